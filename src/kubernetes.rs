@@ -1,0 +1,25 @@
+//! The one door to the Kubernetes types: what of `k8s-openapi` and `kube-core` this program speaks.
+
+pub use k8s_openapi::api::apps::v1::{
+    Deployment, DeploymentSpec, DeploymentStrategy, RollingUpdateDeployment, RollingUpdateStatefulSetStrategy,
+    StatefulSet, StatefulSetPersistentVolumeClaimRetentionPolicy, StatefulSetSpec, StatefulSetUpdateStrategy,
+};
+pub use k8s_openapi::api::batch::v1::{CronJob, CronJobSpec, JobSpec, JobTemplateSpec};
+pub use k8s_openapi::api::core::v1::{
+    Affinity, Capabilities, ConfigMap, ConfigMapKeySelector, ConfigMapProjection, Container, ContainerPort,
+    DownwardAPIProjection, DownwardAPIVolumeFile, DownwardAPIVolumeSource, EmptyDirVolumeSource, EnvVar, EnvVarSource,
+    EphemeralVolumeSource, ExecAction, HTTPGetAction, ImageVolumeSource, KeyToPath, Lifecycle, LifecycleHandler,
+    LocalObjectReference, ObjectFieldSelector, PersistentVolumeClaim, PersistentVolumeClaimSpec,
+    PersistentVolumeClaimTemplate, PersistentVolumeClaimVolumeSource, PodAffinity, PodAffinityTerm, PodSecurityContext,
+    PodSpec, PodTemplateSpec, Probe, ProjectedVolumeSource, ResourceFieldSelector, ResourceRequirements,
+    SeccompProfile, Secret, SecretKeySelector, SecretProjection, SecurityContext, Service, ServiceAccount,
+    ServiceAccountTokenProjection, ServicePort, ServiceSpec, TCPSocketAction, Toleration, TopologySpreadConstraint,
+    Volume, VolumeMount, VolumeProjection, VolumeResourceRequirements,
+};
+pub use k8s_openapi::api::policy::v1::{PodDisruptionBudget, PodDisruptionBudgetSpec};
+pub use k8s_openapi::api::rbac::v1::{PolicyRule, Role, RoleBinding, RoleRef, Subject};
+pub use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
+pub use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, LabelSelectorRequirement};
+pub use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
+pub use k8s_openapi::{ByteString, NamespaceResourceScope, Resource};
+pub use kube_core::ObjectMeta;

@@ -1,0 +1,2 @@
+//! pgrender.
+fn main() {}

@@ -1,0 +1,270 @@
+//! Names, labels and annotations. Only this module spells them; they are PGO's (`internal/naming`), so that
+//! applications and runbooks written for PGO work unchanged, plus a few under `pgrender.dev/`.
+
+use sha2::{Digest, Sha256};
+
+use crate::cluster::{BackupType, Cluster, InstanceSet, Repository};
+
+/// The prefix of PGO's labels and annotations.
+pub const PREFIX: &str = "postgres-operator.crunchydata.com/";
+
+/// Keys of labels.
+pub mod label {
+    macro_rules! label {
+        ($($(#[$doc:meta])* $name:ident = $key:literal;)*) => { $($(#[$doc])* pub const $name: &str = concat!("postgres-operator.crunchydata.com/", $key);)* };
+    }
+    label! {
+        /// The cluster an object belongs to: on everything.
+        CLUSTER = "cluster";
+        /// `postgres-tls` or `replication-client-tls`, on the two cluster-wide certificate Secrets.
+        CLUSTER_CERTIFICATE = "cluster-certificate";
+        /// `postgres` or `pgbackrest`: what a pod or a claim stores.
+        DATA = "data";
+        /// The instance: on pods, put there by the caretaker, and on the claims of the instance.
+        INSTANCE = "instance";
+        /// The instance set.
+        INSTANCE_SET = "instance-set";
+        /// Patroni's scope, `<cluster>-ha`.
+        PATRONI = "patroni";
+        /// On all pgBackRest objects, empty.
+        PGBACKREST = "pgbackrest";
+        /// `scheduled`, on CronJobs.
+        PGBACKREST_BACKUP = "pgbackrest-backup";
+        /// On pgBackRest's ConfigMap and Secret, empty.
+        PGBACKREST_CONFIG = "pgbackrest-config";
+        /// `full`, `diff` or `incr`, on CronJobs.
+        PGBACKREST_CRONJOB = "pgbackrest-cronjob";
+        /// On the repo host, empty.
+        PGBACKREST_DEDICATED = "pgbackrest-dedicated";
+        /// `repo1` to `repo4`.
+        PGBACKREST_REPO = "pgbackrest-repo";
+        /// On repository claims, empty.
+        PGBACKREST_VOLUME = "pgbackrest-volume";
+        /// The user of a user Secret.
+        POSTGRES_USER = "pguser";
+        /// What a pod, Service, Secret or claim is for; on instance pods Patroni writes `master` or `replica`.
+        ROLE = "role";
+    }
+    /// The cluster whose rendering made an object. It is how a later run knows its own children, to replace and to
+    /// prune them; it is on objects only, never in selectors and pod templates.
+    pub const RENDERED: &str = "pgrender.dev/cluster";
+}
+
+/// Keys of annotations.
+pub mod annotation {
+    /// Whether each user gets a schema of their own in each of their databases (PGO's `autoCreateUserSchema`).
+    pub const AUTO_CREATE_USER_SCHEMA: &str = "postgres-operator.crunchydata.com/autoCreateUserSchema";
+    /// `IPv6` makes pgBackRest's server listen on `::`.
+    pub const PGBACKREST_IP_VERSION: &str = "postgres-operator.crunchydata.com/pgbackrest-ip-version";
+    /// Any new value asks for one switchover.
+    pub const TRIGGER_SWITCHOVER: &str = "postgres-operator.crunchydata.com/trigger-switchover";
+    /// Which container `kubectl logs` and `kubectl exec` take.
+    pub const DEFAULT_CONTAINER: &str = "kubectl.kubernetes.io/default-container";
+    /// On a Secret of the input: it holds the seed.
+    pub const SEED: &str = "pgrender.dev/seed";
+    /// Prefix of the generation of one user's password: `pgrender.dev/rotate-password.<user>`.
+    pub const ROTATE_PASSWORD: &str = "pgrender.dev/rotate-password.";
+    /// Generation of the CA.
+    pub const ROTATE_CA: &str = "pgrender.dev/rotate-ca";
+}
+
+/// Name of the container that runs Patroni and Postgres.
+pub const CONTAINER_DATABASE: &str = "database";
+/// Name of the container that runs pgBackRest's TLS server.
+pub const CONTAINER_PGBACKREST: &str = "pgbackrest";
+/// Name of the sidecar of instance pods that does what the operator did at run time.
+pub const CONTAINER_CARETAKER: &str = "caretaker";
+/// Name of the repo host's sidecar.
+pub const CONTAINER_PGBACKREST_CONFIG: &str = "pgbackrest-config";
+/// Name of the pooler's container.
+pub const CONTAINER_PGBOUNCER: &str = "pgbouncer";
+/// Name of the pooler's sidecar.
+pub const CONTAINER_PGBOUNCER_CONFIG: &str = "pgbouncer-config";
+
+/// Name of the named port of Postgres, on containers and Services.
+pub const PORT_POSTGRES: &str = "postgres";
+/// Name of the named port of pgBouncer, on the container and the Service.
+pub const PORT_PGBOUNCER: &str = "pgbouncer";
+
+/// The role that replicas and pg_rewind connect as; its client certificate must bear this name.
+pub const REPLICATION_USER: &str = "_crunchyrepl";
+/// The role that pgBouncer looks up passwords as.
+pub const PGBOUNCER_USER: &str = "_crunchypgbouncer";
+/// The role of the exporter.
+pub const MONITORING_USER: &str = "ccp_monitoring";
+/// pgBackRest's name of the cluster's one stanza.
+pub const STANZA: &str = "db";
+
+/// The longest name a StatefulSet may have: its pods bear it and a hash in one label
+/// (PGO's `validateInstanceSets`; kubernetes/kubernetes#64023).
+pub const STATEFUL_SET_MAX: usize = 52;
+/// The longest name a CronJob may have: a Job adds eleven characters to it
+/// (Kubernetes' `ValidateCronJobCreate`).
+pub const CRON_JOB_MAX: usize = 52;
+
+/// Names of one cluster's objects (PGO's, `pgo-inventory` 0.3, with the differences of the README).
+impl Cluster {
+    /// `<cluster>-ha`: Patroni's scope, and the Service of the leader.
+    pub fn scope(&self) -> String {
+        format!("{}-ha", self.name)
+    }
+
+    /// `<cluster>-ha-config`: the Service that keeps Patroni's configuration Endpoints alive.
+    pub fn dcs_service(&self) -> String {
+        format!("{}-ha-config", self.name)
+    }
+
+    /// `<cluster>-primary`: the Service that applications use.
+    pub fn primary_service(&self) -> String {
+        format!("{}-primary", self.name)
+    }
+
+    /// `<cluster>-replicas`: the Service of read-only connections.
+    pub fn replicas_service(&self) -> String {
+        format!("{}-replicas", self.name)
+    }
+
+    /// `<cluster>-pods`: the headless Service that gives each pod a name.
+    pub fn pods_service(&self) -> String {
+        format!("{}-pods", self.name)
+    }
+
+    /// `<cluster>-pgbouncer`: Service, ConfigMap, Secret, Deployment and disruption budget of pgBouncer.
+    pub fn pgbouncer_name(&self) -> String {
+        format!("{}-pgbouncer", self.name)
+    }
+
+    /// `<cluster>-config`: Patroni's configuration for the whole cluster.
+    pub fn config_map(&self) -> String {
+        format!("{}-config", self.name)
+    }
+
+    /// `<cluster>-caretaker`: the caretaker's program, and the Secret with what it applies.
+    pub fn caretaker_name(&self) -> String {
+        format!("{}-caretaker", self.name)
+    }
+
+    /// `<cluster>-fingerprints`: the ConfigMap that tells the caretaker what has changed.
+    pub fn fingerprints_config_map(&self) -> String {
+        format!("{}-fingerprints", self.name)
+    }
+
+    /// `<cluster>-instance`: ServiceAccount, Role and RoleBinding of instance pods.
+    pub fn instance_service_account(&self) -> String {
+        format!("{}-instance", self.name)
+    }
+
+    /// The Secret with the server certificate of Postgres: the user's or `<cluster>-cluster-cert`.
+    pub fn cluster_certificate_secret(&self) -> String {
+        format!("{}-cluster-cert", self.name)
+    }
+
+    /// The Secret with the client certificate of replicas: the user's or `<cluster>-replication-cert`.
+    pub fn replication_certificate_secret(&self) -> String {
+        self.custom_replication_tls_secret.clone().unwrap_or_else(|| format!("{}-replication-cert", self.name))
+    }
+
+    /// `<cluster>-pguser-<user>`.
+    pub fn user_secret(&self, user: &str) -> String {
+        format!("{}-pguser-{user}", self.name)
+    }
+
+    /// `<cluster>-monitoring`: the credentials of the exporter.
+    pub fn monitoring_secret(&self) -> String {
+        format!("{}-monitoring", self.name)
+    }
+
+    /// `<cluster>-<set>`: the StatefulSet of an instance set.
+    pub fn instance_set(&self, set: &InstanceSet) -> String {
+        format!("{}-{}", self.name, set.name)
+    }
+
+    /// `<cluster>-<set>-<ordinal>`: an instance, which is a pod.
+    pub fn instance(&self, set: &InstanceSet, ordinal: u16) -> String {
+        format!("{}-{}-{ordinal}", self.name, set.name)
+    }
+
+    /// `<cluster>-<set>-config`: Patroni's configuration of an instance set.
+    pub fn instance_set_config_map(&self, set: &InstanceSet) -> String {
+        format!("{}-{}-config", self.name, set.name)
+    }
+
+    /// `<cluster>-<set>-certs`: the certificate of an instance set's Patroni and pgBackRest servers.
+    pub fn instance_set_certificate_secret(&self, set: &InstanceSet) -> String {
+        format!("{}-{}-certs", self.name, set.name)
+    }
+
+    /// `<cluster>-set-<set>`: the disruption budget of an instance set.
+    pub fn instance_set_disruption_budget(&self, set: &InstanceSet) -> String {
+        format!("{}-set-{}", self.name, set.name)
+    }
+
+    /// `<cluster>-pgbackrest`: the Secret of pgBackRest, and the ServiceAccount of backup pods.
+    pub fn pgbackrest_name(&self) -> String {
+        format!("{}-pgbackrest", self.name)
+    }
+
+    /// `<cluster>-pgbackrest-config`.
+    pub fn pgbackrest_config_map(&self) -> String {
+        format!("{}-pgbackrest-config", self.name)
+    }
+
+    /// `<cluster>-repo-host`: the StatefulSet of the repo host.
+    pub fn repo_host(&self) -> String {
+        format!("{}-repo-host", self.name)
+    }
+
+    /// `<cluster>-repohost`: the repo host's ServiceAccount.
+    pub fn repo_host_service_account(&self) -> String {
+        format!("{}-repohost", self.name)
+    }
+
+    /// `<cluster>-<repo>`: the claim of a volume repository.
+    pub fn repository_claim(&self, repository: &Repository) -> String {
+        format!("{}-{}", self.name, repository.name())
+    }
+
+    /// `<cluster>-<repo>-<type>`: the CronJob of a schedule.
+    pub fn backup_cron_job(&self, repository: &Repository, backup_type: BackupType) -> String {
+        format!("{}-{}-{}", self.name, repository.name(), backup_type.as_str())
+    }
+
+    /// The name of `pod` inside the Kubernetes cluster, complete, so that no resolver walks a search list:
+    /// `<pod>.<cluster>-pods.<namespace>.svc.<domain>`. PGO ends it in a dot, which no certificate can match.
+    pub fn pod_host(&self, pod: &str) -> String {
+        format!("{pod}.{}.{}.svc.{}", self.pods_service(), self.namespace, self.domain)
+    }
+
+    /// `<service>.<namespace>.svc`: the host that applications are given.
+    pub fn service_host(&self, service: &str) -> String {
+        format!("{service}.{}.svc", self.namespace)
+    }
+
+    /// The names by which a Service can be called, longest first:
+    /// `<service>.<namespace>.svc.<domain>`, `<service>.<namespace>.svc`, `<service>.<namespace>`, `<service>`.
+    pub fn service_names(&self, service: &str) -> [String; 4] {
+        let namespace = &self.namespace;
+        [
+            format!("{service}.{namespace}.svc.{}", self.domain),
+            format!("{service}.{namespace}.svc"),
+            format!("{service}.{namespace}"),
+            service.to_owned(),
+        ]
+    }
+
+    /// Who pgBackRest's clients of this cluster say they are, in their certificate's common name and in
+    /// `tls-server-auth`: `pgbackrest@<namespace>/<cluster>`. PGO has the UID of the `PostgresCluster` there, which needs
+    /// an API server. A common name may have 64 characters (X.520 `ub-common-name`), so a longer one ends in a hash.
+    pub fn pgbackrest_client_name(&self) -> String {
+        let name = format!("pgbackrest@{}/{}", self.namespace, self.name);
+        if name.len() <= COMMON_NAME_MAX {
+            return name;
+        }
+        let digest = Sha256::digest(name.as_bytes());
+        let hash = digest.iter().take(8).fold(0_u64, |hash, byte| hash << 8 | u64::from(*byte));
+        format!("{}-{hash:016x}", &name[..COMMON_NAME_MAX - 17])
+    }
+}
+
+/// The longest common name of a certificate (X.520 `ub-common-name`).
+pub const COMMON_NAME_MAX: usize = 64;

@@ -1,0 +1,24 @@
+//! What the caller may choose besides the cluster itself: flags of the command line, or fields of the `PgRender`
+//! function configuration. The same for every entry point.
+
+use std::collections::BTreeMap;
+
+/// The settings of one run. [`Options::default`] is what a caller who says nothing gets.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The namespace of a cluster that names none.
+    pub namespace: Option<String>,
+    /// The domain of the Kubernetes cluster, without a final dot: `cluster.local` in nearly all.
+    pub cluster_domain: String,
+    /// Images by PGO's names of the environment variables (`RELATED_IMAGE_POSTGRES_17`, `RELATED_IMAGE_PGBACKREST`, …);
+    /// a field of the `PostgresCluster` wins over these, and these over the built-in table.
+    pub images: BTreeMap<String, String>,
+    /// The moment to render for, in seconds since 1970-01-01 00:00:00 UTC.
+    pub time: i64,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { namespace: None, cluster_domain: "cluster.local".to_owned(), images: BTreeMap::new(), time: 0 }
+    }
+}

@@ -1,0 +1,241 @@
+//! What pgrender tells its user: diagnostics that say where, what is wrong and what to write instead.
+//!
+//! A [`Diagnostic`] never holds a secret: messages quote field names and the user's words from a `PostgresCluster`,
+//! never a value of a Secret.
+
+use std::fmt;
+
+/// How much a diagnostic matters. The names are those of a KRM function result
+/// (KRM Functions Specification v1, `Result.severity`).
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Ord, PartialOrd)]
+pub enum Severity {
+    /// Nothing is rendered.
+    Error,
+    /// Rendered, but something will not act as its author may expect.
+    Warning,
+    /// Worth knowing.
+    Info,
+}
+
+impl fmt::Display for Severity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Error => "error",
+            Self::Warning => "warning",
+            Self::Info => "info",
+        })
+    }
+}
+
+/// One step of a [`FieldPath`].
+#[derive(Clone, Debug, Eq, PartialEq, Ord, PartialOrd)]
+pub enum Segment {
+    /// A key of a mapping.
+    Key(String),
+    /// A position in a sequence, from 0.
+    Index(usize),
+}
+
+/// The path of a field inside an object, written as Kubernetes writes it: `spec.instances[0].name`,
+/// `metadata.annotations["example.com/a"]`.
+#[derive(Clone, Debug, Default, Eq, PartialEq, Ord, PartialOrd)]
+pub struct FieldPath(pub Vec<Segment>);
+
+impl FieldPath {
+    /// Parses the dotted form, for paths that are written in the program: `spec.backups.pgbackrest.repos[1].name`.
+    /// Keys with dots cannot be written this way; add them with [`FieldPath::key`].
+    pub fn of(text: &str) -> Self {
+        let mut segments = Vec::new();
+        for part in text.split('.').filter(|part| !part.is_empty()) {
+            let (name, indexes) = part.split_once('[').map_or((part, ""), |(name, rest)| (name, rest));
+            if !name.is_empty() {
+                segments.push(Segment::Key(name.to_owned()));
+            }
+            let indexes = indexes.trim_end_matches(']').split("][");
+            segments.extend(indexes.filter_map(|index| index.parse().ok()).map(Segment::Index));
+        }
+        Self(segments)
+    }
+
+    /// This path with one key more.
+    #[must_use]
+    pub fn key(&self, key: impl Into<String>) -> Self {
+        let mut path = self.clone();
+        path.0.push(Segment::Key(key.into()));
+        path
+    }
+
+    /// This path with one index more.
+    #[must_use]
+    pub fn index(&self, index: usize) -> Self {
+        let mut path = self.clone();
+        path.0.push(Segment::Index(index));
+        path
+    }
+
+    /// This path followed by another.
+    #[must_use]
+    pub fn join(&self, other: &Self) -> Self {
+        Self(self.0.iter().chain(&other.0).cloned().collect())
+    }
+}
+
+impl fmt::Display for FieldPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (position, segment) in self.0.iter().enumerate() {
+            match segment {
+                Segment::Index(index) => write!(f, "[{index}]")?,
+                Segment::Key(key) if key.contains(['.', '/', '[', ' ', '"']) || key.is_empty() => {
+                    write!(f, "[{key:?}]")?;
+                }
+                Segment::Key(key) if position == 0 => f.write_str(key)?,
+                Segment::Key(key) => write!(f, ".{key}")?,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A place in a text, counted from 1, columns in characters.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Ord, PartialOrd)]
+pub struct Position {
+    /// Line, from 1.
+    pub line: usize,
+    /// Column in characters, from 1.
+    pub column: usize,
+}
+
+/// A place in a file of the input.
+#[derive(Clone, Debug, Eq, PartialEq, Ord, PartialOrd)]
+pub struct Location {
+    /// The file as the user named it, or `<stdin>`.
+    pub file: String,
+    /// Where in the file.
+    pub position: Position,
+}
+
+/// Which object a diagnostic speaks of.
+#[derive(Clone, Debug, Default, Eq, PartialEq, Ord, PartialOrd)]
+pub struct ResourceRef {
+    /// `apiVersion`, empty when unknown.
+    pub api_version: String,
+    /// `kind`, empty when unknown.
+    pub kind: String,
+    /// `metadata.name`, empty when unknown.
+    pub name: String,
+    /// `metadata.namespace`, empty when unknown.
+    pub namespace: String,
+}
+
+impl fmt::Display for ResourceRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.kind)?;
+        match (self.namespace.as_str(), self.name.as_str()) {
+            (_, "") => Ok(()),
+            ("", name) => write!(f, " {name}"),
+            (namespace, name) => write!(f, " {namespace}/{name}"),
+        }
+    }
+}
+
+/// One thing to tell the user.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Diagnostic {
+    /// How much it matters.
+    pub severity: Severity,
+    /// What is wrong and what to write instead: lower case, no final period, backticks around the user's words.
+    pub message: String,
+    /// The field, when there is one.
+    pub field: Option<FieldPath>,
+    /// The object, when there is one.
+    pub resource: Option<ResourceRef>,
+    /// The place in the input, when it is known.
+    pub location: Option<Location>,
+}
+
+impl Diagnostic {
+    fn new(severity: Severity, message: impl Into<String>) -> Self {
+        Self { severity, message: message.into(), field: None, resource: None, location: None }
+    }
+
+    /// An error: nothing will be rendered.
+    pub fn error(message: impl Into<String>) -> Self {
+        Self::new(Severity::Error, message)
+    }
+
+    /// A warning.
+    pub fn warning(message: impl Into<String>) -> Self {
+        Self::new(Severity::Warning, message)
+    }
+
+    /// An information.
+    pub fn info(message: impl Into<String>) -> Self {
+        Self::new(Severity::Info, message)
+    }
+
+    /// Names the field.
+    #[must_use]
+    pub fn at(mut self, field: FieldPath) -> Self {
+        self.field = Some(field);
+        self
+    }
+
+    /// Names the object.
+    #[must_use]
+    pub fn of(mut self, resource: ResourceRef) -> Self {
+        self.resource = Some(resource);
+        self
+    }
+
+    /// Names the place in the input.
+    #[must_use]
+    pub fn located(mut self, file: impl Into<String>, position: Position) -> Self {
+        self.location = Some(Location { file: file.into(), position });
+        self
+    }
+}
+
+/// One line, as compilers write it: `cluster.yaml:13:9: error: spec.instances[0].replicaz: unknown field`.
+impl fmt::Display for Diagnostic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(Location { file, position }) = &self.location {
+            write!(f, "{file}:{}:{}: ", position.line, position.column)?;
+        }
+        write!(f, "{}: ", self.severity)?;
+        if let (Some(resource), None) = (&self.resource, &self.location) {
+            write!(f, "{resource}: ")?;
+        }
+        if let Some(field) = &self.field {
+            write!(f, "{field}: ")?;
+        }
+        // One line per diagnostic, whatever a quoted word holds.
+        f.write_str(&self.message.replace('\n', " "))
+    }
+}
+
+/// Whether any of these is an error.
+pub fn has_errors(diagnostics: &[Diagnostic]) -> bool {
+    diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_written_as_kubernetes_writes_them() {
+        let path = FieldPath::of("spec.instances[0].volumes.additional[12].name");
+        assert_eq!(path.to_string(), "spec.instances[0].volumes.additional[12].name");
+        assert_eq!(path.0.len(), 7);
+        let path = FieldPath::of("metadata.annotations").key("example.com/a");
+        assert_eq!(path.to_string(), "metadata.annotations[\"example.com/a\"]");
+    }
+
+    #[test]
+    fn a_diagnostic_is_one_line() {
+        let diagnostic = Diagnostic::error("bad\nword")
+            .at(FieldPath::of("spec.port"))
+            .located("c.yaml", Position { line: 3, column: 7 });
+        assert_eq!(diagnostic.to_string(), "c.yaml:3:7: error: spec.port: bad word");
+    }
+}
