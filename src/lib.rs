@@ -9,10 +9,12 @@
 //! ```
 
 pub mod cluster;
+pub mod config;
 pub mod identity;
 pub mod kubernetes;
 pub mod naming;
 pub mod options;
 pub mod read;
 pub mod report;
+pub mod scripts;
 pub mod spec;
