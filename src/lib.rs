@@ -8,6 +8,8 @@
 //! bytes ◀──write── resources ◀──merge── objects ◀──build── (Cluster, Identity)
 //! ```
 
+pub mod build;
+pub mod caretaker;
 pub mod cluster;
 pub mod config;
 pub mod identity;
@@ -16,5 +18,6 @@ pub mod naming;
 pub mod options;
 pub mod read;
 pub mod report;
+pub mod resolve;
 pub mod scripts;
 pub mod spec;

@@ -27,7 +27,7 @@ pub(super) fn fingerprints(cluster: &Cluster, key: &[u8; 32], objects: &[Value])
 }
 
 fn fingerprint(key: &[u8; 32], data: &Value) -> String {
-    let mut mac = Hmac::<Sha256>::new(key.into());
+    let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes a key of any length");
     mac.update(data.to_string().as_bytes());
     let digest = mac.finalize().into_bytes();
     format!("{:016x}", digest.iter().take(8).fold(0_u64, |number, byte| number << 8 | u64::from(*byte)))

@@ -3,7 +3,7 @@
 use super::claims::{POSTGRES_DATA, POSTGRES_WAL};
 use super::pod::{command, container, mount, mount_read_only, nss_wrapper_env, nss_wrapper_init, variable};
 use crate::cluster::{Backups, Cluster, InstanceSet};
-use crate::config::{data_directory, pgbackrest, postgres, wal_directory};
+use crate::config::data_directory;
 use crate::kubernetes::{
     Container, ContainerPort, EnvVar, EnvVarSource, ExecAction, HTTPGetAction, IntOrString, Lifecycle, LifecycleHandler,
     ObjectFieldSelector, Probe, VolumeMount,
@@ -35,17 +35,7 @@ fn startup(cluster: &Cluster, set: &InstanceSet) -> Container {
     let mut mounts = vec![mount_read_only("cert-volume", "/pgconf/tls")];
     mounts.extend(storage_mounts(set));
     Container {
-        command: command([
-            "bash",
-            "-ceu",
-            "--",
-            scripts::POSTGRES_STARTUP,
-            "startup",
-            &cluster.postgres_version.to_string(),
-            &wal_directory(cluster, set),
-            &postgres::effective_log_directory(cluster),
-            &log_directory,
-        ]),
+        command: Some(scripts::postgres_startup(cluster, set)),
         env: Some(postgres_env(cluster)),
         resources: set.resources.clone(),
         volume_mounts: Some(mounts),

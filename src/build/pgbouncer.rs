@@ -59,12 +59,15 @@ fn pod(cluster: &Cluster, pgbouncer: &PgBouncer) -> PodSpec {
 }
 
 fn server(cluster: &Cluster, pgbouncer: &PgBouncer) -> Container {
-    let script = match configuration::log_directory(pgbouncer) {
-        Some(directory) => format!("mkdir -p '{}'; exec \"$@\"", directory.replace('\'', r#"'"'"'"#)),
-        None => "exec \"$@\"".to_owned(),
+    let run = ["pgbouncer", configuration::INI_FILE];
+    let command = match configuration::log_directory(pgbouncer) {
+        Some(directory) => {
+            command(["sh", "-c", "--", r#"mkdir -p "$1" && shift && exec "$@""#, "--", directory, run[0], run[1]])
+        }
+        None => command(run),
     };
     Container {
-        command: command(["sh", "-c", "--", &script, "--", "pgbouncer", "/etc/pgbouncer/~postgres-operator.ini"]),
+        command,
         ports: Some(vec![ContainerPort {
             container_port: pgbouncer.port.into(),
             name: Some(PORT_PGBOUNCER.to_owned()),
@@ -88,7 +91,7 @@ fn reloader(cluster: &Cluster, pgbouncer: &PgBouncer) -> Container {
     };
     let limited = pgbouncer.resources.as_ref().is_some_and(|r| r.limits.is_some() || r.requests.is_some());
     Container {
-        command: command(["bash", "-ceu", "--", scripts::PGBOUNCER_CONFIG, "pgbouncer-config", "/etc/pgbouncer"]),
+        command: Some(scripts::pgbouncer_config()),
         resources: pgbouncer.config_resources.clone().or_else(|| limited.then(small)),
         volume_mounts: Some(vec![mount_read_only("pgbouncer-config", "/etc/pgbouncer")]),
         ..container(cluster, CONTAINER_PGBOUNCER_CONFIG, &pgbouncer.image)

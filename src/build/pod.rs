@@ -3,7 +3,7 @@
 use super::metadata::{Labels, selector_labels};
 use crate::cluster::{Cluster, Scheduling};
 use crate::kubernetes::{
-    Capabilities, Container, EmptyDirVolumeSource, EnvVar, LabelSelector, LabelSelectorRequirement,
+    Capabilities, Container, EmptyDirVolumeSource, EnvVar, ImageVolumeSource, LabelSelector, LabelSelectorRequirement,
     PersistentVolumeClaimVolumeSource, PodSecurityContext, PodSpec, Quantity, ResourceRequirements, SeccompProfile, SecurityContext, TopologySpreadConstraint, Volume,
     VolumeMount,
 };
@@ -140,7 +140,7 @@ pub(super) fn nss_wrapper_env() -> Vec<EnvVar> {
 /// The init container that writes nss_wrapper's files.
 pub(super) fn nss_wrapper_init(cluster: &Cluster, image: &str, resources: Option<&ResourceRequirements>) -> Container {
     Container {
-        command: command(["bash", "-ceu", "--", scripts::NSS_WRAPPER, "nss-wrapper"]),
+        command: Some(scripts::nss_wrapper()),
         resources: resources.cloned(),
         ..container(cluster, "nss-wrapper-init", image)
     }
@@ -181,7 +181,10 @@ pub(super) fn add_additional_volumes(pod: &mut PodSpec, additional: &[Additional
         });
         pod.volumes.get_or_insert_default().push(Volume {
             name,
-            image: volume.image.clone(),
+            image: volume.image.as_ref().map(|image| ImageVolumeSource {
+                pull_policy: image.pull_policy.clone(),
+                reference: Some(image.reference.clone()),
+            }),
             persistent_volume_claim: claim,
             ..Volume::default()
         });

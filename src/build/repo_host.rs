@@ -3,7 +3,7 @@
 use super::instance_containers::pgbackrest_server_container;
 use super::metadata::{annotated, object_meta, pod_meta, repo_host_labels, selector};
 use super::pod::{
-    POSTGRES_GROUP, add_additional_volumes, add_tmp, command, container, data_pods, mount, mount_read_only,
+    POSTGRES_GROUP, add_additional_volumes, add_tmp, container, data_pods, mount, mount_read_only,
     nss_wrapper_env, nss_wrapper_init, pod_spec, topology_spread,
 };
 use super::volumes::{claim, item, pgbackrest_config, pgbackrest_server};
@@ -52,12 +52,13 @@ fn pod(cluster: &Cluster, backups: &Backups) -> PodSpec {
     let mut volumes = vec![pgbackrest_server(cluster.pgbackrest_name(), "pgbackrest-repo-host")];
     volumes.extend(repository_volumes(cluster, backups));
     volumes.push(pgbackrest_config(cluster, backups, configuration_files()));
+    let directory = pgbackrest::repo_host_log_directory(backups);
+    let mut init_containers: Vec<_> =
+        directory.iter().map(|directory| log_directory(cluster, backups, directory)).collect();
+    init_containers.push(nss_wrapper_init(cluster, &backups.image, host.resources.as_ref()));
     let mut pod = PodSpec {
         containers: vec![server(cluster, backups), configuration(cluster, backups)],
-        init_containers: Some(vec![
-            log_directory(cluster, backups),
-            nss_wrapper_init(cluster, &backups.image, host.resources.as_ref()),
-        ]),
+        init_containers: Some(init_containers),
         service_account_name: Some(cluster.repo_host_service_account()),
         topology_spread_constraints: topology_spread(cluster, &host.scheduling, &data_pods(cluster)),
         volumes: Some(volumes),
@@ -102,13 +103,11 @@ fn server(cluster: &Cluster, backups: &Backups) -> Container {
 
 /// Reloads the server when its files change, and takes the first backup of each repository.
 fn configuration(cluster: &Cluster, backups: &Backups) -> Container {
-    let mut words: Vec<String> = ["bash", "-ceu", "--", scripts::PGBACKREST_CONFIG, "pgbackrest-config"].map(String::from).to_vec();
-    words.extend(backups.volume_repositories().map(|repository| repository.index.to_string()));
     let mut mounts = vec![mount_read_only("pgbackrest-server", "/etc/pgbackrest/server")];
     mounts.extend(repository_mounts(backups));
     mounts.push(mount_read_only("pgbackrest-config", "/etc/pgbackrest/conf.d"));
     Container {
-        command: Some(words),
+        command: Some(scripts::pgbackrest_config(backups)),
         env: Some(nss_wrapper_env()),
         resources: backups.config_resources.clone(),
         volume_mounts: Some(mounts),
@@ -116,16 +115,9 @@ fn configuration(cluster: &Cluster, backups: &Backups) -> Container {
     }
 }
 
-fn log_directory(cluster: &Cluster, backups: &Backups) -> Container {
+fn log_directory(cluster: &Cluster, backups: &Backups, directory: &str) -> Container {
     Container {
-        command: command([
-            "bash",
-            "-ceu",
-            "--",
-            scripts::REPO_LOG_DIRECTORY,
-            "pgbackrest-log-dir",
-            &pgbackrest::repo_host_log_path(backups),
-        ]),
+        command: Some(scripts::repo_log_directory(directory)),
         resources: backups.repo_host.resources.clone(),
         volume_mounts: Some(repository_mounts(backups)),
         ..container(cluster, "pgbackrest-log-dir", &backups.image)

@@ -31,6 +31,12 @@ pub fn ini(cluster: &Cluster, pgbouncer: &PgBouncer) -> String {
     text
 }
 
+/// The directory that must be made for the user's `logfile`; `None` where there is none to make.
+pub fn log_directory(pgbouncer: &PgBouncer) -> Option<&str> {
+    let (directory, _) = pgbouncer.global.get("logfile")?.rsplit_once('/')?;
+    (directory != "/tmp" && !directory.is_empty()).then_some(directory)
+}
+
 fn settings(pgbouncer: &PgBouncer) -> Options {
     let mut settings = options([
         ("auth_file", "/etc/pgbouncer/~postgres-operator/users.txt"),
