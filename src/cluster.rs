@@ -232,6 +232,23 @@ pub struct User {
     pub password: PasswordType,
 }
 
+impl User {
+    /// The databases that the role may use. The superuser's Secret names what the spec says, but its grants are fixed
+    /// (inventory 5.2).
+    pub fn granted_databases(&self) -> Vec<&str> {
+        if self.is_superuser() { vec!["postgres"] } else { self.databases.iter().map(String::as_str).collect() }
+    }
+
+    /// What `ALTER ROLE` is told.
+    pub fn role_options(&self) -> &str {
+        if self.is_superuser() { "LOGIN SUPERUSER" } else { &self.options }
+    }
+
+    fn is_superuser(&self) -> bool {
+        self.name == "postgres"
+    }
+}
+
 /// `spec.users[].password.type`.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum PasswordType {

@@ -38,7 +38,8 @@ pub(super) fn instance_role(cluster: &Cluster) -> Role {
         format!("{}-sync", cluster.scope()),
         cluster.primary_service(),
     ];
-    let pods = cluster.instance_sets.iter().flat_map(|set| (0..set.replicas).map(|n| cluster.instance(set, n))).collect();
+    let pods =
+        cluster.instance_sets.iter().flat_map(|set| (0..set.replicas).map(|n| cluster.instance(set, n))).collect();
     // RBAC cannot narrow create, list, watch and deletecollection to names.
     let mut rules = vec![
         rule("endpoints", &["create", "deletecollection", "list", "watch"], Vec::new()),
@@ -73,7 +74,11 @@ pub(super) fn instance_role_binding(cluster: &Cluster) -> RoleBinding {
     let name = cluster.instance_service_account();
     RoleBinding {
         metadata: object_meta(cluster, name.clone(), &cluster.metadata, labels([])),
-        role_ref: RoleRef { api_group: "rbac.authorization.k8s.io".to_owned(), kind: "Role".to_owned(), name: name.clone() },
+        role_ref: RoleRef {
+            api_group: "rbac.authorization.k8s.io".to_owned(),
+            kind: "Role".to_owned(),
+            name: name.clone(),
+        },
         subjects: Some(vec![Subject {
             kind: "ServiceAccount".to_owned(),
             name,

@@ -1,7 +1,9 @@
 //! CronJobs of scheduled backups (inventory 4.7).
 
-use super::metadata::{Labels, annotated, labels, object_meta, pgbackrest_labels, pod_meta, repo_host_labels, selector};
-use super::pod::{POSTGRES_GROUP, add_additional_volumes, add_tmp, command, container, mount_read_only, pod_spec};
+use super::metadata::{
+    Labels, annotated, labels, object_meta, pgbackrest_labels, pod_meta, repo_host_labels, selector,
+};
+use super::pod::{POSTGRES_GROUP, add_additional_volumes, add_tmp, container, mount_read_only, pod_spec, words};
 use super::repo_host::{configuration_files, repository_mounts, repository_volumes};
 use super::volumes::{item, pgbackrest_config};
 use crate::cluster::{Backups, Cluster, Repository, Schedule};
@@ -69,13 +71,13 @@ fn pod(cluster: &Cluster, backups: &Backups, repository: &Repository, schedule: 
         volumes.push(pgbackrest_config(cluster, backups, files));
     }
     let container = Container {
-        command: command([
+        command: Some(words([
             "pgbackrest",
             "backup",
             &format!("--stanza={STANZA}"),
             &format!("--repo={}", repository.index),
             &format!("--type={}", schedule.backup_type.as_str()),
-        ]),
+        ])),
         resources: jobs.resources.clone(),
         volume_mounts: Some(mounts),
         ..container(cluster, CONTAINER_PGBACKREST, &backups.image)

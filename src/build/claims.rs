@@ -3,7 +3,9 @@
 
 use super::metadata::{annotated, labels, object_meta};
 use crate::cluster::{Backups, Cluster, InstanceSet, Repository, Storage};
-use crate::kubernetes::{ObjectMeta, PersistentVolumeClaim, PersistentVolumeClaimSpec, Quantity, VolumeResourceRequirements};
+use crate::kubernetes::{
+    ObjectMeta, PersistentVolumeClaim, PersistentVolumeClaimSpec, Quantity, VolumeResourceRequirements,
+};
 use crate::naming::label;
 
 /// The volume, and the claim template, of the data directory.
@@ -21,7 +23,10 @@ const KEEP: [(&str, &str); 3] = [
 
 /// The claims of every instance of a set.
 pub(super) fn instance_claims(cluster: &Cluster, set: &InstanceSet) -> Vec<PersistentVolumeClaim> {
-    let volumes = [(POSTGRES_DATA, "pgdata", Some(&set.data_volume_claim_spec)), (POSTGRES_WAL, "pgwal", set.wal_volume_claim_spec.as_ref())];
+    let volumes = [
+        (POSTGRES_DATA, "pgdata", Some(&set.data_volume_claim_spec)),
+        (POSTGRES_WAL, "pgwal", set.wal_volume_claim_spec.as_ref()),
+    ];
     let mut claims = Vec::new();
     for ordinal in 0..set.replicas {
         let instance = cluster.instance(set, ordinal);
@@ -70,7 +75,10 @@ pub(super) fn template(volume: &str) -> PersistentVolumeClaim {
         metadata: ObjectMeta { name: Some(volume.to_owned()), ..ObjectMeta::default() },
         spec: Some(PersistentVolumeClaimSpec {
             access_modes: Some(vec!["ReadWriteOnce".to_owned()]),
-            resources: Some(VolumeResourceRequirements { requests: Some(requests.into()), ..VolumeResourceRequirements::default() }),
+            resources: Some(VolumeResourceRequirements {
+                requests: Some(requests.into()),
+                ..VolumeResourceRequirements::default()
+            }),
             volume_mode: Some("Filesystem".to_owned()),
             ..PersistentVolumeClaimSpec::default()
         }),

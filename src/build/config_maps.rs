@@ -55,18 +55,14 @@ pub(super) fn pgbackrest(cluster: &Cluster, backups: &Backups) -> ConfigMap {
 
 /// `<cluster>-pgbouncer`. The empty file stands for the user's `pgbouncer.ini`, which `config.files` may bring instead.
 pub(super) fn pgbouncer(cluster: &Cluster, pgbouncer: &PgBouncer) -> ConfigMap {
-    let files = [
-        ("pgbouncer-empty", Some(String::new())),
-        ("pgbouncer.ini", Some(pgbouncer_config::ini(cluster, pgbouncer))),
-    ];
+    let files =
+        [("pgbouncer-empty", Some(String::new())), ("pgbouncer.ini", Some(pgbouncer_config::ini(cluster, pgbouncer)))];
     config_map(cluster, cluster.pgbouncer_name(), &pgbouncer.metadata, pgbouncer_labels(), files)
 }
 
 /// `<cluster>-caretaker`: the caretaker's program and what it shall bring about.
 pub(super) fn caretaker(cluster: &Cluster) -> ConfigMap {
-    let files = [
-        ("caretaker.json", Some(caretaker::settings(cluster))),
-        ("caretaker.py", Some(caretaker::PROGRAM.to_owned())),
-    ];
+    let files =
+        [("caretaker.json", Some(caretaker::settings(cluster))), ("caretaker.py", Some(caretaker::PROGRAM.to_owned()))];
     config_map(cluster, cluster.caretaker_name(), &cluster.metadata, labels([]), files)
 }

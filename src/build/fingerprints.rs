@@ -16,7 +16,11 @@ use crate::kubernetes::ConfigMap;
 pub(super) fn fingerprints(cluster: &Cluster, key: &[u8; 32], objects: &[Value]) -> ConfigMap {
     let mounted = objects.iter().filter(|object| object["kind"] == "Secret" || object["kind"] == "ConfigMap");
     let data = mounted.map(|object| {
-        let name = format!("{}.{}", object["kind"].as_str().unwrap_or_default(), object["metadata"]["name"].as_str().unwrap_or_default());
+        let name = format!(
+            "{}.{}",
+            object["kind"].as_str().unwrap_or_default(),
+            object["metadata"]["name"].as_str().unwrap_or_default()
+        );
         (name.to_lowercase(), fingerprint(key, &object["data"]))
     });
     ConfigMap {

@@ -1,12 +1,12 @@
 //! The containers of an instance pod: Patroni with Postgres, the user's own, pgBackRest's server and the caretaker.
 
 use super::claims::{POSTGRES_DATA, POSTGRES_WAL};
-use super::pod::{command, container, mount, mount_read_only, nss_wrapper_env, nss_wrapper_init, variable};
+use super::pod::{container, mount, mount_read_only, nss_wrapper_env, nss_wrapper_init, variable, words};
 use crate::cluster::{Backups, Cluster, InstanceSet};
 use crate::config::data_directory;
 use crate::kubernetes::{
-    Container, ContainerPort, EnvVar, EnvVarSource, ExecAction, HTTPGetAction, IntOrString, Lifecycle, LifecycleHandler,
-    ObjectFieldSelector, Probe, VolumeMount,
+    Container, ContainerPort, EnvVar, EnvVarSource, ExecAction, HTTPGetAction, IntOrString, Lifecycle,
+    LifecycleHandler, ObjectFieldSelector, Probe, VolumeMount,
 };
 use crate::naming::{CONTAINER_CARETAKER, CONTAINER_DATABASE, CONTAINER_PGBACKREST, PORT_POSTGRES};
 use crate::scripts;
@@ -87,12 +87,12 @@ fn database(cluster: &Cluster, set: &InstanceSet) -> Container {
         })
     };
     Container {
-        command: command(["sh", "-c", "--", &script, "--", "patroni", "/etc/patroni"]),
+        command: Some(words(["sh", "-c", "--", &script, "--", "patroni", "/etc/patroni"])),
         env: Some(env),
         lifecycle: Some(Lifecycle {
             pre_stop: Some(LifecycleHandler {
                 exec: Some(ExecAction {
-                    command: command(["python3", &format!("{CARETAKER_PATH}/caretaker.py"), "pre-stop"]),
+                    command: Some(words(["python3", &format!("{CARETAKER_PATH}/caretaker.py"), "pre-stop"])),
                 }),
                 ..LifecycleHandler::default()
             }),
@@ -127,10 +127,10 @@ fn pgbackrest_server(cluster: &Cluster, set: &InstanceSet, backups: &Backups) ->
 /// What instances and the repo host have in common of pgBackRest's server.
 pub(super) fn pgbackrest_server_container(cluster: &Cluster, backups: &Backups) -> Container {
     Container {
-        command: command(["pgbackrest", "server"]),
+        command: Some(words(["pgbackrest", "server"])),
         env: Some(nss_wrapper_env()),
         liveness_probe: Some(Probe {
-            exec: Some(ExecAction { command: command(["pgbackrest", "server-ping"]) }),
+            exec: Some(ExecAction { command: Some(words(["pgbackrest", "server-ping"])) }),
             failure_threshold: Some(3),
             period_seconds: Some(10),
             success_threshold: Some(1),
@@ -161,7 +161,7 @@ fn caretaker(cluster: &Cluster, set: &InstanceSet) -> Container {
     let path = format!("/usr/lib/postgresql/{version}/bin:/usr/libexec/postgresql{version}:/usr/pgsql-{version}/bin");
     let script = format!("PATH=\"{path}${{PATH+:${{PATH}}}}\" && exec \"$@\"");
     Container {
-        command: command(["sh", "-c", "--", &script, "--", "python3", &format!("{CARETAKER_PATH}/caretaker.py")]),
+        command: Some(words(["sh", "-c", "--", &script, "--", "python3", &format!("{CARETAKER_PATH}/caretaker.py")])),
         env: Some(env),
         resources: set.caretaker_resources.clone(),
         volume_mounts: Some(mounts),

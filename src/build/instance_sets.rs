@@ -48,11 +48,8 @@ pub(super) fn stateful_set(cluster: &Cluster, set: &InstanceSet) -> StatefulSet 
 
 /// The label `instance`, which PGO has here, is the caretaker's to add: a template has one value for all ordinals.
 fn template_meta(cluster: &Cluster, set: &InstanceSet) -> ObjectMeta {
-    let labels = labels([
-        (label::INSTANCE_SET, &set.name),
-        (label::DATA, "postgres"),
-        (label::PATRONI, &cluster.scope()),
-    ]);
+    let labels =
+        labels([(label::INSTANCE_SET, &set.name), (label::DATA, "postgres"), (label::PATRONI, &cluster.scope())]);
     annotated(pod_meta(cluster, &set.metadata, labels), annotation::DEFAULT_CONTAINER, CONTAINER_DATABASE)
 }
 

@@ -79,10 +79,7 @@ fn container_info() -> Volume {
 fn pod_field(path: &str, field_path: &str) -> DownwardAPIVolumeFile {
     DownwardAPIVolumeFile {
         path: path.to_owned(),
-        field_ref: Some(ObjectFieldSelector {
-            api_version: Some("v1".to_owned()),
-            field_path: field_path.to_owned(),
-        }),
+        field_ref: Some(ObjectFieldSelector { api_version: Some("v1".to_owned()), field_path: field_path.to_owned() }),
         ..DownwardAPIVolumeFile::default()
     }
 }

@@ -2,14 +2,15 @@
 
 use super::metadata::{annotated, object_meta, pgbouncer_labels, pod_meta, selector};
 use super::pod::{
-    PGBOUNCER_GROUP, add_additional_volumes, add_tmp, command, container, mount_read_only, pod_spec, topology_spread,
+    PGBOUNCER_GROUP, add_additional_volumes, add_tmp, container, mount_read_only, pod_spec, topology_spread, words,
 };
 use super::volumes::{config_map, item, projected, secret};
 use crate::cluster::{Cluster, PgBouncer};
 use crate::config::pgbouncer as configuration;
 use crate::kubernetes::{
     Container, ContainerPort, Deployment, DeploymentSpec, DeploymentStrategy, IntOrString, KeyToPath, PodSpec,
-    PodTemplateSpec, Quantity, ResourceRequirements, RollingUpdateDeployment, SecretProjection, Volume, VolumeProjection,
+    PodTemplateSpec, Quantity, ResourceRequirements, RollingUpdateDeployment, SecretProjection, Volume,
+    VolumeProjection,
 };
 use crate::naming::{CONTAINER_PGBOUNCER, CONTAINER_PGBOUNCER_CONFIG, PORT_PGBOUNCER, annotation};
 use crate::scripts;
@@ -62,12 +63,12 @@ fn server(cluster: &Cluster, pgbouncer: &PgBouncer) -> Container {
     let run = ["pgbouncer", configuration::INI_FILE];
     let command = match configuration::log_directory(pgbouncer) {
         Some(directory) => {
-            command(["sh", "-c", "--", r#"mkdir -p "$1" && shift && exec "$@""#, "--", directory, run[0], run[1]])
+            words(["sh", "-c", "--", r#"mkdir -p "$1" && shift && exec "$@""#, "--", directory, run[0], run[1]])
         }
-        None => command(run),
+        None => words(run),
     };
     Container {
-        command,
+        command: Some(command),
         ports: Some(vec![ContainerPort {
             container_port: pgbouncer.port.into(),
             name: Some(PORT_PGBOUNCER.to_owned()),

@@ -4,8 +4,8 @@ use super::metadata::{Labels, selector_labels};
 use crate::cluster::{Cluster, Scheduling};
 use crate::kubernetes::{
     Capabilities, Container, EmptyDirVolumeSource, EnvVar, ImageVolumeSource, LabelSelector, LabelSelectorRequirement,
-    PersistentVolumeClaimVolumeSource, PodSecurityContext, PodSpec, Quantity, ResourceRequirements, SeccompProfile, SecurityContext, TopologySpreadConstraint, Volume,
-    VolumeMount,
+    PersistentVolumeClaimVolumeSource, PodSecurityContext, PodSpec, Quantity, ResourceRequirements, SeccompProfile,
+    SecurityContext, TopologySpreadConstraint, Volume, VolumeMount,
 };
 use crate::scripts;
 use crate::spec::AdditionalVolume;
@@ -47,9 +47,9 @@ fn image_pull_policy(cluster: &Cluster, image: &str) -> String {
     if floating { "Always" } else { "IfNotPresent" }.to_owned()
 }
 
-/// A command from words.
-pub(super) fn command<const N: usize>(words: [&str; N]) -> Option<Vec<String>> {
-    Some(words.iter().map(|word| (*word).to_owned()).collect())
+/// The words of a command.
+pub(super) fn words<const N: usize>(words: [&str; N]) -> Vec<String> {
+    words.iter().map(|word| (*word).to_owned()).collect()
 }
 
 /// A variable with a fixed value.
@@ -175,10 +175,8 @@ pub(super) fn add_additional_volumes(pod: &mut PodSpec, additional: &[Additional
                 container.volume_mounts.get_or_insert_default().push(VolumeMount { read_only, ..mount });
             }
         }
-        let claim = volume.claim_name.clone().map(|claim_name| PersistentVolumeClaimVolumeSource {
-            claim_name,
-            read_only,
-        });
+        let claim =
+            volume.claim_name.clone().map(|claim_name| PersistentVolumeClaimVolumeSource { claim_name, read_only });
         pod.volumes.get_or_insert_default().push(Volume {
             name,
             image: volume.image.as_ref().map(|image| ImageVolumeSource {

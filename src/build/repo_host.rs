@@ -3,8 +3,8 @@
 use super::instance_containers::pgbackrest_server_container;
 use super::metadata::{annotated, object_meta, pod_meta, repo_host_labels, selector};
 use super::pod::{
-    POSTGRES_GROUP, add_additional_volumes, add_tmp, container, data_pods, mount, mount_read_only,
-    nss_wrapper_env, nss_wrapper_init, pod_spec, topology_spread,
+    POSTGRES_GROUP, add_additional_volumes, add_tmp, container, data_pods, mount, mount_read_only, nss_wrapper_env,
+    nss_wrapper_init, pod_spec, topology_spread,
 };
 use super::volumes::{claim, item, pgbackrest_config, pgbackrest_server};
 use crate::cluster::{Backups, Cluster};

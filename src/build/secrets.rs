@@ -155,8 +155,8 @@ pub(super) fn caretaker(cluster: &Cluster, identity: &Identity) -> Secret {
         .map(|(user, credential)| {
             json!({
                 "name": user.name,
-                "databases": user.databases,
-                "options": user.options,
+                "databases": user.granted_databases(),
+                "options": user.role_options(),
                 "verifier": credential.verifier.as_str(),
             })
         })

@@ -79,9 +79,7 @@ pub(super) fn pgbackrest_config(cluster: &Cluster, backups: &Backups, items: Vec
 /// `pgbackrest-server`, mounted at `/etc/pgbackrest/server`: the certificate of pgBackRest's TLS server, from the keys
 /// `<prefix>.crt` and `<prefix>.key` of a Secret.
 pub(super) fn pgbackrest_server(secret_name: String, prefix: &str) -> Volume {
-    let items = vec![
-        item(&format!("{prefix}.crt"), "server-tls.crt"),
-        key_item(&format!("{prefix}.key"), "server-tls.key"),
-    ];
+    let items =
+        vec![item(&format!("{prefix}.crt"), "server-tls.crt"), key_item(&format!("{prefix}.key"), "server-tls.key")];
     projected("pgbackrest-server", vec![secret(secret_name, items)])
 }

@@ -6,7 +6,12 @@ use crate::report::FieldPath;
 use crate::spec::AdditionalVolume;
 
 /// The user's own containers of a pod that has `ours` already; each name must be new.
-pub(super) fn sidecars(containers: &[Container], ours: &[&str], path: &FieldPath, context: &mut Context) -> Vec<Container> {
+pub(super) fn sidecars(
+    containers: &[Container],
+    ours: &[&str],
+    path: &FieldPath,
+    context: &mut Context,
+) -> Vec<Container> {
     for (index, container) in containers.iter().enumerate() {
         let at = path.index(index);
         if ours.contains(&container.name.as_str()) {

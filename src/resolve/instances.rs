@@ -16,16 +16,22 @@ const INIT_CONTAINERS: [&str; 2] = ["postgres-startup", "nss-wrapper-init"];
 pub(super) fn resolve(spec: &PostgresClusterSpec, metadata: &Metadata, context: &mut Context) -> Vec<InstanceSet> {
     let total: i64 = spec.instances.iter().map(|set| i64::from(set.replicas)).sum();
     if total > MAX_INSTANCES {
-        let message = format!("{total} instances are more than pgBackRest can back up: at most {MAX_INSTANCES} in all sets");
+        let message =
+            format!("{total} instances are more than pgBackRest can back up: at most {MAX_INSTANCES} in all sets");
         context.error(FieldPath::of("spec.instances"), message);
         return Vec::new();
     }
-    let sets: Vec<_> =
-        spec.instances.iter().enumerate().map(|(index, set)| instance_set(spec, set, index, metadata, context)).collect();
+    let sets: Vec<_> = spec
+        .instances
+        .iter()
+        .enumerate()
+        .map(|(index, set)| instance_set(spec, set, index, metadata, context))
+        .collect();
     for (index, set) in sets.iter().enumerate() {
         let path = FieldPath::of("spec.instances").index(index).key("name");
         if sets[..index].iter().any(|other| other.name == set.name) {
-            let message = format!("two instance sets are named `{}`; one without a name is called by its number", set.name);
+            let message =
+                format!("two instance sets are named `{}`; one without a name is called by its number", set.name);
             context.error(path, message);
         } else if ["repo-host", "pgbackrest"].contains(&set.name.as_str()) {
             // Its StatefulSet or its ConfigMap would be pgBackRest's.

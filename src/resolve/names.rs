@@ -21,7 +21,8 @@ pub(super) fn check(cluster: &Cluster, context: &mut Context) {
         context.error(path, "the names of its Services must begin with a letter (RFC 1035)");
         return;
     }
-    let mut longest = [cluster.dcs_service(), cluster.replicas_service()].map(|name| (name, SERVICE_MAX, "a Service")).to_vec();
+    let mut longest =
+        [cluster.dcs_service(), cluster.replicas_service()].map(|name| (name, SERVICE_MAX, "a Service")).to_vec();
     if cluster.pgbouncer.is_some() {
         longest.push((cluster.pgbouncer_name(), SERVICE_MAX, "a Service"));
     }
@@ -46,7 +47,8 @@ pub(super) fn check(cluster: &Cluster, context: &mut Context) {
         let long = cluster.instance_set(set);
         if long.len() > STATEFUL_SET_MAX {
             let shorten = long.len() - STATEFUL_SET_MAX;
-            let message = format!("is too long by {shorten}: `{long}`, a StatefulSet, may have {STATEFUL_SET_MAX} characters");
+            let message =
+                format!("is too long by {shorten}: `{long}`, a StatefulSet, may have {STATEFUL_SET_MAX} characters");
             context.error(FieldPath::of("spec.instances").index(index).key("name"), message);
         }
     }

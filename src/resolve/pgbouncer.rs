@@ -17,7 +17,8 @@ pub(super) fn resolve(spec: &PostgresClusterSpec, metadata: &Metadata, context: 
     names.extend(spec.containers.iter().map(|container| container.name.as_str()));
     let volumes = spec.volumes.as_ref().map(|volumes| &volumes.additional);
     let config = spec.config.clone().unwrap_or_default();
-    for (section, settings) in [("global", &config.global), ("databases", &config.databases), ("users", &config.users)] {
+    for (section, settings) in [("global", &config.global), ("databases", &config.databases), ("users", &config.users)]
+    {
         for (key, value) in settings {
             if [key, value].into_iter().any(|text| text.contains(['\n', '\r'])) {
                 let at = path.key("config").key(section).key(key);
@@ -25,7 +26,8 @@ pub(super) fn resolve(spec: &PostgresClusterSpec, metadata: &Metadata, context: 
             }
         }
     }
-    let config_resources = spec.sidecars.as_ref().and_then(|sidecars| sidecars.pgbouncer_config.as_ref()?.resources.as_ref());
+    let config_resources =
+        spec.sidecars.as_ref().and_then(|sidecars| sidecars.pgbouncer_config.as_ref()?.resources.as_ref());
     let config_resources_path = path.key("sidecars").key("pgbouncerConfig").key("resources");
     let replicas = u16::try_from(spec.replicas).unwrap_or_else(|_| {
         context.error(path.key("replicas"), format!("{} poolers are more than any cluster can run", spec.replicas));

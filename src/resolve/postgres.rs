@@ -88,7 +88,11 @@ pub(super) fn patroni(
     }
 }
 
-fn switchover(patroni: &PatroniSpec, annotations: &BTreeMap<String, String>, context: &mut Context) -> Option<Switchover> {
+fn switchover(
+    patroni: &PatroniSpec,
+    annotations: &BTreeMap<String, String>,
+    context: &mut Context,
+) -> Option<Switchover> {
     let switchover = patroni.switchover.as_ref().filter(|switchover| switchover.enabled)?;
     let failover = switchover.type_ == SwitchoverType::Failover;
     if failover && switchover.target_instance.is_none() {
@@ -147,7 +151,10 @@ pub(super) fn check_ports(cluster: &Cluster, context: &mut Context) {
     }
     for (path, port) in [("spec.port", cluster.port), ("spec.patroni.port", cluster.patroni.port)] {
         if cluster.backups.is_some() && port == PGBACKREST_PORT {
-            context.error(FieldPath::of(path), format!("pgBackRest's server listens on {PGBACKREST_PORT}: choose another"));
+            context.error(
+                FieldPath::of(path),
+                format!("pgBackRest's server listens on {PGBACKREST_PORT}: choose another"),
+            );
         }
     }
     let node_ports = [

@@ -49,8 +49,8 @@ fn check_range(range: &str, (_, lowest, highest, names): (&str, u32, u32, &[&str
         return Ok(());
     }
     let value = |text: &str| -> Result<u32, String> {
-        let named = names.iter().position(|name| name.eq_ignore_ascii_case(text));
-        let value = named.and_then(|n| u32::try_from(n).ok()).map(|n| n + lowest).or_else(|| text.parse().ok());
+        let by_name = names.iter().position(|name| name.eq_ignore_ascii_case(text));
+        let value = by_name.and_then(|n| u32::try_from(n).ok()).map(|n| n + lowest).or_else(|| text.parse().ok());
         value
             .filter(|value| (lowest..=highest).contains(value))
             .ok_or_else(|| format!("`{text}` is not between {lowest} and {highest}"))
@@ -76,7 +76,17 @@ mod tests {
 
     #[test]
     fn what_it_refuses_is_refused() {
-        for schedule in ["0 1 * *", "0 1 * * 7", "60 1 * * *", "0 1 0 * *", "*/0 * * * *", "5-1 * * * *", "@often", "TZ=UTC 0 1 * * *", "a b c d e"] {
+        for schedule in [
+            "0 1 * *",
+            "0 1 * * 7",
+            "60 1 * * *",
+            "0 1 0 * *",
+            "*/0 * * * *",
+            "5-1 * * * *",
+            "@often",
+            "TZ=UTC 0 1 * * *",
+            "a b c d e",
+        ] {
             assert!(check(schedule).is_err(), "{schedule}");
         }
     }

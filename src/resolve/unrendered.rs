@@ -16,7 +16,11 @@ pub(super) fn warn(resource: &PostgresCluster, context: &mut Context) {
     };
     note(spec.data_source.is_some(), "spec.dataSource", "the cluster starts empty: restoring is not rendered yet");
     note(spec.database_init_sql.is_some(), "spec.databaseInitSQL", "is not run yet");
-    note(spec.post_gis_version.is_some(), "spec.postGISVersion", "chooses the image; the extensions are not created yet");
+    note(
+        spec.post_gis_version.is_some(),
+        "spec.postGISVersion",
+        "chooses the image; the extensions are not created yet",
+    );
     note(spec.instrumentation.is_some(), "spec.instrumentation", "the OpenTelemetry collector is not rendered yet");
     note(spec.user_interface.is_some(), "spec.userInterface", "pgAdmin is not rendered yet");
     let exporter = spec.monitoring.as_ref().and_then(|m| m.pgmonitor.as_ref()).is_some_and(|m| m.exporter.is_some());
@@ -42,7 +46,8 @@ fn pgbackrest_fields(pgbackrest: &PgBackRestSpec, note: &mut impl FnMut(bool, &s
     note(pgbackrest.manual.is_some(), &format!("{base}.manual"), manual);
     let restore = pgbackrest.restore.as_ref().is_some_and(|restore| restore.enabled);
     note(restore, &format!("{base}.restore"), "restoring in place is not rendered yet");
-    let ssh = pgbackrest.repo_host.as_ref().is_some_and(|host| host.ssh_config_map.is_some() || host.ssh_secret.is_some());
+    let ssh =
+        pgbackrest.repo_host.as_ref().is_some_and(|host| host.ssh_config_map.is_some() || host.ssh_secret.is_some());
     note(ssh, &format!("{base}.repoHost"), "SSH is not used any more, by PGO neither");
     for (index, repository) in pgbackrest.repos.iter().enumerate() {
         let auto_grow = repository.volume.as_ref().is_some_and(|volume| volume.volume_claim_spec.auto_grow.is_some());

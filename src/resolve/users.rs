@@ -40,7 +40,8 @@ pub(super) fn resolve(spec: &PostgresClusterSpec, cluster: &str, context: &mut C
 fn default_user(cluster: &str, context: &mut Context) -> Vec<User> {
     // `NAMEDATALEN` of Postgres, and PGO's pattern for the names of users.
     if cluster.len() > 63 || cluster.contains('.') {
-        let message = "the name of the cluster cannot be the name of a user, so there is none: list users in `spec.users`";
+        let message =
+            "the name of the cluster cannot be the name of a user, so there is none: list users in `spec.users`";
         context.warning(FieldPath::of("metadata.name"), message);
         return Vec::new();
     }
