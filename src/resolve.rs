@@ -29,7 +29,7 @@ pub fn resolve(resource: &PostgresCluster, options: &Options) -> (Option<Cluster
     let mut context = Context { options, diagnostics: Vec::new() };
     let cluster = cluster(resource, &mut context);
     let diagnostics = context.diagnostics;
-    (cluster.filter(|_| !has_errors(&diagnostics)), diagnostics)
+    ((!has_errors(&diagnostics)).then_some(cluster), diagnostics)
 }
 
 /// What every part of the resolution needs at hand.
@@ -76,7 +76,7 @@ impl Context<'_> {
     }
 }
 
-fn cluster(resource: &PostgresCluster, context: &mut Context) -> Option<Cluster> {
+fn cluster(resource: &PostgresCluster, context: &mut Context) -> Cluster {
     let spec = &resource.spec;
     let name = resource.metadata.name.clone().unwrap_or_default();
     let annotations = resource.metadata.annotations.clone().unwrap_or_default();
@@ -134,5 +134,5 @@ fn cluster(resource: &PostgresCluster, context: &mut Context) -> Option<Cluster>
     postgres::check_ports(&cluster, context);
     names::check(&cluster, context);
     unrendered::warn(resource, context);
-    Some(cluster)
+    cluster
 }
