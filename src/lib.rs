@@ -16,3 +16,4 @@ pub mod options;
 pub mod read;
 pub mod report;
 pub mod spec;
+pub mod write;
