@@ -18,3 +18,4 @@ pub mod read;
 pub mod report;
 pub mod scripts;
 pub mod spec;
+pub mod write;
