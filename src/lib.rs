@@ -21,3 +21,4 @@ pub mod report;
 pub mod resolve;
 pub mod scripts;
 pub mod spec;
+pub mod write;

@@ -10,7 +10,7 @@ use pgrender::config::postgres::hba_rule;
 use serde_json::{Map, Value, json};
 
 /// Two instances in one set, one volume repository, pgBouncer: `hippo.input.yaml`.
-pub fn hippo() -> Cluster {
+pub(crate) fn hippo() -> Cluster {
     Cluster {
         backups: Some(backups(vec![repository(1, volume())])),
         pgbouncer: Some(pgbouncer(5432)),
@@ -20,7 +20,7 @@ pub fn hippo() -> Cluster {
 }
 
 /// Two sets, one with a volume for its log, and nearly every setting: `rich.input.yaml`.
-pub fn rich() -> Cluster {
+pub(crate) fn rich() -> Cluster {
     let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
     Cluster {
         port: 5433,
@@ -71,10 +71,9 @@ pub fn rich() -> Cluster {
 }
 
 /// A repository of each kind: PGO's example `multi-backup-repo`.
-pub fn multi_backup_repo() -> Cluster {
-    let path = |index| {
-        (format!("repo{index}-path"), format!("/pgbackrest/postgres-operator/hippo-multi-repo/repo{index}"))
-    };
+pub(crate) fn multi_backup_repo() -> Cluster {
+    let path =
+        |index| (format!("repo{index}-path"), format!("/pgbackrest/postgres-operator/hippo-multi-repo/repo{index}"));
     Cluster {
         instance_sets: vec![instance_set("00", 1)],
         backups: Some(Backups {

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -196,7 +197,9 @@ fn startup_refuses_data_and_images_of_another_version() {
     fs::write(pod.data().join("PG_VERSION"), "9\n").expect("a file");
     assert!(failure(&mut pod.startup()).contains("found data of 9"));
     pod.cluster.postgres_version = 9;
-    assert!(failure(pod.startup().env("PATH", with_postgres(&pod.programs))).contains("expected Postgres 9 in this image"));
+    assert!(
+        failure(pod.startup().env("PATH", with_postgres(&pod.programs))).contains("expected Postgres 9 in this image")
+    );
 }
 
 fn with_postgres(programs: &Path) -> String {
@@ -228,7 +231,10 @@ fn a_data_directory_of_another_user_is_made_anew() {
     success(Command::new("chown").arg("1000").arg(pod.data()));
     fs::set_permissions(pod.data(), fs::Permissions::from_mode(0o750)).expect("permissions");
     let message = failure(&mut pod.startup());
-    assert!(message.contains("another user owns the data directory") && message.contains("drwxr-x--- 1000"), "{message}");
+    assert!(
+        message.contains("another user owns the data directory") && message.contains("drwxr-x--- 1000"),
+        "{message}"
+    );
 }
 
 #[test]
@@ -276,13 +282,11 @@ impl Drop for Running {
     }
 }
 
-/// Starts a script in a process group of its own, with its output in `log`.
-fn start(words: &[String], log: &Path) -> Running {
-    use std::os::unix::process::CommandExt;
+/// Starts `command` in a process group of its own, with its output in `log`.
+fn start(command: &mut Command, log: &Path) -> Running {
     let output = fs::File::create(log).expect("a file");
     let errors = output.try_clone().expect("a file");
-    let mut command = Command::new(&words[0]);
-    command.args(&words[1..]).stdin(Stdio::null()).stdout(output).stderr(errors).process_group(0);
+    let command = command.stdin(Stdio::null()).stdout(output).stderr(errors).process_group(0);
     Running(command.spawn().expect("started"))
 }
 
@@ -305,8 +309,7 @@ fn listener(name: &str, directory: &Path, log: &Path) -> Running {
     let path = directory.join(name);
     fs::copy(bash, &path).expect("a copy");
     let script = r#"trap 'echo reloaded' HUP; echo ready; while :; do read -r -t 1 <> <(:) || :; done"#;
-    let words = [path.to_string_lossy().into_owned(), "-c".to_owned(), script.to_owned()];
-    let running = start(&words, log);
+    let running = start(unprivileged(path).args(["-c", script]), log);
     wait_for(log, "ready");
     running
 }
@@ -315,7 +318,8 @@ fn listener(name: &str, directory: &Path, log: &Path) -> Running {
 fn only_our_children(words: Vec<String>) -> Vec<String> {
     let ours = format!("pkill -HUP --exact --parent={} ", std::process::id());
     let replaced = |word: String| {
-        word.replace("pkill -HUP --exact --parent=0 ", &ours).replace("pkill -HUP --exact pgbouncer", &format!("{ours}pgbouncer"))
+        word.replace("pkill -HUP --exact --parent=0 ", &ours)
+            .replace("pkill -HUP --exact pgbouncer", &format!("{ours}pgbouncer"))
     };
     words.into_iter().map(replaced).collect()
 }
@@ -327,9 +331,9 @@ fn pgbouncer_is_reloaded_when_its_files_change() {
     fs::create_dir(path("conf")).expect("a directory");
     let _pgbouncer = listener("pgbouncer", directory.path(), &path("pgbouncer.log"));
     let words = scripts::pgbouncer_config();
-    let words: Vec<_> =
-        words.into_iter().map(|word| word.replace(scripts::PGBOUNCER_DIRECTORY, &path("conf").to_string_lossy())).collect();
-    let _script = start(&only_our_children(words), &path("script.log"));
+    let conf = path("conf").to_string_lossy().into_owned();
+    let words = words.into_iter().map(|word| word.replace(scripts::PGBOUNCER_DIRECTORY, &conf)).collect();
+    let _script = start(unprivileged("/usr/bin/env").args(only_our_children(words)), &path("script.log"));
     std::thread::sleep(Duration::from_secs(1));
     assert!(!fs::read_to_string(path("pgbouncer.log")).expect("a log").contains("reloaded"));
     fs::write(path("conf/pgbouncer.ini"), "").expect("a file");
@@ -354,7 +358,8 @@ fn the_repo_host_takes_the_first_backup_and_reloads_its_server() {
     fs::create_dir(path("certificates")).expect("a directory");
     give_to_unprivileged(pod.root.path());
 
-    let archive = format!("{} --config={} --stanza=db archive-push %p", pgbackrest.display(), path("pgbackrest.conf").display());
+    let archive =
+        format!("{} --config={} --stanza=db archive-push %p", pgbackrest.display(), path("pgbackrest.conf").display());
     let settings = format!(
         "listen_addresses = ''\nunix_socket_directories = '{}'\narchive_mode = on\narchive_command = '{archive}'\n",
         path("tmp").display()
@@ -373,14 +378,12 @@ fn the_repo_host_takes_the_first_backup_and_reloads_its_server() {
         _ => word,
     });
     let words = only_our_children(words.collect());
-    let config = format!("PGBACKREST_CONFIG={}", path("pgbackrest.conf").display());
-    let wrapper = unprivileged("/usr/bin/env");
-    let mut unprivileged_words: Vec<String> =
-        std::iter::once(wrapper.get_program()).chain(wrapper.get_args()).map(|word| word.to_string_lossy().into_owned()).collect();
-    unprivileged_words.push(config);
-    unprivileged_words.extend(words);
+    let run_script = |log: &str| {
+        let mut command = unprivileged("/usr/bin/env");
+        start(command.env("PGBACKREST_CONFIG", path("pgbackrest.conf")).args(&words), &path(log))
+    };
 
-    let script = start(&unprivileged_words, &path("tmp/script.log"));
+    let script = run_script("tmp/script.log");
     std::thread::sleep(Duration::from_secs(4));
     assert_eq!(fs::read_to_string(path("tmp/script.log")).expect("a log"), "", "there is no stanza yet");
     let pgbackrest_command = |arguments: &[&str]| {
@@ -393,7 +396,7 @@ fn the_repo_host_takes_the_first_backup_and_reloads_its_server() {
     assert_eq!(pgbackrest_command(&["info"]).matches("full backup: ").count(), 1);
 
     drop(script);
-    let _script = start(&unprivileged_words, &path("tmp/again.log"));
+    let _script = run_script("tmp/again.log");
     std::thread::sleep(Duration::from_secs(1));
     fs::write(path("certificates/server-tls.crt"), "").expect("a file");
     wait_for(&path("tmp/again.log"), "Reloaded");

@@ -7,14 +7,16 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 /// The program `name` on the PATH.
-pub fn program(name: &str) -> Option<PathBuf> {
-    let directories = env::split_paths(&env::var_os("PATH").unwrap_or_default()).collect::<Vec<_>>();
-    let found = directories.iter().chain([&PathBuf::from("/usr/sbin")]).map(|directory| directory.join(name));
-    found_or_skipped(name, found.into_iter().find(|path| path.is_file()))
+pub(crate) fn program(name: &str) -> Option<PathBuf> {
+    let path = env::var_os("PATH").unwrap_or_default();
+    // Servers are in a directory that only root has on its path.
+    let directories = env::split_paths(&path).chain([PathBuf::from("/usr/sbin")]);
+    let found = directories.map(|directory| directory.join(name)).find(|file| file.is_file());
+    found_or_skipped(name, found)
 }
 
 /// The newest directory with Postgres' server programs, and the version.
-pub fn postgres_server() -> Option<(PathBuf, u16)> {
+pub(crate) fn postgres_server() -> Option<(PathBuf, u16)> {
     let versions = (13..=18).rev().flat_map(|version| {
         [format!("/usr/lib/postgresql/{version}/bin"), format!("/usr/pgsql-{version}/bin")]
             .map(|directory| (PathBuf::from(directory), version))
@@ -23,7 +25,7 @@ pub fn postgres_server() -> Option<(PathBuf, u16)> {
 }
 
 /// A file of the reference material that lies beside the repository.
-pub fn shared(path: &str) -> Option<String> {
+pub(crate) fn shared(path: &str) -> Option<String> {
     let root = env::var_os("PGRENDER_SHARED").unwrap_or_else(|| OsString::from("../shared"));
     let text = std::fs::read_to_string(Path::new(&root).join(path)).ok();
     if text.is_none() {
@@ -41,7 +43,7 @@ fn found_or_skipped<T>(name: &str, found: Option<T>) -> Option<T> {
 }
 
 /// `program`, as a user who is not root where the test is: servers refuse root.
-pub fn unprivileged(program: impl AsRef<Path>) -> Command {
+pub(crate) fn unprivileged(program: impl AsRef<Path>) -> Command {
     if !is_root() {
         return Command::new(program.as_ref());
     }
@@ -51,7 +53,7 @@ pub fn unprivileged(program: impl AsRef<Path>) -> Command {
 }
 
 /// Lets that user have `directory`.
-pub fn give_to_unprivileged(directory: &Path) {
+pub(crate) fn give_to_unprivileged(directory: &Path) {
     if is_root() {
         success(Command::new("chown").args(["--recursive", "65534:65534"]).arg(directory));
     }
@@ -62,7 +64,7 @@ fn is_root() -> bool {
 }
 
 /// Runs `command`, which must succeed, and gives its standard output.
-pub fn success(command: &mut Command) -> String {
+pub(crate) fn success(command: &mut Command) -> String {
     let output = run(command);
     let stderr = String::from_utf8_lossy(&output.stderr);
     let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
@@ -71,6 +73,6 @@ pub fn success(command: &mut Command) -> String {
 }
 
 /// Runs `command` to its end.
-pub fn run(command: &mut Command) -> Output {
+pub(crate) fn run(command: &mut Command) -> Output {
     command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"))
 }
