@@ -20,7 +20,7 @@ use std::collections::BTreeMap;
 
 use zeroize::Zeroizing;
 
-pub use self::seed::Seed;
+pub use self::seed::{Seed, SeedError};
 
 use self::authority::Authority;
 use self::certificate::Usage;
@@ -80,14 +80,16 @@ pub fn derive(cluster: &Cluster, seed: &Seed, time: i64) -> Result<Identity, Vec
     let (window, generations) = match (Window::containing(time), Generations::of(cluster)) {
         (Ok(window), Ok(generations)) => (window, generations),
         (window, generations) => {
-            let errors = generations.err().unwrap_or_default().into_iter().map(|error| error.of(resource(cluster)));
-            return Err(window.err().into_iter().chain(errors).collect());
+            let time = window.err().map(|error| Diagnostic::error(error.to_string()));
+            let annotations = generations.err().unwrap_or_default().into_iter();
+            return Err(time.into_iter().chain(annotations.map(|error| error.of(resource(cluster)))).collect());
         }
     };
-    let authority = Authority::derive(seed, trust_domain(cluster), generations.authority);
-    authority
+    Authority::derive(seed, trust_domain(cluster), generations.authority)
         .and_then(|authority| Derivation { cluster, seed, window, generations, authority }.identity())
-        .map_err(|error| vec![error.of(resource(cluster))])
+        .map_err(|error| {
+            vec![Diagnostic::error(format!("cannot make its certificates: {error}")).of(resource(cluster))]
+        })
 }
 
 fn resource(cluster: &Cluster) -> ResourceRef {
@@ -114,7 +116,7 @@ struct Derivation<'a> {
 }
 
 impl Derivation<'_> {
-    fn identity(&self) -> Result<Identity, Diagnostic> {
+    fn identity(&self) -> Result<Identity, rcgen::Error> {
         let cluster = self.cluster;
         let pgbouncer = cluster.pgbouncer.as_ref();
         let repo_host = cluster.backups.as_ref().filter(|backups| backups.has_repo_host());
@@ -188,10 +190,10 @@ impl Derivation<'_> {
         name: &str,
         names: &[String],
         usage: Usage,
-    ) -> Result<Certificate, Diagnostic> {
+    ) -> Result<Certificate, rcgen::Error> {
         let Cluster { namespace, name: cluster, .. } = self.cluster;
         let id = CertificateId { namespace, cluster, role, name, generation: 1 };
-        certificate::issue(&id, names, usage, &self.authority, &self.window, self.seed)
+        certificate::issue(&id, names, usage, &self.authority, self.window, self.seed)
     }
 
     /// What clients call Postgres: PGO's two Services, and the leader's, which PGO leaves out.

@@ -57,7 +57,7 @@ impl Context {
     }
 
     /// Of the private key of a leaf: a new one in each window, the same for any CA.
-    pub(super) fn certificate_key(id: &CertificateId, window: &Window) -> Self {
+    pub(super) fn certificate_key(id: &CertificateId, window: Window) -> Self {
         let CertificateId { namespace, cluster, role, name, generation } = id;
         let (generation, start) = (generation.to_string(), window.start().to_string());
         Self::of(&["certificate/key", namespace, cluster, role, name, &generation, &start])
@@ -67,7 +67,7 @@ impl Context {
     /// certificates (RFC 5280 4.1.2.2).
     pub(super) fn certificate_serial(
         id: &CertificateId,
-        window: &Window,
+        window: Window,
         trust_domain: &str,
         authority_generation: u32,
         names: &[String],
