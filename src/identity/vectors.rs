@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 
 use super::authority::Authority;
 use super::certificate::{Usage, issue, serial_number};
-use super::context::{CertificateId, Context};
+use super::context::{CertificateId, Context, Role};
 use super::key::Key;
 use super::password;
 use super::scram;
@@ -42,8 +42,7 @@ fn certificate_id(vector: &Value) -> CertificateId<'_> {
     CertificateId {
         namespace: text(vector, "namespace"),
         cluster: text(vector, "cluster"),
-        // The roles are words of this program, so they live as long as it does.
-        role: text(vector, "role").to_owned().leak(),
+        role: Role::ALL.into_iter().find(|role| role.word() == text(vector, "role")).unwrap(),
         name: text(vector, "name"),
         generation: generation(vector, "generation"),
     }
@@ -112,7 +111,7 @@ fn every_derivation_gives_what_it_always_gave() {
 fn the_rest_of_a_certificate_changes_its_serial() {
     let seed = Seed::new(b"0123456789abcdefghijklmnopqrstuvwxyz").ok().unwrap();
     let window = Window::containing(1_800_000_000).unwrap();
-    let id = CertificateId { namespace: "ns", cluster: "hippo", role: "postgres", name: "", generation: 1 };
+    let id = CertificateId { namespace: "ns", cluster: "hippo", role: Role::Postgres, name: "", generation: 1 };
     let issued = |authority: u32, name: &str| {
         let authority = Authority::derive(&seed, "ns", authority).unwrap();
         issue(&id, &[name.to_owned()], Usage::Server, &authority, window, &seed).unwrap()
