@@ -9,10 +9,15 @@
 //! ```
 
 pub mod cluster;
+pub mod entry;
 pub mod identity;
 pub mod kubernetes;
+pub mod merge;
 pub mod naming;
+pub mod object;
 pub mod options;
 pub mod read;
+pub mod render;
 pub mod report;
 pub mod spec;
+pub mod write;
