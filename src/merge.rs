@@ -69,7 +69,8 @@ pub fn merge(items: &[Document], clusters: &[RenderedCluster]) -> Merged {
         }
     }
     for (cluster, count) in pruned {
-        let message = format!("left out {count} objects of cluster `{cluster}` that an earlier run made and nothing asks for");
+        let message =
+            format!("left out {count} objects of cluster `{cluster}` that an earlier run made and nothing asks for");
         merged.diagnostics.push(Diagnostic::info(message));
     }
 

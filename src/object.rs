@@ -24,12 +24,8 @@ pub mod bookkeeping {
     pub const KUSTOMIZE_ID: &str = "kustomize.config.k8s.io/id";
 
     const LEGACY_ID: &str = "config.k8s.io/id";
-    const PREFIXES: [&str; 4] = [
-        "internal.config.kubernetes.io/",
-        "internal.config.k8s.io/",
-        "internal.kpt.dev/",
-        "kustomize.config.k8s.io/",
-    ];
+    const PREFIXES: [&str; 4] =
+        ["internal.config.kubernetes.io/", "internal.config.k8s.io/", "internal.kpt.dev/", "kustomize.config.k8s.io/"];
 
     /// Whether the annotation `key` says where an item comes from and nothing about the object itself.
     pub fn is(key: &str) -> bool {

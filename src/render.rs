@@ -112,8 +112,7 @@ fn clusters<'a>(
             continue;
         }
         let resource = cluster_reference(document, options);
-        let (_, first) =
-            *clusters.entry(Identity::from(&resource)).or_insert_with(|| (resource.clone(), document));
+        let (_, first) = *clusters.entry(Identity::from(&resource)).or_insert_with(|| (resource.clone(), document));
         if object::without_bookkeeping(&first.node) != object::without_bookkeeping(&document.node) {
             diagnostics.push(twice(&resource, first, document));
         }

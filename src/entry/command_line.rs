@@ -40,14 +40,12 @@ fn run_render(arguments: &RenderArguments, environment: &Environment) -> Outcome
     if has_errors(&rendered.diagnostics) {
         return Outcome::failed(&rendered.diagnostics);
     }
-    match &arguments.output_dir {
-        Some(directory) => match output_directory::write(directory, &rendered.clusters) {
-            Ok(()) => Outcome::new(String::new(), &rendered.diagnostics),
-            Err(error) => Outcome::failed(&[error]),
-        },
-        None => {
-            let objects = rendered.clusters.into_iter().flat_map(|cluster| cluster.objects);
-            Outcome::new(resource_list::stream(objects), &rendered.diagnostics)
-        }
+    let Some(directory) = &arguments.output_dir else {
+        let objects = rendered.clusters.into_iter().flat_map(|cluster| cluster.objects);
+        return Outcome::new(resource_list::stream(objects), &rendered.diagnostics);
+    };
+    match output_directory::write(directory, &rendered.clusters) {
+        Ok(()) => Outcome::new(String::new(), &rendered.diagnostics),
+        Err(error) => Outcome::failed(&[error]),
     }
 }

@@ -7,9 +7,11 @@ use serde_json::Value;
 
 use super::environment::Environment;
 use super::outcome::Outcome;
+use super::settings::Settings;
 use super::{function_config, input, seed};
 use crate::merge::{self, Item, Merged};
 use crate::object;
+use crate::read::node::Node;
 use crate::read::{self, Document};
 use crate::render::{self, render};
 use crate::report::{Diagnostic, Severity, has_errors};
@@ -22,13 +24,14 @@ pub(super) fn run(text: &str, environment: &Environment) -> Outcome {
         Ok(list) => list,
         Err(errors) => return unreadable(&errors),
     };
-    let items: Vec<Document> = list.node.get("items").map(|items| items.items()).unwrap_or_default().iter().map(item).collect();
+    let items: Vec<Document> =
+        list.node.get("items").map(Node::items).unwrap_or_default().iter().map(item).collect();
     // Some tools say "no configuration" with an empty one.
     let config = list.node.get("functionConfig").filter(|config| !config.entries().is_empty()).map(item);
 
     let merged = transform(config.as_ref(), &items, environment);
-    let earlier = list.node.get("results").map(|results| results.items()).unwrap_or_default();
-    let mut results: Vec<Value> = earlier.iter().map(read::node::Node::to_json).collect();
+    let earlier = list.node.get("results").map(Node::items).unwrap_or_default();
+    let mut results: Vec<Value> = earlier.iter().map(Node::to_json).collect();
     results.extend(merged.diagnostics.iter().map(resource_list::result));
     let texts = Texts::find(text, &list.node);
     Outcome {
@@ -47,7 +50,8 @@ pub(super) fn unreadable(errors: &[Diagnostic]) -> Outcome {
 /// Renders the clusters of `items` and `config` and merges their objects into `items`; when something is wrong the items
 /// stay as they are.
 pub(super) fn transform(config: Option<&Document>, items: &[Document], environment: &Environment) -> Merged {
-    let merged = try_transform(config, items, environment).unwrap_or_else(|diagnostics| Merged { items: Vec::new(), diagnostics });
+    let merged = try_transform(config, items, environment)
+        .unwrap_or_else(|diagnostics| Merged { items: Vec::new(), diagnostics });
     if has_errors(&merged.diagnostics) {
         return Merged { items: (0..items.len()).map(Item::Kept).collect(), ..merged };
     }
@@ -59,7 +63,7 @@ fn try_transform(
     items: &[Document],
     environment: &Environment,
 ) -> Result<Merged, Vec<Diagnostic>> {
-    let settings = config.map_or_else(|| Ok(Default::default()), |config| function_config::settings(&config.node))?;
+    let settings = config.map_or_else(|| Ok(Settings::default()), |config| function_config::settings(&config.node))?;
     let options = settings.options(environment).map_err(|error| vec![error])?;
     // The items come first: theirs are the files that users know.
     let documents: Vec<Document> = items.iter().chain(config).cloned().collect();
@@ -102,6 +106,6 @@ fn list(text: &str) -> Result<Document, Vec<Diagnostic>> {
 }
 
 /// An item, under the name of the file that it is from.
-fn item(node: &read::node::Node) -> Document {
+fn item(node: &Node) -> Document {
     Document { file: object::path(node).unwrap_or(input::STDIN).to_owned(), node: node.clone() }
 }

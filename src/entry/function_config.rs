@@ -25,7 +25,9 @@ pub(super) fn settings(config: &Node) -> Result<Settings, Vec<Diagnostic>> {
         (API_VERSION, KIND) => reader.pg_render(config),
         ("v1", "ConfigMap") => reader.config_map(config),
         (_, render::KIND) => {}
-        (other, KIND) => reader.error("apiVersion", format!("`{other}` is no version of {KIND}, write `{API_VERSION}`")),
+        (other, KIND) => {
+            reader.error("apiVersion", format!("`{other}` is no version of {KIND}, write `{API_VERSION}`"));
+        }
         (_, other) => {
             let message = format!(
                 "`{other}` cannot configure this function, use `{KIND}` of `{API_VERSION}`, a `ConfigMap` or a \
@@ -187,10 +189,9 @@ mod tests {
 
     #[test]
     fn a_config_map_holds_strings() {
-        let settings = read(
-            "apiVersion: v1\nkind: ConfigMap\ndata: {random: 'true', time: '12', RELATED_IMAGE_PGBACKREST: c}\n",
-        )
-        .unwrap();
+        let settings =
+            read("apiVersion: v1\nkind: ConfigMap\ndata: {random: 'true', time: '12', RELATED_IMAGE_PGBACKREST: c}\n")
+                .unwrap();
         assert!(settings.random);
         assert_eq!(settings.time, Some(12));
         assert_eq!(settings.images["RELATED_IMAGE_PGBACKREST"], "c");

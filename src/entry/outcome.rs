@@ -19,8 +19,8 @@ pub(super) struct Outcome {
 impl Outcome {
     /// A run that gives `stdout` and tells `diagnostics`; it has failed when one of them is an error.
     pub(super) fn new(stdout: String, diagnostics: &[Diagnostic]) -> Self {
-        let stderr = diagnostics.iter().map(|diagnostic| format!("{diagnostic}\n")).collect();
-        Self { stdout, stderr, code: u8::from(has_errors(diagnostics)) }
+        let lines: Vec<String> = diagnostics.iter().map(|diagnostic| format!("{diagnostic}\n")).collect();
+        Self { stdout, stderr: lines.concat(), code: u8::from(has_errors(diagnostics)) }
     }
 
     /// A run that gives nothing but `diagnostics`.

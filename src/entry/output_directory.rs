@@ -26,11 +26,7 @@ pub(super) fn write(directory: &Path, clusters: &[RenderedCluster]) -> Result<()
     result
 }
 
-fn write_all(
-    directory: &Path,
-    clusters: &[RenderedCluster],
-    temporary: &mut Vec<PathBuf>,
-) -> Result<(), Diagnostic> {
+fn write_all(directory: &Path, clusters: &[RenderedCluster], temporary: &mut Vec<PathBuf>) -> Result<(), Diagnostic> {
     let names = layout::directories(&clusters.iter().map(|cluster| &cluster.resource).collect::<Vec<_>>());
     let mut moves = Vec::new();
     for (cluster, name) in clusters.iter().zip(&names) {

@@ -84,9 +84,9 @@ fn from_file(path: &Path) -> Result<Seed, Diagnostic> {
     let read = File::open(path).and_then(|file| file.take(MAX + 1).read_to_end(&mut bytes));
     match read {
         Err(error) => Err(Diagnostic::error(format!("cannot read the seed file `{shown}`: {error}"))),
-        Ok(_) if bytes.len() as u64 > MAX => {
-            Err(Diagnostic::error(format!("the seed file `{shown}` is longer than {MAX} bytes, make a seed with `pgrender seed`")))
-        }
+        Ok(_) if bytes.len() as u64 > MAX => Err(Diagnostic::error(format!(
+            "the seed file `{shown}` is longer than {MAX} bytes, make a seed with `pgrender seed`"
+        ))),
         Ok(_) => Seed::new(&bytes),
     }
 }

@@ -53,9 +53,9 @@ impl Settings {
 pub(super) fn time(text: &str) -> Result<i64, String> {
     let seconds = text.parse().ok();
     let moment = || OffsetDateTime::parse(text, &Rfc3339).ok().map(OffsetDateTime::unix_timestamp);
-    seconds.or_else(moment).ok_or_else(|| {
-        format!("`{text}` is no time, write it as `2026-01-31T12:00:00Z` or in seconds since 1970")
-    })
+    seconds
+        .or_else(moment)
+        .ok_or_else(|| format!("`{text}` is no time, write it as `2026-01-31T12:00:00Z` or in seconds since 1970"))
 }
 
 /// Reads the domain of a Kubernetes cluster; one final dot is taken off.

@@ -94,7 +94,9 @@ fn is_dash(line: &str) -> bool {
 /// Whether `text` is a sequence of one item that is `value`.
 fn reads_as(text: &str, value: &Value) -> bool {
     match read::documents("", text).as_deref() {
-        Ok([Document { node, .. }]) => node.to_json().as_array().is_some_and(|items| items.as_slice() == [value.clone()]),
+        Ok([Document { node, .. }]) => {
+            node.to_json().as_array().is_some_and(|items| items.as_slice() == [value.clone()])
+        }
         _ => false,
     }
 }
