@@ -1,14 +1,36 @@
 //! Everything secret about a cluster: passwords, verifiers, keys and certificates, derived from one seed.
+//!
+//! Each value is a function of the seed and of its own context (which cluster, which user, which generation: the table is in
+//! `context.rs`), so the order of derivation never matters, and adding or removing one value changes no other.
+
+mod authority;
+mod certificate;
+mod context;
+mod key;
+mod password;
+mod rotation;
+pub mod scram;
+mod seed;
+pub mod uri;
+#[cfg(test)]
+mod vectors;
+pub mod window;
 
 use std::collections::BTreeMap;
 
 use zeroize::Zeroizing;
 
-use crate::cluster::Cluster;
-use crate::report::Diagnostic;
+pub use self::seed::Seed;
 
-/// The seed: at least 32 bytes of high-entropy secret.
-pub struct Seed(Zeroizing<Vec<u8>>);
+use self::authority::Authority;
+use self::certificate::Usage;
+use self::context::{CertificateId, Context};
+use self::password::Alphabet;
+use self::rotation::Generations;
+use self::window::Window;
+use crate::cluster::{Cluster, PasswordType};
+use crate::naming::{MONITORING_USER, PGBOUNCER_USER, REPLICATION_USER};
+use crate::report::{Diagnostic, ResourceRef};
 
 /// All that is secret about one cluster. It has no `Debug`, so that it cannot be printed.
 pub struct Identity {
@@ -52,8 +74,139 @@ pub struct Certificate {
     pub key: Zeroizing<String>,
 }
 
-/// Derives the identity of `cluster` from `seed` for the certificate window that `time` (seconds since 1970) is in.
+/// Derives the identity of `cluster` from `seed` for the certificate window that `time` (seconds since 1970) is in. Errors
+/// are a time that cannot be and rotation annotations that say nothing sensible.
 pub fn derive(cluster: &Cluster, seed: &Seed, time: i64) -> Result<Identity, Vec<Diagnostic>> {
-    let _ = (cluster, &seed.0, time);
-    Err(vec![Diagnostic::error("not yet")])
+    let (window, generations) = match (Window::containing(time), Generations::of(cluster)) {
+        (Ok(window), Ok(generations)) => (window, generations),
+        (window, generations) => {
+            let errors = generations.err().unwrap_or_default().into_iter().map(|error| error.of(resource(cluster)));
+            return Err(window.err().into_iter().chain(errors).collect());
+        }
+    };
+    let authority = Authority::derive(seed, trust_domain(cluster), generations.authority);
+    authority
+        .and_then(|authority| Derivation { cluster, seed, window, generations, authority }.identity())
+        .map_err(|error| vec![error.of(resource(cluster))])
+}
+
+fn resource(cluster: &Cluster) -> ResourceRef {
+    ResourceRef {
+        kind: "PostgresCluster".to_owned(),
+        name: cluster.name.clone(),
+        namespace: cluster.namespace.clone(),
+        ..ResourceRef::default()
+    }
+}
+
+/// Who shares the CA of `cluster`: all of its namespace, as in PGO.
+fn trust_domain(cluster: &Cluster) -> &str {
+    &cluster.namespace
+}
+
+/// What the values of one cluster are derived from.
+struct Derivation<'a> {
+    cluster: &'a Cluster,
+    seed: &'a Seed,
+    window: Window,
+    generations: Generations<'a>,
+    authority: Authority<'a>,
+}
+
+impl Derivation<'_> {
+    fn identity(&self) -> Result<Identity, Diagnostic> {
+        let cluster = self.cluster;
+        let pgbouncer = cluster.pgbouncer.as_ref();
+        let repo_host = cluster.backups.as_ref().filter(|backups| backups.has_repo_host());
+        Ok(Identity {
+            trust_bundle: self.authority.trust_bundle(self.seed)?,
+            users: cluster.users.iter().map(|user| (user.name.clone(), self.user(&user.name, user.password))).collect(),
+            pgbouncer: pgbouncer.map(|_| self.credential(PGBOUNCER_USER, &password::ASCII, password::PGBOUNCER_LENGTH)),
+            monitoring: cluster
+                .exporter
+                .then(|| self.credential(MONITORING_USER, &password::ASCII, password::USER_LENGTH)),
+            cluster_certificate: cluster
+                .custom_tls_secret
+                .is_none()
+                .then(|| self.certificate("postgres", "", &self.postgres_names(), Usage::Server))
+                .transpose()?,
+            replication_certificate: cluster
+                .custom_replication_tls_secret
+                .is_none()
+                .then(|| self.certificate("replication", "", &[REPLICATION_USER.to_owned()], Usage::Client))
+                .transpose()?,
+            instance_sets: cluster
+                .instance_sets
+                .iter()
+                .map(|set| {
+                    let names = self.pod_names("*");
+                    Ok((set.name.clone(), self.certificate("instance-set", &set.name, &names, Usage::Both)?))
+                })
+                .collect::<Result<_, _>>()?,
+            pgbackrest_client: cluster
+                .backups
+                .as_ref()
+                .map(|_| self.certificate("pgbackrest-client", "", &[cluster.pgbackrest_client_name()], Usage::Client))
+                .transpose()?,
+            pgbackrest_repo_host: repo_host
+                .map(|_| {
+                    let names = self.pod_names(&format!("{}-0", cluster.repo_host()));
+                    self.certificate("pgbackrest-repo-host", "", &names, Usage::Server)
+                })
+                .transpose()?,
+            pgbouncer_frontend: pgbouncer
+                .filter(|pgbouncer| pgbouncer.custom_tls_secret.is_none())
+                .map(|_| {
+                    let names = cluster.service_names(&cluster.pgbouncer_name());
+                    self.certificate("pgbouncer", "", &names, Usage::Server)
+                })
+                .transpose()?,
+            fingerprint_key: Context::fingerprint_key(&cluster.namespace, &cluster.name).draw(self.seed, 0),
+        })
+    }
+
+    fn user(&self, name: &str, password: PasswordType) -> Credential {
+        let alphabet = match password {
+            PasswordType::Ascii => &password::ASCII,
+            PasswordType::AlphaNumeric => &password::ALPHANUMERIC,
+        };
+        self.credential(name, alphabet, password::USER_LENGTH)
+    }
+
+    fn credential(&self, user: &str, alphabet: &Alphabet, length: usize) -> Credential {
+        let Cluster { namespace, name, .. } = self.cluster;
+        let context = Context::password(namespace, name, user, alphabet.name, self.generations.password(user));
+        let password = password::derive(&context, self.seed, alphabet, length);
+        let salt = Context::scram_salt(namespace, name, user, &password).draw(self.seed, 0);
+        let verifier = scram::verifier(&password, &salt);
+        Credential { password, verifier }
+    }
+
+    fn certificate(
+        &self,
+        role: &'static str,
+        name: &str,
+        names: &[String],
+        usage: Usage,
+    ) -> Result<Certificate, Diagnostic> {
+        let Cluster { namespace, name: cluster, .. } = self.cluster;
+        let id = CertificateId { namespace, cluster, role, name, generation: 1 };
+        certificate::issue(&id, names, usage, &self.authority, &self.window, self.seed)
+    }
+
+    /// What clients call Postgres: PGO's two Services, and the leader's, which PGO leaves out.
+    fn postgres_names(&self) -> Vec<String> {
+        let cluster = self.cluster;
+        [cluster.primary_service(), cluster.replicas_service(), cluster.scope()]
+            .iter()
+            .flat_map(|service| cluster.service_names(service))
+            .collect()
+    }
+
+    /// What a pod is called, longest first; `*` for every pod of the cluster. PGO's fourth form, without a namespace, is
+    /// left out, because OpenSSL refuses a wildcard with fewer than two dots, and nothing uses it.
+    fn pod_names(&self, pod: &str) -> Vec<String> {
+        let services = self.cluster.service_names(&self.cluster.pods_service());
+        services.iter().take(3).map(|service| format!("{pod}.{service}")).collect()
+    }
 }
