@@ -1,3 +1,6 @@
-//! Values to bytes.
+//! Objects to bytes.
 
+pub mod layout;
+pub mod resource_list;
+pub mod verbatim;
 pub mod yaml;
