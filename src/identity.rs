@@ -1,14 +1,36 @@
 //! Everything secret about a cluster: passwords, verifiers, keys and certificates, derived from one seed.
+//!
+//! Each value is a function of the seed and of its own context (which cluster, which user, which generation: the table is in
+//! `context.rs`), so the order of derivation never matters, and adding or removing one value changes no other.
+
+mod authority;
+mod certificate;
+mod context;
+mod key;
+mod password;
+mod rotation;
+pub mod scram;
+mod seed;
+pub mod uri;
+#[cfg(test)]
+mod vectors;
+pub mod window;
 
 use std::collections::BTreeMap;
 
 use zeroize::Zeroizing;
 
-use crate::cluster::Cluster;
-use crate::report::Diagnostic;
+pub use self::seed::{Seed, SeedError};
 
-/// The seed: at least 32 bytes of high-entropy secret.
-pub struct Seed(Zeroizing<Vec<u8>>);
+use self::authority::Authority;
+use self::certificate::Usage;
+use self::context::{CertificateId, Context, Role};
+use self::password::Alphabet;
+use self::rotation::Generations;
+use self::window::Window;
+use crate::cluster::{Backups, Cluster, PasswordType, User};
+use crate::naming::{MONITORING_USER, PGBOUNCER_USER, REPLICATION_USER};
+use crate::report::{Diagnostic, ResourceRef};
 
 /// All that is secret about one cluster. It has no `Debug`, so that it cannot be printed.
 pub struct Identity {
@@ -52,8 +74,136 @@ pub struct Certificate {
     pub key: Zeroizing<String>,
 }
 
-/// Derives the identity of `cluster` from `seed` for the certificate window that `time` (seconds since 1970) is in.
+/// Derives the identity of `cluster` from `seed` for the certificate window that `time` (seconds since 1970) is in. Errors
+/// are a time that cannot be and rotation annotations that say nothing sensible.
 pub fn derive(cluster: &Cluster, seed: &Seed, time: i64) -> Result<Identity, Vec<Diagnostic>> {
-    let _ = (cluster, &seed.0, time);
-    Err(vec![Diagnostic::error("not yet")])
+    let (window, generations) = match (Window::containing(time), Generations::of(cluster)) {
+        (Ok(window), Ok(generations)) => (window, generations),
+        (window, generations) => {
+            let time = window.err().map(|error| Diagnostic::error(error.to_string()));
+            let annotations = generations.err().unwrap_or_default().into_iter();
+            return Err(time.into_iter().chain(annotations.map(|error| error.of(resource(cluster)))).collect());
+        }
+    };
+    Authority::derive(seed, trust_domain(cluster), generations.authority)
+        .and_then(|authority| Derivation { cluster, seed, window, generations, authority }.identity())
+        .map_err(|error| {
+            vec![Diagnostic::error(format!("cannot make its certificates: {error}")).of(resource(cluster))]
+        })
+}
+
+fn resource(cluster: &Cluster) -> ResourceRef {
+    ResourceRef {
+        kind: "PostgresCluster".to_owned(),
+        name: cluster.name.clone(),
+        namespace: cluster.namespace.clone(),
+        ..ResourceRef::default()
+    }
+}
+
+/// Who shares the CA of `cluster`: all of its namespace, as in PGO.
+fn trust_domain(cluster: &Cluster) -> &str {
+    &cluster.namespace
+}
+
+/// What the values of one cluster are derived from.
+struct Derivation<'a> {
+    cluster: &'a Cluster,
+    seed: &'a Seed,
+    window: Window,
+    generations: Generations<'a>,
+    authority: Authority<'a>,
+}
+
+impl Derivation<'_> {
+    fn identity(&self) -> Result<Identity, rcgen::Error> {
+        let Cluster { namespace, name, pgbouncer, backups, .. } = self.cluster;
+        let brings_postgres = self.cluster.custom_tls_secret.is_some();
+        let brings_replication = self.cluster.custom_replication_tls_secret.is_some();
+        let needs_repo_host = backups.as_ref().is_some_and(Backups::has_repo_host);
+        let needs_frontend = pgbouncer.as_ref().is_some_and(|pgbouncer| pgbouncer.custom_tls_secret.is_none());
+        Ok(Identity {
+            trust_bundle: self.authority.trust_bundle(self.seed)?,
+            users: self.users(),
+            pgbouncer: pgbouncer
+                .as_ref()
+                .map(|_| self.credential(PGBOUNCER_USER, &password::ASCII, password::PGBOUNCER_LENGTH)),
+            monitoring: self
+                .cluster
+                .exporter
+                .then(|| self.credential(MONITORING_USER, &password::ASCII, password::USER_LENGTH)),
+            cluster_certificate: self.certificate_if(!brings_postgres, Role::Postgres)?,
+            replication_certificate: self.certificate_if(!brings_replication, Role::Replication)?,
+            instance_sets: self.instance_sets()?,
+            pgbackrest_client: self.certificate_if(backups.is_some(), Role::PgBackRestClient)?,
+            pgbackrest_repo_host: self.certificate_if(needs_repo_host, Role::PgBackRestRepoHost)?,
+            pgbouncer_frontend: self.certificate_if(needs_frontend, Role::PgBouncer)?,
+            fingerprint_key: Context::fingerprint_key(namespace, name).draw(self.seed, 0),
+        })
+    }
+
+    fn users(&self) -> BTreeMap<String, Credential> {
+        let credential = |user: &User| {
+            let alphabet = match user.password {
+                PasswordType::Ascii => &password::ASCII,
+                PasswordType::AlphaNumeric => &password::ALPHANUMERIC,
+            };
+            (user.name.clone(), self.credential(&user.name, alphabet, password::USER_LENGTH))
+        };
+        self.cluster.users.iter().map(credential).collect()
+    }
+
+    fn credential(&self, user: &str, alphabet: &Alphabet, length: usize) -> Credential {
+        let Cluster { namespace, name, .. } = self.cluster;
+        let context = Context::password(namespace, name, user, alphabet.name, self.generations.password(user));
+        let password = password::derive(&context, self.seed, alphabet, length);
+        let salt = Context::scram_salt(namespace, name, user, &password).draw(self.seed, 0);
+        let verifier = scram::verifier(&password, &salt);
+        Credential { password, verifier }
+    }
+
+    fn instance_sets(&self) -> Result<BTreeMap<String, Certificate>, rcgen::Error> {
+        let sets = self.cluster.instance_sets.iter();
+        sets.map(|set| Ok((set.name.clone(), self.certificate(Role::InstanceSet, &set.name)?))).collect()
+    }
+
+    fn certificate_if(&self, needed: bool, role: Role) -> Result<Option<Certificate>, rcgen::Error> {
+        needed.then(|| self.certificate(role, "")).transpose()
+    }
+
+    fn certificate(&self, role: Role, name: &str) -> Result<Certificate, rcgen::Error> {
+        let Cluster { namespace, name: cluster, .. } = self.cluster;
+        let id = CertificateId { namespace, cluster, role, name, generation: 1 };
+        let usage = match role {
+            Role::Postgres | Role::PgBackRestRepoHost | Role::PgBouncer => Usage::Server,
+            Role::Replication | Role::PgBackRestClient => Usage::Client,
+            Role::InstanceSet => Usage::Both,
+        };
+        certificate::issue(&id, &self.names(role), usage, &self.authority, self.window, self.seed)
+    }
+
+    /// What the holder of a certificate is called. One of an instance set is good for every pod of the cluster, so that
+    /// scaling changes no certificate.
+    fn names(&self, role: Role) -> Vec<String> {
+        let cluster = self.cluster;
+        match role {
+            // PGO's two Services, and the leader's, which PGO leaves out.
+            Role::Postgres => [cluster.primary_service(), cluster.replicas_service(), cluster.scope()]
+                .iter()
+                .flat_map(|service| cluster.service_names(service))
+                .collect(),
+            Role::Replication => vec![REPLICATION_USER.to_owned()],
+            Role::InstanceSet => self.pod_names("*"),
+            Role::PgBackRestClient => vec![cluster.pgbackrest_client_name()],
+            Role::PgBackRestRepoHost => self.pod_names(&format!("{}-0", cluster.repo_host())),
+            Role::PgBouncer => cluster.service_names(&cluster.pgbouncer_name()).to_vec(),
+        }
+    }
+
+    /// What a pod is called, longest first. PGO's fourth form, without a namespace, is left out, because OpenSSL refuses a
+    /// wildcard with fewer than two dots, and nothing uses it.
+    fn pod_names(&self, pod: &str) -> Vec<String> {
+        let services = self.cluster.service_names(&self.cluster.pods_service());
+        services.iter().take(3).map(|service| format!("{pod}.{service}")).collect()
+    }
 }

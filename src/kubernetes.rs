@@ -14,7 +14,7 @@ pub use k8s_openapi::api::core::v1::{
     PodSpec, PodTemplateSpec, Probe, ProjectedVolumeSource, ResourceFieldSelector, ResourceRequirements,
     SeccompProfile, Secret, SecretKeySelector, SecretProjection, SecurityContext, Service, ServiceAccount,
     ServiceAccountTokenProjection, ServicePort, ServiceSpec, TCPSocketAction, Toleration, TopologySpreadConstraint,
-    Volume, VolumeMount, VolumeProjection, VolumeResourceRequirements,
+    TypedLocalObjectReference, TypedObjectReference, Volume, VolumeMount, VolumeProjection, VolumeResourceRequirements,
 };
 pub use k8s_openapi::api::policy::v1::{PodDisruptionBudget, PodDisruptionBudgetSpec};
 pub use k8s_openapi::api::rbac::v1::{PolicyRule, Role, RoleBinding, RoleRef, Subject};

@@ -8,11 +8,21 @@
 //! bytes ◀──write── resources ◀──merge── objects ◀──build── (Cluster, Identity)
 //! ```
 
+pub mod build;
+pub mod caretaker;
 pub mod cluster;
+pub mod config;
+pub mod entry;
 pub mod identity;
 pub mod kubernetes;
+pub mod merge;
 pub mod naming;
+pub mod object;
 pub mod options;
 pub mod read;
+pub mod render;
 pub mod report;
+pub mod resolve;
+pub mod scripts;
 pub mod spec;
+pub mod write;

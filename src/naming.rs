@@ -256,15 +256,20 @@ impl Cluster {
     /// `tls-server-auth`: `pgbackrest@<namespace>/<cluster>`. PGO has the UID of the `PostgresCluster` there, which needs
     /// an API server. A common name may have 64 characters (X.520 `ub-common-name`), so a longer one ends in a hash.
     pub fn pgbackrest_client_name(&self) -> String {
-        let name = format!("pgbackrest@{}/{}", self.namespace, self.name);
-        if name.len() <= COMMON_NAME_MAX {
-            return name;
-        }
-        let digest = Sha256::digest(name.as_bytes());
-        let hash = digest.iter().take(8).fold(0_u64, |hash, byte| hash << 8 | u64::from(*byte));
-        format!("{}-{hash:016x}", &name[..COMMON_NAME_MAX - 17])
+        common_name(format!("pgbackrest@{}/{}", self.namespace, self.name))
     }
 }
 
 /// The longest common name of a certificate (X.520 `ub-common-name`).
 pub const COMMON_NAME_MAX: usize = 64;
+
+/// `name` when it fits into a common name, else its beginning and a hash of it. For names in ASCII.
+pub fn common_name(name: String) -> String {
+    if name.len() <= COMMON_NAME_MAX {
+        return name;
+    }
+    let digest = Sha256::digest(name.as_bytes());
+    let hash = digest.iter().take(8).fold(0_u64, |hash, byte| hash << 8 | u64::from(*byte));
+    let beginning: String = name.chars().take(COMMON_NAME_MAX - 17).collect();
+    format!("{beginning}-{hash:016x}")
+}

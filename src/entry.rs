@@ -1,0 +1,54 @@
+//! The two ends of the program that touch the world: how it is called, what it reads, what it writes.
+//!
+//! There are three ways in. A command of the command line; no command at all, which makes it a KRM function; and the file
+//! of a legacy plugin of kustomize as the first argument. Only this module and those below look at the environment, at
+//! files, at the clock and at the system's randomness.
+
+mod arguments;
+mod command_line;
+mod environment;
+mod function;
+mod function_config;
+mod input;
+mod legacy_plugin;
+mod outcome;
+mod output_directory;
+mod seed;
+mod settings;
+
+use std::ffi::OsString;
+use std::io::{self, IsTerminal};
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser};
+
+use arguments::Arguments;
+use environment::Environment;
+use outcome::Outcome;
+
+/// Runs the program and gives its exit code: 0 rendered, 1 something is wrong with the input, 2 something is wrong with
+/// the command line.
+pub fn main() -> ExitCode {
+    let arguments: Vec<OsString> = std::env::args_os().collect();
+    run(&arguments, &Environment::read()).finish()
+}
+
+fn run(arguments: &[OsString], environment: &Environment) -> Outcome {
+    if let Some(file) = legacy_plugin::configuration(arguments, environment) {
+        return legacy_plugin::run(&file, environment);
+    }
+    match Arguments::try_parse_from(arguments) {
+        Ok(Arguments { command: Some(command) }) => command_line::run(&command, environment),
+        Ok(Arguments { command: None }) if io::stdin().is_terminal() => {
+            Outcome { stderr: Arguments::command().render_help().to_string(), code: 2, ..Outcome::default() }
+        }
+        Ok(Arguments { command: None }) => match input::stdin() {
+            Ok(text) => function::run(&text, environment),
+            Err(error) => function::unreadable(&[error]),
+        },
+        Err(error) if error.use_stderr() => {
+            Outcome { stderr: error.render().to_string(), code: 2, ..Outcome::default() }
+        }
+        Err(help) => Outcome { stdout: help.render().to_string(), ..Outcome::default() },
+    }
+}

@@ -1,0 +1,125 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use super::settings::{self, Settings};
+
+/// Renders a PostgresCluster into every manifest that a highly available Postgres needs, with no operator.
+///
+/// Without a command it is a KRM function: a ResourceList on standard input, a ResourceList on standard output, as
+/// kustomize and kpt call it.
+#[derive(Debug, Parser)]
+#[command(name = "pgrender", version, after_help = EXAMPLES)]
+pub(super) struct Arguments {
+    #[command(subcommand)]
+    pub(super) command: Option<Command>,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  pgrender seed > seed
+  pgrender render --seed-file seed cluster.yaml | kubectl apply --server-side -f -
+  kustomize build --enable-alpha-plugins --enable-exec .
+  kpt fn render --allow-exec
+
+Exit codes: 0 rendered, 1 something is wrong with the input, 2 something is wrong with the command line.";
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Print the manifests of every PostgresCluster in the given files.
+    Render(RenderArguments),
+    /// Print a new seed: keep it, everything secret about your databases is derived from it.
+    Seed,
+    /// Print the JSON schema of a PostgresCluster, for editors and for `openapi:` in a kustomization.
+    Schema,
+}
+
+const RENDER_EXAMPLES: &str = "\
+The seed is taken from `--seed-file`, else from one of PGRENDER_SEED_FILE, PGRENDER_SEED and a Secret in the input with
+key `seed` and annotation `pgrender.dev/seed: \"true\"`.
+
+Examples:
+  pgrender render --seed-file seed cluster.yaml
+  pgrender render --seed-file seed --output-dir manifests clusters/
+  pgrender render --random --namespace test - < cluster.yaml
+  pgrender render --seed-file seed --image RELATED_IMAGE_PGBACKREST=registry.example.com/pgbackrest:1 cluster.yaml";
+
+#[derive(Args, Debug)]
+#[command(after_help = RENDER_EXAMPLES)]
+pub(super) struct RenderArguments {
+    /// Files, directories (all `*.yaml`, `*.yml` and `*.json` below, hidden ones left out), or `-` for standard input,
+    /// which is also what is read when none is given
+    #[arg(value_name = "FILE|DIR|-")]
+    pub(super) inputs: Vec<PathBuf>,
+
+    /// Write one file per object to DIR/<cluster>/ instead, and remove those of an earlier run that are wanted no more
+    #[arg(short, long, value_name = "DIR")]
+    pub(super) output_dir: Option<PathBuf>,
+
+    /// Namespace of clusters that name none
+    #[arg(short, long, value_name = "NAMESPACE")]
+    namespace: Option<String>,
+
+    /// Domain of the Kubernetes cluster [default: cluster.local]
+    #[arg(long, value_name = "DOMAIN", value_parser = settings::cluster_domain)]
+    cluster_domain: Option<String>,
+
+    /// Image to use, by PGO's name for it; may be repeated. RELATED_IMAGE_* in the environment do the same
+    #[arg(long = "image", value_name = "NAME=IMAGE", value_parser = image)]
+    images: Vec<(String, String)>,
+
+    /// Moment to choose certificates for, RFC 3339 or seconds since 1970 [default: SOURCE_DATE_EPOCH, else now]
+    #[arg(long, value_name = "TIME", value_parser = settings::time)]
+    time: Option<i64>,
+
+    /// File that holds the seed
+    #[arg(long, value_name = "FILE", conflicts_with = "random")]
+    seed_file: Option<PathBuf>,
+
+    /// Make up a seed for this run, for a database to throw away: the next run gives other passwords
+    #[arg(long)]
+    random: bool,
+}
+
+impl RenderArguments {
+    /// What the flags ask for.
+    pub(super) fn settings(&self) -> Settings {
+        Settings {
+            namespace: self.namespace.clone(),
+            cluster_domain: self.cluster_domain.clone(),
+            images: self.images.iter().cloned().collect(),
+            time: self.time,
+            seed_file: self.seed_file.clone(),
+            random: self.random,
+        }
+    }
+}
+
+fn image(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, image)) if !image.is_empty() => Ok((settings::image_name(name)?, image.to_owned())),
+        _ => Err("expected `NAME=IMAGE`".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn an_image_has_a_known_kind_of_name() {
+        assert!(image("RELATED_IMAGE_PGBACKREST=a/b:c@sha256:d").is_ok());
+        for wrong in ["RELATED_IMAGE_PGBACKREST", "RELATED_IMAGE_PGBACKREST=", "pgbackrest=a", "RELATED_IMAGE_=a"] {
+            assert!(image(wrong).is_err(), "{wrong}");
+        }
+    }
+}

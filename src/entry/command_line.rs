@@ -1,0 +1,51 @@
+//! The commands `render`, `seed` and `schema`.
+
+use super::arguments::{Command, RenderArguments};
+use super::environment::Environment;
+use super::outcome::Outcome;
+use super::{input, output_directory, seed};
+use crate::render::{self, render};
+use crate::report::{Diagnostic, has_errors};
+use crate::spec;
+use crate::write::resource_list;
+
+/// Runs a command.
+pub(super) fn run(command: &Command, environment: &Environment) -> Outcome {
+    match command {
+        Command::Render(arguments) => run_render(arguments, environment),
+        Command::Seed => match seed::generate() {
+            Ok(text) => Outcome::new(format!("{}\n", text.as_str()), &[]),
+            Err(error) => Outcome::failed(&[error]),
+        },
+        Command::Schema => Outcome::new(format!("{:#}\n", spec::json_schema()), &[]),
+    }
+}
+
+fn run_render(arguments: &RenderArguments, environment: &Environment) -> Outcome {
+    let settings = arguments.settings();
+    let options = match settings.options(environment) {
+        Ok(options) => options,
+        Err(error) => return Outcome::failed(&[error]),
+    };
+    let documents = match input::documents(&arguments.inputs) {
+        Ok(documents) => documents,
+        Err(errors) => return Outcome::failed(&errors),
+    };
+    let seed = seed::find(&settings, environment, &documents);
+    let mut rendered = render(&documents, &options, seed.as_ref().map_err(Vec::as_slice));
+    if rendered.clusters.is_empty() && !has_errors(&rendered.diagnostics) {
+        // Applied with pruning, an empty output would delete every database.
+        rendered.diagnostics.push(Diagnostic::error(format!("no {} in the input", render::KIND)));
+    }
+    if has_errors(&rendered.diagnostics) {
+        return Outcome::failed(&rendered.diagnostics);
+    }
+    let Some(directory) = &arguments.output_dir else {
+        let objects = rendered.clusters.into_iter().flat_map(|cluster| cluster.objects);
+        return Outcome::new(resource_list::stream(objects), &rendered.diagnostics);
+    };
+    match output_directory::write(directory, &rendered.clusters) {
+        Ok(()) => Outcome::new(String::new(), &rendered.diagnostics),
+        Err(error) => Outcome::failed(&[error]),
+    }
+}

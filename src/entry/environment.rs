@@ -1,0 +1,85 @@
+//! What the process is given besides its arguments and its standard input: environment, clock and randomness. Nothing
+//! else in the program asks for these.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use zeroize::Zeroizing;
+
+use crate::report::Diagnostic;
+
+/// The prefix of PGO's variables that name images.
+pub(super) const IMAGE_PREFIX: &str = "RELATED_IMAGE_";
+
+/// The environment variables that matter, read once. An empty variable counts as none, as CI systems give one for a
+/// secret that is missing.
+#[derive(Default)]
+pub(super) struct Environment {
+    /// `RELATED_IMAGE_*`, as PGO's Deployment has them.
+    pub(super) images: BTreeMap<String, String>,
+    /// `PGRENDER_SEED_FILE`.
+    pub(super) seed_file: Option<PathBuf>,
+    /// `PGRENDER_SEED`.
+    pub(super) seed: Option<Zeroizing<Vec<u8>>>,
+    /// `SOURCE_DATE_EPOCH` (reproducible-builds.org).
+    pub(super) source_date_epoch: Option<String>,
+    /// Whether kustomize calls us as a legacy plugin: it sets `KUSTOMIZE_PLUGIN_CONFIG_ROOT`, and
+    /// `KUSTOMIZE_PLUGIN_CONFIG_STRING` where the configuration is not too long.
+    pub(super) legacy_plugin: bool,
+}
+
+impl Environment {
+    /// Reads the process's environment.
+    pub(super) fn read() -> Self {
+        std::env::vars_os().filter(|(_, value)| !value.is_empty()).fold(Self::default(), Self::with)
+    }
+
+    fn with(mut self, (name, value): (OsString, OsString)) -> Self {
+        let Some(name) = name.to_str() else { return self };
+        let text = value.to_str().map(str::to_owned);
+        match name {
+            "PGRENDER_SEED_FILE" => self.seed_file = Some(value.into()),
+            "PGRENDER_SEED" => self.seed = Some(Zeroizing::new(value.into_encoded_bytes())),
+            "SOURCE_DATE_EPOCH" => self.source_date_epoch = text,
+            "KUSTOMIZE_PLUGIN_CONFIG_ROOT" | "KUSTOMIZE_PLUGIN_CONFIG_STRING" => self.legacy_plugin = true,
+            _ if name.starts_with(IMAGE_PREFIX) => self.images.extend(text.map(|text| (name.to_owned(), text))),
+            _ => {}
+        }
+        self
+    }
+}
+
+/// The time in seconds since 1970-01-01 00:00:00 UTC; 0 on a clock that is before.
+#[expect(clippy::disallowed_methods, reason = "the one look at the clock, for a caller who names no time")]
+pub(super) fn now() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_secs()).unwrap_or_default()
+}
+
+/// 32 random bytes from the operating system.
+#[expect(clippy::disallowed_methods, reason = "the one source of randomness, for a new seed")]
+pub(super) fn random() -> Result<[u8; 32], Diagnostic> {
+    let mut bytes = [0; 32];
+    match getrandom::fill(&mut bytes) {
+        Ok(()) => Ok(bytes),
+        Err(error) => Err(Diagnostic::error(format!("no random bytes from the operating system: {error}"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn variables_that_matter_are_kept() {
+        let environment = [("RELATED_IMAGE_PGBACKREST", "a"), ("PGRENDER_SEED_FILE", "seed"), ("HOME", "/root")]
+            .map(|(name, value)| (name.into(), value.into()))
+            .into_iter()
+            .fold(Environment::default(), Environment::with);
+        assert_eq!(environment.images["RELATED_IMAGE_PGBACKREST"], "a");
+        assert_eq!(environment.seed_file, Some("seed".into()));
+        assert!(environment.seed.is_none() && !environment.legacy_plugin);
+    }
+}

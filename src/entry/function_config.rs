@@ -1,0 +1,241 @@
+//! The configuration of a KRM function. It is one of
+//!
+//! - a `PgRender` of `pgrender.dev/v1alpha1`, whose `spec` holds the settings,
+//! - a `ConfigMap`, whose `data` holds them as strings (`kpt fn eval -- namespace=a`); images are keys of their own there,
+//!   by the names of PGO's variables (`RELATED_IMAGE_PGBACKREST`),
+//! - a `PostgresCluster`, which is rendered with the defaults (a generator of kustomize),
+//! - absent, which means the defaults.
+
+use super::environment::IMAGE_PREFIX;
+use super::settings::{self, Settings};
+use crate::object;
+use crate::read::node::{Entry, Node, NodeValue};
+use crate::render;
+use crate::report::{Diagnostic, FieldPath};
+
+const API_VERSION: &str = "pgrender.dev/v1alpha1";
+const KIND: &str = "PgRender";
+const FIELDS: [&str; 6] = ["namespace", "clusterDomain", "images", "time", "seedFile", "random"];
+
+/// Reads the settings from a function's configuration. The errors name its fields, without a place.
+pub(super) fn settings(config: &Node) -> Result<Settings, Vec<Diagnostic>> {
+    let resource = object::reference(config);
+    let mut reader = Reader::default();
+    match (resource.api_version.as_str(), resource.kind.as_str()) {
+        (API_VERSION, KIND) => reader.pg_render(config),
+        ("v1", "ConfigMap") => reader.config_map(config),
+        (_, render::KIND) => {}
+        (other, KIND) => {
+            reader.error("apiVersion", format!("`{other}` is no version of {KIND}, write `{API_VERSION}`"));
+        }
+        (_, other) => {
+            let message = format!(
+                "`{other}` cannot configure this function, use `{KIND}` of `{API_VERSION}`, a `ConfigMap` or a \
+                 `PostgresCluster`"
+            );
+            reader.error("kind", message);
+        }
+    }
+    if reader.errors.is_empty() {
+        return Ok(reader.settings);
+    }
+    Err(reader.errors.into_iter().map(|error| error.of(resource.clone())).collect())
+}
+
+#[derive(Default)]
+struct Reader {
+    settings: Settings,
+    errors: Vec<Diagnostic>,
+}
+
+impl Reader {
+    fn error(&mut self, field: &str, message: impl Into<String>) {
+        self.errors.push(Diagnostic::error(message).at(FieldPath::of(field)));
+    }
+
+    fn pg_render(&mut self, config: &Node) {
+        let known = ["apiVersion", "kind", "metadata", "spec"];
+        for entry in config.entries().iter().filter(|entry| !known.contains(&entry.key.as_str())) {
+            let path = FieldPath::default().key(&entry.key);
+            // The likeliest slip is to leave out `spec`.
+            let hint = FIELDS.contains(&entry.key.as_str()).then(|| format!(", did you mean `spec.{}`?", entry.key));
+            let hint = hint.unwrap_or_else(|| did_you_mean(&entry.key, &known));
+            self.errors.push(Diagnostic::error(format!("unknown field{hint}")).at(path));
+        }
+        for entry in fields(config, "spec") {
+            let path = FieldPath::of("spec").key(&entry.key);
+            if let Err(message) = self.set(entry) {
+                self.errors.push(Diagnostic::error(message).at(path));
+            }
+        }
+        self.expect_mapping(config, "spec");
+    }
+
+    fn config_map(&mut self, config: &Node) {
+        for entry in fields(config, "data") {
+            let path = FieldPath::of("data").key(&entry.key);
+            let set = match entry.key.as_str() {
+                "images" => Err(format!("write each image as a key of its own, like `{IMAGE_PREFIX}PGBACKREST`")),
+                key if key.starts_with(IMAGE_PREFIX) => self.image(entry),
+                _ => self.set(entry),
+            };
+            if let Err(message) = set {
+                self.errors.push(Diagnostic::error(message).at(path));
+            }
+        }
+        self.expect_mapping(config, "data");
+    }
+
+    fn expect_mapping(&mut self, config: &Node, key: &str) {
+        let value = config.get(key).map(|node| &node.value);
+        if !matches!(value, None | Some(NodeValue::Null | NodeValue::Mapping(_))) {
+            self.error(key, "expected a mapping");
+        }
+    }
+
+    fn set(&mut self, entry: &Entry) -> Result<(), String> {
+        let value = &entry.value;
+        if matches!(value.value, NodeValue::Null) && FIELDS.contains(&entry.key.as_str()) {
+            return Ok(());
+        }
+        match entry.key.as_str() {
+            "namespace" => self.settings.namespace = Some(string(value)?),
+            "clusterDomain" => self.settings.cluster_domain = Some(settings::cluster_domain(&string(value)?)?),
+            "time" => self.settings.time = Some(settings::time(&scalar(value)?)?),
+            "seedFile" => self.settings.seed_file = Some(string(value)?.into()),
+            "random" => self.settings.random = boolean(value)?,
+            "images" => {
+                let NodeValue::Mapping(entries) = &value.value else {
+                    return Err(format!("expected a mapping like `{{{IMAGE_PREFIX}PGBACKREST: …}}`"));
+                };
+                for entry in entries {
+                    self.image(entry)?;
+                }
+            }
+            key => return Err(format!("unknown field{}", did_you_mean(key, &FIELDS))),
+        }
+        Ok(())
+    }
+
+    fn image(&mut self, entry: &Entry) -> Result<(), String> {
+        self.settings.images.insert(settings::image_name(&entry.key)?, string(&entry.value)?);
+        Ok(())
+    }
+}
+
+fn fields<'a>(config: &'a Node, key: &str) -> &'a [Entry] {
+    config.get(key).map(Node::entries).unwrap_or_default()
+}
+
+/// `, did you mean …?` with the nearest of `known`, else the list of them.
+fn did_you_mean(word: &str, known: &[&str]) -> String {
+    let near = known.iter().map(|name| (strsim::damerau_levenshtein(&word.to_lowercase(), &name.to_lowercase()), name));
+    match near.min() {
+        Some((distance, name)) if distance <= 2 => format!(", did you mean `{name}`?"),
+        _ => format!(", known are `{}`", known.join("`, `")),
+    }
+}
+
+fn string(node: &Node) -> Result<String, String> {
+    node.as_str().map(str::to_owned).ok_or_else(|| "expected a string".to_owned())
+}
+
+/// A string, or a number as it was written.
+fn scalar(node: &Node) -> Result<String, String> {
+    match &node.value {
+        NodeValue::Number { plain, .. } => Ok(plain.clone()),
+        _ => string(node),
+    }
+}
+
+/// A boolean, or one in quotes: a ConfigMap has only strings.
+fn boolean(node: &Node) -> Result<bool, String> {
+    let expected = || "expected `true` or `false`".to_owned();
+    match &node.value {
+        NodeValue::Bool { value, .. } => Ok(*value),
+        _ => node.as_str().and_then(|text| text.parse().ok()).ok_or_else(expected),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::read;
+
+    fn read(text: &str) -> Result<Settings, Vec<String>> {
+        let document = read::documents("<stdin>", text).unwrap().remove(0);
+        settings(&document.node).map_err(|errors| errors.iter().map(ToString::to_string).collect())
+    }
+
+    #[test]
+    fn a_pg_render_holds_every_setting() {
+        let settings = read(
+            "apiVersion: pgrender.dev/v1alpha1\nkind: PgRender\nspec:\n  namespace: a\n  clusterDomain: b.local.\n  \
+             images: {RELATED_IMAGE_PGBACKREST: c}\n  time: 12\n  seedFile: d\n  random: true\n",
+        )
+        .unwrap();
+        assert_eq!(
+            settings,
+            Settings {
+                namespace: Some("a".to_owned()),
+                cluster_domain: Some("b.local".to_owned()),
+                images: [("RELATED_IMAGE_PGBACKREST".to_owned(), "c".to_owned())].into(),
+                time: Some(12),
+                seed_file: Some("d".into()),
+                random: true,
+            }
+        );
+    }
+
+    #[test]
+    fn a_config_map_holds_strings() {
+        let settings =
+            read("apiVersion: v1\nkind: ConfigMap\ndata: {random: 'true', time: '12', RELATED_IMAGE_PGBACKREST: c}\n")
+                .unwrap();
+        assert!(settings.random);
+        assert_eq!(settings.time, Some(12));
+        assert_eq!(settings.images["RELATED_IMAGE_PGBACKREST"], "c");
+    }
+
+    #[test]
+    fn every_unknown_field_is_an_error_with_a_suggestion() {
+        let errors = read(
+            "apiVersion: pgrender.dev/v1alpha1\nkind: PgRender\nrandom: true\nspec:\n  namepsace: a\n  seedfile: b\n",
+        )
+        .unwrap_err();
+        assert_eq!(
+            errors,
+            [
+                "error: PgRender: random: unknown field, did you mean `spec.random`?",
+                "error: PgRender: spec.namepsace: unknown field, did you mean `namespace`?",
+                "error: PgRender: spec.seedfile: unknown field, did you mean `seedFile`?",
+            ]
+        );
+    }
+
+    #[test]
+    fn wrong_values_are_errors() {
+        for text in [
+            "{apiVersion: pgrender.dev/v1alpha1, kind: PgRender, spec: {random: maybe}}",
+            "{apiVersion: pgrender.dev/v1alpha1, kind: PgRender, spec: {images: [a]}}",
+            "{apiVersion: pgrender.dev/v1alpha1, kind: PgRender, spec: {images: {PGBACKREST: a}}}",
+            "{apiVersion: pgrender.dev/v1alpha1, kind: PgRender, spec: [a]}",
+            "{apiVersion: pgrender.dev/v1, kind: PgRender}",
+            "{apiVersion: v1, kind: ConfigMap, data: {images: a}}",
+            "{apiVersion: v1, kind: Service}",
+        ] {
+            assert_eq!(read(text).unwrap_err().len(), 1, "{text}");
+        }
+    }
+
+    #[test]
+    fn an_empty_configuration_means_the_defaults() {
+        for text in [
+            "{apiVersion: v1, kind: ConfigMap, metadata: {name: function-input}, data: {}}",
+            "{apiVersion: pgrender.dev/v1alpha1, kind: PgRender, spec: null}",
+            "{apiVersion: postgres-operator.crunchydata.com/v1, kind: PostgresCluster}",
+        ] {
+            assert_eq!(read(text), Ok(Settings::default()), "{text}");
+        }
+    }
+}

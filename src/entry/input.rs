@@ -1,0 +1,92 @@
+//! Reads what the caller points at: files, directories, standard input.
+
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use crate::read::{self, Document};
+use crate::report::Diagnostic;
+
+/// What standard input is called in messages.
+pub(super) const STDIN: &str = "<stdin>";
+
+/// Reads every document of `inputs`, or of standard input when there are none. All errors come at once.
+pub(super) fn documents(inputs: &[PathBuf]) -> Result<Vec<Document>, Vec<Diagnostic>> {
+    let stdin = [PathBuf::from("-")];
+    let inputs = if inputs.is_empty() { &stdin } else { inputs };
+    let mut documents = Vec::new();
+    let mut errors = Vec::new();
+    let mut files = Vec::new();
+    for input in inputs {
+        if let Err(error) = find(input, &mut files) {
+            errors.push(unreadable(input, &error));
+        }
+    }
+    let mut seen = std::collections::BTreeSet::new();
+    files.retain(|file| seen.insert(file.clone()));
+    for path in files {
+        let read = text(&path).map_err(|error| vec![error]);
+        match read.and_then(|text| read::documents(&name(&path), &text)) {
+            Ok(read) => documents.extend(read.into_iter().flat_map(flatten)),
+            Err(found) => errors.extend(found),
+        }
+    }
+    if errors.is_empty() { Ok(documents) } else { Err(errors) }
+}
+
+/// All of standard input.
+pub(super) fn stdin() -> Result<String, Diagnostic> {
+    text(Path::new("-"))
+}
+
+/// The text of one file, or of standard input for `-`.
+#[expect(clippy::disallowed_methods, reason = "the input of the program")]
+pub(super) fn text(path: &Path) -> Result<String, Diagnostic> {
+    let bytes = if path == Path::new("-") {
+        let mut bytes = Vec::new();
+        io::stdin().lock().read_to_end(&mut bytes).map(|_| bytes)
+    } else {
+        std::fs::read(path)
+    };
+    read::text(bytes.map_err(|error| unreadable(path, &error))?, &name(path))
+}
+
+fn name(path: &Path) -> String {
+    if path == Path::new("-") { STDIN.to_owned() } else { path.display().to_string() }
+}
+
+fn unreadable(path: &Path, error: &io::Error) -> Diagnostic {
+    Diagnostic::error(format!("cannot read `{}`: {error}", name(path)))
+}
+
+/// Adds the files that `input` stands for: itself, or what is below it when it is a directory, in the order of names.
+fn find(input: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
+    if !input.is_dir() {
+        files.push(input.to_owned());
+        return Ok(());
+    }
+    let mut entries = std::fs::read_dir(input)?.collect::<io::Result<Vec<_>>>()?;
+    entries.sort_by_key(std::fs::DirEntry::file_name);
+    for entry in entries {
+        let path = entry.path();
+        let hidden = entry.file_name().as_encoded_bytes().starts_with(b".");
+        let extension = path.extension().and_then(|extension| extension.to_str());
+        let manifest = matches!(extension, Some("yaml" | "yml" | "json"));
+        // A link to a directory could lead back up.
+        let directory = entry.file_type()?.is_dir();
+        if !hidden && (directory || (manifest && path.is_file())) {
+            find(&path, files)?;
+        }
+    }
+    Ok(())
+}
+
+/// The items of a list (`kubectl get -o yaml` prints one), else the document itself.
+fn flatten(document: Document) -> Vec<Document> {
+    let kind = document.node.get("kind").and_then(|kind| kind.as_str()).unwrap_or_default();
+    match document.node.get("items") {
+        Some(items) if kind.ends_with("List") => {
+            items.items().iter().map(|node| Document { file: document.file.clone(), node: node.clone() }).collect()
+        }
+        _ => vec![document],
+    }
+}

@@ -1,0 +1,60 @@
+//! The exec plugin of kustomize before KRM functions, which is the only way into `kubectl kustomize` without containers.
+//!
+//! kustomize gives the configuration in a file, as the first argument. A generator gets nothing on standard input, a
+//! transformer a stream of documents; both answer with a stream of documents. The kind of the configuration does not
+//! matter: a `PostgresCluster` is rendered, a `PgRender` renders the clusters it is given.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use super::environment::Environment;
+use super::outcome::Outcome;
+use super::{function, input};
+use crate::read::{self, Document};
+use crate::report::{Diagnostic, has_errors};
+use crate::write::resource_list;
+
+/// The name of the configuration in messages; its file has a random name.
+const CONFIG: &str = "<configuration>";
+
+/// The configuration's file, when kustomize calls us so.
+pub(super) fn configuration(arguments: &[OsString], environment: &Environment) -> Option<PathBuf> {
+    let file = Path::new(arguments.get(1)?);
+    (environment.legacy_plugin && file.is_file()).then(|| file.to_owned())
+}
+
+/// Runs as a plugin with the configuration in `file`.
+pub(super) fn run(file: &Path, environment: &Environment) -> Outcome {
+    let read = || {
+        let config = read::documents(CONFIG, &input::text(file)?)?;
+        Ok((config, read::documents(input::STDIN, &input::stdin()?)?))
+    };
+    let (config, items): (Vec<Document>, Vec<Document>) = match read() {
+        Ok(read) => read,
+        Err(Failure(errors)) => return Outcome::failed(&errors),
+    };
+    let [config] = config.as_slice() else {
+        return Outcome::failed(&[Diagnostic::error("expected one document as the plugin's configuration")]);
+    };
+    let merged = function::transform(Some(config), &items, environment);
+    let diagnostics = function::for_people(&merged.diagnostics);
+    if has_errors(&diagnostics) {
+        return Outcome::failed(&diagnostics);
+    }
+    Outcome::new(resource_list::to_stream(&items, &merged.items), &diagnostics)
+}
+
+/// One error or many.
+struct Failure(Vec<Diagnostic>);
+
+impl From<Diagnostic> for Failure {
+    fn from(error: Diagnostic) -> Self {
+        Self(vec![error])
+    }
+}
+
+impl From<Vec<Diagnostic>> for Failure {
+    fn from(errors: Vec<Diagnostic>) -> Self {
+        Self(errors)
+    }
+}

@@ -1,0 +1,131 @@
+//! What the caller has asked for, in flags or in a function's configuration, and how it becomes [`Options`].
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use super::environment::{self, Environment, IMAGE_PREFIX};
+use crate::options::Options;
+use crate::report::Diagnostic;
+
+/// The wishes of a caller; what is not given is `None`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Settings {
+    /// The namespace of clusters that name none.
+    pub(super) namespace: Option<String>,
+    /// The domain of the Kubernetes cluster.
+    pub(super) cluster_domain: Option<String>,
+    /// Images by the names of PGO's environment variables.
+    pub(super) images: BTreeMap<String, String>,
+    /// The moment to render for, in seconds since 1970.
+    pub(super) time: Option<i64>,
+    /// The file that holds the seed.
+    pub(super) seed_file: Option<PathBuf>,
+    /// Whether a seed is made up for this run.
+    pub(super) random: bool,
+}
+
+impl Settings {
+    /// Fills in what the environment says, else the defaults.
+    pub(super) fn options(&self, environment: &Environment) -> Result<Options, Diagnostic> {
+        let defaults = Options::default();
+        let time = match (self.time, &environment.source_date_epoch) {
+            (Some(time), _) => time,
+            (None, Some(text)) => text.parse().map_err(|_| {
+                Diagnostic::error(format!("`SOURCE_DATE_EPOCH` is `{text}`, expected seconds since 1970"))
+            })?,
+            (None, None) => environment::now(),
+        };
+        let mut images = environment.images.clone();
+        images.extend(self.images.clone());
+        Ok(Options {
+            namespace: self.namespace.clone().filter(|namespace| !namespace.is_empty()),
+            cluster_domain: self.cluster_domain.clone().unwrap_or(defaults.cluster_domain),
+            images,
+            time,
+        })
+    }
+}
+
+/// Reads a moment: RFC 3339 (`2026-01-31T12:00:00Z`) or seconds since 1970.
+pub(super) fn time(text: &str) -> Result<i64, String> {
+    let seconds = text.parse().ok();
+    let moment = || OffsetDateTime::parse(text, &Rfc3339).ok().map(OffsetDateTime::unix_timestamp);
+    seconds
+        .or_else(moment)
+        .ok_or_else(|| format!("`{text}` is no time, write it as `2026-01-31T12:00:00Z` or in seconds since 1970"))
+}
+
+/// Reads the domain of a Kubernetes cluster; one final dot is taken off.
+pub(super) fn cluster_domain(text: &str) -> Result<String, String> {
+    let domain = text.strip_suffix('.').unwrap_or(text);
+    let label = |label: &str| {
+        (1..=63).contains(&label.len())
+            && label.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+    };
+    if domain.len() <= 253 && domain.split('.').all(label) {
+        Ok(domain.to_owned())
+    } else {
+        Err(format!("`{text}` is no domain, write one like `cluster.local`"))
+    }
+}
+
+/// Checks the name of an image, which is that of PGO's environment variable.
+pub(super) fn image_name(name: &str) -> Result<String, String> {
+    if name.len() > IMAGE_PREFIX.len() && name.starts_with(IMAGE_PREFIX) {
+        Ok(name.to_owned())
+    } else {
+        Err(format!("`{name}` names no image, write one of PGO's names like `{IMAGE_PREFIX}PGBACKREST`"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_is_a_date_or_seconds() {
+        assert_eq!(time("1970-01-02T00:00:00Z"), Ok(86400));
+        assert_eq!(time("1970-01-01T02:00:00+02:00"), Ok(0));
+        assert_eq!(time("1760000000"), Ok(1_760_000_000));
+        assert!(time("yesterday").is_err());
+        assert!(time("").is_err());
+    }
+
+    #[test]
+    fn a_domain_is_made_of_dns_labels() {
+        assert_eq!(cluster_domain("cluster.local."), Ok("cluster.local".to_owned()));
+        for wrong in ["", ".", "a..b", "-a", "A.local", "a b", "a.local.."] {
+            assert!(cluster_domain(wrong).is_err(), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn settings_win_over_the_environment() {
+        let environment = Environment {
+            images: [("RELATED_IMAGE_A", "environment"), ("RELATED_IMAGE_B", "environment")]
+                .map(|(name, image)| (name.to_owned(), image.to_owned()))
+                .into(),
+            source_date_epoch: Some("7".to_owned()),
+            ..Environment::default()
+        };
+        let mut settings = Settings::default();
+        settings.images.insert("RELATED_IMAGE_B".to_owned(), "flag".to_owned());
+        let options = settings.options(&environment).unwrap();
+        assert_eq!(options.time, 7);
+        assert_eq!(options.images["RELATED_IMAGE_A"], "environment");
+        assert_eq!(options.images["RELATED_IMAGE_B"], "flag");
+        settings.time = Some(9);
+        assert_eq!(settings.options(&environment).unwrap().time, 9);
+    }
+
+    #[test]
+    fn a_broken_source_date_epoch_is_an_error() {
+        let environment = Environment { source_date_epoch: Some("now".to_owned()), ..Environment::default() };
+        assert!(Settings::default().options(&environment).is_err());
+    }
+}

@@ -1,0 +1,91 @@
+//! Leaf certificates: what they say and who may use them for what.
+
+use rcgen::{
+    CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, KeyUsagePurpose, SanType, SerialNumber,
+};
+use time::OffsetDateTime;
+
+use super::Certificate;
+use super::authority::Authority;
+use super::context::{CertificateId, Context};
+use super::key::Key;
+use super::seed::Seed;
+use super::window::Window;
+use crate::naming::{self, COMMON_NAME_MAX};
+
+/// What a certificate may be used for. PGO's may be used for everything; a narrower one cannot be turned against another
+/// server: the server certificate of Postgres, say, cannot log in anywhere.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Usage {
+    /// By a server.
+    Server,
+    /// By a client.
+    Client,
+    /// By a process that is both, as Patroni is.
+    Both,
+}
+
+impl Usage {
+    fn purposes(self) -> Vec<ExtendedKeyUsagePurpose> {
+        match self {
+            Self::Server => vec![ExtendedKeyUsagePurpose::ServerAuth],
+            Self::Client => vec![ExtendedKeyUsagePurpose::ClientAuth],
+            Self::Both => vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth],
+        }
+    }
+}
+
+/// Derives the key of the certificate `id` and has it signed for `names`, in that order, as DNS names.
+///
+/// Its common name is the first name that fits (X.520 allows 64 characters); hosts are matched by the DNS names alone
+/// (RFC 6125 6.4.4), and clients have one name, which fits.
+pub(super) fn issue(
+    id: &CertificateId,
+    names: &[String],
+    usage: Usage,
+    authority: &Authority,
+    window: Window,
+    seed: &Seed,
+) -> Result<Certificate, rcgen::Error> {
+    let first = names.first().map_or("", String::as_str);
+    let fitting = names.iter().find(|name| name.len() <= COMMON_NAME_MAX);
+    let common_name = fitting.cloned().unwrap_or_else(|| naming::common_name(first.to_owned()));
+    let key = Key::derive(&Context::certificate_key(id, window), seed);
+    let serial = Context::certificate_serial(id, window, authority.trust_domain, authority.generation, names);
+
+    let mut parameters = CertificateParams::default();
+    parameters.distinguished_name = distinguished_name(&common_name);
+    parameters.subject_alt_names = names
+        .iter()
+        .map(|name| Ok(SanType::DnsName(name.as_str().try_into()?)))
+        .collect::<Result<_, rcgen::Error>>()?;
+    parameters.is_ca = IsCa::ExplicitNoCa;
+    parameters.key_usages = vec![KeyUsagePurpose::DigitalSignature, KeyUsagePurpose::KeyEncipherment];
+    parameters.extended_key_usages = usage.purposes();
+    parameters.not_before = date(window.not_before())?;
+    parameters.not_after = date(window.not_after())?;
+    parameters.serial_number = Some(serial_number(&serial, seed));
+    parameters.use_authority_key_identifier_extension = true;
+    parameters.key_identifier_method = key.identifier();
+
+    Ok(Certificate { certificate: authority.sign(&parameters, &key)?, key: key.pem()? })
+}
+
+/// A subject or issuer that consists of a common name, as PGO's.
+pub(super) fn distinguished_name(common_name: &str) -> DistinguishedName {
+    let mut name = DistinguishedName::new();
+    name.push(DnType::CommonName, common_name);
+    name
+}
+
+/// Derives a serial of 16 bytes: positive, and of the same length whatever was drawn (RFC 5280 4.1.2.2).
+pub(super) fn serial_number(context: &Context, seed: &Seed) -> SerialNumber {
+    let mut bytes = context.draw::<16>(seed, 0);
+    bytes[0] = bytes[0] & 0x7f | 0x40;
+    SerialNumber::from_slice(bytes.as_slice())
+}
+
+/// The date of a time in seconds since 1970.
+pub(super) fn date(time: i64) -> Result<OffsetDateTime, rcgen::Error> {
+    OffsetDateTime::from_unix_timestamp(time).map_err(|_| rcgen::Error::Time)
+}

@@ -1,0 +1,82 @@
+//! Private keys: P-256, derived, with deterministic signatures (RFC 6979), so that the same seed gives the same bytes.
+//!
+//! P-256 because PGO has it and every client reads it. Ed25519 does not: channel binding of SCRAM has no hash for it
+//! (RFC 5929 4.1), so libpq refuses to connect.
+
+use p256::SecretKey;
+use p256::ecdsa::signature::Signer;
+use p256::ecdsa::{Signature, SigningKey};
+use p256::pkcs8::LineEnding;
+use rcgen::{KeyIdMethod, PublicKeyData, SignatureAlgorithm};
+use sha2::{Digest, Sha256};
+use zeroize::Zeroizing;
+
+use super::context::Context;
+use super::seed::Seed;
+
+/// A private key and its public point, as rcgen wants them.
+pub(super) struct Key {
+    signing: SigningKey,
+    public: Vec<u8>,
+}
+
+impl Key {
+    /// Derives the key of `context`: the first draw that is between 1 and the order of the curve (FIPS 186-5 A.2.2); all
+    /// but one in 2^32 are.
+    pub(super) fn derive(context: &Context, seed: &Seed) -> Self {
+        let mut counter = 0;
+        loop {
+            if let Ok(signing) = SigningKey::from_slice(context.draw::<32>(seed, counter).as_slice()) {
+                let public = signing.verifying_key().to_sec1_point(false).as_bytes().to_vec();
+                return Self { signing, public };
+            }
+            counter += 1;
+        }
+    }
+
+    /// The identifier of the public key: the leftmost 160 bits of its SHA-256 (RFC 7093 method 1), as Go makes it for PGO.
+    pub(super) fn identifier(&self) -> KeyIdMethod {
+        KeyIdMethod::PreSpecified(Sha256::digest(&self.public).iter().take(20).copied().collect())
+    }
+
+    /// PEM, `EC PRIVATE KEY`.
+    pub(super) fn pem(&self) -> Result<Zeroizing<String>, rcgen::Error> {
+        SecretKey::from(&self.signing).to_sec1_pem(LineEnding::LF).map_err(|_| rcgen::Error::RemoteKeyError)
+    }
+}
+
+impl PublicKeyData for Key {
+    fn der_bytes(&self) -> &[u8] {
+        &self.public
+    }
+
+    fn algorithm(&self) -> &'static SignatureAlgorithm {
+        &rcgen::PKCS_ECDSA_P256_SHA256
+    }
+}
+
+impl rcgen::SigningKey for Key {
+    fn sign(&self, message: &[u8]) -> Result<Vec<u8>, rcgen::Error> {
+        let signature: Signature = self.signing.try_sign(message).map_err(|_| rcgen::Error::RemoteKeyError)?;
+        Ok(signature.to_der().as_bytes().to_vec())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn signatures_are_those_of_rfc_6979() {
+        // RFC 6979 A.2.5: P-256, SHA-256, message `sample`.
+        let key = "C9AFA9D845BA75166B5C215767B1D6934E50C3DB36E89B127B8A622B120F6721";
+        let r = "EFD48B2AACB6A8FD1140DD9CD45E81D69D2C877B56AAF991C34D0EA84EAF3716";
+        let s = "F7CB1C942D657C41D436C7A1B6E29F65F3E900DBB9AFF4064DC4AB2F843ACDA8";
+        let bytes = |hex: &str| -> Vec<u8> {
+            (0..hex.len()).step_by(2).map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap()).collect()
+        };
+        let signing = SigningKey::from_slice(&bytes(key)).unwrap();
+        let signature: Signature = signing.try_sign(b"sample").unwrap();
+        assert_eq!(signature.to_bytes().to_vec(), [bytes(r), bytes(s)].concat());
+    }
+}

@@ -1,0 +1,79 @@
+//! What Postgres stores of a password: the SCRAM-SHA-256 verifier (RFC 5802, RFC 7677; Postgres' `pg_authid.rolpassword`).
+
+use std::borrow::Cow;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use hmac::{Hmac, KeyInit, Mac};
+use pbkdf2::pbkdf2_hmac;
+use sha2::{Digest, Sha256};
+use zeroize::Zeroizing;
+
+/// Postgres' own number of rounds (`SCRAM_SHA_256_DEFAULT_ITERATIONS`), which is PGO's too.
+const ITERATIONS: u32 = 4096;
+
+/// The verifier of any password with a given salt: `SCRAM-SHA-256$4096:<salt>$<stored key>:<server key>`, all base64.
+pub fn verifier(password: &str, salt: &[u8; 16]) -> Zeroizing<String> {
+    let prepared = Zeroizing::new(prepare(password).into_owned());
+    let mut salted = Zeroizing::new([0_u8; 32]);
+    pbkdf2_hmac::<Sha256>(prepared.as_bytes(), salt, ITERATIONS, salted.as_mut_slice());
+    let client_key = Zeroizing::new(hmac(&salted, b"Client Key"));
+    let server_key = Zeroizing::new(hmac(&salted, b"Server Key"));
+    let stored_key = Sha256::digest(client_key.as_slice());
+    let [salt, stored_key, server_key] =
+        [salt.as_slice(), &stored_key, server_key.as_slice()].map(|bytes| STANDARD.encode(bytes));
+    Zeroizing::new(format!("SCRAM-SHA-256${ITERATIONS}:{salt}${stored_key}:{server_key}"))
+}
+
+/// The password as client and server agree on it: SASLprep (RFC 4013), and the password as it is where that refuses it or
+/// leaves nothing. Postgres' `pg_saslprep` and PGO's `postgres/password` do the same; both leave ASCII as it is.
+fn prepare(password: &str) -> Cow<'_, str> {
+    if password.is_ascii() {
+        return Cow::Borrowed(password);
+    }
+    stringprep::saslprep(password).ok().filter(|prepared| !prepared.is_empty()).unwrap_or(Cow::Borrowed(password))
+}
+
+fn hmac(key: &[u8; 32], message: &[u8]) -> [u8; 32] {
+    let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes a key of any length");
+    mac.update(message);
+    mac.finalize().into_bytes().into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_verifier_is_that_of_rfc_7677() {
+        // RFC 7677 section 3: user `user`, password `pencil`. It prints the server's signature rather than the keys, so the
+        // keys are checked by computing it.
+        let salt = STANDARD.decode("W22ZaJ0SNY7soEsUEjb6gQ==").unwrap().try_into().unwrap();
+        let verifier = verifier("pencil", &salt);
+        let (stored_key, server_key) =
+            verifier.strip_prefix("SCRAM-SHA-256$4096:W22ZaJ0SNY7soEsUEjb6gQ==$").unwrap().split_once(':').unwrap();
+        let message = "n=user,r=rOprNGfwEbeRWgbNEkqO,r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,\
+                       s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096,c=biws,r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0";
+        let sign = |key: &str| hmac(&STANDARD.decode(key).unwrap().try_into().unwrap(), message.as_bytes());
+        assert_eq!(STANDARD.encode(sign(server_key)), "6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4=");
+        // The proof is the client key under a mask of the client's signature; the stored key is the hash of that key.
+        let proof = STANDARD.decode("dHzbZapWIk4jUhN+Ute9ytag9zjfMHgsqmmiz7AndVQ=").unwrap();
+        let client_key: Vec<u8> = proof.iter().zip(sign(stored_key)).map(|(proof, mask)| proof ^ mask).collect();
+        assert_eq!(STANDARD.encode(Sha256::digest(client_key)), stored_key);
+    }
+
+    #[test]
+    fn passwords_are_prepared_as_postgres_prepares_them() {
+        for (password, prepared) in [
+            ("plain ascii\u{7f}", "plain ascii\u{7f}"),
+            ("a\u{a0}b", "a b"),            // a space that is not ASCII
+            ("I\u{ad}X", "IX"),             // a soft hyphen goes
+            ("\u{2168}", "IX"),             // NFKC
+            ("\u{ad}", "\u{ad}"),           // nothing would be left
+            ("\u{e9}\u{7}", "\u{e9}\u{7}"), // a control character is refused
+            ("\u{627}1", "\u{627}1"),       // mixed directions are refused
+        ] {
+            assert_eq!(prepare(password), prepared, "{password:?}");
+        }
+    }
+}

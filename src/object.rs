@@ -1,0 +1,156 @@
+//! What every Kubernetes object has, whatever its kind: who it is, its labels and annotations. Input is read as
+//! [`Node`], output is made as [`Value`]; both are asked here.
+
+use serde_json::Value;
+
+use crate::read::node::Node;
+use crate::report::ResourceRef;
+
+/// Annotations by which kustomize, kpt and their library kyaml remember where an item came from
+/// (KRM Functions Specification v1; kyaml `kio/kioutil`).
+pub mod bookkeeping {
+    /// The file an item is in, relative to the package.
+    pub const PATH: &str = "internal.config.kubernetes.io/path";
+    /// The older spelling of [`PATH`]; where both are there they must agree.
+    pub const LEGACY_PATH: &str = "config.kubernetes.io/path";
+    /// The position of an item among the documents of its file, from 0.
+    pub const INDEX: &str = "internal.config.kubernetes.io/index";
+    /// The older spelling of [`INDEX`].
+    pub const LEGACY_INDEX: &str = "config.kubernetes.io/index";
+    /// Keeps an item away from the cluster unless it is `false`: kustomize drops it at the end of a build,
+    /// `kpt live apply` skips it.
+    pub const LOCAL_CONFIG: &str = "config.kubernetes.io/local-config";
+    /// How kustomize finds the item again that a transformer was given.
+    pub const KUSTOMIZE_ID: &str = "kustomize.config.k8s.io/id";
+
+    const LEGACY_ID: &str = "config.k8s.io/id";
+    const PREFIXES: [&str; 4] =
+        ["internal.config.kubernetes.io/", "internal.config.k8s.io/", "internal.kpt.dev/", "kustomize.config.k8s.io/"];
+
+    /// Whether the annotation `key` says where an item comes from and nothing about the object itself.
+    pub fn is(key: &str) -> bool {
+        [LEGACY_PATH, LEGACY_INDEX, LEGACY_ID].contains(&key) || PREFIXES.iter().any(|prefix| key.starts_with(prefix))
+    }
+}
+
+/// Who an object is to the API server: the versions of one group are the same object.
+#[derive(Clone, Debug, Eq, PartialEq, Ord, PartialOrd)]
+pub struct Identity {
+    group: String,
+    kind: String,
+    namespace: String,
+    name: String,
+}
+
+impl From<&ResourceRef> for Identity {
+    fn from(reference: &ResourceRef) -> Self {
+        let group = reference.api_version.split_once('/').map_or("", |(group, _)| group);
+        Self {
+            group: group.to_owned(),
+            kind: reference.kind.clone(),
+            namespace: reference.namespace.clone(),
+            name: reference.name.clone(),
+        }
+    }
+}
+
+/// The reference to an object of the input; what is missing or not a string is empty.
+pub fn reference(node: &Node) -> ResourceRef {
+    let text = |node: Option<&Node>| node.and_then(Node::as_str).unwrap_or_default().to_owned();
+    let metadata = node.get("metadata");
+    ResourceRef {
+        api_version: text(node.get("apiVersion")),
+        kind: text(node.get("kind")),
+        name: text(metadata.and_then(|metadata| metadata.get("name"))),
+        namespace: text(metadata.and_then(|metadata| metadata.get("namespace"))),
+    }
+}
+
+/// The reference to an object of the output.
+pub fn rendered_reference(value: &Value) -> ResourceRef {
+    let text = |pointer| value.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
+    ResourceRef {
+        api_version: text("/apiVersion"),
+        kind: text("/kind"),
+        name: text("/metadata/name"),
+        namespace: text("/metadata/namespace"),
+    }
+}
+
+/// The label `key` of an object of the input.
+pub fn label<'a>(node: &'a Node, key: &str) -> Option<&'a str> {
+    node.get("metadata")?.get("labels")?.get(key)?.as_str()
+}
+
+/// The annotation `key` of an object of the input.
+pub fn annotation<'a>(node: &'a Node, key: &str) -> Option<&'a str> {
+    node.get("metadata")?.get("annotations")?.get(key)?.as_str()
+}
+
+/// The file that kpt read an item from, relative to the package.
+pub fn path(node: &Node) -> Option<&str> {
+    annotation(node, bookkeeping::PATH).or_else(|| annotation(node, bookkeeping::LEGACY_PATH))
+}
+
+/// Gives an object an annotation. An object without a mapping `metadata` is left as it is.
+pub fn annotate(value: &mut Value, key: &str, text: &str) {
+    let Some(metadata) = value.get_mut("metadata").and_then(Value::as_object_mut) else { return };
+    let annotations = metadata.entry("annotations").or_insert_with(|| Value::Object(serde_json::Map::new()));
+    if annotations.is_null() {
+        *annotations = Value::Object(serde_json::Map::new());
+    }
+    if let Some(annotations) = annotations.as_object_mut() {
+        annotations.insert(key.to_owned(), Value::String(text.to_owned()));
+    }
+}
+
+/// An object of the input as its author wrote it: without bookkeeping, without `local-config` and without the
+/// annotations that are empty then.
+pub fn without_bookkeeping(node: &Node) -> Value {
+    let mut value = node.to_json();
+    if let Some(metadata) = value.get_mut("metadata").and_then(Value::as_object_mut)
+        && let Some(annotations) = metadata.get_mut("annotations").and_then(Value::as_object_mut)
+    {
+        annotations.retain(|key, _| !bookkeeping::is(key) && key != bookkeeping::LOCAL_CONFIG);
+        if annotations.is_empty() {
+            metadata.shift_remove("annotations");
+        }
+    }
+    value
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_of_a_group_are_one_object_and_groups_are_not() {
+        let of = |api_version: &str| {
+            Identity::from(&ResourceRef {
+                api_version: api_version.to_owned(),
+                kind: "Service".to_owned(),
+                ..ResourceRef::default()
+            })
+        };
+        assert_eq!(of("example.com/v1"), of("example.com/v1beta1"));
+        assert_ne!(of("v1"), of("serving.example.com/v1"));
+    }
+
+    #[test]
+    fn annotations_are_added_where_there_were_none() {
+        let mut value = serde_json::json!({"metadata": {"name": "a"}});
+        annotate(&mut value, bookkeeping::LOCAL_CONFIG, "true");
+        assert_eq!(value["metadata"]["annotations"][bookkeeping::LOCAL_CONFIG], "true");
+        let mut value = serde_json::json!({"metadata": {"annotations": null}});
+        annotate(&mut value, "a", "b");
+        assert_eq!(value["metadata"]["annotations"]["a"], "b");
+    }
+
+    #[test]
+    fn bookkeeping_is_known_by_its_prefixes() {
+        assert!(bookkeeping::is("internal.config.k8s.io/kpt-resource-id"));
+        assert!(bookkeeping::is("config.k8s.io/id"));
+        assert!(!bookkeeping::is("config.kubernetes.io/depends-on"));
+        assert!(!bookkeeping::is(bookkeeping::LOCAL_CONFIG));
+    }
+}

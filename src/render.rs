@@ -1,0 +1,183 @@
+//! From the documents of an input to the objects of its clusters: the whole way through the program, apart from the two
+//! ends that touch the world.
+//!
+//! The result does not depend on the order of the documents, and everything that is wrong is said at once.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use crate::build;
+
+use crate::identity::{self, Seed};
+use crate::object::{self, Identity};
+use crate::options::Options;
+use crate::read::Document;
+use crate::read::node::Node;
+use crate::report::{Diagnostic, FieldPath, Location, ResourceRef};
+use crate::resolve;
+use crate::spec::PostgresCluster;
+
+/// The kind that is rendered.
+pub const KIND: &str = "PostgresCluster";
+/// Its group.
+const GROUP: &str = "postgres-operator.crunchydata.com";
+/// Its versions; they differ in validation only.
+const VERSIONS: [&str; 2] = ["v1", "v1beta1"];
+
+/// The outcome of [`render`].
+#[derive(Debug)]
+pub struct Rendered {
+    /// By namespace and name. Worthless when a diagnostic is an error.
+    pub clusters: Vec<RenderedCluster>,
+    /// Everything there is to tell, by place in the input.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+/// The objects of one cluster.
+#[derive(Debug)]
+pub struct RenderedCluster {
+    /// The cluster, with the namespace that it is rendered for.
+    pub resource: ResourceRef,
+    /// The file that the cluster was read from.
+    pub file: String,
+    /// Its objects, dependencies first.
+    pub objects: Vec<Value>,
+}
+
+/// Renders every `PostgresCluster` among `documents`; documents of other kinds are ignored. `seed` is the seed, or why
+/// there is none, which matters only when there is a cluster.
+pub fn render(documents: &[Document], options: &Options, seed: Result<&Seed, &[Diagnostic]>) -> Rendered {
+    let mut diagnostics = Vec::new();
+    let sources = clusters(documents, options, &mut diagnostics);
+    if let (Err(reasons), false) = (seed, sources.is_empty()) {
+        diagnostics.extend_from_slice(reasons);
+    }
+    let mut clusters = Vec::new();
+    for (resource, document) in sources {
+        let mut found = Vec::new();
+        let objects = one_cluster(document, options, seed.ok(), &mut found);
+        diagnostics.extend(found.into_iter().map(|mut diagnostic| {
+            diagnostic.resource.get_or_insert_with(|| resource.clone());
+            diagnostic
+        }));
+        clusters.push(RenderedCluster { resource, file: document.file.clone(), objects });
+    }
+    refuse_duplicates(&clusters, &mut diagnostics);
+    diagnostics.sort_by(|a, b| a.location.cmp(&b.location));
+    Rendered { clusters, diagnostics }
+}
+
+/// The objects of one cluster. Without a seed the cluster is only checked. Everything that is wrong with it goes to
+/// `diagnostics`.
+fn one_cluster(
+    document: &Document,
+    options: &Options,
+    seed: Option<&Seed>,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Vec<Value> {
+    let place = |mut diagnostic: Diagnostic| {
+        let position = document.node.locate(diagnostic.field.as_ref().unwrap_or(&FieldPath::default()));
+        diagnostic.location.get_or_insert_with(|| Location { file: document.file.clone(), position });
+        diagnostic
+    };
+    let resource: PostgresCluster = match serde_path_to_error::deserialize(document.node.to_json()) {
+        Ok(resource) => resource,
+        Err(error) => {
+            diagnostics
+                .push(place(Diagnostic::error(error.inner().to_string()).at(FieldPath::of(&error.path().to_string()))));
+            return Vec::new();
+        }
+    };
+    let (cluster, found) = resolve::resolve(&resource, options);
+    diagnostics.extend(found.into_iter().map(place));
+    let (Some(cluster), Some(seed)) = (cluster, seed) else { return Vec::new() };
+    match identity::derive(&cluster, seed, options.time) {
+        Ok(identity) => build::build(&cluster, &identity),
+        Err(found) => {
+            diagnostics.extend(found.into_iter().map(place));
+            Vec::new()
+        }
+    }
+}
+
+/// The clusters among `documents`, each once, by namespace and name.
+fn clusters<'a>(
+    documents: &'a [Document],
+    options: &Options,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Vec<(ResourceRef, &'a Document)> {
+    let mut clusters: BTreeMap<Identity, (ResourceRef, &Document)> = BTreeMap::new();
+    for document in documents {
+        if !is_cluster(&document.node) {
+            diagnostics.extend(refuse_unknown_version(document));
+            continue;
+        }
+        let resource = cluster_reference(document, options);
+        let (_, first) = *clusters.entry(Identity::from(&resource)).or_insert_with(|| (resource.clone(), document));
+        if object::without_bookkeeping(&first.node) != object::without_bookkeeping(&document.node) {
+            diagnostics.push(twice(&resource, first, document));
+        }
+    }
+    clusters.into_values().collect()
+}
+
+/// The error about the same cluster with two contents, at the place that comes later in the order of files.
+fn twice(resource: &ResourceRef, one: &Document, other: &Document) -> Diagnostic {
+    let place = |document: &Document| (document.file.clone(), document.node.position);
+    let (first, second) = if place(one) <= place(other) { (one, other) } else { (other, one) };
+    let message = format!(
+        "`{resource}` is in the input twice with different contents, here and in `{}` line {}: keep one",
+        first.file, first.node.position.line
+    );
+    Diagnostic::error(message).of(resource.clone()).located(&second.file, second.node.position)
+}
+
+/// The reference to the cluster of `document`, its namespace filled in from `options`.
+fn cluster_reference(document: &Document, options: &Options) -> ResourceRef {
+    let mut resource = object::reference(&document.node);
+    if resource.namespace.is_empty() {
+        resource.namespace = options.namespace.clone().unwrap_or_default();
+    }
+    resource
+}
+
+/// Whether an object of the input is a `PostgresCluster` of a version that exists.
+pub fn is_cluster(node: &Node) -> bool {
+    let resource = object::reference(node);
+    let version = resource.api_version.strip_prefix(GROUP).and_then(|rest| rest.strip_prefix('/'));
+    resource.kind == KIND && version.is_some_and(|version| VERSIONS.contains(&version))
+}
+
+/// A `PostgresCluster` of a version that does not exist is an error, so that nobody's database is left out for a slip of
+/// the pen. One of another group is somebody else's.
+fn refuse_unknown_version(document: &Document) -> Option<Diagnostic> {
+    let resource = object::reference(&document.node);
+    let group = resource.api_version.split_once('/').map_or("", |(group, _)| group);
+    if is_cluster(&document.node) || resource.kind != KIND || (group != GROUP && !group.is_empty()) {
+        return None;
+    }
+    let message =
+        format!("`{}` is no version of PostgresCluster, write `{GROUP}/v1` or `{GROUP}/v1beta1`", resource.api_version);
+    let field = FieldPath::of("apiVersion");
+    let position = document.node.locate(&field);
+    Some(Diagnostic::error(message).at(field).of(resource).located(&document.file, position))
+}
+
+/// Two objects of the same identity, say of clusters `a-b` with a set `c` and `a` with a set `b-c`, would overwrite each
+/// other.
+fn refuse_duplicates(clusters: &[RenderedCluster], diagnostics: &mut Vec<Diagnostic>) {
+    let mut origins: BTreeMap<Identity, &ResourceRef> = BTreeMap::new();
+    for cluster in clusters {
+        for rendered in &cluster.objects {
+            let reference = object::rendered_reference(rendered);
+            if let Some(first) = origins.insert(Identity::from(&reference), &cluster.resource) {
+                let message = format!(
+                    "`{reference}` would be made by `{first}` and by `{}`: rename a cluster, an instance set or a user",
+                    cluster.resource
+                );
+                diagnostics.push(Diagnostic::error(message).of(cluster.resource.clone()));
+            }
+        }
+    }
+}

@@ -1,0 +1,160 @@
+//! `spec.instrumentation`: logs and metrics with OpenTelemetry.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::{ConfigMapKeySpec, pattern};
+use crate::kubernetes::{EnvVar, ResourceRequirements, VolumeProjection};
+
+/// An OpenTelemetry collector in every pod.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct InstrumentationSpec {
+    /// Configuration of the collector.
+    pub config: Option<InstrumentationConfigSpec>,
+    /// Image of the collector.
+    pub image: Option<String>,
+    /// Logs.
+    pub logs: Option<InstrumentationLogsSpec>,
+    /// Metrics.
+    pub metrics: Option<InstrumentationMetricsSpec>,
+    /// What the collector needs and may use.
+    pub resources: Option<ResourceRequirements>,
+}
+
+/// Configuration of the collector.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct InstrumentationConfigSpec {
+    /// What finds out where the collector runs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(
+        length(min = 1, max = 10),
+        extend("x-kubernetes-patch-merge-key" = "name", "x-kubernetes-patch-strategy" = "merge")
+    )]
+    pub detectors: Vec<DetectorSpec>,
+    /// Environment of the collector.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(min = 1))]
+    pub environment_variables: Vec<EnvVar>,
+    /// Exporters, as the collector's documentation gives them.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub exporters: Map<String, Value>,
+    /// Files that exporters need, such as certificates.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(min = 1))]
+    pub files: Vec<VolumeProjection>,
+}
+
+/// What finds out one kind of fact about where the collector runs.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct DetectorSpec {
+    /// Which facts to add and which to leave out.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(extend("minProperties" = 1, "maxProperties" = 30))]
+    pub attributes: BTreeMap<String, bool>,
+    /// The collector's name for it.
+    #[schemars(length(min = 1, max = 20))]
+    pub name: String,
+}
+
+/// Logs of every process.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct InstrumentationLogsSpec {
+    /// How records are put together.
+    pub batches: Option<LogBatchesSpec>,
+    /// Names of the exporters that get the logs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(min = 1))]
+    pub exporters: Vec<String>,
+    /// How long log files are kept.
+    #[schemars(
+        length(min = 1, max = 20),
+        regex(pattern = pattern::LONG_DURATION),
+        extend("format" = "duration")
+    )]
+    pub retention_period: Option<String>,
+}
+
+/// How log records are put together before they are sent.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(default, rename_all = "camelCase", deny_unknown_fields)]
+pub struct LogBatchesSpec {
+    /// How long a record waits for others.
+    #[schemars(
+        length(min = 1, max = 20),
+        regex(pattern = pattern::SHORT_DURATION),
+        extend("format" = "duration")
+    )]
+    pub max_delay: String,
+    /// The most records to send at once.
+    #[schemars(range(min = 1))]
+    pub max_records: Option<i32>,
+    /// How many records are enough to send.
+    #[schemars(range(min = 0))]
+    pub min_records: i32,
+}
+
+impl Default for LogBatchesSpec {
+    fn default() -> Self {
+        Self { max_delay: "200ms".to_owned(), max_records: None, min_records: 8192 }
+    }
+}
+
+/// Metrics of every process.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct InstrumentationMetricsSpec {
+    /// Queries to add to and to remove from the default ones.
+    pub custom_queries: Option<CustomQueriesSpec>,
+    /// Names of the exporters that get the metrics.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(min = 1))]
+    pub exporters: Vec<String>,
+    /// Databases to measure one by one.
+    #[serde(default, rename = "perDBMetricTargets", skip_serializing_if = "Vec::is_empty")]
+    pub per_db_metric_targets: Vec<String>,
+}
+
+/// Queries to add to and to remove from the default ones.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct CustomQueriesSpec {
+    /// Files of queries to run.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub add: Vec<QueriesSpec>,
+    /// Metrics not to collect.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub remove: Vec<String>,
+}
+
+/// A file of queries.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct QueriesSpec {
+    /// Time between two runs.
+    #[serde(default = "default_collection_interval")]
+    #[schemars(
+        length(min = 1, max = 20),
+        regex(pattern = pattern::SHORT_DURATION),
+        extend("format" = "duration")
+    )]
+    pub collection_interval: String,
+    /// Databases to run them in; `postgres` when empty.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub databases: Vec<String>,
+    /// A name for them, part of the name of a file.
+    #[schemars(length(max = 20), regex(pattern = pattern::LETTERS))]
+    pub name: String,
+    /// Where they are.
+    pub queries: ConfigMapKeySpec,
+}
+
+fn default_collection_interval() -> String {
+    "5s".to_owned()
+}

@@ -1,0 +1,76 @@
+//! Repositories of pgBackRest: `spec.backups.pgbackrest.repos` and `spec.dataSource.pgbackrest.repo`.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{VolumeClaimSpec, pattern};
+
+/// A repository; it has one of `azure`, `gcs`, `s3` and `volume`.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct RepositorySpec {
+    /// In Azure Blob Storage.
+    pub azure: Option<AzureSpec>,
+    /// In Google Cloud Storage.
+    pub gcs: Option<GcsSpec>,
+    /// `repo1` to `repo4`.
+    #[schemars(regex(pattern = pattern::REPOSITORY))]
+    pub name: String,
+    /// In S3, or what speaks its protocol.
+    pub s3: Option<S3Spec>,
+    /// When to take backups into it.
+    pub schedules: Option<SchedulesSpec>,
+    /// On a volume of the repo host.
+    pub volume: Option<RepositoryVolumeSpec>,
+}
+
+/// A container in Azure Blob Storage.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct AzureSpec {
+    /// The container.
+    pub container: String,
+}
+
+/// A bucket in Google Cloud Storage.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct GcsSpec {
+    /// The bucket.
+    pub bucket: String,
+}
+
+/// A bucket in S3.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct S3Spec {
+    /// The bucket.
+    pub bucket: String,
+    /// The host of the service.
+    pub endpoint: String,
+    /// The region.
+    pub region: String,
+}
+
+/// When to take backups: cron expressions.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct SchedulesSpec {
+    /// When to save what changed since the last full backup.
+    #[schemars(length(min = 6))]
+    pub differential: Option<String>,
+    /// When to save everything.
+    #[schemars(length(min = 6))]
+    pub full: Option<String>,
+    /// When to save what changed since the last backup of any kind.
+    #[schemars(length(min = 6))]
+    pub incremental: Option<String>,
+}
+
+/// A volume for a repository.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct RepositoryVolumeSpec {
+    /// The claim.
+    pub volume_claim_spec: VolumeClaimSpec,
+}

@@ -1,0 +1,107 @@
+//! The answer of a KRM function: a `ResourceList` with items and results (KRM Functions Specification v1).
+
+use serde_json::{Map, Value, json};
+
+use crate::merge::Item;
+use crate::object::{self, bookkeeping};
+use crate::read::Document;
+use crate::report::Diagnostic;
+use crate::write::verbatim::Texts;
+use crate::write::yaml;
+
+/// The list of `items`, which speak of `input`, and of `results`. It is one document, always has `items`, and ends in
+/// one newline: kpt deletes the user's files when given less.
+pub fn to_string(texts: &Texts, input: &[Document], items: &[Item], results: &[Value]) -> String {
+    let mut out = String::from("apiVersion: config.kubernetes.io/v1\nkind: ResourceList\n");
+    out.push_str(if items.is_empty() { "items: []\n" } else { "items:\n" });
+    for item in items {
+        match item {
+            Item::Rendered(value) => dash(&mut out, value, texts.indent),
+            Item::Kept(position) | Item::LocalConfig(position) => {
+                let Some(document) = input.get(*position) else { continue };
+                let text = match item {
+                    Item::LocalConfig(_) => texts.local_config(*position, &document.node),
+                    _ => texts.item(*position, &document.node),
+                };
+                match text {
+                    Some(text) => out.push_str(&text),
+                    None => dash(&mut out, &value(input, item), texts.indent),
+                }
+            }
+        }
+    }
+    if !results.is_empty() {
+        out.push_str("results:\n");
+    }
+    for result in results {
+        dash(&mut out, result, 0);
+    }
+    out
+}
+
+/// The items as a stream of documents, as a legacy plugin of kustomize gives them.
+pub fn to_stream(input: &[Document], items: &[Item]) -> String {
+    stream(items.iter().map(|item| value(input, item)))
+}
+
+/// A stream of documents.
+pub fn stream(values: impl IntoIterator<Item = Value>) -> String {
+    let documents: Vec<String> = values.into_iter().map(|value| yaml::to_string(&value)).collect();
+    documents.join("---\n")
+}
+
+/// What `item` is.
+fn value(input: &[Document], item: &Item) -> Value {
+    let at = |position: usize| input.get(position).map_or(Value::Null, |document| document.node.to_json());
+    match item {
+        Item::Kept(position) => at(*position),
+        Item::LocalConfig(position) => {
+            let mut value = at(*position);
+            object::annotate(&mut value, bookkeeping::LOCAL_CONFIG, "true");
+            value
+        }
+        Item::Rendered(value) => value.clone(),
+    }
+}
+
+/// Writes `value` as an item of a sequence.
+fn dash(out: &mut String, value: &Value, indent: usize) {
+    let pad = " ".repeat(indent);
+    for (number, line) in yaml::to_string(value).split_inclusive('\n').enumerate() {
+        if line != "\n" {
+            out.push_str(&pad);
+            out.push_str(if number == 0 { "- " } else { "  " });
+        }
+        out.push_str(line);
+    }
+}
+
+/// A diagnostic as the specification's `Result`. The line of a diagnostic is left out: it is that of the list, which
+/// nobody sees.
+pub fn result(diagnostic: &Diagnostic) -> Value {
+    let mut result = json!({"message": diagnostic.message, "severity": diagnostic.severity.to_string()});
+    let mut add = |key: &str, value: Value| {
+        if let Some(result) = result.as_object_mut() {
+            result.insert(key.to_owned(), value);
+        }
+    };
+    if let Some(resource) = &diagnostic.resource {
+        let fields = [
+            ("apiVersion", &resource.api_version),
+            ("kind", &resource.kind),
+            ("name", &resource.name),
+            ("namespace", &resource.namespace),
+        ];
+        let fields = fields.into_iter().filter(|(_, text)| !text.is_empty());
+        let fields: Map<_, _> = fields.map(|(key, text)| (key.to_owned(), Value::from(text.as_str()))).collect();
+        add("resourceRef", Value::Object(fields));
+    }
+    if let Some(field) = &diagnostic.field {
+        add("field", json!({"path": field.to_string()}));
+    }
+    // `<stdin>` and the like are no files.
+    if let Some(location) = diagnostic.location.as_ref().filter(|location| !location.file.starts_with('<')) {
+        add("file", json!({"path": location.file}));
+    }
+    result
+}
