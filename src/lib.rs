@@ -13,6 +13,7 @@ pub mod identity;
 pub mod kubernetes;
 pub mod naming;
 pub mod options;
+pub mod parse;
 pub mod read;
 pub mod report;
 pub mod spec;
