@@ -17,3 +17,4 @@ pub mod parse;
 pub mod read;
 pub mod report;
 pub mod spec;
+pub mod write;

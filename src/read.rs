@@ -1,8 +1,19 @@
-//! Bytes to resources: YAML and JSON as Go's readers understand them.
+//! Bytes to documents: YAML and JSON as Go's readers understand them.
+//!
+//! A cluster's author tests a manifest with kubectl, so a text must mean here what it means there. [`documents`] takes
+//! the events of a YAML 1.2 parser and gives scalars the meaning that `sigs.k8s.io/yaml` gives them. A text that kubectl
+//! refuses, or that Go's readers disagree about, is refused here too, with the place and what to write instead.
 
+mod compose;
+mod limits;
 pub mod node;
+mod scalar;
+mod syntax;
 
+use limits::MAX_BYTES;
 use node::Node;
+
+use crate::report::{Diagnostic, Position};
 
 /// One document of an input.
 #[derive(Clone, Debug)]
@@ -11,4 +22,121 @@ pub struct Document {
     pub file: String,
     /// Its content.
     pub node: Node,
+}
+
+/// The bytes as text. Bytes that are not UTF-8 give an error that says at which byte and line they stand.
+#[expect(clippy::result_large_err, reason = "called once for a file")]
+pub fn text(bytes: Vec<u8>, file: &str) -> Result<String, Diagnostic> {
+    String::from_utf8(bytes).map_err(|error| {
+        let offset = error.utf8_error().valid_up_to();
+        let valid = String::from_utf8_lossy(&error.as_bytes()[..offset]);
+        Diagnostic::error(format!("byte {offset} is not UTF-8; save the file as UTF-8"))
+            .located(file, position_after(&valid))
+    })
+}
+
+/// The documents of a YAML or JSON text, in its order, empty ones left out; or everything that is wrong with it, in the
+/// order of the text. `file` is what diagnostics call the text.
+pub fn documents(file: &str, text: &str) -> Result<Vec<Document>, Vec<Diagnostic>> {
+    if text.len() > MAX_BYTES {
+        let message = format!("the text has {} bytes; at most {MAX_BYTES} are read", text.len());
+        return Err(vec![Diagnostic::error(message).located(file, Position { line: 1, column: 1 })]);
+    }
+    if let Some(diagnostic) = forbidden_character(file, text) {
+        return Err(vec![diagnostic]);
+    }
+    let nodes = compose::compose(file, text)?;
+    Ok(nodes.into_iter().map(|node| Document { file: file.to_owned(), node }).collect())
+}
+
+/// What is wrong with the first character that go-yaml does not let into a text (`readerc.go`), or that it takes for a
+/// line break where YAML 1.2 does not: there the same bytes would be two different documents.
+fn forbidden_character(file: &str, text: &str) -> Option<Diagnostic> {
+    let (offset, character) = text.char_indices().find(|(_, character)| match character {
+        '\t' | '\n' | '\r' => false,
+        '\u{2028}' | '\u{2029}' | '\u{fffe}' | '\u{ffff}' => true,
+        other => other.is_control(),
+    })?;
+    let code = u32::from(character);
+    let what = match character {
+        '\u{85}' | '\u{2028}' | '\u{2029}' => "a line break to some YAML readers and text to others",
+        _ => "a character that YAML does not allow",
+    };
+    let message = format!("U+{code:04X} is {what}; write `\\u{code:04x}` in double quotes");
+    Some(Diagnostic::error(message).located(file, position_after(&text[..offset])))
+}
+
+/// The place that follows `text`.
+fn position_after(text: &str) -> Position {
+    let last_line = text.rsplit('\n').next().unwrap_or_default();
+    Position { line: text.matches('\n').count() + 1, column: last_line.chars().count() + 1 }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn read(text: &str) -> Vec<Value> {
+        documents("c.yaml", text).unwrap().iter().map(|document| document.node.to_json()).collect()
+    }
+
+    fn refused(text: &str) -> Vec<String> {
+        documents("c.yaml", text).unwrap_err().iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn bytes_that_are_not_utf8_are_placed() {
+        assert_eq!(text(b"a: \xc3\xa9\n".to_vec(), "c.yaml").unwrap(), "a: é\n");
+        let diagnostic = text(b"a: \xc3\xa9\nb: \xff\n".to_vec(), "c.yaml").unwrap_err();
+        assert_eq!(diagnostic.to_string(), "c.yaml:2:4: error: byte 9 is not UTF-8; save the file as UTF-8");
+    }
+
+    #[test]
+    fn empty_documents_are_skipped() {
+        assert_eq!(read(""), [] as [Value; 0]);
+        assert_eq!(read("---\n---\n# only a comment\n--- ~\n...\n---\na: 1\n---\n"), [json!({"a": 1})]);
+    }
+
+    #[test]
+    fn a_text_holds_several_documents() {
+        let text = "\u{feff}%YAML 1.2\r\n---\r\na: 1 # one\r\n...\r\n--- {b: 2}\r\n---\r\n- c\r\n";
+        assert_eq!(read(text), [json!({"a": 1}), json!({"b": 2}), json!(["c"])]);
+    }
+
+    #[test]
+    fn json_is_read_whatever_its_layout() {
+        let text = "{\n\t\"a\": [1, 2.5, true, null],\n\t\"b\": \"\\/\\ud83d\\ude00\\u00e9\"\n}\n";
+        assert_eq!(read(text), [json!({"a": [1, 2.5, true, null], "b": "/😀é"})]);
+    }
+
+    #[test]
+    fn characters_that_go_does_not_let_in_are_refused() {
+        assert_eq!(
+            refused("a: 1\n# é\u{7}\n"),
+            ["c.yaml:2:4: error: U+0007 is a character that YAML does not allow; write `\\u0007` in double quotes"]
+        );
+        assert!(refused("a: x\u{2028}b: y\n")[0].contains("U+2028 is a line break to some YAML readers"));
+        assert_eq!(read("a: \"x\\u2028\\u0007\"\n"), [json!({"a": "x\u{2028}\u{7}"})]);
+    }
+
+    #[test]
+    fn a_text_over_the_limit_is_refused() {
+        let text = "#".repeat(MAX_BYTES + 1);
+        assert_eq!(refused(&text), ["c.yaml:1:1: error: the text has 67108865 bytes; at most 67108864 are read"]);
+    }
+
+    #[test]
+    fn every_broken_document_is_reported() {
+        let errors = refused("a: [1\n---\nb: 2\n---\nc: 'x\n---\nd: 1\nd: 2\n");
+        assert_eq!(
+            errors,
+            [
+                "c.yaml:1:4: error: this `[` is never closed; add the missing `]`",
+                "c.yaml:5:4: error: this quoted text is never closed; add the missing quote",
+                "c.yaml:8:1: error: the key `d` stands here and on line 7, column 1; keep one",
+            ]
+        );
+    }
 }

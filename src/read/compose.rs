@@ -1,0 +1,456 @@
+//! Parser events to trees: anchors and aliases, merge keys, keys of any type.
+//!
+//! A tree is built on a stack of its own, so the depth of a text never becomes the depth of the call stack.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::mem;
+use std::ops::Range;
+
+use granit_parser::{Event, Marker, Parser, ScalarStyle, Span, StructureStyle, options};
+
+use super::limits::{Budget, MAX_DEPTH, Size};
+use super::node::{Entry, Node, NodeValue};
+use super::{scalar, syntax};
+use crate::report::{Diagnostic, Position};
+
+/// The documents of `text` that are not empty; or what is wrong, in the order of the text. After an error that leaves the
+/// rest of its document unreadable it goes on with the next document.
+pub(super) fn compose(file: &str, text: &str) -> Result<Vec<Node>, Vec<Diagnostic>> {
+    let options = options! {
+        emit_comments: false,
+        // A bad alias is one of several errors, not the end of the document.
+        emit_unresolved_aliases: true,
+        // The next two are libyaml's reading, and so go-yaml's.
+        bom_inside_document_as_content: true,
+        block_scalar_eof_without_line_feed: true,
+        flow_nesting_limit: MAX_DEPTH,
+        block_nesting_limit: MAX_DEPTH,
+    };
+    let mut parser = Parser::new_from_str_with_options(text, options);
+    let mut composer = Composer::new(text);
+    loop {
+        let taken = match parser.next_event() {
+            None | Some(Ok((Event::StreamEnd, _))) => break,
+            Some(Ok((event, span))) => composer.take(event, span),
+            Some(Err(error)) => Err(Stop::Document(syntax::explain(error.kind()), position(*error.marker()))),
+        };
+        let (message, position, more) = match taken {
+            Ok(()) => continue,
+            Err(Stop::Document(message, position)) => {
+                (message, position, matches!(parser.proceed_next_document(), Ok(true)))
+            }
+            Err(Stop::Text(message, position)) => (message, position, false),
+        };
+        composer.report(message, position);
+        composer.open.clear();
+        if !more {
+            break;
+        }
+    }
+    let Composer { documents, mut errors, .. } = composer;
+    if errors.is_empty() {
+        return Ok(documents);
+    }
+    errors.sort_by_key(|(position, _)| *position);
+    let diagnostics = errors.into_iter().map(|(position, message)| Diagnostic::error(message).located(file, position));
+    Err(diagnostics.collect())
+}
+
+/// An error that nothing can be read after.
+enum Stop {
+    /// In this document.
+    Document(String, Position),
+    /// In this text.
+    Text(String, Position),
+}
+
+/// A collection whose end has not come yet.
+struct Open {
+    anchor: usize,
+    position: Position,
+    /// From its first byte to the last byte of what has been read of it.
+    range: Range<usize>,
+    content: Content,
+}
+
+enum Content {
+    Sequence(Vec<Node>),
+    Mapping {
+        entries: Vec<Entry>,
+        /// The value of `<<`.
+        merge: Option<Node>,
+        next: Next,
+    },
+}
+
+/// What the next node in a mapping is.
+enum Next {
+    Key,
+    Value {
+        key: String,
+        position: Position,
+    },
+    Merge(Position),
+    /// The value of a key that is an error.
+    Nothing,
+}
+
+struct Composer<'input> {
+    text: &'input str,
+    documents: Vec<Node>,
+    errors: Vec<(Position, String)>,
+    open: Vec<Open>,
+    /// By the parser's number, which no later anchor has again.
+    anchors: BTreeMap<usize, Node>,
+    budget: Budget,
+}
+
+impl<'input> Composer<'input> {
+    fn new(text: &'input str) -> Self {
+        Self {
+            text,
+            documents: Vec::new(),
+            errors: Vec::new(),
+            open: Vec::new(),
+            anchors: BTreeMap::new(),
+            budget: Budget::new(),
+        }
+    }
+
+    /// Notes an error.
+    fn report(&mut self, message: impl Into<String>, position: Position) {
+        self.errors.push((position, message.into()));
+    }
+
+    fn take(&mut self, event: Event<'_>, span: Span) -> Result<(), Stop> {
+        let position = position(span.start);
+        let range = span.byte_range().unwrap_or_default();
+        match event {
+            Event::Scalar(text, style, anchor, tag) => {
+                self.budget.take().map_err(|message| Stop::Text(message, position))?;
+                let value = scalar::resolve(&text, style == ScalarStyle::Plain, tag.as_deref());
+                let value = value.unwrap_or_else(|message| {
+                    self.report(message, position);
+                    NodeValue::Null
+                });
+                // An empty value stands before the colon of its key.
+                let colon = range.is_empty() && self.text.get(range.end..).is_some_and(|rest| rest.starts_with(':'));
+                let end = range.end + usize::from(colon);
+                self.finish(Node { value, position, range }, end, anchor)
+            }
+            Event::SequenceStart(style, anchor, _) => {
+                let (position, range) = match style {
+                    StructureStyle::Block => self.first_dash(position, range),
+                    StructureStyle::Flow => (position, range),
+                };
+                self.begin(anchor, position, range, Content::Sequence(Vec::new()))
+            }
+            Event::MappingStart(_, anchor, _) => {
+                let content = Content::Mapping { entries: Vec::new(), merge: None, next: Next::Key };
+                self.begin(anchor, position, range, content)
+            }
+            Event::SequenceEnd | Event::MappingEnd => self.end(&range),
+            Event::Alias(anchor) => self.alias(anchor, position, &range),
+            Event::UnresolvedAlias(_) => {
+                self.report("no `&` above names what this alias repeats; quote a text that begins with `*`", position);
+                self.finish(Node { value: NodeValue::Null, position, range: 0..0 }, range.end, 0)
+            }
+            // The marks of stream and document hold nothing, and events unknown today are no nodes.
+            _ => Ok(()),
+        }
+    }
+
+    fn begin(&mut self, anchor: usize, position: Position, range: Range<usize>, content: Content) -> Result<(), Stop> {
+        if self.open.len() == MAX_DEPTH {
+            return Err(Stop::Document(syntax::too_deep(), position));
+        }
+        self.budget.take().map_err(|message| Stop::Text(message, position))?;
+        self.open.push(Open { anchor, position, range, content });
+        Ok(())
+    }
+
+    /// Where a block sequence begins. The parser gives one that is not indented below its key the place behind its dash.
+    fn first_dash(&self, position: Position, range: Range<usize>) -> (Position, Range<usize>) {
+        let before = self.text.get(..range.start).unwrap_or_default();
+        let before_blanks = before.trim_end_matches([' ', '\t']);
+        let in_mapping = matches!(self.open.last(), Some(Open { content: Content::Mapping { .. }, .. }));
+        if !in_mapping || !before_blanks.ends_with('-') {
+            return (position, range);
+        }
+        let start = before_blanks.len() - 1;
+        let column = position.column.saturating_sub(range.start - start);
+        (Position { column, ..position }, start..start)
+    }
+
+    /// Closes the innermost collection. `range` is its closing bracket; the end of a block has none, and is where its last
+    /// value ended.
+    fn end(&mut self, range: &Range<usize>) -> Result<(), Stop> {
+        let Some(mut open) = self.open.pop() else { return Ok(()) };
+        if !range.is_empty() {
+            open.range.end = range.end;
+        }
+        let value = match open.content {
+            Content::Sequence(items) => NodeValue::Sequence(items),
+            Content::Mapping { mut entries, merge, .. } => {
+                self.report_duplicates(&entries);
+                if let Some(merge) = merge {
+                    self.merge(&mut entries, merge);
+                }
+                NodeValue::Mapping(entries)
+            }
+        };
+        let end = open.range.end;
+        self.finish(Node { value, position: open.position, range: open.range }, end, open.anchor)
+    }
+
+    fn alias(&mut self, anchor: usize, position: Position, range: &Range<usize>) -> Result<(), Stop> {
+        let Some(node) = self.anchors.get(&anchor) else {
+            self.report("this alias stands inside the value that it repeats", position);
+            return self.finish(Node { value: NodeValue::Null, position, range: 0..0 }, range.end, 0);
+        };
+        let size = Size::of(node);
+        if self.open.len() + size.height > MAX_DEPTH {
+            return Err(Stop::Document(syntax::too_deep(), position));
+        }
+        self.budget.take_copy(size).map_err(|message| Stop::Text(message, position))?;
+        let node = Node { position, ..node.clone() };
+        self.finish(node, range.end, 0)
+    }
+
+    /// Puts a complete node, the last byte of which stands before `end`, into the collection around it, and keeps it for
+    /// the aliases of `anchor` unless that is 0.
+    fn finish(&mut self, node: Node, end: usize, anchor: usize) -> Result<(), Stop> {
+        if anchor != 0 {
+            self.budget.take_copy(Size::of(&node)).map_err(|message| Stop::Text(message, node.position))?;
+            self.anchors.insert(anchor, without_ranges(node.clone()));
+        }
+        let Some(open) = self.open.last_mut() else {
+            if node.value != NodeValue::Null {
+                self.documents.push(node);
+            }
+            return Ok(());
+        };
+        open.range.end = open.range.end.max(end);
+        let (entries, merge, next) = match &mut open.content {
+            Content::Sequence(items) => {
+                items.push(node);
+                return Ok(());
+            }
+            Content::Mapping { entries, merge, next } => (entries, merge, next),
+        };
+        let error = match mem::replace(next, Next::Key) {
+            Next::Key => {
+                let position = node.position;
+                let (after, error) = after_key(&node);
+                *next = after;
+                error.map(|message| (message, position))
+            }
+            Next::Value { key, position } => {
+                entries.push(Entry { key, key_position: position, value: node });
+                None
+            }
+            Next::Merge(position) if merge.is_some() => {
+                Some(("a second `<<` in one mapping; write `<<: [*first, *second]`", position))
+            }
+            Next::Merge(_) => {
+                *merge = Some(node);
+                None
+            }
+            Next::Nothing => None,
+        };
+        if let Some((message, position)) = error {
+            self.report(message, position);
+        }
+        Ok(())
+    }
+
+    /// kubectl keeps the last of two equal keys, the API server refuses them; a second one is never meant.
+    fn report_duplicates(&mut self, entries: &[Entry]) {
+        let mut seen = BTreeMap::new();
+        for Entry { key, key_position, .. } in entries {
+            if let Some(Position { line, column }) = seen.insert(key, key_position) {
+                self.report(
+                    format!("the key `{key}` stands here and on line {line}, column {column}; keep one"),
+                    *key_position,
+                );
+            }
+        }
+    }
+
+    /// Adds what the value of `<<` brings: of several mappings the earlier wins, and a key of the mapping itself wins over
+    /// all, as YAML's merge type says. (go-yaml 2 lets a `<<` below a key win over it, go-yaml 3 does not.)
+    fn merge(&mut self, entries: &mut Vec<Entry>, merge: Node) {
+        let position = merge.position;
+        let sources = match merge.value {
+            NodeValue::Sequence(items) => items,
+            _ => vec![merge],
+        };
+        let mut seen: BTreeSet<String> = entries.iter().map(|entry| entry.key.clone()).collect();
+        for source in sources {
+            let NodeValue::Mapping(merged) = without_ranges(source).value else {
+                self.report("`<<` takes a mapping or a list of mappings", position);
+                return;
+            };
+            entries.extend(merged.into_iter().filter(|entry| seen.insert(entry.key.clone())));
+        }
+    }
+}
+
+/// What follows a key, and what is wrong with it.
+fn after_key(node: &Node) -> (Next, Option<&'static str>) {
+    let position = node.position;
+    match &node.value {
+        NodeValue::String { value, plain: true } if value == "<<" => (Next::Merge(position), None),
+        NodeValue::Mapping(_) => {
+            (Next::Nothing, Some("a key cannot be a mapping; quote a text that begins with `{`, such as a template"))
+        }
+        NodeValue::Sequence(_) => (Next::Nothing, Some("a key cannot be a list; quote a text that begins with `[`")),
+        value => match scalar::key(value) {
+            Some(key) => (Next::Value { key, position }, None),
+            None => (Next::Nothing, Some("this key is no text; put it in quotes")),
+        },
+    }
+}
+
+/// The node as an alias brings it to another place: no byte of that place holds it.
+fn without_ranges(mut node: Node) -> Node {
+    node.range = 0..0;
+    node.value = match node.value {
+        NodeValue::Sequence(items) => NodeValue::Sequence(items.into_iter().map(without_ranges).collect()),
+        NodeValue::Mapping(entries) => NodeValue::Mapping(
+            entries.into_iter().map(|entry| Entry { value: without_ranges(entry.value), ..entry }).collect(),
+        ),
+        scalar => scalar,
+    };
+    node
+}
+
+/// The parser counts columns from 0.
+fn position(marker: Marker) -> Position {
+    Position { line: marker.line(), column: marker.col() + 1 }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::report::FieldPath;
+
+    fn node(text: &str) -> Node {
+        compose("c.yaml", text).unwrap().remove(0)
+    }
+
+    fn read(text: &str) -> Value {
+        node(text).to_json()
+    }
+
+    fn refused(text: &str) -> Vec<String> {
+        compose("c.yaml", text).unwrap_err().iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn collections_are_read_in_block_and_flow_style() {
+        assert_eq!(
+            read("a:\n- b\n-   - c\n    - {d: e, f}\n? g\n: |\n  h\n   i\nj: >-\n  k\n  l\n"),
+            json!({"a": ["b", ["c", {"d": "e", "f": null}]], "g": "h\n i\n", "j": "k l"})
+        );
+    }
+
+    #[test]
+    fn keys_become_text() {
+        let expected = json!({"1": "a", "true": "b", "1.1": "c", "~": "d", "": "e"});
+        assert_eq!(read("1: a\non: b\n1.10: c\n'~': d\n'': e\n"), expected);
+        assert_eq!(
+            refused("~: a\n.inf: b\n[c]: d\n{{ e }}: f\n"),
+            [
+                "c.yaml:1:1: error: this key is no text; put it in quotes",
+                "c.yaml:2:1: error: Kubernetes knows no infinite number and no NaN; write quotes to mean the text",
+                "c.yaml:2:1: error: this key is no text; put it in quotes",
+                "c.yaml:3:1: error: a key cannot be a list; quote a text that begins with `[`",
+                "c.yaml:4:1: error: a key cannot be a mapping; quote a text that begins with `{`, such as a template",
+                "c.yaml:4:2: error: a key cannot be a mapping; quote a text that begins with `{`, such as a template",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_key_stands_once() {
+        assert_eq!(
+            refused("a: 1\nb: {c: 1, \"c\": 2}\n'a': 2\na: 3\n1: x\n'1': y\n"),
+            [
+                "c.yaml:2:11: error: the key `c` stands here and on line 2, column 5; keep one",
+                "c.yaml:3:1: error: the key `a` stands here and on line 1, column 1; keep one",
+                "c.yaml:4:1: error: the key `a` stands here and on line 3, column 1; keep one",
+                "c.yaml:6:1: error: the key `1` stands here and on line 5, column 1; keep one",
+            ]
+        );
+    }
+
+    #[test]
+    fn aliases_repeat_the_last_anchor_of_their_name() {
+        let text = "a: &x {b: &y 1}\nc: *x\nd: &x e\nf: [*x, *y]\n*x : g\n";
+        assert_eq!(read(text), json!({"a": {"b": 1}, "c": {"b": 1}, "d": "e", "f": ["e", 1], "e": "g"}));
+    }
+
+    #[test]
+    fn an_alias_needs_an_anchor_above() {
+        assert_eq!(
+            refused("a: *b\nb: &b 1\nc: &c [*c]\n---\nd: *b\n"),
+            [
+                "c.yaml:1:4: error: no `&` above names what this alias repeats; quote a text that begins with `*`",
+                "c.yaml:3:8: error: this alias stands inside the value that it repeats",
+                "c.yaml:5:4: error: no `&` above names what this alias repeats; quote a text that begins with `*`",
+            ]
+        );
+    }
+
+    #[test]
+    fn merge_keys_give_way_to_keys() {
+        let text = "x: &x {a: 1, b: 2}\nw: &w {a: 3, c: 4}\nz:\n  b: 5\n  <<: [*x, *w]\n  d: {<<: *w}\n";
+        assert_eq!(read(text)["z"], json!({"a": 1, "b": 5, "c": 4, "d": {"a": 3, "c": 4}}));
+        assert_eq!(read("!!merge <<: {a: 1}\n\"b\": <<\n"), json!({"a": 1, "b": "<<"}));
+        assert_eq!(read("\"<<\": {a: 1}\n"), json!({"<<": {"a": 1}}));
+    }
+
+    #[test]
+    fn merge_keys_take_mappings_once() {
+        assert_eq!(
+            refused("a: {<<: 3}\nb: {<<: [{c: 1}, d]}\ne: {<<: {}, <<: {}}\n"),
+            [
+                "c.yaml:1:9: error: `<<` takes a mapping or a list of mappings",
+                "c.yaml:2:9: error: `<<` takes a mapping or a list of mappings",
+                "c.yaml:3:13: error: a second `<<` in one mapping; write `<<: [*first, *second]`",
+            ]
+        );
+    }
+
+    #[test]
+    fn places_count_characters_from_one() {
+        let tree = node("é: {à: 1, b: 2}\nc:\n- d: 3\n");
+        assert_eq!(tree.locate(&FieldPath::default().key("é").key("b")), Position { line: 1, column: 11 });
+        assert_eq!(tree.locate(&FieldPath::of("c[0].d")), Position { line: 3, column: 3 });
+        assert_eq!(tree.get("c").unwrap().position, Position { line: 3, column: 1 });
+        assert_eq!(node("a:\n  - - b\n").get("a").unwrap().position, Position { line: 2, column: 3 });
+    }
+
+    #[test]
+    fn ranges_hold_a_value_without_what_follows_it() {
+        let text = "items:\n- a: é # one\n  b:\n# two\n- {c: 1,\n  d: e}  # three\n-   'f'\n- - g\n  - h: # four\n\n- i: |\n    j\n\n";
+        let ranges: Vec<&str> =
+            node(text).get("items").unwrap().items().iter().map(|item| &text[item.range.clone()]).collect();
+        assert_eq!(node(text).get("items").unwrap().range.start, 7);
+        assert_eq!(ranges, ["a: é # one\n  b:", "{c: 1,\n  d: e}", "'f'", "- g\n  - h:", "i: |\n    j\n\n"]);
+    }
+
+    #[test]
+    fn what_an_alias_brings_has_its_place_but_no_range() {
+        let tree = node("a: &x {b: 1}\nc: *x\nd: {<<: *x}\ne: [*x]\n");
+        let alias = tree.get("c").unwrap();
+        assert_eq!((alias.position, alias.range.clone()), (Position { line: 2, column: 4 }, 0..0));
+        assert_eq!(alias.get("b").unwrap().position, Position { line: 1, column: 11 });
+        assert_eq!(alias.get("b").unwrap().range, 0..0);
+        assert_eq!(tree.get("d").unwrap().get("b").unwrap().range, 0..0);
+        assert_eq!(tree.get("e").unwrap().range, 34..38);
+    }
+}

@@ -1,0 +1,151 @@
+//! How much of a text is read: enough for any build, too little for an input that is made to exhaust memory.
+
+use super::node::{Node, NodeValue};
+
+/// The most bytes of one text. A large kustomize build has a few million.
+pub(super) const MAX_BYTES: usize = 64 * 1024 * 1024;
+
+/// The most collections inside each other. PGO's CRD, deeper than most objects, has 31.
+pub(super) const MAX_DEPTH: usize = 64;
+
+/// The most values of one text, keys included, those that an alias repeats counted each time. They take some 100 MB.
+pub(super) const MAX_NODES: usize = 1_000_000;
+
+/// What is left of the limits while a text is read.
+#[derive(Debug)]
+pub(super) struct Budget {
+    nodes: usize,
+    /// Bytes of scalars that may be repeated.
+    bytes: usize,
+}
+
+impl Budget {
+    pub(super) fn new() -> Self {
+        Self { nodes: MAX_NODES, bytes: MAX_BYTES }
+    }
+
+    /// Takes one value off.
+    pub(super) fn take(&mut self) -> Result<(), String> {
+        self.take_copy(Size { nodes: 1, height: 0, bytes: 0 })
+    }
+
+    /// Takes a copy of a tree of this size off.
+    pub(super) fn take_copy(&mut self, size: Size) -> Result<(), String> {
+        let left = (self.nodes.checked_sub(size.nodes), self.bytes.checked_sub(size.bytes));
+        let (Some(nodes), Some(bytes)) = left else {
+            return Err(format!(
+                "more than {MAX_NODES} values, or {MAX_BYTES} bytes of text repeated by aliases; split the file"
+            ));
+        };
+        (self.nodes, self.bytes) = (nodes, bytes);
+        Ok(())
+    }
+}
+
+/// How large a tree is.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Size {
+    /// Values, keys included.
+    pub(super) nodes: usize,
+    /// Collections inside each other.
+    pub(super) height: usize,
+    /// Bytes of scalars and keys.
+    pub(super) bytes: usize,
+}
+
+impl Size {
+    /// The size of a tree.
+    pub(super) fn of(node: &Node) -> Self {
+        let mut size = Self { nodes: 1, height: 0, bytes: 0 };
+        match &node.value {
+            NodeValue::Null => {}
+            NodeValue::Bool { plain, .. } | NodeValue::Number { plain, .. } => size.bytes = plain.len(),
+            NodeValue::String { value, .. } => size.bytes = value.len(),
+            NodeValue::Sequence(items) => {
+                size.height = 1;
+                for item in items {
+                    size.hold(Self::of(item));
+                }
+            }
+            NodeValue::Mapping(entries) => {
+                size.height = 1;
+                for entry in entries {
+                    size.nodes += 1;
+                    size.bytes += entry.key.len();
+                    size.hold(Self::of(&entry.value));
+                }
+            }
+        }
+        size
+    }
+
+    fn hold(&mut self, child: Self) {
+        self.nodes += child.nodes;
+        self.bytes += child.bytes;
+        self.height = self.height.max(child.height + 1);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Write as _;
+
+    use crate::read::documents;
+    use crate::read::node::Node;
+
+    fn refused(text: &str) -> String {
+        documents("c.yaml", text).unwrap_err()[0].to_string()
+    }
+
+    fn nested(depth: usize) -> String {
+        format!("{}{}", "[".repeat(depth), "]".repeat(depth))
+    }
+
+    #[test]
+    fn collections_nest_64_deep() {
+        assert!(documents("c.yaml", &nested(64)).is_ok());
+        assert!(documents("c.yaml", &format!("- {}", nested(63))).is_ok());
+        let message = "error: more than 64 lists and mappings inside each other";
+        assert_eq!(refused(&nested(65)), format!("c.yaml:1:65: {message}"));
+        assert_eq!(refused(&format!("- {}", nested(64))), format!("c.yaml:1:66: {message}"));
+    }
+
+    #[test]
+    fn endless_nesting_is_refused() {
+        for opening in ["[", "- ", "? ", "{a: ", "{? ", "!!str [", "&a ["] {
+            let error = refused(&opening.repeat(100_000));
+            assert!(error.contains("more than 64 lists and mappings"), "{opening:?}: {error}");
+        }
+    }
+
+    #[test]
+    fn depth_counts_what_aliases_bring() {
+        let text = format!("a: &a {0}\nb: &b {1}*a{2}\n", nested(60), "[".repeat(4), "]".repeat(4));
+        assert!(refused(&text).starts_with("c.yaml:2:11: error: more than 64"));
+    }
+
+    #[test]
+    fn a_million_values_are_read_and_no_more() {
+        let text = "- \n".repeat(999_999);
+        assert_eq!(documents("c.yaml", &text).unwrap()[0].node.items().len(), 999_999);
+        assert!(refused(&format!("{text}- \n")).starts_with("c.yaml:1000000:3: error: more than 1000000 values"));
+    }
+
+    #[test]
+    fn aliases_cannot_multiply_a_text() {
+        let mut text = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
+        for level in 1..30 {
+            let alias = format!("*a{}, ", level - 1);
+            writeln!(text, "a{level}: &a{level} [{}]", alias.repeat(10)).unwrap();
+        }
+        assert!(refused(&text).contains("more than 1000000 values"));
+        let text = format!("- &a {}\n{}", "x".repeat(1_000_000), "- *a\n".repeat(100));
+        assert!(refused(&text).contains("67108864 bytes of text repeated by aliases"));
+    }
+
+    #[test]
+    fn trees_of_the_greatest_depth_can_be_walked() {
+        let node: Node = documents("c.yaml", &nested(64)).unwrap().remove(0).node;
+        assert_eq!(node.clone().to_json().to_string(), nested(64));
+    }
+}

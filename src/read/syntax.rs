@@ -1,0 +1,108 @@
+//! What is wrong with a broken text, in the words of someone who edits manifests.
+
+use granit_parser::ErrorKind;
+
+use super::limits::MAX_DEPTH;
+
+/// The message for an error of the parser: what is wrong and what to write instead. It repeats no text of the input but
+/// single punctuation marks, since any value may be a secret.
+pub(super) fn explain(error: &ErrorKind) -> String {
+    match error {
+        ErrorKind::TabInBlockIndentation | ErrorKind::TabInIndentation | ErrorKind::TabNotAllowed => {
+            "a tab cannot indent YAML; use spaces".to_owned()
+        }
+        ErrorKind::UnclosedQuotedScalar | ErrorKind::DocumentIndicatorInQuotedScalar => {
+            "this quoted text is never closed; add the missing quote".to_owned()
+        }
+        ErrorKind::InvalidTrailingSingleQuotedScalar => {
+            "something follows the closing quote; write `''` for a quote inside single quotes".to_owned()
+        }
+        ErrorKind::InvalidTrailingDoubleQuotedScalar => {
+            "something follows the closing quote; write `\\\"` for a quote inside double quotes".to_owned()
+        }
+        ErrorKind::UnknownQuotedScalarEscape | ErrorKind::InvalidQuotedScalarHexEscape => {
+            "unknown escape in double quotes; write `\\\\` for a backslash, or use single quotes".to_owned()
+        }
+        ErrorKind::InvalidQuotedScalarIndent => {
+            "a quoted text goes on in a line that is not indented; indent it, or close the quote".to_owned()
+        }
+        ErrorKind::UnclosedFlowCollection { open } => {
+            let close = if *open == '[' { ']' } else { '}' };
+            format!("this `{open}` is never closed; add the missing `{close}`")
+        }
+        ErrorKind::MismatchedFlowCollectionEnd { open, close } => {
+            format!("this `{open}` is closed by `{close}`; make them a pair")
+        }
+        ErrorKind::MisplacedFlowCollectionEnd => {
+            "this bracket closes nothing; remove it, or quote a text that begins with it".to_owned()
+        }
+        ErrorKind::ExpectedFlowMappingSeparator => "expected `,` or `}` here".to_owned(),
+        ErrorKind::ExpectedFlowSequenceSeparator => "expected `,` or `]` here".to_owned(),
+        ErrorKind::MappingValueNotAllowed => {
+            "no `key: value` can stand here; check the indentation, and quote a value that contains a colon".to_owned()
+        }
+        ErrorKind::SimpleKeyExpected | ErrorKind::InvalidSimpleKey => {
+            "expected `key: value` here; a colon is missing or the indentation is wrong".to_owned()
+        }
+        ErrorKind::ExpectedBlockMappingKey | ErrorKind::InvalidIndentation => {
+            "the indentation of this line fits nothing above it; align it with the keys it belongs to".to_owned()
+        }
+        ErrorKind::BlockSequenceEntryNotAllowed => {
+            "no list can begin here; put `-` on a line of its own, or quote a text that begins with it".to_owned()
+        }
+        ErrorKind::ExpectedBlockSequenceEntry => {
+            "expected another `- ` here; check the indentation of this line".to_owned()
+        }
+        ErrorKind::UnexpectedCharacter { character: '\t' } => "a tab cannot stand here; use spaces".to_owned(),
+        ErrorKind::UnexpectedCharacter { character } => {
+            format!("nothing can begin with `{character}`; put the text in quotes")
+        }
+        ErrorKind::RecursionLimitExceeded => too_deep(),
+        ErrorKind::UndeclaredTagHandle => {
+            "no `%TAG` declares what this tag begins with; quote a text that begins with `!`".to_owned()
+        }
+        // The parser's own words are good for the rest.
+        other => other.to_string(),
+    }
+}
+
+/// The message for collections inside each other beyond the limit.
+pub(super) fn too_deep() -> String {
+    format!("more than {MAX_DEPTH} lists and mappings inside each other")
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::read::documents;
+
+    fn refused(text: &str) -> String {
+        let errors = documents("c.yaml", text).unwrap_err();
+        assert_eq!(errors.len(), 1, "{errors:?}");
+        errors[0].to_string()
+    }
+
+    #[test]
+    fn broken_texts_are_explained_at_their_place() {
+        for (text, place, words) in [
+            ("a:\n\t- b\n", "2:2", "a tab cannot indent"),
+            ("a: b: c\n", "1:5", "no `key: value` can stand here"),
+            ("a: 1\n b: 2\n", "2:3", "check the indentation"),
+            ("a: 1\nb\nc: 2\n", "2:1", "a colon is missing"),
+            ("a:\n    b: 1\n  c: 2\n", "3:3", "the indentation of this line fits nothing"),
+            ("é: \"x\n", "1:4", "never closed; add the missing quote"),
+            ("a: {b: 1\n", "1:4", "add the missing `}`"),
+            ("a: [b}\n", "1:4", "this `[` is closed by `}`"),
+            ("a: ]\n", "1:4", "closes nothing"),
+            ("a: @b\n", "1:4", "nothing can begin with `@`"),
+            ("a: 'it's'\n", "1:8", "write `''`"),
+            ("a: \"C:\\Users\"\n", "1:4", "write `\\\\` for a backslash"),
+            ("a: - b\n", "1:4", "no list can begin here"),
+            ("- a\nb: c\n", "2:1", "expected another `- `"),
+            ("a: !x!y z\n", "1:4", "no `%TAG` declares"),
+        ] {
+            let message = refused(text);
+            assert!(message.starts_with(&format!("c.yaml:{place}: error: ")), "{text:?}: {message}");
+            assert!(message.contains(words), "{text:?}: {message}");
+        }
+    }
+}

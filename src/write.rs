@@ -1,0 +1,3 @@
+//! Values to bytes.
+
+pub mod yaml;
