@@ -24,8 +24,7 @@ pub(super) fn run(text: &str, environment: &Environment) -> Outcome {
         Ok(list) => list,
         Err(errors) => return unreadable(&errors),
     };
-    let items: Vec<Document> =
-        list.node.get("items").map(Node::items).unwrap_or_default().iter().map(item).collect();
+    let items: Vec<Document> = list.node.get("items").map(Node::items).unwrap_or_default().iter().map(item).collect();
     // Some tools say "no configuration" with an empty one.
     let config = list.node.get("functionConfig").filter(|config| !config.entries().is_empty()).map(item);
 
