@@ -1,0 +1,363 @@
+//! JSON values to block YAML that every reader gives back exactly: Go's (kubectl, kustomize, kpt), PyYAML, and ours.
+//!
+//! The writer is one, and narrow: text stands plain only where no YAML 1.1 or 1.2 reader can take it for anything else,
+//! several lines stand in a literal block only where kyaml would write that block the same way, and everything else is in
+//! double quotes with the escapes of go-yaml's own emitter. So a manifest that kpt reads and writes again does not change.
+
+use std::fmt::Write as _;
+
+use serde_json::{Map, Number, Value};
+
+/// How far a mapping is indented below its key, a literal block below its key or dash.
+const STEP: usize = 2;
+
+/// The longest key that stands before its colon, in bytes; a longer one is written behind a `?`. It is go-yaml's own
+/// limit when it writes. No reader takes more than 1024 characters.
+const LONGEST_SIMPLE_KEY: usize = 128;
+
+/// Words that a YAML 1.1 or 1.2 reader takes for a boolean, null or a number, in lower case.
+const WORDS: [&str; 12] = ["y", "n", "yes", "no", "on", "off", "true", "false", "null", "nan", "inf", "infinity"];
+
+/// `value` as one document, without `---`, that ends in a newline. Keys keep their order.
+pub fn to_string(value: &Value) -> String {
+    let mut out = String::new();
+    write(&mut out, value, 0);
+    out
+}
+
+/// Appends `value` as lines that begin with `indent` blanks, for a place below a key: `items:` and a newline, then this.
+/// A list may stand at the indentation of its key.
+pub fn write(out: &mut String, value: &Value, indent: usize) {
+    pad(out, indent);
+    block(out, value, indent);
+}
+
+/// Writes `value` where a line of a block has begun at `indent`, to the end of its last line.
+fn block(out: &mut String, value: &Value, indent: usize) {
+    match value {
+        Value::Object(entries) if !entries.is_empty() => mapping(out, entries, indent),
+        Value::Array(items) if !items.is_empty() => sequence(out, items, indent),
+        _ => {
+            inline(out, value, indent);
+            out.push('\n');
+        }
+    }
+}
+
+fn mapping(out: &mut String, entries: &Map<String, Value>, indent: usize) {
+    for (position, (key, value)) in entries.iter().enumerate() {
+        if position > 0 {
+            pad(out, indent);
+        }
+        if key.len() > LONGEST_SIMPLE_KEY {
+            out.push_str("? ");
+            quoted(out, key);
+            out.push('\n');
+            pad(out, indent);
+        } else if is_plain_key(key) {
+            out.push_str(key);
+        } else {
+            quoted(out, key);
+        }
+        out.push(':');
+        match value {
+            Value::Object(inner) if !inner.is_empty() => {
+                out.push('\n');
+                write(out, value, indent + STEP);
+            }
+            // As kubectl and kyaml write it, a list is not indented below its key.
+            Value::Array(items) if !items.is_empty() => {
+                out.push('\n');
+                write(out, value, indent);
+            }
+            _ => {
+                out.push(' ');
+                block(out, value, indent);
+            }
+        }
+    }
+}
+
+fn sequence(out: &mut String, items: &[Value], indent: usize) {
+    for (position, item) in items.iter().enumerate() {
+        if position > 0 {
+            pad(out, indent);
+        }
+        out.push_str("- ");
+        match item {
+            Value::Object(_) | Value::Array(_) => block(out, item, indent + STEP),
+            _ => block(out, item, indent),
+        }
+    }
+}
+
+/// Writes a scalar or an empty collection behind what stands on its line. `indent` is that of the key or dash before it.
+fn inline(out: &mut String, value: &Value, indent: usize) {
+    match value {
+        Value::Null => out.push_str("null"),
+        Value::Bool(value) => out.push_str(if *value { "true" } else { "false" }),
+        Value::Number(value) => number(out, value),
+        Value::String(text) if is_literal(text) => literal(out, text, indent + STEP),
+        Value::String(text) if is_plain(text) => out.push_str(text),
+        Value::String(text) => quoted(out, text),
+        Value::Array(_) => out.push_str("[]"),
+        Value::Object(_) => out.push_str("{}"),
+    }
+}
+
+fn pad(out: &mut String, indent: usize) {
+    out.extend(std::iter::repeat_n(' ', indent));
+}
+
+/// YAML 1.1 takes a number with an exponent for a float only if it has a dot and the exponent a sign: `1.0e+21`.
+fn number(out: &mut String, number: &Number) {
+    let text = number.to_string();
+    let Some((mantissa, exponent)) = text.split_once('e') else {
+        out.push_str(&text);
+        return;
+    };
+    let fraction = if mantissa.contains('.') { "" } else { ".0" };
+    let sign = if exponent.starts_with(['+', '-']) { "" } else { "+" };
+    out.extend([mantissa, fraction, "e", sign, exponent]);
+}
+
+/// Whether a text can stand without quotes as a value. What begins with a letter or `/` is no number and no date.
+fn is_plain(text: &str) -> bool {
+    let is_safe = |character: char| character.is_ascii_alphanumeric() || " _-./@:=+,;()$%~^".contains(character);
+    text.starts_with(|first: char| first.is_ascii_alphabetic() || first == '/')
+        && text.chars().all(is_safe)
+        && !text.ends_with([' ', ':'])
+        && !text.contains(": ")
+        && !is_word(text)
+}
+
+/// Whether a text can stand without quotes as a key.
+fn is_plain_key(key: &str) -> bool {
+    let is_safe = |character: char| character.is_ascii_alphanumeric() || "_-./".contains(character);
+    key.starts_with(|first: char| first.is_ascii_alphabetic()) && key.chars().all(is_safe) && !is_word(key)
+}
+
+fn is_word(text: &str) -> bool {
+    WORDS.iter().any(|word| word.eq_ignore_ascii_case(text))
+}
+
+/// Whether a text stands in a literal block. kustomize and kpt fail on a block that begins with a tab, a block that begins
+/// with a blank needs an indentation indicator, and kyaml writes a block with blanks at the end of a line or with
+/// characters that it escapes as a quoted text.
+fn is_literal(text: &str) -> bool {
+    text.contains('\n')
+        && !text.starts_with(['\n', ' ', '\t'])
+        && !text.split('\n').any(|line| line.ends_with([' ', '\t']))
+        && text.chars().all(|character| matches!(character, '\n' | '\t') || is_printable(character))
+}
+
+/// Whether go-yaml writes a character as it is (`is_printable` and `is_break` in `yamlprivateh.go`): neither a control
+/// character, a line break, a byte order mark nor anything beyond the basic plane.
+fn is_printable(character: char) -> bool {
+    matches!(character, ' '..='~' | '\u{a0}'..='\u{fffd}') && !matches!(character, '\u{2028}' | '\u{2029}' | '\u{feff}')
+}
+
+/// Writes a text as a literal block: its lines below, indented; `-` for no newline at its end, `+` for more than one.
+fn literal(out: &mut String, text: &str, indent: usize) {
+    let lines = text.trim_end_matches('\n');
+    out.push_str(match text.len() - lines.len() {
+        0 => "|-",
+        1 => "|",
+        _ => "|+",
+    });
+    for line in text.strip_suffix('\n').unwrap_or(text).split('\n') {
+        out.push('\n');
+        if !line.is_empty() {
+            pad(out, indent);
+            out.push_str(line);
+        }
+    }
+}
+
+/// Writes a text in double quotes on one line, escaped as go-yaml does it. JSON's escapes would not do: Go refuses its
+/// `\/` and its surrogate pairs.
+fn quoted(out: &mut String, text: &str) {
+    out.push('"');
+    for character in text.chars() {
+        match character {
+            '"' => out.push_str("\\\""),
+            '\\' => out.push_str("\\\\"),
+            printable if is_printable(printable) => out.push(printable),
+            '\0' => out.push_str("\\0"),
+            '\u{7}' => out.push_str("\\a"),
+            '\u{8}' => out.push_str("\\b"),
+            '\t' => out.push_str("\\t"),
+            '\n' => out.push_str("\\n"),
+            '\u{b}' => out.push_str("\\v"),
+            '\u{c}' => out.push_str("\\f"),
+            '\r' => out.push_str("\\r"),
+            '\u{1b}' => out.push_str("\\e"),
+            '\u{85}' => out.push_str("\\N"),
+            '\u{2028}' => out.push_str("\\L"),
+            '\u{2029}' => out.push_str("\\P"),
+            other => {
+                let code = u32::from(other);
+                // Writing to a string cannot fail.
+                let _ = match code {
+                    0..=0xff => write!(out, "\\x{code:02X}"),
+                    0x100..=0xffff => write!(out, "\\u{code:04X}"),
+                    _ => write!(out, "\\U{code:08X}"),
+                };
+            }
+        }
+    }
+    out.push('"');
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// What follows `k: ` for a value.
+    fn value(value: &Value) -> String {
+        to_string(&json!({ "k": value })).strip_prefix("k: ").unwrap().trim_end().to_owned()
+    }
+
+    /// How a key is written.
+    fn key(key: &str) -> String {
+        to_string(&json!({ key: 1 })).strip_suffix(": 1\n").unwrap().to_owned()
+    }
+
+    #[test]
+    fn lists_stand_at_the_indentation_of_their_key() {
+        let value = json!({
+            "b": {"c": [1, {"d": true, "e": [{"f": "g"}, []]}, [2, [3]], {}]},
+            "a": null,
+        });
+        let expected = "\
+b:
+  c:
+  - 1
+  - d: true
+    e:
+    - f: g
+    - []
+  - - 2
+    - - 3
+  - {}
+a: null
+";
+        assert_eq!(to_string(&value), expected);
+    }
+
+    #[test]
+    fn a_value_can_be_written_below_a_key() {
+        let mut out = "items:\n".to_owned();
+        write(&mut out, &json!([{"a": "b\nc\n", "d": 1}]), 2);
+        assert_eq!(out, "items:\n  - a: |\n      b\n      c\n    d: 1\n");
+    }
+
+    #[test]
+    fn a_document_can_be_a_scalar() {
+        assert_eq!(to_string(&json!("a\n---\n")), "|\n  a\n  ---\n");
+        assert_eq!(to_string(&json!({})), "{}\n");
+        assert_eq!(to_string(&json!(null)), "null\n");
+    }
+
+    #[test]
+    fn plain_text_is_what_nobody_mistakes() {
+        for text in [
+            "postgres",
+            "/pgdata/pg17",
+            "a b",
+            "registry.example.com:5000/a/b:1",
+            "host=/tmp",
+            "v1.2",
+            "a:b",
+            "None",
+            "Infinit",
+        ] {
+            assert_eq!(value(&json!(text)), text);
+        }
+        for text in [
+            "",
+            " a",
+            "a ",
+            "a:",
+            "a: b",
+            "a #b",
+            "1",
+            "-1",
+            "0x1F",
+            "2001-01-01",
+            "1:30",
+            "yes",
+            "No",
+            "ON",
+            "y",
+            "null",
+            "~",
+            ".inf",
+            "NaN",
+            "=",
+            "<<",
+            "- a",
+            "*a",
+            "é",
+            "{a}",
+            "[a]",
+            "a{",
+            "`a`",
+            "@a",
+            "#a",
+            "!a",
+            "%a",
+            "$(A)",
+            "a\u{a0}",
+        ] {
+            assert_eq!(value(&json!(text)), format!("\"{text}\""));
+        }
+    }
+
+    #[test]
+    fn keys_are_quoted_unless_they_are_names() {
+        for name in ["app.kubernetes.io/name", "tls.crt", "a_b", "A-1"] {
+            assert_eq!(key(name), name);
+        }
+        for name in ["", "1", "y", "on", "~", "null", "<<", ".bashrc", "_a", "a b", "a:b", "é"] {
+            assert_eq!(key(name), format!("\"{name}\""));
+        }
+        let long = "a".repeat(129);
+        assert_eq!(to_string(&json!({"b": {&long: {"c": 1}}})), format!("b:\n  ? \"{long}\"\n  :\n    c: 1\n"));
+    }
+
+    #[test]
+    fn lines_stand_in_a_block_that_kyaml_would_write() {
+        assert_eq!(value(&json!("a\nb\n")), "|\n  a\n  b");
+        assert_eq!(value(&json!("a\n\n  b")), "|-\n  a\n\n    b");
+        assert_eq!(to_string(&json!({"k": "a\n\n\n", "l": 1})), "k: |+\n  a\n\n\nl: 1\n");
+        for text in ["\n", "\na\n", " a\nb\n", "\ta\nb\n", "a \nb\n", "a\n\t\nb\n", "a\r\nb\r\n", "a\u{2028}\n", "😀\n"]
+        {
+            assert!(value(&json!(text)).starts_with('"'), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn escapes_are_those_of_go() {
+        let text =
+            "\0\u{7}\u{8}\t\n\u{b}\u{c}\r\u{1b}\u{1}\"\\/é\u{7f}\u{85}\u{9f}\u{a0}\u{2028}\u{2029}\u{feff}\u{ffff}😀";
+        let expected = r#""\0\a\b\t\n\v\f\r\e\x01\"\\/é\x7F\N\x9F\u00a0\L\P\uFEFF\uFFFF\U0001F600""#;
+        assert_eq!(value(&json!(text)), expected.replace("\\u00a0", "\u{a0}"));
+    }
+
+    #[test]
+    fn numbers_are_floats_to_every_reader_if_they_are_floats() {
+        for (number, text) in [
+            (json!(-5432), "-5432"),
+            (json!(u64::MAX), "18446744073709551615"),
+            (json!(1.5), "1.5"),
+            (json!(1e21), "1.0e+21"),
+            (json!(1.5e300), "1.5e+300"),
+            (json!(1.5e-7), "1.5e-7"),
+        ] {
+            assert_eq!(value(&number), text);
+        }
+    }
+}
