@@ -20,15 +20,15 @@ use std::collections::BTreeMap;
 
 use zeroize::Zeroizing;
 
-pub use self::seed::Seed;
+pub use self::seed::{Seed, SeedError};
 
 use self::authority::Authority;
 use self::certificate::Usage;
-use self::context::{CertificateId, Context};
+use self::context::{CertificateId, Context, Role};
 use self::password::Alphabet;
 use self::rotation::Generations;
 use self::window::Window;
-use crate::cluster::{Cluster, PasswordType};
+use crate::cluster::{Backups, Cluster, PasswordType, User};
 use crate::naming::{MONITORING_USER, PGBOUNCER_USER, REPLICATION_USER};
 use crate::report::{Diagnostic, ResourceRef};
 
@@ -80,14 +80,16 @@ pub fn derive(cluster: &Cluster, seed: &Seed, time: i64) -> Result<Identity, Vec
     let (window, generations) = match (Window::containing(time), Generations::of(cluster)) {
         (Ok(window), Ok(generations)) => (window, generations),
         (window, generations) => {
-            let errors = generations.err().unwrap_or_default().into_iter().map(|error| error.of(resource(cluster)));
-            return Err(window.err().into_iter().chain(errors).collect());
+            let time = window.err().map(|error| Diagnostic::error(error.to_string()));
+            let annotations = generations.err().unwrap_or_default().into_iter();
+            return Err(time.into_iter().chain(annotations.map(|error| error.of(resource(cluster)))).collect());
         }
     };
-    let authority = Authority::derive(seed, trust_domain(cluster), generations.authority);
-    authority
+    Authority::derive(seed, trust_domain(cluster), generations.authority)
         .and_then(|authority| Derivation { cluster, seed, window, generations, authority }.identity())
-        .map_err(|error| vec![error.of(resource(cluster))])
+        .map_err(|error| {
+            vec![Diagnostic::error(format!("cannot make its certificates: {error}")).of(resource(cluster))]
+        })
 }
 
 fn resource(cluster: &Cluster) -> ResourceRef {
@@ -114,63 +116,41 @@ struct Derivation<'a> {
 }
 
 impl Derivation<'_> {
-    fn identity(&self) -> Result<Identity, Diagnostic> {
-        let cluster = self.cluster;
-        let pgbouncer = cluster.pgbouncer.as_ref();
-        let repo_host = cluster.backups.as_ref().filter(|backups| backups.has_repo_host());
+    fn identity(&self) -> Result<Identity, rcgen::Error> {
+        let Cluster { namespace, name, pgbouncer, backups, .. } = self.cluster;
+        let brings_postgres = self.cluster.custom_tls_secret.is_some();
+        let brings_replication = self.cluster.custom_replication_tls_secret.is_some();
+        let needs_repo_host = backups.as_ref().is_some_and(Backups::has_repo_host);
+        let needs_frontend = pgbouncer.as_ref().is_some_and(|pgbouncer| pgbouncer.custom_tls_secret.is_none());
         Ok(Identity {
             trust_bundle: self.authority.trust_bundle(self.seed)?,
-            users: cluster.users.iter().map(|user| (user.name.clone(), self.user(&user.name, user.password))).collect(),
-            pgbouncer: pgbouncer.map(|_| self.credential(PGBOUNCER_USER, &password::ASCII, password::PGBOUNCER_LENGTH)),
-            monitoring: cluster
+            users: self.users(),
+            pgbouncer: pgbouncer
+                .as_ref()
+                .map(|_| self.credential(PGBOUNCER_USER, &password::ASCII, password::PGBOUNCER_LENGTH)),
+            monitoring: self
+                .cluster
                 .exporter
                 .then(|| self.credential(MONITORING_USER, &password::ASCII, password::USER_LENGTH)),
-            cluster_certificate: cluster
-                .custom_tls_secret
-                .is_none()
-                .then(|| self.certificate("postgres", "", &self.postgres_names(), Usage::Server))
-                .transpose()?,
-            replication_certificate: cluster
-                .custom_replication_tls_secret
-                .is_none()
-                .then(|| self.certificate("replication", "", &[REPLICATION_USER.to_owned()], Usage::Client))
-                .transpose()?,
-            instance_sets: cluster
-                .instance_sets
-                .iter()
-                .map(|set| {
-                    let names = self.pod_names("*");
-                    Ok((set.name.clone(), self.certificate("instance-set", &set.name, &names, Usage::Both)?))
-                })
-                .collect::<Result<_, _>>()?,
-            pgbackrest_client: cluster
-                .backups
-                .as_ref()
-                .map(|_| self.certificate("pgbackrest-client", "", &[cluster.pgbackrest_client_name()], Usage::Client))
-                .transpose()?,
-            pgbackrest_repo_host: repo_host
-                .map(|_| {
-                    let names = self.pod_names(&format!("{}-0", cluster.repo_host()));
-                    self.certificate("pgbackrest-repo-host", "", &names, Usage::Server)
-                })
-                .transpose()?,
-            pgbouncer_frontend: pgbouncer
-                .filter(|pgbouncer| pgbouncer.custom_tls_secret.is_none())
-                .map(|_| {
-                    let names = cluster.service_names(&cluster.pgbouncer_name());
-                    self.certificate("pgbouncer", "", &names, Usage::Server)
-                })
-                .transpose()?,
-            fingerprint_key: Context::fingerprint_key(&cluster.namespace, &cluster.name).draw(self.seed, 0),
+            cluster_certificate: self.certificate_if(!brings_postgres, Role::Postgres)?,
+            replication_certificate: self.certificate_if(!brings_replication, Role::Replication)?,
+            instance_sets: self.instance_sets()?,
+            pgbackrest_client: self.certificate_if(backups.is_some(), Role::PgBackRestClient)?,
+            pgbackrest_repo_host: self.certificate_if(needs_repo_host, Role::PgBackRestRepoHost)?,
+            pgbouncer_frontend: self.certificate_if(needs_frontend, Role::PgBouncer)?,
+            fingerprint_key: Context::fingerprint_key(namespace, name).draw(self.seed, 0),
         })
     }
 
-    fn user(&self, name: &str, password: PasswordType) -> Credential {
-        let alphabet = match password {
-            PasswordType::Ascii => &password::ASCII,
-            PasswordType::AlphaNumeric => &password::ALPHANUMERIC,
+    fn users(&self) -> BTreeMap<String, Credential> {
+        let credential = |user: &User| {
+            let alphabet = match user.password {
+                PasswordType::Ascii => &password::ASCII,
+                PasswordType::AlphaNumeric => &password::ALPHANUMERIC,
+            };
+            (user.name.clone(), self.credential(&user.name, alphabet, password::USER_LENGTH))
         };
-        self.credential(name, alphabet, password::USER_LENGTH)
+        self.cluster.users.iter().map(credential).collect()
     }
 
     fn credential(&self, user: &str, alphabet: &Alphabet, length: usize) -> Credential {
@@ -182,29 +162,46 @@ impl Derivation<'_> {
         Credential { password, verifier }
     }
 
-    fn certificate(
-        &self,
-        role: &'static str,
-        name: &str,
-        names: &[String],
-        usage: Usage,
-    ) -> Result<Certificate, Diagnostic> {
+    fn instance_sets(&self) -> Result<BTreeMap<String, Certificate>, rcgen::Error> {
+        let sets = self.cluster.instance_sets.iter();
+        sets.map(|set| Ok((set.name.clone(), self.certificate(Role::InstanceSet, &set.name)?))).collect()
+    }
+
+    fn certificate_if(&self, needed: bool, role: Role) -> Result<Option<Certificate>, rcgen::Error> {
+        needed.then(|| self.certificate(role, "")).transpose()
+    }
+
+    fn certificate(&self, role: Role, name: &str) -> Result<Certificate, rcgen::Error> {
         let Cluster { namespace, name: cluster, .. } = self.cluster;
         let id = CertificateId { namespace, cluster, role, name, generation: 1 };
-        certificate::issue(&id, names, usage, &self.authority, &self.window, self.seed)
+        let usage = match role {
+            Role::Postgres | Role::PgBackRestRepoHost | Role::PgBouncer => Usage::Server,
+            Role::Replication | Role::PgBackRestClient => Usage::Client,
+            Role::InstanceSet => Usage::Both,
+        };
+        certificate::issue(&id, &self.names(role), usage, &self.authority, self.window, self.seed)
     }
 
-    /// What clients call Postgres: PGO's two Services, and the leader's, which PGO leaves out.
-    fn postgres_names(&self) -> Vec<String> {
+    /// What the holder of a certificate is called. One of an instance set is good for every pod of the cluster, so that
+    /// scaling changes no certificate.
+    fn names(&self, role: Role) -> Vec<String> {
         let cluster = self.cluster;
-        [cluster.primary_service(), cluster.replicas_service(), cluster.scope()]
-            .iter()
-            .flat_map(|service| cluster.service_names(service))
-            .collect()
+        match role {
+            // PGO's two Services, and the leader's, which PGO leaves out.
+            Role::Postgres => [cluster.primary_service(), cluster.replicas_service(), cluster.scope()]
+                .iter()
+                .flat_map(|service| cluster.service_names(service))
+                .collect(),
+            Role::Replication => vec![REPLICATION_USER.to_owned()],
+            Role::InstanceSet => self.pod_names("*"),
+            Role::PgBackRestClient => vec![cluster.pgbackrest_client_name()],
+            Role::PgBackRestRepoHost => self.pod_names(&format!("{}-0", cluster.repo_host())),
+            Role::PgBouncer => cluster.service_names(&cluster.pgbouncer_name()).to_vec(),
+        }
     }
 
-    /// What a pod is called, longest first; `*` for every pod of the cluster. PGO's fourth form, without a namespace, is
-    /// left out, because OpenSSL refuses a wildcard with fewer than two dots, and nothing uses it.
+    /// What a pod is called, longest first. PGO's fourth form, without a namespace, is left out, because OpenSSL refuses a
+    /// wildcard with fewer than two dots, and nothing uses it.
     fn pod_names(&self, pod: &str) -> Vec<String> {
         let services = self.cluster.service_names(&self.cluster.pods_service());
         services.iter().take(3).map(|service| format!("{pod}.{service}")).collect()

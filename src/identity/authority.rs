@@ -3,13 +3,12 @@
 
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyUsagePurpose, PublicKeyData};
 
-use super::certificate::{date, distinguished_name, failed, serial_number};
+use super::certificate::{date, distinguished_name, serial_number};
 use super::context::Context;
 use super::key::Key;
 use super::seed::Seed;
 use super::window::{AUTHORITY_NOT_AFTER, AUTHORITY_NOT_BEFORE};
 use crate::naming;
-use crate::report::Diagnostic;
 
 /// One generation of the CA of a trust domain.
 pub(super) struct Authority<'a> {
@@ -24,7 +23,7 @@ pub(super) struct Authority<'a> {
 impl<'a> Authority<'a> {
     /// Derives one generation of the CA of `trust_domain`. Each has a subject of its own, so that the one that issued a
     /// certificate is found in a bundle of several by its name.
-    pub(super) fn derive(seed: &Seed, trust_domain: &'a str, generation: u32) -> Result<Self, Diagnostic> {
+    pub(super) fn derive(seed: &Seed, trust_domain: &'a str, generation: u32) -> Result<Self, rcgen::Error> {
         let key = Key::derive(&Context::authority_key(trust_domain, generation), seed);
         let subject = naming::common_name(format!("pgrender-ca {trust_domain} {generation}"));
         let mut parameters = CertificateParams::default();
@@ -40,9 +39,8 @@ impl<'a> Authority<'a> {
     }
 
     /// The CA's own certificate, PEM.
-    pub(super) fn certificate(&self) -> Result<String, Diagnostic> {
-        let certificate = self.parameters.self_signed(&self.key).map_err(|error| failed(self.trust_domain, &error))?;
-        Ok(certificate.pem())
+    pub(super) fn certificate(&self) -> Result<String, rcgen::Error> {
+        Ok(self.parameters.self_signed(&self.key)?.pem())
     }
 
     /// Signs a leaf, PEM.
@@ -53,7 +51,7 @@ impl<'a> Authority<'a> {
 
     /// What everyone of the trust domain trusts, PEM: the previous generation, this one and the next. So a peer that has not
     /// read its files again since a rotation trusts the new certificates, and one that has still trusts the old ones.
-    pub(super) fn trust_bundle(&self, seed: &Seed) -> Result<String, Diagnostic> {
+    pub(super) fn trust_bundle(&self, seed: &Seed) -> Result<String, rcgen::Error> {
         let mut bundle = String::new();
         if let Some(previous) = self.generation.checked_sub(1).filter(|generation| *generation > 0) {
             bundle.push_str(&Self::derive(seed, self.trust_domain, previous)?.certificate()?);

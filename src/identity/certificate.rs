@@ -12,7 +12,6 @@ use super::key::Key;
 use super::seed::Seed;
 use super::window::Window;
 use crate::naming::{self, COMMON_NAME_MAX};
-use crate::report::Diagnostic;
 
 /// What a certificate may be used for. PGO's may be used for everything; a narrower one cannot be turned against another
 /// server: the server certificate of Postgres, say, cannot log in anywhere.
@@ -45,9 +44,9 @@ pub(super) fn issue(
     names: &[String],
     usage: Usage,
     authority: &Authority,
-    window: &Window,
+    window: Window,
     seed: &Seed,
-) -> Result<Certificate, Diagnostic> {
+) -> Result<Certificate, rcgen::Error> {
     let first = names.first().map_or("", String::as_str);
     let fitting = names.iter().find(|name| name.len() <= COMMON_NAME_MAX);
     let common_name = fitting.cloned().unwrap_or_else(|| naming::common_name(first.to_owned()));
@@ -59,8 +58,7 @@ pub(super) fn issue(
     parameters.subject_alt_names = names
         .iter()
         .map(|name| Ok(SanType::DnsName(name.as_str().try_into()?)))
-        .collect::<Result<_, rcgen::Error>>()
-        .map_err(|error| failed(first, &error))?;
+        .collect::<Result<_, rcgen::Error>>()?;
     parameters.is_ca = IsCa::ExplicitNoCa;
     parameters.key_usages = vec![KeyUsagePurpose::DigitalSignature, KeyUsagePurpose::KeyEncipherment];
     parameters.extended_key_usages = usage.purposes();
@@ -70,8 +68,7 @@ pub(super) fn issue(
     parameters.use_authority_key_identifier_extension = true;
     parameters.key_identifier_method = key.identifier();
 
-    let certificate = authority.sign(&parameters, &key).map_err(|error| failed(first, &error))?;
-    Ok(Certificate { certificate, key: key.pem()? })
+    Ok(Certificate { certificate: authority.sign(&parameters, &key)?, key: key.pem()? })
 }
 
 /// A subject or issuer that consists of a common name, as PGO's.
@@ -89,11 +86,6 @@ pub(super) fn serial_number(context: &Context, seed: &Seed) -> SerialNumber {
 }
 
 /// The date of a time in seconds since 1970.
-pub(super) fn date(time: i64) -> Result<OffsetDateTime, Diagnostic> {
-    OffsetDateTime::from_unix_timestamp(time).map_err(|_| Diagnostic::error(format!("`{time}` is no date")))
-}
-
-/// The error of rcgen, which is about names that are not ASCII.
-pub(super) fn failed(name: &str, error: &rcgen::Error) -> Diagnostic {
-    Diagnostic::error(format!("cannot make the certificate of `{name}`: {error}"))
+pub(super) fn date(time: i64) -> Result<OffsetDateTime, rcgen::Error> {
+    OffsetDateTime::from_unix_timestamp(time).map_err(|_| rcgen::Error::Time)
 }

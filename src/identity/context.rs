@@ -15,6 +15,9 @@
 //! | `scram/salt` | namespace, cluster, user, password | 16 | the salt of a verifier |
 //! | `fingerprint/key` | namespace, cluster | 32 | the key of fingerprints |
 //!
+//! The role of a certificate is a word of [`Role`], its name that of the instance set or else empty. The alphabet of a
+//! password is `ascii` or `alphanumeric`. Window start and dates are seconds since 1970.
+//!
 //! **None of this can ever change**: everybody's passwords and keys would change with it. `fixtures/identity` holds
 //! vectors, which another implementation checks as well.
 
@@ -31,15 +34,57 @@ const VERSION: &[u8] = b"pgrender/v1";
 /// One context, encoded but for its counter. It is wiped when dropped, because one of them holds a password.
 pub(super) struct Context(Zeroizing<Vec<u8>>);
 
+/// What a certificate is for.
+#[derive(Clone, Copy)]
+pub(super) enum Role {
+    /// Postgres' server.
+    Postgres,
+    /// The replicas, as clients of Postgres.
+    Replication,
+    /// Patroni and pgBackRest in the pods of one instance set.
+    InstanceSet,
+    /// pgBackRest's clients.
+    PgBackRestClient,
+    /// pgBackRest's server on the repo host.
+    PgBackRestRepoHost,
+    /// pgBouncer's server.
+    PgBouncer,
+}
+
+impl Role {
+    /// All of them.
+    #[cfg(test)]
+    pub(super) const ALL: [Self; 6] = [
+        Self::Postgres,
+        Self::Replication,
+        Self::InstanceSet,
+        Self::PgBackRestClient,
+        Self::PgBackRestRepoHost,
+        Self::PgBouncer,
+    ];
+
+    /// Its part in a context.
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            Self::Postgres => "postgres",
+            Self::Replication => "replication",
+            Self::InstanceSet => "instance-set",
+            Self::PgBackRestClient => "pgbackrest-client",
+            Self::PgBackRestRepoHost => "pgbackrest-repo-host",
+            Self::PgBouncer => "pgbouncer",
+        }
+    }
+}
+
 /// Which certificate of which cluster.
 pub(super) struct CertificateId<'a> {
     /// The cluster's namespace.
     pub(super) namespace: &'a str,
     /// The cluster's name.
     pub(super) cluster: &'a str,
-    /// What the certificate is for, by a word that stays.
-    pub(super) role: &'static str,
-    /// Which of several with the same role; empty where there is one.
+    /// What the certificate is for.
+    pub(super) role: Role,
+    /// The instance set; empty for the roles that a cluster has once.
     pub(super) name: &'a str,
     /// How often it was replaced on purpose, from 1.
     pub(super) generation: u32,
@@ -57,17 +102,17 @@ impl Context {
     }
 
     /// Of the private key of a leaf: a new one in each window, the same for any CA.
-    pub(super) fn certificate_key(id: &CertificateId, window: &Window) -> Self {
+    pub(super) fn certificate_key(id: &CertificateId, window: Window) -> Self {
         let CertificateId { namespace, cluster, role, name, generation } = id;
         let (generation, start) = (generation.to_string(), window.start().to_string());
-        Self::of(&["certificate/key", namespace, cluster, role, name, &generation, &start])
+        Self::of(&["certificate/key", namespace, cluster, role.word(), name, &generation, &start])
     }
 
     /// Of the serial of a leaf. All that the certificate says takes part, because a CA may not use a serial for two
     /// certificates (RFC 5280 4.1.2.2).
     pub(super) fn certificate_serial(
         id: &CertificateId,
-        window: &Window,
+        window: Window,
         trust_domain: &str,
         authority_generation: u32,
         names: &[String],
@@ -81,7 +126,7 @@ impl Context {
             window.not_after(),
         ];
         let [generation, start, authority_generation, not_before, not_after] = numbers.map(|number| number.to_string());
-        let mut parts = vec!["certificate/serial", namespace, cluster, role, name, &generation, &start];
+        let mut parts = vec!["certificate/serial", namespace, cluster, role.word(), name, &generation, &start];
         parts.extend([trust_domain, &authority_generation, &not_before, &not_after]);
         parts.extend(names.iter().map(String::as_str));
         Self::of(&parts)

@@ -13,7 +13,6 @@ use zeroize::Zeroizing;
 
 use super::context::Context;
 use super::seed::Seed;
-use crate::report::Diagnostic;
 
 /// A private key and its public point, as rcgen wants them.
 pub(super) struct Key {
@@ -41,10 +40,8 @@ impl Key {
     }
 
     /// PEM, `EC PRIVATE KEY`.
-    pub(super) fn pem(&self) -> Result<Zeroizing<String>, Diagnostic> {
-        SecretKey::from(&self.signing)
-            .to_sec1_pem(LineEnding::LF)
-            .map_err(|error| Diagnostic::error(format!("cannot write a private key: {error}")))
+    pub(super) fn pem(&self) -> Result<Zeroizing<String>, rcgen::Error> {
+        SecretKey::from(&self.signing).to_sec1_pem(LineEnding::LF).map_err(|_| rcgen::Error::RemoteKeyError)
     }
 }
 

@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 
 use super::authority::Authority;
 use super::certificate::{Usage, issue, serial_number};
-use super::context::{CertificateId, Context};
+use super::context::{CertificateId, Context, Role};
 use super::key::Key;
 use super::password;
 use super::scram;
@@ -28,7 +28,7 @@ fn generation(vector: &Value, field: &str) -> u32 {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    bytes.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
 }
 
 /// The private key of a context, in hexadecimal, out of its PEM.
@@ -42,8 +42,7 @@ fn certificate_id(vector: &Value) -> CertificateId<'_> {
     CertificateId {
         namespace: text(vector, "namespace"),
         cluster: text(vector, "cluster"),
-        // The roles are words of this program, so they live as long as it does.
-        role: text(vector, "role").to_owned().leak(),
+        role: Role::ALL.into_iter().find(|role| role.word() == text(vector, "role")).unwrap(),
         name: text(vector, "name"),
         generation: generation(vector, "generation"),
     }
@@ -61,14 +60,14 @@ fn outcome(vector: &Value, seed: &Seed) -> String {
         }
         "certificate/key" => {
             let window = Window::containing(number(vector, "time")).unwrap();
-            scalar(&Context::certificate_key(&certificate_id(vector), &window), seed)
+            scalar(&Context::certificate_key(&certificate_id(vector), window), seed)
         }
         "certificate/serial" => {
             let names: Vec<String> =
                 vector["names"].as_array().unwrap().iter().map(|name| name.as_str().unwrap().to_owned()).collect();
             let window = Window::containing(number(vector, "time")).unwrap();
             let (domain, authority) = (field("trust_domain"), generation(vector, "authority_generation"));
-            let context = Context::certificate_serial(&certificate_id(vector), &window, domain, authority, &names);
+            let context = Context::certificate_serial(&certificate_id(vector), window, domain, authority, &names);
             serial_number(&context, seed).to_string().replace(':', "")
         }
         "password" => {
@@ -112,16 +111,16 @@ fn every_derivation_gives_what_it_always_gave() {
 fn the_rest_of_a_certificate_changes_its_serial() {
     let seed = Seed::new(b"0123456789abcdefghijklmnopqrstuvwxyz").ok().unwrap();
     let window = Window::containing(1_800_000_000).unwrap();
-    let id = CertificateId { namespace: "ns", cluster: "hippo", role: "postgres", name: "", generation: 1 };
+    let id = CertificateId { namespace: "ns", cluster: "hippo", role: Role::Postgres, name: "", generation: 1 };
     let issued = |authority: u32, name: &str| {
         let authority = Authority::derive(&seed, "ns", authority).unwrap();
-        issue(&id, &[name.to_owned()], Usage::Server, &authority, &window, &seed).unwrap()
+        issue(&id, &[name.to_owned()], Usage::Server, &authority, window, &seed).unwrap()
     };
     let (first, renamed, reissued) = (issued(1, "a.ns.svc"), issued(1, "b.ns.svc"), issued(2, "a.ns.svc"));
     assert!(first.key == renamed.key && first.key == reissued.key);
     assert!(first.certificate != renamed.certificate && first.certificate != reissued.certificate);
     let serial = |authority: u32, name: &str| {
-        serial_number(&Context::certificate_serial(&id, &window, "ns", authority, &[name.to_owned()]), &seed)
+        serial_number(&Context::certificate_serial(&id, window, "ns", authority, &[name.to_owned()]), &seed)
     };
     assert!(serial(1, "a.ns.svc") != serial(1, "b.ns.svc") && serial(1, "a.ns.svc") != serial(2, "a.ns.svc"));
 }

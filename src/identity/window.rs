@@ -3,7 +3,7 @@
 //! Windows are counted from 1970 and are the same for every cluster. A certificate lives longer than its window, so that
 //! one that was rendered on the last day of a window still serves for months.
 
-use crate::report::Diagnostic;
+use thiserror::Error;
 
 const DAY: i64 = 24 * 60 * 60;
 
@@ -27,6 +27,23 @@ pub(super) const AUTHORITY_NOT_BEFORE: i64 = 1_546_300_800;
 /// It does not depend on the window, so that a trust bundle only changes when a CA is rotated.
 pub(super) const AUTHORITY_NOT_AFTER: i64 = 2_524_607_999;
 
+/// Why there is no window for a time.
+#[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
+pub enum TimeError {
+    /// Before 2020.
+    #[error(
+        "the time to render for, `{0}` seconds after 1970, is before 2020; set the clock, or give the time with `--time` or \
+         `SOURCE_DATE_EPOCH`"
+    )]
+    Early(i64),
+    /// So late that a certificate would outlive its CA.
+    #[error(
+        "the time to render for, `{0}` seconds after 1970, is too late for certificate authorities that end with 2049; give \
+         another with `--time` or `SOURCE_DATE_EPOCH`"
+    )]
+    Late(i64),
+}
+
 /// One window.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Window {
@@ -36,40 +53,34 @@ pub struct Window {
 impl Window {
     /// The window that `time` is in, in seconds since 1970-01-01 00:00:00 UTC. An error for a time before 2020 (a clock
     /// that is not set) and for one so late that certificates would outlive their CA.
-    pub fn containing(time: i64) -> Result<Self, Diagnostic> {
+    pub fn containing(time: i64) -> Result<Self, TimeError> {
         if time < EARLIEST {
-            return Err(Diagnostic::error(format!(
-                "the time to render for, `{time}` seconds after 1970, is before 2020; set the clock, or give the time with \
-                 `--time` or `SOURCE_DATE_EPOCH`"
-            )));
+            return Err(TimeError::Early(time));
         }
         let window = Self { start: time - time % LENGTH };
         if window.not_after() > AUTHORITY_NOT_AFTER {
-            return Err(Diagnostic::error(format!(
-                "the time to render for, `{time}` seconds after 1970, is too late for certificate authorities that end with \
-                 2049; give another with `--time` or `SOURCE_DATE_EPOCH`"
-            )));
+            return Err(TimeError::Late(time));
         }
         Ok(window)
     }
 
     /// The first second of the window.
-    pub fn start(&self) -> i64 {
+    pub fn start(self) -> i64 {
         self.start
     }
 
     /// The first second after the window: from then on a render gives new certificates.
-    pub fn end(&self) -> i64 {
+    pub fn end(self) -> i64 {
         self.start.saturating_add(LENGTH)
     }
 
     /// The first second in which its certificates are valid.
-    pub fn not_before(&self) -> i64 {
+    pub fn not_before(self) -> i64 {
         self.start - TOLERANCE
     }
 
     /// The last second in which its certificates are valid.
-    pub fn not_after(&self) -> i64 {
+    pub fn not_after(self) -> i64 {
         self.not_before().saturating_add(LIFETIME)
     }
 }
@@ -97,7 +108,7 @@ mod tests {
     #[test]
     fn a_clock_that_is_not_set_is_an_error() {
         for time in [i64::MIN, -1, 0, EARLIEST - 1] {
-            assert!(Window::containing(time).unwrap_err().message.contains("before 2020"), "{time}");
+            assert_eq!(Window::containing(time), Err(TimeError::Early(time)));
         }
         assert!(Window::containing(EARLIEST).unwrap().not_before() > AUTHORITY_NOT_BEFORE);
     }
@@ -105,7 +116,7 @@ mod tests {
     #[test]
     fn no_certificate_outlives_its_authority() {
         for time in [AUTHORITY_NOT_AFTER, i64::MAX] {
-            assert!(Window::containing(time).unwrap_err().message.contains("2049"), "{time}");
+            assert_eq!(Window::containing(time), Err(TimeError::Late(time)));
         }
         // 2048-01-01
         assert!(Window::containing(2_461_449_600).unwrap().not_after() <= AUTHORITY_NOT_AFTER);

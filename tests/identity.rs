@@ -1,0 +1,263 @@
+//! The identity of a cluster: here what changes it and what does not; in the modules what OpenSSL, PostgreSQL, Go and Python
+//! say to it.
+
+#![allow(
+    clippy::disallowed_methods,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::unwrap_in_result,
+    clippy::unwrap_used,
+    reason = "tests run real tools with files and environment"
+)]
+
+#[path = "identity/cluster.rs"]
+mod cluster;
+#[path = "identity/fixtures.rs"]
+mod fixtures;
+#[path = "identity/openssl.rs"]
+mod openssl;
+#[path = "identity/postgres.rs"]
+mod postgres;
+#[path = "identity/server.rs"]
+mod server;
+#[path = "identity/tools.rs"]
+mod tools;
+#[path = "identity/uri.rs"]
+mod uri;
+
+use std::collections::BTreeMap;
+
+use pgrender::cluster::{Cluster, PasswordType, Storage};
+use pgrender::identity::window::Window;
+use pgrender::identity::{Certificate, Identity, Seed, derive};
+use pgrender::kubernetes::SecretProjection;
+use pgrender::naming::annotation;
+
+use crate::cluster::{hippo, instance_set, user};
+use crate::tools::{available, verifies};
+
+/// The seed of `fixtures/identity`.
+const SEED: &str = "pgrender test vectors: a seed that guards nothing";
+/// 2026-01-01 00:00:00 UTC.
+const TIME: i64 = 1_767_225_600;
+
+fn seed() -> Seed {
+    Seed::new(SEED.as_bytes()).ok().unwrap()
+}
+
+fn identity(cluster: &Cluster) -> Identity {
+    at(cluster, TIME)
+}
+
+fn at(cluster: &Cluster, time: i64) -> Identity {
+    derive(cluster, &seed(), time).unwrap_or_else(|errors| panic!("{errors:?}"))
+}
+
+fn annotated(key: &str, value: &str) -> Cluster {
+    let mut cluster = hippo();
+    cluster.annotations.insert(key.to_owned(), value.to_owned());
+    cluster
+}
+
+/// Every certificate by a name of its own.
+fn certificates(identity: &Identity) -> BTreeMap<String, &Certificate> {
+    let single = [
+        ("postgres", &identity.cluster_certificate),
+        ("replication", &identity.replication_certificate),
+        ("pgbackrest-client", &identity.pgbackrest_client),
+        ("pgbackrest-repo-host", &identity.pgbackrest_repo_host),
+        ("pgbouncer", &identity.pgbouncer_frontend),
+    ];
+    let sets = identity.instance_sets.iter().map(|(name, certificate)| (format!("instance-set {name}"), certificate));
+    single
+        .into_iter()
+        .filter_map(|(name, certificate)| Some((name.to_owned(), certificate.as_ref()?)))
+        .chain(sets)
+        .collect()
+}
+
+/// Every value by a name of its own.
+fn values(identity: &Identity) -> BTreeMap<String, String> {
+    let mut values = BTreeMap::from([
+        ("trust bundle".to_owned(), identity.trust_bundle.clone()),
+        ("fingerprint key".to_owned(), format!("{:?}", *identity.fingerprint_key)),
+    ]);
+    let users = identity.users.iter().map(|(name, credential)| (name.as_str(), credential));
+    let system = [("pgbouncer", &identity.pgbouncer), ("monitoring", &identity.monitoring)];
+    let system = system.into_iter().filter_map(|(name, credential)| Some((name, credential.as_ref()?)));
+    for (name, credential) in users.chain(system) {
+        values.insert(format!("password {name}"), credential.password.to_string());
+        values.insert(format!("verifier {name}"), credential.verifier.to_string());
+    }
+    for (name, certificate) in certificates(identity) {
+        values.insert(format!("certificate {name}"), certificate.certificate.clone());
+        values.insert(format!("key {name}"), certificate.key.to_string());
+    }
+    values
+}
+
+/// The names of values that are not the same in both.
+fn differences(one: &Identity, other: &Identity) -> Vec<String> {
+    let (one, other) = (values(one), values(other));
+    one.keys()
+        .chain(other.keys().filter(|name| !one.contains_key(*name)))
+        .filter(|name| one.get(*name) != other.get(*name))
+        .cloned()
+        .collect()
+}
+
+fn blocks(bundle: &str) -> Vec<&str> {
+    bundle.split_inclusive("-----END CERTIFICATE-----\n").collect()
+}
+
+#[test]
+fn the_same_seed_gives_the_same_bytes_anywhere_in_a_window() {
+    let window = Window::containing(TIME).unwrap();
+    let first = identity(&hippo());
+    assert_eq!(values(&first).len(), 2 + 2 * 4 + 2 * 6);
+    for time in [TIME, window.start(), window.end() - 1] {
+        assert_eq!(differences(&first, &at(&hippo(), time)), [""; 0]);
+    }
+}
+
+#[test]
+fn the_next_window_changes_certificates_and_their_keys_only() {
+    let next = at(&hippo(), Window::containing(TIME).unwrap().end());
+    let changed = differences(&identity(&hippo()), &next);
+    assert_eq!(changed.len(), 12);
+    assert!(changed.iter().all(|name| name.starts_with("certificate ") || name.starts_with("key ")), "{changed:?}");
+}
+
+#[test]
+fn another_seed_changes_every_value() {
+    let first = identity(&hippo());
+    let seed = Seed::new(SEED.to_uppercase().as_bytes()).ok().unwrap();
+    let second = derive(&hippo(), &seed, TIME).ok().unwrap();
+    assert_eq!(differences(&first, &second).len(), values(&first).len());
+}
+
+#[test]
+fn another_cluster_or_namespace_shares_nothing_but_the_ca_of_its_namespace() {
+    let first = identity(&hippo());
+    let renamed = Cluster { name: "rhino".to_owned(), ..hippo() };
+    assert_eq!(differences(&first, &identity(&renamed)).len(), values(&first).len() - 1);
+    let moved = Cluster { namespace: "other".to_owned(), ..hippo() };
+    assert_eq!(differences(&first, &identity(&moved)).len(), values(&first).len());
+}
+
+#[test]
+fn what_is_added_changes_nothing_else() {
+    let first = identity(&hippo());
+    let mut cluster = hippo();
+    cluster.users.insert(0, user("aaa", PasswordType::Ascii));
+    assert_eq!(differences(&first, &identity(&cluster)), ["password aaa", "verifier aaa"]);
+
+    let mut cluster = hippo();
+    cluster.instance_sets.insert(0, instance_set("00"));
+    assert_eq!(differences(&first, &identity(&cluster)), ["certificate instance-set 00", "key instance-set 00"]);
+
+    let mut cluster = hippo();
+    cluster.instance_sets[0].replicas = 5;
+    cluster.users[0].databases.push("more".to_owned());
+    assert_eq!(differences(&first, &identity(&cluster)), [""; 0]);
+}
+
+#[test]
+fn no_two_values_are_alike() {
+    let mut all: Vec<String> = values(&identity(&hippo())).into_values().collect();
+    let count = all.len();
+    all.sort();
+    all.dedup();
+    assert_eq!(all.len(), count);
+}
+
+#[test]
+fn passwords_have_the_lengths_and_alphabets_of_pgo() {
+    let identity = identity(&hippo());
+    assert_eq!(identity.users["hippo"].password.len(), 24);
+    assert_eq!(identity.users["app"].password.len(), 24);
+    assert!(identity.users["app"].password.bytes().all(|byte| byte.is_ascii_alphanumeric()));
+    assert_eq!(identity.pgbouncer.unwrap().password.len(), 32);
+    assert_eq!(identity.monitoring.unwrap().password.len(), 24);
+}
+
+#[test]
+fn a_cluster_has_only_what_it_needs() {
+    let mut cluster = Cluster {
+        backups: None,
+        pgbouncer: None,
+        exporter: false,
+        custom_tls_secret: Some(SecretProjection::default()),
+        custom_replication_tls_secret: Some("mine".to_owned()),
+        ..hippo()
+    };
+    let identity = identity(&cluster);
+    assert_eq!(certificates(&identity).keys().collect::<Vec<_>>(), ["instance-set instance1"]);
+    assert!(identity.pgbouncer.is_none() && identity.monitoring.is_none());
+
+    cluster.backups = hippo().backups;
+    cluster.backups.as_mut().unwrap().repositories[0].storage = Storage::Gcs { bucket: "b".to_owned() };
+    cluster.pgbouncer = hippo().pgbouncer;
+    cluster.pgbouncer.as_mut().unwrap().custom_tls_secret = Some(SecretProjection::default());
+    let identity = self::identity(&cluster);
+    assert_eq!(certificates(&identity).keys().collect::<Vec<_>>(), ["instance-set instance1", "pgbackrest-client"]);
+    assert!(identity.pgbouncer.is_some());
+}
+
+#[test]
+fn a_password_rotates_alone() {
+    let first = identity(&hippo());
+    for (name, role) in [("hippo", "hippo"), ("pgbouncer", "_crunchypgbouncer"), ("monitoring", "ccp_monitoring")] {
+        let key = format!("{}{role}", annotation::ROTATE_PASSWORD);
+        assert_eq!(differences(&first, &identity(&annotated(&key, "1"))), [""; 0]);
+        let rotated = identity(&annotated(&key, "2"));
+        assert_eq!(differences(&first, &rotated), [format!("password {name}"), format!("verifier {name}")]);
+    }
+}
+
+#[test]
+fn a_ca_rotates_without_leaving_anybody_behind() {
+    let [first, second, third] =
+        ["1", "2", "3"].map(|generation| identity(&annotated(annotation::ROTATE_CA, generation)));
+    let changed = differences(&first, &second);
+    assert_eq!(changed.iter().filter(|name| name.starts_with("certificate ")).count(), 6);
+    assert_eq!(changed.len(), 7, "{changed:?}");
+
+    let [one, two, three] = [&first, &second, &third].map(|identity| blocks(&identity.trust_bundle));
+    assert_eq!((one.len(), two.len(), three.len()), (2, 3, 3));
+    assert_eq!(one, two[..2]);
+    assert_eq!(two[1..], three[..2]);
+
+    if available("openssl") {
+        let directory = tempfile::tempdir().unwrap();
+        let verifies = |trusting: &Identity, presenting: &Identity| {
+            let certificate = presenting.cluster_certificate.as_ref().unwrap();
+            verifies(directory.path(), &trusting.trust_bundle, &certificate.certificate, &[])
+        };
+        assert!(verifies(&first, &second) && verifies(&second, &first));
+        assert!(verifies(&second, &third) && verifies(&third, &second));
+        assert!(!verifies(&third, &first) && !verifies(&first, &third));
+    }
+}
+
+#[test]
+fn all_that_is_wrong_is_said_at_once() {
+    let mut cluster = hippo();
+    for (key, value) in [
+        (annotation::ROTATE_CA.to_owned(), "two"),
+        (format!("{}hippo", annotation::ROTATE_PASSWORD), "0"),
+        (format!("{}hipppo", annotation::ROTATE_PASSWORD), "2"),
+    ] {
+        cluster.annotations.insert(key, value.to_owned());
+    }
+    let errors: Vec<String> = derive(&cluster, &seed(), 0).err().unwrap().iter().map(ToString::to_string).collect();
+    assert_eq!(errors.len(), 4, "{errors:?}");
+    assert!(errors[0].contains("before 2020") && !errors[0].contains("hippo"));
+    for (error, part) in errors[1..].iter().zip([
+        "`pgrender.dev/rotate-ca` is `two`",
+        "rotate-password.hippo` is `0`",
+        "rotate-password.hipppo` names no user",
+    ]) {
+        assert!(error.contains(part) && error.contains("PostgresCluster postgres-operator/hippo"), "{error}");
+    }
+}

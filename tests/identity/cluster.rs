@@ -1,0 +1,104 @@
+//! A resolved cluster to derive an identity for: `hippo` in `postgres-operator`, with everything that has a secret.
+
+use std::collections::BTreeMap;
+
+use pgrender::cluster::{
+    BackupJobs, Backups, Cluster, InstanceSet, Metadata, PasswordType, Patroni, PgBouncer, Postgres, RepoHost,
+    Repository, Scheduling, ServiceSettings, Storage, User,
+};
+use pgrender::kubernetes::PersistentVolumeClaimSpec;
+
+pub(crate) fn hippo() -> Cluster {
+    Cluster {
+        name: "hippo".to_owned(),
+        namespace: "postgres-operator".to_owned(),
+        domain: "cluster.local".to_owned(),
+        annotations: BTreeMap::new(),
+        metadata: Metadata::default(),
+        postgres_version: 17,
+        port: 5432,
+        image: String::new(),
+        image_pull_policy: None,
+        image_pull_secrets: Vec::new(),
+        openshift: false,
+        paused: false,
+        shutdown: false,
+        supplemental_groups: Vec::new(),
+        default_pod_scheduling: true,
+        postgres: Postgres::default(),
+        patroni: Patroni {
+            dynamic_configuration: serde_json::Map::new(),
+            leader_lease_duration_seconds: 30,
+            sync_period_seconds: 10,
+            port: 8008,
+        },
+        standby: None,
+        instance_sets: vec![instance_set("instance1")],
+        service: ServiceSettings::default(),
+        replica_service: ServiceSettings::default(),
+        users: vec![user("hippo", PasswordType::Ascii), user("app", PasswordType::AlphaNumeric)],
+        backups: Some(backups()),
+        pgbouncer: Some(pgbouncer()),
+        exporter: true,
+        custom_tls_secret: None,
+        custom_replication_tls_secret: None,
+    }
+}
+
+pub(crate) fn user(name: &str, password: PasswordType) -> User {
+    User { name: name.to_owned(), databases: vec![name.to_owned()], options: String::new(), password }
+}
+
+pub(crate) fn instance_set(name: &str) -> InstanceSet {
+    InstanceSet {
+        name: name.to_owned(),
+        replicas: 1,
+        metadata: Metadata::default(),
+        data_volume_claim_spec: PersistentVolumeClaimSpec::default(),
+        wal_volume_claim_spec: None,
+        temp_volume_claim_spec: None,
+        additional_volumes: Vec::new(),
+        resources: None,
+        caretaker_resources: None,
+        containers: Vec::new(),
+        scheduling: Scheduling::default(),
+        min_available: None,
+    }
+}
+
+fn backups() -> Backups {
+    Backups {
+        image: String::new(),
+        metadata: Metadata::default(),
+        repositories: vec![Repository { index: 1, storage: Storage::Volume(Box::default()), schedules: Vec::new() }],
+        global: BTreeMap::new(),
+        configuration: Vec::new(),
+        log_path: None,
+        listen_ipv6: false,
+        server_resources: None,
+        config_resources: None,
+        repo_host: RepoHost::default(),
+        jobs: BackupJobs::default(),
+    }
+}
+
+fn pgbouncer() -> PgBouncer {
+    PgBouncer {
+        image: String::new(),
+        metadata: Metadata::default(),
+        replicas: 1,
+        port: 5432,
+        service: ServiceSettings::default(),
+        global: BTreeMap::new(),
+        databases: BTreeMap::new(),
+        users: BTreeMap::new(),
+        files: Vec::new(),
+        resources: None,
+        config_resources: None,
+        containers: Vec::new(),
+        additional_volumes: Vec::new(),
+        scheduling: Scheduling::default(),
+        min_available: None,
+        custom_tls_secret: None,
+    }
+}

@@ -1,0 +1,149 @@
+//! OpenSSL judges the certificates.
+
+use pgrender::cluster::Cluster;
+use pgrender::identity::Certificate;
+use pgrender::naming::COMMON_NAME_MAX;
+
+use crate::cluster::hippo;
+use crate::tools::{available, run, verifies};
+use crate::{certificates, identity};
+
+/// A certificate and what it must be good for: hosts it verifies for, hosts it does not, the purposes server and client.
+struct Expectation<'a>(&'a str, &'a [&'a str], &'a [&'a str], bool, bool);
+
+#[test]
+fn openssl_verifies_every_certificate_for_its_names_and_purposes() {
+    if !available("openssl") {
+        return;
+    }
+    let identity = identity(&hippo());
+    let certificates = certificates(&identity);
+    let directory = tempfile::tempdir().unwrap();
+    let expectations = [
+        Expectation(
+            "postgres",
+            &[
+                "hippo-primary.postgres-operator.svc.cluster.local",
+                "hippo-primary.postgres-operator.svc",
+                "hippo-primary.postgres-operator",
+                "hippo-primary",
+                "hippo-replicas.postgres-operator.svc.cluster.local",
+                "hippo-replicas.postgres-operator.svc",
+                "hippo-replicas.postgres-operator",
+                "hippo-replicas",
+                "hippo-ha.postgres-operator.svc.cluster.local",
+                "hippo-ha.postgres-operator.svc",
+                "hippo-ha.postgres-operator",
+                "hippo-ha",
+            ],
+            &["hippo", "hippo-primary.other.svc", "rhino-primary.postgres-operator.svc"],
+            true,
+            false,
+        ),
+        Expectation("replication", &["_crunchyrepl"], &["hippo-primary"], false, true),
+        Expectation(
+            "instance-set instance1",
+            &[
+                "hippo-instance1-0.hippo-pods.postgres-operator.svc.cluster.local",
+                "hippo-instance1-7.hippo-pods.postgres-operator.svc.cluster.local",
+                "hippo-instance1-123.hippo-pods.postgres-operator.svc",
+                "hippo-instance1-0.hippo-pods.postgres-operator",
+            ],
+            &[
+                "hippo-pods.postgres-operator.svc",
+                "a.b.hippo-pods.postgres-operator.svc",
+                "x.rhino-pods.postgres-operator",
+            ],
+            true,
+            true,
+        ),
+        Expectation("pgbackrest-client", &[], &["hippo-primary"], false, true),
+        Expectation(
+            "pgbackrest-repo-host",
+            &[
+                "hippo-repo-host-0.hippo-pods.postgres-operator.svc.cluster.local",
+                "hippo-repo-host-0.hippo-pods.postgres-operator.svc",
+                "hippo-repo-host-0.hippo-pods.postgres-operator",
+            ],
+            &["hippo-repo-host-1.hippo-pods.postgres-operator.svc"],
+            true,
+            false,
+        ),
+        Expectation(
+            "pgbouncer",
+            &[
+                "hippo-pgbouncer.postgres-operator.svc.cluster.local",
+                "hippo-pgbouncer.postgres-operator.svc",
+                "hippo-pgbouncer.postgres-operator",
+                "hippo-pgbouncer",
+            ],
+            &["hippo-primary"],
+            true,
+            false,
+        ),
+    ];
+    assert_eq!(expectations.len(), certificates.len());
+    for Expectation(name, good, bad, server, client) in expectations {
+        let certificate = &certificates[name].certificate;
+        let verifies = |more: &[&str]| verifies(directory.path(), &identity.trust_bundle, certificate, more);
+        assert!(verifies(&[]), "{name}");
+        assert_eq!(verifies(&["-purpose", "sslserver"]), server, "{name}");
+        assert_eq!(verifies(&["-purpose", "sslclient"]), client, "{name}");
+        for host in good {
+            assert!(verifies(&["-verify_hostname", host]), "{name}: {host}");
+        }
+        for host in bad {
+            assert!(!verifies(&["-verify_hostname", host]), "{name}: {host}");
+        }
+    }
+}
+
+#[test]
+fn every_key_is_that_of_its_certificate() {
+    if !available("openssl") {
+        return;
+    }
+    for (name, Certificate { certificate, key }) in certificates(&identity(&hippo())) {
+        assert!(key.starts_with("-----BEGIN EC PRIVATE KEY-----\n") && key.ends_with("-----END EC PRIVATE KEY-----\n"));
+        run("openssl", &["ec", "-check", "-noout"], key);
+        let public = run("openssl", &["pkey", "-pubout"], key);
+        assert_eq!(public, run("openssl", &["x509", "-noout", "-pubkey"], certificate), "{name}");
+    }
+}
+
+#[test]
+fn pgbackrest_is_called_what_its_servers_expect() {
+    if !available("openssl") {
+        return;
+    }
+    let cluster = hippo();
+    let certificate = identity(&cluster).pgbackrest_client.unwrap().certificate;
+    let subject = run("openssl", &["x509", "-noout", "-subject", "-nameopt", "multiline"], &certificate);
+    assert!(subject.ends_with(&format!("= {}\n", cluster.pgbackrest_client_name())), "{subject}");
+}
+
+#[test]
+fn the_longest_names_give_certificates_that_verify() {
+    if !available("openssl") {
+        return;
+    }
+    let cluster =
+        Cluster { name: "c".repeat(46), namespace: "n".repeat(63), domain: "d.".repeat(40) + "example", ..hippo() };
+    let identity = identity(&cluster);
+    let directory = tempfile::tempdir().unwrap();
+    for (name, Certificate { certificate, .. }) in certificates(&identity) {
+        assert!(verifies(directory.path(), &identity.trust_bundle, certificate, &[]), "{name}");
+        for part in ["-subject", "-issuer"] {
+            let text = run("openssl", &["x509", "-noout", part, "-nameopt", "multiline"], certificate);
+            let common_name = text.trim_end().rsplit_once("= ").unwrap().1;
+            assert!((1..=COMMON_NAME_MAX).contains(&common_name.len()), "{name}: {text}");
+        }
+    }
+    let certificate = &identity.cluster_certificate.as_ref().unwrap().certificate;
+    for host in cluster.service_names(&cluster.primary_service()) {
+        assert!(
+            verifies(directory.path(), &identity.trust_bundle, certificate, &["-verify_hostname", &host]),
+            "{host}"
+        );
+    }
+}

@@ -1,0 +1,125 @@
+//! A real PostgreSQL with our certificate and our verifiers.
+
+use std::fs;
+use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use pgrender::identity::Identity;
+use tempfile::TempDir;
+
+use crate::tools::{attempt, file, run};
+
+/// The directory of the newest server on this machine, which is not on the path in Debian.
+fn binaries() -> Option<PathBuf> {
+    let mut versions: Vec<PathBuf> =
+        fs::read_dir("/usr/lib/postgresql").ok()?.map(|entry| entry.unwrap().path().join("bin")).collect();
+    versions.sort();
+    versions.pop().filter(|bin| bin.join("initdb").exists())
+}
+
+pub(crate) struct Server {
+    bin: PathBuf,
+    directory: TempDir,
+    pub(crate) port: u16,
+}
+
+impl Server {
+    /// Starts a server that knows no role but its superuser. `None` where there is no PostgreSQL.
+    pub(crate) fn start(identity: &Identity) -> Option<Self> {
+        let Some(bin) = binaries() else {
+            println!("skipped: no PostgreSQL server on this machine");
+            assert_ne!(std::env::var("CI").as_deref(), Ok("true"), "no PostgreSQL server, and CI=true");
+            return None;
+        };
+        let directory = tempfile::tempdir().unwrap();
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let server = Self { bin, directory, port };
+        let certificate = identity.cluster_certificate.as_ref().unwrap();
+        for (name, content) in
+            [("tls.crt", &certificate.certificate), ("tls.key", &*certificate.key), ("ca.crt", &identity.trust_bundle)]
+        {
+            let path = file(server.path(), name, content);
+            fs::set_permissions(path, fs::Permissions::from_mode(0o600)).unwrap();
+        }
+        file(
+            server.path(),
+            "hba.conf",
+            "local all all trust\nhostssl all _crunchyrepl all cert\nhostssl all all all scram-sha-256\n",
+        );
+        let path = server.path().to_str().unwrap();
+        if is_root() {
+            run("chown", &["-R", "nobody", path], "");
+        }
+        let data = format!("{path}/data");
+        server.administer("initdb", &["-D", &data, "-U", "postgres", "-E", "UTF8", "--locale=C", "-A", "trust", "-N"]);
+        let options = format!(
+            "-c listen_addresses=127.0.0.1 -c port={port} -c unix_socket_directories={path} -c hba_file={path}/hba.conf \
+             -c ssl=on -c ssl_cert_file={path}/tls.crt -c ssl_key_file={path}/tls.key -c ssl_ca_file={path}/ca.crt \
+             -c fsync=off"
+        );
+        server.administer("pg_ctl", &["-D", &data, "-l", &format!("{path}/log"), "-o", &options, "-w", "start"]);
+        Some(server)
+    }
+
+    fn path(&self) -> &Path {
+        self.directory.path()
+    }
+
+    /// Runs one of PostgreSQL's own programs; as `nobody` where we are root, whom they refuse.
+    fn administer(&self, program: &str, arguments: &[&str]) {
+        let program = self.bin.join(program);
+        let program = program.to_str().unwrap();
+        if is_root() {
+            let us = ["--reuid=nobody", "--regid=nogroup", "--clear-groups", program];
+            run("setpriv", &[&us, arguments].concat(), "");
+        } else {
+            run(program, arguments, "");
+        }
+    }
+
+    /// Runs SQL as the superuser and gives what it answers.
+    pub(crate) fn sql(&self, sql: &str) -> String {
+        let path = self.path().to_str().unwrap();
+        let (port, options) = (self.port.to_string(), ["-qXAt", "-v", "ON_ERROR_STOP=1", "-U", "postgres"]);
+        let place = ["-h", path, "-p", &port];
+        run("psql", &[&options[..], &place].concat(), sql).trim_end().to_owned()
+    }
+
+    /// Connects over TCP with a connection string and more libpq variables, and asks who it is and where.
+    pub(crate) fn connect(&self, connection: &str, variables: &[(&str, &str)]) -> Output {
+        let mut command = Command::new("psql");
+        command.args(["-qXAt", "-d", connection, "-c", "SELECT current_user || ' in ' || current_database()"]);
+        command.env_clear().env("PATH", std::env::var("PATH").unwrap());
+        command.env("PGHOSTADDR", "127.0.0.1").env("PGPORT", self.port.to_string());
+        command.env("PGSSLROOTCERT", self.path().join("ca.crt")).env("PGSSLMODE", "verify-full");
+        command.envs(variables.iter().copied());
+        attempt(&mut command, "")
+    }
+
+    /// Writes a client's certificate and key, and gives the libpq variables that use them.
+    pub(crate) fn client_files(
+        &self,
+        name: &str,
+        certificate: &pgrender::identity::Certificate,
+    ) -> [(&'static str, String); 2] {
+        let key = file(self.path(), &format!("{name}.key"), &certificate.key);
+        fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
+        let certificate = file(self.path(), &format!("{name}.crt"), &certificate.certificate);
+        [("PGSSLCERT", certificate), ("PGSSLKEY", key)].map(|(name, path)| (name, path.to_str().unwrap().to_owned()))
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let data = self.path().join("data");
+        if data.join("postmaster.pid").exists() {
+            self.administer("pg_ctl", &["-D", data.to_str().unwrap(), "-m", "immediate", "stop"]);
+        }
+    }
+}
+
+fn is_root() -> bool {
+    run("id", &["-u"], "").trim() == "0"
+}

@@ -1,0 +1,45 @@
+//! Go's `net/url` judges the connection strings.
+
+use pgrender::identity::uri;
+use serde_json::{Value, json};
+
+use crate::tools::{available, run};
+
+/// Names and passwords that have a character for every rule of escaping.
+pub(crate) const HOSTILE: &[&str] = &[
+    "plain",
+    "()*+,-./0:;<=>?@A[]^_a{|}",
+    " !\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~",
+    "a b+c%20d%2Be",
+    "p\u{e4} ss \u{2168} w\u{f6}rd \u{1f418}",
+    "postgres://x:y@z/?a=b&c=d#e",
+    "..",
+];
+
+#[test]
+fn connection_strings_are_escaped_as_go_escapes_them() {
+    if !available("go") {
+        return;
+    }
+    // Each ASCII character alone as well, so that no rule is left to chance.
+    let characters: Vec<String> = (1_u8..128).map(|byte| char::from(byte).to_string()).collect();
+    let texts: Vec<&str> = HOSTILE.iter().copied().chain(characters.iter().map(String::as_str)).collect();
+    let (host, port) = ("hippo-primary.ns.svc", 5432);
+    let targets: Vec<Value> = texts
+        .iter()
+        .map(|text| json!({"User": text, "Password": text, "Host": host, "Port": port.to_string(), "Dbname": text}))
+        .collect();
+    let program = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/identity/escape.go");
+    let expected: Value = serde_json::from_str(&run("go", &["run", program], &json!(targets).to_string())).unwrap();
+    let actual: Vec<Value> = texts
+        .iter()
+        .map(|text| {
+            let parameters = [("user", *text), ("prepareThreshold", "0"), ("password", *text)];
+            json!({
+                "uri": *uri::postgresql_uri(text, text, host, port, text),
+                "jdbc": *uri::jdbc_uri(host, port, text, &parameters),
+            })
+        })
+        .collect();
+    assert_eq!(json!(actual), expected);
+}
