@@ -163,3 +163,46 @@ pub struct PostgresClusterSpec {
 fn default_port() -> i32 {
     5432
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    /// The least that a cluster can be, with one more field of its spec.
+    fn cluster(field: &str, value: Value) -> serde_json::Result<PostgresCluster> {
+        let mut cluster = json!({
+            "apiVersion": "postgres-operator.crunchydata.com/v1",
+            "kind": "PostgresCluster",
+            "metadata": { "name": "hippo" },
+            "spec": { "instances": [{ "dataVolumeClaimSpec": {} }], "postgresVersion": 17 },
+            "status": { "observedGeneration": 1 },
+        });
+        cluster["spec"][field] = value;
+        serde_json::from_value(cluster)
+    }
+
+    #[test]
+    fn defaults_are_those_of_the_crd() {
+        let spec = cluster("standby", json!({})).unwrap().spec;
+        assert_eq!(spec.port, 5432);
+        assert_eq!((spec.instances[0].name.as_str(), spec.instances[0].replicas), ("", 1));
+        assert_eq!(spec.standby, Some(StandbySpec::default()));
+        assert!(StandbySpec::default().enabled);
+    }
+
+    #[test]
+    fn no_users_is_not_the_default_user() {
+        assert_eq!(cluster("users", json!([])).unwrap().spec.users, Some(Vec::new()));
+        assert_eq!(cluster("users", Value::Null).unwrap().spec.users, None);
+    }
+
+    #[test]
+    fn an_unknown_field_is_refused_rather_than_dropped() {
+        let error = cluster("instance", json!([])).unwrap_err().to_string();
+        assert!(error.contains("unknown field `instance`"), "{error}");
+        let error = cluster("patroni", json!({ "ports": 8009 })).unwrap_err().to_string();
+        assert!(error.contains("unknown field `ports`"), "{error}");
+    }
+}

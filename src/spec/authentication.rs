@@ -31,7 +31,7 @@ pub struct HbaRule {
     #[schemars(length(max = 20), inner(length(min = 1, max = 63)))]
     pub databases: Vec<String>,
     /// A whole line, as written.
-    #[schemars(length(min = 1, max = 100), regex(pattern = "^[[:print:]]+$"))]
+    #[schemars(length(min = 1, max = 100), regex(pattern = pattern::PRINTABLE))]
     pub hba: Option<String>,
     /// The method of authentication, such as `scram-sha-256`.
     #[schemars(length(min = 1, max = 20), regex(pattern = pattern::HBA_WORD))]

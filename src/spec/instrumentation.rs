@@ -149,7 +149,7 @@ pub struct QueriesSpec {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub databases: Vec<String>,
     /// A name for them, part of the name of a file.
-    #[schemars(length(max = 20), regex(pattern = r"^[^\pZ\pC\pS]+$"))]
+    #[schemars(length(max = 20), regex(pattern = pattern::LETTERS))]
     pub name: String,
     /// Where they are.
     pub queries: ConfigMapKeySpec,

@@ -72,6 +72,7 @@ pub struct SwitchoverSpec {
 
 /// Whether the old leader takes part in a change of leader.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[schemars(extend("type" = "string"))]
 pub enum SwitchoverType {
     /// It hands over; nothing is lost.
     #[default]

@@ -1,4 +1,7 @@
-//! The patterns of the CRD that more than one field has, in the CRD's own (Go's) syntax.
+//! The patterns of the CRD that are long or that more than one field has.
+//!
+//! They are the CRD's own, but for two that editors would read as something else: JavaScript has no `[:print:]`, and
+//! takes `\pZ` for two letters.
 
 /// One label of a DNS name (RFC 1123), in lower case.
 pub(super) const DNS_LABEL: &str = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$";
@@ -10,6 +13,10 @@ pub(super) const DATA_KEY: &str = "^[-._a-zA-Z0-9]+$";
 pub(super) const REPOSITORY: &str = "^repo[1-4]";
 /// A word of `pg_hba.conf`: a kind of connection or a method of authentication.
 pub(super) const HBA_WORD: &str = "^[-a-z0-9]+$";
+/// Printable ASCII: `[[:print:]]` in the CRD.
+pub(super) const PRINTABLE: &str = "^[ -~]+$";
+/// Neither blanks nor control characters nor symbols: `[^\pZ\pC\pS]` in the CRD.
+pub(super) const LETTERS: &str = r"^[^\p{Z}\p{C}\p{S}]+$";
 /// A short span of time: milliseconds to minutes.
 pub(super) const SHORT_DURATION: &str = "^((PT)?( *[0-9]+ *(?i:(ms|s|m)|(milli|sec|min)s?))+|0)$";
 /// A long span of time: hours to weeks.

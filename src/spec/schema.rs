@@ -12,7 +12,8 @@ use crate::kubernetes::Quantity;
 ///
 /// It has the CRD's types, ranges, patterns, enumerations and defaults, but not its CEL rules. An editor follows the
 /// `$ref` at its root. Kustomize (`openapi: {path: …}`) looks in `definitions`, where it finds the resource by
-/// `x-kubernetes-group-version-kind` and learns which lists a strategic merge patch merges by name.
+/// `x-kubernetes-group-version-kind` and learns which lists a strategic merge patch merges by name. Kustomize then
+/// forgets its own schema, so that patches of Deployments and the like in the same kustomization replace their lists.
 pub fn json_schema() -> Value {
     let mut settings = SchemaSettings::draft2020_12();
     settings.definitions_path = "/definitions".into();
@@ -48,5 +49,58 @@ fn without_null(schema: &mut Schema) {
     }
     if schema.get("default") == Some(&Value::Null) {
         schema.remove("default");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    /// Every schema in a schema, wherever it is.
+    fn visit(value: &Value, look: &mut impl FnMut(&Value)) {
+        look(value);
+        match value {
+            Value::Object(fields) => fields.values().for_each(|field| visit(field, look)),
+            Value::Array(items) => items.iter().for_each(|item| visit(item, look)),
+            _ => {}
+        }
+    }
+
+    #[test]
+    fn every_reference_has_a_target() {
+        let schema = json_schema();
+        let mut targets = BTreeSet::new();
+        visit(&schema, &mut |part| targets.extend(part["$ref"].as_str().map(str::to_owned)));
+        assert!(targets.len() > 50, "{targets:?}");
+        for target in targets {
+            assert!(schema.pointer(target.trim_start_matches('#')).is_some(), "{target}");
+        }
+    }
+
+    #[test]
+    fn nothing_is_nullable() {
+        visit(&json_schema(), &mut |part| {
+            assert_ne!(part["type"], "null", "{part}");
+            assert!(part["type"].as_array().is_none(), "{part}");
+            assert!(part.get("default") != Some(&Value::Null), "{part}");
+            assert!(part["anyOf"].as_array().is_none(), "{part}");
+        });
+    }
+
+    #[test]
+    fn kustomize_finds_both_versions_and_merges_lists_by_name() {
+        let schema = json_schema();
+        let versions = &schema["definitions"]["PostgresCluster"]["x-kubernetes-group-version-kind"];
+        assert_eq!([&versions[0]["version"], &versions[1]["version"]], ["v1", "v1beta1"]);
+        for (section, list) in
+            [("PostgresClusterSpec", "instances"), ("PostgresClusterSpec", "users"), ("PgBackRestSpec", "repos")]
+        {
+            let property = &schema["definitions"][section]["properties"][list];
+            assert_eq!(property["type"], "array", "{list}");
+            assert_eq!(property["x-kubernetes-patch-merge-key"], "name", "{list}");
+            assert_eq!(property["x-kubernetes-patch-strategy"], "merge", "{list}");
+        }
     }
 }

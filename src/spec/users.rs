@@ -34,6 +34,7 @@ pub struct PasswordSpec {
 
 /// The characters of a generated password.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[schemars(extend("type" = "string"))]
 pub enum PasswordType {
     /// Printable ASCII.
     #[default]

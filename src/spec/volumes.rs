@@ -114,3 +114,38 @@ pub struct ImageVolumeSpec {
     #[schemars(length(min = 1))]
     pub reference: String,
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_claim_loses_nothing_but_auto_grow() {
+        let claim = json!({
+            "accessModes": ["ReadWriteOnce"],
+            "dataSource": { "apiGroup": "snapshot.storage.k8s.io", "kind": "VolumeSnapshot", "name": "old" },
+            "dataSourceRef": { "apiGroup": "example.com", "kind": "Import", "name": "new", "namespace": "zoo" },
+            "resources": { "limits": { "storage": "2Gi" }, "requests": { "storage": "1Gi" } },
+            "selector": { "matchLabels": { "disk": "fast" } },
+            "storageClassName": "class",
+            "volumeAttributesClassName": "attributes",
+            "volumeMode": "Filesystem",
+            "volumeName": "volume",
+        });
+        let mut growing = claim.clone();
+        growing["autoGrow"] = json!({ "maxGrow": "5Gi", "trigger": 80 });
+        let growing: VolumeClaimSpec = serde_json::from_value(growing).unwrap();
+        assert_eq!(growing.auto_grow.as_ref().map(|grow| grow.trigger), Some(80));
+        let plain = serde_json::to_value(growing.into_persistent_volume_claim_spec()).unwrap();
+        assert_eq!(plain, claim);
+    }
+
+    #[test]
+    fn no_containers_is_not_all_containers() {
+        let volume = |containers| -> AdditionalVolume { serde_json::from_value(containers).unwrap() };
+        assert_eq!(volume(json!({ "name": "a" })).containers, None);
+        assert_eq!(volume(json!({ "name": "a", "containers": [] })).containers, Some(Vec::new()));
+    }
+}
