@@ -80,6 +80,8 @@ pub struct Cluster {
     pub replica_service: ServiceSettings,
     /// `spec.users`, or PGO's default of one user named as the cluster.
     pub users: Vec<User>,
+    /// Whether each user gets a schema in each of its databases (annotation `autoCreateUserSchema`).
+    pub schema_per_user: bool,
     /// pgBackRest; `None` where `spec.backups` is absent or empty.
     pub backups: Option<Backups>,
     /// pgBouncer.
@@ -116,6 +118,19 @@ pub struct Patroni {
     pub sync_period_seconds: i32,
     /// `port` of the REST API.
     pub port: u16,
+    /// `switchover`, when enabled and asked for by the annotation `trigger-switchover`.
+    pub switchover: Option<Switchover>,
+}
+
+/// A request to move the leader, carried out once for each value of `trigger`.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Switchover {
+    /// The value of the annotation `trigger-switchover`.
+    pub trigger: String,
+    /// The instance that shall lead, if any is named.
+    pub target: Option<String>,
+    /// `Switchover` or `Failover`.
+    pub type_: String,
 }
 
 /// `spec.standby`, enabled: follow another cluster. At least one of the two sources is there.
@@ -217,6 +232,23 @@ pub struct User {
     pub password: PasswordType,
 }
 
+impl User {
+    /// The databases that the role may use. The superuser's Secret names what the spec says, but its grants are fixed
+    /// (inventory 5.2).
+    pub fn granted_databases(&self) -> Vec<&str> {
+        if self.is_superuser() { vec!["postgres"] } else { self.databases.iter().map(String::as_str).collect() }
+    }
+
+    /// What `ALTER ROLE` is told.
+    pub fn role_options(&self) -> &str {
+        if self.is_superuser() { "LOGIN SUPERUSER" } else { &self.options }
+    }
+
+    fn is_superuser(&self) -> bool {
+        self.name == "postgres"
+    }
+}
+
 /// `spec.users[].password.type`.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum PasswordType {
@@ -257,7 +289,7 @@ pub struct Backups {
 impl Backups {
     /// The repositories on volumes.
     pub fn volume_repositories(&self) -> impl Iterator<Item = &Repository> {
-        self.repositories.iter().filter(|repository| matches!(repository.storage, Storage::Volume(_)))
+        self.repositories.iter().filter(|repository| repository.is_on_volume())
     }
 
     /// Whether there is a repo host: a repository on a volume.
@@ -267,7 +299,7 @@ impl Backups {
 
     /// Whether any repository is in object storage.
     pub fn has_cloud_repository(&self) -> bool {
-        self.volume_repositories().count() < self.repositories.len()
+        self.repositories.iter().any(|repository| !repository.is_on_volume())
     }
 }
 
@@ -286,6 +318,11 @@ impl Repository {
     /// `repo1` to `repo4`.
     pub fn name(&self) -> String {
         format!("repo{}", self.index)
+    }
+
+    /// Whether the repo host holds it.
+    pub fn is_on_volume(&self) -> bool {
+        matches!(self.storage, Storage::Volume(_))
     }
 }
 

@@ -8,7 +8,10 @@
 //! bytes ◀──write── resources ◀──merge── objects ◀──build── (Cluster, Identity)
 //! ```
 
+pub mod build;
+pub mod caretaker;
 pub mod cluster;
+pub mod config;
 pub mod entry;
 pub mod identity;
 pub mod kubernetes;
@@ -19,5 +22,7 @@ pub mod options;
 pub mod read;
 pub mod render;
 pub mod report;
+pub mod resolve;
+pub mod scripts;
 pub mod spec;
 pub mod write;

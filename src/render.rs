@@ -5,15 +5,18 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use crate::identity::Seed;
-use crate::naming::label;
+use crate::build;
+
+use crate::identity::{self, Seed};
 use crate::object::{self, Identity};
 use crate::options::Options;
 use crate::read::Document;
 use crate::read::node::Node;
-use crate::report::{Diagnostic, FieldPath, ResourceRef};
+use crate::report::{Diagnostic, FieldPath, Location, ResourceRef};
+use crate::resolve;
+use crate::spec::PostgresCluster;
 
 /// The kind that is rendered.
 pub const KIND: &str = "PostgresCluster";
@@ -73,30 +76,29 @@ fn one_cluster(
     seed: Option<&Seed>,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Vec<Value> {
-    let resource = cluster_reference(document, options);
-    if resource.namespace.is_empty() {
-        let message = "a cluster needs a namespace: write `metadata.namespace`, or give `--namespace` or `namespace` \
-                       in the function's configuration";
-        let field = FieldPath::of("metadata.namespace");
-        let position = document.node.locate(&field);
-        diagnostics.push(Diagnostic::error(message).at(field).located(&document.file, position));
+    let place = |mut diagnostic: Diagnostic| {
+        let position = document.node.locate(diagnostic.field.as_ref().unwrap_or(&FieldPath::default()));
+        diagnostic.location.get_or_insert_with(|| Location { file: document.file.clone(), position });
+        diagnostic
+    };
+    let resource: PostgresCluster = match serde_path_to_error::deserialize(document.node.to_json()) {
+        Ok(resource) => resource,
+        Err(error) => {
+            diagnostics
+                .push(place(Diagnostic::error(error.inner().to_string()).at(FieldPath::of(&error.path().to_string()))));
+            return Vec::new();
+        }
+    };
+    let (cluster, found) = resolve::resolve(&resource, options);
+    diagnostics.extend(found.into_iter().map(place));
+    let (Some(cluster), Some(seed)) = (cluster, seed) else { return Vec::new() };
+    match identity::derive(&cluster, seed, options.time) {
+        Ok(identity) => build::build(&cluster, &identity),
+        Err(found) => {
+            diagnostics.extend(found.into_iter().map(place));
+            Vec::new()
+        }
     }
-    if seed.is_none() {
-        return Vec::new();
-    }
-    let instances = document.node.get("spec").and_then(|spec| spec.get("instances"));
-    let instances = instances.map_or(0, |instances| instances.items().len());
-    let config_map = json!({
-        "apiVersion": "v1",
-        "kind": "ConfigMap",
-        "metadata": {
-            "name": format!("{}-config", resource.name),
-            "namespace": resource.namespace,
-            "labels": {label::CLUSTER: resource.name, label::RENDERED: resource.name},
-        },
-        "data": {"instances": instances.to_string()},
-    });
-    vec![config_map]
 }
 
 /// The clusters among `documents`, each once, by namespace and name.

@@ -1,0 +1,30 @@
+# `make` lists the targets. PATH begins with the tools that tools/install.sh fetches.
+SHELL := bash
+export PATH := $(CURDIR)/.cache/bin:$(CURDIR)/.cache/python/bin:$(PATH):/usr/sbin
+
+.PHONY: help tools build test lint golden bench clean
+
+help: ## list the targets
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 16
+
+tools: ## fetch what the tests run besides Rust, pinned, into .cache
+	tools/install.sh
+
+build: ## the release binary, target/release/pgrender
+	cargo build --release
+
+test: tools ## every test
+	cargo test
+
+lint: tools ## formatters and linters, all files
+	tools/lint.sh
+
+golden: tools ## write the goldens below fixtures anew: read the diff before you commit it
+	SNAPSHOTS=overwrite cargo test
+
+bench: ## how long parsing, deriving, building and writing take
+	cargo bench
+
+clean: ## remove what was built and fetched
+	cargo clean
+	rm -rf .cache

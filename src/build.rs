@@ -1,0 +1,136 @@
+//! Builds every Kubernetes object of a cluster. Nothing here can fail: whatever could be wrong was refused when the
+//! `PostgresCluster` was parsed and resolved.
+
+mod access;
+mod backup_cron_jobs;
+mod claims;
+mod config_maps;
+mod disruption_budgets;
+mod fingerprints;
+mod instance_containers;
+mod instance_sets;
+mod instance_volumes;
+mod metadata;
+mod pgbouncer;
+mod pod;
+mod repo_host;
+mod secrets;
+mod services;
+mod volumes;
+
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::cluster::{Backups, Cluster, PgBouncer};
+use crate::identity::Identity;
+
+/// The objects of `cluster`, what others refer to first: accounts and rights, Services, configuration, Secrets, claims,
+/// then what runs. The order is always the same.
+pub fn build(cluster: &Cluster, identity: &Identity) -> Vec<Value> {
+    let mut objects = Objects(Vec::new());
+    postgres(&mut objects, cluster, identity);
+    if let Some(backups) = &cluster.backups {
+        pgbackrest(&mut objects, cluster, backups, identity);
+    }
+    if let Some(settings) = &cluster.pgbouncer {
+        pooler(&mut objects, cluster, settings, identity);
+    }
+    let fingerprints = fingerprints::fingerprints(cluster, &identity.fingerprint_key, &objects.0);
+    objects.add(fingerprints);
+    objects.in_order()
+}
+
+fn postgres(objects: &mut Objects, cluster: &Cluster, identity: &Identity) {
+    objects.add(access::instance_service_account(cluster));
+    objects.add(access::instance_role(cluster));
+    objects.add(access::instance_role_binding(cluster));
+    objects.add(services::pods(cluster));
+    objects.add(services::leader(cluster));
+    objects.add(services::patroni_configuration(cluster));
+    objects.add(services::primary(cluster));
+    objects.add(services::replicas(cluster));
+    objects.add(config_maps::cluster(cluster));
+    objects.add(config_maps::caretaker(cluster));
+    objects.add(secrets::caretaker(cluster, identity));
+    let certificate = identity.cluster_certificate.as_ref();
+    objects.add_all(certificate.map(|certificate| secrets::cluster_certificate(cluster, identity, certificate)));
+    let certificate = identity.replication_certificate.as_ref();
+    objects.add_all(certificate.map(|certificate| secrets::replication_certificate(cluster, identity, certificate)));
+    for user in &cluster.users {
+        let credential = identity.users.get(&user.name);
+        objects.add_all(credential.map(|credential| secrets::user(cluster, user, credential)));
+    }
+    objects.add_all(identity.monitoring.as_ref().map(|credential| secrets::monitoring(cluster, credential)));
+    for set in &cluster.instance_sets {
+        objects.add(config_maps::instance_set(cluster, set));
+        let certificate = identity.instance_sets.get(&set.name);
+        objects.add_all(
+            certificate.map(|certificate| secrets::instance_set_certificate(cluster, set, identity, certificate)),
+        );
+        objects.add_all(claims::instance_claims(cluster, set));
+        objects.add_all(disruption_budgets::instance_set(cluster, set));
+        objects.add(instance_sets::stateful_set(cluster, set));
+    }
+}
+
+fn pgbackrest(objects: &mut Objects, cluster: &Cluster, backups: &Backups, identity: &Identity) {
+    objects.add(access::pgbackrest_service_account(cluster, backups));
+    objects.add(config_maps::pgbackrest(cluster, backups));
+    objects.add(secrets::pgbackrest(cluster, backups, identity));
+    if backups.has_repo_host() {
+        objects.add(access::repo_host_service_account(cluster, backups));
+        objects.add(repo_host::stateful_set(cluster, backups));
+    }
+    for repository in &backups.repositories {
+        objects.add_all(claims::repository_claim(cluster, backups, repository));
+        for schedule in &repository.schedules {
+            objects.add(backup_cron_jobs::cron_job(cluster, backups, repository, schedule));
+        }
+    }
+}
+
+fn pooler(objects: &mut Objects, cluster: &Cluster, settings: &PgBouncer, identity: &Identity) {
+    objects.add(services::pgbouncer(cluster, settings));
+    objects.add(config_maps::pgbouncer(cluster, settings));
+    let credential = identity.pgbouncer.as_ref();
+    objects.add_all(credential.map(|credential| secrets::pgbouncer(cluster, settings, identity, credential)));
+    objects.add_all(disruption_budgets::pgbouncer(cluster, settings));
+    objects.add(pgbouncer::deployment(cluster, settings));
+}
+
+/// The kinds in the order in which they are written: what others refer to comes first.
+const KINDS: [&str; 11] = [
+    "ServiceAccount",
+    "Role",
+    "RoleBinding",
+    "Service",
+    "ConfigMap",
+    "Secret",
+    "PersistentVolumeClaim",
+    "PodDisruptionBudget",
+    "StatefulSet",
+    "Deployment",
+    "CronJob",
+];
+
+/// The objects so far.
+struct Objects(Vec<Value>);
+
+impl Objects {
+    fn add(&mut self, object: impl Serialize) {
+        self.0.push(serde_json::to_value(object).expect("a Kubernetes object has string keys and finite numbers"));
+    }
+
+    fn add_all(&mut self, objects: impl IntoIterator<Item = impl Serialize>) {
+        for object in objects {
+            self.add(object);
+        }
+    }
+
+    /// By kind, then in the order of building.
+    fn in_order(mut self) -> Vec<Value> {
+        let rank = |object: &Value| KINDS.iter().position(|kind| object["kind"] == *kind);
+        self.0.sort_by_key(rank);
+        self.0
+    }
+}

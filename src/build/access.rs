@@ -1,0 +1,89 @@
+//! ServiceAccounts, and the one Role: what instance pods may ask of the API server.
+
+use super::metadata::{Labels, labels, object_meta, pgbackrest_labels};
+use crate::cluster::{Backups, Cluster, Metadata};
+use crate::kubernetes::{PolicyRule, Role, RoleBinding, RoleRef, ServiceAccount, Subject};
+
+/// The account of instance pods. Its token is mounted by a projected volume into the two containers that need it, not
+/// into all of them.
+pub(super) fn instance_service_account(cluster: &Cluster) -> ServiceAccount {
+    service_account(cluster, cluster.instance_service_account(), &cluster.metadata, labels([]))
+}
+
+/// The account of backup pods: without rights, because they run pgBackRest themselves (PGO's exec into the repo host).
+pub(super) fn pgbackrest_service_account(cluster: &Cluster, backups: &Backups) -> ServiceAccount {
+    service_account(cluster, cluster.pgbackrest_name(), &backups.metadata, pgbackrest_labels())
+}
+
+/// The account of the repo host: without rights.
+pub(super) fn repo_host_service_account(cluster: &Cluster, backups: &Backups) -> ServiceAccount {
+    service_account(cluster, cluster.repo_host_service_account(), &backups.metadata, pgbackrest_labels())
+}
+
+fn service_account(cluster: &Cluster, name: String, metadata: &Metadata, labels: Labels) -> ServiceAccount {
+    ServiceAccount {
+        automount_service_account_token: Some(false),
+        metadata: object_meta(cluster, name, metadata, labels),
+        ..ServiceAccount::default()
+    }
+}
+
+/// What Patroni and the caretaker do through the API: the leader lock and the configuration in Endpoints, roles in pod
+/// labels (Patroni's `kubernetes.rst`, "Patroni Kubernetes RBAC"), and hearing of changed fingerprints.
+pub(super) fn instance_role(cluster: &Cluster) -> Role {
+    let endpoints = [
+        cluster.scope(),
+        cluster.dcs_service(),
+        format!("{}-failover", cluster.scope()),
+        format!("{}-sync", cluster.scope()),
+        cluster.primary_service(),
+    ];
+    let pods =
+        cluster.instance_sets.iter().flat_map(|set| (0..set.replicas).map(|n| cluster.instance(set, n))).collect();
+    // RBAC cannot narrow create, list, watch and deletecollection to names.
+    let mut rules = vec![
+        rule("endpoints", &["create", "deletecollection", "list", "watch"], Vec::new()),
+        rule("endpoints", &["get", "patch"], endpoints.to_vec()),
+        rule("pods", &["list", "watch"], Vec::new()),
+        rule("pods", &["get", "patch"], pods),
+        rule("services", &["get"], vec![cluster.scope()]),
+        rule("configmaps", &["get", "list", "watch"], vec![cluster.fingerprints_config_map()]),
+    ];
+    if cluster.openshift {
+        // OpenShift refuses Endpoints with addresses of pods and Services without it (inventory 1.4).
+        rules.push(rule("endpoints/restricted", &["create"], Vec::new()));
+    }
+    Role {
+        metadata: object_meta(cluster, cluster.instance_service_account(), &cluster.metadata, labels([])),
+        rules: Some(rules),
+    }
+}
+
+fn rule(resource: &str, verbs: &[&str], names: Vec<String>) -> PolicyRule {
+    PolicyRule {
+        api_groups: Some(vec![String::new()]),
+        resource_names: (!names.is_empty()).then_some(names),
+        resources: Some(vec![resource.to_owned()]),
+        verbs: verbs.iter().map(|verb| (*verb).to_owned()).collect(),
+        ..PolicyRule::default()
+    }
+}
+
+/// Binds the Role to the account of instance pods.
+pub(super) fn instance_role_binding(cluster: &Cluster) -> RoleBinding {
+    let name = cluster.instance_service_account();
+    RoleBinding {
+        metadata: object_meta(cluster, name.clone(), &cluster.metadata, labels([])),
+        role_ref: RoleRef {
+            api_group: "rbac.authorization.k8s.io".to_owned(),
+            kind: "Role".to_owned(),
+            name: name.clone(),
+        },
+        subjects: Some(vec![Subject {
+            kind: "ServiceAccount".to_owned(),
+            name,
+            namespace: Some(cluster.namespace.clone()),
+            ..Subject::default()
+        }]),
+    }
+}

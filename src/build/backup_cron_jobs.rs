@@ -1,0 +1,110 @@
+//! CronJobs of scheduled backups (inventory 4.7).
+
+use super::metadata::{
+    Labels, annotated, labels, object_meta, pgbackrest_labels, pod_meta, repo_host_labels, selector,
+};
+use super::pod::{POSTGRES_GROUP, add_additional_volumes, add_tmp, container, mount_read_only, pod_spec, words};
+use super::repo_host::{configuration_files, repository_mounts, repository_volumes};
+use super::volumes::{item, pgbackrest_config};
+use crate::cluster::{Backups, Cluster, Repository, Schedule};
+use crate::kubernetes::{
+    Affinity, Container, CronJob, CronJobSpec, JobSpec, JobTemplateSpec, ObjectMeta, PodAffinity, PodAffinityTerm,
+    PodSpec, PodTemplateSpec,
+};
+use crate::naming::{CONTAINER_PGBACKREST, STANZA, annotation, label};
+
+/// `<cluster>-<repo>-<type>`. PGO's pods exec into the repo host; these run pgBackRest themselves, so nobody needs the
+/// right to exec.
+pub(super) fn cron_job(cluster: &Cluster, backups: &Backups, repository: &Repository, schedule: &Schedule) -> CronJob {
+    let name = cluster.backup_cron_job(repository, schedule.backup_type);
+    let labels = job_labels(repository, schedule);
+    // The Job controller names Jobs and pods; all three levels have the same labels.
+    let described = |meta: ObjectMeta| annotated(meta, annotation::DEFAULT_CONTAINER, CONTAINER_PGBACKREST);
+    let inner = described(pod_meta(cluster, &backups.metadata, labels.clone()));
+    CronJob {
+        metadata: described(object_meta(cluster, name, &backups.metadata, labels)),
+        spec: Some(CronJobSpec {
+            concurrency_policy: Some("Forbid".to_owned()),
+            failed_jobs_history_limit: Some(1),
+            job_template: JobTemplateSpec {
+                metadata: Some(inner.clone()),
+                spec: Some(JobSpec {
+                    template: PodTemplateSpec {
+                        metadata: Some(inner),
+                        spec: Some(pod(cluster, backups, repository, schedule)),
+                    },
+                    ttl_seconds_after_finished: backups.jobs.ttl_seconds_after_finished,
+                    ..JobSpec::default()
+                }),
+            },
+            schedule: schedule.schedule.clone(),
+            successful_jobs_history_limit: Some(3),
+            // A standby's repository is written by the cluster that it follows.
+            suspend: Some(cluster.shutdown || cluster.standby.is_some()),
+            ..CronJobSpec::default()
+        }),
+        ..CronJob::default()
+    }
+}
+
+fn job_labels(repository: &Repository, schedule: &Schedule) -> Labels {
+    let mut all = pgbackrest_labels();
+    all.extend(labels([
+        (label::PGBACKREST_BACKUP, "scheduled"),
+        (label::PGBACKREST_CRONJOB, schedule.backup_type.as_str()),
+        (label::PGBACKREST_REPO, &repository.name()),
+    ]));
+    all
+}
+
+fn pod(cluster: &Cluster, backups: &Backups, repository: &Repository, schedule: &Schedule) -> PodSpec {
+    let jobs = &backups.jobs;
+    let on_volume = repository.is_on_volume();
+    let mut mounts = vec![mount_read_only("pgbackrest-config", "/etc/pgbackrest/conf.d")];
+    let mut volumes = Vec::new();
+    if on_volume {
+        mounts.extend(repository_mounts(backups));
+        volumes.extend(repository_volumes(cluster, backups));
+        volumes.push(pgbackrest_config(cluster, backups, configuration_files()));
+    } else {
+        let files = vec![item("pgbackrest_cloud.conf", "pgbackrest_cloud.conf")];
+        volumes.push(pgbackrest_config(cluster, backups, files));
+    }
+    let container = Container {
+        command: Some(words([
+            "pgbackrest",
+            "backup",
+            &format!("--stanza={STANZA}"),
+            &format!("--repo={}", repository.index),
+            &format!("--type={}", schedule.backup_type.as_str()),
+        ])),
+        resources: jobs.resources.clone(),
+        volume_mounts: Some(mounts),
+        ..container(cluster, CONTAINER_PGBACKREST, &backups.image)
+    };
+    let mut pod = PodSpec {
+        containers: vec![container],
+        restart_policy: Some("Never".to_owned()),
+        service_account_name: Some(cluster.pgbackrest_name()),
+        share_process_namespace: None,
+        volumes: Some(volumes),
+        ..pod_spec(cluster, POSTGRES_GROUP, &jobs.scheduling)
+    };
+    if on_volume {
+        pod.affinity = Some(beside_repo_host(cluster, jobs.scheduling.affinity.clone().unwrap_or_default()));
+    }
+    add_tmp(&mut pod);
+    add_additional_volumes(&mut pod, &jobs.additional_volumes);
+    pod
+}
+
+/// The user's affinity, and the node of the repo host: a volume that only one node may mount is mounted there already.
+fn beside_repo_host(cluster: &Cluster, affinity: Affinity) -> Affinity {
+    let mut pod_affinity: PodAffinity = affinity.pod_affinity.unwrap_or_default();
+    pod_affinity.required_during_scheduling_ignored_during_execution.get_or_insert_default().push(PodAffinityTerm {
+        label_selector: Some(selector(cluster, repo_host_labels())),
+        topology_key: "kubernetes.io/hostname".to_owned(),
+        ..PodAffinityTerm::default()
+    });
+    Affinity { pod_affinity: Some(pod_affinity), ..affinity }
+}

@@ -1,0 +1,68 @@
+//! ConfigMaps (inventory 3): the generated configuration files, and the caretaker's program.
+
+use std::collections::BTreeMap;
+
+use super::metadata::{Labels, instance_set_labels, labels, object_meta, pgbackrest_labels, pgbouncer_labels};
+use crate::caretaker;
+use crate::cluster::{Backups, Cluster, InstanceSet, Metadata, PgBouncer};
+use crate::config::{patroni, pgbackrest as pgbackrest_config, pgbouncer as pgbouncer_config};
+use crate::kubernetes::ConfigMap;
+use crate::naming::label;
+
+/// A ConfigMap of these files.
+fn config_map<const N: usize>(
+    cluster: &Cluster,
+    name: String,
+    metadata: &Metadata,
+    labels: Labels,
+    files: [(&str, Option<String>); N],
+) -> ConfigMap {
+    let files = files.into_iter().filter_map(|(key, text)| Some((key.to_owned(), text?)));
+    ConfigMap {
+        metadata: object_meta(cluster, name, metadata, labels),
+        data: Some(files.collect::<BTreeMap<_, _>>()),
+        ..ConfigMap::default()
+    }
+}
+
+/// `<cluster>-config`: Patroni's settings of the cluster.
+pub(super) fn cluster(cluster: &Cluster) -> ConfigMap {
+    let files = [("patroni.yaml", Some(patroni::cluster_yaml(cluster)))];
+    config_map(cluster, cluster.config_map(), &cluster.metadata, labels([]), files)
+}
+
+/// `<cluster>-<set>-config`: Patroni's settings of an instance set.
+pub(super) fn instance_set(cluster: &Cluster, set: &InstanceSet) -> ConfigMap {
+    let files = [("patroni.yaml", Some(patroni::instance_set_yaml(cluster, set)))];
+    config_map(cluster, cluster.instance_set_config_map(set), &set.metadata, instance_set_labels(set), files)
+}
+
+/// `<cluster>-pgbackrest-config`.
+pub(super) fn pgbackrest(cluster: &Cluster, backups: &Backups) -> ConfigMap {
+    let mut labels = pgbackrest_labels();
+    labels.insert(label::PGBACKREST_CONFIG.to_owned(), String::new());
+    let repo_host = backups.has_repo_host();
+    let cloud = backups.has_cloud_repository();
+    let files = [
+        ("config-hash", Some(pgbackrest_config::config_hash(backups))),
+        ("pgbackrest-server.conf", Some(pgbackrest_config::server_conf(cluster, backups))),
+        ("pgbackrest_cloud.conf", cloud.then(|| pgbackrest_config::cloud_conf(cluster, backups))),
+        ("pgbackrest_instance.conf", Some(pgbackrest_config::instance_conf(cluster, backups))),
+        ("pgbackrest_repo.conf", repo_host.then(|| pgbackrest_config::repo_conf(cluster, backups))),
+    ];
+    config_map(cluster, cluster.pgbackrest_config_map(), &backups.metadata, labels, files)
+}
+
+/// `<cluster>-pgbouncer`. The empty file stands for the user's `pgbouncer.ini`, which `config.files` may bring instead.
+pub(super) fn pgbouncer(cluster: &Cluster, pgbouncer: &PgBouncer) -> ConfigMap {
+    let files =
+        [("pgbouncer-empty", Some(String::new())), ("pgbouncer.ini", Some(pgbouncer_config::ini(cluster, pgbouncer)))];
+    config_map(cluster, cluster.pgbouncer_name(), &pgbouncer.metadata, pgbouncer_labels(), files)
+}
+
+/// `<cluster>-caretaker`: the caretaker's program and what it shall bring about.
+pub(super) fn caretaker(cluster: &Cluster) -> ConfigMap {
+    let files =
+        [("caretaker.json", Some(caretaker::settings(cluster))), ("caretaker.py", Some(caretaker::PROGRAM.to_owned()))];
+    config_map(cluster, cluster.caretaker_name(), &cluster.metadata, labels([]), files)
+}

@@ -1,0 +1,39 @@
+//! PodDisruptionBudgets (inventory 4.9).
+
+use super::metadata::{Labels, instance_set_labels, object_meta, pgbouncer_labels, selector};
+use crate::cluster::{Cluster, InstanceSet, Metadata, PgBouncer};
+use crate::kubernetes::{IntOrString, PodDisruptionBudget, PodDisruptionBudgetSpec};
+
+/// `<cluster>-set-<set>`.
+pub(super) fn instance_set(cluster: &Cluster, set: &InstanceSet) -> Option<PodDisruptionBudget> {
+    let minimum = set.min_available.clone()?;
+    let name = cluster.instance_set_disruption_budget(set);
+    Some(budget(cluster, name, &set.metadata, instance_set_labels(set), minimum))
+}
+
+/// `<cluster>-pgbouncer`.
+pub(super) fn pgbouncer(cluster: &Cluster, pgbouncer: &PgBouncer) -> Option<PodDisruptionBudget> {
+    let minimum = pgbouncer.min_available.clone()?;
+    Some(budget(cluster, cluster.pgbouncer_name(), &pgbouncer.metadata, pgbouncer_labels(), minimum))
+}
+
+fn budget(
+    cluster: &Cluster,
+    name: String,
+    metadata: &Metadata,
+    labels: Labels,
+    minimum: IntOrString,
+) -> PodDisruptionBudget {
+    PodDisruptionBudget {
+        metadata: object_meta(cluster, name, metadata, labels.clone()),
+        spec: Some(PodDisruptionBudgetSpec {
+            min_available: Some(minimum),
+            selector: Some(selector(cluster, labels)),
+            // A pod that is not ready protects nothing: a node must not wait for it (kube-linter,
+            // `pdb-unhealthy-pod-eviction-policy`).
+            unhealthy_pod_eviction_policy: Some("AlwaysAllow".to_owned()),
+            ..PodDisruptionBudgetSpec::default()
+        }),
+        ..PodDisruptionBudget::default()
+    }
+}

@@ -1,0 +1,218 @@
+//! The containers of an instance pod: Patroni with Postgres, the user's own, pgBackRest's server and the caretaker.
+
+use super::claims::{POSTGRES_DATA, POSTGRES_WAL};
+use super::pod::{container, mount, mount_read_only, nss_wrapper_env, nss_wrapper_init, variable, words};
+use crate::cluster::{Backups, Cluster, InstanceSet};
+use crate::config::data_directory;
+use crate::kubernetes::{
+    Container, ContainerPort, EnvVar, EnvVarSource, ExecAction, HTTPGetAction, IntOrString, Lifecycle,
+    LifecycleHandler, ObjectFieldSelector, Probe, VolumeMount,
+};
+use crate::naming::{CONTAINER_CARETAKER, CONTAINER_DATABASE, CONTAINER_PGBACKREST, PORT_POSTGRES};
+use crate::scripts;
+
+/// Where the token of the pod's ServiceAccount is looked for (client-go `rest.InClusterConfig`, Patroni, curl users).
+pub(super) const SERVICE_ACCOUNT_PATH: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
+
+/// Where the caretaker's program and settings are.
+pub(super) const CARETAKER_PATH: &str = "/etc/pgrender";
+
+/// In the order of PGO: the database first, which is the default container.
+pub(super) fn containers(cluster: &Cluster, set: &InstanceSet) -> Vec<Container> {
+    let mut containers = vec![database(cluster, set)];
+    containers.extend(set.containers.iter().cloned());
+    containers.extend(cluster.backups.as_ref().map(|backups| pgbackrest_server(cluster, set, backups)));
+    containers.push(caretaker(cluster, set));
+    containers
+}
+
+/// What must have run before Postgres can start: directories and permissions, then the user database of nss_wrapper.
+pub(super) fn init_containers(cluster: &Cluster, set: &InstanceSet) -> Vec<Container> {
+    vec![startup(cluster, set), nss_wrapper_init(cluster, &cluster.image, set.resources.as_ref())]
+}
+
+fn startup(cluster: &Cluster, set: &InstanceSet) -> Container {
+    let mut mounts = vec![mount_read_only("cert-volume", "/pgconf/tls")];
+    mounts.extend(storage_mounts(set));
+    Container {
+        command: Some(scripts::postgres_startup(cluster, set)),
+        env: Some(postgres_env(cluster)),
+        resources: set.resources.clone(),
+        volume_mounts: Some(mounts),
+        ..container(cluster, "postgres-startup", &cluster.image)
+    }
+}
+
+fn database(cluster: &Cluster, set: &InstanceSet) -> Container {
+    let mut mounts = vec![mount_read_only("cert-volume", "/pgconf/tls"), mount(POSTGRES_DATA, "/pgdata")];
+    mounts.push(mount_read_only("database-containerinfo", "/etc/database-containerinfo"));
+    if !cluster.postgres.files.is_empty() {
+        mounts.push(mount_read_only("postgres-config", "/etc/postgres"));
+    }
+    mounts.extend(storage_mounts(set).into_iter().skip(1));
+    if set.temp_volume_claim_spec.is_some() {
+        mounts.push(mount("postgres-temp", "/pgtmp"));
+    }
+    if cluster.backups.is_some() {
+        mounts.push(mount_read_only("pgbackrest-config", "/etc/pgbackrest/conf.d"));
+    }
+    mounts.extend([
+        mount_read_only("patroni-config", "/etc/patroni"),
+        mount_read_only("caretaker", CARETAKER_PATH),
+        mount_read_only("service-account-token", SERVICE_ACCOUNT_PATH),
+        mount("dshm", "/dev/shm"),
+    ]);
+    // Postgres' programs are not on PATH in most images; where they are depends on the distribution.
+    let version = cluster.postgres_version;
+    let path = format!("/usr/lib/postgresql/{version}/bin:/usr/libexec/postgresql{version}:/usr/pgsql-{version}/bin");
+    let script = format!("PATH=\"{path}${{PATH+:${{PATH}}}}\" && exec \"$@\"");
+    let mut env = postgres_env(cluster);
+    env.extend(patroni_env(cluster));
+    env.extend(nss_wrapper_env());
+    let probe = |path: &str| {
+        let period = cluster.patroni.sync_period_seconds;
+        Some(Probe {
+            failure_threshold: Some((cluster.patroni.leader_lease_duration_seconds / period).max(1)),
+            http_get: Some(HTTPGetAction {
+                path: Some(path.to_owned()),
+                port: IntOrString::Int(cluster.patroni.port.into()),
+                scheme: Some("HTTPS".to_owned()),
+                ..HTTPGetAction::default()
+            }),
+            initial_delay_seconds: Some(3),
+            period_seconds: Some(period),
+            success_threshold: Some(1),
+            timeout_seconds: Some((period / 2).max(1)),
+            ..Probe::default()
+        })
+    };
+    Container {
+        command: Some(words(["sh", "-c", "--", &script, "--", "patroni", "/etc/patroni"])),
+        env: Some(env),
+        lifecycle: Some(Lifecycle {
+            pre_stop: Some(LifecycleHandler {
+                exec: Some(ExecAction {
+                    command: Some(words(["python3", &format!("{CARETAKER_PATH}/caretaker.py"), "pre-stop"])),
+                }),
+                ..LifecycleHandler::default()
+            }),
+            ..Lifecycle::default()
+        }),
+        liveness_probe: probe("/liveness"),
+        readiness_probe: probe("/readiness"),
+        ports: Some(vec![ContainerPort {
+            container_port: cluster.port.into(),
+            name: Some(PORT_POSTGRES.to_owned()),
+            protocol: Some("TCP".to_owned()),
+            ..ContainerPort::default()
+        }]),
+        resources: set.resources.clone(),
+        volume_mounts: Some(mounts),
+        ..container(cluster, CONTAINER_DATABASE, &cluster.image)
+    }
+}
+
+/// pgBackRest's TLS server, by which the repo host reads the data directory.
+fn pgbackrest_server(cluster: &Cluster, set: &InstanceSet, backups: &Backups) -> Container {
+    let mut mounts = vec![mount_read_only("pgbackrest-server", "/etc/pgbackrest/server")];
+    mounts.extend(storage_mounts(set));
+    mounts.push(mount_read_only("pgbackrest-config", "/etc/pgbackrest/conf.d"));
+    Container {
+        resources: backups.server_resources.clone(),
+        volume_mounts: Some(mounts),
+        ..pgbackrest_server_container(cluster, backups)
+    }
+}
+
+/// What instances and the repo host have in common of pgBackRest's server.
+pub(super) fn pgbackrest_server_container(cluster: &Cluster, backups: &Backups) -> Container {
+    Container {
+        command: Some(words(["pgbackrest", "server"])),
+        env: Some(nss_wrapper_env()),
+        liveness_probe: Some(Probe {
+            exec: Some(ExecAction { command: Some(words(["pgbackrest", "server-ping"])) }),
+            failure_threshold: Some(3),
+            period_seconds: Some(10),
+            success_threshold: Some(1),
+            timeout_seconds: Some(1),
+            ..Probe::default()
+        }),
+        ..container(cluster, CONTAINER_PGBACKREST, &backups.image)
+    }
+}
+
+/// The sidecar that does at run time what PGO's operator, `replication-cert-copy` and `pgbackrest-config` did.
+fn caretaker(cluster: &Cluster, set: &InstanceSet) -> Container {
+    let mut mounts = vec![mount_read_only("cert-volume", "/pgconf/tls")];
+    mounts.extend(storage_mounts(set));
+    if cluster.backups.is_some() {
+        mounts.push(mount_read_only("pgbackrest-server", "/etc/pgbackrest/server"));
+        mounts.push(mount_read_only("pgbackrest-config", "/etc/pgbackrest/conf.d"));
+    }
+    mounts.extend([
+        mount_read_only("patroni-config", "/etc/patroni"),
+        mount_read_only("caretaker", CARETAKER_PATH),
+        mount_read_only("service-account-token", SERVICE_ACCOUNT_PATH),
+    ]);
+    let mut env = postgres_env(cluster);
+    env.extend(patroni_env(cluster));
+    env.extend(nss_wrapper_env());
+    let version = cluster.postgres_version;
+    let path = format!("/usr/lib/postgresql/{version}/bin:/usr/libexec/postgresql{version}:/usr/pgsql-{version}/bin");
+    let script = format!("PATH=\"{path}${{PATH+:${{PATH}}}}\" && exec \"$@\"");
+    Container {
+        command: Some(words(["sh", "-c", "--", &script, "--", "python3", &format!("{CARETAKER_PATH}/caretaker.py")])),
+        env: Some(env),
+        resources: set.caretaker_resources.clone(),
+        volume_mounts: Some(mounts),
+        ..container(cluster, CONTAINER_CARETAKER, &cluster.image)
+    }
+}
+
+/// The data volume and, where there is one, the WAL volume.
+fn storage_mounts(set: &InstanceSet) -> Vec<VolumeMount> {
+    let wal = set.wal_volume_claim_spec.as_ref().map(|_| mount(POSTGRES_WAL, "/pgwal"));
+    [mount(POSTGRES_DATA, "/pgdata")].into_iter().chain(wal).collect()
+}
+
+/// What every program of Postgres wants to know (inventory 4.1, "Environment").
+fn postgres_env(cluster: &Cluster) -> Vec<EnvVar> {
+    vec![
+        variable("PGDATA", data_directory(cluster)),
+        variable("PGHOST", "/tmp/postgres"),
+        variable("PGPORT", cluster.port.to_string()),
+        variable("KRB5_CONFIG", "/etc/postgres/krb5.conf"),
+        variable("KRB5RCACHEDIR", "/tmp"),
+        variable("LDAPTLS_CACERT", "/etc/postgres/ldap/ca.crt"),
+    ]
+}
+
+/// What Patroni must be told by pod. It announces itself under its complete name, which the certificate of its set covers;
+/// PGO's `<pod>.<cluster>-pods` no wildcard can cover, because OpenSSL wants two dots behind the star.
+fn patroni_env(cluster: &Cluster) -> Vec<EnvVar> {
+    let host = cluster.pod_host("$(PATRONI_NAME)");
+    let (port, api_port) = (cluster.port, cluster.patroni.port);
+    vec![
+        field("PATRONI_NAME", "metadata.name"),
+        field("PATRONI_KUBERNETES_POD_IP", "status.podIP"),
+        variable("PATRONI_KUBERNETES_PORTS", format!("- name: {PORT_POSTGRES}\n  port: {port}\n  protocol: TCP\n")),
+        variable("PATRONI_POSTGRESQL_CONNECT_ADDRESS", format!("{host}:{port}")),
+        variable("PATRONI_POSTGRESQL_LISTEN", format!("*:{port}")),
+        variable("PATRONI_POSTGRESQL_CONFIG_DIR", data_directory(cluster)),
+        variable("PATRONI_POSTGRESQL_DATA_DIR", data_directory(cluster)),
+        variable("PATRONI_RESTAPI_CONNECT_ADDRESS", format!("{host}:{api_port}")),
+        variable("PATRONI_RESTAPI_LISTEN", format!("*:{api_port}")),
+        variable("PATRONICTL_CONFIG_FILE", "/etc/patroni"),
+    ]
+}
+
+fn field(name: &str, path: &str) -> EnvVar {
+    EnvVar {
+        name: name.to_owned(),
+        value_from: Some(EnvVarSource {
+            field_ref: Some(ObjectFieldSelector { api_version: Some("v1".to_owned()), field_path: path.to_owned() }),
+            ..EnvVarSource::default()
+        }),
+        ..EnvVar::default()
+    }
+}

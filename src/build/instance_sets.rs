@@ -1,0 +1,68 @@
+//! The StatefulSet of an instance set (inventory 4.1).
+
+use super::claims::{self, POSTGRES_DATA, POSTGRES_WAL};
+use super::metadata::{annotated, instance_set_labels, labels, object_meta, pod_meta, selector};
+use super::pod::{POSTGRES_GROUP, add_additional_volumes, add_tmp, data_pods, pod_spec, topology_spread};
+use super::{instance_containers, instance_volumes};
+use crate::cluster::{Cluster, InstanceSet};
+use crate::kubernetes::{
+    ObjectMeta, PodSpec, PodTemplateSpec, RollingUpdateStatefulSetStrategy, StatefulSet,
+    StatefulSetPersistentVolumeClaimRetentionPolicy, StatefulSetSpec, StatefulSetUpdateStrategy,
+};
+use crate::naming::{CONTAINER_DATABASE, annotation, label};
+
+/// One StatefulSet for all instances of a set. Where PGO has one for each and deletes pods in order, Kubernetes rolls this
+/// one by itself: from the highest ordinal down, each when the one before is ready.
+pub(super) fn stateful_set(cluster: &Cluster, set: &InstanceSet) -> StatefulSet {
+    let mut all = instance_set_labels(set);
+    all.insert(label::DATA.to_owned(), "postgres".to_owned());
+    let mut templates = vec![claims::template(POSTGRES_DATA)];
+    if set.wal_volume_claim_spec.is_some() {
+        templates.push(claims::template(POSTGRES_WAL));
+    }
+    StatefulSet {
+        metadata: object_meta(cluster, cluster.instance_set(set), &set.metadata, all),
+        spec: Some(StatefulSetSpec {
+            persistent_volume_claim_retention_policy: Some(StatefulSetPersistentVolumeClaimRetentionPolicy {
+                when_deleted: Some("Retain".to_owned()),
+                when_scaled: Some("Retain".to_owned()),
+            }),
+            // Replicas need not wait for each other, and a first pod that cannot start must not keep its own correction
+            // from being rolled out (kubernetes/kubernetes#67250).
+            pod_management_policy: Some("Parallel".to_owned()),
+            replicas: Some(if cluster.shutdown { 0 } else { set.replicas.into() }),
+            revision_history_limit: Some(0),
+            selector: selector(cluster, instance_set_labels(set)),
+            service_name: Some(cluster.pods_service()),
+            template: PodTemplateSpec { metadata: Some(template_meta(cluster, set)), spec: Some(pod(cluster, set)) },
+            update_strategy: Some(StatefulSetUpdateStrategy {
+                rolling_update: Some(RollingUpdateStatefulSetStrategy { partition: Some(0), ..Default::default() }),
+                type_: Some("RollingUpdate".to_owned()),
+            }),
+            volume_claim_templates: Some(templates),
+            ..StatefulSetSpec::default()
+        }),
+        ..StatefulSet::default()
+    }
+}
+
+/// The label `instance`, which PGO has here, is the caretaker's to add: a template has one value for all ordinals.
+fn template_meta(cluster: &Cluster, set: &InstanceSet) -> ObjectMeta {
+    let labels =
+        labels([(label::INSTANCE_SET, &set.name), (label::DATA, "postgres"), (label::PATRONI, &cluster.scope())]);
+    annotated(pod_meta(cluster, &set.metadata, labels), annotation::DEFAULT_CONTAINER, CONTAINER_DATABASE)
+}
+
+fn pod(cluster: &Cluster, set: &InstanceSet) -> PodSpec {
+    let mut pod = PodSpec {
+        containers: instance_containers::containers(cluster, set),
+        init_containers: Some(instance_containers::init_containers(cluster, set)),
+        service_account_name: Some(cluster.instance_service_account()),
+        topology_spread_constraints: topology_spread(cluster, &set.scheduling, &data_pods(cluster)),
+        volumes: Some(instance_volumes::volumes(cluster, set)),
+        ..pod_spec(cluster, POSTGRES_GROUP, &set.scheduling)
+    };
+    add_tmp(&mut pod);
+    add_additional_volumes(&mut pod, &set.additional_volumes);
+    pod
+}

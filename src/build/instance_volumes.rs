@@ -1,0 +1,157 @@
+//! The volumes of an instance pod (inventory 4.1, "volumes").
+
+use super::volumes::{
+    KEY_MODE, config_map, item, pgbackrest_config, pgbackrest_server, projected, projected_with_mode, secret,
+};
+use crate::cluster::{Cluster, InstanceSet};
+use crate::kubernetes::{
+    DownwardAPIProjection, DownwardAPIVolumeFile, DownwardAPIVolumeSource, EmptyDirVolumeSource, EphemeralVolumeSource,
+    ObjectFieldSelector, PersistentVolumeClaimSpec, PersistentVolumeClaimTemplate, Quantity, ResourceFieldSelector,
+    SecretProjection, ServiceAccountTokenProjection, Volume, VolumeProjection,
+};
+use crate::naming::CONTAINER_DATABASE;
+
+/// In the order of PGO. The data and WAL volumes come from the claim templates of the StatefulSet.
+pub(super) fn volumes(cluster: &Cluster, set: &InstanceSet) -> Vec<Volume> {
+    let mut volumes = vec![certificates(cluster), container_info()];
+    if !cluster.postgres.files.is_empty() {
+        volumes.push(projected("postgres-config", cluster.postgres.files.clone()));
+    }
+    volumes.extend(set.temp_volume_claim_spec.as_ref().map(temporary));
+    if let Some(backups) = &cluster.backups {
+        volumes.push(pgbackrest_server(cluster.instance_set_certificate_secret(set), "pgbackrest-server"));
+        let files = [
+            ("pgbackrest_instance.conf", "pgbackrest_instance.conf"),
+            ("config-hash", "config-hash"),
+            ("pgbackrest-server.conf", "~postgres-operator_server.conf"),
+        ];
+        volumes.push(pgbackrest_config(cluster, backups, files.map(|(key, path)| item(key, path)).to_vec()));
+    }
+    volumes.extend([patroni_config(cluster, set), caretaker(cluster), service_account_token(), shared_memory()]);
+    volumes
+}
+
+/// `cert-volume`: Postgres' server certificate, and the client certificate of replicas below `replication/`.
+fn certificates(cluster: &Cluster) -> Volume {
+    // The user's own items must end in the same three paths (inventory 2.3, `spec.customTLSSecret`).
+    let ours = || SecretProjection {
+        name: cluster.cluster_certificate_secret(),
+        items: Some(["tls.crt", "tls.key", "ca.crt"].map(|key| item(key, key)).to_vec()),
+        optional: None,
+    };
+    let server = VolumeProjection {
+        secret: Some(cluster.custom_tls_secret.clone().unwrap_or_else(ours)),
+        ..VolumeProjection::default()
+    };
+    let items = ["tls.crt", "tls.key", "ca.crt"].map(|key| item(key, &format!("replication/{key}")));
+    let client = secret(cluster.replication_certificate_secret(), items.to_vec());
+    projected_with_mode("cert-volume", KEY_MODE, vec![server, client])
+}
+
+/// `database-containerinfo`: what the pgnodemx extension reads of its own container.
+fn container_info() -> Volume {
+    let resources = [
+        ("cpu_limit", "limits.cpu"),
+        ("cpu_request", "requests.cpu"),
+        ("mem_limit", "limits.memory"),
+        ("mem_request", "requests.memory"),
+    ];
+    let mut items: Vec<_> = resources
+        .into_iter()
+        .map(|(path, resource)| DownwardAPIVolumeFile {
+            path: path.to_owned(),
+            resource_field_ref: Some(ResourceFieldSelector {
+                container_name: Some(CONTAINER_DATABASE.to_owned()),
+                divisor: Some(Quantity("0".to_owned())),
+                resource: resource.to_owned(),
+            }),
+            ..DownwardAPIVolumeFile::default()
+        })
+        .collect();
+    items.extend([pod_field("labels", "metadata.labels"), pod_field("annotations", "metadata.annotations")]);
+    Volume {
+        name: "database-containerinfo".to_owned(),
+        downward_api: Some(DownwardAPIVolumeSource { default_mode: Some(0o644), items: Some(items) }),
+        ..Volume::default()
+    }
+}
+
+fn pod_field(path: &str, field_path: &str) -> DownwardAPIVolumeFile {
+    DownwardAPIVolumeFile {
+        path: path.to_owned(),
+        field_ref: Some(ObjectFieldSelector { api_version: Some("v1".to_owned()), field_path: field_path.to_owned() }),
+        ..DownwardAPIVolumeFile::default()
+    }
+}
+
+/// `postgres-temp`: a claim that lives as long as the pod.
+fn temporary(spec: &PersistentVolumeClaimSpec) -> Volume {
+    let template = PersistentVolumeClaimTemplate { metadata: None, spec: spec.clone() };
+    Volume {
+        name: "postgres-temp".to_owned(),
+        ephemeral: Some(EphemeralVolumeSource { volume_claim_template: Some(template) }),
+        ..Volume::default()
+    }
+}
+
+/// `patroni-config`: Patroni reads the YAML files of this directory by name, and the later wins; `~` sorts last.
+fn patroni_config(cluster: &Cluster, set: &InstanceSet) -> Volume {
+    projected(
+        "patroni-config",
+        vec![
+            config_map(cluster.config_map(), vec![item("patroni.yaml", "~postgres-operator_cluster.yaml")]),
+            config_map(
+                cluster.instance_set_config_map(set),
+                vec![item("patroni.yaml", "~postgres-operator_instance.yaml")],
+            ),
+            secret(
+                cluster.instance_set_certificate_secret(set),
+                vec![
+                    item("patroni.ca-roots", "~postgres-operator/patroni.ca-roots"),
+                    item("patroni.crt-combined", "~postgres-operator/patroni.crt+key"),
+                ],
+            ),
+        ],
+    )
+}
+
+/// `caretaker`: its program, its settings and the roles it makes so.
+fn caretaker(cluster: &Cluster) -> Volume {
+    let program = ["caretaker.py", "caretaker.json"].map(|key| item(key, key)).to_vec();
+    let roles = vec![item("roles.json", "roles.json")];
+    let name = cluster.caretaker_name();
+    projected("caretaker", vec![config_map(name.clone(), program), secret(name, roles)])
+}
+
+/// `service-account-token`: what Kubernetes itself would mount into every container of the pod, for the two that need it.
+fn service_account_token() -> Volume {
+    projected(
+        "service-account-token",
+        vec![
+            VolumeProjection {
+                service_account_token: Some(ServiceAccountTokenProjection {
+                    expiration_seconds: Some(3607),
+                    path: "token".to_owned(),
+                    ..ServiceAccountTokenProjection::default()
+                }),
+                ..VolumeProjection::default()
+            },
+            config_map("kube-root-ca.crt".to_owned(), vec![item("ca.crt", "ca.crt")]),
+            VolumeProjection {
+                downward_api: Some(DownwardAPIProjection {
+                    items: Some(vec![pod_field("namespace", "metadata.namespace")]),
+                }),
+                ..VolumeProjection::default()
+            },
+        ],
+    )
+}
+
+/// `dshm`: container runtimes give 64 MiB of shared memory, which parallel queries exhaust.
+fn shared_memory() -> Volume {
+    Volume {
+        name: "dshm".to_owned(),
+        empty_dir: Some(EmptyDirVolumeSource { medium: Some("Memory".to_owned()), size_limit: None }),
+        ..Volume::default()
+    }
+}

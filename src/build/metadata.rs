@@ -1,0 +1,75 @@
+//! Labels, annotations and names that objects share.
+
+use std::collections::BTreeMap;
+
+use crate::cluster::{Cluster, InstanceSet, Metadata};
+use crate::kubernetes::{LabelSelector, ObjectMeta};
+use crate::naming::label;
+
+/// Labels of PGO, by key.
+pub(super) type Labels = BTreeMap<String, String>;
+
+/// Labels from literal pairs.
+pub(super) fn labels<const N: usize>(pairs: [(&str, &str); N]) -> Labels {
+    pairs.into_iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect()
+}
+
+/// The metadata of an object of `cluster`: in its namespace, with the user's `metadata` below our `labels`
+/// (inventory 0.2: PGO's labels win), the cluster's label, and the label by which a later run knows its children.
+pub(super) fn object_meta(cluster: &Cluster, name: String, metadata: &Metadata, labels: Labels) -> ObjectMeta {
+    let mut meta = pod_meta(cluster, metadata, labels);
+    meta.name = Some(name);
+    meta.namespace = Some(cluster.namespace.clone());
+    meta.labels.get_or_insert_default().insert(label::RENDERED.to_owned(), cluster.name.clone());
+    meta
+}
+
+/// The metadata of a pod template: as [`object_meta`], without name, namespace and the label of our children.
+pub(super) fn pod_meta(cluster: &Cluster, metadata: &Metadata, labels: Labels) -> ObjectMeta {
+    let mut all = metadata.labels.clone();
+    all.extend(labels);
+    all.insert(label::CLUSTER.to_owned(), cluster.name.clone());
+    let annotations = metadata.annotations.clone();
+    ObjectMeta {
+        labels: Some(all),
+        annotations: (!annotations.is_empty()).then_some(annotations),
+        ..ObjectMeta::default()
+    }
+}
+
+/// `meta` with one annotation more.
+pub(super) fn annotated(mut meta: ObjectMeta, key: &str, value: &str) -> ObjectMeta {
+    meta.annotations.get_or_insert_default().insert(key.to_owned(), value.to_owned());
+    meta
+}
+
+/// A selector of the cluster's objects with these labels.
+pub(super) fn selector(cluster: &Cluster, labels: Labels) -> LabelSelector {
+    LabelSelector { match_labels: Some(selector_labels(cluster, labels)), ..LabelSelector::default() }
+}
+
+/// As [`selector`], in the form that Services take.
+pub(super) fn selector_labels(cluster: &Cluster, mut labels: Labels) -> Labels {
+    labels.insert(label::CLUSTER.to_owned(), cluster.name.clone());
+    labels
+}
+
+/// The labels that select the pods of an instance set.
+pub(super) fn instance_set_labels(set: &InstanceSet) -> Labels {
+    labels([(label::INSTANCE_SET, &set.name)])
+}
+
+/// The labels of pgBackRest's objects.
+pub(super) fn pgbackrest_labels() -> Labels {
+    labels([(label::PGBACKREST, "")])
+}
+
+/// The labels that select the repo host.
+pub(super) fn repo_host_labels() -> Labels {
+    labels([(label::PGBACKREST, ""), (label::PGBACKREST_DEDICATED, "")])
+}
+
+/// The labels that select pgBouncer's pods.
+pub(super) fn pgbouncer_labels() -> Labels {
+    labels([(label::ROLE, "pgbouncer")])
+}

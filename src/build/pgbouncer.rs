@@ -1,0 +1,148 @@
+//! pgBouncer's Deployment (inventory 4.5).
+
+use super::metadata::{annotated, object_meta, pgbouncer_labels, pod_meta, selector};
+use super::pod::{
+    PGBOUNCER_GROUP, add_additional_volumes, add_tmp, container, mount_read_only, pod_spec, topology_spread, words,
+};
+use super::volumes::{config_map, item, projected, secret};
+use crate::cluster::{Cluster, PgBouncer};
+use crate::config::pgbouncer as configuration;
+use crate::kubernetes::{
+    Container, ContainerPort, Deployment, DeploymentSpec, DeploymentStrategy, IntOrString, KeyToPath, PodSpec,
+    PodTemplateSpec, Quantity, ResourceRequirements, RollingUpdateDeployment, SecretProjection, Volume,
+    VolumeProjection,
+};
+use crate::naming::{CONTAINER_PGBOUNCER, CONTAINER_PGBOUNCER_CONFIG, PORT_PGBOUNCER, annotation};
+use crate::scripts;
+
+/// `<cluster>-pgbouncer`.
+pub(super) fn deployment(cluster: &Cluster, pgbouncer: &PgBouncer) -> Deployment {
+    let metadata = &pgbouncer.metadata;
+    let template = pod_meta(cluster, metadata, pgbouncer_labels());
+    Deployment {
+        metadata: object_meta(cluster, cluster.pgbouncer_name(), metadata, pgbouncer_labels()),
+        spec: Some(DeploymentSpec {
+            progress_deadline_seconds: Some(600),
+            replicas: Some(if cluster.shutdown { 0 } else { pgbouncer.replicas.into() }),
+            revision_history_limit: Some(0),
+            selector: selector(cluster, pgbouncer_labels()),
+            // Never fewer poolers than asked for, since each that goes cuts connections.
+            strategy: Some(DeploymentStrategy {
+                rolling_update: Some(RollingUpdateDeployment {
+                    max_surge: Some(IntOrString::String("25%".to_owned())),
+                    max_unavailable: Some(IntOrString::Int(0)),
+                }),
+                type_: Some("RollingUpdate".to_owned()),
+            }),
+            template: PodTemplateSpec {
+                metadata: Some(annotated(template, annotation::DEFAULT_CONTAINER, CONTAINER_PGBOUNCER)),
+                spec: Some(pod(cluster, pgbouncer)),
+            },
+            ..DeploymentSpec::default()
+        }),
+        ..Deployment::default()
+    }
+}
+
+fn pod(cluster: &Cluster, pgbouncer: &PgBouncer) -> PodSpec {
+    let mut containers = vec![server(cluster, pgbouncer), reloader(cluster, pgbouncer)];
+    containers.extend(pgbouncer.containers.iter().cloned());
+    let spread = selector(cluster, pgbouncer_labels());
+    let mut pod = PodSpec {
+        containers,
+        topology_spread_constraints: topology_spread(cluster, &pgbouncer.scheduling, &spread),
+        volumes: Some(vec![configuration_volume(cluster, pgbouncer)]),
+        ..pod_spec(cluster, PGBOUNCER_GROUP, &pgbouncer.scheduling)
+    };
+    add_tmp(&mut pod);
+    add_additional_volumes(&mut pod, &pgbouncer.additional_volumes);
+    pod
+}
+
+fn server(cluster: &Cluster, pgbouncer: &PgBouncer) -> Container {
+    let run = ["pgbouncer", configuration::INI_FILE];
+    let command = match configuration::log_directory(pgbouncer) {
+        Some(directory) => {
+            words(["sh", "-c", "--", r#"mkdir -p "$1" && shift && exec "$@""#, "--", directory, run[0], run[1]])
+        }
+        None => words(run),
+    };
+    Container {
+        command: Some(command),
+        ports: Some(vec![ContainerPort {
+            container_port: pgbouncer.port.into(),
+            name: Some(PORT_PGBOUNCER.to_owned()),
+            protocol: Some("TCP".to_owned()),
+            ..ContainerPort::default()
+        }]),
+        resources: pgbouncer.resources.clone(),
+        volume_mounts: Some(vec![mount_read_only("pgbouncer-config", "/etc/pgbouncer")]),
+        ..container(cluster, CONTAINER_PGBOUNCER, &pgbouncer.image)
+    }
+}
+
+/// Reloads pgBouncer when its files change.
+fn reloader(cluster: &Cluster, pgbouncer: &PgBouncer) -> Container {
+    // Where the user limits pgBouncer, its pod should stay in the same quality-of-service class (inventory 4.5).
+    let small = || ResourceRequirements {
+        limits: Some(
+            [("cpu", "5m"), ("memory", "16Mi")].map(|(name, size)| (name.to_owned(), Quantity(size.to_owned()))).into(),
+        ),
+        ..ResourceRequirements::default()
+    };
+    let limited = pgbouncer.resources.as_ref().is_some_and(|r| r.limits.is_some() || r.requests.is_some());
+    Container {
+        command: Some(scripts::pgbouncer_config()),
+        resources: pgbouncer.config_resources.clone().or_else(|| limited.then(small)),
+        volume_mounts: Some(vec![mount_read_only("pgbouncer-config", "/etc/pgbouncer")]),
+        ..container(cluster, CONTAINER_PGBOUNCER_CONFIG, &pgbouncer.image)
+    }
+}
+
+/// `pgbouncer-config`: an empty `pgbouncer.ini`, which the user's files may replace, then ours.
+fn configuration_volume(cluster: &Cluster, pgbouncer: &PgBouncer) -> Volume {
+    let name = cluster.pgbouncer_name();
+    let mut sources = vec![config_map(name.clone(), vec![item("pgbouncer-empty", "pgbouncer.ini")])];
+    sources.extend(pgbouncer.files.iter().cloned());
+    sources.push(config_map(name.clone(), vec![item("pgbouncer.ini", "~postgres-operator.ini")]));
+    sources.push(secret(name.clone(), vec![item("pgbouncer-users.txt", "~postgres-operator/users.txt")]));
+    sources.push(frontend(name, pgbouncer));
+    sources.push(backend(cluster));
+    projected("pgbouncer-config", sources)
+}
+
+/// The certificate that clients see: ours, or the user's under the paths that pgBouncer is told (inventory 2.8).
+fn frontend(name: String, pgbouncer: &PgBouncer) -> VolumeProjection {
+    const FILES: [(&str, &str, &str); 3] = [
+        ("ca.crt", "pgbouncer-frontend.ca-roots", "~postgres-operator/frontend-ca.crt"),
+        ("tls.key", "pgbouncer-frontend.key", "~postgres-operator/frontend-tls.key"),
+        ("tls.crt", "pgbouncer-frontend.crt", "~postgres-operator/frontend-tls.crt"),
+    ];
+    let Some(custom) = &pgbouncer.custom_tls_secret else {
+        return secret(name, FILES.map(|(_, key, path)| item(key, path)).to_vec());
+    };
+    let theirs = custom.items.iter().flatten();
+    let mut items: Vec<KeyToPath> = theirs
+        .filter_map(|theirs| {
+            let (_, _, path) = FILES.iter().find(|(file, _, _)| *file == theirs.path)?;
+            Some(KeyToPath { path: (*path).to_owned(), ..theirs.clone() })
+        })
+        .collect();
+    if items.is_empty() {
+        items = FILES.map(|(file, _, path)| item(file, path)).to_vec();
+    }
+    VolumeProjection {
+        secret: Some(SecretProjection { items: Some(items), ..custom.clone() }),
+        ..VolumeProjection::default()
+    }
+}
+
+/// The CA of Postgres' server certificate (inventory 2.3).
+fn backend(cluster: &Cluster) -> VolumeProjection {
+    let path = "~postgres-operator/backend-ca.crt";
+    let Some(custom) = &cluster.custom_tls_secret else {
+        return secret(cluster.cluster_certificate_secret(), vec![item("ca.crt", path)]);
+    };
+    let key = custom.items.iter().flatten().find(|item| item.path == "ca.crt").map_or("ca.crt", |item| &item.key);
+    secret(custom.name.clone(), vec![item(key, path)])
+}

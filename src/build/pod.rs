@@ -1,0 +1,194 @@
+//! What the pods of all workloads have in common.
+
+use super::metadata::{Labels, selector_labels};
+use crate::cluster::{Cluster, Scheduling};
+use crate::kubernetes::{
+    Capabilities, Container, EmptyDirVolumeSource, EnvVar, ImageVolumeSource, LabelSelector, LabelSelectorRequirement,
+    PersistentVolumeClaimVolumeSource, PodSecurityContext, PodSpec, Quantity, ResourceRequirements, SeccompProfile,
+    SecurityContext, TopologySpreadConstraint, Volume, VolumeMount,
+};
+use crate::scripts;
+use crate::spec::AdditionalVolume;
+
+/// The group of the Postgres and pgBackRest images (inventory 4.0).
+pub(super) const POSTGRES_GROUP: i64 = 26;
+/// The group of the pgBouncer image.
+pub(super) const PGBOUNCER_GROUP: i64 = 2;
+
+/// How long a pod may take to stop.
+pub(super) const TERMINATION_GRACE_PERIOD_SECONDS: i64 = 60;
+
+/// A container of ours: it meets the Pod Security Standard *restricted* and has a read-only root file system.
+pub(super) fn container(cluster: &Cluster, name: &str, image: &str) -> Container {
+    Container {
+        name: name.to_owned(),
+        image: Some(image.to_owned()),
+        image_pull_policy: Some(image_pull_policy(cluster, image)),
+        security_context: Some(SecurityContext {
+            allow_privilege_escalation: Some(false),
+            capabilities: Some(Capabilities { drop: Some(vec!["ALL".to_owned()]), ..Capabilities::default() }),
+            privileged: Some(false),
+            read_only_root_filesystem: Some(true),
+            run_as_non_root: Some(true),
+            seccomp_profile: Some(SeccompProfile { type_: "RuntimeDefault".to_owned(), ..SeccompProfile::default() }),
+            ..SecurityContext::default()
+        }),
+        ..Container::default()
+    }
+}
+
+/// `spec.imagePullPolicy`, or what the API server would fill in by the tag (`SetDefaults_Container`).
+fn image_pull_policy(cluster: &Cluster, image: &str) -> String {
+    if let Some(policy) = &cluster.image_pull_policy {
+        return policy.clone();
+    }
+    let last = image.rsplit('/').next().unwrap_or_default();
+    let floating = !image.contains('@') && last.split_once(':').is_none_or(|(_, tag)| tag == "latest");
+    if floating { "Always" } else { "IfNotPresent" }.to_owned()
+}
+
+/// The words of a command.
+pub(super) fn words<const N: usize>(words: [&str; N]) -> Vec<String> {
+    words.iter().map(|word| (*word).to_owned()).collect()
+}
+
+/// A variable with a fixed value.
+pub(super) fn variable(name: &str, value: impl Into<String>) -> EnvVar {
+    EnvVar { name: name.to_owned(), value: Some(value.into()), ..EnvVar::default() }
+}
+
+/// A mount for reading and writing.
+pub(super) fn mount(volume: &str, path: &str) -> VolumeMount {
+    VolumeMount { name: volume.to_owned(), mount_path: path.to_owned(), ..VolumeMount::default() }
+}
+
+/// A mount for reading.
+pub(super) fn mount_read_only(volume: &str, path: &str) -> VolumeMount {
+    VolumeMount { read_only: Some(true), ..mount(volume, path) }
+}
+
+/// A pod of these containers, before volumes: no token, no service links, one process namespace, so that a sidecar can
+/// signal the process it looks after.
+pub(super) fn pod_spec(cluster: &Cluster, group: i64, scheduling: &Scheduling) -> PodSpec {
+    let secrets = &cluster.image_pull_secrets;
+    PodSpec {
+        affinity: scheduling.affinity.clone(),
+        automount_service_account_token: Some(false),
+        enable_service_links: Some(false),
+        image_pull_secrets: (!secrets.is_empty()).then(|| secrets.clone()),
+        priority_class_name: scheduling.priority_class_name.clone(),
+        restart_policy: Some("Always".to_owned()),
+        security_context: Some(PodSecurityContext {
+            // OpenShift chooses the group itself and refuses others (inventory 0.7).
+            fs_group: (!cluster.openshift).then_some(group),
+            fs_group_change_policy: Some("OnRootMismatch".to_owned()),
+            supplemental_groups: (!cluster.supplemental_groups.is_empty()).then(|| cluster.supplemental_groups.clone()),
+            ..PodSecurityContext::default()
+        }),
+        share_process_namespace: Some(true),
+        termination_grace_period_seconds: Some(TERMINATION_GRACE_PERIOD_SECONDS),
+        tolerations: (!scheduling.tolerations.is_empty()).then(|| scheduling.tolerations.clone()),
+        ..PodSpec::default()
+    }
+}
+
+/// The user's topology spread constraints, then PGO's two, over the pods that `spread` selects: one by node, one by zone
+/// (inventory 4.0).
+pub(super) fn topology_spread(
+    cluster: &Cluster,
+    scheduling: &Scheduling,
+    spread: &LabelSelector,
+) -> Option<Vec<TopologySpreadConstraint>> {
+    let mut constraints = scheduling.topology_spread_constraints.clone();
+    if cluster.default_pod_scheduling {
+        let keys = ["kubernetes.io/hostname", "topology.kubernetes.io/zone"];
+        constraints.extend(keys.map(|key| TopologySpreadConstraint {
+            label_selector: Some(spread.clone()),
+            max_skew: 1,
+            topology_key: key.to_owned(),
+            when_unsatisfiable: "ScheduleAnyway".to_owned(),
+            ..TopologySpreadConstraint::default()
+        }));
+    }
+    (!constraints.is_empty()).then_some(constraints)
+}
+
+/// Selects the pods that hold data, instances and the repo host alike.
+pub(super) fn data_pods(cluster: &Cluster) -> LabelSelector {
+    LabelSelector {
+        match_expressions: Some(vec![LabelSelectorRequirement {
+            key: crate::naming::label::DATA.to_owned(),
+            operator: "In".to_owned(),
+            values: Some(vec!["postgres".to_owned(), "pgbackrest".to_owned()]),
+        }]),
+        match_labels: Some(selector_labels(cluster, Labels::new())),
+    }
+}
+
+/// Where nss_wrapper keeps the files that make any UID the user `postgres`.
+const NSS_WRAPPER: [(&str, &str); 3] = [
+    ("LD_PRELOAD", "/usr/lib64/libnss_wrapper.so"),
+    ("NSS_WRAPPER_PASSWD", "/tmp/nss_wrapper/postgres/passwd"),
+    ("NSS_WRAPPER_GROUP", "/tmp/nss_wrapper/postgres/group"),
+];
+
+/// The variables that make a process see the user `postgres` whatever its UID: peer authentication and initdb need it.
+pub(super) fn nss_wrapper_env() -> Vec<EnvVar> {
+    NSS_WRAPPER.iter().map(|(name, value)| variable(name, *value)).collect()
+}
+
+/// The init container that writes nss_wrapper's files.
+pub(super) fn nss_wrapper_init(cluster: &Cluster, image: &str, resources: Option<&ResourceRequirements>) -> Container {
+    Container {
+        command: Some(scripts::nss_wrapper()),
+        resources: resources.cloned(),
+        ..container(cluster, "nss-wrapper-init", image)
+    }
+}
+
+/// Gives every container a small `/tmp`; the root file system is read-only.
+pub(super) fn add_tmp(pod: &mut PodSpec) {
+    let volume = Volume {
+        name: "tmp".to_owned(),
+        empty_dir: Some(EmptyDirVolumeSource {
+            size_limit: Some(Quantity("16Mi".to_owned())),
+            ..EmptyDirVolumeSource::default()
+        }),
+        ..Volume::default()
+    };
+    pod.volumes.get_or_insert_default().push(volume);
+    for container in all_containers(pod) {
+        container.volume_mounts.get_or_insert_default().push(mount("tmp", "/tmp"));
+    }
+}
+
+/// Mounts the user's additional volumes at `/volumes/<name>`: in all containers, or in those that the volume names
+/// (inventory 4.0; an empty list mounts nowhere).
+pub(super) fn add_additional_volumes(pod: &mut PodSpec, additional: &[AdditionalVolume]) {
+    for volume in additional {
+        let name = format!("volumes-{}", volume.name);
+        // An image is read-only whatever the user says.
+        let read_only = (volume.image.is_some() || volume.read_only == Some(true)).then_some(true);
+        for container in all_containers(pod) {
+            if volume.containers.as_ref().is_none_or(|names| names.contains(&container.name)) {
+                let mount = mount(&name, &format!("/volumes/{}", volume.name));
+                container.volume_mounts.get_or_insert_default().push(VolumeMount { read_only, ..mount });
+            }
+        }
+        let claim =
+            volume.claim_name.clone().map(|claim_name| PersistentVolumeClaimVolumeSource { claim_name, read_only });
+        pod.volumes.get_or_insert_default().push(Volume {
+            name,
+            image: volume.image.as_ref().map(|image| ImageVolumeSource {
+                pull_policy: image.pull_policy.clone(),
+                reference: Some(image.reference.clone()),
+            }),
+            persistent_volume_claim: claim,
+            ..Volume::default()
+        });
+    }
+}
+
+fn all_containers(pod: &mut PodSpec) -> impl Iterator<Item = &mut Container> {
+    pod.init_containers.iter_mut().flatten().chain(&mut pod.containers)
+}

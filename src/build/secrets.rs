@@ -1,0 +1,174 @@
+//! Secrets (inventory 2): credentials, certificates, and what the caretaker applies.
+
+use std::collections::BTreeMap;
+
+use serde_json::json;
+
+use super::metadata::{Labels, labels, object_meta, pgbackrest_labels, pgbouncer_labels};
+use crate::cluster::{Backups, Cluster, InstanceSet, Metadata, PgBouncer, User};
+use crate::identity::{Certificate, Credential, Identity, uri};
+use crate::kubernetes::{ByteString, Secret};
+use crate::naming::{MONITORING_USER, PGBOUNCER_USER, label};
+
+/// The content of a Secret, by key.
+type Data = BTreeMap<String, ByteString>;
+
+fn data<const N: usize>(pairs: [(&str, &str); N]) -> Data {
+    pairs.into_iter().map(|(key, value)| (key.to_owned(), bytes(value))).collect()
+}
+
+fn bytes(text: &str) -> ByteString {
+    ByteString(text.as_bytes().to_vec())
+}
+
+fn secret(cluster: &Cluster, name: String, metadata: &Metadata, labels: Labels, data: Data) -> Secret {
+    Secret {
+        metadata: object_meta(cluster, name, metadata, labels),
+        data: Some(data),
+        type_: Some("Opaque".to_owned()),
+        ..Secret::default()
+    }
+}
+
+/// `<cluster>-pguser-<user>`: all that an application needs to connect (inventory 2.6).
+pub(super) fn user(cluster: &Cluster, user: &User, credential: &Credential) -> Secret {
+    let (name, password) = (user.name.as_str(), credential.password.as_str());
+    let host = cluster.service_host(&cluster.primary_service());
+    let mut data = data([
+        ("host", &host),
+        ("port", &cluster.port.to_string()),
+        ("user", name),
+        ("password", password),
+        ("verifier", &credential.verifier),
+    ]);
+    let database = user.databases.first();
+    if let Some(database) = database {
+        data.insert("dbname".to_owned(), bytes(database));
+        data.insert("uri".to_owned(), bytes(&uri::postgresql_uri(name, password, &host, cluster.port, database)));
+        let parameters = [("password", password), ("user", name)];
+        data.insert("jdbc-uri".to_owned(), bytes(&uri::jdbc_uri(&host, cluster.port, database, &parameters)));
+    }
+    if let Some(pgbouncer) = &cluster.pgbouncer {
+        let host = cluster.service_host(&cluster.pgbouncer_name());
+        data.insert("pgbouncer-host".to_owned(), bytes(&host));
+        data.insert("pgbouncer-port".to_owned(), bytes(&pgbouncer.port.to_string()));
+        if let Some(database) = database {
+            let uri = uri::postgresql_uri(name, password, &host, pgbouncer.port, database);
+            data.insert("pgbouncer-uri".to_owned(), bytes(&uri));
+            // pgJDBC's server-side prepared statements do not survive transaction pooling.
+            let parameters = [("password", password), ("prepareThreshold", "0"), ("user", name)];
+            let uri = uri::jdbc_uri(&host, pgbouncer.port, database, &parameters);
+            data.insert("pgbouncer-jdbc-uri".to_owned(), bytes(&uri));
+        }
+    }
+    let labels = labels([(label::ROLE, "pguser"), (label::POSTGRES_USER, name)]);
+    secret(cluster, cluster.user_secret(name), &cluster.metadata, labels, data)
+}
+
+/// `<cluster>-cluster-cert`: Postgres' server certificate.
+pub(super) fn cluster_certificate(cluster: &Cluster, identity: &Identity, certificate: &Certificate) -> Secret {
+    let labels = labels([(label::CLUSTER_CERTIFICATE, "postgres-tls")]);
+    let name = cluster.cluster_certificate_secret();
+    secret(cluster, name, &cluster.metadata, labels, certificate_data(identity, certificate))
+}
+
+/// `<cluster>-replication-cert`: the client certificate of replicas.
+pub(super) fn replication_certificate(cluster: &Cluster, identity: &Identity, certificate: &Certificate) -> Secret {
+    let labels = labels([(label::CLUSTER_CERTIFICATE, "replication-client-tls")]);
+    let name = cluster.replication_certificate_secret();
+    secret(cluster, name, &cluster.metadata, labels, certificate_data(identity, certificate))
+}
+
+fn certificate_data(identity: &Identity, certificate: &Certificate) -> Data {
+    data([("tls.crt", &certificate.certificate), ("tls.key", &certificate.key), ("ca.crt", &identity.trust_bundle)])
+}
+
+/// `<cluster>-<set>-certs`: of Patroni's API and pgBackRest's server in each pod of a set (inventory 2.5). One for all
+/// ordinals, so that scaling changes no certificate; therefore without PGO's `dns.crt` and `dns.key`, the operator's own
+/// copies.
+pub(super) fn instance_set_certificate(
+    cluster: &Cluster,
+    set: &InstanceSet,
+    identity: &Identity,
+    certificate: &Certificate,
+) -> Secret {
+    let combined = format!("{}{}", certificate.key.as_str(), certificate.certificate);
+    let mut data = data([("patroni.ca-roots", &identity.trust_bundle), ("patroni.crt-combined", &combined)]);
+    if cluster.backups.is_some() {
+        data.insert("pgbackrest-server.crt".to_owned(), bytes(&certificate.certificate));
+        data.insert("pgbackrest-server.key".to_owned(), bytes(&certificate.key));
+    }
+    let labels = labels([(label::INSTANCE_SET, &set.name)]);
+    secret(cluster, cluster.instance_set_certificate_secret(set), &set.metadata, labels, data)
+}
+
+/// `<cluster>-pgbackrest`: pgBackRest's client certificate, and the repo host's own (inventory 2.7).
+pub(super) fn pgbackrest(cluster: &Cluster, backups: &Backups, identity: &Identity) -> Secret {
+    let mut data = data([("pgbackrest.ca-roots", &identity.trust_bundle)]);
+    let certificates =
+        [("client", &identity.pgbackrest_client), ("repo-host", &identity.pgbackrest_repo_host)].into_iter();
+    for (name, certificate) in certificates.filter_map(|(name, certificate)| Some((name, certificate.as_ref()?))) {
+        data.insert(format!("pgbackrest-{name}.crt"), bytes(&certificate.certificate));
+        data.insert(format!("pgbackrest-{name}.key"), bytes(&certificate.key));
+    }
+    let mut labels = pgbackrest_labels();
+    labels.insert(label::PGBACKREST_CONFIG.to_owned(), String::new());
+    secret(cluster, cluster.pgbackrest_name(), &backups.metadata, labels, data)
+}
+
+/// `<cluster>-pgbouncer`: pgBouncer's own credential and certificate (inventory 2.8).
+pub(super) fn pgbouncer(
+    cluster: &Cluster,
+    pgbouncer: &PgBouncer,
+    identity: &Identity,
+    credential: &Credential,
+) -> Secret {
+    // pgBouncer's userlist doubles quotes (pgbouncer.org/config.html, "Authentication file format").
+    let users = format!("\"{PGBOUNCER_USER}\" \"{}\"\n", credential.password.replace('"', "\"\""));
+    let mut data = data([
+        ("pgbouncer-password", &credential.password),
+        ("pgbouncer-verifier", &credential.verifier),
+        ("pgbouncer-users.txt", &users),
+    ]);
+    if let Some(certificate) = &identity.pgbouncer_frontend {
+        data.insert("pgbouncer-frontend.ca-roots".to_owned(), bytes(&identity.trust_bundle));
+        data.insert("pgbouncer-frontend.crt".to_owned(), bytes(&certificate.certificate));
+        data.insert("pgbouncer-frontend.key".to_owned(), bytes(&certificate.key));
+    }
+    secret(cluster, cluster.pgbouncer_name(), &pgbouncer.metadata, pgbouncer_labels(), data)
+}
+
+/// `<cluster>-monitoring`: the exporter's credential (inventory 2.9).
+pub(super) fn monitoring(cluster: &Cluster, credential: &Credential) -> Secret {
+    let labels = labels([(label::ROLE, "monitoring")]);
+    let data = data([("password", &credential.password), ("verifier", &credential.verifier)]);
+    secret(cluster, cluster.monitoring_secret(), &cluster.metadata, labels, data)
+}
+
+/// `<cluster>-caretaker`: the roles that the caretaker makes so, with their verifiers and never a password. One Secret for
+/// all users, so that a new user changes no pod.
+pub(super) fn caretaker(cluster: &Cluster, identity: &Identity) -> Secret {
+    let users: Vec<_> = cluster
+        .users
+        .iter()
+        .filter_map(|user| Some((user, identity.users.get(&user.name)?)))
+        .map(|(user, credential)| {
+            json!({
+                "name": user.name,
+                "databases": user.granted_databases(),
+                "options": user.role_options(),
+                "verifier": credential.verifier.as_str(),
+            })
+        })
+        .collect();
+    let role = |name: &str, credential: &Option<Credential>| {
+        credential.as_ref().map(|credential| json!({"name": name, "verifier": credential.verifier.as_str()}))
+    };
+    let roles = json!({
+        "users": users,
+        "pgbouncer": role(PGBOUNCER_USER, &identity.pgbouncer),
+        "monitoring": role(MONITORING_USER, &identity.monitoring),
+    });
+    let data = data([("roles.json", &format!("{roles:#}\n"))]);
+    secret(cluster, cluster.caretaker_name(), &cluster.metadata, labels([]), data)
+}

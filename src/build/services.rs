@@ -1,0 +1,119 @@
+//! Services (inventory 1).
+
+use super::metadata::{labels, object_meta, pgbouncer_labels, selector_labels};
+use crate::cluster::{Cluster, Metadata, PgBouncer, ServiceSettings};
+use crate::kubernetes::{IntOrString, Service, ServicePort, ServiceSpec};
+use crate::naming::{PORT_PGBOUNCER, PORT_POSTGRES, label};
+
+/// `<cluster>-pods` gives every pod of a StatefulSet a name, ready or not.
+pub(super) fn pods(cluster: &Cluster) -> Service {
+    Service {
+        metadata: object_meta(cluster, cluster.pods_service(), &cluster.metadata, labels([])),
+        spec: Some(ServiceSpec {
+            publish_not_ready_addresses: Some(true),
+            selector: Some(selector_labels(cluster, labels([]))),
+            ..headless()
+        }),
+        ..Service::default()
+    }
+}
+
+/// `<cluster>-ha`: the leader. No selector, because Patroni itself writes its Endpoints, address and lock in one object.
+pub(super) fn leader(cluster: &Cluster) -> Service {
+    let metadata = cluster.metadata.merged(Some(&cluster.service.metadata));
+    let labels = labels([(label::PATRONI, &cluster.scope())]);
+    Service {
+        metadata: object_meta(cluster, cluster.scope(), &metadata, labels),
+        spec: Some(exposed(&cluster.service, postgres_port(cluster))),
+        ..Service::default()
+    }
+}
+
+/// `<cluster>-ha-config`: while it is there, no controller removes the Endpoints of the same name, in which Patroni keeps
+/// its configuration.
+pub(super) fn patroni_configuration(cluster: &Cluster) -> Service {
+    let labels = labels([(label::PATRONI, &cluster.scope())]);
+    Service {
+        metadata: object_meta(cluster, cluster.dcs_service(), &cluster.metadata, labels),
+        spec: Some(headless()),
+        ..Service::default()
+    }
+}
+
+/// `<cluster>-primary`: what applications call. Headless and without selector: the caretaker writes the stable address of
+/// `<cluster>-ha` into its Endpoints, so that a name which a client resolved once stays right after a failover.
+pub(super) fn primary(cluster: &Cluster) -> Service {
+    let labels = labels([(label::ROLE, "primary")]);
+    Service {
+        metadata: object_meta(cluster, cluster.primary_service(), &cluster.metadata, labels),
+        spec: Some(ServiceSpec { ports: Some(vec![postgres_port(cluster)]), ..headless() }),
+        ..Service::default()
+    }
+}
+
+/// `<cluster>-replicas`: ready replicas, by the label that Patroni gives them.
+pub(super) fn replicas(cluster: &Cluster) -> Service {
+    let metadata = cluster.metadata.merged(Some(&cluster.replica_service.metadata));
+    let role = labels([(label::ROLE, "replica")]);
+    Service {
+        metadata: object_meta(cluster, cluster.replicas_service(), &metadata, role.clone()),
+        spec: Some(ServiceSpec {
+            selector: Some(selector_labels(cluster, role)),
+            ..exposed(&cluster.replica_service, postgres_port(cluster))
+        }),
+        ..Service::default()
+    }
+}
+
+/// `<cluster>-pgbouncer`.
+pub(super) fn pgbouncer(cluster: &Cluster, pgbouncer: &PgBouncer) -> Service {
+    let metadata: Metadata = pgbouncer.metadata.merged(Some(&pgbouncer.service.metadata));
+    let port = port(PORT_PGBOUNCER, pgbouncer.port);
+    Service {
+        metadata: object_meta(cluster, cluster.pgbouncer_name(), &metadata, pgbouncer_labels()),
+        spec: Some(ServiceSpec {
+            selector: Some(selector_labels(cluster, pgbouncer_labels())),
+            ..exposed(&pgbouncer.service, port)
+        }),
+        ..Service::default()
+    }
+}
+
+fn postgres_port(cluster: &Cluster) -> ServicePort {
+    port(PORT_POSTGRES, cluster.port)
+}
+
+/// A port that leads to the container port of the same name.
+fn port(name: &str, number: u16) -> ServicePort {
+    ServicePort {
+        name: Some(name.to_owned()),
+        port: number.into(),
+        protocol: Some("TCP".to_owned()),
+        target_port: Some(IntOrString::String(name.to_owned())),
+        ..ServicePort::default()
+    }
+}
+
+fn headless() -> ServiceSpec {
+    ServiceSpec {
+        cluster_ip: Some("None".to_owned()),
+        internal_traffic_policy: Some("Cluster".to_owned()),
+        session_affinity: Some("None".to_owned()),
+        type_: Some("ClusterIP".to_owned()),
+        ..ServiceSpec::default()
+    }
+}
+
+/// A Service with an address of its own, as the user wants it to be reached (inventory 1.2).
+fn exposed(settings: &ServiceSettings, port: ServicePort) -> ServiceSpec {
+    ServiceSpec {
+        external_traffic_policy: settings.external_traffic_policy.clone(),
+        internal_traffic_policy: Some(settings.internal_traffic_policy.clone().unwrap_or_else(|| "Cluster".to_owned())),
+        ip_families: (!settings.ip_families.is_empty()).then(|| settings.ip_families.clone()),
+        ip_family_policy: settings.ip_family_policy.clone(),
+        ports: Some(vec![ServicePort { node_port: settings.node_port, ..port }]),
+        session_affinity: Some("None".to_owned()),
+        type_: Some(settings.type_.clone()),
+        ..ServiceSpec::default()
+    }
+}

@@ -1,0 +1,46 @@
+//! The caretaker: the sidecar of each instance that does at run time what PGO's operator did by exec. Its program is
+//! `caretaker/caretaker.py`; this module renders what it is told to bring about.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use crate::cluster::Cluster;
+use crate::config::patroni;
+
+/// The program, for the Python interpreter that Patroni runs with.
+pub const PROGRAM: &str = include_str!("caretaker/caretaker.py");
+
+/// `caretaker.json`: the wanted state, without secrets. The program reads it again whenever it changes.
+pub fn settings(cluster: &Cluster) -> String {
+    let databases: BTreeSet<&String> = cluster.users.iter().flat_map(|user| &user.databases).collect();
+    let repositories = |on_volume: bool| -> Vec<u8> {
+        let all = cluster.backups.iter().flat_map(|backups| &backups.repositories);
+        all.filter(|repository| repository.is_on_volume() == on_volume).map(|repository| repository.index).collect()
+    };
+    let sets = cluster.instance_sets.iter().map(|set| json!({"name": set.name, "replicas": set.replicas}));
+    let settings = json!({
+        "cluster": cluster.name,
+        "namespace": cluster.namespace,
+        "port": cluster.port,
+        "patroniPort": cluster.patroni.port,
+        "paused": cluster.paused,
+        "postgresVersion": cluster.postgres_version,
+        "databases": databases,
+        "extensions": ["pgaudit"],
+        "schemaPerUser": cluster.schema_per_user,
+        "pgbouncer": cluster.pgbouncer.is_some(),
+        "stanza": cluster.backups.is_some(),
+        "volumeRepositories": repositories(true),
+        "cloudRepositories": repositories(false),
+        "dynamicConfiguration": patroni::dynamic_configuration(cluster),
+        "instanceSets": sets.collect::<Vec<Value>>(),
+        "switchover": cluster.patroni.switchover.as_ref().map(|switchover| json!({
+            "trigger": switchover.trigger,
+            "target": switchover.target,
+            "type": switchover.type_,
+        })),
+        "fingerprints": cluster.fingerprints_config_map(),
+    });
+    format!("{settings:#}\n")
+}

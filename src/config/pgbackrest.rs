@@ -1,0 +1,194 @@
+//! pgBackRest's configuration (PGO's `internal/pgbackrest/config.go`): one file for instances, one for the repo host
+//! and one for backups to object storage. They differ in who is local: the repositories or Postgres.
+
+use super::ini::{Options, file, options};
+use super::{clean_path, data_directory};
+use crate::cluster::{Backups, Cluster, Repository, Storage};
+use crate::naming::STANZA;
+
+/// The certificate authority of pgBackRest's servers and clients, in every container that runs it.
+pub const CA_FILE: &str = "/etc/pgbackrest/conf.d/~postgres-operator/tls-ca.crt";
+/// The directory with the certificate and the key of a pgBackRest server.
+pub const SERVER_CERTIFICATE_DIRECTORY: &str = "/etc/pgbackrest/server";
+/// Where [`server_conf`] is mounted.
+pub const SERVER_CONF_FILE: &str = "/etc/pgbackrest/conf.d/~postgres-operator_server.conf";
+
+const CLIENT_CERTIFICATE_FILE: &str = "/etc/pgbackrest/conf.d/~postgres-operator/client-tls.crt";
+const CLIENT_KEY_FILE: &str = "/etc/pgbackrest/conf.d/~postgres-operator/client-tls.key";
+
+/// `pgbackrest_instance.conf`: Postgres is here, repositories on volumes are at the repo host.
+pub fn instance_conf(cluster: &Cluster, backups: &Backups) -> String {
+    let mut global = options([
+        ("archive-async", "y"),
+        ("log-path", &instance_log_directory(cluster)),
+        ("spool-path", "/pgdata/pgbackrest-spool"),
+        // The first backup to object storage is taken from here.
+        ("start-fast", "y"),
+    ]);
+    let repo_host = cluster.pod_host(&format!("{}-0", cluster.repo_host()));
+    for repository in &backups.repositories {
+        global.extend(repository_options(repository));
+        if let Storage::Volume(_) = repository.storage {
+            let prefix = repository.name();
+            global.extend(tls_host_options(&prefix, &repo_host));
+            global.insert(format!("{prefix}-host-user"), "postgres".to_owned());
+        }
+    }
+    global.extend(backups.global.clone());
+    file(&[("global", &global), (STANZA, &postgres_options(cluster, 1))])
+}
+
+/// `pgbackrest_repo.conf`, of the repo host: repositories are here, Postgres is in the instances.
+pub fn repo_conf(cluster: &Cluster, backups: &Backups) -> String {
+    let repositories = backups.repositories.iter();
+    remote_conf(cluster, backups, repositories, repo_host_log_directory(backups))
+}
+
+/// `pgbackrest_cloud.conf`, of backup pods that need no repo host: the repositories in object storage only.
+pub fn cloud_conf(cluster: &Cluster, backups: &Backups) -> String {
+    let repositories =
+        backups.repositories.iter().filter(|repository| !matches!(repository.storage, Storage::Volume(_)));
+    let log_directory = backups.jobs.log_path.as_deref().map(clean_path);
+    remote_conf(cluster, backups, repositories, log_directory)
+}
+
+/// `pgbackrest-server.conf`: whom the TLS servers in instances and repo host let in, and how they log.
+pub fn server_conf(cluster: &Cluster, backups: &Backups) -> String {
+    let global = options([
+        ("tls-server-address", if backups.listen_ipv6 { "::" } else { "0.0.0.0" }),
+        ("tls-server-auth", &format!("{}=*", cluster.pgbackrest_client_name())),
+        ("tls-server-ca-file", CA_FILE),
+        ("tls-server-cert-file", &format!("{SERVER_CERTIFICATE_DIRECTORY}/server-tls.crt")),
+        ("tls-server-key-file", &format!("{SERVER_CERTIFICATE_DIRECTORY}/server-tls.key")),
+    ]);
+    let server = options([
+        ("log-level-console", "detail"),
+        ("log-level-file", "off"),
+        ("log-level-stderr", "error"),
+        ("log-timestamp", "n"),
+    ]);
+    file(&[("global", &global), ("global:server", &server)])
+}
+
+/// `config-hash`: changes with the whereabouts of repositories in object storage, and with nothing else
+/// (PGO's `CalculateConfigHashes`).
+pub fn config_hash(backups: &Backups) -> String {
+    let mut repositories: Vec<_> = backups.repositories.iter().collect();
+    repositories.sort_by_key(|repository| repository.index);
+    let hashes = repositories.into_iter().filter_map(|repository| match &repository.storage {
+        Storage::Volume(_) => None,
+        Storage::S3 { bucket, endpoint, region } => Some(safe_hash(&format!("{bucket}{endpoint}{region}"))),
+        Storage::Gcs { bucket } => Some(safe_hash(bucket)),
+        Storage::Azure { container } => Some(safe_hash(container)),
+    });
+    safe_hash(&hashes.collect::<String>())
+}
+
+/// The directory of pgBackRest's logs in instances: the user's, or `/pgdata/pgbackrest/log`.
+pub fn instance_log_directory(cluster: &Cluster) -> String {
+    let users = cluster.backups.as_ref().and_then(|backups| backups.log_path.as_deref());
+    users.map_or_else(|| "/pgdata/pgbackrest/log".to_owned(), clean_path)
+}
+
+/// The directory of pgBackRest's logs in the repo host: the user's, or one on the first volume repository; `None`
+/// where there is no repo host.
+pub fn repo_host_log_directory(backups: &Backups) -> Option<String> {
+    let first = backups.volume_repositories().next()?;
+    let default = || format!("/pgbackrest/{}/log", first.name());
+    Some(backups.repo_host.log_path.as_deref().map_or_else(default, clean_path))
+}
+
+/// A file of a host that is not a Postgres host: it reaches every instance over TLS.
+fn remote_conf<'a>(
+    cluster: &Cluster,
+    backups: &Backups,
+    repositories: impl Iterator<Item = &'a Repository>,
+    log_directory: Option<String>,
+) -> String {
+    let mut global = options([("start-fast", "y")]);
+    match log_directory {
+        Some(directory) => global.insert("log-path".to_owned(), directory),
+        None => global.insert("log-level-file".to_owned(), "off".to_owned()),
+    };
+    for repository in repositories {
+        global.extend(repository_options(repository));
+    }
+    global.extend(backups.global.clone());
+
+    let mut stanza = Options::new();
+    for (instance, number) in instances(cluster).zip(1..) {
+        stanza.extend(postgres_options(cluster, number));
+        stanza.extend(tls_host_options(&format!("pg{number}"), &cluster.pod_host(&instance)));
+    }
+    file(&[("global", &global), (STANZA, &stanza)])
+}
+
+/// Every instance, in the order of the sets and of their ordinals.
+fn instances(cluster: &Cluster) -> impl Iterator<Item = String> {
+    cluster
+        .instance_sets
+        .iter()
+        .flat_map(move |set| (0..set.replicas).map(move |ordinal| cluster.instance(set, ordinal)))
+}
+
+/// Where a repository is. Credentials of object storage come from the user's own files only.
+fn repository_options(repository: &Repository) -> Options {
+    let name = repository.name();
+    let option = |option: &str, value: &str| (format!("{name}-{option}"), value.to_owned());
+    let mut options = Options::from([option("path", &format!("/pgbackrest/{name}"))]);
+    match &repository.storage {
+        Storage::Volume(_) => {}
+        Storage::S3 { bucket, endpoint, region } => options.extend([
+            option("type", "s3"),
+            option("s3-bucket", bucket),
+            option("s3-endpoint", endpoint),
+            option("s3-region", region),
+        ]),
+        Storage::Gcs { bucket } => options.extend([option("type", "gcs"), option("gcs-bucket", bucket)]),
+        Storage::Azure { container } => {
+            options.extend([option("type", "azure"), option("azure-container", container)]);
+        }
+    }
+    options
+}
+
+/// Where Postgres is, seen from its own host.
+fn postgres_options(cluster: &Cluster, number: u32) -> Options {
+    options([
+        (&format!("pg{number}-path"), &data_directory(cluster)),
+        (&format!("pg{number}-port"), &cluster.port.to_string()),
+        (&format!("pg{number}-socket-path"), super::postgres::SOCKET_DIRECTORY),
+    ])
+}
+
+/// How to reach the pgBackRest server at `host`; `prefix` is `repo<n>` or `pg<n>`.
+fn tls_host_options(prefix: &str, host: &str) -> Options {
+    options([
+        (&format!("{prefix}-host"), host),
+        (&format!("{prefix}-host-ca-file"), CA_FILE),
+        (&format!("{prefix}-host-cert-file"), CLIENT_CERTIFICATE_FILE),
+        (&format!("{prefix}-host-key-file"), CLIENT_KEY_FILE),
+        (&format!("{prefix}-host-type"), "tls"),
+    ])
+}
+
+/// PGO's short hash: FNV-1 (32 bits) in decimal, its digits replaced by characters that spell no words
+/// (Kubernetes' `rand.SafeEncodeString`).
+fn safe_hash(text: &str) -> String {
+    const ALPHABET: &[u8; 27] = b"bcdfghjklmnpqrstvwxz2456789";
+    let hash = text.bytes().fold(2_166_136_261_u32, |hash, byte| hash.wrapping_mul(16_777_619) ^ u32::from(byte));
+    hash.to_string().bytes().map(|digit| char::from(ALPHABET[usize::from(digit) % ALPHABET.len()])).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::safe_hash;
+
+    /// The hash of nothing, and the digits of `inventory` 0.3: what a running PGO wrote.
+    #[test]
+    fn the_short_hash_is_pgos() {
+        assert_eq!(safe_hash(""), "65bb57b6b5");
+        assert_eq!(&safe_hash("hippoinstance1")[..4], "79ff");
+        assert_eq!(&safe_hash("hippo00")[..4], "78d4");
+    }
+}

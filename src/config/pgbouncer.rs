@@ -1,0 +1,61 @@
+//! pgBouncer's configuration (PGO's `internal/pgbouncer/config.go`).
+
+use super::HEADER;
+use super::ini::{Options, lines, options, section};
+use crate::cluster::{Cluster, PgBouncer};
+use crate::naming::PGBOUNCER_USER;
+
+/// The main configuration file as pgBouncer's container sees it.
+pub const INI_FILE: &str = "/etc/pgbouncer/~postgres-operator.ini";
+
+/// The file that the user may bring, and that is included first; empty otherwise, for it must exist.
+const USER_FILE: &str = "/etc/pgbouncer/pgbouncer.ini";
+
+/// `pgbouncer.ini`: the user's file, then these settings, of which the user's `config.global` overrides all but
+/// `conffile`. Databases of the user replace the wildcard, which offers every database of the cluster.
+pub fn ini(cluster: &Cluster, pgbouncer: &PgBouncer) -> String {
+    let wildcard;
+    let databases = if pgbouncer.databases.is_empty() {
+        wildcard = options([("*", &format!("host={} port={}", cluster.primary_service(), cluster.port))]);
+        &wildcard
+    } else {
+        &pgbouncer.databases
+    };
+    let mut text = HEADER.to_owned();
+    text.push_str(&section("pgbouncer", &format!("%include {USER_FILE}\n")));
+    text.push_str(&section("pgbouncer", &lines(&settings(pgbouncer))));
+    text.push_str(&section("databases", &lines(databases)));
+    if !pgbouncer.users.is_empty() {
+        text.push_str(&section("users", &lines(&pgbouncer.users)));
+    }
+    text
+}
+
+/// The directory that must be made for the user's `logfile`; `None` where there is none to make.
+pub fn log_directory(pgbouncer: &PgBouncer) -> Option<&str> {
+    let (directory, _) = pgbouncer.global.get("logfile")?.rsplit_once('/')?;
+    (directory != "/tmp" && !directory.is_empty()).then_some(directory)
+}
+
+fn settings(pgbouncer: &PgBouncer) -> Options {
+    let mut settings = options([
+        ("auth_file", "/etc/pgbouncer/~postgres-operator/users.txt"),
+        ("auth_query", "SELECT username, password from pgbouncer.get_auth($1)"),
+        ("auth_user", PGBOUNCER_USER),
+        ("client_tls_ca_file", "/etc/pgbouncer/~postgres-operator/frontend-ca.crt"),
+        ("client_tls_cert_file", "/etc/pgbouncer/~postgres-operator/frontend-tls.crt"),
+        ("client_tls_key_file", "/etc/pgbouncer/~postgres-operator/frontend-tls.key"),
+        ("client_tls_sslmode", "require"),
+        // JDBC always sends it, and pgBouncer refuses what it does not know.
+        ("ignore_startup_parameters", "extra_float_digits"),
+        ("listen_addr", "*"),
+        ("listen_port", &pgbouncer.port.to_string()),
+        ("server_tls_ca_file", "/etc/pgbouncer/~postgres-operator/backend-ca.crt"),
+        ("server_tls_sslmode", "verify-full"),
+        // The root file system is read-only.
+        ("unix_socket_dir", ""),
+    ]);
+    settings.extend(pgbouncer.global.clone());
+    settings.insert("conffile".to_owned(), INI_FILE.to_owned());
+    settings
+}

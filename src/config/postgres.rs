@@ -1,0 +1,103 @@
+//! Postgres' own settings: parameters, and the rules of `pg_hba.conf` (PGO's `internal/postgres`).
+
+mod hba;
+mod log_directory;
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value};
+
+pub use self::hba::{hba, hba_rule, hba_text};
+pub use self::log_directory::{LogDirectory, log_directory};
+use crate::cluster::Cluster;
+use crate::naming::STANZA;
+
+/// The directory of Postgres' socket.
+pub const SOCKET_DIRECTORY: &str = "/tmp/postgres";
+
+/// Every parameter that Patroni is given, names in lower case.
+///
+/// Four layers, the later wins: defaults, the user's `patroni.dynamicConfiguration`, the user's `config.parameters`,
+/// and what the cluster cannot live without. Libraries to preload are a list, so there the user's come after ours.
+pub fn parameters(cluster: &Cluster) -> BTreeMap<String, String> {
+    let mut parameters = owned(&[
+        ("archive_timeout", "60s"),
+        ("huge_pages", if cluster.postgres.huge_pages { "try" } else { "off" }),
+        ("jit", "off"),
+        ("log_directory", log_directory::DEFAULT),
+        ("password_encryption", "scram-sha-256"),
+    ]);
+    parameters.extend(dynamic_parameters(&cluster.patroni.dynamic_configuration));
+    parameters.extend(cluster.postgres.parameters.clone());
+    let libraries = preload_libraries(cluster, parameters.get("shared_preload_libraries"));
+    parameters.extend(mandatory(cluster));
+    parameters.insert("shared_preload_libraries".to_owned(), libraries);
+    if let Some(value) = parameters.get_mut("log_directory") {
+        *value = log_directory(cluster.postgres_version, value).path;
+    }
+    parameters
+}
+
+/// What the user may not change: replicas, TLS, pgBackRest and the exporter depend on it.
+fn mandatory(cluster: &Cluster) -> BTreeMap<String, String> {
+    let mut parameters = owned(&[
+        // On even without backups: turning it on later would need a restart.
+        ("archive_mode", "on"),
+        ("log_file_mode", "0660"),
+        ("ssl", "on"),
+        ("ssl_ca_file", "/pgconf/tls/ca.crt"),
+        ("ssl_cert_file", "/pgconf/tls/tls.crt"),
+        ("ssl_key_file", "/pgconf/tls/tls.key"),
+        ("unix_socket_directories", SOCKET_DIRECTORY),
+        ("wal_level", "logical"),
+    ]);
+    let archive_command = match cluster.backups {
+        Some(_) => format!(r#"pgbackrest --stanza={STANZA} archive-push "%p""#),
+        None => "true".to_owned(),
+    };
+    parameters.insert("archive_command".to_owned(), archive_command);
+    parameters.insert("restore_command".to_owned(), restore_command(cluster));
+    if cluster.exporter {
+        parameters.insert("pgnodemx.kdapi_path".to_owned(), "/etc/database-containerinfo".to_owned());
+    }
+    parameters
+}
+
+/// How a replica, or a standby cluster, fetches a file of the write-ahead log from the archive.
+fn restore_command(cluster: &Cluster) -> String {
+    let command = format!(r#"pgbackrest --stanza={STANZA} archive-get %f "%p""#);
+    match cluster.standby.as_ref().and_then(|standby| standby.repository) {
+        Some(repository) => format!("{command} --repo={repository}"),
+        None => command,
+    }
+}
+
+/// `shared_preload_libraries`: ours, then the user's. Citus insists on being the first of all.
+fn preload_libraries(cluster: &Cluster, users: Option<&String>) -> String {
+    let ours = if cluster.exporter { "pgaudit,pg_stat_statements,pgnodemx" } else { "pgaudit" };
+    let libraries = match users {
+        Some(users) if !users.is_empty() => format!("{ours},{users}"),
+        _ => ours.to_owned(),
+    };
+    if libraries.contains("citus") { format!("citus,{libraries}") } else { libraries }
+}
+
+/// The parameters inside `patroni.dynamicConfiguration`, values as strings; null is no value.
+fn dynamic_parameters(configuration: &Map<String, Value>) -> BTreeMap<String, String> {
+    let parameters = configuration.get("postgresql").and_then(|section| section.get("parameters"));
+    let parameters = parameters.and_then(Value::as_object).into_iter().flatten();
+    parameters
+        .filter_map(|(name, value)| {
+            let value = match value {
+                Value::Null => return None,
+                Value::String(text) => text.clone(),
+                other => other.to_string(),
+            };
+            Some((name.to_lowercase(), value))
+        })
+        .collect()
+}
+
+fn owned(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
+    pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+}

@@ -1,0 +1,138 @@
+//! From what the author wrote to what is meant: defaults, images and names, and everything that the schema of a
+//! `PostgresCluster` lets pass but no cluster could live with. After this, nothing can go wrong any more.
+
+mod backups;
+mod claims;
+mod containers;
+mod images;
+mod instances;
+mod labels;
+mod names;
+mod pgbouncer;
+mod postgres;
+mod quantity;
+mod schedule;
+mod services;
+mod unrendered;
+mod users;
+
+use crate::cluster::{Cluster, Metadata};
+use crate::naming::annotation;
+use crate::options::Options;
+use crate::report::{Diagnostic, FieldPath, has_errors};
+use crate::spec::{MetadataSpec, PostgresCluster};
+
+/// Resolves one `PostgresCluster` whose schema has been checked.
+///
+/// Gives the cluster unless a diagnostic is an error; diagnostics name fields of the `PostgresCluster`.
+pub fn resolve(resource: &PostgresCluster, options: &Options) -> (Option<Cluster>, Vec<Diagnostic>) {
+    let mut context = Context { options, diagnostics: Vec::new() };
+    let cluster = cluster(resource, &mut context);
+    let diagnostics = context.diagnostics;
+    ((!has_errors(&diagnostics)).then_some(cluster), diagnostics)
+}
+
+/// What every part of the resolution needs at hand.
+struct Context<'a> {
+    options: &'a Options,
+    diagnostics: Vec<Diagnostic>,
+}
+
+impl Context<'_> {
+    fn error(&mut self, path: FieldPath, message: impl Into<String>) {
+        self.diagnostics.push(Diagnostic::error(message).at(path));
+    }
+
+    fn warning(&mut self, path: FieldPath, message: impl Into<String>) {
+        self.diagnostics.push(Diagnostic::warning(message).at(path));
+    }
+
+    /// The user's labels and annotations for some objects, checked.
+    fn metadata(&mut self, spec: Option<&MetadataSpec>, path: &FieldPath) -> Metadata {
+        let Some(spec) = spec else { return Metadata::default() };
+        let metadata = Metadata { labels: spec.labels.clone(), annotations: spec.annotations.clone() };
+        labels::check(&metadata, path, &mut self.diagnostics);
+        metadata
+    }
+
+    /// A port number; the schema has checked the lower bound, nobody has checked that it is a port.
+    fn port(&mut self, number: i32, path: &str) -> u16 {
+        u16::try_from(number).unwrap_or_else(|_| {
+            self.error(FieldPath::of(path), format!("`{number}` is not a port: the highest is 65535"));
+            0
+        })
+    }
+
+    /// The image for `variable`, or an error that says where to name one.
+    fn image(&mut self, named: Option<&str>, variable: &str, path: &str) -> String {
+        images::image(named, variable, self.options).unwrap_or_else(|| {
+            let message = format!(
+                "no image is known for this: name one here, or give `{variable}` in the environment, with `--image`, or in \
+                 `spec.images` of the function configuration"
+            );
+            self.error(FieldPath::of(path), message);
+            String::new()
+        })
+    }
+}
+
+fn cluster(resource: &PostgresCluster, context: &mut Context) -> Cluster {
+    let spec = &resource.spec;
+    let name = resource.metadata.name.clone().unwrap_or_default();
+    let annotations = resource.metadata.annotations.clone().unwrap_or_default();
+    let metadata = context.metadata(spec.metadata.as_ref(), &FieldPath::of("spec.metadata"));
+    let namespace = resource.metadata.namespace.clone().or_else(|| context.options.namespace.clone());
+    if namespace.is_none() {
+        let message = "a cluster needs a namespace, because its hosts, URIs and certificates contain it: write it here, \
+                       or give `--namespace`, or `spec.namespace` of the function configuration";
+        context.error(FieldPath::of("metadata.namespace"), message);
+    }
+    let postgres_version = u16::try_from(spec.postgres_version).unwrap_or_default();
+    let variable = images::postgres_variable(postgres_version, spec.post_gis_version.as_deref());
+    let image = context.image(spec.image.as_deref(), &variable, "spec.image");
+    let port = context.port(spec.port, "spec.port");
+    let backups = backups::resolve(spec, &annotations, &metadata, context);
+    let instance_sets = instances::resolve(spec, &metadata, context);
+    let patroni = postgres::patroni(spec, &annotations, context);
+    let cluster = Cluster {
+        domain: context.options.cluster_domain.clone(),
+        service: services::resolve(spec.service.as_ref(), &FieldPath::of("spec.service"), context),
+        replica_service: services::resolve(
+            spec.replica_service.as_ref(),
+            &FieldPath::of("spec.replicaService"),
+            context,
+        ),
+        users: users::resolve(spec, &name, context),
+        schema_per_user: annotations
+            .get(annotation::AUTO_CREATE_USER_SCHEMA)
+            .is_some_and(|value| value.eq_ignore_ascii_case("true")),
+        postgres: postgres::postgres(spec, postgres_version, context),
+        standby: postgres::standby(spec, context),
+        pgbouncer: pgbouncer::resolve(spec, &metadata, context),
+        exporter: spec.monitoring.as_ref().and_then(|m| m.pgmonitor.as_ref()).is_some_and(|m| m.exporter.is_some()),
+        custom_tls_secret: spec.custom_tls_secret.clone(),
+        custom_replication_tls_secret: spec.custom_replication_tls_secret.as_ref().map(|secret| secret.name.clone()),
+        image_pull_policy: spec.image_pull_policy.clone(),
+        image_pull_secrets: spec.image_pull_secrets.clone(),
+        openshift: spec.openshift == Some(true),
+        paused: spec.paused == Some(true),
+        shutdown: spec.shutdown == Some(true),
+        supplemental_groups: spec.supplemental_groups.iter().copied().filter(|group| *group > 0).collect(),
+        default_pod_scheduling: spec.disable_default_pod_scheduling != Some(true),
+        namespace: namespace.unwrap_or_default(),
+        name,
+        annotations,
+        metadata,
+        postgres_version,
+        port,
+        image,
+        patroni,
+        instance_sets,
+        backups,
+    };
+    postgres::check_custom_certificates(&cluster, context);
+    postgres::check_ports(&cluster, context);
+    names::check(&cluster, context);
+    unrendered::warn(resource, context);
+    cluster
+}

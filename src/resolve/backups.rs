@@ -1,0 +1,159 @@
+//! `spec.backups`.
+
+use std::collections::BTreeMap;
+
+use super::{Context, claims, containers, schedule};
+use crate::cluster::{BackupJobs, BackupType, Backups, Metadata, RepoHost, Repository, Schedule, Scheduling, Storage};
+use crate::naming::{CONTAINER_PGBACKREST, CONTAINER_PGBACKREST_CONFIG, annotation};
+use crate::report::FieldPath;
+use crate::spec::{BackupJobsSpec, PgBackRestSpec, PostgresClusterSpec, RepoHostSpec, RepositorySpec, SchedulesSpec};
+
+const REPO_HOST_CONTAINERS: [&str; 4] =
+    [CONTAINER_PGBACKREST, CONTAINER_PGBACKREST_CONFIG, "pgbackrest-log-dir", "nss-wrapper-init"];
+
+/// pgBackRest, or `None` where the spec has no backups.
+pub(super) fn resolve(
+    spec: &PostgresClusterSpec,
+    annotations: &BTreeMap<String, String>,
+    metadata: &Metadata,
+    context: &mut Context,
+) -> Option<Backups> {
+    let pgbackrest = spec.backups.as_ref()?.pgbackrest.as_ref()?;
+    let path = FieldPath::of("spec.backups.pgbackrest");
+    let own = context.metadata(pgbackrest.metadata.as_ref(), &path.key("metadata"));
+    let sidecars = pgbackrest.sidecars.as_ref();
+    let mut sidecar_resources = |sidecar: Option<&crate::spec::SidecarSpec>, name: &str| {
+        let path = path.key("sidecars").key(name).key("resources");
+        containers::resources(sidecar.and_then(|sidecar| sidecar.resources.as_ref()), &path, context)
+    };
+    let server_resources = sidecar_resources(sidecars.and_then(|s| s.pgbackrest.as_ref()), "pgbackrest");
+    let config_resources = sidecar_resources(sidecars.and_then(|s| s.pgbackrest_config.as_ref()), "pgbackrestConfig");
+    let ip_version = annotations.get(annotation::PGBACKREST_IP_VERSION);
+    let image = "spec.backups.pgbackrest.image";
+    Some(Backups {
+        image: context.image(pgbackrest.image.as_deref(), "RELATED_IMAGE_PGBACKREST", image),
+        metadata: metadata.merged(Some(&own)),
+        repositories: repositories(pgbackrest, &path, context),
+        global: pgbackrest.global.clone(),
+        configuration: pgbackrest.configuration.clone(),
+        log_path: pgbackrest.log.as_ref().and_then(|log| log.path.clone()),
+        listen_ipv6: ip_version.is_some_and(|version| version.eq_ignore_ascii_case("IPv6")),
+        server_resources,
+        config_resources,
+        repo_host: repo_host(pgbackrest.repo_host.as_ref(), &path.key("repoHost"), context),
+        jobs: jobs(pgbackrest.jobs.as_ref(), &path.key("jobs"), context),
+    })
+}
+
+fn repositories(pgbackrest: &PgBackRestSpec, path: &FieldPath, context: &mut Context) -> Vec<Repository> {
+    let specs = pgbackrest.repos.iter().enumerate();
+    let repositories: Vec<_> =
+        specs.filter_map(|(index, spec)| repository(spec, &path.key("repos").index(index), context)).collect();
+    let named = [
+        ("manual", pgbackrest.manual.as_ref().map(|manual| &manual.repo_name)),
+        ("restore", pgbackrest.restore.as_ref().map(|restore| &restore.repo_name)),
+    ];
+    for (section, name) in named.iter().filter_map(|(section, name)| Some((section, (*name)?))) {
+        if !pgbackrest.repos.iter().any(|repository| &repository.name == name) {
+            context.error(path.key(*section).key("repoName"), unknown_repository(name, pgbackrest));
+        }
+    }
+    repositories
+}
+
+/// Says which repositories there are.
+pub(super) fn unknown_repository(name: &str, pgbackrest: &PgBackRestSpec) -> String {
+    let names: Vec<_> = pgbackrest.repos.iter().map(|repository| format!("`{}`", repository.name)).collect();
+    format!("there is no repository `{name}`; there is {}", names.join(", "))
+}
+
+/// The number of a repository: the schema's pattern has no end, so it lets `repo12` pass.
+pub(super) fn repository_index(name: &str) -> Option<u8> {
+    name.strip_prefix("repo")?.parse().ok().filter(|index| (1..=4).contains(index))
+}
+
+fn repository(spec: &RepositorySpec, path: &FieldPath, context: &mut Context) -> Option<Repository> {
+    let index = repository_index(&spec.name);
+    if index.is_none() {
+        let message = format!("`{}` is not a repository: they are named `repo1` to `repo4`", spec.name);
+        context.error(path.key("name"), message);
+    }
+    let kinds = [
+        ("volume", spec.volume.is_some()),
+        ("azure", spec.azure.is_some()),
+        ("gcs", spec.gcs.is_some()),
+        ("s3", spec.s3.is_some()),
+    ];
+    let given: Vec<_> = kinds.iter().filter(|(_, given)| *given).map(|(kind, _)| format!("`{kind}`")).collect();
+    match given.len() {
+        0 => context.error(path.clone(), "a repository is kept somewhere: add `volume`, `s3`, `gcs` or `azure`"),
+        1 => {}
+        _ => context.error(path.clone(), format!("a repository is kept in one place, not in {}", given.join(" and "))),
+    }
+    let storage = if let Some(volume) = &spec.volume {
+        let path = path.key("volume").key("volumeClaimSpec");
+        Storage::Volume(Box::new(claims::resolve(&volume.volume_claim_spec, &path, context)))
+    } else if let Some(azure) = &spec.azure {
+        Storage::Azure { container: azure.container.clone() }
+    } else if let Some(gcs) = &spec.gcs {
+        Storage::Gcs { bucket: gcs.bucket.clone() }
+    } else {
+        let s3 = spec.s3.clone()?;
+        Storage::S3 { bucket: s3.bucket, endpoint: s3.endpoint, region: s3.region }
+    };
+    let schedules = schedules(spec.schedules.as_ref(), &path.key("schedules"), context);
+    Some(Repository { index: index?, storage, schedules })
+}
+
+fn schedules(spec: Option<&SchedulesSpec>, path: &FieldPath, context: &mut Context) -> Vec<Schedule> {
+    let Some(spec) = spec else { return Vec::new() };
+    let all = [
+        ("full", BackupType::Full, &spec.full),
+        ("differential", BackupType::Differential, &spec.differential),
+        ("incremental", BackupType::Incremental, &spec.incremental),
+    ];
+    let mut schedules = Vec::new();
+    for (field, backup_type, text) in all {
+        let Some(text) = text else { continue };
+        if let Err(why) = schedule::check(text) {
+            context.error(path.key(field), why);
+        }
+        schedules.push(Schedule { backup_type, schedule: text.clone() });
+    }
+    schedules
+}
+
+fn repo_host(spec: Option<&RepoHostSpec>, path: &FieldPath, context: &mut Context) -> RepoHost {
+    let Some(spec) = spec else { return RepoHost::default() };
+    let volumes = spec.volumes.as_ref().map(|volumes| &volumes.additional);
+    let volumes_path = path.key("volumes").key("additional");
+    RepoHost {
+        resources: containers::resources(spec.resources.as_ref(), &path.key("resources"), context),
+        scheduling: Scheduling {
+            affinity: spec.affinity.clone(),
+            tolerations: spec.tolerations.clone(),
+            topology_spread_constraints: spec.topology_spread_constraints.clone(),
+            priority_class_name: spec.priority_class_name.clone(),
+        },
+        log_path: spec.log.as_ref().and_then(|log| log.path.clone()),
+        additional_volumes: containers::additional_volumes(volumes, &REPO_HOST_CONTAINERS, &volumes_path, context),
+    }
+}
+
+fn jobs(spec: Option<&BackupJobsSpec>, path: &FieldPath, context: &mut Context) -> BackupJobs {
+    let Some(spec) = spec else { return BackupJobs::default() };
+    let volumes = spec.volumes.as_ref().map(|volumes| &volumes.additional);
+    let volumes_path = path.key("volumes").key("additional");
+    BackupJobs {
+        resources: containers::resources(spec.resources.as_ref(), &path.key("resources"), context),
+        scheduling: Scheduling {
+            affinity: spec.affinity.clone(),
+            tolerations: spec.tolerations.clone(),
+            topology_spread_constraints: Vec::new(),
+            priority_class_name: spec.priority_class_name.clone(),
+        },
+        ttl_seconds_after_finished: spec.ttl_seconds_after_finished,
+        log_path: spec.log.as_ref().and_then(|log| log.path.clone()),
+        additional_volumes: containers::additional_volumes(volumes, &[CONTAINER_PGBACKREST], &volumes_path, context),
+    }
+}

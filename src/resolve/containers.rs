@@ -1,0 +1,111 @@
+//! What of the user can clash with our containers: sidecars, additional volumes, resources.
+
+use super::{Context, quantity};
+use crate::kubernetes::{Container, IntOrString, ResourceRequirements};
+use crate::report::FieldPath;
+use crate::spec::AdditionalVolume;
+
+/// The user's own containers of a pod that has `ours` already; each name must be new.
+pub(super) fn sidecars(
+    containers: &[Container],
+    ours: &[&str],
+    path: &FieldPath,
+    context: &mut Context,
+) -> Vec<Container> {
+    for (index, container) in containers.iter().enumerate() {
+        let at = path.index(index);
+        if ours.contains(&container.name.as_str()) {
+            let message = format!("`{}` is the name of a container that is there already", container.name);
+            context.error(at.key("name"), message);
+        }
+        if !is_restricted(container) {
+            let message = format!(
+                "container `{}` is rendered as written, which is below the Pod Security Standard *restricted*: it wants \
+                 `runAsNonRoot`, `allowPrivilegeEscalation: false`, `capabilities.drop: [ALL]` and a `seccompProfile`",
+                container.name
+            );
+            context.warning(at, message);
+        }
+    }
+    containers.to_vec()
+}
+
+fn is_restricted(container: &Container) -> bool {
+    container.security_context.as_ref().is_some_and(|security| {
+        let drops = security.capabilities.as_ref().and_then(|capabilities| capabilities.drop.as_ref());
+        security.allow_privilege_escalation == Some(false)
+            && security.run_as_non_root == Some(true)
+            && security.seccomp_profile.is_some()
+            && drops.is_some_and(|drops| drops.iter().any(|drop| drop == "ALL"))
+    })
+}
+
+/// The user's additional volumes of a pod with these containers; a volume for a container that is not there is mounted
+/// nowhere, which deserves a word (PGO's event `SpecifiedContainerNotFound`).
+pub(super) fn additional_volumes(
+    volumes: Option<&Vec<AdditionalVolume>>,
+    containers: &[&str],
+    path: &FieldPath,
+    context: &mut Context,
+) -> Vec<AdditionalVolume> {
+    let volumes = volumes.cloned().unwrap_or_default();
+    for (index, volume) in volumes.iter().enumerate() {
+        for (position, name) in volume.containers.iter().flatten().enumerate() {
+            if !containers.contains(&name.as_str()) {
+                let at = path.index(index).key("containers").index(position);
+                context.warning(at, format!("there is no container `{name}`; there are `{}`", containers.join("`, `")));
+            }
+        }
+    }
+    volumes
+}
+
+/// Resources of a container; more must not be requested than is allowed (Kubernetes' `ValidateResourceRequirements`).
+pub(super) fn resources(
+    resources: Option<&ResourceRequirements>,
+    path: &FieldPath,
+    context: &mut Context,
+) -> Option<ResourceRequirements> {
+    let resources = resources?;
+    for (name, request) in resources.requests.iter().flatten() {
+        let limit = resources.limits.as_ref().and_then(|limits| limits.get(name));
+        if let Some(limit) = limit
+            && quantity::value(&request.0) > quantity::value(&limit.0)
+        {
+            let message = format!("`{}` is more than the limit of `{}`", request.0, limit.0);
+            context.error(path.key("requests").key(name), message);
+        }
+    }
+    Some(resources.clone())
+}
+
+/// `minAvailable` of a disruption budget for `replicas` pods: the user's, or 1 where there is more than one pod; none
+/// where it comes to 0 (inventory 4.9).
+pub(super) fn min_available(
+    wanted: Option<&IntOrString>,
+    replicas: u16,
+    path: &FieldPath,
+    context: &mut Context,
+) -> Option<IntOrString> {
+    let Some(wanted) = wanted else { return (replicas > 1).then_some(IntOrString::Int(1)) };
+    let pods = match wanted {
+        IntOrString::Int(pods) => Some(*pods),
+        // Rounded up, as the disruption controller does.
+        IntOrString::String(text) => text
+            .strip_suffix('%')
+            .and_then(|percent| percent.parse::<i32>().ok())
+            .map(|percent| percent.saturating_mul(replicas.into()).saturating_add(99) / 100),
+    };
+    match pods {
+        Some(pods) if pods < 0 => {
+            context.error(path.clone(), "must be 0 or more");
+            None
+        }
+        Some(0) => None,
+        Some(_) => Some(wanted.clone()),
+        None => {
+            context.error(path.clone(), "must be a number or a percentage such as `50%`");
+            None
+        }
+    }
+}

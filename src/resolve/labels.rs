@@ -1,0 +1,86 @@
+//! The syntax of labels and annotations, which the schema of a `PostgresCluster` does not check, but every object made
+//! from it must have (Kubernetes' `ValidateLabels`, `ValidateAnnotations`).
+
+use crate::cluster::Metadata;
+use crate::naming::PREFIX;
+use crate::report::{Diagnostic, FieldPath};
+
+/// Checks the labels and annotations that the user wants on objects, at `path`.
+pub(super) fn check(metadata: &Metadata, path: &FieldPath, diagnostics: &mut Vec<Diagnostic>) {
+    for (key, value) in &metadata.labels {
+        let at = path.key("labels").key(key);
+        if let Err(why) = qualified_name(key).and_then(|()| label_value(value)) {
+            diagnostics.push(Diagnostic::error(why).at(at));
+        } else if key.starts_with(PREFIX) {
+            diagnostics.push(Diagnostic::warning("labels of PGO are set by pgrender where they are needed").at(at));
+        }
+    }
+    for key in metadata.annotations.keys() {
+        if let Err(why) = qualified_name(key) {
+            diagnostics.push(Diagnostic::error(why).at(path.key("annotations").key(key)));
+        }
+    }
+}
+
+/// `[prefix/]name`: the prefix a DNS name, the name at most 63 of letters, digits, `-`, `_`, `.`.
+fn qualified_name(key: &str) -> Result<(), String> {
+    let (prefix, name) = key.split_once('/').map_or((None, key), |(prefix, name)| (Some(prefix), name));
+    let dns = |prefix: &str| {
+        prefix.len() <= 253
+            && prefix.split('.').all(|part| {
+                !part.is_empty()
+                    && part.bytes().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'-')
+                    && !part.starts_with('-')
+                    && !part.ends_with('-')
+            })
+    };
+    if prefix.is_some_and(|prefix| !dns(prefix)) {
+        return Err(format!("the part of `{key}` before `/` is not a DNS name"));
+    }
+    if name.is_empty() || !is_word(name) {
+        return Err(format!(
+            "`{name}` is not a key: at most 63 letters, digits, `-`, `_`, `.`, beginning and ending with a letter or digit"
+        ));
+    }
+    Ok(())
+}
+
+fn label_value(value: &str) -> Result<(), String> {
+    if value.is_empty() || is_word(value) {
+        return Ok(());
+    }
+    Err(format!(
+        "`{value}` is not the value of a label: at most 63 letters, digits, `-`, `_`, `.`, beginning and ending with a \
+         letter or digit"
+    ))
+}
+
+fn is_word(text: &str) -> bool {
+    text.len() <= 63
+        && text.bytes().all(|c| c.is_ascii_alphanumeric() || matches!(c, b'-' | b'_' | b'.'))
+        && text.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && text.ends_with(|c: char| c.is_ascii_alphanumeric())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn verdicts(labels: &[(&str, &str)]) -> usize {
+        let labels = labels.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+        let mut diagnostics = Vec::new();
+        check(&Metadata { labels, ..Metadata::default() }, &FieldPath::of("spec.metadata"), &mut diagnostics);
+        diagnostics.len()
+    }
+
+    #[test]
+    fn good_labels_pass() {
+        assert_eq!(verdicts(&[("team", "blue"), ("example.com/a.b_c", ""), ("A", "1.2-x")]), 0);
+    }
+
+    #[test]
+    fn each_bad_label_is_named() {
+        assert_eq!(verdicts(&[("-a", "x"), ("a/b/c", "x"), ("Ex.com/a", "x"), ("b", "not ok"), ("c", "-")]), 5);
+        assert_eq!(verdicts(&[("long", &"x".repeat(64))]), 1);
+    }
+}

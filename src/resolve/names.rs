@@ -1,0 +1,55 @@
+//! Lengths and forms of names: what an object may be called is checked here, where the user can still be told which part
+//! of it to shorten.
+
+use super::Context;
+use crate::cluster::Cluster;
+use crate::naming::{CRON_JOB_MAX, STATEFUL_SET_MAX};
+use crate::report::FieldPath;
+
+/// The longest name of a Service: a DNS label (RFC 1035).
+const SERVICE_MAX: usize = 63;
+
+/// Checks every name that is made from the cluster's and the sets' names.
+pub(super) fn check(cluster: &Cluster, context: &mut Context) {
+    let path = FieldPath::of("metadata.name");
+    let name = &cluster.name;
+    if name.contains('.') {
+        context.error(path, "the names of its Services cannot contain a dot");
+        return;
+    }
+    if name.starts_with(|c: char| c.is_ascii_digit()) {
+        context.error(path, "the names of its Services must begin with a letter (RFC 1035)");
+        return;
+    }
+    let mut longest =
+        [cluster.dcs_service(), cluster.replicas_service()].map(|name| (name, SERVICE_MAX, "a Service")).to_vec();
+    if cluster.pgbouncer.is_some() {
+        longest.push((cluster.pgbouncer_name(), SERVICE_MAX, "a Service"));
+    }
+    if let Some(backups) = &cluster.backups {
+        if backups.has_repo_host() {
+            longest.push((cluster.repo_host(), STATEFUL_SET_MAX, "a StatefulSet"));
+        }
+        for repository in &backups.repositories {
+            for schedule in &repository.schedules {
+                longest.push((cluster.backup_cron_job(repository, schedule.backup_type), CRON_JOB_MAX, "a CronJob"));
+            }
+        }
+    }
+    // One message, with the tightest bound.
+    let excess = |(name, max, _): &(String, usize, &str)| name.len().saturating_sub(*max);
+    if let Some((long, max, kind)) = longest.iter().max_by_key(|name| excess(name)).filter(|name| excess(name) > 0) {
+        let shorten = long.len() - max;
+        let message = format!("is too long by {shorten}: `{long}`, {kind}, may have {max} characters");
+        context.error(path, message);
+    }
+    for (index, set) in cluster.instance_sets.iter().enumerate() {
+        let long = cluster.instance_set(set);
+        if long.len() > STATEFUL_SET_MAX {
+            let shorten = long.len() - STATEFUL_SET_MAX;
+            let message =
+                format!("is too long by {shorten}: `{long}`, a StatefulSet, may have {STATEFUL_SET_MAX} characters");
+            context.error(FieldPath::of("spec.instances").index(index).key("name"), message);
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! `spec.proxy.pgBouncer`.
+
+use super::{Context, containers, services};
+use crate::cluster::{Metadata, PgBouncer, Scheduling};
+use crate::naming::{CONTAINER_PGBOUNCER, CONTAINER_PGBOUNCER_CONFIG};
+use crate::report::FieldPath;
+use crate::spec::PostgresClusterSpec;
+
+/// The pooler, or `None` where the spec has none.
+pub(super) fn resolve(spec: &PostgresClusterSpec, metadata: &Metadata, context: &mut Context) -> Option<PgBouncer> {
+    let spec = &spec.proxy.as_ref()?.pg_bouncer;
+    let path = FieldPath::of("spec.proxy.pgBouncer");
+    let own = context.metadata(spec.metadata.as_ref(), &path.key("metadata"));
+    let ours = [CONTAINER_PGBOUNCER, CONTAINER_PGBOUNCER_CONFIG];
+    let sidecars = containers::sidecars(&spec.containers, &ours, &path.key("containers"), context);
+    let mut names = ours.to_vec();
+    names.extend(spec.containers.iter().map(|container| container.name.as_str()));
+    let volumes = spec.volumes.as_ref().map(|volumes| &volumes.additional);
+    let config = spec.config.clone().unwrap_or_default();
+    for (section, settings) in [("global", &config.global), ("databases", &config.databases), ("users", &config.users)]
+    {
+        for (key, value) in settings {
+            if [key, value].into_iter().any(|text| text.contains(['\n', '\r'])) {
+                let at = path.key("config").key(section).key(key);
+                context.error(at, "a line break would begin another setting of `pgbouncer.ini`");
+            }
+        }
+    }
+    let config_resources =
+        spec.sidecars.as_ref().and_then(|sidecars| sidecars.pgbouncer_config.as_ref()?.resources.as_ref());
+    let config_resources_path = path.key("sidecars").key("pgbouncerConfig").key("resources");
+    let replicas = u16::try_from(spec.replicas).unwrap_or_else(|_| {
+        context.error(path.key("replicas"), format!("{} poolers are more than any cluster can run", spec.replicas));
+        0
+    });
+    Some(PgBouncer {
+        image: context.image(spec.image.as_deref(), "RELATED_IMAGE_PGBOUNCER", "spec.proxy.pgBouncer.image"),
+        metadata: metadata.merged(Some(&own)),
+        replicas,
+        port: context.port(spec.port, "spec.proxy.pgBouncer.port"),
+        service: services::resolve(spec.service.as_ref(), &path.key("service"), context),
+        global: config.global,
+        databases: config.databases,
+        users: config.users,
+        files: config.files,
+        resources: containers::resources(spec.resources.as_ref(), &path.key("resources"), context),
+        config_resources: containers::resources(config_resources, &config_resources_path, context),
+        additional_volumes: containers::additional_volumes(
+            volumes,
+            &names,
+            &path.key("volumes").key("additional"),
+            context,
+        ),
+        containers: sidecars,
+        scheduling: Scheduling {
+            affinity: spec.affinity.clone(),
+            tolerations: spec.tolerations.clone(),
+            topology_spread_constraints: spec.topology_spread_constraints.clone(),
+            priority_class_name: spec.priority_class_name.clone(),
+        },
+        min_available: containers::min_available(
+            spec.min_available.as_ref(),
+            replicas,
+            &path.key("minAvailable"),
+            context,
+        ),
+        custom_tls_secret: spec.custom_tls_secret.clone(),
+    })
+}

@@ -1,0 +1,170 @@
+//! Postgres itself: parameters, rules, Patroni, standby, certificates and ports.
+
+use std::collections::BTreeMap;
+
+use super::backups::{repository_index, unknown_repository};
+use super::{Context, quantity};
+use crate::cluster::{Cluster, Patroni, Postgres, Standby, Switchover};
+use crate::config::postgres;
+use crate::kubernetes::IntOrString;
+use crate::naming::annotation;
+use crate::report::FieldPath;
+use crate::spec::{HbaRule, PatroniSpec, PostgresClusterSpec, SwitchoverType};
+
+/// The port of pgBackRest's TLS server (its default, `tls-server-port`).
+const PGBACKREST_PORT: u16 = 8432;
+
+/// `spec.config` and `spec.authentication`.
+pub(super) fn postgres(spec: &PostgresClusterSpec, version: u16, context: &mut Context) -> Postgres {
+    let config = spec.config.clone().unwrap_or_default();
+    let mut parameters = BTreeMap::new();
+    for (name, value) in config.parameters {
+        let value = match value {
+            IntOrString::Int(number) => number.to_string(),
+            IntOrString::String(text) => text,
+        };
+        let path = FieldPath::of("spec.config.parameters").key(&name);
+        let lower = name.to_lowercase();
+        if lower == "log_directory" {
+            let directory = postgres::log_directory(version, &value);
+            if directory.changed {
+                context.warning(path.clone(), format!("logs are written to `{}`", directory.path));
+            }
+        }
+        if parameters.insert(lower, value).is_some() {
+            context.error(path, "the parameter is there twice: Postgres does not distinguish upper and lower case");
+        }
+    }
+    let rules = spec.authentication.iter().flat_map(|authentication| &authentication.rules).enumerate();
+    let limits = spec.instances.iter().filter_map(|set| set.resources.as_ref()?.limits.as_ref()).flatten();
+    let mut huge_pages = limits.filter(|(name, _)| name.starts_with("hugepages-"));
+    Postgres {
+        parameters,
+        files: config.files,
+        hba_rules: rules.filter_map(|(index, rule)| hba_line(rule, index, context)).collect(),
+        huge_pages: huge_pages.any(|(_, limit)| quantity::value(&limit.0) > Some(0.0)),
+    }
+}
+
+fn hba_line(rule: &HbaRule, index: usize, context: &mut Context) -> Option<String> {
+    if let Some(text) = &rule.hba {
+        let line = postgres::hba_text(text);
+        if line.is_none() {
+            let path = FieldPath::of("spec.authentication.rules").index(index).key("hba");
+            context.warning(path, "nothing is left of this rule");
+        }
+        return line;
+    }
+    let options = rule.options.iter().map(|(name, value)| {
+        let value = match value {
+            IntOrString::Int(number) => number.to_string(),
+            IntOrString::String(text) => text.clone(),
+        };
+        (name.clone(), value)
+    });
+    // The schema requires both where there is no `hba`.
+    let (connection, method) = (rule.connection.as_deref()?, rule.method.as_deref()?);
+    Some(postgres::hba_rule(connection, &rule.databases, &rule.users, method, &options.collect()))
+}
+
+/// `spec.patroni`.
+pub(super) fn patroni(
+    spec: &PostgresClusterSpec,
+    annotations: &BTreeMap<String, String>,
+    context: &mut Context,
+) -> Patroni {
+    let patroni = spec.patroni.clone().unwrap_or_default();
+    if patroni.sync_period_seconds * 2 > patroni.leader_lease_duration_seconds {
+        // Patroni itself raises `ttl` or lowers `loop_wait` so that loop_wait + 2 * retry_timeout <= ttl.
+        let message = "is shorter than two sync periods: the leader could lose its lease while it is well";
+        context.warning(FieldPath::of("spec.patroni.leaderLeaseDurationSeconds"), message);
+    }
+    Patroni {
+        port: context.port(patroni.port, "spec.patroni.port"),
+        switchover: switchover(&patroni, annotations, context),
+        leader_lease_duration_seconds: patroni.leader_lease_duration_seconds,
+        sync_period_seconds: patroni.sync_period_seconds,
+        dynamic_configuration: patroni.dynamic_configuration,
+    }
+}
+
+fn switchover(
+    patroni: &PatroniSpec,
+    annotations: &BTreeMap<String, String>,
+    context: &mut Context,
+) -> Option<Switchover> {
+    let switchover = patroni.switchover.as_ref().filter(|switchover| switchover.enabled)?;
+    let failover = switchover.type_ == SwitchoverType::Failover;
+    if failover && switchover.target_instance.is_none() {
+        let path = FieldPath::of("spec.patroni.switchover.targetInstance");
+        context.error(path, "a failover needs the instance that shall lead");
+    }
+    Some(Switchover {
+        trigger: annotations.get(annotation::TRIGGER_SWITCHOVER)?.clone(),
+        target: switchover.target_instance.clone(),
+        type_: if failover { "Failover" } else { "Switchover" }.to_owned(),
+    })
+}
+
+/// `spec.standby`, when enabled.
+pub(super) fn standby(spec: &PostgresClusterSpec, context: &mut Context) -> Option<Standby> {
+    let standby = spec.standby.as_ref().filter(|standby| standby.enabled)?;
+    let path = FieldPath::of("spec.standby");
+    if standby.host.is_none() && standby.repo_name.is_none() {
+        context.error(path.clone(), "a standby follows something: add `host`, `repoName` or both");
+    }
+    let pgbackrest = spec.backups.as_ref().and_then(|backups| backups.pgbackrest.as_ref());
+    if let Some(name) = &standby.repo_name {
+        match pgbackrest {
+            None => context.error(path.key("repoName"), "there are no repositories: add `spec.backups.pgbackrest`"),
+            Some(pgbackrest) if !pgbackrest.repos.iter().any(|repository| &repository.name == name) => {
+                context.error(path.key("repoName"), unknown_repository(name, pgbackrest));
+            }
+            Some(_) => {}
+        }
+    }
+    Some(Standby {
+        host: standby.host.clone(),
+        port: standby.port.map(|port| context.port(port, "spec.standby.port")),
+        repository: standby.repo_name.as_deref().and_then(repository_index),
+    })
+}
+
+/// Replicas trust the CA of the server's certificate, and the server that of theirs: both are brought, or none.
+pub(super) fn check_custom_certificates(cluster: &Cluster, context: &mut Context) {
+    let message = |other: &str| format!("replicas and their leader must trust each other: bring `{other}` too");
+    match (&cluster.custom_tls_secret, &cluster.custom_replication_tls_secret) {
+        (Some(_), None) => {
+            context.error(FieldPath::of("spec.customTLSSecret"), message("spec.customReplicationTLSSecret"));
+        }
+        (None, Some(_)) => {
+            context.error(FieldPath::of("spec.customReplicationTLSSecret"), message("spec.customTLSSecret"));
+        }
+        _ => {}
+    }
+}
+
+/// All of these listen in one pod.
+pub(super) fn check_ports(cluster: &Cluster, context: &mut Context) {
+    if cluster.port != 0 && cluster.port == cluster.patroni.port {
+        context.error(FieldPath::of("spec.port"), "is Patroni's port too: choose another for one of them");
+    }
+    for (path, port) in [("spec.port", cluster.port), ("spec.patroni.port", cluster.patroni.port)] {
+        if cluster.backups.is_some() && port == PGBACKREST_PORT {
+            context.error(
+                FieldPath::of(path),
+                format!("pgBackRest's server listens on {PGBACKREST_PORT}: choose another"),
+            );
+        }
+    }
+    let node_ports = [
+        ("spec.service.nodePort", cluster.service.node_port),
+        ("spec.replicaService.nodePort", cluster.replica_service.node_port),
+        ("spec.proxy.pgBouncer.service.nodePort", cluster.pgbouncer.as_ref().and_then(|p| p.service.node_port)),
+    ];
+    for (index, (path, port)) in node_ports.iter().enumerate() {
+        if port.is_some() && node_ports[..index].iter().any(|(_, other)| other == port) {
+            context.error(FieldPath::of(path), "another Service of this cluster has this node port");
+        }
+    }
+}

@@ -1,0 +1,126 @@
+#!/bin/bash
+#
+# Prepares the volumes of an instance before Patroni starts, and refuses to start on data that is not this cluster's.
+#
+#   postgres-startup.sh VERSION WAL_DIRECTORY LOG_DIRECTORY PGBACKREST_LOG_DIRECTORY
+#
+# PGDATA is the data directory, at the root of its volume. Every step may be interrupted and run again.
+set -eu -o pipefail
+
+version=$1 wal_directory=$2 log_directory=$3 pgbackrest_log_directory=$4
+volume=${PGDATA%/*}
+wal_volume=${wal_directory%/*}
+
+halt() {
+  echo "postgres-startup: $*" >&2
+  exit 1
+}
+
+# Says who owns a path and everything above it; most failures here are about that.
+permissions() {
+  local path=$1
+  while [[ -n ${path} ]]; do
+    stat --dereference --format='%A %4u %4g %n' "${path}" || :
+    path=${path%/*}
+  done
+}
+
+# Any process of the group may write logs, whatever user the pod gets.
+make_directory() {
+  (umask 0002 && mkdir --parents "$1")
+}
+
+# Postgres starts only on a directory that it owns and that others cannot write to. One that another user owns, as
+# after a change of the pod's user, is made anew around the same content.
+own_directory() {
+  local directory=$1 remade=$1.remade entry
+  # Interrupted between the two last steps below.
+  [[ -e ${directory} || ! -e ${remade} ]] || mv --no-target-directory "${remade}" "${directory}"
+
+  if [[ ! -e ${directory} || -O ${directory} ]]; then
+    install --directory --mode=0750 "${directory}"
+  elif [[ -w ${directory} && -g ${directory} ]]; then
+    echo "Making ${directory} anew, because another user owns it"
+    install --directory --mode=0750 "${remade}"
+    shopt -s dotglob nullglob
+    for entry in "${directory}"/*; do mv --target-directory="${remade}" "${entry}"; done
+    shopt -u dotglob nullglob
+    rmdir "${directory}"
+    mv --no-target-directory "${remade}" "${directory}"
+  else
+    halt "another user owns the data directory:"$'\n'"$(permissions "${directory}")"
+  fi
+}
+
+# Moves what the link $2 leads to into $1, most often onto another volume, and makes the link lead there. The original
+# is called `.moving` from the first step to the last, so a run that finds that name beside the link's target knows it
+# for the whole log and copies it again.
+move_behind_link() {
+  local wanted=$1 link=$2 current
+  wanted=$(realpath --canonicalize-missing "${wanted}")
+  current=$(realpath --canonicalize-missing "${link}")
+
+  if [[ ! -e ${current}.moving ]]; then
+    [[ -d ${current} ]] || halt "the write-ahead log is in ${current}, which is not here: bring its volume back"
+    [[ ${current} != "${wanted}" ]] || return 0
+    [[ ! -e ${wanted} ]] || rmdir "${wanted}" ||
+      halt "cannot move ${current} to ${wanted}: find out which one is current and move the other away"
+    mv --no-target-directory "${current}" "${current}.moving"
+  fi
+  echo "Moving ${current} to ${wanted}"
+  rm --recursive --force "${wanted}"
+  cp --archive "${current}.moving" "${wanted}"
+  sync --file-system "${wanted}"
+  ln --no-dereference --force --symbolic "${wanted}" "${link}"
+}
+
+PATH="/usr/lib/postgresql/${version}/bin:/usr/libexec/postgresql${version}:/usr/pgsql-${version}/bin:${PATH}"
+echo "Preparing Postgres ${version} as user $(id -u), groups $(id -G)"
+
+# pgBackRest queues write-ahead log beside the log itself, so that it fills the same volume. What is queued can be lost.
+spool=${volume}/pgbackrest-spool
+if [[ ${wal_volume} != "${volume}" ]]; then
+  make_directory "${wal_volume}/pgbackrest-spool"
+  [[ -L ${spool} ]] || rm --recursive --force "${spool}"
+  ln --no-dereference --force --symbolic "${wal_volume}/pgbackrest-spool" "${spool}"
+elif [[ -L ${spool} ]]; then
+  rm "${spool}"
+fi
+
+found=$(postgres --version) || halt "there is no Postgres ${version} in this image"
+[[ ${found} =~ \)\ ${version}($|[^0-9]) ]] || halt "expected Postgres ${version} in this image, found ${found}"
+
+if [[ -e ${PGDATA}/postgresql.conf ]]; then
+  configured=$(postgres -C data_directory || echo "${PGDATA}")
+  [[ ${configured} == "${PGDATA}" ]] || halt "expected the data directory ${PGDATA}, configured is ${configured}"
+fi
+
+# Restored data waits under another name until Patroni bootstraps from it.
+data_directory=${PGDATA}
+[[ ! -d ${PGDATA}_bootstrap ]] || data_directory=${PGDATA}_bootstrap
+own_directory "${data_directory}"
+
+if [[ ${log_directory} != "${PGDATA}"/* ]]; then
+  make_directory "${log_directory}"
+elif [[ -e ${data_directory}/PG_VERSION ]]; then
+  make_directory "${data_directory}/${log_directory#"${PGDATA}"/}"
+fi
+make_directory "${volume}/patroni/log"
+make_directory "${pgbackrest_log_directory}"
+
+# libpq refuses a key that the group can read, and a mounted one always can be.
+install -D --mode=0600 --target-directory=/tmp/replication /pgconf/tls/replication/{tls.crt,tls.key,ca.crt}
+
+if [[ ! -e ${data_directory}/PG_VERSION ]]; then
+  echo "There is no data yet"
+  exit 0
+fi
+data_version=$(< "${data_directory}/PG_VERSION")
+[[ ${data_version} == "${version}" ]] || halt "expected data of Postgres ${version}, found data of ${data_version}"
+
+# Data restored from a server of Debian's has none, and Postgres does not start without.
+[[ -e ${data_directory}/postgresql.conf ]] || touch "${data_directory}/postgresql.conf"
+
+move_behind_link "${wal_directory}" "${data_directory}/pg_wal"
+# No longer needed, whichever move they are from.
+rm --recursive --force "${data_directory}/pg_wal.moving" "${volume}/pg${version}_wal.moving" "${wal_directory}.moving"

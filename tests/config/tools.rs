@@ -1,0 +1,78 @@
+//! Finding the programs and files that tests need. One that is missing skips the test with a message, and fails it
+//! where `CI` is `true`.
+
+use std::env;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+/// The program `name` on the PATH.
+pub(crate) fn program(name: &str) -> Option<PathBuf> {
+    let path = env::var_os("PATH").unwrap_or_default();
+    // Servers are in a directory that only root has on its path.
+    let directories = env::split_paths(&path).chain([PathBuf::from("/usr/sbin")]);
+    let found = directories.map(|directory| directory.join(name)).find(|file| file.is_file());
+    found_or_skipped(name, found)
+}
+
+/// The newest directory with Postgres' server programs, and the version.
+pub(crate) fn postgres_server() -> Option<(PathBuf, u16)> {
+    let versions = (13..=18).rev().flat_map(|version| {
+        [format!("/usr/lib/postgresql/{version}/bin"), format!("/usr/pgsql-{version}/bin")]
+            .map(|directory| (PathBuf::from(directory), version))
+    });
+    found_or_skipped("initdb", versions.into_iter().find(|(directory, _)| directory.join("initdb").is_file()))
+}
+
+/// A file of the reference material that lies beside the repository.
+pub(crate) fn shared(path: &str) -> Option<String> {
+    let root = env::var_os("PGRENDER_SHARED").unwrap_or_else(|| OsString::from("../shared"));
+    let text = std::fs::read_to_string(Path::new(&root).join(path)).ok();
+    if text.is_none() {
+        println!("skipped: there is no {path} in PGRENDER_SHARED");
+    }
+    text
+}
+
+fn found_or_skipped<T>(name: &str, found: Option<T>) -> Option<T> {
+    if found.is_none() {
+        assert!(env::var_os("CI").is_none_or(|ci| ci != "true"), "`{name}` is not installed");
+        println!("skipped: `{name}` is not installed");
+    }
+    found
+}
+
+/// `program`, as a user who is not root where the test is: servers refuse root.
+pub(crate) fn unprivileged(program: impl AsRef<Path>) -> Command {
+    if !is_root() {
+        return Command::new(program.as_ref());
+    }
+    let mut command = Command::new("setpriv");
+    command.args(["--reuid=65534", "--regid=65534", "--clear-groups", "--"]).arg(program.as_ref());
+    command
+}
+
+/// Lets that user have `directory`.
+pub(crate) fn give_to_unprivileged(directory: &Path) {
+    if is_root() {
+        success(Command::new("chown").args(["--recursive", "65534:65534"]).arg(directory));
+    }
+}
+
+fn is_root() -> bool {
+    success(Command::new("id").arg("-u")).trim() == "0"
+}
+
+/// Runs `command`, which must succeed, and gives its standard output.
+pub(crate) fn success(command: &mut Command) -> String {
+    let output = run(command);
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success(), "{command:?}: {}\n{stdout}\n{stderr}", output.status);
+    stdout
+}
+
+/// Runs `command` to its end.
+pub(crate) fn run(command: &mut Command) -> Output {
+    command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"))
+}
