@@ -22,6 +22,7 @@ mod number;
 mod patterns;
 mod rules;
 mod schema;
+mod typed;
 mod words;
 
 use serde_json::{Map, Value};
@@ -35,6 +36,8 @@ use crate::{
 };
 use normalise::Normaliser;
 use schema::Schema;
+
+pub use typed::parse;
 
 /// The API versions of a `PostgresCluster`, newest first: those of PGO's CRD.
 pub const API_VERSIONS: [&str; 2] =
@@ -144,7 +147,9 @@ fn identify(root: &Node, findings: &mut Vec<Finding>) -> Option<&'static Schema>
             let message = format!("expected `{KIND}`, found {}", words::quote(other));
             findings.push(Finding::blocking(&top.key("kind"), message));
         }
-        None => findings.push(Finding::blocking(&top.key("kind"), format!("required field is missing: write `{KIND}`"))),
+        None => {
+            findings.push(Finding::blocking(&top.key("kind"), format!("required field is missing: write `{KIND}`")))
+        }
     }
 
     let version = root.get("apiVersion").and_then(Node::as_str).unwrap_or_default();
