@@ -11,9 +11,10 @@ use crate::report::{FieldPath, Position, Segment};
 pub struct Node {
     /// What it is.
     pub value: NodeValue,
-    /// Where it begins.
+    /// Where it begins; for what an alias brought in, where the alias stands.
     pub position: Position,
-    /// The bytes of the text that it was read from; empty for what an alias or a merge key brought in.
+    /// The bytes of the text that it was read from, without its tag and anchor and without what follows on its last line;
+    /// of a block scalar its lines. Empty for what an alias or a merge key brought in, and for a null that is not written.
     pub range: Range<usize>,
 }
 
