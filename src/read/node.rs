@@ -129,4 +129,19 @@ impl Node {
             }
         }
     }
+
+    /// The node as an alias brings it to another place, where no bytes of the text are its own.
+    pub(super) fn without_ranges(mut self) -> Self {
+        self.forget_ranges();
+        self
+    }
+
+    fn forget_ranges(&mut self) {
+        self.range = 0..0;
+        match &mut self.value {
+            NodeValue::Sequence(items) => items.iter_mut().for_each(Self::forget_ranges),
+            NodeValue::Mapping(entries) => entries.iter_mut().for_each(|entry| entry.value.forget_ranges()),
+            _ => {}
+        }
+    }
 }
