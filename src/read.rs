@@ -25,7 +25,6 @@ pub struct Document {
 }
 
 /// The bytes as text. Bytes that are not UTF-8 give an error that says at which byte and line they stand.
-#[expect(clippy::result_large_err, reason = "called once for a file")]
 pub fn text(bytes: Vec<u8>, file: &str) -> Result<String, Diagnostic> {
     String::from_utf8(bytes).map_err(|error| {
         let offset = error.utf8_error().valid_up_to();

@@ -63,7 +63,8 @@ fn try_transform(
     environment: &Environment,
 ) -> Result<Merged, Vec<Diagnostic>> {
     let settings = config.map_or_else(|| Ok(Settings::default()), |config| function_config::settings(&config.node))?;
-    let options = settings.options(environment).map_err(|error| vec![error])?;
+    let mut options = settings.options(environment).map_err(|error| vec![error])?;
+    options.through_kustomize = true;
     // The items come first: theirs are the files that users know.
     let documents: Vec<Document> = items.iter().chain(config).cloned().collect();
     let seed = seed::find(&settings, environment, &documents);

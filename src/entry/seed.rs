@@ -38,7 +38,7 @@ pub(super) fn find(
             return Err(vec![Diagnostic::error(message)]);
         }
         (Some(file), false) => return from_file(file).map_err(|error| vec![error]),
-        (None, true) => return generate().and_then(|text| Seed::new(text.as_bytes())).map_err(|error| vec![error]),
+        (None, true) => return generate().and_then(|text| seed(text.as_bytes())).map_err(|error| vec![error]),
         (None, false) => {}
     }
     let secrets: Vec<&Document> = documents.iter().filter(|document| merge::is_seed(document)).collect();
@@ -50,18 +50,22 @@ pub(super) fn find(
         let message = format!("more than one seed is given, keep one of {}", given.join(", "));
         return Err(vec![Diagnostic::error(message)]);
     }
-    let seed = match (&environment.seed_file, &environment.seed, secrets.first()) {
+    let found = match (&environment.seed_file, &environment.seed, secrets.first()) {
         (Some(file), ..) => from_file(file),
-        (_, Some(seed), _) => Seed::new(seed),
+        (_, Some(text), _) => seed(text),
         (.., Some(secret)) => from_secret(secret),
         (None, None, None) => return Err(absent()),
     };
-    seed.map_err(|error| vec![error])
+    found.map_err(|error| vec![error])
 }
 
 /// A new seed, printable.
 pub(super) fn generate() -> Result<Zeroizing<String>, Diagnostic> {
     environment::random().map(|bytes| Seed::generate(&bytes))
+}
+
+fn seed(content: &[u8]) -> Result<Seed, Diagnostic> {
+    Seed::new(content).map_err(|error| Diagnostic::error(error.to_string()))
 }
 
 fn absent() -> Vec<Diagnostic> {
@@ -87,7 +91,7 @@ fn from_file(path: &Path) -> Result<Seed, Diagnostic> {
         Ok(_) if bytes.len() as u64 > MAX => Err(Diagnostic::error(format!(
             "the seed file `{shown}` is longer than {MAX} bytes, make a seed with `pgrender seed`"
         ))),
-        Ok(_) => Seed::new(&bytes),
+        Ok(_) => seed(&bytes),
     }
 }
 
@@ -101,7 +105,8 @@ fn from_secret(document: &Document) -> Result<Seed, Diagnostic> {
         Diagnostic::error(message).at(path).of(object::reference(node)).located(&document.file, position)
     };
     if let Some(text) = field("stringData") {
-        return Seed::new(text.as_bytes()).map_err(|error| wrong(&error.message, FieldPath::of("stringData").key(KEY)));
+        return Seed::new(text.as_bytes())
+            .map_err(|error| wrong(&error.to_string(), FieldPath::of("stringData").key(KEY)));
     }
     let Some(text) = field("data") else {
         return Err(wrong("the Secret of the seed has no such key", path));
@@ -114,5 +119,5 @@ fn from_secret(document: &Document) -> Result<Seed, Diagnostic> {
     let Ok(bytes) = STANDARD.decode(text.as_bytes()) else {
         return Err(wrong("the seed is not base64, encode it or use `stringData`", path));
     };
-    Seed::new(&Zeroizing::new(bytes)).map_err(|error| wrong(&error.message, path))
+    Seed::new(&Zeroizing::new(bytes)).map_err(|error| wrong(&error.to_string(), path))
 }
