@@ -94,7 +94,8 @@ impl Checker<'_> {
                 (item.to_string(), format!("{} is here twice", words::quote(&plain(item))))
             } else {
                 let values: Vec<Option<&Value>> = keys.iter().map(|key| item.get(key)).collect();
-                let identity = values.iter().map(|value| value.map_or(String::new(), ToString::to_string)).collect::<Vec<_>>();
+                let identity =
+                    values.iter().map(|value| value.map_or(String::new(), ToString::to_string)).collect::<Vec<_>>();
                 let shown = values.iter().map(|value| value.map_or(String::new(), plain)).collect::<Vec<_>>();
                 (identity.join("\0"), same_keys(keys, &shown))
             };
@@ -127,7 +128,10 @@ impl Checker<'_> {
             self.fault(message);
         }
         if schema.format == Some(Format::Duration) && duration::nanoseconds(text).is_none() {
-            self.blocking(format!("{} is not a duration: write a number and a unit, `5m` or `36h`", words::quote(text)));
+            self.blocking(format!(
+                "{} is not a duration: write a number and a unit, `5m` or `36h`",
+                words::quote(text)
+            ));
         }
         if !schema.allowed.is_empty() && !schema.allowed.iter().any(|allowed| allowed == text) {
             let allowed = words::list(schema.allowed.iter().map(String::as_str));

@@ -113,7 +113,9 @@ fn label_value(text: &str) -> Option<String> {
     }
     (!text.is_empty() && !is_word(text)).then(|| {
         let text = words::quote(text);
-        format!("{text} is not the value of a label: write letters, digits, `-`, `_` and `.`, alphanumeric at both ends")
+        format!(
+            "{text} is not the value of a label: write letters, digits, `-`, `_` and `.`, alphanumeric at both ends"
+        )
     })
 }
 

@@ -35,8 +35,9 @@ impl<'a> Normaliser<'a> {
             (NodeValue::Mapping(_), Type::Object) if schema.open => node.to_json(),
             (NodeValue::Mapping(entries), Type::Object) => self.mapping(entries, schema),
             (NodeValue::Sequence(items), Type::Array) => self.sequence(items, schema),
-            (NodeValue::Bool { .. }, Type::Boolean)
-            | (NodeValue::String { .. }, Type::String | Type::IntOrString) => node.to_json(),
+            (NodeValue::Bool { .. }, Type::Boolean) | (NodeValue::String { .. }, Type::String | Type::IntOrString) => {
+                node.to_json()
+            }
             (NodeValue::Number { value, .. }, Type::Integer | Type::IntOrString)
                 if number::integer(value).is_some() =>
             {
@@ -45,7 +46,8 @@ impl<'a> Normaliser<'a> {
             (NodeValue::String { value, .. }, Type::Boolean) if self.settings.through_kustomize => {
                 match yaml_1_1_boolean(value) {
                     Some(boolean) => {
-                        let message = format!("the string {} is taken for `{boolean}`: write `{boolean}`", words::quote(value));
+                        let message =
+                            format!("the string {} is taken for `{boolean}`: write `{boolean}`", words::quote(value));
                         self.findings.push(Finding::warning(&self.path, message));
                         Value::Bool(boolean)
                     }
@@ -137,10 +139,7 @@ impl<'a> Normaliser<'a> {
 
 /// Whether the value could be an item of a list of this type.
 fn fits(node: &Node, kind: Type) -> bool {
-    matches!(
-        (&node.value, kind),
-        (NodeValue::String { .. }, Type::String) | (NodeValue::Mapping(_), Type::Object)
-    )
+    matches!((&node.value, kind), (NodeValue::String { .. }, Type::String) | (NodeValue::Mapping(_), Type::Object))
 }
 
 /// The boolean that a word of YAML 1.1 stands for, `true` and `false` included.

@@ -19,18 +19,13 @@ fn is_hba_or_fields(rule: &Value) -> bool {
 }
 
 fn ldap_says_where_to_look(rule: &Value) -> bool {
-    has(rule, "hba")
-        || method_is_not(rule, "ldap")
-        || options(rule, &["ldapbasedn", "ldapprefix", "ldapsuffix"]) > 0
+    has(rule, "hba") || method_is_not(rule, "ldap") || options(rule, &["ldapbasedn", "ldapprefix", "ldapsuffix"]) > 0
 }
 
 fn ldap_has_one_mode(rule: &Value) -> bool {
     let simple = ["ldapprefix", "ldapsuffix"];
     let search = ["ldapbasedn", "ldapbinddn", "ldapbindpasswd", "ldapsearchattribute", "ldapsearchfilter"];
-    has(rule, "hba")
-        || method_is_not(rule, "ldap")
-        || options(rule, &simple) == 0
-        || options(rule, &search) == 0
+    has(rule, "hba") || method_is_not(rule, "ldap") || options(rule, &simple) == 0 || options(rule, &search) == 0
 }
 
 fn radius_has_servers(rule: &Value) -> bool {

@@ -27,7 +27,8 @@ pub(super) const RULES: &[Rule] = &[
     Rule {
         text: "self.name != 'K8S_POD_NAMESPACE' && self.name != 'K8S_POD_NAME' && self.name != 'PGPASSWORD'",
         holds: |variable| {
-            text(variable, "/name").is_some_and(|name| !["K8S_POD_NAMESPACE", "K8S_POD_NAME", "PGPASSWORD"].contains(&name))
+            text(variable, "/name")
+                .is_some_and(|name| !["K8S_POD_NAMESPACE", "K8S_POD_NAME", "PGPASSWORD"].contains(&name))
         },
         message: "`K8S_POD_NAMESPACE`, `K8S_POD_NAME` and `PGPASSWORD` are set already: choose another name",
     },
