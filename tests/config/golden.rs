@@ -236,3 +236,24 @@ fn the_users_parameters_give_way_to_what_the_cluster_needs() {
     }
     assert!(section["parameters"].get("log_timezone").is_none());
 }
+
+#[test]
+fn pgbackrest_logs_and_listens_where_the_user_says() {
+    let mut cluster = multi_backup_repo();
+    let backups = cluster.backups.as_mut().expect("backups");
+    backups.log_path = Some("/volumes//logs/".to_owned());
+    backups.repo_host.log_path = Some("/volumes/host".to_owned());
+    backups.jobs.log_path = Some("/volumes/jobs".to_owned());
+    backups.global.insert("start-fast".to_owned(), "n".to_owned());
+    backups.listen_ipv6 = true;
+    let backups = cluster.backups.as_ref().expect("backups");
+    for (text, log_path) in [
+        (pgbackrest::instance_conf(&cluster, backups), "/volumes/logs"),
+        (pgbackrest::repo_conf(&cluster, backups), "/volumes/host"),
+        (pgbackrest::cloud_conf(&cluster, backups), "/volumes/jobs"),
+    ] {
+        assert!(text.contains(&format!("\nlog-path = {log_path}\n")), "{text}");
+        assert!(text.contains("\nstart-fast = n\n") && !text.contains("log-level-file"), "{text}");
+    }
+    assert!(pgbackrest::server_conf(&cluster, backups).contains("\ntls-server-address = ::\n"));
+}
