@@ -1,6 +1,7 @@
 //! Gives generated configuration to the programs that it is for. What changes on the way are places only: directories,
 //! host names and ports of this machine for those of pods.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -10,7 +11,7 @@ use pgrender::cluster::Cluster;
 use pgrender::config::{patroni, pgbackrest, pgbouncer, postgres};
 
 use crate::clusters::{hippo, rich};
-use crate::scripts::{start, wait_for};
+use crate::processes::{start, wait_for};
 use crate::tools::{give_to_unprivileged, postgres_server, program, run, success, unprivileged};
 
 fn free_port() -> u16 {
@@ -140,14 +141,14 @@ impl BackedUp {
         assert!(parameters.remove("shared_preload_libraries").is_some());
         let mut text = "listen_addresses = ''\n".to_owned();
         for (name, value) in parameters {
-            text.push_str(&format!("{name} = '{}'\n", self.localized(&value).replace('\'', "''")));
+            text.extend([&name, " = '", &self.localized(&value).replace('\'', "''"), "'\n"]);
         }
-        text.push_str(&format!("port = {}\n", self.cluster.port));
+        text.extend(["port = ", &self.cluster.port.to_string(), "\n"]);
         let data = self.root.join(format!("pgdata/pg{}", self.cluster.postgres_version));
         write(&data.join("postgresql.auto.conf"), &text);
         let mut rules = postgres::hba(&self.cluster);
         // This machine's user has another name.
-        rules[0] = "local all all trust".to_owned();
+        "local all all trust".clone_into(&mut rules[0]);
         write(&data.join("pg_hba.conf"), &(rules.join("\n") + "\n"));
     }
 
@@ -170,7 +171,7 @@ fn postgres_and_pgbackrest_run_with_their_configuration() {
         &names(&["a\"b", "all"]),
         &names(&["/it's", "a,b c"]),
         "password",
-        &Default::default(),
+        &BTreeMap::default(),
     )];
     let place = BackedUp { root: directory.path().to_owned(), programs, cluster, tls_port: free_port() };
     let (root, cluster) = (&place.root, &place.cluster);
