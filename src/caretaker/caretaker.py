@@ -630,14 +630,15 @@ def pending_restarts(_: Wanted) -> float | None:
 
 REFUSED_SETTINGS = """
 SET search_path TO '';
-SELECT DISTINCT format('line %s of %s: %s: %s', sourceline, sourcefile, f.name, error)
+SELECT DISTINCT format('line %s of %s: %s: %s', f.sourceline, f.sourcefile, f.name, error)
 FROM pg_file_settings f LEFT JOIN pg_settings s ON lower(s.name) = lower(f.name)
 WHERE error IS NOT NULL AND s.context IS DISTINCT FROM 'postmaster'
 UNION ALL
 SELECT format('%s is unknown to Postgres or has an impossible value', wanted)
 FROM json_array_elements_text(current_setting('caretaker.arguments')::json) AS _ (wanted)
 LEFT JOIN pg_settings ON lower(name) = lower(wanted)
-WHERE (name IS NULL AND wanted NOT LIKE '%.%') OR (source = 'default' AND NOT pending_restart)
+WHERE (name IS NULL AND wanted NOT LIKE '%.%')
+  OR (source = 'default' AND NOT pending_restart AND category NOT LIKE 'Write-Ahead Log / %Recovery%')
 """
 
 
@@ -753,10 +754,8 @@ def stanza(wanted: Wanted) -> None:
     lacking = lacks_stanza(there, repositories, system, wanted.settings["postgresVersion"])
     if not lacking:
         return
-    try:
-        pgbackrest("stanza-create")
-    except Failure:
-        pgbackrest("stanza-upgrade")
+    of_others = any(entry["repo-key"] in lacking for entry in there["db"])
+    pgbackrest("stanza-upgrade" if of_others else "stanza-create")
     log(f"created the stanza in {', '.join(f'repo{number}' for number in lacking)}")
 
 
@@ -895,6 +894,11 @@ class DeadPostmaster:
 # --- Hearing of changes ----------------------------------------------------------------------------------------------
 
 
+# The ConfigMap of fingerprints may arrive before the Secrets of the same apply, so the pods are told three times, with
+# these pauses before; a caretaker that has just started tells them once.
+REFRESHES = ((1, 0.0), (2, 2.0), (3, 5.0))
+
+
 def fingerprint(config_map: Any) -> str:
     """One short word for all that is mounted in the pods of the cluster."""
     return hashlib.sha256(json.dumps(config_map.get("data"), sort_keys=True).encode()).hexdigest()[:16]
@@ -916,9 +920,7 @@ def refresh_pods(wanted: Wanted, value: str) -> None:
 
 
 def follow_fingerprints() -> None:
-    """Watch the one ConfigMap that changes whenever something mounted does.
-
-    It may arrive before the Secrets of the same apply, so the pods are told three times."""
+    """Watch the one ConfigMap that changes whenever something mounted does."""
     failures = 0
     told = ""
     while True:
@@ -929,7 +931,7 @@ def follow_fingerprints() -> None:
             for item in listing["items"]:
                 value = fingerprint(item)
                 if value != told and not wanted.settings["paused"]:
-                    for attempt, pause in enumerate((0, 2, 5), 1):
+                    for attempt, pause in REFRESHES if told else REFRESHES[-1:]:
                         time.sleep(pause)
                         refresh_pods(wanted, f"{value}.{attempt}")
                     told = value
@@ -977,21 +979,30 @@ class Duty:
         self.name = name or getattr(work, "__name__", "duty").replace("_", " ")
         self.due = 0.0
         self.failures = 0
+        self.reason = ""
 
     def run(self, wanted: Wanted) -> None:
         """Do it, and decide when to do it again. No failure, foreseen or not, stops the other duties."""
         started = time.monotonic()
         try:
             again = self.work(wanted)
-            took = time.monotonic() - started
-            self.failures = 0
-            self.due = time.monotonic() + (again or max(self.period, DRIFT_SHARE * took if self.period >= 60 else 0))
         except Exception as error:  # noqa: BLE001
             self.failures += 1
             pause = pause_after(self.failures)
-            reason = str(error) if isinstance(error, Failure) else f"{type(error).__name__}: {error}"
+            self.complain(str(error) if isinstance(error, Failure) else f"{type(error).__name__}: {error}", pause)
+        else:
+            took = time.monotonic() - started
+            pause = again or max(self.period, DRIFT_SHARE * took if self.period >= 60 else 0)
+            if self.reason:
+                log(f"{self.name}: well again")
+            self.failures, self.reason = 0, ""
+        self.due = time.monotonic() + pause
+
+    def complain(self, reason: str, pause: float) -> None:
+        """Log a failure, but not each time that the same one is met."""
+        if reason != self.reason or self.failures % 20 == 0:
             log(f"{self.name}: {reason}; again in {pause:.0f} s")
-            self.due = time.monotonic() + pause
+        self.reason = reason
 
 
 class Group(NamedTuple):
