@@ -43,6 +43,12 @@ fn cases() -> Vec<(String, &'static str)> {
             format!("{hippo}---\n{}", hippo.replace("crunchydata.com/v1", "crunchydata.com/v1beta1")),
             "twice with different contents",
         ),
+        (
+            cluster("shop", "a").replace("instance1", "b-c")
+                + "---\n"
+                + &cluster("shop", "a-b").replace("instance1", "c"),
+            "`StatefulSet shop/a-b-c` would be made by",
+        ),
         (secret("data: {}"), "no such key"),
         (secret("data: {seed: '%%%'}"), "not base64"),
         (secret("data: {seed: 'ENC[AES256_GCM,data:abc]'}"), "SOPS"),
