@@ -12,11 +12,11 @@ use crate::build;
 use crate::identity::{self, Seed};
 use crate::object::{self, Identity};
 use crate::options::Options;
+use crate::parse;
 use crate::read::Document;
 use crate::read::node::Node;
-use crate::report::{Diagnostic, FieldPath, Location, ResourceRef};
+use crate::report::{Diagnostic, FieldPath, ResourceRef};
 use crate::resolve;
-use crate::spec::PostgresCluster;
 
 /// The kind that is rendered.
 pub const KIND: &str = "PostgresCluster";
@@ -74,26 +74,17 @@ fn one_cluster(
     seed: Option<&Seed>,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Vec<Value> {
-    let place = |mut diagnostic: Diagnostic| {
-        let position = document.node.locate(diagnostic.field.as_ref().unwrap_or(&FieldPath::default()));
-        diagnostic.location.get_or_insert_with(|| Location { file: document.file.clone(), position });
-        diagnostic
-    };
-    let resource: PostgresCluster = match serde_path_to_error::deserialize(document.node.to_json()) {
-        Ok(resource) => resource,
-        Err(error) => {
-            diagnostics
-                .push(place(Diagnostic::error(error.inner().to_string()).at(FieldPath::of(&error.path().to_string()))));
-            return Vec::new();
-        }
-    };
+    let settings = parse::Settings { through_kustomize: options.through_kustomize };
+    let (resource, found) = parse::parse(document, settings);
+    diagnostics.extend(found);
+    let Some(resource) = resource else { return Vec::new() };
     let (cluster, found) = resolve::resolve(&resource, options);
-    diagnostics.extend(found.into_iter().map(place));
+    diagnostics.extend(found.into_iter().map(|found| document.locate(found)));
     let (Some(cluster), Some(seed)) = (cluster, seed) else { return Vec::new() };
     match identity::derive(&cluster, seed, options.time) {
         Ok(identity) => build::build(&cluster, &identity),
         Err(found) => {
-            diagnostics.extend(found.into_iter().map(place));
+            diagnostics.extend(found.into_iter().map(|found| document.locate(found)));
             Vec::new()
         }
     }

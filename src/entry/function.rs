@@ -61,7 +61,9 @@ fn try_transform(documents: &[Document], items: usize, environment: &Environment
     let (items, config) = documents.split_at(items);
     let settings = config.first().map(|config| function_config::settings(&config.node)).transpose()?;
     let settings = settings.unwrap_or_default();
-    let options = settings.options(environment).map_err(|error| vec![error])?;
+    let mut options = settings.options(environment).map_err(|error| vec![error])?;
+    // kpt says of every item which file it is from, kustomize of none.
+    options.through_kustomize = documents.iter().all(|document| object::path(&document.node).is_none());
     let seed = seed::find(&settings, environment, documents);
     let rendered = render(documents, &options, seed.as_ref().map_err(Vec::as_slice));
     if has_errors(&rendered.diagnostics) {

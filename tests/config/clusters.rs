@@ -12,6 +12,7 @@ use serde_json::{Map, Value, json};
 /// Two instances in one set, one volume repository, pgBouncer: `hippo.input.yaml`.
 pub(crate) fn hippo() -> Cluster {
     Cluster {
+        schema_per_user: false,
         backups: Some(backups(vec![repository(1, volume())])),
         pgbouncer: Some(pgbouncer(5432)),
         instance_sets: vec![instance_set("instance1", 2)],
@@ -48,7 +49,9 @@ pub(crate) fn rich() -> Cluster {
             leader_lease_duration_seconds: 20,
             sync_period_seconds: 5,
             port: 8008,
+            switchover: None,
         },
+        schema_per_user: false,
         backups: Some(Backups {
             global: strings(&[
                 ("repo1-retention-full", "3"),
@@ -76,6 +79,7 @@ pub(crate) fn multi_backup_repo() -> Cluster {
         |index| (format!("repo{index}-path"), format!("/pgbackrest/postgres-operator/hippo-multi-repo/repo{index}"));
     Cluster {
         instance_sets: vec![instance_set("00", 1)],
+        schema_per_user: false,
         backups: Some(Backups {
             global: BTreeMap::from([path(2), path(3), path(4)]),
             ..backups(vec![
@@ -104,6 +108,7 @@ fn cluster(name: &str, namespace: &str) -> Cluster {
         annotations: BTreeMap::new(),
         metadata: Metadata::default(),
         postgres_version: 17,
+        schema_per_user: false,
         port: 5432,
         image: "postgres".to_owned(),
         image_pull_policy: None,
@@ -119,6 +124,7 @@ fn cluster(name: &str, namespace: &str) -> Cluster {
             leader_lease_duration_seconds: 30,
             sync_period_seconds: 10,
             port: 8008,
+            switchover: None,
         },
         standby: None,
         instance_sets: Vec::new(),

@@ -96,10 +96,16 @@ fn pgbouncer_is_configured_as_pgo_does_it() {
     }
 }
 
-/// A `patroni.yaml` as its reader sees it.
+/// A `patroni.yaml` as its reader sees it, without the nulls that PGO writes and Patroni takes for nothing.
 fn parsed(text: &str) -> Value {
     let documents = pgrender::read::documents("patroni.yaml", text).expect("readable");
-    documents.first().expect("a document").node.to_json()
+    let mut content = documents.first().expect("a document").node.to_json();
+    for section in ["ctl", "restapi"] {
+        if let Some(options) = content.get_mut(section).and_then(Value::as_object_mut) {
+            options.retain(|_, value| !value.is_null());
+        }
+    }
+    content
 }
 
 #[test]
@@ -115,9 +121,8 @@ fn patroni_is_configured_as_pgo_does_it() {
         // PGO adds the method after the first backup; we leave it to fail before.
         assert_eq!(text["postgresql"]["create_replica_methods"], json!(["pgbackrest", "basebackup"]));
         text["postgresql"]["create_replica_methods"] = json!(["basebackup"]);
-        assert!(text["postgresql"]["pgbackrest"].take().is_object());
-        assert_eq!(text["bootstrap"], theirs["bootstrap"]);
-        assert_eq!(without_fast_checkpoint(text), with_null(theirs));
+        assert!(text["postgresql"].as_object_mut().expect("an object").shift_remove("pgbackrest").is_some());
+        assert_eq!(without_fast_checkpoint(text), theirs);
     }
     for (file, cluster) in [("hippo.yaml", hippo()), ("rich.yaml", rich())] {
         let Some(observed) = Observed::read(file) else { return };
@@ -140,11 +145,6 @@ fn without_fast_checkpoint(mut text: Value) -> Value {
     let options = text["postgresql"]["basebackup"].as_array_mut().expect("options");
     assert_eq!(options.remove(0), json!("checkpoint=fast"));
     text
-}
-
-fn with_null(mut theirs: Value) -> Value {
-    theirs["postgresql"]["pgbackrest"] = Value::Null;
-    theirs
 }
 
 /// Patroni keeps the dynamic configuration of a running cluster in an annotation.

@@ -270,27 +270,38 @@ fn the_repo_host_s_log_directory_can_be_written_by_its_group() {
     assert_eq!((mode(&log), mode(log.parent().expect("a parent"))), (0o775, 0o775));
 }
 
-/// A running script, ended with the test.
-struct Running(Child);
+/// A running program, ended with the test.
+pub(crate) struct Running {
+    child: Child,
+    signal: &'static str,
+}
+
+impl Running {
+    /// The same, ended with another signal than TERM.
+    pub(crate) fn ended_with(mut self, signal: &'static str) -> Self {
+        self.signal = signal;
+        self
+    }
+}
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // The script has started others: they are all in its process group.
-        let group = format!("-{}", self.0.id());
-        let _ = Command::new("kill").args(["-TERM", "--", &group]).status();
-        let _ = self.0.wait();
+        // It may have started others: they are all in its process group.
+        let group = format!("-{}", self.child.id());
+        let _ = Command::new("kill").args(["-s", self.signal, "--", &group]).status();
+        let _ = self.child.wait();
     }
 }
 
 /// Starts `command` in a process group of its own, with its output in `log`.
-fn start(command: &mut Command, log: &Path) -> Running {
+pub(crate) fn start(command: &mut Command, log: &Path) -> Running {
     let output = fs::File::create(log).expect("a file");
     let errors = output.try_clone().expect("a file");
     let command = command.stdin(Stdio::null()).stdout(output).stderr(errors).process_group(0);
-    Running(command.spawn().expect("started"))
+    Running { child: command.spawn().expect("started"), signal: "TERM" }
 }
 
-fn wait_for(file: &Path, text: &str) {
+pub(crate) fn wait_for(file: &Path, text: &str) {
     let deadline = Instant::now() + Duration::from_secs(60);
     loop {
         let content = fs::read_to_string(file).unwrap_or_default();
