@@ -25,8 +25,7 @@ const GROUP: &str = "postgres-operator.crunchydata.com";
 /// Its versions; they differ in validation only.
 const VERSIONS: [&str; 2] = ["v1", "v1beta1"];
 
-/// The outcome of [`render`].
-#[derive(Debug)]
+/// The outcome of [`render`]. It holds secrets, so it has no `Debug`.
 pub struct Rendered {
     /// By namespace and name. Worthless when a diagnostic is an error.
     pub clusters: Vec<RenderedCluster>,
@@ -35,7 +34,6 @@ pub struct Rendered {
 }
 
 /// The objects of one cluster.
-#[derive(Debug)]
 pub struct RenderedCluster {
     /// The cluster, with the namespace that it is rendered for.
     pub resource: ResourceRef,
