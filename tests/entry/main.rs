@@ -8,6 +8,7 @@ mod bad_input;
 mod command_line;
 #[path = "../common/mod.rs"]
 mod common;
+mod examples;
 mod function;
 mod kpt;
 mod kustomize;
