@@ -6,6 +6,7 @@
 
 mod compose;
 mod limits;
+mod mapping;
 pub mod node;
 mod scalar;
 mod syntax;
