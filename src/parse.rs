@@ -140,15 +140,16 @@ fn check(root: &Node, settings: Settings) -> (Value, Vec<Finding>) {
 fn identify(root: &Node, findings: &mut Vec<Finding>) -> Option<&'static Schema> {
     let top = FieldPath::default();
     let [newest, older] = API_VERSIONS;
-    let kind = root.get("kind").and_then(Node::as_str);
-    match kind {
+    let kind_path = top.key("kind");
+    match root.get("kind").and_then(Node::as_str) {
         Some(KIND) => {}
         Some(other) => {
             let message = format!("expected `{KIND}`, found {}", words::quote(other));
-            findings.push(Finding::blocking(&top.key("kind"), message));
+            findings.push(Finding::blocking(&kind_path, message));
         }
         None => {
-            findings.push(Finding::blocking(&top.key("kind"), format!("required field is missing: write `{KIND}`")))
+            let message = format!("{}: write `{KIND}`", words::REQUIRED);
+            findings.push(Finding::blocking(&kind_path, message));
         }
     }
 
@@ -157,7 +158,7 @@ fn identify(root: &Node, findings: &mut Vec<Finding>) -> Option<&'static Schema>
     let schema = name.and_then(Schema::of_version);
     if schema.is_none() {
         let message = match version {
-            "" => format!("required field is missing: write `{newest}` or `{older}`"),
+            "" => format!("{}: write `{newest}` or `{older}`", words::REQUIRED),
             other => format!("{} is not an API version of {KIND}: write `{newest}` or `{older}`", words::quote(other)),
         };
         findings.push(Finding::blocking(&top.key("apiVersion"), message));

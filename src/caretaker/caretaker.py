@@ -54,8 +54,12 @@ class Failure(Exception):
 class Refused(Failure):
     """A server answered with an error."""
 
-    def __init__(self, status: int, message: str) -> None:
-        super().__init__(f"HTTP {status}: {' '.join(message.split())[:300]}")
+    def __init__(self, status: int, reason: str, body: str) -> None:
+        try:
+            message = str(json.loads(body)["message"])
+        except (KeyError, TypeError, ValueError):
+            message = "" if body.startswith("<") else body
+        super().__init__(f"{status} {reason}: {' '.join(message.split())[:300]}".rstrip(": "))
         self.status = status
 
 
@@ -131,7 +135,7 @@ def exchange(connection: Connection, method: str, path: str, body: Any, headers:
     finally:
         connection.close()
     if response.status >= 400:
-        raise Refused(response.status, text)
+        raise Refused(response.status, response.reason, text)
     try:
         return json.loads(text)
     except ValueError:
@@ -171,6 +175,10 @@ def pods_of(cluster: str) -> Any:
     """All pods of the cluster: instances, repo host, pgBouncer, backups."""
     selector = urllib.parse.quote(f"{LABEL}cluster={cluster}")
     return kubernetes("GET", f"/pods?labelSelector={selector}")["items"]
+
+
+# Roles, as Patroni says them, in which a duty is done.
+WRITER, LEADER, ANYONE = ("primary",), ("primary", "standby_leader"), ()
 
 
 # --- Who is the leader -----------------------------------------------------------------------------------------------
@@ -568,13 +576,20 @@ LEADERS = ("leader", "standby_leader")
 HEALTHY = ("running", "streaming", "in archive recovery")
 
 
-def dynamic_configuration(wanted: Wanted) -> None:
+def dynamic_configuration(wanted: Wanted) -> float | None:
     """Replace Patroni's dynamic configuration, whole, when it is another one. Patroni itself passes it on and reloads."""
-    right, there = wanted.settings["dynamicConfiguration"], patroni("GET", "/config")
+    right = wanted.settings["dynamicConfiguration"]
+    try:
+        there = patroni("GET", "/config")
+    except Refused as refused:
+        if refused.status != 502:
+            raise
+        return 1  # the cluster is being initialized, with just this configuration
     if there == right:
-        return
+        return None
     patroni("PUT", "/config", right)
     log(f"configured Patroni: {', '.join(differences(there, right))}")
+    return None
 
 
 def differences(there: Any, right: Any, path: str = "") -> list[str]:
@@ -630,14 +645,15 @@ def pending_restarts(_: Wanted) -> float | None:
 
 REFUSED_SETTINGS = """
 SET search_path TO '';
-SELECT DISTINCT format('line %s of %s: %s: %s', sourceline, sourcefile, f.name, error)
+SELECT DISTINCT format('line %s of %s: %s: %s', f.sourceline, f.sourcefile, f.name, error)
 FROM pg_file_settings f LEFT JOIN pg_settings s ON lower(s.name) = lower(f.name)
 WHERE error IS NOT NULL AND s.context IS DISTINCT FROM 'postmaster'
 UNION ALL
 SELECT format('%s is unknown to Postgres or has an impossible value', wanted)
 FROM json_array_elements_text(current_setting('caretaker.arguments')::json) AS _ (wanted)
 LEFT JOIN pg_settings ON lower(name) = lower(wanted)
-WHERE (name IS NULL AND wanted NOT LIKE '%.%') OR (source = 'default' AND NOT pending_restart)
+WHERE (name IS NULL AND wanted NOT LIKE '%.%')
+  OR (source = 'default' AND NOT pending_restart AND category NOT LIKE 'Write-Ahead Log / %Recovery%')
 """
 
 
@@ -753,10 +769,8 @@ def stanza(wanted: Wanted) -> None:
     lacking = lacks_stanza(there, repositories, system, wanted.settings["postgresVersion"])
     if not lacking:
         return
-    try:
-        pgbackrest("stanza-create")
-    except Failure:
-        pgbackrest("stanza-upgrade")
+    of_others = any(entry["repo-key"] in lacking for entry in there["db"])
+    pgbackrest("stanza-upgrade" if of_others else "stanza-create")
     log(f"created the stanza in {', '.join(f'repo{number}' for number in lacking)}")
 
 
@@ -887,12 +901,18 @@ class DeadPostmaster:
             self.alive = pid
         elif pid is not None and pid == self.alive:
             self.alive = None
-            if patroni("GET", "/patroni").get("pause"):
+            if patroni("GET", "/cluster").get("pause"):
                 return
             log(f"told Patroni that Postgres, process {pid}, is dead: {patroni('POST', '/restart', {}, timeout=60)}")
 
 
 # --- Hearing of changes ----------------------------------------------------------------------------------------------
+
+
+# The ConfigMap of fingerprints may arrive before the Secrets of the same apply, so the pods are told three times; after
+# how many seconds again, by how often they were told.
+TELL_AGAIN = {1: 2, 2: 5}
+TOLD_ENOUGH = 3
 
 
 def fingerprint(config_map: Any) -> str:
@@ -903,37 +923,37 @@ def fingerprint(config_map: Any) -> str:
 def refresh_pods(wanted: Wanted, value: str) -> None:
     """Annotate pods, so that the kubelet brings them what changed at once and not in its own minute.
 
-    Each instance pod does it for itself, and the leader for all, because the others have no caretaker."""
-    for pod in pods_of(wanted.cluster):
+    Each instance pod does it for itself, and the leader for all, because the others have no caretaker. It goes on while
+    the cluster is paused, or the end of the pause would be heard of late."""
+    me = os.environ["PATRONI_NAME"]
+    for pod in sorted(pods_of(wanted.cluster), key=lambda pod: bool(pod["metadata"]["name"] != me)):
         name = pod["metadata"]["name"]
         if pod["status"].get("phase") != "Running" or pod["metadata"].get("annotations", {}).get(FINGERPRINTS) == value:
             continue
-        if name == os.environ["PATRONI_NAME"] or leadership.role in ("primary", "standby_leader"):
+        if name == me or leadership.role in LEADER:
             try:
                 kubernetes("PATCH", f"/pods/{name}", {"metadata": {"annotations": {FINGERPRINTS: value}}})
             except Failure as failure:
-                log(f"pod {name} is not told of changes: {failure}")
+                log(f"pod {name} hears of changes from the kubelet only, after a minute: {failure}")
 
 
 def follow_fingerprints() -> None:
-    """Watch the one ConfigMap that changes whenever something mounted does.
-
-    It may arrive before the Secrets of the same apply, so the pods are told three times."""
+    """Watch the one ConfigMap that changes whenever something mounted does."""
     failures = 0
-    told = ""
+    value, told = "", TOLD_ENOUGH - 1  # one that has just started has fresh files: it tells once
     while True:
         try:
             wanted = read_wanted()
             path = f"/configmaps?fieldSelector=metadata.name%3D{wanted.settings['fingerprints']}"
             listing = kubernetes("GET", path)
-            for item in listing["items"]:
-                value = fingerprint(item)
-                if value != told and not wanted.settings["paused"]:
-                    for attempt, pause in enumerate((0, 2, 5), 1):
-                        time.sleep(pause)
-                        refresh_pods(wanted, f"{value}.{attempt}")
-                    told = value
-            wait_for_event(path, listing["metadata"]["resourceVersion"])
+            newest = "".join(map(fingerprint, listing["items"]))
+            if value not in ("", newest):
+                told = 0
+            value = newest
+            if told < TOLD_ENOUGH:
+                told += 1
+                refresh_pods(wanted, f"{value}.{told}")
+            wait_for_event(path, listing["metadata"]["resourceVersion"], TELL_AGAIN.get(told, 300))
             failures = 0
         except (Failure, KeyError, OSError, ValueError) as error:
             failures += 1
@@ -941,16 +961,16 @@ def follow_fingerprints() -> None:
             time.sleep(pause_after(failures))
 
 
-def wait_for_event(path: str, version: str) -> None:
-    """Wait until the object changes, at most some minutes."""
-    connection, headers = kubernetes_connection(timeout=330)
+def wait_for_event(path: str, version: str, seconds: int) -> None:
+    """Wait until the object changes, or so long."""
+    connection, headers = kubernetes_connection(timeout=seconds + 30)
     namespace = (SERVICE_ACCOUNT / "namespace").read_text().strip()
     try:
-        query = f"{path}&watch=true&timeoutSeconds=300&resourceVersion={version}"
+        query = f"{path}&watch=true&timeoutSeconds={seconds}&resourceVersion={version}"
         connection.request("GET", f"/api/v1/namespaces/{namespace}{query}", headers=headers)
         response = connection.getresponse()
         if response.status >= 400:
-            raise Refused(response.status, response.read().decode(errors="replace"))
+            raise Refused(response.status, response.reason, response.read().decode(errors="replace"))
         response.readline()
     except (OSError, http.client.HTTPException) as error:
         raise Failure(f"the watch ended: {error}") from error
@@ -969,29 +989,36 @@ def pause_after(failures: int) -> float:
 class Duty:
     """One thing to keep right: the function that does it, and when it is next due."""
 
-    def __init__(
-        self, work: Callable[[Wanted], float | None], period: float = DRIFT_SECONDS, name: str = ""
-    ) -> None:
+    def __init__(self, work: Callable[[Wanted], float | None], period: float = DRIFT_SECONDS, name: str = "") -> None:
         self.work = work
         self.period = period
         self.name = name or getattr(work, "__name__", "duty").replace("_", " ")
         self.due = 0.0
         self.failures = 0
+        self.reason = ""
 
     def run(self, wanted: Wanted) -> None:
         """Do it, and decide when to do it again. No failure, foreseen or not, stops the other duties."""
         started = time.monotonic()
         try:
             again = self.work(wanted)
-            took = time.monotonic() - started
-            self.failures = 0
-            self.due = time.monotonic() + (again or max(self.period, DRIFT_SHARE * took if self.period >= 60 else 0))
         except Exception as error:  # noqa: BLE001
             self.failures += 1
             pause = pause_after(self.failures)
-            reason = str(error) if isinstance(error, Failure) else f"{type(error).__name__}: {error}"
+            self.complain(str(error) if isinstance(error, Failure) else f"{type(error).__name__}: {error}", pause)
+        else:
+            took = time.monotonic() - started
+            pause = again or max(self.period, DRIFT_SHARE * took if self.period >= 60 else 0)
+            if self.reason:
+                log(f"{self.name}: well again")
+            self.failures, self.reason = 0, ""
+        self.due = time.monotonic() + pause
+
+    def complain(self, reason: str, pause: float) -> None:
+        """Log a failure, but not each time that the same one is met."""
+        if reason != self.reason or self.failures % 20 == 0:
             log(f"{self.name}: {reason}; again in {pause:.0f} s")
-            self.due = time.monotonic() + pause
+        self.reason = reason
 
 
 class Group(NamedTuple):
@@ -1004,8 +1031,6 @@ class Group(NamedTuple):
 
 
 leadership = Leadership()
-
-WRITER, LEADER, ANYONE = ("primary",), ("primary", "standby_leader"), ()
 
 GROUPS = [
     Group(
@@ -1115,7 +1140,7 @@ def pre_stop() -> None:
     shutdown short, unless all go."""
     end = time.monotonic() + PRE_STOP_SECONDS
     me = os.environ["PATRONI_NAME"]
-    if Leadership.ask() not in ("primary", "standby_leader"):
+    if Leadership.ask() not in LEADER:
         return
     time.sleep(1)  # pods that are deleted together are not marked at the same moment
     others = [

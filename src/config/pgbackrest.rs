@@ -184,7 +184,7 @@ fn safe_hash(text: &str) -> String {
 mod tests {
     use super::safe_hash;
 
-    /// The hash of nothing, and the digits of `inventory` 0.3: what a running PGO wrote.
+    /// What a running PGO wrote: the hash of nothing, and suffixes of instance names.
     #[test]
     fn the_short_hash_is_pgos() {
         assert_eq!(safe_hash(""), "65bb57b6b5");

@@ -50,15 +50,12 @@ pub(crate) struct Patterns {
 impl Patterns {
     /// Why the text does not fit the pattern, if it does not.
     pub(crate) fn refusal(&mut self, pattern: &'static str, text: &str) -> Option<String> {
-        let compiled = self.compiled.entry(pattern).or_insert_with(|| compile(pattern));
+        let compiled = self
+            .compiled
+            .entry(pattern)
+            .or_insert_with(|| Regex::new(pattern).expect("a pattern of the schema should be a regex"));
         (!compiled.is_match(text)).then(|| format!("{} {}", words::quote(text), explanation(pattern)))
     }
-}
-
-/// Go and this crate agree about these patterns but for one class: Go's `\pC` leaves the code points that are not assigned
-/// out (`unicode.C` is Cc, Cf, Co and Cs).
-fn compile(pattern: &str) -> Regex {
-    Regex::new(&pattern.replace(r"\pC", r"\p{Cc}\p{Cf}\p{Co}")).expect("a pattern of the schema should be a regex")
 }
 
 fn explanation(pattern: &str) -> &'static str {
