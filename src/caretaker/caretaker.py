@@ -600,47 +600,59 @@ def differences(there: Any, right: Any, path: str = "") -> list[str]:
     return [name for key in keys for name in differences(there.get(key), right.get(key), f"{path}.{key}".lstrip("."))]
 
 
-def is_only_lowered(member: Any) -> bool:
-    """Whether a member waits for a restart with nothing but lowered hot standby settings."""
-    reasons = member.get("pending_restart_reason") or {"unknown": {}}
+# What the leader has of these settings, and who follows it at this moment; Patroni's view is seconds old.
+FOLLOWED = """
+SELECT json_build_object(
+  'settings', (SELECT json_object_agg(name, setting) FROM pg_catalog.pg_settings WHERE name LIKE 'max%'),
+  'followers', (SELECT coalesce(json_agg(application_name), '[]')
+    FROM pg_catalog.pg_stat_replication WHERE state = 'streaming'))
+"""
+
+
+def must_wait(replica: Any, settings: dict[str, str]) -> bool:
+    """Whether a replica waits for a restart with nothing but hot standby settings that the leader still has higher."""
+    reasons = replica.get("pending_restart_reason") or {"unknown": {}}
     try:
         return all(
-            name in HOT_STANDBY_SETTINGS and int(values["new_value"]) < int(values["old_value"])
+            name in HOT_STANDBY_SETTINGS and int(values["new_value"]) < int(settings[name])
             for name, values in reasons.items()
         )
     except (KeyError, TypeError, ValueError):
         return False
 
 
-def next_restart(members: list[Any]) -> Any:
+def next_restart(members: list[Any], settings: dict[str, str]) -> Any:
     """Choose who restarts next, or None.
 
     Replicas go first: a raised hot standby setting must be there before the leader has it, and a setting with which
-    Postgres does not start is found out before it reaches the leader. What was only lowered must reach the leader first;
-    until then a replica cannot apply it, and would restart again and again."""
+    Postgres does not start is found out before it reaches the leader. A lowered one must reach the leader first; until then
+    a replica starts with the old value, and would be restarted again and again."""
     waiting = [member for member in members if member.get("pending_restart")]
-    replicas = [member for member in waiting if member["role"] not in LEADERS]
-    first = [member for member in replicas if not is_only_lowered(member)]
+    replicas = [member for member in waiting if member["role"] not in LEADERS and not must_wait(member, settings)]
     leader = [member for member in waiting if member["role"] in LEADERS]
-    return next(iter(first + leader + replicas), None)
+    return next(iter(replicas + leader), None)
 
 
 def pending_restarts(_: Wanted) -> float | None:
     """Restart Postgres where a setting waits for it, one pod at a time, and only while all members are well."""
     view = patroni("GET", "/cluster")
-    member = None if view.get("pause") else next_restart(view["members"])
+    if view.get("pause") or not any(member.get("pending_restart") for member in view["members"]):
+        return None
+    followed = json.loads("".join(psql(FOLLOWED)))
+    member = next_restart(view["members"], followed["settings"])
     if member is None:
         return None
     unwell = [
-        f"{other['name']} is {other['state'] or 'unknown'}"
+        f"{other['name']} is {other['state'] or 'away'}"
         for other in view["members"]
         if other["state"] not in HEALTHY
+        or (other["state"] == "streaming" and other["name"] not in followed["followers"])
     ]
     if unwell:
-        raise Failure(f"{member['name']} waits for a restart, but {', '.join(unwell)}")
+        raise Failure(f"{member['name']} waits for a restart of Postgres, but {', '.join(unwell)}")
     patroni("POST", "/restart", {"restart_pending": True}, url=member["api_url"], timeout=180)
     log(f"restarted Postgres of {member['name']}: {', '.join(member.get('pending_restart_reason', {})) or 'settings'}")
-    return 1
+    return 2
 
 
 REFUSED_SETTINGS = """
@@ -1133,6 +1145,16 @@ def heirs(view: Any, leaving: set[str]) -> list[str]:
     return [member["name"] for member in sorted(synchronous or replicas, key=lambda member: member["lag"])]
 
 
+def speak_through_patroni() -> None:
+    """Print to the log of the database container: what a hook prints is shown to nobody."""
+    for pid, _ in processes("patroni"):
+        try:
+            os.dup2(os.open(f"/proc/{pid}/fd/1", os.O_WRONLY), 1)
+        except OSError:
+            continue
+        return
+
+
 def pre_stop() -> None:
     """Hand the leader role to the best replica before this pod stops, so that nobody waits for its shutdown.
 
@@ -1175,6 +1197,7 @@ def main() -> None:
     """Run as the sidecar, or as the preStop hook, which may never fail or hang: the pod stops either way."""
     find_programs()
     if sys.argv[1:] == ["pre-stop"]:
+        speak_through_patroni()
         try:
             pre_stop()
         except (Failure, OSError, KeyError) as error:
