@@ -1,7 +1,11 @@
 //! What lies in `kustomize` and `functions` for users to copy works as it lies there.
 
 #![expect(clippy::disallowed_methods, reason = "a test reads the files of the repository")]
-#![expect(clippy::print_stdout, clippy::unwrap_used, reason = "a test says why it is skipped, and stops where it cannot go on")]
+#![expect(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a test says why it is skipped, and stops where it cannot go on"
+)]
 
 mod common;
 

@@ -34,8 +34,15 @@ KEPT = {
 # Keywords that are translated below, or that change nothing for a single object that is created. The server enforces
 # neither int32 nor int64.
 TRANSLATED = {
-    "additionalProperties", "format", "items", "properties", "type", "x-kubernetes-int-or-string",
-    "x-kubernetes-list-map-keys", "x-kubernetes-list-type", "x-kubernetes-validations",
+    "additionalProperties",
+    "format",
+    "items",
+    "properties",
+    "type",
+    "x-kubernetes-int-or-string",
+    "x-kubernetes-list-map-keys",
+    "x-kubernetes-list-type",
+    "x-kubernetes-validations",
 }
 IGNORED = {"description", "x-kubernetes-map-type"}
 FORMATS = {"int32": None, "int64": None, "duration": "duration", "date-time": "date-time"}
