@@ -20,8 +20,13 @@ pub(crate) fn options() -> Options {
 
 /// The objects of every cluster in a text, in the order of the output; or its errors.
 pub(crate) fn objects(text: &str) -> Result<Vec<Value>, Vec<Diagnostic>> {
+    objects_with(text, SEED)
+}
+
+/// The same with another seed.
+pub(crate) fn objects_with(text: &str, seed: &str) -> Result<Vec<Value>, Vec<Diagnostic>> {
     let documents = read::documents("cluster.yaml", text)?;
-    let seed = Seed::new(SEED.as_bytes()).ok().unwrap();
+    let seed = Seed::new(seed.as_bytes()).ok().unwrap();
     let rendered = render(&documents, &options(), Ok(&seed));
     if has_errors(&rendered.diagnostics) {
         let errors = rendered.diagnostics.into_iter().filter(|diagnostic| diagnostic.severity == Severity::Error);
