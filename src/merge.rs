@@ -175,6 +175,7 @@ mod tests {
 
     use super::*;
     use crate::read;
+    use crate::report::Position;
 
     fn child(cluster: &str, name: &str, data: &str) -> Value {
         json!({
@@ -187,7 +188,7 @@ mod tests {
 
     fn cluster(name: &str, file: &str, objects: Vec<Value>) -> RenderedCluster {
         let resource = ResourceRef { namespace: "shop".to_owned(), name: name.to_owned(), ..ResourceRef::default() };
-        RenderedCluster { resource, file: file.to_owned(), objects }
+        RenderedCluster { resource, file: file.to_owned(), position: Position::default(), objects }
     }
 
     fn items(values: &[Value]) -> Vec<Document> {
