@@ -1,5 +1,8 @@
 //! What lies in `kustomize` and `functions` for users to copy works as it lies there.
 
+#![expect(clippy::disallowed_methods, reason = "tests work with files and the environment")]
+#![expect(clippy::print_stdout, clippy::unwrap_used, reason = "a helper of tests fails as a test does")]
+
 mod common;
 
 use std::collections::BTreeSet;
