@@ -14,7 +14,7 @@ use crate::options::Options;
 use crate::parse;
 use crate::read::Document;
 use crate::read::node::Node;
-use crate::report::{Diagnostic, FieldPath, Location, Position, ResourceRef};
+use crate::report::{Diagnostic, FieldPath, Position, ResourceRef};
 use crate::resolve;
 
 /// The kind that is rendered.

@@ -1,11 +1,7 @@
 //! What lies in `kustomize` and `functions` for users to copy works as it lies there.
 
-#![expect(clippy::disallowed_methods, reason = "a test reads the files of the repository")]
-#![expect(
-    clippy::print_stdout,
-    clippy::unwrap_used,
-    reason = "a test says why it is skipped, and stops where it cannot go on"
-)]
+#![expect(clippy::disallowed_methods, reason = "tests work with files and the environment")]
+#![expect(clippy::print_stdout, clippy::unwrap_used, reason = "a helper of tests fails as a test does")]
 
 mod common;
 
