@@ -600,12 +600,14 @@ def differences(there: Any, right: Any, path: str = "") -> list[str]:
     return [name for key in keys for name in differences(there.get(key), right.get(key), f"{path}.{key}".lstrip("."))]
 
 
-# What the leader has of these settings, and who follows it at this moment; Patroni's view is seconds old.
+# What the leader has of these settings, and who follows it at this moment; Patroni's view is seconds old. A replica that
+# has replayed past the last checkpoint knows with which settings the leader started.
 FOLLOWED = """
 SELECT json_build_object(
   'settings', (SELECT json_object_agg(name, setting) FROM pg_catalog.pg_settings WHERE name LIKE 'max%'),
   'followers', (SELECT coalesce(json_agg(application_name), '[]')
-    FROM pg_catalog.pg_stat_replication WHERE state = 'streaming'))
+    FROM pg_catalog.pg_stat_replication, pg_catalog.pg_control_checkpoint()
+    WHERE state = 'streaming' AND replay_lsn > checkpoint_lsn))
 """
 
 
