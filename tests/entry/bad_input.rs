@@ -47,7 +47,7 @@ fn cases() -> Vec<(String, &'static str)> {
             cluster("shop", "a").replace("instance1", "b-c")
                 + "---\n"
                 + &cluster("shop", "a-b").replace("instance1", "c"),
-            "`StatefulSet shop/a-b-c` would be made by",
+            "would be made by `PostgresCluster shop/a` and by `PostgresCluster shop/a-b`",
         ),
         (secret("data: {}"), "no such key"),
         (secret("data: {seed: '%%%'}"), "not base64"),
