@@ -3,10 +3,13 @@
 use super::metadata::{
     Labels, annotated, labels, object_meta, pgbackrest_labels, pod_meta, repo_host_labels, selector,
 };
-use super::pod::{POSTGRES_GROUP, add_additional_volumes, add_tmp, container, mount_read_only, pod_spec, words};
+use super::pod::{
+    POSTGRES_GROUP, add_additional_volumes, add_tmp, container, mount_read_only, pod_spec, with_directory, words,
+};
 use super::repo_host::{configuration_files, repository_mounts, repository_volumes};
 use super::volumes::{item, pgbackrest_config};
 use crate::cluster::{Backups, Cluster, Repository, Schedule};
+use crate::config::pgbackrest::cloud_log_directory;
 use crate::kubernetes::{
     Affinity, Container, CronJob, CronJobSpec, JobSpec, JobTemplateSpec, ObjectMeta, PodAffinity, PodAffinityTerm,
     PodSpec, PodTemplateSpec,
@@ -62,6 +65,8 @@ fn pod(cluster: &Cluster, backups: &Backups, repository: &Repository, schedule: 
     let on_volume = repository.is_on_volume();
     let mut mounts = vec![mount_read_only("pgbackrest-config", "/etc/pgbackrest/conf.d")];
     let mut volumes = Vec::new();
+    // The repo host makes the one on a volume.
+    let mut log_directory = None;
     if on_volume {
         mounts.extend(repository_mounts(backups));
         volumes.extend(repository_volumes(cluster, backups));
@@ -69,15 +74,18 @@ fn pod(cluster: &Cluster, backups: &Backups, repository: &Repository, schedule: 
     } else {
         let files = vec![item("pgbackrest_cloud.conf", "pgbackrest_cloud.conf")];
         volumes.push(pgbackrest_config(cluster, backups, files));
+        log_directory = cloud_log_directory(backups);
     }
+    let command = words([
+        "pgbackrest",
+        "backup",
+        &format!("--stanza={STANZA}"),
+        &format!("--repo={}", repository.index),
+        &format!("--type={}", schedule.backup_type.as_str()),
+    ]);
     let container = Container {
-        command: Some(words([
-            "pgbackrest",
-            "backup",
-            &format!("--stanza={STANZA}"),
-            &format!("--repo={}", repository.index),
-            &format!("--type={}", schedule.backup_type.as_str()),
-        ])),
+        // Without its log directory pgBackRest only warns, and the log is lost.
+        command: Some(with_directory(log_directory.as_deref(), command)),
         resources: jobs.resources.clone(),
         volume_mounts: Some(mounts),
         ..container(cluster, CONTAINER_PGBACKREST, &backups.image)

@@ -52,6 +52,13 @@ pub(super) fn words<const N: usize>(words: [&str; N]) -> Vec<String> {
     words.iter().map(|word| (*word).to_owned()).collect()
 }
 
+/// `command`, which needs `directory`: where there is one, a shell makes it first.
+pub(super) fn with_directory(directory: Option<&str>, command: Vec<String>) -> Vec<String> {
+    let Some(directory) = directory else { return command };
+    let shell = ["sh", "-c", "--", r#"mkdir -p "$1" && shift && exec "$@""#, "--", directory];
+    shell.map(str::to_owned).into_iter().chain(command).collect()
+}
+
 /// A variable with a fixed value.
 pub(super) fn variable(name: &str, value: impl Into<String>) -> EnvVar {
     EnvVar { name: name.to_owned(), value: Some(value.into()), ..EnvVar::default() }
