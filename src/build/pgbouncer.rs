@@ -138,6 +138,10 @@ fn backend(cluster: &Cluster) -> VolumeProjection {
     let Some(custom) = &cluster.custom_tls_secret else {
         return secret(cluster.cluster_certificate_secret(), vec![item("ca.crt", path)]);
     };
-    let key = custom.items.iter().flatten().find(|item| item.path == "ca.crt").map_or("ca.crt", |item| &item.key);
-    secret(custom.name.clone(), vec![item(key, path)])
+    let theirs = custom.items.iter().flatten().find(|theirs| theirs.path == "ca.crt").cloned();
+    let authority = KeyToPath { path: path.to_owned(), ..theirs.unwrap_or_else(|| item("ca.crt", path)) };
+    VolumeProjection {
+        secret: Some(SecretProjection { items: Some(vec![authority]), ..custom.clone() }),
+        ..VolumeProjection::default()
+    }
 }
