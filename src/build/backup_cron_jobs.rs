@@ -4,7 +4,7 @@ use super::metadata::{
     Labels, annotated, labels, object_meta, pgbackrest_labels, pod_meta, repo_host_labels, selector,
 };
 use super::pod::{
-    POSTGRES_GROUP, add_additional_volumes, add_tmp, container, mount_read_only, pod_spec, with_directory, words,
+    POSTGRES_GROUP, add_additional_volumes, add_tmp, container, mount_read_only, pod_spec, with_log_directory, words,
 };
 use super::repo_host::{configuration_files, repository_mounts, repository_volumes};
 use super::volumes::{item, pgbackrest_config};
@@ -85,7 +85,7 @@ fn pod(cluster: &Cluster, backups: &Backups, repository: &Repository, schedule: 
     ]);
     let container = Container {
         // Without its log directory pgBackRest only warns, and the log is lost.
-        command: Some(with_directory(log_directory.as_deref(), command)),
+        command: Some(with_log_directory(log_directory.as_deref(), command)),
         resources: jobs.resources.clone(),
         volume_mounts: Some(mounts),
         ..container(cluster, CONTAINER_PGBACKREST, &backups.image)

@@ -3,7 +3,7 @@
 use super::metadata::{annotated, object_meta, pgbouncer_labels, pod_meta, selector};
 use super::pod::{
     PGBOUNCER_GROUP, add_additional_volumes, add_tmp, container, mount_read_only, pod_spec, topology_spread,
-    with_directory, words,
+    with_log_directory, words,
 };
 use super::volumes::{config_map, item, projected, secret};
 use crate::cluster::{Cluster, PgBouncer};
@@ -63,7 +63,7 @@ fn pod(cluster: &Cluster, pgbouncer: &PgBouncer) -> PodSpec {
 fn server(cluster: &Cluster, pgbouncer: &PgBouncer) -> Container {
     let command = words(["pgbouncer", configuration::INI_FILE]);
     Container {
-        command: Some(with_directory(configuration::log_directory(pgbouncer), command)),
+        command: Some(with_log_directory(configuration::log_directory(pgbouncer), command)),
         ports: Some(vec![ContainerPort {
             container_port: pgbouncer.port.into(),
             name: Some(PORT_PGBOUNCER.to_owned()),
