@@ -1,6 +1,13 @@
 //! The goldens: `fixtures/<name>/cluster.yaml` renders as `objects.yaml` beside it, byte for byte. `make golden` writes them
 //! anew; read the difference before committing it.
 
+#![expect(clippy::disallowed_methods, reason = "a test reads files and is told by the environment where tools are")]
+#![expect(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a test says why it is skipped, and stops where it cannot go on"
+)]
+
 mod common;
 
 use std::path::{Path, PathBuf};

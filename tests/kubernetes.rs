@@ -1,6 +1,13 @@
 //! What a real API server says of the goldens' inputs: it accepts every object as it is written, and once applied it finds
 //! nothing to change. Runs where `PGRENDER_KUBECONFIG` names a cluster; its control plane is enough.
 
+#![expect(clippy::disallowed_methods, reason = "a test reads files and is told by the environment where tools are")]
+#![expect(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a test says why it is skipped, and stops where it cannot go on"
+)]
+
 mod common;
 
 use std::fs;
@@ -61,7 +68,6 @@ fn assert_success(output: &Output) {
 
 fn render(fixture: &str, namespace: &str) -> String {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures");
-    #[expect(clippy::disallowed_methods, reason = "a test reads its fixtures")]
     let input = fs::read_to_string(root.join(fixture).join("cluster.yaml")).unwrap();
     let mut child = Command::new(env!("CARGO_BIN_EXE_pgrender"))
         .arg("render")

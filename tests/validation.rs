@@ -118,7 +118,7 @@ fn what_is_refused_is_refused_where_it_is_wrong() {
 }
 
 #[test]
-fn every_error_stands_in_the_file_at_a_place_of_its_own() {
+fn every_error_has_a_place_in_the_file() {
     for case in Case::all("refused") {
         for error in case.errors() {
             let place = error.location.expect("an error should have a place").position;

@@ -600,54 +600,99 @@ def differences(there: Any, right: Any, path: str = "") -> list[str]:
     return [name for key in keys for name in differences(there.get(key), right.get(key), f"{path}.{key}".lstrip("."))]
 
 
-def is_only_lowered(member: Any) -> bool:
-    """Whether a member waits for a restart with nothing but lowered hot standby settings."""
-    reasons = member.get("pending_restart_reason") or {"unknown": {}}
+# What the leader has of these settings, and who follows it at this moment; Patroni's view is seconds old. A replica that
+# has replayed past the last checkpoint knows with which settings the leader started.
+FOLLOWED = """
+SELECT json_build_object(
+  'settings', (SELECT json_object_agg(name, setting) FROM pg_catalog.pg_settings WHERE name LIKE 'max%'),
+  'followers', (SELECT coalesce(json_agg(application_name), '[]')
+    FROM pg_catalog.pg_stat_replication, pg_catalog.pg_control_checkpoint()
+    WHERE state = 'streaming' AND replay_lsn > checkpoint_lsn))
+"""
+
+
+def pending(members: list[Any]) -> list[Any]:
+    """The members that a setting waits for until they restart."""
+    return [member for member in members if member.get("pending_restart")]
+
+
+def must_wait(replica: Any, settings: dict[str, str]) -> bool:
+    """Whether a replica waits for a restart with nothing but hot standby settings that the leader still has higher."""
+    reasons = replica.get("pending_restart_reason") or {"unknown": {}}
     try:
         return all(
-            name in HOT_STANDBY_SETTINGS and int(values["new_value"]) < int(values["old_value"])
+            name in HOT_STANDBY_SETTINGS and int(values["new_value"]) < int(settings[name])
             for name, values in reasons.items()
         )
     except (KeyError, TypeError, ValueError):
         return False
 
 
-def next_restart(members: list[Any]) -> Any:
+def next_restart(members: list[Any], settings: dict[str, str]) -> Any:
     """Choose who restarts next, or None.
 
     Replicas go first: a raised hot standby setting must be there before the leader has it, and a setting with which
-    Postgres does not start is found out before it reaches the leader. What was only lowered must reach the leader first;
-    until then a replica cannot apply it, and would restart again and again."""
-    waiting = [member for member in members if member.get("pending_restart")]
-    replicas = [member for member in waiting if member["role"] not in LEADERS]
-    first = [member for member in replicas if not is_only_lowered(member)]
-    leader = [member for member in waiting if member["role"] in LEADERS]
-    return next(iter(first + leader + replicas), None)
+    Postgres does not start is found out before it reaches the leader. A lowered one must reach the leader first; until then
+    a replica starts with the old value, and would be restarted again and again."""
+    leader = [member for member in pending(members) if member["role"] in LEADERS]
+    replicas = [member for member in pending(members) if member["role"] not in LEADERS]
+    return next(iter([replica for replica in replicas if not must_wait(replica, settings)] + leader), None)
 
 
-def pending_restarts(_: Wanted) -> float | None:
+class Calm:
+    """Tells when the members have had time to take in the configuration: each looks every `loop_wait` seconds, in its own
+    time, and so does not know for a while what another knows already."""
+
+    def __init__(self) -> None:
+        self.known: set[str] = set()
+        self.since = 0.0
+
+    def has_come(self, wanted: Wanted, news: set[str]) -> bool:
+        """Whether nothing new was heard for that long; what is heard no more does not count."""
+        configuration = wanted.settings["dynamicConfiguration"]
+        news = news | {json.dumps(configuration, sort_keys=True)}
+        if not news <= self.known:
+            self.since = time.monotonic()
+        self.known = news
+        return time.monotonic() - self.since > float(configuration.get("loop_wait", 10)) + 2
+
+
+class PendingRestarts:
     """Restart Postgres where a setting waits for it, one pod at a time, and only while all members are well."""
-    view = patroni("GET", "/cluster")
-    member = None if view.get("pause") else next_restart(view["members"])
-    if member is None:
-        return None
-    unwell = [
-        f"{other['name']} is {other['state'] or 'unknown'}"
-        for other in view["members"]
-        if other["state"] not in HEALTHY
-    ]
-    if unwell:
-        raise Failure(f"{member['name']} waits for a restart, but {', '.join(unwell)}")
-    patroni("POST", "/restart", {"restart_pending": True}, url=member["api_url"], timeout=180)
-    log(f"restarted Postgres of {member['name']}: {', '.join(member.get('pending_restart_reason', {})) or 'settings'}")
-    return 1
+
+    def __init__(self) -> None:
+        self.calm = Calm()
+
+    def __call__(self, wanted: Wanted) -> float | None:
+        """Restart one, and come back soon for the next."""
+        view = patroni("GET", "/cluster")
+        waiting = {f"{member['name']} {member.get('pending_restart_reason')}" for member in pending(view["members"])}
+        if not self.calm.has_come(wanted, waiting) or not waiting or view.get("pause"):
+            return None
+        followed = json.loads("".join(psql(FOLLOWED)))
+        member = next_restart(view["members"], followed["settings"])
+        if member is None:
+            return None
+        unwell = [
+            f"{other['name']} is {other['state'] or 'away'}"
+            for other in view["members"]
+            if other["state"] not in HEALTHY
+            or (other["state"] == "streaming" and other["name"] not in followed["followers"])
+        ]
+        if unwell:
+            raise Failure(f"{member['name']} waits for a restart of Postgres, but {', '.join(unwell)}")
+        patroni("POST", "/restart", {"restart_pending": True}, url=member["api_url"], timeout=180)
+        log(
+            f"restarted Postgres of {member['name']}: {', '.join(member.get('pending_restart_reason', {})) or 'settings'}"
+        )
+        return 2
 
 
 REFUSED_SETTINGS = """
 SET search_path TO '';
 SELECT DISTINCT format('line %s of %s: %s: %s', f.sourceline, f.sourcefile, f.name, error)
 FROM pg_file_settings f LEFT JOIN pg_settings s ON lower(s.name) = lower(f.name)
-WHERE error IS NOT NULL AND s.context IS DISTINCT FROM 'postmaster'
+WHERE error IS NOT NULL AND f.sourcefile IS NOT NULL AND s.context IS DISTINCT FROM 'postmaster'
 UNION ALL
 SELECT format('%s is unknown to Postgres or has an impossible value', wanted)
 FROM json_array_elements_text(current_setting('caretaker.arguments')::json) AS _ (wanted)
@@ -657,12 +702,22 @@ WHERE (name IS NULL AND wanted NOT LIKE '%.%')
 """
 
 
-def refused_settings(wanted: Wanted) -> None:
+class RefusedSettings:
     """Say which parameters Postgres does not take. Patroni leaves them out and says so only in its own log."""
-    parameters = wanted.settings["dynamicConfiguration"].get("postgresql", {}).get("parameters") or {}
-    refused = psql(REFUSED_SETTINGS, arguments=sorted(name for name, value in parameters.items() if value is not None))
-    if refused:
-        raise Failure("; ".join(refused))
+
+    def __init__(self) -> None:
+        self.calm = Calm()
+
+    def __call__(self, wanted: Wanted) -> None:
+        """Compare what is wanted with what Postgres runs with."""
+        if not self.calm.has_come(wanted, set()):
+            return
+        parameters = wanted.settings["dynamicConfiguration"].get("postgresql", {}).get("parameters") or {}
+        refused = psql(
+            REFUSED_SETTINGS, arguments=sorted(name for name, value in parameters.items() if value is not None)
+        )
+        if refused:
+            raise Failure("; ".join(refused))
 
 
 def primary_path(wanted: Wanted) -> str:
@@ -1062,7 +1117,12 @@ GROUPS = [
         tick=0.5,
     ),
     Group(
-        [Duty(dynamic_configuration), Duty(pending_restarts, 5), Duty(refused_settings, 30), Duty(switchover)],
+        [
+            Duty(dynamic_configuration),
+            Duty(PendingRestarts(), 5, "pending restarts"),
+            Duty(RefusedSettings(), 30, "refused settings"),
+            Duty(switchover),
+        ],
         LEADER,
         while_paused=False,
         tick=0.5,
@@ -1133,6 +1193,16 @@ def heirs(view: Any, leaving: set[str]) -> list[str]:
     return [member["name"] for member in sorted(synchronous or replicas, key=lambda member: member["lag"])]
 
 
+def speak_through_patroni() -> None:
+    """Print to the log of the database container: what a hook prints is shown to nobody."""
+    for pid, _ in processes("patroni"):
+        try:
+            os.dup2(os.open(f"/proc/{pid}/fd/1", os.O_WRONLY), 1)
+        except OSError:
+            continue
+        return
+
+
 def pre_stop() -> None:
     """Hand the leader role to the best replica before this pod stops, so that nobody waits for its shutdown.
 
@@ -1175,6 +1245,7 @@ def main() -> None:
     """Run as the sidecar, or as the preStop hook, which may never fail or hang: the pod stops either way."""
     find_programs()
     if sys.argv[1:] == ["pre-stop"]:
+        speak_through_patroni()
         try:
             pre_stop()
         except (Failure, OSError, KeyError) as error:

@@ -85,8 +85,8 @@ fn another_version_is_told_which_there_are() {
     assert_eq!(object, None);
     assert_eq!(
         messages,
-        ["c.yaml:1:1: error: apiVersion: `postgres-operator.crunchydata.com/v1alpha1` is not an API version of \
-          PostgresCluster: write `postgres-operator.crunchydata.com/v1` or `postgres-operator.crunchydata.com/v1beta1`"]
+        ["c.yaml:1:1: error: apiVersion: expected an API version of PostgresCluster, found the string \
+          `postgres-operator.crunchydata.com/v1alpha1`: write `postgres-operator.crunchydata.com/v1` or `postgres-operator.crunchydata.com/v1beta1`"]
     );
 }
 
@@ -107,6 +107,32 @@ fn a_quoted_word_of_yaml_1_1_is_a_boolean_only_where_kustomize_quoted_it() {
 
     let (object, _) = verdict(&cluster("  shutdown: \"maybe\"\n"), Settings { through_kustomize: true });
     assert_eq!(object, None);
+}
+
+#[test]
+fn what_may_be_secret_is_not_repeated() {
+    let text = cluster(
+        "  backups: {pgbackrest: {global: {repo1-cipher-pass: 4711}, repos: [{name: repo1}]}}
+  authentication: {rules: [{connection: host, method: ldap, options: {ldapbindpasswd: 47.11}}]}
+  users: [{name: a, options: \"PASSWORD '4711';\"}]
+",
+    );
+    let (_, messages) = verdict(&text, Settings::default());
+    assert_eq!(messages.len(), 3, "{messages:?}");
+    for message in messages {
+        assert!(!message.contains("4711") && !message.contains("47.11"), "{message}");
+    }
+}
+
+#[test]
+fn a_timestamp_is_a_time() {
+    let text = cluster("").replace("{name: hippo}", "{name: hippo, deletionTimestamp: yesterday}");
+    let (_, messages) = verdict(&text, Settings::default());
+    assert_eq!(
+        messages,
+        ["c.yaml:3:25: error: metadata.deletionTimestamp: `yesterday` is not a time: \
+          write it as in `2026-01-31T12:00:00Z`"]
+    );
 }
 
 #[test]

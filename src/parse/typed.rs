@@ -25,6 +25,9 @@ pub fn parse(document: &Document, settings: Settings) -> (Option<PostgresCluster
 fn typed(object: Value) -> Result<PostgresCluster, Diagnostic> {
     serde_path_to_error::deserialize(object).map_err(|error| {
         let field = FieldPath::of(&error.path().to_string());
-        Diagnostic::error(error.into_inner().to_string()).at(field)
+        let words = error.into_inner().to_string();
+        let too_large = words.ends_with("expected i32");
+        let message = if too_large { format!("must be between {} and {}", i32::MIN, i32::MAX) } else { words };
+        Diagnostic::error(message).at(field)
     })
 }

@@ -237,7 +237,7 @@ def postmaster() -> None:
             kubectl("exec", leader(), "--container=database", "--", "bash", "-c", "kill -9 $(head -1 $PGDATA/postmaster.pid)")
             time.sleep(4)
         print(f"  postmaster killed: {writer.report()}")
-        assert max(writer.gaps) < 2.5
+        assert max(writer.gaps) < 5
 
 
 def hand_over() -> None:
@@ -261,16 +261,17 @@ def configuration() -> None:
     apply(configured)
     wanted = parameters["work_mem"]
     print(f"  reload after {until('work_mem', lambda: superuser(leader(), 'SHOW work_mem') == wanted):.1f} s")
-    for connections in ("130", "90"):
+    now = int(superuser(leader(), "SHOW max_connections"))
+    for connections in (str(now + 10), str(now - 10)):
         parameters["max_connections"] = connections
         since = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         apply(configured)
         everywhere = lambda: all(superuser(pod, "SHOW max_connections") == connections for pod in instances())
         print(f"  max_connections {connections} everywhere after {until('restarts', everywhere, 120):.1f} s")
-        done = kubectl("logs", leader(), "--container=caretaker", f"--since-time={since}").splitlines()
-        order = [line.split()[4].rstrip(":") for line in done if "restarted Postgres" in line]
+        until("the log of each restart", lambda: len(restarts_since(since)) == 3)
+        order = restarts_since(since)
         print(f"  order {order}, leader {leader()}")
-        assert order.index(leader()) == (len(order) - 1 if connections == "130" else 0), order
+        assert order.index(leader()) == (len(order) - 1 if int(connections) > now else 0), order
         until("three members", lambda: all_well(3))
     parameters["work_mem"] = "much"
     parameters["no_such_thing"] = "1"
@@ -278,6 +279,12 @@ def configuration() -> None:
     until("the log names them", lambda: "no_such_thing" in log_of(leader()) and "work_mem is unknown" in log_of(leader()))
     assert all_well(3)
     apply(changed())
+
+
+def restarts_since(moment: str) -> list[str]:
+    """The pods whose Postgres the leader's caretaker restarted, in order."""
+    lines = kubectl("logs", leader(), "--container=caretaker", f"--since-time={moment}").splitlines()
+    return [line.split()[4].rstrip(":") for line in lines if "restarted Postgres" in line]
 
 
 def switchover() -> None:
