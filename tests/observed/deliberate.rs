@@ -216,7 +216,7 @@ pub(crate) const DELIBERATE: &[Deliberate] = &[
     },
     Deliberate {
         reason: "whoever calls the Service of the leader by its own name can verify it too",
-        source: "issue: a name in the certificate for every name that a client uses",
+        source: "RFC 6125 6.4: a client accepts only a name that it called",
         places: &[Place(
             "Secret",
             "*-cluster-cert",
@@ -298,7 +298,7 @@ pub(crate) const DELIBERATE: &[Deliberate] = &[
         ],
     },
     Deliberate {
-        reason: "nobody renews certificates at run time: leaves outlast two windows of 182 days, and the CA its seed",
+        reason: "nobody renews certificates at run time: a leaf outlasts two windows of 182 days, and the CA ends in 2049",
         source: "design, Identity",
         places: &[
             Place("Secret", "*", "data[*ca*].certificates[0].days", Different, "3650 became 11322"),

@@ -1,6 +1,6 @@
 //! Holds what is rendered against what a running PGO made of the same specs, object by object and field by field. Both
 //! sides are brought into one form first (`normal`), then compared (`compare`); every difference that is left must be one
-//! of those that are meant (`deliberate`), and each of those must be there.
+//! of those that are meant (`deliberate`), and each of those must be met.
 //!
 //! What PGO made is not part of this repository: the test looks for it in `$PGRENDER_SHARED` and in `../shared`, and says so
 //! when it is in neither.
