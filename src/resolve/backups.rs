@@ -28,6 +28,12 @@ pub(super) fn resolve(
     };
     let server_resources = sidecar_resources(sidecars.and_then(|s| s.pgbackrest.as_ref()), "pgbackrest");
     let config_resources = sidecar_resources(sidecars.and_then(|s| s.pgbackrest_config.as_ref()), "pgbackrestConfig");
+    for (key, value) in &pgbackrest.global {
+        if [key, value].into_iter().any(|text| text.contains(['\n', '\r'])) {
+            let message = "a line break would begin another option of pgBackRest's configuration";
+            context.error(path.key("global").key(key), message);
+        }
+    }
     let ip_version = annotations.get(annotation::PGBACKREST_IP_VERSION);
     let image = "spec.backups.pgbackrest.image";
     Some(Backups {
