@@ -109,7 +109,10 @@ fn from_secret(document: &Document) -> Result<Seed, Diagnostic> {
             .map_err(|error| wrong(&error.to_string(), FieldPath::of("stringData").key(KEY)));
     }
     let Some(text) = field("data") else {
-        return Err(wrong("the Secret of the seed has no such key", path));
+        return Err(wrong(
+            "the Secret of the seed has no such key: put the seed here in base64, or as it is into `stringData.seed`",
+            path,
+        ));
     };
     if text.starts_with("ENC[") {
         return Err(wrong("the seed is encrypted by SOPS, decrypt it before it comes here", path));
