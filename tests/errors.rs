@@ -6,6 +6,8 @@
 #![expect(clippy::disallowed_methods, reason = "tests read files")]
 #![expect(clippy::unwrap_used, reason = "a helper of tests fails as a test does")]
 
+#[path = "common/fixtures.rs"]
+mod fixtures;
 #[path = "common/rendering.rs"]
 mod rendering;
 
@@ -21,7 +23,8 @@ use proptest::sample::Index;
 use serde_json::{Value, json};
 use snapbox::{Data, assert_data_eq};
 
-use rendering::{SEED, fixtures, objects};
+use fixtures::fixtures;
+use rendering::{SEED, objects};
 
 /// Runs the program to its end, with a seed or, where it is empty, without.
 fn run(arguments: &[&str], directory: &Path, seed: &str, stdin: &str) -> Output {
