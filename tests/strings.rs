@@ -2,7 +2,13 @@
 //! kustomize and kpt, or it is refused with a clear error.
 
 #![expect(clippy::disallowed_methods, reason = "kustomize and kpt read files")]
-#![expect(clippy::panic, clippy::print_stdout, clippy::unwrap_used, reason = "a helper of tests fails as a test does")]
+#![expect(
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::unwrap_in_result,
+    clippy::unwrap_used,
+    reason = "a helper of tests fails as a test does"
+)]
 
 mod common;
 #[path = "common/rendering.rs"]
@@ -170,9 +176,9 @@ struct Strings {
 
 fn strings() -> Strings {
     let lists: Value = serde_json::from_str(include_str!("../fixtures/yaml/nasty-strings.json")).unwrap();
-    let list = |name: &str| -> Vec<String> { serde_json::from_value(lists[name].clone()).unwrap() };
-    let lost = list("kustomize_cannot_carry");
-    Strings { all: [list("plain"), list("multiline"), lost.clone()].concat(), lost }
+    let texts = |name: &str| -> Vec<String> { serde_json::from_value(lists[name].clone()).unwrap() };
+    let lost = texts("kustomize_cannot_carry");
+    Strings { all: [texts("plain"), texts("multiline"), lost.clone()].concat(), lost }
 }
 
 /// Clusters that hold these strings at a place, and the paths of their fields.
