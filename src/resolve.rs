@@ -47,6 +47,13 @@ impl Context<'_> {
         self.diagnostics.push(Diagnostic::warning(message).at(path));
     }
 
+    /// Refuses a line break in what becomes part of one line of a configuration file: the rest would be another setting.
+    fn single_line(&mut self, path: FieldPath, text: &str) {
+        if text.contains(['\n', '\r', '\0']) {
+            self.error(path, "a line break or NUL would end the setting: write one line");
+        }
+    }
+
     /// The user's labels and annotations for some objects, checked.
     fn metadata(&mut self, spec: Option<&MetadataSpec>, path: &FieldPath) -> Metadata {
         let Some(spec) = spec else { return Metadata::default() };

@@ -83,7 +83,7 @@ const PLACES: [Place; 7] = [
             let settings = caretaker(objects)?;
             Some(settings["dynamicConfiguration"]["postgresql"]["parameters"][format!("x.s{number}")].clone())
         },
-        refused: |_| false,
+        refused: ends_its_line,
     },
     Place {
         name: "dynamic",
@@ -112,8 +112,7 @@ const PLACES: [Place; 7] = [
             };
             file.as_str()?.split('\n').find_map(value)
         },
-        // It would begin another option.
-        refused: |text| text.contains(['\n', '\r']),
+        refused: ends_its_line,
     },
     Place {
         name: "options",
@@ -135,6 +134,11 @@ const PLACES: [Place; 7] = [
         refused: |text| text.is_empty() || text.len() > 63 || text.contains('\0'),
     },
 ];
+
+/// What would begin another setting where a setting is a line.
+fn ends_its_line(text: &str) -> bool {
+    text.contains(['\n', '\r', '\0'])
+}
 
 fn user(spec: &mut Value, number: usize, mut user: Value) -> String {
     user["name"] = json!(format!("s{number}"));

@@ -20,10 +20,7 @@ pub(super) fn resolve(spec: &PostgresClusterSpec, metadata: &Metadata, context: 
     for (section, settings) in [("global", &config.global), ("databases", &config.databases), ("users", &config.users)]
     {
         for (key, value) in settings {
-            if [key, value].into_iter().any(|text| text.contains(['\n', '\r'])) {
-                let at = path.key("config").key(section).key(key);
-                context.error(at, "a line break would begin another setting of `pgbouncer.ini`");
-            }
+            context.single_line(path.key("config").key(section).key(key), &format!("{key}{value}"));
         }
     }
     let config_resources =

@@ -24,6 +24,8 @@ pub(super) fn postgres(spec: &PostgresClusterSpec, version: u16, context: &mut C
             IntOrString::String(text) => text,
         };
         let path = FieldPath::of("spec.config.parameters").key(&name);
+        // Patroni writes it into postgresql.conf, where a quoted text ends with its line (`guc-file.l`).
+        context.single_line(path.clone(), &value);
         let lower = name.to_lowercase();
         if lower == "log_directory" {
             let directory = postgres::log_directory(version, &value);
@@ -54,6 +56,17 @@ fn hba_line(rule: &HbaRule, index: usize, context: &mut Context) -> Option<Strin
             context.warning(path, "nothing is left of this rule");
         }
         return line;
+    }
+    let path = FieldPath::of("spec.authentication.rules").index(index);
+    for (field, names) in [("databases", &rule.databases), ("users", &rule.users)] {
+        for (position, name) in names.iter().enumerate() {
+            context.single_line(path.key(field).index(position), name);
+        }
+    }
+    for (name, value) in &rule.options {
+        if let IntOrString::String(text) = value {
+            context.single_line(path.key("options").key(name), &format!("{name}{text}"));
+        }
     }
     let options = rule.options.iter().map(|(name, value)| {
         let value = match value {
