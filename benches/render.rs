@@ -58,7 +58,7 @@ fn objects(clusters: &[Cluster], identities: &[Identity]) -> Vec<Value> {
 }
 
 /// From text to resolved clusters.
-#[divan::bench(args = CLUSTERS)]
+#[divan::bench(args = CLUSTERS, sample_count = 10)]
 fn parse(bencher: Bencher, count: usize) {
     let text = text(count);
     bencher.bench(|| clusters(&documents(&text)));
@@ -72,7 +72,7 @@ fn derive(bencher: Bencher, count: usize) {
 }
 
 /// Objects.
-#[divan::bench(args = CLUSTERS)]
+#[divan::bench(args = CLUSTERS, sample_count = 10)]
 fn build(bencher: Bencher, count: usize) {
     let clusters = clusters(&documents(&text(count)));
     let identities = identities(&clusters, &seed());
@@ -80,7 +80,7 @@ fn build(bencher: Bencher, count: usize) {
 }
 
 /// From objects to text.
-#[divan::bench(args = CLUSTERS)]
+#[divan::bench(args = CLUSTERS, sample_count = 10)]
 fn write(bencher: Bencher, count: usize) {
     let clusters = clusters(&documents(&text(count)));
     let objects = objects(&clusters, &identities(&clusters, &seed()));

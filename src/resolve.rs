@@ -47,6 +47,13 @@ impl Context<'_> {
         self.diagnostics.push(Diagnostic::warning(message).at(path));
     }
 
+    /// Refuses a line break in what becomes part of one line of a configuration file: the rest would be another setting.
+    fn single_line(&mut self, path: FieldPath, text: &str) {
+        if text.contains(['\n', '\r', '\0']) {
+            self.error(path, "a line break or NUL would end the setting: write one line");
+        }
+    }
+
     /// The user's labels and annotations for some objects, checked.
     fn metadata(&mut self, spec: Option<&MetadataSpec>, path: &FieldPath) -> Metadata {
         let Some(spec) = spec else { return Metadata::default() };
@@ -61,15 +68,6 @@ impl Context<'_> {
             self.error(FieldPath::of(path), format!("`{number}` is not a port: the highest is 65535"));
             0
         })
-    }
-
-    /// Settings of a configuration file in which a line break would begin another setting.
-    fn settings<'a>(&mut self, settings: impl IntoIterator<Item = (&'a String, &'a String)>, path: &FieldPath) {
-        for (key, value) in settings {
-            if [key, value].into_iter().any(|text| text.contains(char::is_control)) {
-                self.error(path.key(key), "contains a line break or another control character, which no setting can");
-            }
-        }
     }
 
     /// The image for `variable`, or an error that says where to name one.

@@ -3,6 +3,8 @@
 #![expect(clippy::disallowed_methods, reason = "tests run the program with an environment")]
 #![expect(clippy::unwrap_used, reason = "a helper of tests fails as a test does")]
 
+#[path = "common/fixtures.rs"]
+mod fixtures;
 #[path = "common/rendering.rs"]
 mod rendering;
 
@@ -14,7 +16,8 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-use rendering::{SEED, fixtures, objects, objects_with};
+use fixtures::fixtures;
+use rendering::{SEED, objects, objects_with};
 
 /// What the program prints for a text, in an environment of these variables alone and a directory that is not ours.
 fn print(text: &str, seed: &str, environment: &[(&str, &str)]) -> String {

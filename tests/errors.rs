@@ -6,6 +6,8 @@
 #![expect(clippy::disallowed_methods, reason = "tests read files")]
 #![expect(clippy::unwrap_used, reason = "a helper of tests fails as a test does")]
 
+#[path = "common/fixtures.rs"]
+mod fixtures;
 #[path = "common/rendering.rs"]
 mod rendering;
 
@@ -21,7 +23,8 @@ use proptest::sample::Index;
 use serde_json::{Value, json};
 use snapbox::{Data, assert_data_eq};
 
-use rendering::{SEED, fixtures, objects};
+use fixtures::fixtures;
+use rendering::{SEED, objects};
 
 /// Runs the program to its end, with a seed or, where it is empty, without.
 fn run(arguments: &[&str], directory: &Path, seed: &str, stdin: &str) -> Output {
@@ -81,8 +84,7 @@ fn a_function_refuses_the_same_with_results() {
         let output = run(&[], &case, &seed(&case), &list.to_string());
         let name = case.display();
         assert_eq!(output.status.code(), Some(1), "{name}");
-        let answer = read::documents("answer", &String::from_utf8(output.stdout).unwrap()).unwrap();
-        let answer = answer[0].node.to_json();
+        let answer = answer(output);
         assert_eq!(answer["items"], json!(items), "{name}");
         let errors = |result: &&Value| result["severity"] == "error";
         let mut told: Vec<&str> = answer["results"]
@@ -101,6 +103,33 @@ fn a_function_refuses_the_same_with_results() {
             told.swap_remove(position.unwrap_or_else(|| unreachable!("{name}: {line} is not among {told:?}")));
         }
     }
+}
+
+#[test]
+fn a_function_refuses_what_is_no_list_with_an_empty_one() {
+    let mut unreadable = 0;
+    for case in cases() {
+        let text = fs::read_to_string(case.join("cluster.yaml")).unwrap();
+        if read::documents("cluster.yaml", &text).is_ok() {
+            continue;
+        }
+        unreadable += 1;
+        let output = run(&[], &case, SEED, &text);
+        let name = case.display();
+        assert_eq!(output.status.code(), Some(1), "{name}");
+        let answer = answer(output);
+        assert_eq!(answer["items"], json!([]), "{name}");
+        assert_eq!(answer["results"][0]["severity"], "error", "{name}");
+    }
+    assert!(unreadable >= 8, "{unreadable}");
+}
+
+/// The list that a function answers with.
+fn answer(output: Output) -> Value {
+    let answer =
+        read::documents("answer", &String::from_utf8(output.stdout).unwrap()).unwrap().remove(0).node.to_json();
+    assert_eq!(answer["kind"], "ResourceList");
+    answer
 }
 
 #[test]
@@ -191,7 +220,7 @@ fn pointers(node: &Value, pointer: &str, found: &mut Vec<String>) {
     }
 }
 
-fn mutate(tree: &mut Value, place: &Index, mutation: Mutation) {
+fn mutate(tree: &mut Value, place: Index, mutation: Mutation) {
     let mut all = Vec::new();
     pointers(tree, "", &mut all);
     if all.is_empty() {
@@ -220,26 +249,47 @@ fn mutate(tree: &mut Value, place: &Index, mutation: Mutation) {
     }
 }
 
+/// A good cluster after some mutations.
+fn mutated() -> impl Strategy<Value = Value> {
+    let trees: Vec<Value> =
+        fixtures().iter().map(|(_, text)| read::documents("cluster.yaml", text).unwrap()[0].node.to_json()).collect();
+    (proptest::sample::select(trees), proptest::collection::vec(mutation(), 1..4)).prop_map(|(mut tree, mutations)| {
+        for (place, mutation) in mutations {
+            mutate(&mut tree, place, mutation);
+        }
+        tree
+    })
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 1024, failure_persistence: None, ..ProptestConfig::default() })]
 
     /// In this process, where a panic fails the test.
     #[test]
-    fn a_good_cluster_made_bad_is_rendered_or_refused(
-        which in any::<Index>(),
-        mutations in proptest::collection::vec(mutation(), 1..4),
-    ) {
-        let fixtures = fixtures();
-        let text = &which.get(&fixtures).1;
-        let mut tree = read::documents("cluster.yaml", text).unwrap()[0].node.to_json();
-        for (place, mutation) in mutations {
-            mutate(&mut tree, &place, mutation);
-        }
+    fn a_good_cluster_made_bad_is_rendered_or_refused(tree in mutated()) {
         let text = tree.to_string();
         let documents = read::documents("cluster.yaml", &text).unwrap();
         match objects(&text) {
             Ok(objects) => prop_assert_eq!(objects.is_empty(), !is_cluster(&documents[0].node)),
             Err(errors) => prop_assert!(errors.iter().all(|error| !error.message.is_empty())),
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_function_always_answers_with_a_list(item in mutated(), config in mutated()) {
+        let list = json!({"kind": "ResourceList", "items": [item], "functionConfig": config}).to_string();
+        let output = run(&[], Path::new(env!("CARGO_MANIFEST_DIR")), SEED, &list);
+        let code = output.status.code();
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        prop_assert!(code == Some(0) || (code == Some(1) && stderr.contains("error: ")), "{:?} {}", code, stderr);
+        prop_assert!(!stderr.contains("panicked"), "{}", stderr);
+        let answer = answer(output);
+        if code == Some(1) {
+            prop_assert_eq!(&answer["items"], &json!([item]));
         }
     }
 }

@@ -143,7 +143,9 @@ fn from_secret(document: &Document) -> Result<Seed, Diagnostic> {
         return Seed::new(text.as_bytes()).map_err(|error| wrong("stringData", &error.to_string()));
     }
     let Some(text) = field("data") else {
-        return Err(wrong("data", "the Secret of the seed has no such key with a string"));
+        let message = "the Secret of the seed has no such key with a string: put the seed here in base64, or as it is into \
+                       `stringData.seed`";
+        return Err(wrong("data", message));
     };
     if text.starts_with("ENC[") {
         return Err(wrong("data", "the seed is encrypted by SOPS, decrypt it before it comes here"));

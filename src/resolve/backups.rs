@@ -6,7 +6,9 @@ use super::{Context, claims, containers, schedule};
 use crate::cluster::{BackupJobs, BackupType, Backups, Metadata, RepoHost, Repository, Schedule, Scheduling, Storage};
 use crate::naming::{CONTAINER_PGBACKREST, CONTAINER_PGBACKREST_CONFIG, annotation};
 use crate::report::FieldPath;
-use crate::spec::{BackupJobsSpec, PgBackRestSpec, PostgresClusterSpec, RepoHostSpec, RepositorySpec, SchedulesSpec};
+use crate::spec::{
+    BackupJobsSpec, LogSpec, PgBackRestSpec, PostgresClusterSpec, RepoHostSpec, RepositorySpec, SchedulesSpec,
+};
 
 const REPO_HOST_CONTAINERS: [&str; 4] =
     [CONTAINER_PGBACKREST, CONTAINER_PGBACKREST_CONFIG, "pgbackrest-log-dir", "nss-wrapper-init"];
@@ -28,7 +30,10 @@ pub(super) fn resolve(
     };
     let server_resources = sidecar_resources(sidecars.and_then(|s| s.pgbackrest.as_ref()), "pgbackrest");
     let config_resources = sidecar_resources(sidecars.and_then(|s| s.pgbackrest_config.as_ref()), "pgbackrestConfig");
-    context.settings(&pgbackrest.global, &path.key("global"));
+    for (key, value) in &pgbackrest.global {
+        context.single_line(path.key("global").key(key), &format!("{key}{value}"));
+    }
+    let log_path = log_path(pgbackrest.log.as_ref(), &path, context);
     let ip_version = annotations.get(annotation::PGBACKREST_IP_VERSION);
     let image = "spec.backups.pgbackrest.image";
     Some(Backups {
@@ -37,7 +42,7 @@ pub(super) fn resolve(
         repositories: repositories(pgbackrest, &path, context),
         global: pgbackrest.global.clone(),
         configuration: pgbackrest.configuration.clone(),
-        log_path: pgbackrest.log.as_ref().and_then(|log| log.path.clone()),
+        log_path,
         listen_ipv6: ip_version.is_some_and(|version| version.eq_ignore_ascii_case("IPv6")),
         server_resources,
         config_resources,
@@ -91,6 +96,16 @@ fn repository(spec: &RepositorySpec, path: &FieldPath, context: &mut Context) ->
         1 => {}
         _ => context.error(path.clone(), format!("a repository is kept in one place, not in {}", given.join(" and "))),
     }
+    let texts = [
+        ("azure", "container", spec.azure.as_ref().map(|azure| &azure.container)),
+        ("gcs", "bucket", spec.gcs.as_ref().map(|gcs| &gcs.bucket)),
+        ("s3", "bucket", spec.s3.as_ref().map(|s3| &s3.bucket)),
+        ("s3", "endpoint", spec.s3.as_ref().map(|s3| &s3.endpoint)),
+        ("s3", "region", spec.s3.as_ref().map(|s3| &s3.region)),
+    ];
+    for (kind, field, text) in texts.iter().filter_map(|(kind, field, text)| Some((*kind, *field, (*text)?))) {
+        context.single_line(path.key(kind).key(field), text);
+    }
     let storage = if let Some(volume) = &spec.volume {
         let path = path.key("volume").key("volumeClaimSpec");
         Storage::Volume(Box::new(claims::resolve(&volume.volume_claim_spec, &path, context)))
@@ -124,6 +139,13 @@ fn schedules(spec: Option<&SchedulesSpec>, path: &FieldPath, context: &mut Conte
     schedules
 }
 
+/// The directory of pgBackRest's logs in one kind of pod.
+fn log_path(spec: Option<&LogSpec>, path: &FieldPath, context: &mut Context) -> Option<String> {
+    let directory = spec?.path.clone()?;
+    context.single_line(path.key("log").key("path"), &directory);
+    Some(directory)
+}
+
 fn repo_host(spec: Option<&RepoHostSpec>, path: &FieldPath, context: &mut Context) -> RepoHost {
     let Some(spec) = spec else { return RepoHost::default() };
     let volumes = spec.volumes.as_ref().map(|volumes| &volumes.additional);
@@ -136,7 +158,7 @@ fn repo_host(spec: Option<&RepoHostSpec>, path: &FieldPath, context: &mut Contex
             topology_spread_constraints: spec.topology_spread_constraints.clone(),
             priority_class_name: spec.priority_class_name.clone(),
         },
-        log_path: spec.log.as_ref().and_then(|log| log.path.clone()),
+        log_path: log_path(spec.log.as_ref(), path, context),
         additional_volumes: containers::additional_volumes(volumes, &REPO_HOST_CONTAINERS, &volumes_path, context),
     }
 }
@@ -154,7 +176,7 @@ fn jobs(spec: Option<&BackupJobsSpec>, path: &FieldPath, context: &mut Context) 
             priority_class_name: spec.priority_class_name.clone(),
         },
         ttl_seconds_after_finished: spec.ttl_seconds_after_finished,
-        log_path: spec.log.as_ref().and_then(|log| log.path.clone()),
+        log_path: log_path(spec.log.as_ref(), path, context),
         additional_volumes: containers::additional_volumes(volumes, &[CONTAINER_PGBACKREST], &volumes_path, context),
     }
 }

@@ -19,7 +19,9 @@ pub(super) fn resolve(spec: &PostgresClusterSpec, metadata: &Metadata, context: 
     let config = spec.config.clone().unwrap_or_default();
     for (section, settings) in [("global", &config.global), ("databases", &config.databases), ("users", &config.users)]
     {
-        context.settings(settings, &path.key("config").key(section));
+        for (key, value) in settings {
+            context.single_line(path.key("config").key(section).key(key), &format!("{key}{value}"));
+        }
     }
     let config_resources =
         spec.sidecars.as_ref().and_then(|sidecars| sidecars.pgbouncer_config.as_ref()?.resources.as_ref());

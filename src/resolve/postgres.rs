@@ -26,6 +26,8 @@ pub(super) fn postgres(spec: &PostgresClusterSpec, version: u16, context: &mut C
             IntOrString::String(text) => text,
         };
         let path = FieldPath::of("spec.config.parameters").key(&name);
+        // Patroni writes it into postgresql.conf, where a quoted text ends with its line (`guc-file.l`).
+        context.single_line(path.clone(), &value);
         let lower = name.to_lowercase();
         if lower == "log_directory" {
             let directory = postgres::log_directory(version, &value);
@@ -49,33 +51,36 @@ pub(super) fn postgres(spec: &PostgresClusterSpec, version: u16, context: &mut C
 }
 
 fn hba_line(rule: &HbaRule, index: usize, context: &mut Context) -> Option<String> {
-    let path = FieldPath::of("spec.authentication.rules").index(index);
-    let line = if let Some(text) = &rule.hba {
+    if let Some(text) = &rule.hba {
         let line = postgres::hba_text(text);
         if line.is_none() {
-            context.warning(path.key("hba"), "nothing is left of this rule");
+            let path = FieldPath::of("spec.authentication.rules").index(index).key("hba");
+            context.warning(path, "nothing is left of this rule");
         }
-        line?
-    } else {
-        let options = rule.options.iter().map(|(name, value)| {
-            let value = match value {
-                IntOrString::Int(number) => number.to_string(),
-                IntOrString::String(text) => text.clone(),
-            };
-            (name.clone(), value)
-        });
-        // The schema requires both where there is no `hba`.
-        let (connection, method) = (rule.connection.as_deref()?, rule.method.as_deref()?);
-        postgres::hba_rule(connection, &rule.databases, &rule.users, method, &options.collect())
-    };
-    if line.contains(char::is_control) {
-        context.error(path, CONTROL_CHARACTER_IN_RULE);
+        return line;
     }
-    Some(line)
+    let path = FieldPath::of("spec.authentication.rules").index(index);
+    for (field, names) in [("databases", &rule.databases), ("users", &rule.users)] {
+        for (position, name) in names.iter().enumerate() {
+            context.single_line(path.key(field).index(position), name);
+        }
+    }
+    for (name, value) in &rule.options {
+        if let IntOrString::String(text) = value {
+            context.single_line(path.key("options").key(name), &format!("{name}{text}"));
+        }
+    }
+    let options = rule.options.iter().map(|(name, value)| {
+        let value = match value {
+            IntOrString::Int(number) => number.to_string(),
+            IntOrString::String(text) => text.clone(),
+        };
+        (name.clone(), value)
+    });
+    // The schema requires both where there is no `hba`.
+    let (connection, method) = (rule.connection.as_deref()?, rule.method.as_deref()?);
+    Some(postgres::hba_rule(connection, &rule.databases, &rule.users, method, &options.collect()))
 }
-
-const CONTROL_CHARACTER_IN_RULE: &str =
-    "contains a line break or another control character, which would begin another rule";
 
 /// `spec.patroni`.
 pub(super) fn patroni(
@@ -86,10 +91,8 @@ pub(super) fn patroni(
     let patroni = spec.patroni.clone().unwrap_or_default();
     let rules = patroni.dynamic_configuration.get("postgresql").and_then(|section| section.get("pg_hba"));
     for (index, rule) in rules.and_then(Value::as_array).into_iter().flatten().enumerate() {
-        if rule.as_str().is_some_and(|rule| rule.contains(char::is_control)) {
-            let path = FieldPath::of("spec.patroni.dynamicConfiguration.postgresql.pg_hba").index(index);
-            context.error(path, CONTROL_CHARACTER_IN_RULE);
-        }
+        let path = FieldPath::of("spec.patroni.dynamicConfiguration.postgresql.pg_hba").index(index);
+        context.single_line(path, rule.as_str().unwrap_or_default());
     }
     if patroni.sync_period_seconds * 2 > patroni.leader_lease_duration_seconds {
         // Patroni itself raises `ttl` or lowers `loop_wait` so that loop_wait + 2 * retry_timeout <= ttl.

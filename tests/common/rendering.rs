@@ -1,8 +1,5 @@
 //! Rendering through the library, for tests that look at objects rather than at bytes.
 
-use std::fs;
-use std::path::Path;
-
 use pgrender::identity::Seed;
 use pgrender::options::Options;
 use pgrender::read;
@@ -33,20 +30,4 @@ pub(crate) fn objects_with(text: &str, seed: &str) -> Result<Vec<Value>, Vec<Dia
         return Err(errors.collect());
     }
     Ok(rendered.clusters.into_iter().flat_map(|cluster| cluster.objects).collect())
-}
-
-/// Every cluster below `fixtures` that must render: the name of its directory and its text.
-pub(crate) fn fixtures() -> Vec<(String, String)> {
-    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures");
-    let mut found: Vec<(String, String)> = fs::read_dir(directory)
-        .unwrap()
-        .filter_map(|entry| {
-            let path = entry.unwrap().path();
-            let text = fs::read_to_string(path.join("cluster.yaml")).ok()?;
-            Some((path.file_name()?.to_string_lossy().into_owned(), text))
-        })
-        .collect();
-    found.sort();
-    assert!(found.len() >= 9, "{}", found.len());
-    found
 }

@@ -13,10 +13,10 @@ pub(crate) fn dangling(objects: &[Value], brought: &BTreeSet<String>) -> Vec<Str
     let mut seen = BTreeSet::new();
     for object in objects {
         if !seen.insert((text(&object["kind"]), text(&object["metadata"]["name"]))) {
-            check.report(object, "is there twice".to_owned());
+            check.report(object, "is there twice");
         }
         if object["metadata"]["namespace"] != objects[0]["metadata"]["namespace"] {
-            check.report(object, "is in another namespace".to_owned());
+            check.report(object, "is in another namespace");
         }
         check.object(object);
     }
@@ -35,14 +35,14 @@ impl<'a> Check<'a> {
         self.objects.iter().find(|object| object["kind"] == kind && object["metadata"]["name"] == name)
     }
 
-    fn report(&mut self, object: &Value, what: String) {
+    fn report(&mut self, object: &Value, what: &str) {
         self.found.push(format!("{} {}: {what}", text(&object["kind"]), text(&object["metadata"]["name"])));
     }
 
     /// Reports an object that is neither there nor brought by the user.
     fn expect(&mut self, user: &Value, kind: &str, name: &str) {
         if self.get(kind, name).is_none() && !self.brought.contains(name) {
-            self.report(user, format!("no {kind} {name}"));
+            self.report(user, &format!("no {kind} {name}"));
         }
     }
 
@@ -56,11 +56,7 @@ impl<'a> Check<'a> {
             "Deployment" => self.workload(object),
             "CronJob" => self.pod(object, &object["spec"]["jobTemplate"]["spec"]["template"]),
             "Service" => self.service(object),
-            "PodDisruptionBudget" => {
-                if self.pods_of(&object["spec"]["selector"]).is_empty() {
-                    self.report(object, "selects no pod".to_owned());
-                }
-            }
+            "PodDisruptionBudget" => self.disruption_budget(object),
             "RoleBinding" => self.role_binding(object),
             "Role" => self.role(object),
             "ConfigMap" if text(&object["metadata"]["name"]).ends_with("-fingerprints") => self.fingerprints(object),
@@ -71,7 +67,7 @@ impl<'a> Check<'a> {
     fn workload(&mut self, object: &Value) {
         let template = &object["spec"]["template"];
         if !selects(&object["spec"]["selector"], &template["metadata"]["labels"]) {
-            self.report(object, "its selector does not select its own pods".to_owned());
+            self.report(object, "its selector does not select its own pods");
         }
         self.pod(object, template);
     }
@@ -97,7 +93,7 @@ impl<'a> Check<'a> {
         }
         let names: BTreeSet<&str> = containers(pod).map(|container| text(&container["name"])).collect();
         if names.len() != containers(pod).count() {
-            self.report(object, "two containers of one name".to_owned());
+            self.report(object, "two containers of one name");
         }
         self.volumes(object, pod, &names);
         for container in containers(pod) {
@@ -105,18 +101,18 @@ impl<'a> Check<'a> {
         }
         let default = template["metadata"]["annotations"]["kubectl.kubernetes.io/default-container"].as_str();
         if default.is_some_and(|default| !names.contains(default)) {
-            self.report(object, format!("no default container {default:?}"));
+            self.report(object, &format!("no default container {default:?}"));
         }
         for constraint in items(&pod["topologySpreadConstraints"]) {
             let selector = &constraint["labelSelector"];
             if selector.is_object() && !selects(selector, &template["metadata"]["labels"]) {
-                self.report(object, "spreads other pods than its own".to_owned());
+                self.report(object, "spreads other pods than its own");
             }
         }
         let near = &pod["affinity"]["podAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"];
         for term in items(near) {
             if self.pods_of(&term["labelSelector"]).is_empty() {
-                self.report(object, "must be near a pod that is not there".to_owned());
+                self.report(object, "must be near a pod that is not there");
             }
         }
     }
@@ -128,7 +124,7 @@ impl<'a> Check<'a> {
         for volume in items(&pod["volumes"]) {
             let name = text(&volume["name"]);
             if !volumes.insert(name) {
-                self.report(object, format!("two volumes {name}"));
+                self.report(object, &format!("two volumes {name}"));
             }
             self.volume(object, volume, names);
         }
@@ -139,19 +135,19 @@ impl<'a> Check<'a> {
                 let volume = text(&mount["name"]);
                 used.insert(volume);
                 if !volumes.contains(volume) {
-                    self.report(object, format!("container {} mounts no volume {volume}", container["name"]));
+                    self.report(object, &format!("container {} mounts no volume {volume}", container["name"]));
                 }
                 if !paths.insert(text(&mount["mountPath"])) {
                     self.report(
                         object,
-                        format!("container {} mounts twice at {}", container["name"], mount["mountPath"]),
+                        &format!("container {} mounts twice at {}", container["name"], mount["mountPath"]),
                     );
                 }
             }
         }
         // The user may have a volume that no container mounts.
         for volume in volumes.difference(&used).filter(|volume| !volume.starts_with("volumes-")) {
-            self.report(object, format!("volume {volume} is mounted nowhere"));
+            self.report(object, &format!("volume {volume} is mounted nowhere"));
         }
     }
 
@@ -162,7 +158,7 @@ impl<'a> Check<'a> {
         for item in items(&volume["downwardAPI"]["items"]) {
             let name = &item["resourceFieldRef"]["containerName"];
             if name.as_str().is_some_and(|name| !containers.contains(name)) {
-                self.report(object, format!("no container {name}"));
+                self.report(object, &format!("no container {name}"));
             }
         }
         let mut paths = BTreeSet::new();
@@ -172,7 +168,7 @@ impl<'a> Check<'a> {
                 for item in items(&source[field]["items"]) {
                     // The user may replace the empty pgbouncer.ini: the later source wins.
                     if !paths.insert(text(&item["path"])) && item["path"] != "pgbouncer.ini" {
-                        self.report(object, format!("two files at {}", item["path"]));
+                        self.report(object, &format!("two files at {}", item["path"]));
                     }
                 }
             }
@@ -184,7 +180,7 @@ impl<'a> Check<'a> {
         // Kubernetes puts `kube-root-ca.crt` into every namespace.
         if name == "kube-root-ca.crt" {
             if items(&projection["items"]).iter().any(|item| item["key"] != "ca.crt") {
-                self.report(object, format!("no such key in ConfigMap {name}"));
+                self.report(object, &format!("no such key in ConfigMap {name}"));
             }
             return;
         }
@@ -197,7 +193,7 @@ impl<'a> Check<'a> {
     /// Reports a key that an object of ours does not have.
     fn key(&mut self, user: &Value, kind: &str, name: &str, key: &str) {
         if self.get(kind, name).is_some_and(|source| source["data"].get(key).is_none()) {
-            self.report(user, format!("no key {key} in {kind} {name}"));
+            self.report(user, &format!("no key {key} in {kind} {name}"));
         }
     }
 
@@ -205,7 +201,7 @@ impl<'a> Check<'a> {
         let mut variables = BTreeSet::new();
         for variable in items(&container["env"]) {
             if !variables.insert(text(&variable["name"])) {
-                self.report(object, format!("container {} has two variables {}", container["name"], variable["name"]));
+                self.report(object, &format!("container {} has two variables {}", container["name"], variable["name"]));
             }
             for (field, kind) in [("secretKeyRef", "Secret"), ("configMapKeyRef", "ConfigMap")] {
                 let source = &variable["valueFrom"][field];
@@ -228,14 +224,20 @@ impl<'a> Check<'a> {
         }
         let pods = if selector.is_null() { self.pods() } else { self.selected(&selector) };
         if pods.is_empty() {
-            self.report(object, "selects no pod".to_owned());
+            self.report(object, "selects no pod");
         }
         for port in items(&object["spec"]["ports"]) {
             let ports = pods.iter().flat_map(|pod| items(&pod["spec"]["containers"])).flat_map(|c| items(&c["ports"]));
             let mut leads = ports.filter(|there| there["name"] == port["targetPort"]);
             if !leads.any(|there| there["containerPort"] == port["port"]) {
-                self.report(object, format!("no container port {}", port["targetPort"]));
+                self.report(object, &format!("no container port {}", port["targetPort"]));
             }
+        }
+    }
+
+    fn disruption_budget(&mut self, object: &Value) {
+        if self.pods_of(&object["spec"]["selector"]).is_empty() {
+            self.report(object, "selects no pod");
         }
     }
 
@@ -244,7 +246,7 @@ impl<'a> Check<'a> {
         for subject in items(&object["subjects"]) {
             self.expect(object, "ServiceAccount", text(&subject["name"]));
             if subject["namespace"] != object["metadata"]["namespace"] {
-                self.report(object, format!("ServiceAccount {} is in another namespace", subject["name"]));
+                self.report(object, &format!("ServiceAccount {} is in another namespace", subject["name"]));
             }
         }
     }
@@ -261,7 +263,7 @@ impl<'a> Check<'a> {
                     "pods" => {
                         self.expect(object, "PersistentVolumeClaim", &format!("postgres-data-{name}"));
                     }
-                    other => self.report(object, format!("a right to {other}")),
+                    other => self.report(object, &format!("a right to {other}")),
                 }
             }
         }
@@ -277,7 +279,7 @@ impl<'a> Check<'a> {
             .collect();
         let actual = object["data"].as_object().unwrap().keys().cloned().collect();
         for name in expected.symmetric_difference(&actual) {
-            self.report(object, format!("{name} has no object or no fingerprint"));
+            self.report(object, &format!("{name} has no object or no fingerprint"));
         }
     }
 

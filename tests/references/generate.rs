@@ -277,11 +277,11 @@ fn repositories() -> BoxedStrategy<Value> {
     let names = ["repo1", "repo2", "repo3", "repo4"].map(str::to_owned).to_vec();
     (subsequence(names, 1..=4), vec(repository, 4))
         .prop_map(|(names, repositories)| {
-            let named = names.into_iter().zip(repositories).map(|(name, mut repository)| {
+            let repositories = names.into_iter().zip(repositories).map(|(name, mut repository)| {
                 repository["name"] = json!(name);
                 repository
             });
-            named.collect()
+            repositories.collect()
         })
         .boxed()
 }

@@ -5,6 +5,8 @@
 #![expect(clippy::unwrap_used, reason = "a helper of tests fails as a test does")]
 
 mod check;
+#[path = "../common/fixtures.rs"]
+mod fixtures;
 mod generate;
 #[path = "../common/rendering.rs"]
 mod rendering;
@@ -35,7 +37,7 @@ fn brought_by_fixtures() -> BTreeSet<String> {
 
 #[test]
 fn every_name_in_the_fixtures_exists() {
-    for (name, text) in rendering::fixtures() {
+    for (name, text) in fixtures::fixtures() {
         let objects = rendering::objects(&text).unwrap();
         assert_eq!(dangling(&objects, &brought_by_fixtures()), [""; 0], "{name}");
     }

@@ -1,0 +1,431 @@
+//! Every nasty string, wherever a user can put one: it comes back exactly, through this program and through kubectl,
+//! kustomize and kpt, or it is refused with a clear error.
+
+#![expect(clippy::disallowed_methods, reason = "kustomize and kpt read files")]
+#![expect(
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::unwrap_in_result,
+    clippy::unwrap_used,
+    reason = "a helper of tests fails as a test does"
+)]
+
+mod common;
+#[path = "common/rendering.rs"]
+mod rendering;
+
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use pgrender::read;
+use pgrender::write::{resource_list, yaml};
+use serde_json::{Value, json};
+
+use common::tool;
+use rendering::{SEED, objects};
+
+/// At most as many strings as parameters may be in one cluster.
+const CHUNK: usize = 50;
+
+/// Where a user can put a string.
+struct Place {
+    /// The name of its clusters.
+    name: &'static str,
+    /// Puts the string with this number into a spec, and gives the path of the field.
+    put: fn(&mut Value, usize, &str) -> String,
+    /// Finds it in the objects of the cluster.
+    find: fn(&[Value], usize) -> Option<Value>,
+    /// What is refused there, and why.
+    refused: fn(&str) -> bool,
+}
+
+const PLACES: [Place; 7] = [
+    Place {
+        name: "annotation",
+        put: |spec, number, text| {
+            spec["metadata"]["annotations"][format!("s{number}")] = json!(text);
+            format!("spec.metadata.annotations.s{number}")
+        },
+        find: |objects, number| Some(objects[0]["metadata"]["annotations"][format!("s{number}")].clone()),
+        refused: |_| false,
+    },
+    Place {
+        name: "environment",
+        put: |spec, number, text| {
+            let sidecar = &mut spec["instances"][0]["containers"];
+            if sidecar.is_null() {
+                *sidecar = json!([{"name": "extra", "image": "example.com/extra:1", "env": []}]);
+            }
+            let variables = sidecar[0]["env"].as_array_mut().unwrap();
+            variables.push(json!({"name": format!("S{number}"), "value": text}));
+            format!("spec.instances[0].containers[0].env[{}]", variables.len() - 1)
+        },
+        find: |objects, number| {
+            let set = objects.iter().find(|object| object["kind"] == "StatefulSet")?;
+            let containers = set["spec"]["template"]["spec"]["containers"].as_array()?;
+            let sidecar = containers.iter().find(|container| container["name"] == "extra")?;
+            let named = |variable: &&Value| variable["name"] == format!("S{number}");
+            Some(sidecar["env"].as_array()?.iter().find(named)?["value"].clone())
+        },
+        refused: |_| false,
+    },
+    Place {
+        name: "parameter",
+        put: |spec, number, text| {
+            spec["config"]["parameters"][format!("x.s{number}")] = json!(text);
+            format!("spec.config.parameters[\"x.s{number}\"]")
+        },
+        find: |objects, number| {
+            let settings = caretaker(objects)?;
+            Some(settings["dynamicConfiguration"]["postgresql"]["parameters"][format!("x.s{number}")].clone())
+        },
+        refused: ends_its_line,
+    },
+    Place {
+        name: "dynamic",
+        put: |spec, number, text| {
+            spec["patroni"]["dynamicConfiguration"][format!("s{number}")] = json!({ "deep": [text] });
+            format!("spec.patroni.dynamicConfiguration.s{number}")
+        },
+        find: |objects, number| {
+            Some(caretaker(objects)?["dynamicConfiguration"][format!("s{number}")]["deep"][0].clone())
+        },
+        refused: |_| false,
+    },
+    Place {
+        name: "global",
+        put: |spec, number, text| {
+            spec["backups"]["pgbackrest"]["repos"] = json!([{"name": "repo1", "gcs": {"bucket": "b"}}]);
+            spec["backups"]["pgbackrest"]["global"][format!("s{number}")] = json!(text);
+            format!("spec.backups.pgbackrest.global.s{number}")
+        },
+        find: |objects, number| {
+            let file = &object(objects, "ConfigMap", "-pgbackrest-config")?["data"]["pgbackrest_cloud.conf"];
+            // An empty value leaves no space at the end of its line.
+            let value = |line: &str| {
+                let rest = line.strip_prefix(&format!("s{number} ="))?.to_owned();
+                Some(json!(rest.strip_prefix(' ').unwrap_or(&rest)))
+            };
+            file.as_str()?.split('\n').find_map(value)
+        },
+        refused: ends_its_line,
+    },
+    Place {
+        name: "options",
+        put: |spec, number, text| user(spec, number, json!({"options": text})),
+        find: |objects, number| Some(role(objects, number)?["options"].clone()),
+        // The rules of the CRD.
+        refused: |text| text.contains(';') || text.contains("--") || text.chars().count() > 200,
+    },
+    Place {
+        name: "database",
+        put: |spec, number, text| user(spec, number, json!({"databases": [text]})),
+        find: |objects, number| {
+            let name = object(objects, "Secret", &format!("-pguser-s{number}"))?["data"]["dbname"].clone();
+            let role = role(objects, number)?["databases"][0].clone();
+            assert_eq!(json!(decode(&name)), role);
+            Some(role)
+        },
+        // Postgres cuts a longer name off, and takes neither an empty one nor one with a NUL.
+        refused: |text| text.is_empty() || text.len() > 63 || text.contains('\0'),
+    },
+];
+
+/// What would begin another setting where a setting is a line.
+fn ends_its_line(text: &str) -> bool {
+    text.contains(['\n', '\r', '\0'])
+}
+
+fn user(spec: &mut Value, number: usize, mut user: Value) -> String {
+    user["name"] = json!(format!("s{number}"));
+    if spec["users"].is_null() {
+        spec["users"] = json!([]);
+    }
+    let users = spec["users"].as_array_mut().unwrap();
+    users.push(user);
+    format!("spec.users[{}]", users.len() - 1)
+}
+
+fn object<'a>(objects: &'a [Value], kind: &str, suffix: &str) -> Option<&'a Value> {
+    let named = |object: &&Value| object["metadata"]["name"].as_str().is_some_and(|name| name.ends_with(suffix));
+    objects.iter().filter(|object| object["kind"] == kind).find(named)
+}
+
+/// What the caretaker is told.
+fn caretaker(objects: &[Value]) -> Option<Value> {
+    let settings = object(objects, "ConfigMap", "-caretaker")?["data"]["caretaker.json"].as_str()?;
+    serde_json::from_str(settings).ok()
+}
+
+/// What the caretaker is told of a user.
+fn role(objects: &[Value], number: usize) -> Option<Value> {
+    let roles = decode(&object(objects, "Secret", "-caretaker")?["data"]["roles.json"]);
+    let roles: Value = serde_json::from_str(&roles).ok()?;
+    roles["users"].as_array()?.iter().find(|user| user["name"] == format!("s{number}")).cloned()
+}
+
+fn decode(text: &Value) -> String {
+    String::from_utf8(STANDARD.decode(text.as_str().unwrap()).unwrap()).unwrap()
+}
+
+/// What no spelling brings through kustomize, and the rest.
+struct Strings {
+    all: Vec<String>,
+    lost: Vec<String>,
+}
+
+fn strings() -> Strings {
+    let lists: Value = serde_json::from_str(include_str!("../fixtures/yaml/nasty-strings.json")).unwrap();
+    let texts = |name: &str| -> Vec<String> { serde_json::from_value(lists[name].clone()).unwrap() };
+    let lost = texts("kustomize_cannot_carry");
+    Strings { all: [texts("plain"), texts("multiline"), lost.clone()].concat(), lost }
+}
+
+/// Clusters that hold these strings at a place, and the paths of their fields.
+fn clusters(place: &Place, strings: &[&String]) -> Vec<(Value, Vec<String>)> {
+    let chunks = strings.chunks(CHUNK).enumerate();
+    let cluster = |(chunk, strings): (usize, &[&String])| {
+        let claim = json!({"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}});
+        let mut spec = json!({"postgresVersion": 17, "instances": [{"dataVolumeClaimSpec": claim}]});
+        let put = |(number, text): (usize, &&String)| (place.put)(&mut spec, number, text);
+        let paths = strings.iter().enumerate().map(put).collect();
+        let cluster = json!({
+            "apiVersion": "postgres-operator.crunchydata.com/v1",
+            "kind": "PostgresCluster",
+            "metadata": {"name": format!("{}-{chunk}", place.name), "namespace": "zoo"},
+            "spec": spec,
+        });
+        (cluster, paths)
+    };
+    chunks.map(cluster).collect()
+}
+
+/// The strings of these that a place takes.
+fn accepted<'a>(place: &Place, strings: &'a [String]) -> Vec<&'a String> {
+    strings.iter().filter(|text| !(place.refused)(text)).collect()
+}
+
+#[test]
+fn a_string_is_refused_where_it_can_do_no_good() {
+    let strings = strings();
+    for place in PLACES {
+        let mut left: Vec<&String> = strings.all.iter().collect();
+        // Some rules are asked only where others hold, so what is refused goes, and the rest is asked again.
+        loop {
+            let refused: Vec<&String> = refused(&place, &left);
+            for text in &refused {
+                assert!((place.refused)(text), "{} {text:?}", place.name);
+            }
+            if refused.is_empty() {
+                break;
+            }
+            left.retain(|text| !refused.contains(text));
+        }
+        assert_eq!(left, accepted(&place, &strings.all), "{}", place.name);
+    }
+}
+
+/// The strings of these whose field has an error.
+fn refused<'a>(place: &Place, strings: &[&'a String]) -> Vec<&'a String> {
+    let mut refused = Vec::new();
+    for ((cluster, paths), texts) in clusters(place, strings).iter().zip(strings.chunks(CHUNK)) {
+        for error in objects(&yaml::to_string(cluster)).err().unwrap_or_default() {
+            let field = error.field.unwrap_or_else(|| panic!("{}", error.message)).to_string();
+            let is_there =
+                |path: &String| field.strip_prefix(path).is_some_and(|rest| !rest.starts_with(char::is_numeric));
+            let position = paths.iter().position(is_there).unwrap_or_else(|| panic!("{field}"));
+            refused.push(texts[position]);
+        }
+    }
+    refused
+}
+
+#[test]
+fn a_string_that_is_accepted_is_where_it_belongs() {
+    let strings = strings();
+    for place in PLACES {
+        let accepted = accepted(&place, &strings.all);
+        assert!(accepted.len() > 100);
+        for ((cluster, _), texts) in clusters(&place, &accepted).iter().zip(accepted.chunks(CHUNK)) {
+            let objects = objects(&yaml::to_string(cluster)).unwrap_or_else(|errors| panic!("{errors:#?}"));
+            for (number, text) in texts.iter().enumerate() {
+                assert_eq!((place.find)(&objects, number), Some(json!(text)), "{}", place.name);
+            }
+        }
+    }
+}
+
+/// A program that finds ours and the tests' seed.
+fn caller(program: &Path) -> Command {
+    let ours = PathBuf::from(env!("CARGO_BIN_EXE_pgrender"));
+    let directories = std::env::var_os("PATH").unwrap_or_default();
+    let path =
+        std::env::join_paths(ours.parent().map(Path::to_owned).into_iter().chain(std::env::split_paths(&directories)));
+    let mut command = Command::new(program);
+    command.env("PATH", path.unwrap()).env("PGRENDER_SEED", SEED).env("SOURCE_DATE_EPOCH", "1767225600");
+    command
+}
+
+/// What a program prints; or what it complains of.
+fn run(command: &mut Command, stdin: &str) -> Result<String, String> {
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut input = child.stdin.take().unwrap();
+    let stdin = stdin.to_owned();
+    // On a thread of its own, since neither side may wait for the other.
+    let writer = std::thread::spawn(move || input.write_all(stdin.as_bytes()));
+    let output = child.wait_with_output().unwrap();
+    drop(writer.join().unwrap());
+    if output.status.success() {
+        return Ok(String::from_utf8(output.stdout).unwrap());
+    }
+    Err(String::from_utf8_lossy(&output.stderr).into_owned())
+}
+
+/// The objects of a text as kubectl reads them, in the order of their names.
+fn as_kubectl_reads(kubectl: &Path, text: &str) -> Vec<Value> {
+    let arguments = ["annotate", "--local", "--filename", "-", "--output", "json", "read-by=kubectl"];
+    let output = run(Command::new(kubectl).args(arguments), text).unwrap();
+    let objects = serde_json::Deserializer::from_str(&output).into_iter::<Value>().map(Result::unwrap);
+    sorted(objects.map(|mut object| {
+        let metadata = object["metadata"].as_object_mut().unwrap();
+        metadata["annotations"].as_object_mut().unwrap().remove("read-by");
+        if metadata["annotations"] == json!({}) {
+            metadata.remove("annotations");
+        }
+        object
+    }))
+}
+
+fn sorted(objects: impl IntoIterator<Item = Value>) -> Vec<Value> {
+    let mut objects: Vec<Value> = objects.into_iter().collect();
+    objects.sort_by_key(|object| format!("{} {}", object["kind"], object["metadata"]["name"]));
+    objects
+}
+
+/// All clusters, with the strings that their place takes and `carried` lets through.
+fn all_clusters(carried: impl Fn(&Place, &str) -> bool) -> Vec<Value> {
+    let strings = strings();
+    let of_place = |place: &Place| {
+        let mut texts = accepted(place, &strings.all);
+        texts.retain(|text| carried(place, text));
+        clusters(place, &texts)
+    };
+    PLACES.iter().flat_map(of_place).map(|(cluster, _)| cluster).collect()
+}
+
+fn expected(clusters: &[Value]) -> Vec<Value> {
+    let text: Vec<String> = clusters.iter().map(yaml::to_string).collect();
+    objects(&text.join("---\n")).unwrap()
+}
+
+#[test]
+fn every_object_comes_back_from_kubectl() {
+    let Some(kubectl) = tool("kubectl") else { return };
+    let objects = expected(&all_clusters(|_, _| true));
+    assert!(objects.len() > 500, "{}", objects.len());
+    let text = resource_list::stream(objects.clone());
+    assert!(as_kubectl_reads(&kubectl, &text) == sorted(objects));
+}
+
+/// No spelling brings these through kyaml, which kustomize and kpt read and write with.
+fn is_lost(text: &str) -> bool {
+    strings().lost.iter().any(|lost| text.contains(lost.as_str()))
+}
+
+/// kyaml writes the line breaks of YAML 1.1 as they are, which our reader refuses.
+fn is_old_line_break(text: &str) -> bool {
+    text.contains(['\u{2028}', '\u{2029}', '\u{85}'])
+}
+
+const TRANSFORMER: &str = "\
+apiVersion: pgrender.dev/v1alpha1
+kind: PgRender
+metadata:
+  name: pgrender
+  annotations:
+    config.kubernetes.io/function: 'exec: {path: pgrender}'
+";
+
+fn build(kustomize: &Path, clusters: &[Value], transformer: &str) -> Result<String, String> {
+    let directory = tempfile::tempdir().unwrap();
+    let text: Vec<String> = clusters.iter().map(yaml::to_string).collect();
+    fs::write(directory.path().join("clusters.yaml"), text.join("---\n")).unwrap();
+    fs::write(directory.path().join("pgrender.yaml"), transformer).unwrap();
+    let kustomization = "resources: [clusters.yaml]\ntransformers: [pgrender.yaml]\n";
+    fs::write(directory.path().join("kustomization.yaml"), kustomization).unwrap();
+    let arguments = ["build", "--enable-alpha-plugins", "--enable-exec"];
+    run(caller(kustomize).args(arguments).arg(directory.path()), "")
+}
+
+#[test]
+fn every_object_comes_back_from_kustomize() {
+    let (Some(kustomize), Some(kubectl)) = (tool("kustomize"), tool("kubectl")) else { return };
+    let clusters = all_clusters(|place, text| {
+        let is_lost_annotation = place.name == "annotation" && is_lost_as_annotation(text);
+        !is_old_line_break(text) && !is_lost(text) && !is_lost_annotation
+    });
+    let output = build(&kustomize, &clusters, TRANSFORMER).unwrap_or_else(|error| panic!("{error}"));
+    let expected = sorted(expected(&clusters));
+    assert!(as_kubectl_reads(&kubectl, &output) == expected);
+}
+
+/// kustomize writes such an annotation into a block that it cannot read again.
+fn is_lost_as_annotation(text: &str) -> bool {
+    text.starts_with('\t') && text.contains('\n')
+}
+
+#[test]
+fn what_kustomize_loses_it_loses_without_us_too() {
+    let Some(kustomize) = tool("kustomize") else { return };
+    let strings = strings();
+    let lost: Vec<&String> = strings.all.iter().filter(|text| is_lost_as_annotation(text)).collect();
+    assert_eq!(lost.len(), 2);
+    for text in lost {
+        let object =
+            json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a", "annotations": {"s": text}}});
+        let error = build(&kustomize, &[object], &TRANSFORMER.replace("path: pgrender", "path: cat")).unwrap_err();
+        assert!(error.contains("found a tab character where an indentation space is expected"), "{error}");
+    }
+}
+
+#[test]
+fn an_old_line_break_out_of_kustomize_is_refused() {
+    let Some(kustomize) = tool("kustomize") else { return };
+    for text in ["a\u{2028}b", "a\u{2029}b"] {
+        let (cluster, _) = clusters(&PLACES[0], &[&text.to_owned()]).remove(0);
+        let error = build(&kustomize, &[cluster], TRANSFORMER).unwrap_err();
+        assert!(error.contains("a line break to some YAML readers and text to others"), "{error}");
+    }
+}
+
+#[test]
+fn every_object_comes_back_from_kpt() {
+    let (Some(kpt), Some(kubectl)) = (tool("kpt"), tool("kubectl")) else { return };
+    let clusters = all_clusters(|_, text| !is_old_line_break(text) && !is_lost(text));
+    let package = tempfile::tempdir().unwrap();
+    let kptfile =
+        "apiVersion: kpt.dev/v1\nkind: Kptfile\nmetadata: {name: zoo}\npipeline: {mutators: [{exec: pgrender}]}\n";
+    fs::write(package.path().join("Kptfile"), kptfile).unwrap();
+    let text: Vec<String> = clusters.iter().map(yaml::to_string).collect();
+    fs::write(package.path().join("clusters.yaml"), text.join("---\n")).unwrap();
+    let expected = sorted(expected(&clusters));
+    // What kpt wrote is what it reads the second time.
+    for _ in 0..2 {
+        run(caller(&kpt).args(["fn", "render", "--allow-exec"]).arg(package.path()), "").unwrap();
+        let mut files = Vec::new();
+        for directory in
+            fs::read_dir(package.path()).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_dir())
+        {
+            let paths = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
+            files.extend(paths.map(|path| fs::read_to_string(path).unwrap()));
+        }
+        let text = files.join("---\n");
+        assert!(as_kubectl_reads(&kubectl, &text) == expected);
+        let ours = read::documents("files", &text).unwrap();
+        assert!(sorted(ours.iter().map(|document| document.node.to_json())) == expected);
+    }
+}
