@@ -639,6 +639,11 @@ def next_restart(members: list[Any], settings: dict[str, str]) -> Any:
     return next(iter([replica for replica in replicas if not must_wait(replica, settings)] + leader), None)
 
 
+def follows(member: Any, followers: list[str]) -> bool:
+    """Whether a replica streams from the leader; one that Patroni has replicate from another replica is taken to."""
+    return member["role"] in LEADERS or member["name"] in followers or "replicatefrom" in member.get("tags", {})
+
+
 class Calm:
     """Tells when the members have had time to take in the configuration: each looks every `loop_wait` seconds, in its own
     time, and so does not know for a while what another knows already."""
@@ -676,8 +681,7 @@ class PendingRestarts:
         unwell = [
             f"{other['name']} is {other['state'] or 'away'}"
             for other in view["members"]
-            if other["state"] not in HEALTHY
-            or (other["state"] == "streaming" and other["name"] not in followed["followers"])
+            if other["state"] not in HEALTHY or not follows(other, followed["followers"])
         ]
         if unwell:
             raise Failure(f"{member['name']} waits for a restart of Postgres, but {', '.join(unwell)}")
