@@ -264,7 +264,7 @@ def configuration() -> None:
     now = int(superuser(leader(), "SHOW max_connections"))
     for connections in (str(now + 10), str(now - 10)):
         parameters["max_connections"] = connections
-        since = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        since = now_utc()
         apply(configured)
         everywhere = lambda: all(superuser(pod, "SHOW max_connections") == connections for pod in instances())
         print(f"  max_connections {connections} everywhere after {until('restarts', everywhere, 120):.1f} s")
@@ -275,16 +275,31 @@ def configuration() -> None:
         until("three members", lambda: all_well(3))
     parameters["work_mem"] = "much"
     parameters["no_such_thing"] = "1"
+    since = now_utc()
     apply(configured)
-    until("the log names them", lambda: "no_such_thing" in log_of(leader()) and "work_mem is unknown" in log_of(leader()))
+
+    def named() -> bool:
+        lines = [line for line in log_since(since) if "refused settings" in line]
+        return any("no_such_thing" in line and "work_mem" in line for line in lines)
+
+    until("the log names them", named)
     assert all_well(3)
     apply(changed())
 
 
+def now_utc() -> str:
+    """The moment, as kubectl takes it."""
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+
+
+def log_since(moment: str) -> list[str]:
+    """What the leader's caretaker has printed since."""
+    return kubectl("logs", leader(), "--container=caretaker", f"--since-time={moment}").splitlines()
+
+
 def restarts_since(moment: str) -> list[str]:
     """The pods whose Postgres the leader's caretaker restarted, in order."""
-    lines = kubectl("logs", leader(), "--container=caretaker", f"--since-time={moment}").splitlines()
-    return [line.split()[4].rstrip(":") for line in lines if "restarted Postgres" in line]
+    return [line.split()[4].rstrip(":") for line in log_since(moment) if "restarted Postgres" in line]
 
 
 def switchover() -> None:
