@@ -19,6 +19,7 @@ pub mod merge;
 pub mod naming;
 pub mod object;
 pub mod options;
+pub mod parse;
 pub mod read;
 pub mod render;
 pub mod report;

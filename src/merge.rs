@@ -11,12 +11,13 @@ use serde_json::Value;
 use crate::naming::{annotation, label};
 use crate::object::{self, Identity, bookkeeping};
 use crate::read::Document;
+use crate::read::node::Node;
 use crate::render::{self, RenderedCluster};
 use crate::report::{Diagnostic, ResourceRef};
 use crate::write::layout;
 
-/// One item of the list that a function gives back.
-#[derive(Clone, Debug, PartialEq)]
+/// One item of the list that a function gives back. It may hold a secret, so it has no `Debug`.
+#[derive(Clone, PartialEq)]
 pub enum Item {
     /// The input's item at this position, untouched.
     Kept(usize),
@@ -27,7 +28,7 @@ pub enum Item {
 }
 
 /// The outcome of [`merge`].
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Merged {
     /// The input's items in their order, then what is new.
     pub items: Vec<Item>,
@@ -122,7 +123,7 @@ fn replace(position: usize, item: &Document, value: &Value) -> Item {
     }
     let mut value = value.clone();
     let annotations = item.node.get("metadata").and_then(|metadata| metadata.get("annotations"));
-    for entry in annotations.map(|annotations| annotations.entries()).unwrap_or_default() {
+    for entry in annotations.map(Node::entries).unwrap_or_default() {
         if let Some(text) = entry.value.as_str()
             && (bookkeeping::is(&entry.key) || entry.key == bookkeeping::LOCAL_CONFIG)
         {
@@ -165,5 +166,112 @@ impl Files {
             object::annotate(&mut value, key, text);
         }
         value
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::read;
+    use crate::report::Position;
+
+    fn child(cluster: &str, name: &str, data: &str) -> Value {
+        json!({
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": {"name": name, "namespace": "shop", "labels": {label::RENDERED: cluster}},
+            "data": {"a": data},
+        })
+    }
+
+    fn cluster(name: &str, file: &str, objects: Vec<Value>) -> RenderedCluster {
+        let resource = ResourceRef { namespace: "shop".to_owned(), name: name.to_owned(), ..ResourceRef::default() };
+        RenderedCluster { resource, file: file.to_owned(), position: Position::default(), objects }
+    }
+
+    fn items(values: &[Value]) -> Vec<Document> {
+        let text: Vec<String> = values.iter().map(|value| format!("{value}\n")).collect();
+        read::documents("<stdin>", &text.join("---\n")).unwrap()
+    }
+
+    fn with(mut value: Value, annotations: &[(&str, &str)]) -> Value {
+        for (key, text) in annotations {
+            object::annotate(&mut value, key, text);
+        }
+        value
+    }
+
+    #[test]
+    fn a_new_child_gets_a_place_next_to_its_cluster() {
+        let merged = merge(&[], &[cluster("hippo", "db/cluster.yaml", vec![child("hippo", "a", "1")])]);
+        let [Item::Rendered(value)] = merged.items.as_slice() else { panic!("other items") };
+        for key in [bookkeeping::PATH, bookkeeping::LEGACY_PATH] {
+            assert_eq!(value["metadata"]["annotations"][key], "db/hippo/configmap-a.yaml");
+        }
+        for key in [bookkeeping::INDEX, bookkeeping::LEGACY_INDEX] {
+            assert_eq!(value["metadata"]["annotations"][key], "0");
+        }
+    }
+
+    #[test]
+    fn a_new_child_does_not_take_the_place_of_another_item() {
+        let path = "hippo/configmap-a.yaml";
+        let other = json!({"kind": "Service", "metadata": {"name": "x"}});
+        let items = items(&[with(other, &[(bookkeeping::PATH, path), (bookkeeping::INDEX, "1")])]);
+        let merged = merge(&items, &[cluster("hippo", "<stdin>", vec![child("hippo", "a", "1")])]);
+        let [Item::Kept(0), Item::Rendered(value)] = merged.items.as_slice() else { panic!("other items") };
+        assert_eq!(value["metadata"]["annotations"][bookkeeping::INDEX], "2");
+    }
+
+    #[test]
+    fn an_earlier_child_is_replaced_in_its_file_and_left_alone_when_it_is_right() {
+        let place = [(bookkeeping::PATH, "moved.yaml"), (bookkeeping::INDEX, "3"), ("config.k8s.io/id", "9")];
+        let old = with(child("hippo", "a", "old"), &place);
+        let old = with(old, &[("example.com/hand", "made")]);
+        let same = with(child("hippo", "b", "same"), &place);
+        let wanted = vec![child("hippo", "b", "same"), child("hippo", "a", "new")];
+        let merged = merge(&items(&[old, same]), &[cluster("hippo", "<stdin>", wanted)]);
+        assert!(merged.items == [Item::Rendered(with(child("hippo", "a", "new"), &place)), Item::Kept(1)]);
+        assert_eq!(merged.diagnostics, []);
+    }
+
+    #[test]
+    fn children_that_nothing_asks_for_are_left_out_and_told() {
+        let items = items(&[child("hippo", "a", "1"), child("gone", "b", "1"), child("gone", "c", "1")]);
+        let merged = merge(&items, &[cluster("hippo", "<stdin>", vec![])]);
+        assert!(merged.items.is_empty());
+        let told: Vec<String> = merged.diagnostics.iter().map(ToString::to_string).collect();
+        assert_eq!(told.len(), 2);
+        assert!(told[0].contains("2 objects of cluster `shop/gone`"), "{told:?}");
+    }
+
+    #[test]
+    fn kustomize_keeps_the_children_of_another_function() {
+        let id = [(bookkeeping::KUSTOMIZE_ID, "x")];
+        let items = items(&[with(child("hippo", "a", "1"), &id), with(child("other", "b", "1"), &id)]);
+        assert!(merge(&items, &[cluster("hippo", "<stdin>", vec![])]).items == [Item::Kept(1)]);
+    }
+
+    #[test]
+    fn an_item_of_the_user_is_never_overwritten() {
+        let mut theirs = child("hippo", "a", "1");
+        theirs["metadata"]["labels"] = json!({});
+        let merged = merge(&items(&[theirs]), &[cluster("hippo", "<stdin>", vec![child("hippo", "a", "1")])]);
+        assert!(crate::report::has_errors(&merged.diagnostics));
+        assert!(merged.diagnostics[0].to_string().contains("ConfigMap shop/a"));
+    }
+
+    #[test]
+    fn clusters_and_seeds_are_kept_away_from_the_cluster_unless_someone_has_decided() {
+        let hippo = json!({
+            "apiVersion": "postgres-operator.crunchydata.com/v1", "kind": "PostgresCluster", "metadata": {"name": "hippo"}
+        });
+        let seed = json!({"kind": "Secret", "metadata": {"annotations": {annotation::SEED: "true"}}});
+        let no_seed = json!({"kind": "Secret", "metadata": {"annotations": {annotation::SEED: "false"}}});
+        let decided = with(hippo.clone(), &[(bookkeeping::LOCAL_CONFIG, "false")]);
+        let merged = merge(&items(&[hippo, seed, no_seed, decided]), &[]);
+        assert!(merged.items == [Item::LocalConfig(0), Item::LocalConfig(1), Item::Kept(2), Item::Kept(3)]);
     }
 }

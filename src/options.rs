@@ -15,10 +15,18 @@ pub struct Options {
     pub images: BTreeMap<String, String>,
     /// The moment to render for, in seconds since 1970-01-01 00:00:00 UTC.
     pub time: i64,
+    /// Whether the input may have gone through kustomize, which puts quotes around the booleans of YAML 1.1.
+    pub through_kustomize: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { namespace: None, cluster_domain: "cluster.local".to_owned(), images: BTreeMap::new(), time: 0 }
+        Self {
+            namespace: None,
+            cluster_domain: "cluster.local".to_owned(),
+            images: BTreeMap::new(),
+            time: 0,
+            through_kustomize: false,
+        }
     }
 }

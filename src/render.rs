@@ -3,20 +3,19 @@
 //!
 //! The result does not depend on the order of the documents, and everything that is wrong is said at once.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
 use crate::build;
-
 use crate::identity::{self, Seed};
 use crate::object::{self, Identity};
 use crate::options::Options;
+use crate::parse;
 use crate::read::Document;
 use crate::read::node::Node;
-use crate::report::{Diagnostic, FieldPath, Location, ResourceRef};
+use crate::report::{Diagnostic, FieldPath, Position, ResourceRef};
 use crate::resolve;
-use crate::spec::PostgresCluster;
 
 /// The kind that is rendered.
 pub const KIND: &str = "PostgresCluster";
@@ -25,8 +24,7 @@ const GROUP: &str = "postgres-operator.crunchydata.com";
 /// Its versions; they differ in validation only.
 const VERSIONS: [&str; 2] = ["v1", "v1beta1"];
 
-/// The outcome of [`render`].
-#[derive(Debug)]
+/// The outcome of [`render`]. It holds secrets, so it has no `Debug`.
 pub struct Rendered {
     /// By namespace and name. Worthless when a diagnostic is an error.
     pub clusters: Vec<RenderedCluster>,
@@ -35,12 +33,13 @@ pub struct Rendered {
 }
 
 /// The objects of one cluster.
-#[derive(Debug)]
 pub struct RenderedCluster {
     /// The cluster, with the namespace that it is rendered for.
     pub resource: ResourceRef,
     /// The file that the cluster was read from.
     pub file: String,
+    /// Where in the file it begins.
+    pub position: Position,
     /// Its objects, dependencies first.
     pub objects: Vec<Value>,
 }
@@ -61,7 +60,8 @@ pub fn render(documents: &[Document], options: &Options, seed: Result<&Seed, &[D
             diagnostic.resource.get_or_insert_with(|| resource.clone());
             diagnostic
         }));
-        clusters.push(RenderedCluster { resource, file: document.file.clone(), objects });
+        let Document { file, node } = document;
+        clusters.push(RenderedCluster { resource, file: file.clone(), position: node.position, objects });
     }
     refuse_duplicates(&clusters, &mut diagnostics);
     diagnostics.sort_by(|a, b| a.location.cmp(&b.location));
@@ -76,26 +76,17 @@ fn one_cluster(
     seed: Option<&Seed>,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Vec<Value> {
-    let place = |mut diagnostic: Diagnostic| {
-        let position = document.node.locate(diagnostic.field.as_ref().unwrap_or(&FieldPath::default()));
-        diagnostic.location.get_or_insert_with(|| Location { file: document.file.clone(), position });
-        diagnostic
-    };
-    let resource: PostgresCluster = match serde_path_to_error::deserialize(document.node.to_json()) {
-        Ok(resource) => resource,
-        Err(error) => {
-            diagnostics
-                .push(place(Diagnostic::error(error.inner().to_string()).at(FieldPath::of(&error.path().to_string()))));
-            return Vec::new();
-        }
-    };
+    let settings = parse::Settings { through_kustomize: options.through_kustomize };
+    let (resource, found) = parse::parse(document, settings);
+    diagnostics.extend(found);
+    let Some(resource) = resource else { return Vec::new() };
     let (cluster, found) = resolve::resolve(&resource, options);
-    diagnostics.extend(found.into_iter().map(place));
+    diagnostics.extend(found.into_iter().map(|found| document.locate(found)));
     let (Some(cluster), Some(seed)) = (cluster, seed) else { return Vec::new() };
     match identity::derive(&cluster, seed, options.time) {
         Ok(identity) => build::build(&cluster, &identity),
         Err(found) => {
-            diagnostics.extend(found.into_iter().map(place));
+            diagnostics.extend(found.into_iter().map(|found| document.locate(found)));
             Vec::new()
         }
     }
@@ -157,27 +148,35 @@ fn refuse_unknown_version(document: &Document) -> Option<Diagnostic> {
     if is_cluster(&document.node) || resource.kind != KIND || (group != GROUP && !group.is_empty()) {
         return None;
     }
-    let message =
-        format!("`{}` is no version of PostgresCluster, write `{GROUP}/v1` or `{GROUP}/v1beta1`", resource.api_version);
+    let wanted = format!("write `{GROUP}/v1` or `{GROUP}/v1beta1`");
+    let message = match resource.api_version.as_str() {
+        "" => format!("required field is missing: {wanted}"),
+        other => format!("`{other}` is no version of PostgresCluster, {wanted}"),
+    };
     let field = FieldPath::of("apiVersion");
     let position = document.node.locate(&field);
     Some(Diagnostic::error(message).at(field).of(resource).located(&document.file, position))
 }
 
 /// Two objects of the same identity, say of clusters `a-b` with a set `c` and `a` with a set `b-c`, would overwrite each
-/// other.
+/// other. One is named for each two clusters: their other objects have the same cause.
 fn refuse_duplicates(clusters: &[RenderedCluster], diagnostics: &mut Vec<Diagnostic>) {
-    let mut origins: BTreeMap<Identity, &ResourceRef> = BTreeMap::new();
+    let mut origins: BTreeMap<Identity, &RenderedCluster> = BTreeMap::new();
     for cluster in clusters {
+        let mut rivals = BTreeSet::new();
         for rendered in &cluster.objects {
             let reference = object::rendered_reference(rendered);
-            if let Some(first) = origins.insert(Identity::from(&reference), &cluster.resource) {
-                let message = format!(
-                    "`{reference}` would be made by `{first}` and by `{}`: rename a cluster, an instance set or a user",
-                    cluster.resource
-                );
-                diagnostics.push(Diagnostic::error(message).of(cluster.resource.clone()));
+            let Some(first) = origins.insert(Identity::from(&reference), cluster) else { continue };
+            if !rivals.insert(Identity::from(&first.resource)) {
+                continue;
             }
+            let (here, there) = (&cluster.resource, &first.resource);
+            let message = if here == there {
+                format!("`{reference}` would be made twice by `{here}`: rename an instance set or a user")
+            } else {
+                format!("`{reference}` would be made by `{there}` and by `{here}`: rename a cluster, a set or a user")
+            };
+            diagnostics.push(Diagnostic::error(message).of(here.clone()).located(&cluster.file, cluster.position));
         }
     }
 }

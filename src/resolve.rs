@@ -63,6 +63,15 @@ impl Context<'_> {
         })
     }
 
+    /// Settings of a configuration file in which a line break would begin another setting.
+    fn settings<'a>(&mut self, settings: impl IntoIterator<Item = (&'a String, &'a String)>, path: &FieldPath) {
+        for (key, value) in settings {
+            if [key, value].into_iter().any(|text| text.contains(char::is_control)) {
+                self.error(path.key(key), "contains a line break or another control character, which no setting can");
+            }
+        }
+    }
+
     /// The image for `variable`, or an error that says where to name one.
     fn image(&mut self, named: Option<&str>, variable: &str, path: &str) -> String {
         images::image(named, variable, self.options).unwrap_or_else(|| {

@@ -35,7 +35,8 @@ fn run_render(arguments: &RenderArguments, environment: &Environment) -> Outcome
     let mut rendered = render(&documents, &options, seed.as_ref().map_err(Vec::as_slice));
     if rendered.clusters.is_empty() && !has_errors(&rendered.diagnostics) {
         // Applied with pruning, an empty output would delete every database.
-        rendered.diagnostics.push(Diagnostic::error(format!("no {} in the input", render::KIND)));
+        let message = format!("no {} in the input: give a file or directory that has one", render::KIND);
+        rendered.diagnostics.push(Diagnostic::error(message));
     }
     if has_errors(&rendered.diagnostics) {
         return Outcome::failed(&rendered.diagnostics);

@@ -163,8 +163,9 @@ mod tests {
     use crate::read;
 
     fn read(text: &str) -> Result<Settings, Vec<String>> {
-        let document = read::documents("<stdin>", text).unwrap().remove(0);
-        settings(&document.node).map_err(|errors| errors.iter().map(ToString::to_string).collect())
+        let lines = |errors: Vec<Diagnostic>| errors.iter().map(ToString::to_string).collect::<Vec<_>>();
+        let documents = read::documents("<stdin>", text).map_err(lines)?;
+        settings(&documents[0].node).map_err(lines)
     }
 
     #[test]

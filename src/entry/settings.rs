@@ -42,9 +42,10 @@ impl Settings {
         images.extend(self.images.clone());
         Ok(Options {
             namespace: self.namespace.clone().filter(|namespace| !namespace.is_empty()),
-            cluster_domain: self.cluster_domain.clone().unwrap_or(defaults.cluster_domain),
+            cluster_domain: self.cluster_domain.clone().unwrap_or_else(|| defaults.cluster_domain.clone()),
             images,
             time,
+            ..defaults
         })
     }
 }

@@ -56,7 +56,7 @@ pub(super) fn key(value: &NodeValue) -> Option<String> {
         NodeValue::Bool { value, .. } => Some(value.to_string()),
         NodeValue::Number { plain, .. } => match kind(plain) {
             Kind::Integer(integer) => i64::try_from(integer).ok().map(|integer| integer.to_string()),
-            Kind::Float(float) => Some(float_key(float)),
+            Kind::Float(float) => float_key(float),
             _ => None,
         },
         NodeValue::Null | NodeValue::Sequence(_) | NodeValue::Mapping(_) => None,
@@ -113,7 +113,9 @@ fn integer(text: &str) -> Option<i128> {
         return None;
     }
     let value = sign * i128::from_str_radix(digits, base).ok()?;
-    (i128::from(i64::MIN)..=i128::from(u64::MAX)).contains(&value).then_some(value)
+    // `ParseUint` takes no sign.
+    let max = if unsigned.len() == text.len() { i128::from(u64::MAX) } else { i128::from(i64::MAX) };
+    (i128::from(i64::MIN)..=max).contains(&value).then_some(value)
 }
 
 /// A decimal number. Rust's grammar is go-yaml's, but for the words `inf` and `nan`.
@@ -154,19 +156,18 @@ fn binary(text: &str) -> Result<NodeValue, String> {
 }
 
 /// Go's `strconv.FormatFloat(value, 'g', -1, 32)`: the shortest digits, with an exponent from a million up and below a
-/// ten-thousandth.
+/// ten-thousandth. None for what is infinite in single precision.
 #[expect(clippy::cast_possible_truncation, reason = "sigs.k8s.io/yaml writes float keys in single precision")]
-fn float_key(value: f64) -> String {
+fn float_key(value: f64) -> Option<String> {
     let value = value as f32;
     let scientific = format!("{value:e}");
-    let Some((mantissa, exponent)) = scientific.split_once('e') else { return scientific };
-    match exponent.parse::<i32>() {
-        Ok(exponent) if !(-4..6).contains(&exponent) => {
-            let sign = if exponent < 0 { '-' } else { '+' };
-            format!("{mantissa}e{sign}{:02}", exponent.abs())
-        }
-        _ => value.to_string(),
+    let (mantissa, exponent) = scientific.split_once('e')?;
+    let exponent: i32 = exponent.parse().ok()?;
+    if (-4..6).contains(&exponent) {
+        return Some(value.to_string());
     }
+    let sign = if exponent < 0 { '-' } else { '+' };
+    Some(format!("{mantissa}e{sign}{:02}", exponent.abs()))
 }
 
 #[cfg(test)]
@@ -220,6 +221,9 @@ mod tests {
         for text in
             ["0x", "0o8", "0b2", "0x-1", "_1", "1:30", "1,000", "1e400", "e3", "123e", "10Gi", "2001-12-14", "inf"]
         {
+            assert_eq!(plain(text), json!(text));
+        }
+        for text in ["0x10000000000000000", "+0xffffffffffffffff"] {
             assert_eq!(plain(text), json!(text));
         }
         for text in ["+", ".", "._1", ".1_", ".1__0", "0x1.8p3"] {
@@ -279,5 +283,6 @@ mod tests {
         }
         assert_eq!(key_of("~"), None);
         assert_eq!(key_of("18446744073709551615"), None);
+        assert_eq!(key_of("1e39"), None);
     }
 }

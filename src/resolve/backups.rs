@@ -28,6 +28,7 @@ pub(super) fn resolve(
     };
     let server_resources = sidecar_resources(sidecars.and_then(|s| s.pgbackrest.as_ref()), "pgbackrest");
     let config_resources = sidecar_resources(sidecars.and_then(|s| s.pgbackrest_config.as_ref()), "pgbackrestConfig");
+    context.settings(&pgbackrest.global, &path.key("global"));
     let ip_version = annotations.get(annotation::PGBACKREST_IP_VERSION);
     let image = "spec.backups.pgbackrest.image";
     Some(Backups {

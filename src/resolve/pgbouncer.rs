@@ -19,12 +19,7 @@ pub(super) fn resolve(spec: &PostgresClusterSpec, metadata: &Metadata, context: 
     let config = spec.config.clone().unwrap_or_default();
     for (section, settings) in [("global", &config.global), ("databases", &config.databases), ("users", &config.users)]
     {
-        for (key, value) in settings {
-            if [key, value].into_iter().any(|text| text.contains(['\n', '\r'])) {
-                let at = path.key("config").key(section).key(key);
-                context.error(at, "a line break would begin another setting of `pgbouncer.ini`");
-            }
-        }
+        context.settings(settings, &path.key("config").key(section));
     }
     let config_resources =
         spec.sidecars.as_ref().and_then(|sidecars| sidecars.pgbouncer_config.as_ref()?.resources.as_ref());

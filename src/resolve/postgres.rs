@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::Value;
+
 use super::backups::{repository_index, unknown_repository};
 use super::{Context, quantity};
 use crate::cluster::{Cluster, Patroni, Postgres, Standby, Switchover};
@@ -47,25 +49,33 @@ pub(super) fn postgres(spec: &PostgresClusterSpec, version: u16, context: &mut C
 }
 
 fn hba_line(rule: &HbaRule, index: usize, context: &mut Context) -> Option<String> {
-    if let Some(text) = &rule.hba {
+    let path = FieldPath::of("spec.authentication.rules").index(index);
+    let line = if let Some(text) = &rule.hba {
         let line = postgres::hba_text(text);
         if line.is_none() {
-            let path = FieldPath::of("spec.authentication.rules").index(index).key("hba");
-            context.warning(path, "nothing is left of this rule");
+            context.warning(path.key("hba"), "nothing is left of this rule");
         }
-        return line;
+        line?
+    } else {
+        let options = rule.options.iter().map(|(name, value)| {
+            let value = match value {
+                IntOrString::Int(number) => number.to_string(),
+                IntOrString::String(text) => text.clone(),
+            };
+            (name.clone(), value)
+        });
+        // The schema requires both where there is no `hba`.
+        let (connection, method) = (rule.connection.as_deref()?, rule.method.as_deref()?);
+        postgres::hba_rule(connection, &rule.databases, &rule.users, method, &options.collect())
+    };
+    if line.contains(char::is_control) {
+        context.error(path, CONTROL_CHARACTER_IN_RULE);
     }
-    let options = rule.options.iter().map(|(name, value)| {
-        let value = match value {
-            IntOrString::Int(number) => number.to_string(),
-            IntOrString::String(text) => text.clone(),
-        };
-        (name.clone(), value)
-    });
-    // The schema requires both where there is no `hba`.
-    let (connection, method) = (rule.connection.as_deref()?, rule.method.as_deref()?);
-    Some(postgres::hba_rule(connection, &rule.databases, &rule.users, method, &options.collect()))
+    Some(line)
 }
+
+const CONTROL_CHARACTER_IN_RULE: &str =
+    "contains a line break or another control character, which would begin another rule";
 
 /// `spec.patroni`.
 pub(super) fn patroni(
@@ -74,6 +84,13 @@ pub(super) fn patroni(
     context: &mut Context,
 ) -> Patroni {
     let patroni = spec.patroni.clone().unwrap_or_default();
+    let rules = patroni.dynamic_configuration.get("postgresql").and_then(|section| section.get("pg_hba"));
+    for (index, rule) in rules.and_then(Value::as_array).into_iter().flatten().enumerate() {
+        if rule.as_str().is_some_and(|rule| rule.contains(char::is_control)) {
+            let path = FieldPath::of("spec.patroni.dynamicConfiguration.postgresql.pg_hba").index(index);
+            context.error(path, CONTROL_CHARACTER_IN_RULE);
+        }
+    }
     if patroni.sync_period_seconds * 2 > patroni.leader_lease_duration_seconds {
         // Patroni itself raises `ttl` or lowers `loop_wait` so that loop_wait + 2 * retry_timeout <= ttl.
         let message = "is shorter than two sync periods: the leader could lose its lease while it is well";

@@ -16,7 +16,7 @@ pub fn to_string(texts: &Texts, input: &[Document], items: &[Item], results: &[V
     out.push_str(if items.is_empty() { "items: []\n" } else { "items:\n" });
     for item in items {
         match item {
-            Item::Rendered(value) => dash(&mut out, value, texts.indent),
+            Item::Rendered(value) => dash(&mut out, value.clone(), texts.indent),
             Item::Kept(position) | Item::LocalConfig(position) => {
                 let Some(document) = input.get(*position) else { continue };
                 let text = match item {
@@ -25,7 +25,7 @@ pub fn to_string(texts: &Texts, input: &[Document], items: &[Item], results: &[V
                 };
                 match text {
                     Some(text) => out.push_str(&text),
-                    None => dash(&mut out, &value(input, item), texts.indent),
+                    None => dash(&mut out, value(input, item), texts.indent),
                 }
             }
         }
@@ -34,7 +34,7 @@ pub fn to_string(texts: &Texts, input: &[Document], items: &[Item], results: &[V
         out.push_str("results:\n");
     }
     for result in results {
-        dash(&mut out, result, 0);
+        dash(&mut out, result.clone(), 0);
     }
     out
 }
@@ -65,15 +65,8 @@ fn value(input: &[Document], item: &Item) -> Value {
 }
 
 /// Writes `value` as an item of a sequence.
-fn dash(out: &mut String, value: &Value, indent: usize) {
-    let pad = " ".repeat(indent);
-    for (number, line) in yaml::to_string(value).split_inclusive('\n').enumerate() {
-        if line != "\n" {
-            out.push_str(&pad);
-            out.push_str(if number == 0 { "- " } else { "  " });
-        }
-        out.push_str(line);
-    }
+fn dash(out: &mut String, value: Value, indent: usize) {
+    yaml::write(out, &Value::Array(vec![value]), indent);
 }
 
 /// A diagnostic as the specification's `Result`. The line of a diagnostic is left out: it is that of the list, which

@@ -100,3 +100,69 @@ fn reads_as(text: &str, value: &Value) -> bool {
         _ => false,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The texts of the items of `list`, or nothing where an item has to be written anew.
+    fn texts(list: &str) -> Vec<Option<String>> {
+        let list_node = read::documents("", list).unwrap().remove(0).node;
+        let texts = Texts::find(list, &list_node);
+        let items = list_node.get("items").unwrap().items();
+        items.iter().enumerate().map(|(position, node)| texts.item(position, node)).collect()
+    }
+
+    #[test]
+    fn items_are_copied_with_their_comments() {
+        let list = "items:\n# one\n- a: 1 # x\n  # foot\n# two\n- # head\n  b: 2\n\n-\n  c: |\n    - d\n\n    # no comment\nkind: List\n";
+        assert_eq!(
+            texts(list),
+            [
+                Some("# one\n- a: 1 # x\n  # foot\n".to_owned()),
+                Some("# two\n- # head\n  b: 2\n\n".to_owned()),
+                Some("-\n  c: |\n    - d\n\n    # no comment\n".to_owned()),
+            ]
+        );
+    }
+
+    #[test]
+    fn an_indented_list_keeps_its_indentation() {
+        let list = "kind: List\nitems:\n  - a: 1\n    b:\n    - 2\n  - c: 3\n";
+        assert_eq!(texts(list), [Some("  - a: 1\n    b:\n    - 2\n".to_owned()), Some("  - c: 3\n".to_owned())]);
+        let node = read::documents("", list).unwrap().remove(0).node;
+        assert_eq!(Texts::find(list, &node).indent, 2);
+    }
+
+    #[test]
+    fn what_cannot_stand_alone_is_not_copied() {
+        assert_eq!(texts("items: [{a: 1}]\n"), [None]);
+        assert_eq!(texts("items: []\n"), []);
+        assert_eq!(texts("items:\n- a: &x 1\n- b: *x\n"), [Some("- a: &x 1\n".to_owned()), None]);
+        // Without the final newline this literal has none either; with one it would.
+        assert_eq!(texts("items:\n- a: |\n    b"), [None]);
+        assert_eq!(texts("items:\n- a: b"), [Some("- a: b\n".to_owned())]);
+    }
+
+    #[test]
+    fn the_annotation_goes_above_the_others_and_nothing_else_moves() {
+        let item = "- kind: A # a\n  metadata:\n    annotations:\n      # about\n      'x': \"y\"\n    name: 'n'\n";
+        let list = format!("items:\n{item}");
+        let node = read::documents("", &list).unwrap().remove(0).node;
+        let texts = Texts::find(&list, &node);
+        let items = node.get("items").unwrap().items();
+        assert_eq!(
+            texts.local_config(0, &items[0]).unwrap(),
+            item.replace("      'x'", "      config.kubernetes.io/local-config: \"true\"\n      'x'")
+        );
+    }
+
+    #[test]
+    fn an_item_without_a_block_of_annotations_is_written_anew() {
+        for metadata in ["{annotations: {a: b}}", "{}", "\n    annotations: {a: b}", "\n    annotations:"] {
+            let list = format!("items:\n- kind: A\n  metadata: {metadata}\n");
+            let node = read::documents("", &list).unwrap().remove(0).node;
+            assert_eq!(Texts::find(&list, &node).local_config(0, &node.get("items").unwrap().items()[0]), None);
+        }
+    }
+}

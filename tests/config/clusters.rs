@@ -7,11 +7,13 @@ use pgrender::cluster::{
     Scheduling, ServiceSettings, Storage,
 };
 use pgrender::config::postgres::hba_rule;
+use pgrender::kubernetes::PersistentVolumeClaimSpec;
 use serde_json::{Map, Value, json};
 
 /// Two instances in one set, one volume repository, pgBouncer: `hippo.input.yaml`.
 pub(crate) fn hippo() -> Cluster {
     Cluster {
+        schema_per_user: false,
         backups: Some(backups(vec![repository(1, volume())])),
         pgbouncer: Some(pgbouncer(5432)),
         instance_sets: vec![instance_set("instance1", 2)],
@@ -25,7 +27,10 @@ pub(crate) fn rich() -> Cluster {
     Cluster {
         port: 5433,
         instance_sets: vec![
-            InstanceSet { wal_volume_claim_spec: Some(Default::default()), ..instance_set("fast", 2) },
+            InstanceSet {
+                wal_volume_claim_spec: Some(PersistentVolumeClaimSpec::default()),
+                ..instance_set("fast", 2)
+            },
             instance_set("slow", 1),
         ],
         postgres: Postgres {
@@ -38,7 +43,7 @@ pub(crate) fn rich() -> Cluster {
             ..Postgres::default()
         },
         patroni: Patroni {
-            dynamic_configuration: object(json!({
+            dynamic_configuration: object(&json!({
                 "synchronous_mode": true,
                 "postgresql": {
                     "parameters": {"log_min_duration_statement": "1s"},
@@ -48,7 +53,9 @@ pub(crate) fn rich() -> Cluster {
             leader_lease_duration_seconds: 20,
             sync_period_seconds: 5,
             port: 8008,
+            switchover: None,
         },
+        schema_per_user: false,
         backups: Some(Backups {
             global: strings(&[
                 ("repo1-retention-full", "3"),
@@ -76,6 +83,7 @@ pub(crate) fn multi_backup_repo() -> Cluster {
         |index| (format!("repo{index}-path"), format!("/pgbackrest/postgres-operator/hippo-multi-repo/repo{index}"));
     Cluster {
         instance_sets: vec![instance_set("00", 1)],
+        schema_per_user: false,
         backups: Some(Backups {
             global: BTreeMap::from([path(2), path(3), path(4)]),
             ..backups(vec![
@@ -104,6 +112,7 @@ fn cluster(name: &str, namespace: &str) -> Cluster {
         annotations: BTreeMap::new(),
         metadata: Metadata::default(),
         postgres_version: 17,
+        schema_per_user: false,
         port: 5432,
         image: "postgres".to_owned(),
         image_pull_policy: None,
@@ -119,6 +128,7 @@ fn cluster(name: &str, namespace: &str) -> Cluster {
             leader_lease_duration_seconds: 30,
             sync_period_seconds: 10,
             port: 8008,
+            switchover: None,
         },
         standby: None,
         instance_sets: Vec::new(),
@@ -138,7 +148,7 @@ fn instance_set(name: &str, replicas: u16) -> InstanceSet {
         name: name.to_owned(),
         replicas,
         metadata: Metadata::default(),
-        data_volume_claim_spec: Default::default(),
+        data_volume_claim_spec: PersistentVolumeClaimSpec::default(),
         wal_volume_claim_spec: None,
         temp_volume_claim_spec: None,
         additional_volumes: Vec::new(),
@@ -199,6 +209,6 @@ fn strings(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
     pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
 }
 
-fn object(value: Value) -> Map<String, Value> {
+fn object(value: &Value) -> Map<String, Value> {
     value.as_object().cloned().expect("an object")
 }

@@ -1,27 +1,32 @@
 //! Holds a rendering against itself: every name that one object uses of another must be there.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-/// The names that objects use and do not find, one line each.
-pub fn dangling(objects: &[Value], external: &External) -> Vec<String> {
-    let mut check = Check { objects, external, found: Vec::new() };
+use crate::texts;
+
+/// The names that objects use and do not find, one line each. `brought` are the Secrets, ConfigMaps and claims that the
+/// user brings.
+pub(crate) fn dangling(objects: &[Value], brought: &BTreeSet<String>) -> Vec<String> {
+    let mut check = Check { objects, brought, found: Vec::new() };
+    let mut seen = BTreeSet::new();
     for object in objects {
+        if !seen.insert((text(&object["kind"]), text(&object["metadata"]["name"]))) {
+            check.report(object, "is there twice".to_owned());
+        }
+        if object["metadata"]["namespace"] != objects[0]["metadata"]["namespace"] {
+            check.report(object, "is in another namespace".to_owned());
+        }
         check.object(object);
     }
+    check.found.extend(texts::dangling(objects));
     check.found
-}
-
-/// What the user brings: names of Secrets, ConfigMaps and claims that the spec refers to.
-#[derive(Default)]
-pub struct External {
-    pub names: BTreeSet<String>,
 }
 
 struct Check<'a> {
     objects: &'a [Value],
-    external: &'a External,
+    brought: &'a BTreeSet<String>,
     found: Vec<String>,
 }
 
@@ -34,49 +39,41 @@ impl<'a> Check<'a> {
         self.found.push(format!("{} {}: {what}", text(&object["kind"]), text(&object["metadata"]["name"])));
     }
 
+    /// Reports an object that is neither there nor brought by the user.
+    fn expect(&mut self, user: &Value, kind: &str, name: &str) {
+        if self.get(kind, name).is_none() && !self.brought.contains(name) {
+            self.report(user, format!("no {kind} {name}"));
+        }
+    }
+
     fn object(&mut self, object: &Value) {
         match text(&object["kind"]) {
             "StatefulSet" => {
-                let service = text(&object["spec"]["serviceName"]);
-                if self.get("Service", service).is_none() {
-                    self.report(object, format!("no Service {service}"));
-                }
-                self.selector(object, &object["spec"]["selector"]["matchLabels"], &object["spec"]["template"]);
+                self.expect(object, "Service", text(&object["spec"]["serviceName"]));
                 self.claim_templates(object);
-                self.pod(object, &object["spec"]["template"]["spec"]);
+                self.workload(object);
             }
-            "Deployment" => {
-                self.selector(object, &object["spec"]["selector"]["matchLabels"], &object["spec"]["template"]);
-                self.pod(object, &object["spec"]["template"]["spec"]);
-            }
-            "CronJob" => self.pod(object, &object["spec"]["jobTemplate"]["spec"]["template"]["spec"]),
+            "Deployment" => self.workload(object),
+            "CronJob" => self.pod(object, &object["spec"]["jobTemplate"]["spec"]["template"]),
             "Service" => self.service(object),
             "PodDisruptionBudget" => {
-                if self.pods_of(&object["spec"]["selector"]["matchLabels"]).is_empty() {
+                if self.pods_of(&object["spec"]["selector"]).is_empty() {
                     self.report(object, "selects no pod".to_owned());
                 }
             }
-            "RoleBinding" => {
-                let role = text(&object["roleRef"]["name"]);
-                if self.get("Role", role).is_none() {
-                    self.report(object, format!("no Role {role}"));
-                }
-                for subject in items(&object["subjects"]) {
-                    let account = text(&subject["name"]);
-                    if self.get("ServiceAccount", account).is_none() || subject["namespace"] != object["metadata"]["namespace"] {
-                        self.report(object, format!("no ServiceAccount {account}"));
-                    }
-                }
-            }
+            "RoleBinding" => self.role_binding(object),
             "Role" => self.role(object),
+            "ConfigMap" if text(&object["metadata"]["name"]).ends_with("-fingerprints") => self.fingerprints(object),
             _ => {}
         }
     }
 
-    fn selector(&mut self, object: &Value, selector: &Value, template: &Value) {
-        if !selects(selector, &template["metadata"]["labels"]) {
+    fn workload(&mut self, object: &Value) {
+        let template = &object["spec"]["template"];
+        if !selects(&object["spec"]["selector"], &template["metadata"]["labels"]) {
             self.report(object, "its selector does not select its own pods".to_owned());
         }
+        self.pod(object, template);
     }
 
     /// Each claim that the StatefulSet would make must be there as an object.
@@ -85,78 +82,88 @@ impl<'a> Check<'a> {
         for template in items(&object["spec"]["volumeClaimTemplates"]) {
             for ordinal in 0..object["spec"]["replicas"].as_u64().unwrap_or(1) {
                 let claim = format!("{}-{name}-{ordinal}", text(&template["metadata"]["name"]));
-                if self.get("PersistentVolumeClaim", &claim).is_none() {
-                    self.report(object, format!("no PersistentVolumeClaim {claim}"));
-                }
+                self.expect(object, "PersistentVolumeClaim", &claim);
             }
         }
     }
 
-    fn pod(&mut self, object: &Value, pod: &Value) {
-        if let Some(account) = pod["serviceAccountName"].as_str()
-            && self.get("ServiceAccount", account).is_none()
-        {
-            self.report(object, format!("no ServiceAccount {account}"));
+    fn pod(&mut self, object: &Value, template: &Value) {
+        let pod = &template["spec"];
+        if let Some(account) = pod["serviceAccountName"].as_str() {
+            self.expect(object, "ServiceAccount", account);
         }
-        let mut volumes: BTreeSet<&str> =
-            items(&object["spec"]["volumeClaimTemplates"]).iter().map(|claim| text(&claim["metadata"]["name"])).collect();
+        for secret in items(&pod["imagePullSecrets"]) {
+            self.expect(object, "Secret", text(&secret["name"]));
+        }
+        let names: BTreeSet<&str> = containers(pod).map(|container| text(&container["name"])).collect();
+        if names.len() != containers(pod).count() {
+            self.report(object, "two containers of one name".to_owned());
+        }
+        self.volumes(object, pod, &names);
+        for container in containers(pod) {
+            self.environment(object, container);
+        }
+        let default = template["metadata"]["annotations"]["kubectl.kubernetes.io/default-container"].as_str();
+        if default.is_some_and(|default| !names.contains(default)) {
+            self.report(object, format!("no default container {default:?}"));
+        }
+        for constraint in items(&pod["topologySpreadConstraints"]) {
+            let selector = &constraint["labelSelector"];
+            if selector.is_object() && !selects(selector, &template["metadata"]["labels"]) {
+                self.report(object, "spreads other pods than its own".to_owned());
+            }
+        }
+        let near = &pod["affinity"]["podAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"];
+        for term in items(near) {
+            if self.pods_of(&term["labelSelector"]).is_empty() {
+                self.report(object, "must be near a pod that is not there".to_owned());
+            }
+        }
+    }
+
+    /// Volumes have one name each, lead somewhere, and are mounted; mounts have a volume.
+    fn volumes(&mut self, object: &Value, pod: &Value, names: &BTreeSet<&str>) {
+        let templates = items(&object["spec"]["volumeClaimTemplates"]);
+        let mut volumes: BTreeSet<&str> = templates.iter().map(|claim| text(&claim["metadata"]["name"])).collect();
         for volume in items(&pod["volumes"]) {
             let name = text(&volume["name"]);
             if !volumes.insert(name) {
                 self.report(object, format!("two volumes {name}"));
             }
-            self.volume(object, volume);
+            self.volume(object, volume, names);
         }
-        let containers: Vec<&Value> =
-            items(&pod["initContainers"]).iter().chain(items(&pod["containers"])).collect();
         let mut used = BTreeSet::new();
-        let mut names = BTreeSet::new();
-        for container in containers {
-            let name = text(&container["name"]);
-            if !names.insert(name) {
-                self.report(object, format!("two containers {name}"));
-            }
+        for container in containers(pod) {
             let mut paths = BTreeSet::new();
             for mount in items(&container["volumeMounts"]) {
                 let volume = text(&mount["name"]);
                 used.insert(volume);
                 if !volumes.contains(volume) {
-                    self.report(object, format!("container {name} mounts no volume {volume}"));
+                    self.report(object, format!("container {} mounts no volume {volume}", container["name"]));
                 }
                 if !paths.insert(text(&mount["mountPath"])) {
-                    self.report(object, format!("container {name} mounts twice at {}", mount["mountPath"]));
-                }
-            }
-            let mut variables = BTreeSet::new();
-            for variable in items(&container["env"]) {
-                if !variables.insert(text(&variable["name"])) {
-                    self.report(object, format!("container {name} has two variables {}", variable["name"]));
+                    self.report(
+                        object,
+                        format!("container {} mounts twice at {}", container["name"], mount["mountPath"]),
+                    );
                 }
             }
         }
-        for volume in volumes.difference(&used) {
+        // The user may have a volume that no container mounts.
+        for volume in volumes.difference(&used).filter(|volume| !volume.starts_with("volumes-")) {
             self.report(object, format!("volume {volume} is mounted nowhere"));
-        }
-        let default = object["spec"]["template"]["metadata"]["annotations"]["kubectl.kubernetes.io/default-container"].as_str();
-        if default.is_some_and(|default| !names.contains(default)) {
-            self.report(object, format!("no default container {default:?}"));
-        }
-        if let Some(labels) = pod["affinity"]["podAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]
-            .as_array()
-            .and_then(|terms| terms.last())
-            .map(|term| &term["labelSelector"]["matchLabels"])
-            && self.pods_of(labels).is_empty()
-        {
-            self.report(object, "must be near a pod that is not there".to_owned());
         }
     }
 
-    fn volume(&mut self, object: &Value, volume: &Value) {
-        if let Some(claim) = volume["persistentVolumeClaim"]["claimName"].as_str()
-            && self.get("PersistentVolumeClaim", claim).is_none()
-            && !self.external.names.contains(claim)
-        {
-            self.report(object, format!("no PersistentVolumeClaim {claim}"));
+    fn volume(&mut self, object: &Value, volume: &Value, containers: &BTreeSet<&str>) {
+        if let Some(claim) = volume["persistentVolumeClaim"]["claimName"].as_str() {
+            self.expect(object, "PersistentVolumeClaim", claim);
+        }
+        for item in items(&volume["downwardAPI"]["items"]) {
+            let name = &item["resourceFieldRef"]["containerName"];
+            if name.as_str().is_some_and(|name| !containers.contains(name)) {
+                self.report(object, format!("no container {name}"));
+            }
         }
         let mut paths = BTreeSet::new();
         for source in items(&volume["projected"]["sources"]) {
@@ -175,66 +182,137 @@ impl<'a> Check<'a> {
     fn projection(&mut self, object: &Value, projection: &Value, kind: &str) {
         let Some(name) = projection["name"].as_str() else { return };
         // Kubernetes puts `kube-root-ca.crt` into every namespace.
-        if self.external.names.contains(name) || name == "kube-root-ca.crt" {
+        if name == "kube-root-ca.crt" {
+            if items(&projection["items"]).iter().any(|item| item["key"] != "ca.crt") {
+                self.report(object, format!("no such key in ConfigMap {name}"));
+            }
             return;
         }
-        let Some(source) = self.get(kind, name) else {
-            self.report(object, format!("no {kind} {name}"));
-            return;
-        };
+        self.expect(object, kind, name);
         for item in items(&projection["items"]) {
-            if source["data"].get(text(&item["key"])).is_none() {
-                self.report(object, format!("no key {} in {kind} {name}", item["key"]));
-            }
+            self.key(object, kind, name, text(&item["key"]));
         }
     }
 
-    fn service(&mut self, object: &Value) {
-        let mut selector = object["spec"]["selector"].clone();
-        if selector.is_null() {
-            return;
-        }
-        // Patroni labels its pods with their role at run time.
-        let role = "postgres-operator.crunchydata.com/role";
-        if selector[role] == "replica" {
-            selector.as_object_mut().expect("a selector is a mapping").remove(role);
-        }
-        let pods = self.pods_of(&selector);
-        if pods.is_empty() {
-            self.report(object, "selects no pod".to_owned());
-        }
-        for port in items(&object["spec"]["ports"]) {
-            let named = pods.iter().flat_map(|pod| items(&pod["spec"]["containers"])).flat_map(|c| items(&c["ports"]));
-            if !named.clone().any(|container_port| container_port["name"] == port["targetPort"]) {
-                self.report(object, format!("no container port {}", port["targetPort"]));
-            }
+    /// Reports a key that an object of ours does not have.
+    fn key(&mut self, user: &Value, kind: &str, name: &str, key: &str) {
+        if self.get(kind, name).is_some_and(|source| source["data"].get(key).is_none()) {
+            self.report(user, format!("no key {key} in {kind} {name}"));
         }
     }
 
-    fn role(&mut self, object: &Value) {
-        let kinds: BTreeMap<&str, &str> = [("configmaps", "ConfigMap"), ("services", "Service")].into();
-        for rule in items(&object["rules"]) {
-            let Some(kind) = kinds.get(text(&rule["resources"][0])) else { continue };
-            for name in items(&rule["resourceNames"]) {
-                if self.get(kind, text(name)).is_none() {
-                    self.report(object, format!("a right to {kind} {name}, which is not there"));
+    fn environment(&mut self, object: &Value, container: &Value) {
+        let mut variables = BTreeSet::new();
+        for variable in items(&container["env"]) {
+            if !variables.insert(text(&variable["name"])) {
+                self.report(object, format!("container {} has two variables {}", container["name"], variable["name"]));
+            }
+            for (field, kind) in [("secretKeyRef", "Secret"), ("configMapKeyRef", "ConfigMap")] {
+                let source = &variable["valueFrom"][field];
+                if let Some(name) = source["name"].as_str() {
+                    self.expect(object, kind, name);
+                    self.key(object, kind, name, text(&source["key"]));
                 }
             }
         }
     }
 
+    /// A Service selects pods, or none on purpose: then Endpoints are written, and lead to the same ports. Its named ports
+    /// are ports of those pods.
+    fn service(&mut self, object: &Value) {
+        let mut selector = object["spec"]["selector"].clone();
+        // Patroni labels its pods with their role at run time.
+        let role = "postgres-operator.crunchydata.com/role";
+        if selector[role] == "replica" {
+            selector.as_object_mut().unwrap().remove(role);
+        }
+        let pods = if selector.is_null() { self.pods() } else { self.selected(&selector) };
+        if pods.is_empty() {
+            self.report(object, "selects no pod".to_owned());
+        }
+        for port in items(&object["spec"]["ports"]) {
+            let ports = pods.iter().flat_map(|pod| items(&pod["spec"]["containers"])).flat_map(|c| items(&c["ports"]));
+            let mut leads = ports.filter(|there| there["name"] == port["targetPort"]);
+            if !leads.any(|there| there["containerPort"] == port["port"]) {
+                self.report(object, format!("no container port {}", port["targetPort"]));
+            }
+        }
+    }
+
+    fn role_binding(&mut self, object: &Value) {
+        self.expect(object, "Role", text(&object["roleRef"]["name"]));
+        for subject in items(&object["subjects"]) {
+            self.expect(object, "ServiceAccount", text(&subject["name"]));
+            if subject["namespace"] != object["metadata"]["namespace"] {
+                self.report(object, format!("ServiceAccount {} is in another namespace", subject["name"]));
+            }
+        }
+    }
+
+    /// A right to something by its name is useless where that is not there.
+    fn role(&mut self, object: &Value) {
+        for rule in items(&object["rules"]) {
+            for name in items(&rule["resourceNames"]).iter().map(text) {
+                match text(&rule["resources"][0]) {
+                    "configmaps" => self.expect(object, "ConfigMap", name),
+                    // Endpoints have the name of their Service; Patroni itself makes two more.
+                    "endpoints" if name.ends_with("-failover") || name.ends_with("-sync") => {}
+                    "endpoints" | "services" => self.expect(object, "Service", name),
+                    "pods" => {
+                        self.expect(object, "PersistentVolumeClaim", &format!("postgres-data-{name}"));
+                    }
+                    other => self.report(object, format!("a right to {other}")),
+                }
+            }
+        }
+    }
+
+    /// There is one for each Secret and each other ConfigMap, under `<kind>.<name>`.
+    fn fingerprints(&mut self, object: &Value) {
+        let mounted =
+            self.objects.iter().filter(|other| ["Secret", "ConfigMap"].iter().any(|kind| other["kind"] == *kind));
+        let expected: BTreeSet<String> = mounted
+            .filter(|other| other["metadata"]["name"] != object["metadata"]["name"])
+            .map(|other| format!("{}.{}", text(&other["kind"]).to_lowercase(), text(&other["metadata"]["name"])))
+            .collect();
+        let actual = object["data"].as_object().unwrap().keys().cloned().collect();
+        for name in expected.symmetric_difference(&actual) {
+            self.report(object, format!("{name} has no object or no fingerprint"));
+        }
+    }
+
+    fn pods(&self) -> Vec<&'a Value> {
+        let workloads =
+            self.objects.iter().filter(|object| object["kind"] == "StatefulSet" || object["kind"] == "Deployment");
+        workloads.map(|object| &object["spec"]["template"]).collect()
+    }
+
+    /// The pod templates with these labels.
+    fn selected(&self, labels: &Value) -> Vec<&'a Value> {
+        self.pods().into_iter().filter(|pod| has_labels(labels, &pod["metadata"]["labels"])).collect()
+    }
+
     /// The pod templates that a selector selects.
     fn pods_of(&self, selector: &Value) -> Vec<&'a Value> {
-        let templates = self.objects.iter().filter_map(|object| match text(&object["kind"]) {
-            "StatefulSet" | "Deployment" => Some(&object["spec"]["template"]),
-            _ => None,
-        });
-        templates.filter(|template| selects(selector, &template["metadata"]["labels"])).collect()
+        self.pods().into_iter().filter(|pod| selects(selector, &pod["metadata"]["labels"])).collect()
     }
 }
 
+fn containers(pod: &Value) -> impl Iterator<Item = &Value> {
+    items(&pod["initContainers"]).iter().chain(items(&pod["containers"]))
+}
+
+/// Whether a `LabelSelector` selects something with these labels. Of its expressions we write `In` only.
 fn selects(selector: &Value, labels: &Value) -> bool {
-    selector.as_object().is_some_and(|selector| selector.iter().all(|(key, value)| labels.get(key) == Some(value)))
+    (selector["matchLabels"].is_null() || has_labels(&selector["matchLabels"], labels))
+        && items(&selector["matchExpressions"]).iter().all(|expression| {
+            assert_eq!(expression["operator"], "In");
+            items(&expression["values"]).contains(&labels[text(&expression["key"])])
+        })
+}
+
+fn has_labels(wanted: &Value, labels: &Value) -> bool {
+    wanted.as_object().is_some_and(|wanted| wanted.iter().all(|(key, value)| labels.get(key) == Some(value)))
 }
 
 fn text(value: &Value) -> &str {

@@ -1,0 +1,199 @@
+//! Resources to a `PostgresCluster`: the same verdict as an API server that has PGO's CRD, without a server.
+//!
+//! ```text
+//! Node ──normalise──▶ JSON ──constraints──▶ ──rules──▶ JSON that the server would store
+//!      unknown fields,     required, ranges,   CEL
+//!      types, nulls,       patterns, lists
+//!      defaults
+//! ```
+//!
+//! The order is the server's (`apiextensions-apiserver` 0.34): strict decoding, then defaults, then the schema, then lists
+//! with keys, and the CEL rules only where nothing before them failed in a way that could mislead them. All that one pass
+//! can find is reported at once.
+//!
+//! The schema is `schema.json` beside this file, reduced by `tools/schema/reduce.py` from the CRD of PGO (Crunchy Data,
+//! Apache-2.0): the facts of its API, without its prose.
+
+mod constraints;
+mod duration;
+mod metadata;
+mod normalise;
+mod number;
+mod patterns;
+mod rules;
+mod schema;
+mod typed;
+mod words;
+
+use serde_json::{Map, Value};
+
+use crate::{
+    read::{
+        Document,
+        node::{Node, NodeValue},
+    },
+    report::{Diagnostic, FieldPath, ResourceRef, Severity, has_errors},
+};
+use normalise::Normaliser;
+use schema::Schema;
+
+pub use typed::parse;
+
+/// The API versions of a `PostgresCluster`, newest first: those of PGO's CRD.
+pub const API_VERSIONS: [&str; 2] =
+    ["postgres-operator.crunchydata.com/v1", "postgres-operator.crunchydata.com/v1beta1"];
+
+/// The kind that this program renders.
+pub const KIND: &str = "PostgresCluster";
+
+/// What the validator cannot see in a document.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Settings {
+    /// Whether kustomize wrote the document. It reads YAML 1.2 and puts quotes around `yes`, `on`, `n`, …, so such a word
+    /// may stand where a boolean belongs; it is taken for one, with a warning.
+    pub through_kustomize: bool,
+}
+
+/// Something wrong, before it is known where in the text it stands.
+#[derive(Debug)]
+pub(crate) struct Finding {
+    path: FieldPath,
+    message: String,
+    severity: Severity,
+    /// Whether the server leaves the CEL rules out because of it.
+    blocking: bool,
+}
+
+impl Finding {
+    /// A fault that says nothing against running the CEL rules.
+    fn fault(path: &FieldPath, message: impl Into<String>) -> Self {
+        Self { path: path.clone(), message: message.into(), severity: Severity::Error, blocking: false }
+    }
+
+    /// A fault that keeps the CEL rules from running, as on the server.
+    fn blocking(path: &FieldPath, message: impl Into<String>) -> Self {
+        Self { blocking: true, ..Self::fault(path, message) }
+    }
+
+    /// Not a fault.
+    fn warning(path: &FieldPath, message: impl Into<String>) -> Self {
+        Self { severity: Severity::Warning, ..Self::fault(path, message) }
+    }
+}
+
+/// Validates a document that claims to be a `PostgresCluster`.
+///
+/// Gives the object as the server would store it (nulls dropped, defaults filled in, no `status`), or nothing where an error
+/// is among the diagnostics. These are located in the document, in its order.
+pub fn validate(document: &Document, settings: Settings) -> (Option<Value>, Vec<Diagnostic>) {
+    let (object, findings) = check(&document.node, settings);
+    let resource = reference(&document.node);
+    let mut diagnostics: Vec<Diagnostic> =
+        findings.into_iter().map(|finding| locate(finding, document, &resource)).collect();
+    // Stable, so that findings at one place keep the order of the checks.
+    diagnostics.sort_by_key(|diagnostic| diagnostic.location.as_ref().map(|location| location.position));
+    let valid = !has_errors(&diagnostics);
+    (valid.then_some(object), diagnostics)
+}
+
+fn check(root: &Node, settings: Settings) -> (Value, Vec<Finding>) {
+    let top = FieldPath::default();
+    if !matches!(root.value, NodeValue::Mapping(_)) {
+        let found = words::describe(root, false);
+        return (Value::Null, vec![Finding::blocking(&top, format!("expected a {KIND}, found {found}"))]);
+    }
+
+    let mut findings = Vec::new();
+    let spec_schema = identify(root, &mut findings);
+    unknown_at_the_top(root, &mut findings);
+
+    let mut object = Map::new();
+    for field in ["apiVersion", "kind"] {
+        if let Some(value) = root.get(field) {
+            object.insert(field.to_owned(), value.to_json());
+        }
+    }
+    for (field, schema) in [("metadata", Some(Schema::metadata())), ("spec", spec_schema)] {
+        let path = top.key(field);
+        let Some(node) = root.get(field).filter(|node| !matches!(node.value, NodeValue::Null)) else {
+            findings.push(Finding::blocking(&path, words::REQUIRED));
+            continue;
+        };
+        let Some(schema) = schema else { continue };
+        let value = Normaliser::new(&path, settings, &mut findings).value(node, schema);
+        constraints::check(&value, schema, &path, &mut findings);
+        object.insert(field.to_owned(), value);
+    }
+
+    if let Some(metadata) = object.get("metadata") {
+        metadata::check(metadata, &mut findings);
+    }
+    if let (Some(spec), Some(schema)) = (object.get("spec"), spec_schema)
+        && !findings.iter().any(|finding| finding.blocking)
+    {
+        rules::check(spec, schema, &top.key("spec"), &mut findings);
+    }
+    (Value::Object(object), findings)
+}
+
+/// The schema of the spec, when `apiVersion` and `kind` are right.
+fn identify(root: &Node, findings: &mut Vec<Finding>) -> Option<&'static Schema> {
+    let top = FieldPath::default();
+    let [newest, older] = API_VERSIONS;
+    match root.get("kind") {
+        Some(kind) if kind.as_str() == Some(KIND) => {}
+        kind => {
+            let message = match kind {
+                Some(other) => format!("expected `{KIND}`, found {}", words::describe(other, false)),
+                None => format!("{}: write `{KIND}`", words::REQUIRED),
+            };
+            findings.push(Finding::blocking(&top.key("kind"), message));
+        }
+    }
+
+    let version = root.get("apiVersion");
+    let known = version.and_then(Node::as_str).filter(|version| API_VERSIONS.contains(version));
+    if known.is_none() {
+        let fault = match version {
+            Some(other) => format!("expected an API version of {KIND}, found {}", words::describe(other, false)),
+            None => words::REQUIRED.to_owned(),
+        };
+        let message = format!("{fault}: write `{newest}` or `{older}`");
+        findings.push(Finding::blocking(&top.key("apiVersion"), message));
+    }
+    known?.rsplit('/').next().and_then(Schema::of_version)
+}
+
+fn unknown_at_the_top(root: &Node, findings: &mut Vec<Finding>) {
+    // `status` is a report of what runs, not a wish: a resource that was read back from a cluster renders all the same.
+    const KNOWN: [&str; 5] = ["apiVersion", "kind", "metadata", "spec", "status"];
+    for entry in root.entries().iter().filter(|entry| !KNOWN.contains(&entry.key.as_str())) {
+        let path = FieldPath::default().key(entry.key.as_str());
+        findings.push(Finding::blocking(&path, words::unknown_field(&entry.key, KNOWN)));
+    }
+}
+
+fn reference(root: &Node) -> ResourceRef {
+    let text = |node: Option<&Node>| node.and_then(Node::as_str).unwrap_or_default().to_owned();
+    let metadata = root.get("metadata");
+    ResourceRef {
+        api_version: text(root.get("apiVersion")),
+        kind: text(root.get("kind")),
+        name: text(metadata.and_then(|metadata| metadata.get("name"))),
+        namespace: text(metadata.and_then(|metadata| metadata.get("namespace"))),
+    }
+}
+
+fn locate(finding: Finding, document: &Document, resource: &ResourceRef) -> Diagnostic {
+    let position = document.node.locate(&finding.path);
+    let diagnostic = match finding.severity {
+        Severity::Error => Diagnostic::error(finding.message),
+        Severity::Warning => Diagnostic::warning(finding.message),
+        Severity::Info => Diagnostic::info(finding.message),
+    };
+    let diagnostic = if finding.path.0.is_empty() { diagnostic } else { diagnostic.at(finding.path) };
+    diagnostic.of(resource.clone()).located(document.file.as_str(), position)
+}
+
+#[cfg(test)]
+mod tests;

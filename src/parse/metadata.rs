@@ -1,0 +1,174 @@
+//! What the API server asks of the metadata of any object, beyond its types
+//! (`k8s.io/apimachinery/pkg/api/validation/objectmeta.go`, `pkg/util/validation/validation.go`).
+
+use serde_json::{Map, Value};
+
+use super::{Finding, words};
+use crate::report::FieldPath;
+
+/// All annotations together, keys and values, in bytes.
+const ANNOTATIONS_LIMIT: usize = 256 * 1024;
+
+/// Checks the metadata of an object after normalisation.
+pub(crate) fn check(metadata: &Value, findings: &mut Vec<Finding>) {
+    let path = FieldPath::of("metadata");
+    let mut fault = |path: &FieldPath, message: Option<String>| {
+        findings.extend(message.map(|message| Finding::fault(path, message)));
+    };
+
+    if let Some(name) = metadata["name"].as_str() {
+        fault(&path.key("name"), subdomain(name));
+    }
+    if let Some(prefix) = metadata["generateName"].as_str().filter(|prefix| !prefix.is_empty()) {
+        // The server puts letters after it, so it may end in `-`.
+        fault(&path.key("generateName"), subdomain(prefix.strip_suffix('-').unwrap_or(prefix)));
+    }
+    // An empty namespace is the same as none.
+    if let Some(namespace) = metadata["namespace"].as_str().filter(|namespace| !namespace.is_empty()) {
+        fault(&path.key("namespace"), label(namespace));
+    }
+    let labels = path.key("labels");
+    for (key, value) in entries(metadata, "labels") {
+        fault(&labels.key(key.as_str()), qualified_name(key));
+        fault(&labels.key(key.as_str()), value.as_str().and_then(label_value));
+    }
+    let annotations = path.key("annotations");
+    let mut size = 0;
+    for (key, value) in entries(metadata, "annotations") {
+        fault(&annotations.key(key.as_str()), qualified_name(&key.to_lowercase()));
+        size += key.len() + value.as_str().map_or(0, str::len);
+    }
+    if size > ANNOTATIONS_LIMIT {
+        let message = format!("all annotations together must be at most {ANNOTATIONS_LIMIT} bytes, are {size}");
+        fault(&annotations, Some(message));
+    }
+    let finalizers = metadata["finalizers"].as_array().into_iter().flatten();
+    for (index, finalizer) in finalizers.enumerate() {
+        fault(&path.key("finalizers").index(index), finalizer.as_str().and_then(qualified_name));
+    }
+}
+
+fn entries<'a>(metadata: &'a Value, field: &str) -> impl Iterator<Item = (&'a String, &'a Value)> {
+    metadata[field].as_object().into_iter().flat_map(Map::iter)
+}
+
+/// A DNS label of RFC 1123.
+fn is_label(text: &str) -> bool {
+    let inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    let bytes = text.as_bytes();
+    let ends = bytes.first().zip(bytes.last()).is_some_and(|(first, last)| inner(*first) && inner(*last));
+    ends && bytes.iter().all(|byte| inner(*byte) || *byte == b'-')
+}
+
+/// The characters of a label's key and value: alphanumeric at both ends, `-`, `_` and `.` between.
+fn is_word(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    let ends = bytes.first().zip(bytes.last());
+    ends.is_some_and(|(first, last)| first.is_ascii_alphanumeric() && last.is_ascii_alphanumeric())
+        && bytes.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(byte))
+}
+
+fn label(text: &str) -> Option<String> {
+    if text.len() > 63 {
+        return Some(format!("must be at most 63 characters long, is {}", text.chars().count()));
+    }
+    (!is_label(text)).then(|| {
+        let text = words::quote(text);
+        format!("{text} is not a name: write lower-case letters, digits and `-`, with a letter or digit at both ends")
+    })
+}
+
+/// Here a part may be longer than 63 characters: the server counts the whole.
+fn subdomain(text: &str) -> Option<String> {
+    if text.is_empty() {
+        return Some("must not be empty".to_owned());
+    }
+    if text.len() > 253 {
+        return Some(format!("must be at most 253 characters long, is {}", text.chars().count()));
+    }
+    (!text.split('.').all(is_label)).then(|| {
+        let text = words::quote(text);
+        format!(
+            "{text} is not a name: write lower-case letters, digits, `-` and `.`, \
+             with a letter or digit at both ends of each part"
+        )
+    })
+}
+
+/// The key of a label or an annotation: a name, perhaps after a domain and `/`.
+fn qualified_name(text: &str) -> Option<String> {
+    let (prefix, name) = match text.rsplit_once('/') {
+        Some((prefix, name)) => (Some(prefix), name),
+        None => (None, text),
+    };
+    if name.len() > 63 {
+        return Some(format!("the name of a key must be at most 63 characters long, is {}", name.chars().count()));
+    }
+    let valid = is_word(name) && prefix.is_none_or(|prefix| subdomain(prefix).is_none());
+    (!valid).then(|| {
+        let text = words::quote(text);
+        format!("{text} is not a key: write `name` or `example.com/name`, with letters, digits, `-`, `_` and `.`")
+    })
+}
+
+fn label_value(text: &str) -> Option<String> {
+    if text.len() > 63 {
+        return Some(format!("the value of a label must be at most 63 characters long, is {}", text.chars().count()));
+    }
+    (!text.is_empty() && !is_word(text)).then(|| {
+        let text = words::quote(text);
+        format!(
+            "{text} is not the value of a label: write letters, digits, `-`, `_` and `.`, alphanumeric at both ends"
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_those_of_rfc_1123() {
+        for name in ["a", "1", "a-b", "a.b", "a.1"] {
+            assert_eq!(subdomain(name), None, "{name}");
+        }
+        for name in ["", "A", "-a", "a-", "a..b", "a_b", "a.", "ä"] {
+            assert!(subdomain(name).is_some(), "{name}");
+        }
+        assert_eq!(subdomain(&"a".repeat(253)), None);
+        assert!(subdomain(&"a".repeat(254)).is_some());
+        assert_eq!(label(&"a".repeat(63)), None);
+        assert!(label(&"a".repeat(64)).is_some());
+        assert!(label("a.b").is_some());
+    }
+
+    #[test]
+    fn keys_have_at_most_one_domain() {
+        for key in ["a", "A_b.c", "example.com/a", "1/2"] {
+            assert_eq!(qualified_name(key), None, "{key}");
+        }
+        for key in ["", "/a", "a/", "a/b/c", "A.com/b", "a b", "_a", &"a".repeat(64)] {
+            assert!(qualified_name(key).is_some(), "{key}");
+        }
+    }
+
+    #[test]
+    fn a_label_may_be_empty_but_not_strange() {
+        assert_eq!(label_value(""), None);
+        assert_eq!(label_value("A.b_c-1"), None);
+        assert!(label_value("a b").is_some());
+        assert!(label_value(&"a".repeat(64)).is_some());
+    }
+
+    #[test]
+    fn annotations_have_a_limit_for_all_together() {
+        let check = |size: usize| {
+            let metadata = serde_json::json!({"annotations": {"a": "x".repeat(size), "B": "x"}});
+            let mut findings = Vec::new();
+            check(&metadata, &mut findings);
+            findings.len()
+        };
+        assert_eq!(check(ANNOTATIONS_LIMIT - 3), 0);
+        assert_eq!(check(ANNOTATIONS_LIMIT - 2), 1);
+    }
+}

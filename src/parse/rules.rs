@@ -1,0 +1,95 @@
+//! The third pass: the CEL rules of the CRD, each as a function with the rule's own text beside it.
+//!
+//! A rule is found by its text, so a CRD with another text has a rule without a function, which a test notices. A rule that
+//! fails at run time in CEL ("no such key") counts as broken on the server; here such a function gives `false`. In CEL `||`
+//! is true as soon as one side is, even where the other fails.
+//!
+//! The functions see only objects whose types, required fields, enumerations and maximal lengths are right.
+
+mod authentication;
+mod instrumentation;
+mod logs;
+mod parameters;
+mod storage;
+mod various;
+
+use serde_json::Value;
+
+use super::{
+    Finding,
+    schema::{RuleText, Schema},
+};
+use crate::report::FieldPath;
+
+/// One rule of the CRD.
+pub(crate) struct Rule {
+    /// The CEL expression, exactly as the CRD has it.
+    text: &'static str,
+    /// Whether a value keeps it.
+    holds: fn(&Value) -> bool,
+    /// What to tell the author of a value that does not.
+    message: &'static str,
+}
+
+fn all() -> impl Iterator<Item = &'static Rule> {
+    [authentication::RULES, instrumentation::RULES, logs::RULES, parameters::RULES, storage::RULES, various::RULES]
+        .into_iter()
+        .flatten()
+}
+
+/// Checks the rules of a value and of all below it.
+pub(crate) fn check(value: &Value, schema: &Schema, path: &FieldPath, findings: &mut Vec<Finding>) {
+    visit(value, schema, path, &mut |rule, holds, path| {
+        if !holds {
+            findings.push(Finding::fault(path, rule.message));
+        }
+    });
+}
+
+/// Asks every rule of a value and of all below it, and tells `answer` whether it holds and of which field it speaks.
+fn visit(value: &Value, schema: &Schema, path: &FieldPath, answer: &mut impl FnMut(&'static Rule, bool, &FieldPath)) {
+    for RuleText { rule: text, field } in &schema.rules {
+        let rule = all().find(|rule| rule.text == text).expect("every rule of the schema should have a function");
+        answer(rule, (rule.holds)(value), &path.join(&FieldPath::of(field)));
+    }
+    match value {
+        Value::Object(object) => {
+            for (name, value) in object {
+                if let Some(field) = schema.field(name) {
+                    visit(value, field, &path.key(name.as_str()), answer);
+                }
+            }
+        }
+        Value::Array(items) => {
+            for (index, value) in items.iter().enumerate() {
+                if let Some(item) = schema.item() {
+                    visit(value, item, &path.index(index), answer);
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+/// CEL's `has(value.field)`.
+fn has(value: &Value, field: &str) -> bool {
+    value.get(field).is_some()
+}
+
+/// The items of the list at `pointer`, none where there is no list.
+fn items<'a>(value: &'a Value, pointer: &str) -> &'a [Value] {
+    value.pointer(pointer).and_then(Value::as_array).map_or(&[], Vec::as_slice)
+}
+
+/// The string at `pointer`.
+fn text<'a>(value: &'a Value, pointer: &str) -> Option<&'a str> {
+    value.pointer(pointer).and_then(Value::as_str)
+}
+
+/// Whether any key of the object begins like this.
+fn has_key_with_prefix(value: &Value, prefix: &str) -> bool {
+    value.as_object().is_some_and(|object| object.keys().any(|key| key.starts_with(prefix)))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,33 @@
+//! A validated object as Rust types.
+
+use serde_json::Value;
+
+use super::{Settings, validate};
+use crate::read::Document;
+use crate::report::{Diagnostic, FieldPath};
+use crate::spec::PostgresCluster;
+
+/// Validates a document and gives the `PostgresCluster` in it, unless an error is among the diagnostics.
+pub fn parse(document: &Document, settings: Settings) -> (Option<PostgresCluster>, Vec<Diagnostic>) {
+    let (object, mut diagnostics) = validate(document, settings);
+    let cluster = object.and_then(|object| match typed(object) {
+        Ok(cluster) => Some(cluster),
+        Err(error) => {
+            diagnostics.push(document.locate(error));
+            None
+        }
+    });
+    (cluster, diagnostics)
+}
+
+/// What the schema lets pass and the types do not is a number too large for its field: the server does not enforce
+/// `int32`, and PGO could not read it either.
+fn typed(object: Value) -> Result<PostgresCluster, Diagnostic> {
+    serde_path_to_error::deserialize(object).map_err(|error| {
+        let field = FieldPath::of(&error.path().to_string());
+        let words = error.into_inner().to_string();
+        let too_large = words.ends_with("expected i32");
+        let message = if too_large { format!("must be between {} and {}", i32::MIN, i32::MAX) } else { words };
+        Diagnostic::error(message).at(field)
+    })
+}

@@ -1,0 +1,101 @@
+//! The words of a message: what was found, how it is quoted, which field was perhaps meant.
+
+use crate::{
+    read::node::{Node, NodeValue},
+    report::{FieldPath, Segment},
+};
+
+/// Of a field that must be there.
+pub(crate) const REQUIRED: &str = "required field is missing";
+
+/// How much of the user's text a message repeats.
+const QUOTED: usize = 60;
+
+/// The user's words in backticks, shortened where they are long.
+pub(crate) fn quote(text: &str) -> String {
+    match text.char_indices().nth(QUOTED) {
+        Some((end, _)) => format!("`{}…`", &text[..end]),
+        None => format!("`{text}`"),
+    }
+}
+
+/// Several words, each in backticks.
+pub(crate) fn list<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
+    words.into_iter().map(quote).collect::<Vec<_>>().join(", ")
+}
+
+/// What a value is, with its text unless that may be secret.
+pub(crate) fn describe(node: &Node, secret: bool) -> String {
+    let (kind, text) = match &node.value {
+        NodeValue::Null => ("nothing (null)", None),
+        NodeValue::Bool { plain, .. } => ("boolean", Some(plain)),
+        NodeValue::Number { plain, .. } => ("number", Some(plain)),
+        NodeValue::String { value, .. } => ("string", Some(value)),
+        NodeValue::Sequence(_) => ("a list", None),
+        NodeValue::Mapping(_) => ("a mapping", None),
+    };
+    match text {
+        Some(_) if secret => format!("a {kind}"),
+        Some(text) => format!("the {kind} {}", quote(text)),
+        None => kind.to_owned(),
+    }
+}
+
+/// Whether the value of a field could be a secret: that of an environment variable, `repo1-cipher-pass`, `ldapbindpasswd`.
+pub(crate) fn may_be_secret(path: &FieldPath) -> bool {
+    let Some(Segment::Key(key)) = path.0.iter().rev().find(|segment| matches!(segment, Segment::Key(_))) else {
+        return false;
+    };
+    key == "value" || ["pass", "secret", "key", "token"].iter().any(|word| key.to_lowercase().contains(word))
+}
+
+/// The message for a field that is not there to be set.
+pub(crate) fn unknown_field<'a>(field: &str, known: impl IntoIterator<Item = &'a str>) -> String {
+    const FEW: usize = 6;
+    let known: Vec<&str> = known.into_iter().collect();
+    match nearest(field, known.iter().copied()) {
+        Some(meant) => format!("unknown field, did you mean `{meant}`?"),
+        None if (1..=FEW).contains(&known.len()) => {
+            format!("unknown field; the fields here are {}", list(known))
+        }
+        None => "unknown field".to_owned(),
+    }
+}
+
+/// The candidate that `word` is probably a misspelling of: at most a third of its letters differ, or only their case does.
+pub(crate) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let word = word.to_lowercase();
+    candidates
+        .into_iter()
+        .map(|candidate| (strsim::damerau_levenshtein(&word, &candidate.to_lowercase()), candidate))
+        .filter(|(distance, candidate)| *distance <= candidate.chars().count().div_ceil(3))
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, candidate)| candidate)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_misspelling_finds_the_field_that_was_meant() {
+        let fields = ["replicas", "resources", "priorityClassName", "name"];
+        assert_eq!(nearest("replica", fields), Some("replicas"));
+        assert_eq!(nearest("Replicas", fields), Some("replicas"));
+        assert_eq!(nearest("reosurces", fields), Some("resources"));
+        assert_eq!(nearest("priorityClass", fields), Some("priorityClassName"));
+        assert_eq!(nearest("storage", fields), None);
+    }
+
+    #[test]
+    fn few_fields_are_all_named() {
+        assert_eq!(unknown_field("zzz", ["a", "b"]), "unknown field; the fields here are `a`, `b`");
+        assert_eq!(unknown_field("zzz", []), "unknown field");
+    }
+
+    #[test]
+    fn long_words_are_cut_between_characters() {
+        assert_eq!(quote("ä"), "`ä`");
+        assert_eq!(quote(&"ä".repeat(61)), format!("`{}…`", "ä".repeat(60)));
+    }
+}

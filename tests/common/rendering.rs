@@ -1,0 +1,52 @@
+//! Rendering through the library, for tests that look at objects rather than at bytes.
+
+use std::fs;
+use std::path::Path;
+
+use pgrender::identity::Seed;
+use pgrender::options::Options;
+use pgrender::read;
+use pgrender::render::render;
+use pgrender::report::{Diagnostic, Severity, has_errors};
+use serde_json::Value;
+
+/// A seed that is no secret.
+pub(crate) const SEED: &str = "c2VlZCBmb3IgdGVzdHMgb25seSwgbm90IGEgc2VjcmV0IQ==";
+
+/// The options of a caller who names nothing but the time, 2026-01-01.
+pub(crate) fn options() -> Options {
+    Options { time: 1_767_225_600, ..Options::default() }
+}
+
+/// The objects of every cluster in a text, in the order of the output; or its errors.
+pub(crate) fn objects(text: &str) -> Result<Vec<Value>, Vec<Diagnostic>> {
+    objects_with(text, SEED)
+}
+
+/// The same with another seed.
+pub(crate) fn objects_with(text: &str, seed: &str) -> Result<Vec<Value>, Vec<Diagnostic>> {
+    let documents = read::documents("cluster.yaml", text)?;
+    let seed = Seed::new(seed.as_bytes()).ok().unwrap();
+    let rendered = render(&documents, &options(), Ok(&seed));
+    if has_errors(&rendered.diagnostics) {
+        let errors = rendered.diagnostics.into_iter().filter(|diagnostic| diagnostic.severity == Severity::Error);
+        return Err(errors.collect());
+    }
+    Ok(rendered.clusters.into_iter().flat_map(|cluster| cluster.objects).collect())
+}
+
+/// Every cluster below `fixtures` that must render: the name of its directory and its text.
+pub(crate) fn fixtures() -> Vec<(String, String)> {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures");
+    let mut found: Vec<(String, String)> = fs::read_dir(directory)
+        .unwrap()
+        .filter_map(|entry| {
+            let path = entry.unwrap().path();
+            let text = fs::read_to_string(path.join("cluster.yaml")).ok()?;
+            Some((path.file_name()?.to_string_lossy().into_owned(), text))
+        })
+        .collect();
+    found.sort();
+    assert!(found.len() >= 9, "{}", found.len());
+    found
+}

@@ -1,0 +1,135 @@
+//! `pgrender render`, `pgrender seed`, `pgrender schema`.
+
+use std::fs;
+use std::process::Stdio;
+
+use super::{HIPPO, SEED, TIME, cluster, documents, owners, pgrender, run};
+
+#[test]
+fn a_cluster_on_standard_input_is_rendered() {
+    for arguments in [vec!["render", "-n", "shop"], vec!["render", "--namespace", "shop", "-"]] {
+        let output = run(pgrender().args(arguments).env("PGRENDER_SEED", SEED), HIPPO);
+        assert_eq!(output.stderr.lines().filter(|line| line.contains("error")).count(), 0);
+        assert_eq!(owners(&documents(&output.ok())), ["shop/hippo"]);
+    }
+}
+
+#[test]
+fn the_order_of_documents_changes_nothing() {
+    let (one, two) = (cluster("shop", "hippo"), cluster("shop", "rhino"));
+    let render = |text: String| run(pgrender().args(["render", "--time", TIME]).env("PGRENDER_SEED", SEED), text).ok();
+    let output = render(format!("{one}---\n{two}"));
+    assert_eq!(output, render(format!("{two}---\n{one}")));
+    assert_eq!(owners(&documents(&output)), ["shop/hippo", "shop/rhino"]);
+}
+
+#[test]
+fn directories_are_read_and_hidden_files_are_not() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path();
+    fs::create_dir_all(path.join("sub/.git")).unwrap();
+    fs::write(path.join("b.yaml"), cluster("shop", "hippo")).unwrap();
+    fs::write(path.join("sub/a.yml"), cluster("shop", "rhino")).unwrap();
+    let json = documents(&cluster("shop", "tapir"))[0].node.to_json().to_string();
+    fs::write(path.join("sub/c.json"), json).unwrap();
+    fs::write(path.join("sub/.git/d.yaml"), cluster("shop", "hidden")).unwrap();
+    fs::write(path.join(".e.yaml"), cluster("shop", "hidden")).unwrap();
+    fs::write(path.join("f.txt"), "}{").unwrap();
+    fs::write(path.join("values.yaml"), "- no\n- object\n---\nkind: Service\n").unwrap();
+    let output = run(pgrender().arg("render").arg(path).env("PGRENDER_SEED", SEED), "");
+    assert_eq!(owners(&documents(&output.ok())), ["shop/hippo", "shop/rhino", "shop/tapir"]);
+}
+
+#[test]
+fn what_kubectl_get_prints_is_rendered() {
+    let items = [cluster("shop", "hippo"), cluster("shop", "rhino")].map(|text| documents(&text)[0].node.to_json());
+    let list = serde_json::json!({"apiVersion": "v1", "kind": "List", "items": items}).to_string();
+    let output = run(pgrender().arg("render").env("PGRENDER_SEED", SEED), list);
+    assert_eq!(owners(&documents(&output.ok())), ["shop/hippo", "shop/rhino"]);
+}
+
+#[test]
+fn the_seed_may_be_a_secret_of_the_input_and_stays_out_of_the_output() {
+    let secret = format!(
+        "apiVersion: v1\nkind: Secret\nmetadata: {{name: seed, annotations: {{pgrender.dev/seed: 'true'}}}}\n\
+         stringData: {{seed: {SEED}}}\n---\n"
+    );
+    let given = run(pgrender().args(["render", "--time", TIME]), secret + &cluster("shop", "hippo")).ok();
+    assert!(!given.contains(SEED));
+    let other = run(pgrender().args(["render", "--time", TIME]).env("PGRENDER_SEED", SEED), cluster("shop", "hippo"));
+    assert_eq!(given, other.ok());
+}
+
+#[test]
+fn a_made_seed_can_be_given_back() {
+    let directory = tempfile::tempdir().unwrap();
+    let seed = run(pgrender().arg("seed"), "").ok();
+    assert!(seed.ends_with('\n') && seed.len() > 32);
+    assert_ne!(seed, run(pgrender().arg("seed"), "").ok());
+    fs::write(directory.path().join("seed"), seed).unwrap();
+    let file =
+        run(pgrender().args(["render", "--seed-file", "seed"]).current_dir(&directory), cluster("shop", "hippo"));
+    assert_eq!(file.code, 0, "{}", file.stderr);
+    let variable = run(
+        pgrender().arg("render").env("PGRENDER_SEED_FILE", "seed").current_dir(&directory),
+        cluster("shop", "hippo"),
+    );
+    assert_eq!(file.stdout, variable.ok());
+}
+
+#[test]
+fn help_version_and_schema_are_printed() {
+    assert!(run(pgrender().arg("--version"), "").ok().starts_with("pgrender "));
+    assert!(run(pgrender().arg("--help"), "").ok().contains("pgrender seed > seed"));
+    assert!(run(pgrender().args(["render", "--help"]), "").ok().contains("--output-dir"));
+    let schema: serde_json::Value = serde_json::from_str(&run(pgrender().arg("schema"), "").ok()).unwrap();
+    assert!(schema.is_object());
+}
+
+#[test]
+fn a_wrong_command_line_ends_with_two() {
+    for arguments in [
+        vec!["rendr"],
+        vec!["render", "--hlep"],
+        vec!["render", "--random", "--seed-file", "a"],
+        vec!["render", "--time", "yesterday"],
+        vec!["render", "--image", "pgbackrest=a"],
+        vec!["render", "--cluster-domain", "a b"],
+    ] {
+        let output = run(pgrender().args(&arguments), "");
+        assert_eq!(output.code, 2, "{arguments:?}");
+        assert_eq!(output.stdout, "");
+        assert!(output.stderr.contains("--help"), "{}", output.stderr);
+    }
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_failure_and_a_full_disk_is() {
+    let mut child = pgrender()
+        .args(["render", "--random"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let clusters: String = (0..20).map(|number| cluster("shop", &format!("hippo{number}")) + "---\n").collect();
+    std::io::Write::write_all(&mut child.stdin.take().unwrap(), clusters.as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+
+    let Ok(full) = fs::OpenOptions::new().write(true).open("/dev/full") else {
+        return println!("skipped: there is no /dev/full");
+    };
+    let mut child = pgrender()
+        .args(["render", "--random"])
+        .stdin(Stdio::piped())
+        .stdout(full)
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    std::io::Write::write_all(&mut child.stdin.take().unwrap(), cluster("shop", "hippo").as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("cannot write the output"));
+}

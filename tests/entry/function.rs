@@ -1,0 +1,114 @@
+//! The KRM function by itself: a ResourceList on standard input, whatever comes out.
+
+use super::{Output, SEED, TIME, cluster, documents, owners, pgrender, run};
+use pgrender::read::Document;
+
+fn function(list: &str) -> Output {
+    run(pgrender().env("PGRENDER_SEED", SEED).env("SOURCE_DATE_EPOCH", TIME), list)
+}
+
+/// `texts` as items, as kyaml indents them.
+fn list(texts: &[&str], rest: &str) -> String {
+    let indented = |text: &&str| {
+        let lines: Vec<String> = text.lines().map(|line| format!("  {line}\n")).collect();
+        format!("- {}", lines.concat().trim_start())
+    };
+    let items: String = texts.iter().map(indented).collect();
+    format!("apiVersion: config.kubernetes.io/v1\nkind: ResourceList\nitems:\n{items}{rest}")
+}
+
+/// The items of an answer.
+fn items(answer: &str) -> Vec<Document> {
+    let answer = documents(answer);
+    assert_eq!(answer.len(), 1);
+    let items = answer[0].node.get("items").expect("items are always there").items();
+    items.iter().map(|node| Document { file: String::new(), node: node.clone() }).collect()
+}
+
+#[test]
+fn the_answer_is_one_list_that_ends_in_one_newline() {
+    let answer = function(&list(&[&cluster("shop", "hippo")], "")).ok();
+    assert!(answer.ends_with('\n') && !answer.ends_with("\n\n"));
+    assert!(answer.starts_with("apiVersion: config.kubernetes.io/v1\nkind: ResourceList\nitems:\n- "));
+    let items = items(&answer);
+    assert_eq!(owners(&items), ["shop/hippo"]);
+    assert_eq!(items[0].node.get("kind").unwrap().as_str(), Some("PostgresCluster"));
+}
+
+#[test]
+fn other_items_come_back_byte_for_byte() {
+    let odd = "apiVersion: v1 # core\n# between\nkind: ConfigMap\nmetadata:\n  name: 'a'\n  annotations: {config.kubernetes.io/index: '0'}\n\
+               data: {\"on\": \"\\x41\", x: &a 'b', y: *a}\ntext: >-\n  folded\n   more\n\n  end";
+    let input = list(&[odd, &cluster("shop", "hippo"), odd], "functionConfig:\n  apiVersion: v1\n  kind: ConfigMap\n");
+    let answer = function(&input).ok();
+    let verbatim = list(&[odd], "");
+    let verbatim = verbatim.split_once("items:\n").unwrap().1;
+    assert_eq!(answer.matches(verbatim).count(), 2, "{answer}");
+}
+
+#[test]
+fn the_cluster_may_be_the_configuration_as_well() {
+    let hippo = cluster("shop", "hippo");
+    let config: String = hippo.lines().map(|line| format!("  {line}\n")).collect();
+    for list in [
+        format!("kind: ResourceList\nitems: []\nfunctionConfig:\n{config}"),
+        format!("kind: ResourceList\nfunctionConfig:\n{config}"),
+        list(&[&hippo], &format!("functionConfig:\n{config}")),
+    ] {
+        assert_eq!(owners(&items(&function(&list).ok())), ["shop/hippo"]);
+    }
+    let differs = list(&[&hippo.replace("17", "16")], &format!("functionConfig:\n{config}"));
+    assert!(function(&differs).stderr.contains("twice with different contents"));
+}
+
+#[test]
+fn running_over_its_own_answer_changes_nothing() {
+    let first = function(&list(&[&cluster("shop", "hippo"), &cluster("shop", "rhino")], "")).ok();
+    assert_eq!(function(&first).ok(), first);
+}
+
+#[test]
+fn on_an_error_the_items_come_back_with_results() {
+    let broken = cluster("shop", "hippo").replace("com/v1", "com/v3");
+    let input = list(&["kind: Service # mine\nmetadata:\n  name: a", &broken], "");
+    let output = function(&input);
+    assert_eq!(output.code, 1);
+    assert!(output.stdout.starts_with(&input), "{}", output.stdout);
+    let answer = documents(&output.stdout);
+    let results = answer[0].node.get("results").unwrap().to_json();
+    assert_eq!(results[0]["severity"], "error");
+    assert_eq!(results[0]["field"]["path"], "apiVersion");
+    assert_eq!(results[0]["resourceRef"]["name"], "hippo");
+    assert!(output.stderr.contains("PostgresCluster shop/hippo: apiVersion"), "{}", output.stderr);
+}
+
+#[test]
+fn what_is_no_list_is_answered_with_an_empty_one_and_an_error() {
+    for (input, expected) in [
+        ("", "nothing on standard input"),
+        ("{", "<stdin>:1:"),
+        ("kind: PostgresCluster\n", "pgrender render"),
+        ("kind: ResourceList\nitems: []\n---\nkind: ResourceList\n", "one ResourceList"),
+        ("[]", "one ResourceList"),
+    ] {
+        let output = function(input);
+        assert_eq!(output.code, 1, "{input}");
+        assert!(output.stderr.contains(expected), "{input}: {}", output.stderr);
+        assert!(items(&output.stdout).is_empty());
+        assert!(output.stdout.contains("severity: error"));
+    }
+}
+
+#[test]
+fn a_list_without_clusters_passes_with_a_warning() {
+    let input = list(&["kind: Service\nmetadata:\n  name: a"], "");
+    let output = function(&input);
+    assert!(output.stderr.starts_with("warning: "), "{}", output.stderr);
+    assert!(output.ok().starts_with(&input));
+}
+
+#[test]
+fn results_of_earlier_functions_stay() {
+    let input = list(&[&cluster("shop", "hippo")], "results:\n- message: before\n  severity: info\n");
+    assert!(function(&input).ok().contains("message: before"));
+}

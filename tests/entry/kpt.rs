@@ -1,0 +1,151 @@
+//! The real kpt: what it finds in a package, what it leaves there, and that a second run changes nothing.
+
+use std::fs;
+use std::path::Path;
+
+use super::common::tool;
+use super::{HIPPO, Output, caller, documents, files, owners, run};
+
+const KPTFILE: &str = "\
+apiVersion: kpt.dev/v1
+kind: Kptfile
+metadata:
+  name: shop
+pipeline:
+  mutators:
+  - exec: pgrender
+    configMap:
+      namespace: shop
+";
+
+/// A file whose look no writer would bring back.
+const SERVICE: &str = "\
+# Ours.
+apiVersion: v1 # core
+kind: Service
+metadata: {name: 'shop', namespace: shop}
+spec:
+  # Above.
+  selector: &selector {\"app\": shop}
+  ports:
+  - {port: 80, name: \"on\"}
+";
+
+fn package(files: &[(&str, &str)]) -> tempfile::TempDir {
+    let directory = tempfile::tempdir().unwrap();
+    for (name, text) in files {
+        fs::write(directory.path().join(name), text).unwrap();
+    }
+    directory
+}
+
+fn render(kpt: &Path, package: &Path) -> Output {
+    run(caller(kpt).args(["fn", "render", "--allow-exec", "--truncate-output=false"]).arg(package), "")
+}
+
+#[test]
+fn rendering_twice_changes_nothing_and_keeps_comments() {
+    let Some(kpt) = tool("kpt") else { return };
+    let package = package(&[("Kptfile", KPTFILE), ("cluster.yaml", HIPPO), ("service.yaml", SERVICE)]);
+    render(&kpt, package.path()).ok();
+    let first = files(package.path());
+    assert_eq!(first["service.yaml"], SERVICE);
+    assert_eq!(first["Kptfile"], KPTFILE);
+    let annotated = HIPPO.replace(
+        "  name: hippo # short\n",
+        "  name: hippo # short\n  annotations:\n    config.kubernetes.io/local-config: \"true\"\n",
+    );
+    assert_eq!(first["cluster.yaml"], annotated);
+    let children: Vec<&String> = first.keys().filter(|name| name.starts_with("hippo/")).collect();
+    assert!(!children.is_empty());
+    assert_eq!(first.len(), children.len() + 3);
+    for name in children {
+        assert_eq!(owners(&documents(&first[name])), ["shop/hippo"], "{name}");
+        assert!(!first[name].contains("config.kubernetes.io") && !first[name].contains("config.k8s.io"), "{name}");
+    }
+    render(&kpt, package.path()).ok();
+    assert_eq!(files(package.path()), first);
+}
+
+#[test]
+fn children_are_mended_where_they_are_and_pruned_when_their_cluster_goes() {
+    let Some(kpt) = tool("kpt") else { return };
+    let rhino = HIPPO.replace("hippo", "rhino");
+    let package = package(&[("Kptfile", KPTFILE), ("cluster.yaml", HIPPO), ("rhino.yaml", &rhino)]);
+    let path = package.path();
+    render(&kpt, path).ok();
+    let first = files(path);
+    let child = first.keys().find(|name| name.starts_with("hippo/configmap-")).unwrap();
+
+    // Moved, edited and commented on.
+    fs::write(path.join("moved.yaml"), first[child].replace("data:", "data:\n  # Keep.\n  edited: by hand")).unwrap();
+    fs::remove_file(path.join(child)).unwrap();
+    fs::remove_file(path.join("rhino.yaml")).unwrap();
+    render(&kpt, path).ok();
+    let second = files(path);
+    assert!(!second.contains_key(child));
+    assert_eq!(documents(&second["moved.yaml"])[0].node.to_json(), documents(&first[child])[0].node.to_json());
+    assert!(second.keys().all(|name| !name.starts_with("rhino")), "{:?}", second.keys());
+    render(&kpt, path).ok();
+    assert_eq!(files(path), second);
+}
+
+#[test]
+fn a_boolean_of_yaml_1_1_is_understood_and_in_quotes_it_is_a_string() {
+    let Some(kpt) = tool("kpt") else { return };
+    for (value, code) in [("off", 0), ("'off'", 1)] {
+        let cluster = format!("{HIPPO}  shutdown: {value}\n");
+        let package = package(&[("Kptfile", KPTFILE), ("cluster.yaml", &cluster)]);
+        assert_eq!(render(&kpt, package.path()).code, code, "{value}");
+    }
+}
+
+#[test]
+fn an_error_leaves_the_package_as_it_was() {
+    let Some(kpt) = tool("kpt") else { return };
+    let package = package(&[
+        ("Kptfile", &KPTFILE.replace("namespace: shop", "namespaze: shop")),
+        ("cluster.yaml", HIPPO),
+        ("service.yaml", SERVICE),
+    ]);
+    let before = files(package.path());
+    let output = render(&kpt, package.path());
+    assert_eq!(output.code, 1);
+    // Once among the results, once from standard error.
+    assert!(output.stderr.matches("did you mean `namespace`").count() >= 2, "{}", output.stderr);
+    assert_eq!(files(package.path()), before);
+}
+
+#[test]
+fn an_object_of_the_user_with_the_name_of_a_child_is_an_error() {
+    let Some(kpt) = tool("kpt") else { return };
+    let package = package(&[("Kptfile", KPTFILE), ("cluster.yaml", HIPPO)]);
+    render(&kpt, package.path()).ok();
+    let first = files(package.path());
+    let child = first.keys().find(|name| name.starts_with("hippo/configmap-")).unwrap();
+    let stolen = first[child].replace("    pgrender.dev/cluster: hippo\n", "");
+    assert_ne!(stolen, first[child]);
+    fs::write(package.path().join(child), &stolen).unwrap();
+    let output = render(&kpt, package.path());
+    assert_eq!(output.code, 1);
+    assert!(output.stderr.contains("pgrender did not make it"), "{}", output.stderr);
+    assert_eq!(files(package.path())[child], stolen);
+}
+
+#[test]
+fn eval_takes_its_settings_as_arguments() {
+    let Some(kpt) = tool("kpt") else { return };
+    let package = package(&[("cluster.yaml", HIPPO)]);
+    let eval = |settings: &str| {
+        let mut command = caller(&kpt);
+        command.args(["fn", "eval"]).arg(package.path()).args(["--exec", "pgrender", "--", settings]);
+        run(&mut command, "")
+    };
+    assert_eq!(eval("random=perhaps").code, 1);
+    assert_eq!(files(package.path()).len(), 1);
+    eval("namespace=shop").ok();
+    let first = files(package.path());
+    assert!(first.keys().any(|name| name.starts_with("hippo/")), "{:?}", first.keys());
+    eval("namespace=shop").ok();
+    assert_eq!(files(package.path()), first);
+}

@@ -1,0 +1,145 @@
+//! The real binary, called in every way it can be called: by a shell, by kustomize, by kubectl and by kpt.
+
+#![expect(clippy::disallowed_methods, reason = "tests work with files and the environment")]
+#![expect(clippy::panic, clippy::print_stdout, clippy::unwrap_used, reason = "a helper of tests fails as a test does")]
+#![expect(clippy::format_collect, reason = "tests need not be fast")]
+
+mod bad_input;
+mod command_line;
+#[path = "../common/mod.rs"]
+mod common;
+mod examples;
+mod function;
+mod kpt;
+mod kustomize;
+mod output_directory;
+
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use pgrender::naming::label;
+use pgrender::object;
+use pgrender::read::{self, Document};
+
+/// A seed that is no secret.
+const SEED: &str = "c2VlZCBmb3IgdGVzdHMgb25seSwgbm90IGEgc2VjcmV0IQ==";
+
+/// The moment that is rendered for, in seconds since 1970: in October 2025.
+const TIME: &str = "1760000000";
+
+/// The hash sign in the middle and the quotes are there to get lost.
+const HIPPO: &str = "\
+# The database of the shop.
+apiVersion: postgres-operator.crunchydata.com/v1
+kind: PostgresCluster
+metadata:
+  name: hippo # short
+spec:
+  postgresVersion: 17
+  instances:
+  # One set is enough.
+  - name: 'instance1'
+    dataVolumeClaimSpec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Gi}}}
+";
+
+/// The cluster above under another name and with a namespace.
+fn cluster(namespace: &str, name: &str) -> String {
+    HIPPO.replace("name: hippo # short", &format!("name: {name}\n  namespace: {namespace}"))
+}
+
+/// How a program ended.
+struct Output {
+    code: i32,
+    stdout: String,
+    stderr: String,
+}
+
+impl Output {
+    /// The standard output of a run that must have succeeded.
+    fn ok(self) -> String {
+        assert_eq!(self.code, 0, "{}", self.stderr);
+        self.stdout
+    }
+}
+
+/// `pgrender` with an environment in which nothing of ours is set.
+fn pgrender() -> Command {
+    clean(Path::new(env!("CARGO_BIN_EXE_pgrender")))
+}
+
+/// `program` with `pgrender` on its PATH and the tests' seed in its environment.
+fn caller(program: &Path) -> Command {
+    let binary = PathBuf::from(env!("CARGO_BIN_EXE_pgrender"));
+    let directories = std::env::var_os("PATH").unwrap_or_default();
+    let path = std::env::join_paths(
+        binary.parent().into_iter().map(Path::to_owned).chain(std::env::split_paths(&directories)),
+    );
+    let mut command = clean(program);
+    command.env("PATH", path.unwrap()).env("PGRENDER_SEED", SEED).env("SOURCE_DATE_EPOCH", TIME);
+    command
+}
+
+fn clean(program: &Path) -> Command {
+    let mut command = Command::new(program);
+    for (name, _) in std::env::vars_os() {
+        let ours = ["PGRENDER_", "RELATED_IMAGE_", "SOURCE_DATE_EPOCH", "KUSTOMIZE_PLUGIN_"];
+        if ours.iter().any(|prefix| name.to_string_lossy().starts_with(prefix)) {
+            command.env_remove(name);
+        }
+    }
+    command
+}
+
+/// Runs a program to its end, with `stdin` as its input.
+fn run(command: &mut Command, stdin: impl AsRef<[u8]>) -> Output {
+    let mut child =
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
+    // A program that does not read its input closes it.
+    let _ = child.stdin.take().unwrap().write_all(stdin.as_ref());
+    let output = child.wait_with_output().unwrap();
+    Output {
+        code: output.status.code().unwrap_or(-1),
+        stdout: String::from_utf8(output.stdout).unwrap(),
+        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+    }
+}
+
+/// The objects of a stream of documents.
+fn documents(text: &str) -> Vec<Document> {
+    read::documents("output", text).unwrap_or_else(|errors| panic!("{errors:?}\n{text}"))
+}
+
+/// `namespace/cluster` of each object that carries our label, sorted, each once.
+fn owners(documents: &[Document]) -> Vec<String> {
+    let owner = |document: &Document| {
+        let cluster = object::label(&document.node, label::RENDERED)?;
+        Some(format!("{}/{cluster}", object::reference(&document.node).namespace))
+    };
+    let mut owners: Vec<String> = documents.iter().filter_map(owner).collect();
+    owners.sort();
+    owners.dedup();
+    owners
+}
+
+/// Every file below `directory` with its content, by path, hidden ones left out.
+fn files(directory: &Path) -> std::collections::BTreeMap<String, String> {
+    let mut found = std::collections::BTreeMap::new();
+    let mut open = vec![directory.to_owned()];
+    while let Some(next) = open.pop() {
+        for entry in fs::read_dir(next).unwrap() {
+            let path = entry.unwrap().path();
+            if path.file_name().unwrap().to_string_lossy().starts_with('.') {
+                continue;
+            }
+            if path.is_dir() {
+                open.push(path);
+            } else {
+                let name = path.strip_prefix(directory).unwrap().display().to_string();
+                found.insert(name, fs::read_to_string(&path).unwrap());
+            }
+        }
+    }
+    found
+}

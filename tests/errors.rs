@@ -1,0 +1,255 @@
+//! Bad input: each case below `fixtures/errors` gives the errors in its `stderr.txt`, exit code 1 and nothing else, from
+//! the command line and as a KRM function; what is made at random out of good input does not crash the program.
+//!
+//! `SNAPSHOTS=overwrite cargo test --test errors` writes the expected errors anew.
+
+#![expect(clippy::disallowed_methods, reason = "tests read files")]
+#![expect(clippy::unwrap_used, reason = "a helper of tests fails as a test does")]
+
+#[path = "common/rendering.rs"]
+mod rendering;
+
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use pgrender::read;
+use pgrender::render::is_cluster;
+use proptest::prelude::*;
+use proptest::sample::Index;
+use serde_json::{Value, json};
+use snapbox::{Data, assert_data_eq};
+
+use rendering::{SEED, fixtures, objects};
+
+/// Runs the program to its end, with a seed or, where it is empty, without.
+fn run(arguments: &[&str], directory: &Path, seed: &str, stdin: &str) -> Output {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_pgrender"))
+        .args(arguments)
+        .env_clear()
+        .envs([("PGRENDER_SEED", seed), ("SOURCE_DATE_EPOCH", "1767225600")])
+        .current_dir(directory)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // A program that does not read its input closes it.
+    let _ = child.stdin.take().unwrap().write_all(stdin.as_bytes());
+    child.wait_with_output().unwrap()
+}
+
+/// The directories below `fixtures/errors`.
+fn cases() -> Vec<PathBuf> {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/errors");
+    let mut cases: Vec<PathBuf> = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).collect();
+    cases.sort();
+    assert!(cases.len() >= 40, "{}", cases.len());
+    cases
+}
+
+/// The seed of a case: its own, or one that is good.
+fn seed(case: &Path) -> String {
+    fs::read_to_string(case.join("seed.txt")).unwrap_or_else(|_| SEED.to_owned())
+}
+
+#[test]
+fn bad_input_is_refused_with_these_words() {
+    for case in cases() {
+        let output = run(&["render", "cluster.yaml"], &case, &seed(&case), "");
+        let name = case.display();
+        assert_eq!(output.status.code(), Some(1), "{name}");
+        assert!(output.stdout.is_empty(), "{name}");
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert!(stderr.contains("error: ") && !stderr.contains("panicked"), "{name}\n{stderr}");
+        assert_data_eq!(stderr, Data::read_from(&case.join("stderr.txt"), None).raw());
+    }
+}
+
+#[test]
+fn a_function_refuses_the_same_with_results() {
+    for case in cases() {
+        let text = fs::read_to_string(case.join("cluster.yaml")).unwrap();
+        let Ok(documents) = read::documents("cluster.yaml", &text) else { continue };
+        let items: Vec<Value> = documents.iter().map(|document| document.node.to_json()).collect();
+        if !items.iter().any(|item| item["kind"] == "PostgresCluster") {
+            // A function that has nothing to do does nothing.
+            continue;
+        }
+        let list = json!({"apiVersion": "config.kubernetes.io/v1", "kind": "ResourceList", "items": items});
+        let output = run(&[], &case, &seed(&case), &list.to_string());
+        let name = case.display();
+        assert_eq!(output.status.code(), Some(1), "{name}");
+        let answer = read::documents("answer", &String::from_utf8(output.stdout).unwrap()).unwrap();
+        let answer = answer[0].node.to_json();
+        assert_eq!(answer["items"], json!(items), "{name}");
+        let errors = |result: &&Value| result["severity"] == "error";
+        let mut told: Vec<&str> = answer["results"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(errors)
+            .map(|result| result["message"].as_str().unwrap())
+            .collect();
+        let stderr = fs::read_to_string(case.join("stderr.txt")).unwrap();
+        let lines: Vec<&str> = stderr.lines().filter(|line| line.contains("error: ")).collect();
+        assert_eq!(told.len(), lines.len(), "{name} {told:?}");
+        // A message may name the place of another cluster, which is another one here.
+        for line in lines.iter().filter(|line| !line.contains(" in `cluster.yaml`")) {
+            let position = told.iter().position(|message| line.ends_with(&message.replace('\n', " ")));
+            told.swap_remove(position.unwrap_or_else(|| unreachable!("{name}: {line} is not among {told:?}")));
+        }
+    }
+}
+
+#[test]
+fn huge_input_is_refused_at_once() {
+    let directory = tempfile::tempdir().unwrap();
+    for (text, expected) in [
+        ("#".repeat(65 * 1024 * 1024), "at most 67108864"),
+        ("- \n".repeat(1_000_001), "more than 1000000 values"),
+        ("[".repeat(1_000_000), "more than 64 lists and mappings"),
+        (format!("a: {}\n", "x".repeat(1_000_000)), "no PostgresCluster"),
+    ] {
+        let output = run(&["render"], directory.path(), SEED, &text);
+        assert_eq!(output.status.code(), Some(1), "{expected}");
+        assert!(output.stdout.is_empty(), "{expected}");
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert!(stderr.contains(expected) && stderr.len() < 1000, "{expected}: {} bytes", stderr.len());
+    }
+}
+
+/// A change of one place in a tree.
+#[derive(Clone, Debug)]
+enum Mutation {
+    Delete,
+    Replace(Value),
+    Insert(&'static str, Value),
+    /// Puts another part of the same tree here.
+    Copy(Index),
+}
+
+fn mutation() -> impl Strategy<Value = (Index, Mutation)> {
+    let values = vec![
+        json!(null),
+        json!(true),
+        json!(0),
+        json!(-1),
+        json!(65536),
+        json!(9_223_372_036_854_775_807_i64),
+        json!(1.5),
+        json!(""),
+        json!("x"),
+        json!("é\u{0}\n'\"`"),
+        json!("a".repeat(300)),
+        json!("99999999999999999999Gi"),
+        json!("-1"),
+        json!([]),
+        json!({}),
+        json!([null]),
+        json!({"": null}),
+        json!([[["deep"]]]),
+    ];
+    let fields = vec![
+        "name",
+        "items",
+        "replicas",
+        "key",
+        "",
+        "a b",
+        "spec",
+        "resources",
+        "requests",
+        "image",
+        "users",
+        "backups",
+    ];
+    let value = || proptest::sample::select(values.clone());
+    let mutation = prop_oneof![
+        Just(Mutation::Delete),
+        value().prop_map(Mutation::Replace),
+        (proptest::sample::select(fields), value()).prop_map(|(field, value)| Mutation::Insert(field, value)),
+        any::<Index>().prop_map(Mutation::Copy),
+    ];
+    (any::<Index>(), mutation)
+}
+
+/// The pointers to every value in a tree but the root.
+fn pointers(node: &Value, pointer: &str, found: &mut Vec<String>) {
+    let children: Vec<(String, &Value)> = match node {
+        Value::Object(entries) => {
+            entries.iter().map(|(key, value)| (key.replace('~', "~0").replace('/', "~1"), value)).collect()
+        }
+        Value::Array(items) => items.iter().enumerate().map(|(index, value)| (index.to_string(), value)).collect(),
+        _ => Vec::new(),
+    };
+    for (key, child) in children {
+        let pointer = format!("{pointer}/{key}");
+        pointers(child, &pointer, found);
+        found.push(pointer);
+    }
+}
+
+fn mutate(tree: &mut Value, place: &Index, mutation: Mutation) {
+    let mut all = Vec::new();
+    pointers(tree, "", &mut all);
+    if all.is_empty() {
+        return;
+    }
+    let pointer = place.get(&all);
+    match mutation {
+        Mutation::Delete => {
+            let (parent, last) = pointer.rsplit_once('/').unwrap();
+            match tree.pointer_mut(parent).unwrap() {
+                Value::Object(entries) => drop(entries.remove(&last.replace("~1", "/").replace("~0", "~"))),
+                Value::Array(items) => drop(items.remove(last.parse().unwrap())),
+                _ => {}
+            }
+        }
+        Mutation::Replace(value) => *tree.pointer_mut(pointer).unwrap() = value,
+        Mutation::Insert(field, value) => match tree.pointer_mut(pointer).unwrap() {
+            Value::Object(entries) => drop(entries.insert(field.to_owned(), value)),
+            Value::Array(items) => items.push(value),
+            _ => {}
+        },
+        Mutation::Copy(from) => {
+            let value = tree.pointer(from.get(&all).as_str()).unwrap().clone();
+            *tree.pointer_mut(pointer).unwrap() = value;
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 1024, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// In this process, where a panic fails the test.
+    #[test]
+    fn a_good_cluster_made_bad_is_rendered_or_refused(
+        which in any::<Index>(),
+        mutations in proptest::collection::vec(mutation(), 1..4),
+    ) {
+        let fixtures = fixtures();
+        let text = &which.get(&fixtures).1;
+        let mut tree = read::documents("cluster.yaml", text).unwrap()[0].node.to_json();
+        for (place, mutation) in mutations {
+            mutate(&mut tree, &place, mutation);
+        }
+        let text = tree.to_string();
+        let documents = read::documents("cluster.yaml", &text).unwrap();
+        match objects(&text) {
+            Ok(objects) => prop_assert_eq!(objects.is_empty(), !is_cluster(&documents[0].node)),
+            Err(errors) => prop_assert!(errors.iter().all(|error| !error.message.is_empty())),
+        }
+    }
+}
+
+#[test]
+fn a_text_cut_off_anywhere_is_rendered_or_refused() {
+    let (_, text) = fixtures().into_iter().find(|(name, _)| name == "users").unwrap();
+    let mut refused = 0;
+    for (offset, _) in text.char_indices().filter(|(offset, _)| offset % 3 == 0) {
+        refused += usize::from(objects(&text[..offset]).is_err());
+    }
+    assert!(refused > 100, "{refused}");
+}

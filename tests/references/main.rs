@@ -1,0 +1,155 @@
+//! Every name that one object uses of another exists: in each fixture, and in clusters made at random from all sections
+//! of the spec.
+
+#![expect(clippy::disallowed_methods, reason = "tests read files")]
+#![expect(clippy::unwrap_used, reason = "a helper of tests fails as a test does")]
+
+mod check;
+mod generate;
+#[path = "../common/rendering.rs"]
+mod rendering;
+mod texts;
+
+use std::collections::BTreeSet;
+
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use check::dangling;
+
+/// What the fixtures refer to and their user brings.
+const BROUGHT_BY_FIXTURES: [&str; 8] = [
+    "archive",
+    "hippo-replication-tls",
+    "hippo-tls",
+    "kerberos",
+    "pgbouncer-extra",
+    "pgbouncer-tls",
+    "pgo-multi-repo-creds",
+    "registry",
+];
+
+fn brought_by_fixtures() -> BTreeSet<String> {
+    BROUGHT_BY_FIXTURES.map(str::to_owned).into()
+}
+
+#[test]
+fn every_name_in_the_fixtures_exists() {
+    for (name, text) in rendering::fixtures() {
+        let objects = rendering::objects(&text).unwrap();
+        assert_eq!(dangling(&objects, &brought_by_fixtures()), [""; 0], "{name}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn every_name_in_a_generated_cluster_exists(cluster in generate::cluster()) {
+        let objects = rendering::objects(&cluster.to_string());
+        let objects = objects.map_err(|errors| TestCaseError::fail(format!("{errors:#?}")))?;
+        prop_assert_eq!(dangling(&objects, &generate::brought(&cluster)), [""; 0]);
+    }
+}
+
+/// A cluster in which each kind of reference occurs.
+fn full() -> (Vec<Value>, BTreeSet<String>) {
+    let cluster = generate::full();
+    (rendering::objects(&cluster.to_string()).unwrap(), generate::brought(&cluster))
+}
+
+#[test]
+fn the_check_misses_each_object_that_is_used() {
+    let (objects, brought) = full();
+    assert_eq!(dangling(&objects, &brought), [""; 0]);
+    // Nothing in the rendering needs these: they are for people, or act by themselves.
+    let free = |object: &Value| {
+        let name = object["metadata"]["name"].as_str().unwrap();
+        ["CronJob", "PodDisruptionBudget", "RoleBinding"].iter().any(|kind| object["kind"] == *kind)
+            || (object["kind"] == "Service" && name.ends_with("-replicas"))
+    };
+    for index in 0..objects.len() {
+        let mut fewer = objects.clone();
+        let removed = fewer.remove(index);
+        assert!(
+            free(&removed) || !dangling(&fewer, &brought).is_empty(),
+            "{} {}",
+            removed["kind"],
+            removed["metadata"]
+        );
+    }
+}
+
+/// Fields that hold the name of something else in the rendering.
+const REFERENCES: [&str; 9] = [
+    "claimName",
+    "containerName",
+    "key",
+    "kubectl.kubernetes.io/default-container",
+    "name",
+    "path",
+    "serviceAccountName",
+    "serviceName",
+    "targetPort",
+];
+
+#[test]
+fn the_check_notices_each_name_that_is_changed() {
+    let (objects, brought) = full();
+    let mut changed = 0;
+    let mut unnoticed = Vec::new();
+    for (index, object) in objects.iter().enumerate() {
+        for pointer in references(object) {
+            let mut broken = objects.clone();
+            let name = broken[index].pointer_mut(&pointer).unwrap();
+            *name = json!(format!("{}x", name.as_str().unwrap()));
+            if dangling(&broken, &brought).is_empty() {
+                unnoticed.push(format!("{} {} {pointer}", object["kind"], object["metadata"]["name"]));
+            }
+            changed += 1;
+        }
+    }
+    assert_eq!(unnoticed, [""; 0]);
+    assert!(changed > 150, "{changed}");
+}
+
+/// The places in an object that hold the name of something else: in pods, Services and bindings.
+fn references(object: &Value) -> Vec<String> {
+    let mut found = Vec::new();
+    walk(object, &mut String::new(), &mut |pointer, value| {
+        let field = pointer.rsplit('/').next().unwrap().replace("~1", "/");
+        let parent = |names: &[&str]| names.iter().any(|name| pointer.contains(&format!("/{name}/")));
+        let refers = match field.as_str() {
+            "name" => {
+                parent(&["volumeMounts", "secret", "configMap", "roleRef", "subjects"])
+                    && !parent(&["imagePullSecrets"])
+            }
+            // Other files are found by programs that read a whole directory.
+            "key" => parent(&["projected"]) && parent(&["items"]),
+            "path" => value.as_str().is_some_and(|path| path.starts_with("~postgres-operator/")),
+            "targetPort" => parent(&["ports"]),
+            "kubectl.kubernetes.io/default-container" => parent(&["template"]),
+            _ => true,
+        };
+        if REFERENCES.contains(&field.as_str()) && refers && value.is_string() {
+            found.push(pointer.to_owned());
+        }
+    });
+    found
+}
+
+fn walk(value: &Value, pointer: &mut String, visit: &mut impl FnMut(&str, &Value)) {
+    let length = pointer.len();
+    let children: Vec<(String, &Value)> = match value {
+        Value::Object(entries) => entries.iter().map(|(key, value)| (key.replace('/', "~1"), value)).collect(),
+        Value::Array(items) => items.iter().enumerate().map(|(index, value)| (index.to_string(), value)).collect(),
+        _ => Vec::new(),
+    };
+    for (key, child) in children {
+        pointer.push('/');
+        pointer.push_str(&key);
+        visit(pointer, child);
+        walk(child, pointer, visit);
+        pointer.truncate(length);
+    }
+}

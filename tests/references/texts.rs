@@ -1,0 +1,147 @@
+//! Names inside texts, which no schema knows: files and hosts that configuration files, commands and URIs speak of.
+
+use std::collections::BTreeSet;
+use std::sync::LazyLock;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use regex::Regex;
+use serde_json::Value;
+
+/// Paths in the directories that hold our projected files; nothing else is in them.
+static FILE: LazyLock<Regex> = LazyLock::new(|| {
+    let pattern = r"(/etc/(pgbackrest/(conf\.d|server)|patroni|pgbouncer|pgrender)|/pgconf/tls)/[~\w][-~\w./+]*\w";
+    Regex::new(pattern).unwrap()
+});
+
+/// `<pod>.<service>.<namespace>.svc`, with or without the pod, which may be a variable in parentheses.
+static HOST: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r"(?:(\w[-\w]*)\)?\.)?(\w[-\w]*)\.(\w[-\w]*)\.svc\b").unwrap());
+
+/// Where pgBouncer finds Postgres.
+static POOL: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"host=(\S+) port=").unwrap());
+
+/// The files and hosts that texts name and that are not there, one line each.
+pub(crate) fn dangling(objects: &[Value]) -> Vec<String> {
+    let mut found = Vec::new();
+    let everywhere: Vec<File> = objects.iter().flat_map(files).collect();
+    for object in objects {
+        let name = format!("{} {}", object["kind"], object["metadata"]["name"]);
+        let own = files(object);
+        let (texts, files) = match object["kind"].as_str() {
+            Some("ConfigMap") => (strings(&object["data"]), &everywhere),
+            Some("Secret") => (secrets(&object["data"]), &everywhere),
+            _ => (strings(&object["spec"]), &own),
+        };
+        for text in &texts {
+            found.extend(missing_files(text, files).map(|file| format!("{name}: no file {file}")));
+            found.extend(missing_hosts(text, objects).into_iter().map(|host| format!("{name}: no host {host}")));
+        }
+        // What a pod's own files speak of is in that pod, where it has the directory at all: pgBackRest's server has a
+        // section in files that others read too.
+        for text in own.iter().filter_map(|file| content(file, objects)) {
+            let missing =
+                missing_files(text, &own).filter(|path| own.iter().any(|file| path.starts_with(&file.directory)));
+            found.extend(missing.map(|file| format!("{name}: no file {file}, which another speaks of")));
+        }
+    }
+    found
+}
+
+/// A projected file in a container.
+struct File {
+    directory: String,
+    path: String,
+    /// The ConfigMap it comes from, and the key.
+    source: Option<(String, String)>,
+}
+
+/// The text of a file that comes from a ConfigMap of ours.
+fn content<'a>(file: &File, objects: &'a [Value]) -> Option<&'a str> {
+    let (name, key) = file.source.as_ref()?;
+    let is_source = |object: &&Value| object["kind"] == "ConfigMap" && object["metadata"]["name"] == **name;
+    objects.iter().find(is_source)?["data"][key].as_str()
+}
+
+fn missing_files<'a>(text: &'a str, files: &[File]) -> impl Iterator<Item = &'a str> {
+    let is_there =
+        |path: &str| files.iter().any(|file| file.path == path || file.path.starts_with(&format!("{path}/")));
+    let missing: Vec<&str> = FILE.find_iter(text).map(|found| found.as_str()).filter(|path| !is_there(path)).collect();
+    missing.into_iter()
+}
+
+/// Every projected file of every container of the pods of an object.
+fn files(object: &Value) -> Vec<File> {
+    let pod = match object["kind"].as_str() {
+        Some("CronJob") => &object["spec"]["jobTemplate"]["spec"]["template"]["spec"],
+        _ => &object["spec"]["template"]["spec"],
+    };
+    let mut files = Vec::new();
+    for mount in items(&pod["containers"]).chain(items(&pod["initContainers"])).flat_map(|c| items(&c["volumeMounts"]))
+    {
+        let volume = items(&pod["volumes"]).find(|volume| volume["name"] == mount["name"]);
+        let sources = volume.map(|volume| items(&volume["projected"]["sources"])).into_iter().flatten();
+        for (kind, source) in sources.flat_map(|source| source.as_object().unwrap()) {
+            let directory = format!("{}/", mount["mountPath"].as_str().unwrap());
+            let mut add = |key: &str, path: &str| {
+                let from = (source["name"].as_str().unwrap_or_default().to_owned(), key.to_owned());
+                let path = format!("{directory}{path}");
+                files.push(File { directory: directory.clone(), path, source: (kind == "configMap").then_some(from) });
+            };
+            for item in items(&source["items"]) {
+                add(item["key"].as_str().unwrap_or_default(), item["path"].as_str().unwrap());
+            }
+            // Without items each key is a file. Only the user's own Secrets are mounted so, their certificates among them.
+            if source["items"].is_null() && kind == "secret" {
+                for key in ["tls.crt", "tls.key", "ca.crt"] {
+                    add(key, key);
+                }
+            }
+        }
+    }
+    files
+}
+
+fn items(value: &Value) -> impl Iterator<Item = &Value> {
+    value.as_array().into_iter().flatten()
+}
+
+fn missing_hosts(text: &str, objects: &[Value]) -> Vec<String> {
+    let namespace = objects[0]["metadata"]["namespace"].as_str().unwrap();
+    let named = |kind: &str| -> BTreeSet<&str> {
+        let objects = objects.iter().filter(|object| object["kind"] == kind);
+        objects.map(|object| object["metadata"]["name"].as_str().unwrap()).collect()
+    };
+    let (services, claims, sets) = (named("Service"), named("PersistentVolumeClaim"), named("StatefulSet"));
+    let is_pod = |name: &str| {
+        let repo_host =
+            name.strip_suffix("-repo-host-0").is_some_and(|cluster| sets.contains(&*format!("{cluster}-repo-host")));
+        // Patroni's own name is known in the pod only.
+        repo_host || name == "PATRONI_NAME" || claims.contains(&*format!("postgres-data-{name}"))
+    };
+    let mut missing = Vec::new();
+    for found in HOST.captures_iter(text) {
+        let pod = found.get(1).is_none_or(|pod| is_pod(pod.as_str()));
+        if !pod || !services.contains(&found[2]) || found[3] != *namespace {
+            missing.push(found[0].to_owned());
+        }
+    }
+    missing
+        .extend(POOL.captures_iter(text).map(|found| found[1].to_owned()).filter(|name| !services.contains(&**name)));
+    missing
+}
+
+/// All strings below a value.
+fn strings(value: &Value) -> Vec<String> {
+    match value {
+        Value::String(text) => vec![text.clone()],
+        Value::Array(items) => items.iter().flat_map(strings).collect(),
+        Value::Object(entries) => entries.values().flat_map(strings).collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// The values of a Secret that are text.
+fn secrets(data: &Value) -> Vec<String> {
+    strings(data).iter().map(|text| String::from_utf8(STANDARD.decode(text).unwrap()).unwrap()).collect()
+}
