@@ -7,10 +7,15 @@ differs. It never drops a role, a database, a repository or a volume.
     caretaker.py            the sidecar: runs until it is told to stop
     caretaker.py pre-stop   the preStop hook of the database container: hands the leader role over, then ends
 
-How to read it: a *duty* is one small function that makes one thing right and can be repeated at any time. Duties stand
-in groups at the end of the file; each group has a thread, so that a slow backup never holds up a new user. A duty runs
-when something changed, after a failure with growing pauses, and every few minutes to find what others changed. The
-SQL is PGO's (`internal/postgres`, `internal/pgbouncer`, `internal/pgmonitor`), with a comparison in front of each change.
+How to read it: a *duty* is one small function that makes one thing right and can be repeated at any time. GROUPS below
+names them all; each group has a thread, so that a slow backup never holds up a new user. A duty runs when something
+changed, after a failure with growing pauses, and every few minutes to find what others changed.
+
+    databases.py        databases, roles, grants, schemas, pgBouncer, monitoring
+    members.py          Patroni's configuration, restarts, switchover, the Endpoints of `<cluster>-primary`
+    backups.py          pgBackRest's stanza and the first backup
+    pod.py              certificates, reloads, a dead Postgres, and hearing of changes
+    surroundings.py     how all of them talk to files, Patroni, Kubernetes and Postgres
 """
 
 from __future__ import annotations
@@ -188,19 +193,21 @@ def serve() -> None:
     """Start the groups, then wait for a new version of this program and become it: no pod restarts for it."""
     for signal_number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(signal_number, lambda *_: os._exit(0))
-    program = Path(__file__)
-    running = program.read_bytes()
+    running = program()
     for group in GROUPS:
         threading.Thread(target=look_after, args=[group], daemon=True).start()
     threading.Thread(target=follow_fingerprints, daemon=True).start()
     log(f"started for {os.environ['PATRONI_NAME']}")
-    while program.read_bytes() == running:
+    while program() == running:
         time.sleep(5)
-    log("became a new version of itself")
-    os.execv(sys.executable, [sys.executable, str(program)])
+    log("becomes a new version of itself")
+    os.execv(sys.executable, [sys.executable, __file__])
 
 
-# --- Before the pod stops ---
+def program() -> list[bytes]:
+    """The files of this program, as they are mounted now."""
+    return [file.read_bytes() for file in sorted(Path(__file__).parent.glob("*.py"))]
+
 
 PRE_STOP_SECONDS = 20.0
 

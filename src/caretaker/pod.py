@@ -159,8 +159,10 @@ def refresh_pods(wanted: Wanted, value: str) -> None:
         if name == me or leadership.role in LEADER:
             try:
                 kubernetes("PATCH", f"/pods/{name}", {"metadata": {"annotations": {FINGERPRINTS: value}}})
-            except Failure as failure:
-                log(f"pod {name} hears of changes from the kubelet only, after a minute: {failure}")
+            except Refused as refused:
+                # The Role says which pods may be told, and a pod may be gone by now.
+                if refused.status not in (403, 404):
+                    log(f"pod {name} is not told that something changed: {refused}")
 
 
 def follow_fingerprints() -> None:

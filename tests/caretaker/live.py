@@ -109,6 +109,11 @@ def leader() -> str:
     return str(get("endpoints", "hippo-ha")["metadata"]["annotations"]["leader"])
 
 
+def until_moved(old: str) -> float:
+    """Wait until the leader is another pod; gives how long that took."""
+    return until("another leader", lambda: leader() != old)
+
+
 def instances() -> list[str]:
     """The instance pods."""
     pods = get("pods", f"--selector={PREFIX}patroni=hippo-ha")["items"]
@@ -199,8 +204,12 @@ def start() -> None:
         assert get("pod", pod)["metadata"]["labels"][f"{PREFIX}instance"] == pod
     address = get("service", "hippo-ha")["spec"]["clusterIP"]
     assert get("endpoints", "hippo-primary")["subsets"][0]["addresses"] == [{"ip": address}]
-    until("a schema of their own", lambda: login("rhino", "zoo", "CREATE TABLE rhino.t (); DROP TABLE rhino.t; SELECT 1"))
-    until("pgBouncer's function", lambda: superuser(leader(), "SELECT pgbouncer.get_auth('hippo')").startswith("(hippo"))
+    until(
+        "a schema of their own", lambda: login("rhino", "zoo", "CREATE TABLE rhino.t (); DROP TABLE rhino.t; SELECT 1")
+    )
+    until(
+        "pgBouncer's function", lambda: superuser(leader(), "SELECT pgbouncer.get_auth('hippo')").startswith("(hippo")
+    )
     check = ["exec", leader(), "--container=database", "--", "pgbackrest", "--stanza=db", "check"]
     until("pgbackrest check", lambda: kubectl(*check) == "")
 
@@ -234,7 +243,15 @@ def postmaster() -> None:
     for _ in range(3):
         until("three members", lambda: all_well(3))
         with Writer() as writer:
-            kubectl("exec", leader(), "--container=database", "--", "bash", "-c", "kill -9 $(head -1 $PGDATA/postmaster.pid)")
+            kubectl(
+                "exec",
+                leader(),
+                "--container=database",
+                "--",
+                "bash",
+                "-c",
+                "kill -9 $(head -1 $PGDATA/postmaster.pid)",
+            )
             time.sleep(4)
         print(f"  postmaster killed: {writer.report()}")
         assert max(writer.gaps) < 5
@@ -247,7 +264,7 @@ def hand_over() -> None:
         old = leader()
         with Writer() as writer:
             kubectl("delete", "pod", old, "--wait=false")
-            until("another leader", lambda: leader() != old)
+            until_moved(old)
             time.sleep(4)
         print(f"  leader deleted: {writer.report()}")
         until("three members", lambda: all_well(3), 90)
@@ -266,9 +283,10 @@ def configuration() -> None:
         parameters["max_connections"] = connections
         since = now_utc()
         apply(configured)
-        everywhere = lambda: all(superuser(pod, "SHOW max_connections") == connections for pod in instances())
-        print(f"  max_connections {connections} everywhere after {until('restarts', everywhere, 120):.1f} s")
-        until("the log of each restart", lambda: len(restarts_since(since)) == 3)
+        print(
+            f"  max_connections {connections} everywhere after {until_everywhere('max_connections', connections):.1f} s"
+        )
+        until_restarted(3, since)
         order = restarts_since(since)
         print(f"  order {order}, leader {leader()}")
         assert order.index(leader()) == (len(order) - 1 if int(connections) > now else 0), order
@@ -285,6 +303,16 @@ def configuration() -> None:
     until("the log names them", named)
     assert all_well(3)
     apply(changed())
+
+
+def until_everywhere(setting: str, value: str) -> float:
+    """Wait until every instance runs with a setting; gives how long that took."""
+    return until(setting, lambda: all(superuser(pod, f"SHOW {setting}") == value for pod in instances()), 120)
+
+
+def until_restarted(count: int, moment: str) -> float:
+    """Wait until the leader's caretaker has said that it restarted so many."""
+    return until("the log of each restart", lambda: len(restarts_since(moment)) == count)
 
 
 def now_utc() -> str:
@@ -309,7 +337,7 @@ def switchover() -> None:
     request["metadata"]["annotations"][f"{PREFIX}trigger-switchover"] = str(time.time())
     old = leader()
     apply(request)
-    print(f"  the leader moves after {until('another leader', lambda: leader() != old):.1f} s")
+    print(f"  the leader moves after {until_moved(old):.1f} s")
     new = leader()
     time.sleep(15)
     assert leader() == new, "it moved twice"
@@ -332,6 +360,7 @@ def paused() -> None:
 
 def certificates() -> None:
     """New certificates are served without a restart."""
+
     def served() -> str:
         host = get("service", "hippo-ha")["spec"]["clusterIP"]
         shown = run("openssl", "s_client", "-starttls", "postgres", "-connect", f"{host}:5432", check=False)
@@ -348,19 +377,30 @@ def certificates() -> None:
     until("three members", lambda: all_well(3))
 
 
+READ_COST = """
+import os
+for pid in filter(str.isdigit, os.listdir('/proc')):
+    words = open(f'/proc/{pid}/cmdline', 'rb').read().split(b'\\0')
+    if words[1:2] == [b'/etc/pgrender/caretaker.py']:
+        fields = open(f'/proc/{pid}/stat').read().rsplit(')', 1)[1].split()
+        status = dict(line.split(':', 1) for line in open(f'/proc/{pid}/status'))
+        print(sum(map(int, fields[11:15])), status['VmRSS'].split()[0])
+"""
+
+
+def read_cost(pod: str) -> tuple[int, int]:
+    """Hundredths of a second of CPU time so far, and KiB of memory."""
+    ticks, memory = kubectl("exec", pod, "--container=caretaker", "--", "python3", "-c", READ_COST).split()
+    return int(ticks), int(memory)
+
+
 def cost() -> None:
     """What an idle caretaker costs, on the leader and on a replica."""
-    script = (
-        "import os,sys;p=[d for d in os.listdir('/proc') if d.isdigit() and b'caretaker.py' in open(f'/proc/{d}/cmdline','rb').read()"
-        " and b'python3' in open(f'/proc/{d}/cmdline','rb').read()[:8]][0];f=open(f'/proc/{p}/stat').read().rsplit(')',1)[1].split();"
-        "m=[l for l in open(f'/proc/{p}/status') if 'VmRSS' in l][0].split()[1];print(sum(map(int,f[11:15])),m)"
-    )
-    read = lambda pod: list(map(int, kubectl("exec", pod, "--container=caretaker", "--", "python3", "-c", script).split()))
     time.sleep(60)
-    before = {pod: read(pod)[0] for pod in instances()}
+    before = {pod: read_cost(pod)[0] for pod in instances()}
     time.sleep(120)
     for pod in instances():
-        ticks, memory = read(pod)
+        ticks, memory = read_cost(pod)
         share = (ticks - before[pod]) / 120
         print(f"  {pod}{' (leader)' if pod == leader() else ''}: {share:.2f} % of a core, {memory / 1024:.0f} MiB")
         assert share <= 1 and memory <= 40 * 1024
