@@ -50,7 +50,7 @@ class Refused(Failure):
 
 def pause_after(failures: int) -> float:
     """How long to wait after so many failures in a row: a second, then half as much again each time, up to a minute."""
-    return float(min(1.5 ** (failures - 1), 60))
+    return float(min(1.5 ** min(failures - 1, 20), 60))
 
 
 def log(message: str) -> None:

@@ -17,8 +17,9 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Callable
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 PGRENDER = os.environ.get("PGRENDER", str(ROOT / "target" / "debug" / "pgrender"))
