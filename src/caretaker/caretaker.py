@@ -32,8 +32,6 @@ from typing import Any, Callable, NamedTuple
 from backups import FirstBackup, stanza
 from databases import databases, extensions, monitoring, pgbouncer, schemas, users
 from members import (
-    HEALTHY,
-    LEADERS,
     PendingRestarts,
     RefusedSettings,
     dynamic_configuration,
@@ -55,6 +53,7 @@ from surroundings import (
     CERTIFICATES,
     LABEL,
     LEADER,
+    LEADERS,
     PATRONI,
     PGBACKREST,
     SETTINGS,
@@ -175,8 +174,8 @@ def look_after(group: Group) -> None:
             if wanted is None or before is None or version != before[0]:
                 wanted = read_wanted()
             responsible = not group.roles or leadership.now() in group.roles
-        except Failure as failure:
-            log(str(failure))
+        except Exception as error:  # noqa: BLE001
+            log(f"{type(error).__name__}: {error}")
             time.sleep(5)
             continue
         if (version, responsible) != before:
@@ -198,35 +197,43 @@ def serve() -> None:
         threading.Thread(target=look_after, args=[group], daemon=True).start()
     threading.Thread(target=follow_fingerprints, daemon=True).start()
     log(f"started for {os.environ['PATRONI_NAME']}")
-    while program() == running:
+    while program() in (running, []):
         time.sleep(5)
     log("becomes a new version of itself")
     os.execv(sys.executable, [sys.executable, __file__])
 
 
 def program() -> list[bytes]:
-    """The files of this program, as they are mounted now."""
-    return [file.read_bytes() for file in sorted(Path(__file__).parent.glob("*.py"))]
+    """The files of this program, as they are mounted now; none in the moment that they are exchanged."""
+    try:
+        return [file.read_bytes() for file in sorted(Path(__file__).parent.glob("*.py"))]
+    except OSError:
+        return []
 
 
-PRE_STOP_SECONDS = 20.0
+PRE_STOP_SECONDS = 20
 
 
 def heirs(view: Any, leaving: set[str]) -> list[str]:
     """Who may take over, the most advanced first.
 
-    Members that are well, know their position and stay. With synchronous replication Patroni takes only synchronous ones."""
+    Members that follow, know their position and stay; Patroni before 3.0 calls one that streams `running`. With
+    synchronous replication Patroni takes only synchronous ones."""
     replicas = [
         member
         for member in view["members"]
         if member["role"] not in LEADERS
-        and member["state"] in HEALTHY
+        and member["state"] in ("streaming", "running")
         and member["name"] not in leaving
         and isinstance(member.get("lag"), int)
         and not member.get("tags", {}).get("nofailover")
     ]
+
+    def rank(member: Any) -> tuple[bool, int]:
+        return member["state"] != "streaming", member["lag"]
+
     synchronous = [member for member in replicas if member["role"] in ("sync_standby", "quorum_standby")]
-    return [member["name"] for member in sorted(synchronous or replicas, key=lambda member: member["lag"])]
+    return [member["name"] for member in sorted(synchronous or replicas, key=rank)]
 
 
 def speak_through_patroni() -> None:
@@ -244,7 +251,6 @@ def pre_stop() -> None:
 
     Where nobody stays (shutdown, deletion, a single instance) there is nothing to hand over; a checkpoint then makes the
     shutdown short, unless all go."""
-    end = time.monotonic() + PRE_STOP_SECONDS
     me = os.environ["PATRONI_NAME"]
     if Leadership.ask() not in LEADER:
         return
@@ -261,12 +267,12 @@ def pre_stop() -> None:
     view = patroni("GET", "/cluster", timeout=5)
     candidates = [] if view.get("pause") else heirs(view, leaving)
     try:
-        psql("CHECKPOINT")
+        psql("CHECKPOINT", seconds=10)
     except Failure as failure:
         log(f"pre-stop: {failure}")
     if candidates:
-        left = max(end - time.monotonic(), 1)
-        answer = patroni("POST", "/switchover", {"leader": me, "candidate": candidates[0]}, timeout=left)
+        request = {"leader": me, "candidate": candidates[0]}
+        answer = patroni("POST", "/switchover", request, timeout=PRE_STOP_SECONDS)
         log(f"pre-stop: handed over to {candidates[0]}: {answer}")
 
 
@@ -279,14 +285,18 @@ def find_programs() -> None:
 
 def main() -> None:
     """Run as the sidecar, or as the preStop hook, which may never fail or hang: the pod stops either way."""
-    find_programs()
     if sys.argv[1:] == ["pre-stop"]:
         speak_through_patroni()
+        signal.signal(signal.SIGALRM, lambda *_: os._exit(0))
+        signal.alarm(PRE_STOP_SECONDS)
         try:
+            find_programs()
             pre_stop()
-        except (Failure, OSError, KeyError) as error:
+        except Exception as error:  # noqa: BLE001
             log(f"pre-stop: {error}")
-    elif shutil.which("psql") is None:
+        return
+    find_programs()
+    if shutil.which("psql") is None:
         sys.exit("caretaker: `psql` is not in this image; the caretaker runs in the Postgres image")
     else:
         serve()

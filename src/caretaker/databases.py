@@ -5,7 +5,7 @@ change, so that it changes nothing that is right and can say what it changed."""
 
 from __future__ import annotations
 
-from surroundings import Wanted, identifier, in_every_database, log, psql
+from surroundings import Failure, Wanted, identifier, in_every_database, log, psql
 
 # One role after the other, so that one with impossible options does not keep the others from existing.
 ROLES = """
@@ -15,27 +15,30 @@ DECLARE
   wanted record;
   database name;
   before jsonb;
+  done text[];
+  line text;
 BEGIN
   FOR wanted IN SELECT * FROM json_to_recordset(current_setting('caretaker.arguments')::json)
     AS _ (name text, options text, verifier text, databases json)
   LOOP
     BEGIN
+      done := '{}';
       IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = wanted.name) THEN
         EXECUTE format('CREATE USER %I', wanted.name);
-        RAISE INFO 'created role %', quote_ident(wanted.name);
+        done := done || format('created role %I', wanted.name);
       END IF;
       IF wanted.options <> '' THEN
         before := (SELECT to_jsonb(r) - 'rolpassword' FROM pg_authid r WHERE rolname = wanted.name);
         EXECUTE format('ALTER ROLE %I WITH %s', wanted.name, wanted.options);
         IF before IS DISTINCT FROM (SELECT to_jsonb(r) - 'rolpassword' FROM pg_authid r WHERE rolname = wanted.name) THEN
-          RAISE INFO 'gave role % the options: %', quote_ident(wanted.name), wanted.options;
+          done := done || format('gave role %I the options: %s', wanted.name, wanted.options);
         END IF;
       END IF;
       IF wanted.verifier <> '' AND wanted.verifier IS DISTINCT FROM
         (SELECT rolpassword FROM pg_authid WHERE rolname = wanted.name)
       THEN
         EXECUTE format('ALTER ROLE %I PASSWORD %L', wanted.name, wanted.verifier);
-        RAISE INFO 'set the password of role %', quote_ident(wanted.name);
+        done := done || format('set the password of role %I', wanted.name);
       END IF;
       FOR database IN SELECT datname FROM pg_database
         WHERE datname IN (SELECT json_array_elements_text(wanted.databases)) AND 3 > (
@@ -43,11 +46,15 @@ BEGIN
           WHERE grantee = (SELECT oid FROM pg_roles WHERE rolname = wanted.name))
       LOOP
         EXECUTE format('GRANT ALL PRIVILEGES ON DATABASE %I TO %I', database, wanted.name);
-        RAISE INFO 'granted database % to role %', quote_ident(database), quote_ident(wanted.name);
+        done := done || format('granted database %I to role %I', database, wanted.name);
       END LOOP;
     EXCEPTION WHEN OTHERS THEN
-      RAISE WARNING 'role %: %', quote_ident(wanted.name), SQLERRM;
+      done := '{}';
+      RAISE WARNING 'caretaker: role %: %', quote_ident(wanted.name), SQLERRM;
     END;
+    FOREACH line IN ARRAY done LOOP
+      RAISE INFO '%', line;
+    END LOOP;
   END LOOP;
 END
 $caretaker$;
@@ -184,8 +191,14 @@ $caretaker$;
 
 def extensions(wanted: Wanted) -> None:
     """Create the extensions before the databases, so that new databases inherit them from `template1`."""
+    wrong = []
     for extension in wanted.settings["extensions"]:
-        in_every_database(f"CREATE EXTENSION IF NOT EXISTS {identifier(extension)};")
+        try:
+            in_every_database(f"CREATE EXTENSION IF NOT EXISTS {identifier(extension)};")
+        except Failure as failure:
+            wrong.append(str(failure))
+    if wrong:
+        raise Failure("; ".join(wrong))
 
 
 def databases(wanted: Wanted) -> None:

@@ -6,7 +6,7 @@ import json
 import time
 from typing import Any
 
-from surroundings import LABEL, SWITCHOVER, Failure, Refused, Wanted, kubernetes, log, patroni, psql
+from surroundings import LABEL, LEADERS, SWITCHOVER, Failure, Refused, Wanted, kubernetes, log, patroni, psql
 
 # A replica must have at least what the leader has of these, or it stops replaying (PostgreSQL, "Hot Standby").
 HOT_STANDBY_SETTINGS = {
@@ -16,7 +16,6 @@ HOT_STANDBY_SETTINGS = {
     "max_wal_senders",
     "max_worker_processes",
 }
-LEADERS = ("leader", "standby_leader")
 HEALTHY = ("running", "streaming", "in archive recovery")
 
 

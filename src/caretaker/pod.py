@@ -16,11 +16,13 @@ from surroundings import (
     FINGERPRINTS,
     LABEL,
     LEADER,
+    LEADERS,
     REPLICATION,
     SERVICE_ACCOUNT,
     Failure,
     Refused,
     Wanted,
+    data_directory,
     is_alive,
     kubernetes,
     kubernetes_connection,
@@ -129,10 +131,15 @@ class DeadPostmaster:
         if pid is not None and is_alive(pid, "postgres"):
             self.alive = pid
         elif pid is not None and pid == self.alive:
+            view = patroni("GET", "/cluster")
+            roles = {member["name"]: member["role"] for member in view["members"]}
+            led = not (data_directory() / "standby.signal").exists()
+            leads = roles.get(os.environ["PATRONI_NAME"]) in LEADERS
+            # A leader that another one has followed already must not come back as it was.
+            if not view.get("pause") and (leads or not led):
+                answer = patroni("POST", "/restart", {}, timeout=60)
+                log(f"told Patroni that Postgres, process {pid}, is dead: {answer}")
             self.alive = None
-            if patroni("GET", "/cluster").get("pause"):
-                return
-            log(f"told Patroni that Postgres, process {pid}, is dead: {patroni('POST', '/restart', {}, timeout=60)}")
 
 
 # The ConfigMap of fingerprints may arrive before the Secrets of the same apply, so the pods are told three times; after
@@ -183,7 +190,7 @@ def follow_fingerprints() -> None:
                 refresh_pods(wanted, f"{value}.{told}")
             wait_for_event(path, listing["metadata"]["resourceVersion"], TELL_AGAIN.get(told, 300))
             failures = 0
-        except (Failure, KeyError, OSError, ValueError) as error:
+        except Exception as error:  # noqa: BLE001
             failures += 1
             log(f"fingerprints: {error}; again in {pause_after(failures):.0f} s")
             time.sleep(pause_after(failures))

@@ -31,6 +31,9 @@ SWITCHOVER = "pgrender.dev/switchover"
 # Roles, as Patroni says them, in which a duty is done.
 WRITER, LEADER, ANYONE = ("primary",), ("primary", "standby_leader"), ()
 
+# The roles of leaders in `GET /cluster`, which has other words.
+LEADERS = ("leader", "standby_leader")
+
 
 class Failure(Exception):
     """Something could not be done; the message is one line for the log, and never holds a secret."""
@@ -131,8 +134,11 @@ def patroni(method: str, path: str, body: Any = None, url: str = "", timeout: fl
 
     Patroni's unsafe endpoints want a client certificate (`restapi.verify_client: optional`)."""
     names = PATRONI / "~postgres-operator"
-    tls = ssl.create_default_context(cafile=str(names / "patroni.ca-roots"))
-    tls.load_cert_chain(names / "patroni.crt+key")
+    try:
+        tls = ssl.create_default_context(cafile=str(names / "patroni.ca-roots"))
+        tls.load_cert_chain(names / "patroni.crt+key")
+    except OSError as error:
+        raise Failure(f"the certificate of Patroni's clients: {error}") from error
     place = urllib.parse.urlsplit(url or f"https://{os.environ['PATRONI_RESTAPI_CONNECT_ADDRESS']}")
     host = (place.hostname or "").rstrip(".")
     connection = Connection(host if url else "127.0.0.1", host, place.port or 8008, tls, timeout)
@@ -142,9 +148,13 @@ def patroni(method: str, path: str, body: Any = None, url: str = "", timeout: fl
 def kubernetes_connection(timeout: float) -> tuple[Connection, dict[str, str]]:
     """Connect to the API server as this pod. The token is read each time, because the kubelet renews it."""
     host = os.environ["KUBERNETES_SERVICE_HOST"]
-    tls = ssl.create_default_context(cafile=str(SERVICE_ACCOUNT / "ca.crt"))
+    try:
+        tls = ssl.create_default_context(cafile=str(SERVICE_ACCOUNT / "ca.crt"))
+        token = (SERVICE_ACCOUNT / "token").read_text().strip()
+    except OSError as error:
+        raise Failure(f"the token of this pod: {error}") from error
     connection = Connection(host, host, int(os.environ["KUBERNETES_SERVICE_PORT"]), tls, timeout)
-    return connection, {"Authorization": f"Bearer {(SERVICE_ACCOUNT / 'token').read_text().strip()}"}
+    return connection, {"Authorization": f"Bearer {token}"}
 
 
 def kubernetes(method: str, path: str, body: Any = None, timeout: float = 10) -> Any:
@@ -235,10 +245,13 @@ PSQL_OPTIONS = {
     "pg_stat_statements.track": "none",
     "pgaudit.log": "none",
     "standard_conforming_strings": "on",
-    "statement_timeout": "120s",
     "synchronous_commit": "local",
     "track_activities": "off",
 }
+
+
+# How our SQL begins a warning that is a failure.
+OURS = "caretaker: "
 
 
 def run(command: list[str], timeout: float, text: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
@@ -259,11 +272,12 @@ def run(command: list[str], timeout: float, text: str = "", **environment: str) 
         raise Failure(f"`{command[0]}` does not start: {error}") from None
 
 
-def psql(sql: str, database: str = "postgres", arguments: Any = None) -> list[str]:
+def psql(sql: str, database: str = "postgres", arguments: Any = None, seconds: int = 120) -> list[str]:
     """Run SQL as superuser over the socket. Gives the lines that it printed.
 
     `arguments` reach the SQL as JSON in the setting `caretaker.arguments`. What the SQL reports with `RAISE INFO` goes to
-    the log; what it reports as a warning or an error is a failure."""
+    the log. An error is a failure, and so is a warning of ours; others, of an old collation for example, are not."""
+    options = {**PSQL_OPTIONS, "statement_timeout": f"{seconds}s"}
     script = sql
     if arguments is not None:
         literal = json.dumps(arguments, ensure_ascii=False).replace("'", "''")
@@ -271,12 +285,12 @@ def psql(sql: str, database: str = "postgres", arguments: Any = None) -> list[st
     result = run(
         ["psql", "--no-psqlrc", "--no-password", "--quiet", "--no-align", "--tuples-only"]
         + ["--set=ON_ERROR_STOP=1", "--set=VERBOSITY=terse"],
-        timeout=150,
+        timeout=seconds + 5,
         text=script,
         PGDATABASE=database,
         PGAPPNAME="caretaker",
         PGCLIENTENCODING="UTF8",
-        PGOPTIONS=" ".join(f"-c {name}={value}" for name, value in PSQL_OPTIONS.items()),
+        PGOPTIONS=" ".join(f"-c {name}={value}" for name, value in options.items()),
         PGCONNECT_TIMEOUT="10",
     )
     wrong = []
@@ -284,8 +298,10 @@ def psql(sql: str, database: str = "postgres", arguments: Any = None) -> list[st
         level, _, message = line.partition(":")
         if level == "INFO":
             log(f"database {database}: {message.strip()}")
-        elif message and (level in ("WARNING", "ERROR", "FATAL", "PANIC") or level == "psql"):
+        elif level in ("ERROR", "FATAL", "PANIC", "psql"):
             wrong.append(message.strip())
+        elif level == "WARNING" and message.strip().startswith(OURS):
+            wrong.append(message.strip()[len(OURS) :])
     if wrong or result.returncode != 0:
         raise Failure("; ".join(wrong) or f"psql ended with {result.returncode}")
     return result.stdout.splitlines()

@@ -177,7 +177,7 @@ class Databases(unittest.TestCase):
     def test_no_verifier_is_seen(self) -> None:
         psql("CREATE EXTENSION IF NOT EXISTS pg_stat_statements")
         for user in ("hippo", "nobody"):  # a change that works, and one that fails
-            role = {
+            role: dict[str, Any] = {
                 "name": user,
                 "verifier": VERIFIERS[3],
                 "options": "NOSUCHTHING" if user == "nobody" else "",

@@ -30,7 +30,7 @@ def member(name: str, role: str = "replica", **more: Any) -> dict[str, Any]:
     return {"name": name, "role": role, "state": state, "lag": 0, **more}
 
 
-def waiting(name: str, role: str = "replica", **settings: Any) -> dict[str, Any]:
+def waiting(name: str, settings: dict[str, tuple[str, str]], role: str = "replica") -> dict[str, Any]:
     """A member that waits for a restart, with old and new value by setting."""
     reasons = {setting: {"old_value": old, "new_value": new} for setting, (old, new) in settings.items()}
     return member(name, role, pending_restart=True, pending_restart_reason=reasons)
@@ -51,25 +51,25 @@ class Restarts(unittest.TestCase):
 
     def test_a_raised_setting_reaches_replicas_first(self) -> None:
         raised = {"max_connections": ("100", "200")}
-        who = [waiting("a", "leader", **raised), waiting("b", **raised), waiting("c", **raised)]
+        who = [waiting("a", raised, "leader"), waiting("b", raised), waiting("c", raised)]
         self.assertEqual(self.order(*who, max_connections="100"), ["b", "c", "a"])
 
     def test_a_lowered_setting_reaches_the_leader_first(self) -> None:
         lowered = {"max_connections": ("200", "100")}
-        who = [waiting("a", **lowered), waiting("b", "leader", **lowered), waiting("c", **lowered)]
+        who = [waiting("a", lowered), waiting("b", lowered, "leader"), waiting("c", lowered)]
         self.assertEqual(self.order(*who, max_connections="200"), ["b", "a", "c"])
 
     def test_a_lowered_setting_waits_for_a_leader_that_does_not_know_it_yet(self) -> None:
         lowered = {"max_connections": ("200", "100")}
-        self.assertEqual(self.order(member("a", "leader"), waiting("b", **lowered), max_connections="200"), [])
+        self.assertEqual(self.order(member("a", "leader"), waiting("b", lowered), max_connections="200"), [])
 
     def test_other_settings_try_replicas_first(self) -> None:
         other = {"shared_buffers": ("128MB", "64MB")}
-        self.assertEqual(self.order(waiting("a", "leader", **other), waiting("b", **other)), ["b", "a"])
+        self.assertEqual(self.order(waiting("a", other, "leader"), waiting("b", other)), ["b", "a"])
 
     def test_a_raised_setting_beside_a_lowered_one_reaches_replicas_first(self) -> None:
         both = {"max_connections": ("200", "100"), "max_wal_senders": ("10", "20")}
-        who = [waiting("a", "leader", **both), waiting("b", **both)]
+        who = [waiting("a", both, "leader"), waiting("b", both)]
         self.assertEqual(self.order(*who, max_connections="200", max_wal_senders="10"), ["b", "a"])
 
     def test_a_member_of_an_older_patroni_gives_no_reason(self) -> None:
@@ -115,6 +115,9 @@ class Heirs(unittest.TestCase):
             ),
             [],
         )
+
+    def test_one_that_streams_goes_before_one_that_may_not(self) -> None:
+        self.assertEqual(self.heirs(member("a", state="running"), member("b", lag=5)), ["b", "a"])
 
     def test_a_synchronous_standby_goes_before_all_others(self) -> None:
         self.assertEqual(self.heirs(member("a"), member("b", "sync_standby", lag=9)), ["b"])
