@@ -4,6 +4,7 @@ use super::claims::completed;
 use super::volumes::{
     KEY_MODE, config_map, item, pgbackrest_config, pgbackrest_server, projected, projected_with_mode, secret,
 };
+use crate::caretaker::PROGRAM;
 use crate::cluster::{Cluster, InstanceSet};
 use crate::kubernetes::{
     DownwardAPIProjection, DownwardAPIVolumeFile, DownwardAPIVolumeSource, EmptyDirVolumeSource, EphemeralVolumeSource,
@@ -119,7 +120,8 @@ fn patroni_config(cluster: &Cluster, set: &InstanceSet) -> Volume {
 
 /// `caretaker`: its program, its settings and the roles it makes so.
 fn caretaker(cluster: &Cluster) -> Volume {
-    let program = ["caretaker.py", "caretaker.json"].map(|key| item(key, key)).to_vec();
+    let files = PROGRAM.iter().map(|(name, _)| *name).chain(["caretaker.json"]);
+    let program = files.map(|key| item(key, key)).collect();
     let roles = vec![item("roles.json", "roles.json")];
     let name = cluster.caretaker_name();
     projected("caretaker", vec![config_map(name.clone(), program), secret(name, roles)])
