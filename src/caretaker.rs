@@ -1,5 +1,5 @@
 //! The caretaker: the sidecar of each instance that does at run time what PGO's operator did by exec. Its program is
-//! `caretaker/caretaker.py`; this module renders what it is told to bring about.
+//! `caretaker/caretaker.py` and the files it imports; this module renders what it is told to bring about.
 
 use std::collections::BTreeSet;
 
@@ -8,8 +8,15 @@ use serde_json::{Value, json};
 use crate::cluster::Cluster;
 use crate::config::patroni;
 
-/// The program, for the Python interpreter that Patroni runs with.
-pub const PROGRAM: &str = include_str!("caretaker/caretaker.py");
+/// The files of the program, for the Python interpreter that Patroni runs with; they lie in one directory.
+pub const PROGRAM: [(&str, &str); 6] = [
+    ("backups.py", include_str!("caretaker/backups.py")),
+    ("caretaker.py", include_str!("caretaker/caretaker.py")),
+    ("databases.py", include_str!("caretaker/databases.py")),
+    ("members.py", include_str!("caretaker/members.py")),
+    ("pod.py", include_str!("caretaker/pod.py")),
+    ("surroundings.py", include_str!("caretaker/surroundings.py")),
+];
 
 /// `caretaker.json`: the wanted state, without secrets. The program reads it again whenever it changes.
 pub fn settings(cluster: &Cluster) -> String {

@@ -16,8 +16,8 @@ use crate::render::{self, RenderedCluster};
 use crate::report::{Diagnostic, ResourceRef};
 use crate::write::layout;
 
-/// One item of the list that a function gives back.
-#[derive(Clone, Debug, PartialEq)]
+/// One item of the list that a function gives back. It may hold a secret, so it has no `Debug`.
+#[derive(Clone, PartialEq)]
 pub enum Item {
     /// The input's item at this position, untouched.
     Kept(usize),
@@ -28,7 +28,7 @@ pub enum Item {
 }
 
 /// The outcome of [`merge`].
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Merged {
     /// The input's items in their order, then what is new.
     pub items: Vec<Item>,
@@ -206,7 +206,7 @@ mod tests {
     #[test]
     fn a_new_child_gets_a_place_next_to_its_cluster() {
         let merged = merge(&[], &[cluster("hippo", "db/cluster.yaml", vec![child("hippo", "a", "1")])]);
-        let [Item::Rendered(value)] = merged.items.as_slice() else { panic!("{merged:?}") };
+        let [Item::Rendered(value)] = merged.items.as_slice() else { panic!("other items") };
         for key in [bookkeeping::PATH, bookkeeping::LEGACY_PATH] {
             assert_eq!(value["metadata"]["annotations"][key], "db/hippo/configmap-a.yaml");
         }
@@ -221,7 +221,7 @@ mod tests {
         let other = json!({"kind": "Service", "metadata": {"name": "x"}});
         let items = items(&[with(other, &[(bookkeeping::PATH, path), (bookkeeping::INDEX, "1")])]);
         let merged = merge(&items, &[cluster("hippo", "<stdin>", vec![child("hippo", "a", "1")])]);
-        let [Item::Kept(0), Item::Rendered(value)] = merged.items.as_slice() else { panic!("{merged:?}") };
+        let [Item::Kept(0), Item::Rendered(value)] = merged.items.as_slice() else { panic!("other items") };
         assert_eq!(value["metadata"]["annotations"][bookkeeping::INDEX], "2");
     }
 
@@ -233,7 +233,7 @@ mod tests {
         let same = with(child("hippo", "b", "same"), &place);
         let wanted = vec![child("hippo", "b", "same"), child("hippo", "a", "new")];
         let merged = merge(&items(&[old, same]), &[cluster("hippo", "<stdin>", wanted)]);
-        assert_eq!(merged.items, [Item::Rendered(with(child("hippo", "a", "new"), &place)), Item::Kept(1)]);
+        assert!(merged.items == [Item::Rendered(with(child("hippo", "a", "new"), &place)), Item::Kept(1)]);
         assert_eq!(merged.diagnostics, []);
     }
 
@@ -241,7 +241,7 @@ mod tests {
     fn children_that_nothing_asks_for_are_left_out_and_told() {
         let items = items(&[child("hippo", "a", "1"), child("gone", "b", "1"), child("gone", "c", "1")]);
         let merged = merge(&items, &[cluster("hippo", "<stdin>", vec![])]);
-        assert_eq!(merged.items, []);
+        assert!(merged.items.is_empty());
         let told: Vec<String> = merged.diagnostics.iter().map(ToString::to_string).collect();
         assert_eq!(told.len(), 2);
         assert!(told[0].contains("2 objects of cluster `shop/gone`"), "{told:?}");
@@ -251,7 +251,7 @@ mod tests {
     fn kustomize_keeps_the_children_of_another_function() {
         let id = [(bookkeeping::KUSTOMIZE_ID, "x")];
         let items = items(&[with(child("hippo", "a", "1"), &id), with(child("other", "b", "1"), &id)]);
-        assert_eq!(merge(&items, &[cluster("hippo", "<stdin>", vec![])]).items, [Item::Kept(1)]);
+        assert!(merge(&items, &[cluster("hippo", "<stdin>", vec![])]).items == [Item::Kept(1)]);
     }
 
     #[test]
@@ -272,6 +272,6 @@ mod tests {
         let no_seed = json!({"kind": "Secret", "metadata": {"annotations": {annotation::SEED: "false"}}});
         let decided = with(hippo.clone(), &[(bookkeeping::LOCAL_CONFIG, "false")]);
         let merged = merge(&items(&[hippo, seed, no_seed, decided]), &[]);
-        assert_eq!(merged.items, [Item::LocalConfig(0), Item::LocalConfig(1), Item::Kept(2), Item::Kept(3)]);
+        assert!(merged.items == [Item::LocalConfig(0), Item::LocalConfig(1), Item::Kept(2), Item::Kept(3)]);
     }
 }

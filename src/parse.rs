@@ -99,7 +99,7 @@ pub fn validate(document: &Document, settings: Settings) -> (Option<Value>, Vec<
 fn check(root: &Node, settings: Settings) -> (Value, Vec<Finding>) {
     let top = FieldPath::default();
     if !matches!(root.value, NodeValue::Mapping(_)) {
-        let found = words::describe(root);
+        let found = words::describe(root, false);
         return (Value::Null, vec![Finding::blocking(&top, format!("expected a {KIND}, found {found}"))]);
     }
 
@@ -140,29 +140,28 @@ fn check(root: &Node, settings: Settings) -> (Value, Vec<Finding>) {
 fn identify(root: &Node, findings: &mut Vec<Finding>) -> Option<&'static Schema> {
     let top = FieldPath::default();
     let [newest, older] = API_VERSIONS;
-    let kind = root.get("kind").and_then(Node::as_str);
-    match kind {
-        Some(KIND) => {}
-        Some(other) => {
-            let message = format!("expected `{KIND}`, found {}", words::quote(other));
+    match root.get("kind") {
+        Some(kind) if kind.as_str() == Some(KIND) => {}
+        kind => {
+            let message = match kind {
+                Some(other) => format!("expected `{KIND}`, found {}", words::describe(other, false)),
+                None => format!("{}: write `{KIND}`", words::REQUIRED),
+            };
             findings.push(Finding::blocking(&top.key("kind"), message));
-        }
-        None => {
-            findings.push(Finding::blocking(&top.key("kind"), format!("required field is missing: write `{KIND}`")))
         }
     }
 
-    let version = root.get("apiVersion").and_then(Node::as_str).unwrap_or_default();
-    let name = API_VERSIONS.contains(&version).then(|| version.rsplit('/').next()).flatten();
-    let schema = name.and_then(Schema::of_version);
-    if schema.is_none() {
-        let message = match version {
-            "" => format!("required field is missing: write `{newest}` or `{older}`"),
-            other => format!("{} is not an API version of {KIND}: write `{newest}` or `{older}`", words::quote(other)),
+    let version = root.get("apiVersion");
+    let known = version.and_then(Node::as_str).filter(|version| API_VERSIONS.contains(version));
+    if known.is_none() {
+        let fault = match version {
+            Some(other) => format!("expected an API version of {KIND}, found {}", words::describe(other, false)),
+            None => words::REQUIRED.to_owned(),
         };
+        let message = format!("{fault}: write `{newest}` or `{older}`");
         findings.push(Finding::blocking(&top.key("apiVersion"), message));
     }
-    schema
+    known?.rsplit('/').next().and_then(Schema::of_version)
 }
 
 fn unknown_at_the_top(root: &Node, findings: &mut Vec<Finding>) {

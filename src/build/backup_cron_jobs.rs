@@ -1,17 +1,23 @@
 //! CronJobs of scheduled backups (inventory 4.7).
 
+use std::slice;
+
 use super::metadata::{
     Labels, annotated, labels, object_meta, pgbackrest_labels, pod_meta, repo_host_labels, selector,
 };
-use super::pod::{POSTGRES_GROUP, add_additional_volumes, add_tmp, container, mount_read_only, pod_spec, words};
+use super::pod::{
+    POSTGRES_GROUP, add_additional_volumes, add_tmp, container, mount_read_only, pod_spec, with_log_directory, words,
+};
 use super::repo_host::{configuration_files, repository_mounts, repository_volumes};
 use super::volumes::{item, pgbackrest_config};
 use crate::cluster::{Backups, Cluster, Repository, Schedule};
+use crate::config::pgbackrest::{cloud_log_directory, repo_host_log_directory};
 use crate::kubernetes::{
     Affinity, Container, CronJob, CronJobSpec, JobSpec, JobTemplateSpec, ObjectMeta, PodAffinity, PodAffinityTerm,
     PodSpec, PodTemplateSpec,
 };
 use crate::naming::{CONTAINER_PGBACKREST, STANZA, annotation, label};
+use crate::spec::AdditionalVolume;
 
 /// `<cluster>-<repo>-<type>`. PGO's pods exec into the repo host; these run pgBackRest themselves, so nobody needs the
 /// right to exec.
@@ -62,6 +68,8 @@ fn pod(cluster: &Cluster, backups: &Backups, repository: &Repository, schedule: 
     let on_volume = repository.is_on_volume();
     let mut mounts = vec![mount_read_only("pgbackrest-config", "/etc/pgbackrest/conf.d")];
     let mut volumes = Vec::new();
+    // The repo host makes the one on a volume.
+    let mut log_directory = None;
     if on_volume {
         mounts.extend(repository_mounts(backups));
         volumes.extend(repository_volumes(cluster, backups));
@@ -69,15 +77,18 @@ fn pod(cluster: &Cluster, backups: &Backups, repository: &Repository, schedule: 
     } else {
         let files = vec![item("pgbackrest_cloud.conf", "pgbackrest_cloud.conf")];
         volumes.push(pgbackrest_config(cluster, backups, files));
+        log_directory = cloud_log_directory(backups);
     }
+    let command = words([
+        "pgbackrest",
+        "backup",
+        &format!("--stanza={STANZA}"),
+        &format!("--repo={}", repository.index),
+        &format!("--type={}", schedule.backup_type.as_str()),
+    ]);
     let container = Container {
-        command: Some(words([
-            "pgbackrest",
-            "backup",
-            &format!("--stanza={STANZA}"),
-            &format!("--repo={}", repository.index),
-            &format!("--type={}", schedule.backup_type.as_str()),
-        ])),
+        // Without its log directory pgBackRest only warns, and the log is lost.
+        command: Some(with_log_directory(log_directory.as_deref(), command)),
         resources: jobs.resources.clone(),
         volume_mounts: Some(mounts),
         ..container(cluster, CONTAINER_PGBACKREST, &backups.image)
@@ -95,7 +106,19 @@ fn pod(cluster: &Cluster, backups: &Backups, repository: &Repository, schedule: 
     }
     add_tmp(&mut pod);
     add_additional_volumes(&mut pod, &jobs.additional_volumes);
+    if let (true, Some(volume)) = (on_volume, log_volume(backups)) {
+        add_additional_volumes(&mut pod, slice::from_ref(volume));
+    }
     pod
+}
+
+/// The repo host's additional volume that its log directory is on. A backup to a volume has the repo host's configuration,
+/// so it logs there too.
+fn log_volume(backups: &Backups) -> Option<&AdditionalVolume> {
+    let directory = format!("{}/", repo_host_log_directory(backups)?);
+    let of_jobs = |name: &str| backups.jobs.additional_volumes.iter().any(|volume| volume.name == name);
+    let mut volumes = backups.repo_host.additional_volumes.iter().filter(|volume| !of_jobs(&volume.name));
+    volumes.find(|volume| directory.starts_with(&format!("/volumes/{}/", volume.name)))
 }
 
 /// The user's affinity, and the node of the repo host: a volume that only one node may mount is mounted there already.

@@ -62,9 +62,13 @@ pub(super) fn repository_claim(
 
 fn claim(meta: ObjectMeta, spec: &PersistentVolumeClaimSpec) -> PersistentVolumeClaim {
     let metadata = KEEP.iter().fold(meta, |meta, (key, value)| annotated(meta, key, value));
+    PersistentVolumeClaim { metadata, spec: Some(completed(spec)), ..PersistentVolumeClaim::default() }
+}
+
+/// The claim with what the API server would fill in (`SetDefaults_PersistentVolumeClaimSpec`).
+pub(super) fn completed(spec: &PersistentVolumeClaimSpec) -> PersistentVolumeClaimSpec {
     let volume_mode = spec.volume_mode.clone().or_else(|| Some("Filesystem".to_owned()));
-    let spec = PersistentVolumeClaimSpec { volume_mode, ..spec.clone() };
-    PersistentVolumeClaim { metadata, spec: Some(spec), ..PersistentVolumeClaim::default() }
+    PersistentVolumeClaimSpec { volume_mode, ..spec.clone() }
 }
 
 /// The template that makes a StatefulSet take up the claim above by its name. It is the same for every cluster, because the

@@ -62,7 +62,11 @@ pub(super) fn pgbouncer(cluster: &Cluster, pgbouncer: &PgBouncer) -> ConfigMap {
 
 /// `<cluster>-caretaker`: the caretaker's program and what it shall bring about.
 pub(super) fn caretaker(cluster: &Cluster) -> ConfigMap {
-    let files =
-        [("caretaker.json", Some(caretaker::settings(cluster))), ("caretaker.py", Some(caretaker::PROGRAM.to_owned()))];
-    config_map(cluster, cluster.caretaker_name(), &cluster.metadata, labels([]), files)
+    let mut files = caretaker::PROGRAM.map(|(name, text)| (name.to_owned(), text.to_owned())).to_vec();
+    files.push(("caretaker.json".to_owned(), caretaker::settings(cluster)));
+    ConfigMap {
+        metadata: object_meta(cluster, cluster.caretaker_name(), &cluster.metadata, labels([])),
+        data: Some(files.into_iter().collect()),
+        ..ConfigMap::default()
+    }
 }

@@ -47,10 +47,14 @@ pub(super) fn stateful_set(cluster: &Cluster, set: &InstanceSet) -> StatefulSet 
 }
 
 /// The label `instance`, which PGO has here, is the caretaker's to add: a template has one value for all ordinals.
-fn template_meta(cluster: &Cluster, set: &InstanceSet) -> ObjectMeta {
+fn labelled(cluster: &Cluster, set: &InstanceSet) -> ObjectMeta {
     let labels =
         labels([(label::INSTANCE_SET, &set.name), (label::DATA, "postgres"), (label::PATRONI, &cluster.scope())]);
-    annotated(pod_meta(cluster, &set.metadata, labels), annotation::DEFAULT_CONTAINER, CONTAINER_DATABASE)
+    pod_meta(cluster, &set.metadata, labels)
+}
+
+fn template_meta(cluster: &Cluster, set: &InstanceSet) -> ObjectMeta {
+    annotated(labelled(cluster, set), annotation::DEFAULT_CONTAINER, CONTAINER_DATABASE)
 }
 
 fn pod(cluster: &Cluster, set: &InstanceSet) -> PodSpec {
@@ -59,7 +63,7 @@ fn pod(cluster: &Cluster, set: &InstanceSet) -> PodSpec {
         init_containers: Some(instance_containers::init_containers(cluster, set)),
         service_account_name: Some(cluster.instance_service_account()),
         topology_spread_constraints: topology_spread(cluster, &set.scheduling, &data_pods(cluster)),
-        volumes: Some(instance_volumes::volumes(cluster, set)),
+        volumes: Some(instance_volumes::volumes(cluster, set, &labelled(cluster, set))),
         ..pod_spec(cluster, POSTGRES_GROUP, &set.scheduling)
     };
     add_tmp(&mut pod);

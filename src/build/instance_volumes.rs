@@ -1,23 +1,26 @@
 //! The volumes of an instance pod (inventory 4.1, "volumes").
 
+use super::claims::completed;
 use super::volumes::{
     KEY_MODE, config_map, item, pgbackrest_config, pgbackrest_server, projected, projected_with_mode, secret,
 };
+use crate::caretaker::PROGRAM;
 use crate::cluster::{Cluster, InstanceSet};
 use crate::kubernetes::{
     DownwardAPIProjection, DownwardAPIVolumeFile, DownwardAPIVolumeSource, EmptyDirVolumeSource, EphemeralVolumeSource,
-    ObjectFieldSelector, PersistentVolumeClaimSpec, PersistentVolumeClaimTemplate, Quantity, ResourceFieldSelector,
-    SecretProjection, ServiceAccountTokenProjection, Volume, VolumeProjection,
+    ObjectFieldSelector, ObjectMeta, PersistentVolumeClaimSpec, PersistentVolumeClaimTemplate, Quantity,
+    ResourceFieldSelector, SecretProjection, ServiceAccountTokenProjection, Volume, VolumeProjection,
 };
 use crate::naming::CONTAINER_DATABASE;
 
-/// In the order of PGO. The data and WAL volumes come from the claim templates of the StatefulSet.
-pub(super) fn volumes(cluster: &Cluster, set: &InstanceSet) -> Vec<Volume> {
+/// In the order of PGO. The data and WAL volumes come from the claim templates of the StatefulSet. `labelled` is what the pod
+/// is labelled and annotated with.
+pub(super) fn volumes(cluster: &Cluster, set: &InstanceSet, labelled: &ObjectMeta) -> Vec<Volume> {
     let mut volumes = vec![certificates(cluster), container_info()];
     if !cluster.postgres.files.is_empty() {
         volumes.push(projected("postgres-config", cluster.postgres.files.clone()));
     }
-    volumes.extend(set.temp_volume_claim_spec.as_ref().map(temporary));
+    volumes.extend(set.temp_volume_claim_spec.as_ref().map(|spec| temporary(spec, labelled)));
     if let Some(backups) = &cluster.backups {
         volumes.push(pgbackrest_server(cluster.instance_set_certificate_secret(set), "pgbackrest-server"));
         let files = [
@@ -84,9 +87,9 @@ fn pod_field(path: &str, field_path: &str) -> DownwardAPIVolumeFile {
     }
 }
 
-/// `postgres-temp`: a claim that lives as long as the pod.
-fn temporary(spec: &PersistentVolumeClaimSpec) -> Volume {
-    let template = PersistentVolumeClaimTemplate { metadata: None, spec: spec.clone() };
+/// `postgres-temp`: a claim that lives as long as the pod, and is labelled as it is (inventory 4.1, volume 7).
+fn temporary(spec: &PersistentVolumeClaimSpec, labelled: &ObjectMeta) -> Volume {
+    let template = PersistentVolumeClaimTemplate { metadata: Some(labelled.clone()), spec: completed(spec) };
     Volume {
         name: "postgres-temp".to_owned(),
         ephemeral: Some(EphemeralVolumeSource { volume_claim_template: Some(template) }),
@@ -117,7 +120,8 @@ fn patroni_config(cluster: &Cluster, set: &InstanceSet) -> Volume {
 
 /// `caretaker`: its program, its settings and the roles it makes so.
 fn caretaker(cluster: &Cluster) -> Volume {
-    let program = ["caretaker.py", "caretaker.json"].map(|key| item(key, key)).to_vec();
+    let files = PROGRAM.iter().map(|(name, _)| *name).chain(["caretaker.json"]);
+    let program = files.map(|key| item(key, key)).collect();
     let roles = vec![item("roles.json", "roles.json")];
     let name = cluster.caretaker_name();
     projected("caretaker", vec![config_map(name.clone(), program), secret(name, roles)])

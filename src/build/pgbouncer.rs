@@ -2,7 +2,8 @@
 
 use super::metadata::{annotated, object_meta, pgbouncer_labels, pod_meta, selector};
 use super::pod::{
-    PGBOUNCER_GROUP, add_additional_volumes, add_tmp, container, mount_read_only, pod_spec, topology_spread, words,
+    PGBOUNCER_GROUP, add_additional_volumes, add_tmp, container, mount_read_only, pod_spec, topology_spread,
+    with_log_directory, words,
 };
 use super::volumes::{config_map, item, projected, secret};
 use crate::cluster::{Cluster, PgBouncer};
@@ -60,15 +61,9 @@ fn pod(cluster: &Cluster, pgbouncer: &PgBouncer) -> PodSpec {
 }
 
 fn server(cluster: &Cluster, pgbouncer: &PgBouncer) -> Container {
-    let run = ["pgbouncer", configuration::INI_FILE];
-    let command = match configuration::log_directory(pgbouncer) {
-        Some(directory) => {
-            words(["sh", "-c", "--", r#"mkdir -p "$1" && shift && exec "$@""#, "--", directory, run[0], run[1]])
-        }
-        None => words(run),
-    };
+    let command = words(["pgbouncer", configuration::INI_FILE]);
     Container {
-        command: Some(command),
+        command: Some(with_log_directory(configuration::log_directory(pgbouncer), command)),
         ports: Some(vec![ContainerPort {
             container_port: pgbouncer.port.into(),
             name: Some(PORT_PGBOUNCER.to_owned()),
@@ -143,6 +138,10 @@ fn backend(cluster: &Cluster) -> VolumeProjection {
     let Some(custom) = &cluster.custom_tls_secret else {
         return secret(cluster.cluster_certificate_secret(), vec![item("ca.crt", path)]);
     };
-    let key = custom.items.iter().flatten().find(|item| item.path == "ca.crt").map_or("ca.crt", |item| &item.key);
-    secret(custom.name.clone(), vec![item(key, path)])
+    let theirs = custom.items.iter().flatten().find(|theirs| theirs.path == "ca.crt").cloned();
+    let authority = KeyToPath { path: path.to_owned(), ..theirs.unwrap_or_else(|| item("ca.crt", path)) };
+    VolumeProjection {
+        secret: Some(SecretProjection { items: Some(vec![authority]), ..custom.clone() }),
+        ..VolumeProjection::default()
+    }
 }

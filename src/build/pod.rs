@@ -52,6 +52,14 @@ pub(super) fn words<const N: usize>(words: [&str; N]) -> Vec<String> {
     words.iter().map(|word| (*word).to_owned()).collect()
 }
 
+/// `command`, whose log goes to `directory`: where there is one, a shell makes it first. A process without its log is better
+/// than none, so it starts even where that fails.
+pub(super) fn with_log_directory(directory: Option<&str>, command: Vec<String>) -> Vec<String> {
+    let Some(directory) = directory else { return command };
+    let shell = ["sh", "-c", "--", r#"mkdir -p "$1"; shift; exec "$@""#, "--", directory];
+    shell.map(str::to_owned).into_iter().chain(command).collect()
+}
+
 /// A variable with a fixed value.
 pub(super) fn variable(name: &str, value: impl Into<String>) -> EnvVar {
     EnvVar { name: name.to_owned(), value: Some(value.into()), ..EnvVar::default() }

@@ -30,7 +30,7 @@ pub(super) fn stateful_set(cluster: &Cluster, backups: &Backups) -> StatefulSet 
             }),
             pod_management_policy: Some("Parallel".to_owned()),
             replicas: Some(i32::from(!cluster.shutdown)),
-            revision_history_limit: Some(0),
+            revision_history_limit: Some(10),
             selector: selector(cluster, repo_host_labels()),
             service_name: Some(cluster.pods_service()),
             template: PodTemplateSpec {

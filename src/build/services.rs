@@ -106,8 +106,12 @@ fn headless() -> ServiceSpec {
 
 /// A Service with an address of its own, as the user wants it to be reached (inventory 1.2).
 fn exposed(settings: &ServiceSettings, port: ServicePort) -> ServiceSpec {
+    // Where the user says nothing, what the API server would fill in (`SetDefaults_Service`).
+    let external = settings.type_ != "ClusterIP";
+    let default_policy = || external.then(|| "Cluster".to_owned());
     ServiceSpec {
-        external_traffic_policy: settings.external_traffic_policy.clone(),
+        allocate_load_balancer_node_ports: (settings.type_ == "LoadBalancer").then_some(true),
+        external_traffic_policy: settings.external_traffic_policy.clone().or_else(default_policy),
         internal_traffic_policy: Some(settings.internal_traffic_policy.clone().unwrap_or_else(|| "Cluster".to_owned())),
         ip_families: (!settings.ip_families.is_empty()).then(|| settings.ip_families.clone()),
         ip_family_policy: settings.ip_family_policy.clone(),

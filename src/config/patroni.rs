@@ -29,7 +29,7 @@ pub fn cluster_yaml(cluster: &Cluster) -> String {
     });
     file(json!({
         "bootstrap": {"dcs": dynamic_configuration(cluster)},
-        "ctl": {"cacert": CA_FILE, "certfile": CERTIFICATE_FILE, "insecure": false, "keyfile": null},
+        "ctl": {"cacert": CA_FILE, "certfile": CERTIFICATE_FILE, "insecure": false},
         "kubernetes": {
             "labels": {(label::CLUSTER): cluster.name},
             // One word in every version of Patroni; selectors of users depend on it.
@@ -42,7 +42,7 @@ pub fn cluster_yaml(cluster: &Cluster) -> String {
         },
         "postgresql": {"authentication": {"replication": replication, "rewind": replication}},
         // Probes need no certificate; endpoints that change something do.
-        "restapi": {"cafile": CA_FILE, "certfile": CERTIFICATE_FILE, "keyfile": null, "verify_client": "optional"},
+        "restapi": {"cafile": CA_FILE, "certfile": CERTIFICATE_FILE, "verify_client": "optional"},
         "scope": cluster.scope(),
         "watchdog": {"mode": "off"},
     }))
@@ -152,9 +152,5 @@ fn restore_command(repository: u8, wal_directory: &str) -> String {
 
 fn file(mut content: Value) -> String {
     content.sort_all_objects();
-    format!("{HEADER}{}", stand_in(&content))
-}
-
-fn stand_in(content: &Value) -> String {
-    format!("{content:#}\n")
+    format!("{HEADER}{}", crate::write::yaml::to_string(&content))
 }

@@ -48,8 +48,7 @@ pub fn repo_conf(cluster: &Cluster, backups: &Backups) -> String {
 pub fn cloud_conf(cluster: &Cluster, backups: &Backups) -> String {
     let repositories =
         backups.repositories.iter().filter(|repository| !matches!(repository.storage, Storage::Volume(_)));
-    let log_directory = backups.jobs.log_path.as_deref().map(clean_path);
-    remote_conf(cluster, backups, repositories, log_directory)
+    remote_conf(cluster, backups, repositories, cloud_log_directory(backups))
 }
 
 /// `pgbackrest-server.conf`: whom the TLS servers in instances and repo host let in, and how they log.
@@ -88,6 +87,11 @@ pub fn config_hash(backups: &Backups) -> String {
 pub fn instance_log_directory(cluster: &Cluster) -> String {
     let users = cluster.backups.as_ref().and_then(|backups| backups.log_path.as_deref());
     users.map_or_else(|| "/pgdata/pgbackrest/log".to_owned(), clean_path)
+}
+
+/// The directory of pgBackRest's logs in pods that back up to object storage, if the user names one.
+pub fn cloud_log_directory(backups: &Backups) -> Option<String> {
+    backups.jobs.log_path.as_deref().map(clean_path)
 }
 
 /// The directory of pgBackRest's logs in the repo host: the user's, or one on the first volume repository; `None`
@@ -184,7 +188,7 @@ fn safe_hash(text: &str) -> String {
 mod tests {
     use super::safe_hash;
 
-    /// The hash of nothing, and the digits of `inventory` 0.3: what a running PGO wrote.
+    /// What a running PGO wrote: the hash of nothing, and suffixes of instance names.
     #[test]
     fn the_short_hash_is_pgos() {
         assert_eq!(safe_hash(""), "65bb57b6b5");

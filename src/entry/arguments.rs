@@ -37,14 +37,15 @@ pub(super) enum Command {
 }
 
 const RENDER_EXAMPLES: &str = "\
-The seed is taken from `--seed-file`, else from one of PGRENDER_SEED_FILE, PGRENDER_SEED and a Secret in the input with
-key `seed` and annotation `pgrender.dev/seed: \"true\"`.
+The seed is taken from `--seed-file`, else from one of PGRENDER_SEED_FILE,
+PGRENDER_SEED and a Secret in the input with key `seed` and annotation
+`pgrender.dev/seed: \"true\"`.
 
 Examples:
   pgrender render --seed-file seed cluster.yaml
   pgrender render --seed-file seed --output-dir manifests clusters/
   pgrender render --random --namespace test - < cluster.yaml
-  pgrender render --seed-file seed --image RELATED_IMAGE_PGBACKREST=registry.example.com/pgbackrest:1 cluster.yaml";
+  pgrender render --random --image RELATED_IMAGE_PGBACKREST=pgbackrest:1 a.yaml";
 
 #[derive(Args, Debug)]
 #[command(after_help = RENDER_EXAMPLES)]

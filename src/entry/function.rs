@@ -7,7 +7,6 @@ use serde_json::Value;
 
 use super::environment::Environment;
 use super::outcome::Outcome;
-use super::settings::Settings;
 use super::{function_config, input, seed};
 use crate::merge::{self, Item, Merged};
 use crate::object;
@@ -24,17 +23,18 @@ pub(super) fn run(text: &str, environment: &Environment) -> Outcome {
         Ok(list) => list,
         Err(errors) => return unreadable(&errors),
     };
-    let items: Vec<Document> = list.node.get("items").map(Node::items).unwrap_or_default().iter().map(item).collect();
+    let items = list.node.get("items").map(Node::items).unwrap_or_default();
+    let mut documents: Vec<Document> = items.iter().map(item).collect();
     // Some tools say "no configuration" with an empty one.
-    let config = list.node.get("functionConfig").filter(|config| !config.entries().is_empty()).map(item);
+    documents.extend(list.node.get("functionConfig").filter(|config| !config.entries().is_empty()).map(item));
 
-    let merged = transform(config.as_ref(), &items, environment);
+    let merged = transform(&documents, items.len(), environment);
     let earlier = list.node.get("results").map(Node::items).unwrap_or_default();
     let mut results: Vec<Value> = earlier.iter().map(Node::to_json).collect();
     results.extend(merged.diagnostics.iter().map(resource_list::result));
     let texts = Texts::find(text, &list.node);
     Outcome {
-        stdout: resource_list::to_string(&texts, &items, &merged.items, &results),
+        stdout: resource_list::to_string(&texts, &documents, &merged.items, &results),
         ..Outcome::new(String::new(), &for_people(&merged.diagnostics))
     }
 }
@@ -46,29 +46,26 @@ pub(super) fn unreadable(errors: &[Diagnostic]) -> Outcome {
     Outcome { stdout, ..Outcome::failed(errors) }
 }
 
-/// Renders the clusters of `items` and `config` and merges their objects into `items`; when something is wrong the items
-/// stay as they are.
-pub(super) fn transform(config: Option<&Document>, items: &[Document], environment: &Environment) -> Merged {
-    let merged = try_transform(config, items, environment)
+/// Renders the clusters among `documents`, of which the first `items` are items and one more may be the function's
+/// configuration, and merges their objects into the items. When something is wrong the items stay as they are.
+pub(super) fn transform(documents: &[Document], items: usize, environment: &Environment) -> Merged {
+    let merged = try_transform(documents, items, environment)
         .unwrap_or_else(|diagnostics| Merged { items: Vec::new(), diagnostics });
     if has_errors(&merged.diagnostics) {
-        return Merged { items: (0..items.len()).map(Item::Kept).collect(), ..merged };
+        return Merged { items: (0..items).map(Item::Kept).collect(), ..merged };
     }
     merged
 }
 
-fn try_transform(
-    config: Option<&Document>,
-    items: &[Document],
-    environment: &Environment,
-) -> Result<Merged, Vec<Diagnostic>> {
-    let settings = config.map_or_else(|| Ok(Settings::default()), |config| function_config::settings(&config.node))?;
+fn try_transform(documents: &[Document], items: usize, environment: &Environment) -> Result<Merged, Vec<Diagnostic>> {
+    let (items, config) = documents.split_at(items);
+    let settings = config.first().map(|config| function_config::settings(&config.node)).transpose()?;
+    let settings = settings.unwrap_or_default();
     let mut options = settings.options(environment).map_err(|error| vec![error])?;
-    options.through_kustomize = true;
-    // The items come first: theirs are the files that users know.
-    let documents: Vec<Document> = items.iter().chain(config).cloned().collect();
-    let seed = seed::find(&settings, environment, &documents);
-    let rendered = render(&documents, &options, seed.as_ref().map_err(Vec::as_slice));
+    // kpt says of every item which file it is from, kustomize of none.
+    options.through_kustomize = documents.iter().all(|document| object::path(&document.node).is_none());
+    let seed = seed::find(&settings, environment, documents);
+    let rendered = render(documents, &options, seed.as_ref().map_err(Vec::as_slice));
     if has_errors(&rendered.diagnostics) {
         return Err(rendered.diagnostics);
     }
@@ -80,15 +77,12 @@ fn try_transform(
     Ok(merged)
 }
 
-/// What goes to standard error: no informations, and the object instead of a line of the list, which nobody sees.
+/// What goes to standard error: the object instead of a line of the list, which nobody sees, and informations only where
+/// they explain an error.
 pub(super) fn for_people(diagnostics: &[Diagnostic]) -> Vec<Diagnostic> {
-    let told = diagnostics.iter().filter(|diagnostic| has_error_near(diagnostics, diagnostic));
+    let failed = has_errors(diagnostics);
+    let told = diagnostics.iter().filter(|diagnostic| failed || diagnostic.severity != Severity::Info);
     told.map(|diagnostic| Diagnostic { location: None, ..diagnostic.clone() }).collect()
-}
-
-/// Informations explain errors; alone they are for `results` only.
-fn has_error_near(all: &[Diagnostic], diagnostic: &Diagnostic) -> bool {
-    diagnostic.severity != Severity::Info || has_errors(all)
 }
 
 /// The one document of `text`, which must be a list.

@@ -1,10 +1,16 @@
 //! Reads what the caller points at: files, directories, standard input.
 
+use std::collections::BTreeSet;
+use std::fs::{self, DirEntry, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use crate::read::{self, Document};
 use crate::report::Diagnostic;
+
+/// Where reading a file stops, so that a device file does not fill the memory: beyond what [`read::documents`] takes,
+/// which then says what is wrong.
+const MAX: u64 = 128 * 1024 * 1024;
 
 /// What standard input is called in messages.
 pub(super) const STDIN: &str = "<stdin>";
@@ -21,7 +27,7 @@ pub(super) fn documents(inputs: &[PathBuf]) -> Result<Vec<Document>, Vec<Diagnos
             errors.push(unreadable(input, &error));
         }
     }
-    let mut seen = std::collections::BTreeSet::new();
+    let mut seen = BTreeSet::new();
     files.retain(|file| seen.insert(file.clone()));
     for path in files {
         let read = text(&path).map_err(|error| vec![error]);
@@ -39,15 +45,15 @@ pub(super) fn stdin() -> Result<String, Diagnostic> {
 }
 
 /// The text of one file, or of standard input for `-`.
-#[expect(clippy::disallowed_methods, reason = "the input of the program")]
 pub(super) fn text(path: &Path) -> Result<String, Diagnostic> {
-    let bytes = if path == Path::new("-") {
+    let read = || {
+        let source: Box<dyn Read> =
+            if path == Path::new("-") { Box::new(io::stdin().lock()) } else { Box::new(File::open(path)?) };
         let mut bytes = Vec::new();
-        io::stdin().lock().read_to_end(&mut bytes).map(|_| bytes)
-    } else {
-        std::fs::read(path)
+        source.take(MAX).read_to_end(&mut bytes)?;
+        Ok(bytes)
     };
-    read::text(bytes.map_err(|error| unreadable(path, &error))?, &name(path))
+    read::text(read().map_err(|error| unreadable(path, &error))?, &name(path))
 }
 
 fn name(path: &Path) -> String {
@@ -64,8 +70,8 @@ fn find(input: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
         files.push(input.to_owned());
         return Ok(());
     }
-    let mut entries = std::fs::read_dir(input)?.collect::<io::Result<Vec<_>>>()?;
-    entries.sort_by_key(std::fs::DirEntry::file_name);
+    let mut entries = fs::read_dir(input)?.collect::<io::Result<Vec<_>>>()?;
+    entries.sort_by_key(DirEntry::file_name);
     for entry in entries {
         let path = entry.path();
         let hidden = entry.file_name().as_encoded_bytes().starts_with(b".");

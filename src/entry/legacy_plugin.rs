@@ -26,22 +26,24 @@ pub(super) fn configuration(arguments: &[OsString], environment: &Environment) -
 /// Runs as a plugin with the configuration in `file`.
 pub(super) fn run(file: &Path, environment: &Environment) -> Outcome {
     let read = || {
-        let config = read::documents(CONFIG, &input::text(file)?)?;
-        Ok((config, read::documents(input::STDIN, &input::stdin()?)?))
+        let items = read::documents(input::STDIN, &input::stdin()?)?;
+        Ok((items, read::documents(CONFIG, &input::text(file)?)?))
     };
-    let (config, items): (Vec<Document>, Vec<Document>) = match read() {
+    let (mut documents, config): (Vec<Document>, Vec<Document>) = match read() {
         Ok(read) => read,
         Err(Failure(errors)) => return Outcome::failed(&errors),
     };
-    let [config] = config.as_slice() else {
+    if config.len() != 1 {
         return Outcome::failed(&[Diagnostic::error("expected one document as the plugin's configuration")]);
-    };
-    let merged = function::transform(Some(config), &items, environment);
+    }
+    let items = documents.len();
+    documents.extend(config);
+    let merged = function::transform(&documents, items, environment);
     let diagnostics = function::for_people(&merged.diagnostics);
     if has_errors(&diagnostics) {
         return Outcome::failed(&diagnostics);
     }
-    Outcome::new(resource_list::to_stream(&items, &merged.items), &diagnostics)
+    Outcome::new(resource_list::to_stream(&documents, &merged.items), &diagnostics)
 }
 
 /// One error or many.

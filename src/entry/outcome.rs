@@ -5,8 +5,8 @@ use std::process::ExitCode;
 
 use crate::report::{Diagnostic, has_errors};
 
-/// The end of a run.
-#[derive(Debug, Default)]
+/// The end of a run. It holds secrets, so it has no `Debug`.
+#[derive(Default)]
 pub(super) struct Outcome {
     /// Goes to standard output.
     pub(super) stdout: String,

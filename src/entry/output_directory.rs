@@ -35,6 +35,9 @@ fn write_all(directory: &Path, clusters: &[RenderedCluster], temporary: &mut Vec
         for value in &cluster.objects {
             let file = layout::file_name(value);
             let (target, draft) = (parent.join(&file), parent.join(format!(".{file}.pgrender")));
+            if target.is_dir() {
+                return Err(failed(&target, &io::ErrorKind::IsADirectory.into()));
+            }
             temporary.push(draft.clone());
             let secret = object::rendered_reference(value).kind == "Secret";
             create(&draft, secret)
@@ -47,9 +50,11 @@ fn write_all(directory: &Path, clusters: &[RenderedCluster], temporary: &mut Vec
         fs::rename(draft, target).map_err(|error| failed(target, &error))?;
     }
     let written: BTreeSet<&PathBuf> = moves.iter().map(|(_, target)| target).collect();
-    for (cluster, name) in clusters.iter().zip(&names) {
-        let parent = directory.join(name);
-        remove_stale(&parent, &cluster.resource, &written).map_err(|error| failed(&parent, &error))?;
+    for cluster in clusters.iter().map(|cluster| &cluster.resource) {
+        // The directory depends on whether the cluster had a namesake in that run.
+        for parent in [directory.join(&cluster.name), directory.join(&cluster.namespace).join(&cluster.name)] {
+            remove_stale(&parent, cluster, &written).map_err(|error| failed(&parent, &error))?;
+        }
     }
     Ok(())
 }
@@ -73,6 +78,9 @@ fn create(path: &Path, secret: bool) -> io::Result<File> {
 
 /// Removes the files in `directory` that hold nothing but objects which an earlier run made for `cluster`.
 fn remove_stale(directory: &Path, cluster: &ResourceRef, written: &BTreeSet<&PathBuf>) -> io::Result<()> {
+    if !directory.is_dir() {
+        return Ok(());
+    }
     for entry in fs::read_dir(directory)? {
         let path = entry?.path();
         let manifest = path.extension().is_some_and(|extension| extension == "yaml");

@@ -1,9 +1,10 @@
 //! Where the seed comes from.
 //!
 //! An explicit wish wins: `--seed-file` or `--random`, in a function's configuration `seedFile` or `random`. Otherwise
-//! exactly one of `PGRENDER_SEED_FILE`, `PGRENDER_SEED` and an annotated Secret of the input may be there; two of them are
-//! an error, because the wrong one would change every password.
+//! it is one of `PGRENDER_SEED_FILE`, `PGRENDER_SEED` and an annotated Secret of the input. Two at once are an error,
+//! because the wrong one would change every password.
 
+use std::fmt;
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
@@ -32,40 +33,74 @@ pub(super) fn find(
     environment: &Environment,
     documents: &[Document],
 ) -> Result<Seed, Vec<Diagnostic>> {
-    match (&settings.seed_file, settings.random) {
-        (Some(_), true) => {
-            let message = "a seed file and a random seed are both asked for, leave out one of `seedFile` and `random`";
-            return Err(vec![Diagnostic::error(message)]);
-        }
-        (Some(file), false) => return from_file(file).map_err(|error| vec![error]),
-        (None, true) => return generate().and_then(|text| seed(text.as_bytes())).map_err(|error| vec![error]),
-        (None, false) => {}
-    }
-    let secrets: Vec<&Document> = documents.iter().filter(|document| merge::is_seed(document)).collect();
-    let mut given: Vec<String> = Vec::new();
-    given.extend(environment.seed_file.as_ref().map(|_| "`PGRENDER_SEED_FILE`".to_owned()));
-    given.extend(environment.seed.as_ref().map(|_| "`PGRENDER_SEED`".to_owned()));
-    given.extend(secrets.iter().map(|secret| format!("`{}` in `{}`", object::reference(&secret.node), secret.file)));
-    if given.len() > 1 {
-        let message = format!("more than one seed is given, keep one of {}", given.join(", "));
-        return Err(vec![Diagnostic::error(message)]);
-    }
-    let found = match (&environment.seed_file, &environment.seed, secrets.first()) {
-        (Some(file), ..) => from_file(file),
-        (_, Some(text), _) => seed(text),
-        (.., Some(secret)) => from_secret(secret),
-        (None, None, None) => return Err(absent()),
-    };
-    found.map_err(|error| vec![error])
+    Source::choose(settings, environment, documents)?.seed().map_err(|error| vec![error])
 }
 
-/// A new seed, printable.
+/// The text of a new seed.
 pub(super) fn generate() -> Result<Zeroizing<String>, Diagnostic> {
     environment::random().map(|bytes| Seed::generate(&bytes))
 }
 
-fn seed(content: &[u8]) -> Result<Seed, Diagnostic> {
-    Seed::new(content).map_err(|error| Diagnostic::error(error.to_string()))
+/// One place that a seed can come from.
+enum Source<'a> {
+    File(&'a Path),
+    Variable(&'a [u8]),
+    Secret(&'a Document),
+    Random,
+}
+
+/// The source as messages call it.
+impl fmt::Display for Source<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(path) => write!(f, "the seed file `{}`", path.display()),
+            Self::Variable(_) => f.write_str("`PGRENDER_SEED`"),
+            Self::Secret(document) => write!(f, "`{}` in `{}`", object::reference(&document.node), document.file),
+            Self::Random => f.write_str("a random seed"),
+        }
+    }
+}
+
+impl<'a> Source<'a> {
+    fn choose(
+        settings: &'a Settings,
+        environment: &'a Environment,
+        documents: &'a [Document],
+    ) -> Result<Self, Vec<Diagnostic>> {
+        let file = settings.seed_file.iter().map(|path| Self::File(path));
+        let explicit = one_of(file.chain(settings.random.then_some(Self::Random)))?;
+        let file = environment.seed_file.iter().map(|path| Self::File(path));
+        let variable = environment.seed.iter().map(|text| Self::Variable(text));
+        let secrets = documents.iter().filter(|document| merge::is_seed(document)).map(Self::Secret);
+        match explicit {
+            Some(source) => Ok(source),
+            None => one_of(file.chain(variable).chain(secrets))?.ok_or_else(absent),
+        }
+    }
+
+    fn seed(&self) -> Result<Seed, Diagnostic> {
+        match self {
+            Self::File(path) => self.accept(&read(path)?),
+            Self::Variable(text) => self.accept(text),
+            Self::Secret(document) => from_secret(document),
+            Self::Random => self.accept(generate()?.as_bytes()),
+        }
+    }
+
+    fn accept(&self, content: &[u8]) -> Result<Seed, Diagnostic> {
+        Seed::new(content).map_err(|error| Diagnostic::error(format!("{self}: {error}")))
+    }
+}
+
+/// The one source that is given, if any.
+fn one_of<'a>(sources: impl Iterator<Item = Source<'a>>) -> Result<Option<Source<'a>>, Vec<Diagnostic>> {
+    let mut sources: Vec<Source> = sources.collect();
+    if sources.len() > 1 {
+        let names: Vec<String> = sources.iter().map(ToString::to_string).collect();
+        let message = format!("more than one seed is given, keep one of {}", names.join(", "));
+        return Err(vec![Diagnostic::error(message)]);
+    }
+    Ok(sources.pop())
 }
 
 fn absent() -> Vec<Diagnostic> {
@@ -82,45 +117,43 @@ fn absent() -> Vec<Diagnostic> {
     ]
 }
 
-fn from_file(path: &Path) -> Result<Seed, Diagnostic> {
+fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, Diagnostic> {
     let shown = path.display();
     let mut bytes = Zeroizing::new(Vec::new());
-    let read = File::open(path).and_then(|file| file.take(MAX + 1).read_to_end(&mut bytes));
-    match read {
-        Err(error) => Err(Diagnostic::error(format!("cannot read the seed file `{shown}`: {error}"))),
-        Ok(_) if bytes.len() as u64 > MAX => Err(Diagnostic::error(format!(
-            "the seed file `{shown}` is longer than {MAX} bytes, make a seed with `pgrender seed`"
-        ))),
-        Ok(_) => seed(&bytes),
+    File::open(path)
+        .and_then(|file| file.take(MAX + 1).read_to_end(&mut bytes))
+        .map_err(|error| Diagnostic::error(format!("cannot read the seed file `{shown}`: {error}")))?;
+    if bytes.len() as u64 > MAX {
+        let message = format!("the seed file `{shown}` is longer than {MAX} bytes, make a seed with `pgrender seed`");
+        return Err(Diagnostic::error(message));
     }
+    Ok(bytes)
 }
 
 /// `stringData` wins over `data`, as on the API server.
 fn from_secret(document: &Document) -> Result<Seed, Diagnostic> {
     let node = &document.node;
-    let field = |section: &str| node.get(section).and_then(|section| section.get(KEY)).and_then(|value| value.as_str());
-    let path = FieldPath::of("data").key(KEY);
-    let wrong = |message: &str, path: FieldPath| {
+    let field = |section: &str| node.get(section)?.get(KEY)?.as_str();
+    let wrong = |section: &str, message: &str| {
+        let path = FieldPath::of(section).key(KEY);
         let position = node.locate(&path);
         Diagnostic::error(message).at(path).of(object::reference(node)).located(&document.file, position)
     };
     if let Some(text) = field("stringData") {
-        return Seed::new(text.as_bytes())
-            .map_err(|error| wrong(&error.to_string(), FieldPath::of("stringData").key(KEY)));
+        return Seed::new(text.as_bytes()).map_err(|error| wrong("stringData", &error.to_string()));
     }
     let Some(text) = field("data") else {
-        return Err(wrong(
-            "the Secret of the seed has no such key: put the seed here in base64, or as it is into `stringData.seed`",
-            path,
-        ));
+        let message = "the Secret of the seed has no such key with a string: put the seed here in base64, or as it is into \
+                       `stringData.seed`";
+        return Err(wrong("data", message));
     };
     if text.starts_with("ENC[") {
-        return Err(wrong("the seed is encrypted by SOPS, decrypt it before it comes here", path));
+        return Err(wrong("data", "the seed is encrypted by SOPS, decrypt it before it comes here"));
     }
     // Kubernetes ignores line breaks inside the base64 of a Secret (Go's `encoding/base64`).
     let text: Zeroizing<String> = Zeroizing::new(text.chars().filter(|c| !matches!(c, '\n' | '\r')).collect());
     let Ok(bytes) = STANDARD.decode(text.as_bytes()) else {
-        return Err(wrong("the seed is not base64, encode it or use `stringData`", path));
+        return Err(wrong("data", "the seed is not base64, encode it or use `stringData`"));
     };
-    Seed::new(&Zeroizing::new(bytes)).map_err(|error| wrong(&error.to_string(), path))
+    Seed::new(&Zeroizing::new(bytes)).map_err(|error| wrong("data", &error.to_string()))
 }

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
+use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use super::{
     Finding, duration,
@@ -115,23 +116,16 @@ impl Checker<'_> {
             self.blocking(format!("must be at most {} long, is {length}", counted(most, "character", "characters")));
             return;
         }
-        if let Some(least) = schema.min_length.filter(|least| length < *least) {
-            let message = if length == 0 {
-                "must not be empty".to_owned()
-            } else {
-                format!("must be at least {} long", counted(least, "character", "characters"))
-            };
-            self.fault(message);
-            return;
-        }
-        if let Some(message) = schema.pattern.as_deref().and_then(|pattern| self.patterns.refusal(pattern, text)) {
-            self.fault(message);
-        }
-        if schema.format == Some(Format::Duration) && duration::nanoseconds(text).is_none() {
-            self.blocking(format!(
-                "{} is not a duration: write a number and a unit, `5m` or `36h`",
-                words::quote(text)
-            ));
+        let too_short = schema.min_length.filter(|least| length < *least).map(|least| {
+            let least = counted(least, "character", "characters");
+            if length == 0 { "must not be empty".to_owned() } else { format!("must be at least {least} long") }
+        });
+        let pattern = schema.pattern.as_deref();
+        let misfit = too_short.or_else(|| self.patterns.refusal(pattern?, text));
+        match schema.format.and_then(|format| format_misfit(format, text)) {
+            // The words of the pattern say more.
+            Some(message) => self.blocking(misfit.unwrap_or(message)),
+            None => misfit.into_iter().for_each(|message| self.fault(message)),
         }
         if !schema.allowed.is_empty() && !schema.allowed.iter().any(|allowed| allowed == text) {
             let allowed = words::list(schema.allowed.iter().map(String::as_str));
@@ -153,6 +147,19 @@ impl Checker<'_> {
         step(self);
         self.path.0.pop();
     }
+}
+
+/// Why a text does not have its format, if it does not.
+fn format_misfit(format: Format, text: &str) -> Option<String> {
+    let (fits, advice) = match format {
+        Format::Duration => {
+            (duration::nanoseconds(text).is_some(), "a duration: write a number and a unit, `5m` or `36h`")
+        }
+        Format::DateTime => {
+            (OffsetDateTime::parse(text, &Rfc3339).is_ok(), "a time: write it as in `2026-01-31T12:00:00Z`")
+        }
+    };
+    (!fits).then(|| format!("{} is not {advice}", words::quote(text)))
 }
 
 fn counted(count: usize, one: &str, many: &str) -> String {

@@ -19,6 +19,10 @@ pub(crate) fn check(metadata: &Value, findings: &mut Vec<Finding>) {
     if let Some(name) = metadata["name"].as_str() {
         fault(&path.key("name"), subdomain(name));
     }
+    if let Some(prefix) = metadata["generateName"].as_str().filter(|prefix| !prefix.is_empty()) {
+        // The server puts letters after it, so it may end in `-`.
+        fault(&path.key("generateName"), subdomain(prefix.strip_suffix('-').unwrap_or(prefix)));
+    }
     // An empty namespace is the same as none.
     if let Some(namespace) = metadata["namespace"].as_str().filter(|namespace| !namespace.is_empty()) {
         fault(&path.key("namespace"), label(namespace));

@@ -65,9 +65,13 @@ impl<'a> Normaliser<'a> {
                 self.unknown_field(key, schema);
                 continue;
             };
-            // The server drops a null and then fills in the default, as if the field were not there.
-            if !matches!(node.value, NodeValue::Null) {
-                let value = self.below(Segment::Key(key.clone()), |this| this.value(node, field));
+            // A null gives way to the default; without one it is dropped.
+            let value = if matches!(node.value, NodeValue::Null) {
+                field.default.clone()
+            } else {
+                Some(self.below(Segment::Key(key.clone()), |this| this.value(node, field)))
+            };
+            if let Some(value) = value {
                 object.insert(key.clone(), value);
             }
         }
@@ -115,25 +119,32 @@ impl<'a> Normaliser<'a> {
             Type::Object => "a mapping",
             Type::String => "a string",
         };
-        let advice = match (schema.kind, &node.value) {
-            (Type::String | Type::IntOrString, NodeValue::Bool { plain, .. } | NodeValue::Number { plain, .. }) => {
-                format!(": write it in quotes, `\"{plain}\"`")
-            }
-            (Type::Integer, NodeValue::String { value, .. }) if value.parse::<i64>().is_ok() => {
-                ": write it without quotes".to_owned()
-            }
-            (Type::Boolean, NodeValue::String { value, .. }) => match boolean_word(value) {
-                Some(boolean) => format!(": write `{boolean}` without quotes"),
-                None => String::new(),
-            },
-            (Type::Array, _) if schema.item().is_some_and(|item| fits(node, item.kind)) => {
-                ": put `-` before it".to_owned()
-            }
-            _ => String::new(),
-        };
-        let message = format!("expected {expected}, found {}{advice}", words::describe(node));
+        let secret = words::may_be_secret(&self.path);
+        let advice = advice(node, schema, secret);
+        let message = format!("expected {expected}, found {}{advice}", words::describe(node, secret));
         self.findings.push(Finding::blocking(&self.path, message));
         node.to_json()
+    }
+}
+
+/// What to write instead, as far as that can be told from the value.
+fn advice(node: &Node, schema: &Schema, secret: bool) -> String {
+    match (schema.kind, &node.value) {
+        (Type::String | Type::IntOrString, NodeValue::Bool { .. } | NodeValue::Number { .. }) if secret => {
+            ": write it in quotes".to_owned()
+        }
+        (Type::String | Type::IntOrString, NodeValue::Bool { plain, .. } | NodeValue::Number { plain, .. }) => {
+            format!(": write it in quotes, `\"{plain}\"`")
+        }
+        (Type::Integer, NodeValue::String { value, .. }) if value.parse::<i64>().is_ok() => {
+            ": write it without quotes".to_owned()
+        }
+        (Type::Boolean, NodeValue::String { value, .. }) => match boolean_word(value) {
+            Some(boolean) => format!(": write `{boolean}` without quotes"),
+            None => String::new(),
+        },
+        (Type::Array, _) if schema.item().is_some_and(|item| fits(node, item.kind)) => ": put `-` before it".to_owned(),
+        _ => String::new(),
     }
 }
 

@@ -6,38 +6,39 @@ use regex::Regex;
 
 use super::words;
 
-/// What to write where a pattern refuses, by the pattern's text.
+/// What to write where a pattern refuses, by the pattern's text. `{}` stands for the text that was refused; it is left out
+/// where a password could be in it.
 const EXPLAINED: [(&str, &str); 13] = [
     (
         r"^(\+|-)?(([0-9]+(\.[0-9]*)?)|(\.[0-9]+))(([KMGTPE]i)|[numkMGTPE]|([eE](\+|-)?(([0-9]+(\.[0-9]*)?)|(\.[0-9]+))))?$",
-        "is not a quantity: write a number with a unit as in `500m`, `1Gi`, `1.5`",
+        "{} is not a quantity: write a number with a unit as in `500m`, `1Gi`, `1.5`",
     ),
-    (r"^repo[1-4]", "is not a repository name: write `repo1`, `repo2`, `repo3` or `repo4`"),
+    (r"^repo[1-4]", "{} is not a repository name: write `repo1`, `repo2`, `repo3` or `repo4`"),
     (
         r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$",
-        "is not a name: write lower-case letters, digits and `-`, with a letter or digit at both ends",
+        "{} is not a name: write lower-case letters, digits and `-`, with a letter or digit at both ends",
     ),
     (
         r"^([a-z0-9]([-a-z0-9]*[a-z0-9])?)?$",
-        "is not a name: write lower-case letters, digits and `-`, with a letter or digit at both ends",
+        "{} is not a name: write lower-case letters, digits and `-`, with a letter or digit at both ends",
     ),
     (
         r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$",
-        "is not a name: write lower-case letters, digits, `-` and `.`, with a letter or digit at both ends of each part",
+        "{} is not a name: write lower-case letters, digits, `-` and `.`, with a letter or digit at both ends of each part",
     ),
-    (r"^[a-z][a-z0-9]*$", "is not a tablespace name: write a lower-case letter, then lower-case letters and digits"),
-    (r"^[-a-z0-9]+$", "is not a word of pg_hba.conf: write lower-case letters, digits and `-`"),
-    (r"^[[:print:]]+$", "has other characters than printable ASCII: write one line of plain text"),
-    (r"^[-._a-zA-Z0-9]+$", "is not a key: write letters, digits, `-`, `_` and `.`"),
-    (r"^[^\pZ\pC\pS]+$", "has a space, a symbol or a control character: write letters, digits and punctuation"),
-    (r"^[^;]*$", "has a `;`: write the options alone"),
+    (r"^[a-z][a-z0-9]*$", "{} is not a tablespace name: write a lower-case letter, then lower-case letters and digits"),
+    (r"^[-a-z0-9]+$", "{} is not a word of pg_hba.conf: write lower-case letters, digits and `-`"),
+    (r"^[[:print:]]+$", "must be one line of printable ASCII"),
+    (r"^[-._a-zA-Z0-9]+$", "{} is not a key: write letters, digits, `-`, `_` and `.`"),
+    (r"^[^\pZ\pC\pS]+$", "{} has a space, a symbol or a control character: write letters, digits and punctuation"),
+    (r"^[^;]*$", "must not have a `;`: write the options alone"),
     (
         r"^((PT)?( *[0-9]+ *(?i:(ms|s|m)|(milli|sec|min)s?))+|0)$",
-        "is not a duration: write whole numbers with the unit `ms`, `s` or `m`, as in `30s`, or `0`",
+        "{} is not a duration: write whole numbers with the unit `ms`, `s` or `m`, as in `30s`, or `0`",
     ),
     (
         r"^(PT)?( *[0-9]+ *(?i:(h|hr|d|w|wk)|(hour|day|week)s?))+$",
-        "is not a duration: write whole numbers with the unit `h`, `d` or `w`, as in `36h`",
+        "{} is not a duration: write whole numbers with the unit `h`, `d` or `w`, as in `36h`",
     ),
 ];
 
@@ -50,20 +51,17 @@ pub(crate) struct Patterns {
 impl Patterns {
     /// Why the text does not fit the pattern, if it does not.
     pub(crate) fn refusal(&mut self, pattern: &'static str, text: &str) -> Option<String> {
-        let compiled = self.compiled.entry(pattern).or_insert_with(|| compile(pattern));
-        (!compiled.is_match(text)).then(|| format!("{} {}", words::quote(text), explanation(pattern)))
+        let compiled = self
+            .compiled
+            .entry(pattern)
+            .or_insert_with(|| Regex::new(pattern).expect("a pattern of the schema should be a regex"));
+        (!compiled.is_match(text)).then(|| explanation(pattern).replace("{}", &words::quote(text)))
     }
-}
-
-/// Go and this crate agree about these patterns but for one class: Go's `\pC` leaves the code points that are not assigned
-/// out (`unicode.C` is Cc, Cf, Co and Cs).
-fn compile(pattern: &str) -> Regex {
-    Regex::new(&pattern.replace(r"\pC", r"\p{Cc}\p{Cf}\p{Co}")).expect("a pattern of the schema should be a regex")
 }
 
 fn explanation(pattern: &str) -> &'static str {
     let found = EXPLAINED.iter().find(|(explained, _)| *explained == pattern);
-    found.map_or("does not have the form that is asked for", |(_, words)| *words)
+    found.map_or("{} does not have the form that is asked for", |(_, words)| *words)
 }
 
 #[cfg(test)]
@@ -102,6 +100,15 @@ mod tests {
             assert!(patterns.refusal(pattern, wrong).is_some(), "{pattern} {wrong}");
         }
         assert_eq!(patterns.compiled.len(), EXPLAINED.len());
+    }
+
+    #[test]
+    fn a_text_with_a_password_is_not_repeated() {
+        let mut patterns = Patterns::default();
+        let options = patterns.refusal(r"^[^;]*$", "PASSWORD 'hunter2';");
+        assert_eq!(options.as_deref(), Some("must not have a `;`: write the options alone"));
+        let hba = patterns.refusal(r"^[[:print:]]+$", "host all all all ldap ldapbindpasswd=hunter2\t");
+        assert_eq!(hba.as_deref(), Some("must be one line of printable ASCII"));
     }
 
     #[test]

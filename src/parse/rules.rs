@@ -39,24 +39,31 @@ fn all() -> impl Iterator<Item = &'static Rule> {
 
 /// Checks the rules of a value and of all below it.
 pub(crate) fn check(value: &Value, schema: &Schema, path: &FieldPath, findings: &mut Vec<Finding>) {
+    visit(value, schema, path, &mut |rule, holds, path| {
+        if !holds {
+            findings.push(Finding::fault(path, rule.message));
+        }
+    });
+}
+
+/// Asks every rule of a value and of all below it, and tells `answer` whether it holds and of which field it speaks.
+fn visit(value: &Value, schema: &Schema, path: &FieldPath, answer: &mut impl FnMut(&'static Rule, bool, &FieldPath)) {
     for RuleText { rule: text, field } in &schema.rules {
         let rule = all().find(|rule| rule.text == text).expect("every rule of the schema should have a function");
-        if !(rule.holds)(value) {
-            findings.push(Finding::fault(&path.join(&FieldPath::of(field)), rule.message));
-        }
+        answer(rule, (rule.holds)(value), &path.join(&FieldPath::of(field)));
     }
     match value {
         Value::Object(object) => {
             for (name, value) in object {
                 if let Some(field) = schema.field(name) {
-                    check(value, field, &path.key(name.as_str()), findings);
+                    visit(value, field, &path.key(name.as_str()), answer);
                 }
             }
         }
         Value::Array(items) => {
             for (index, value) in items.iter().enumerate() {
                 if let Some(item) = schema.item() {
-                    check(value, item, &path.index(index), findings);
+                    visit(value, item, &path.index(index), answer);
                 }
             }
         }

@@ -35,6 +35,7 @@ pub(crate) enum Type {
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Format {
+    DateTime,
     Duration,
 }
 

@@ -13,8 +13,7 @@ pub fn parse(document: &Document, settings: Settings) -> (Option<PostgresCluster
     let cluster = object.and_then(|object| match typed(object) {
         Ok(cluster) => Some(cluster),
         Err(error) => {
-            let position = document.node.locate(error.field.as_ref().unwrap_or(&FieldPath::default()));
-            diagnostics.push(error.located(&document.file, position));
+            diagnostics.push(document.locate(error));
             None
         }
     });

@@ -1,6 +1,9 @@
 //! The words of a message: what was found, how it is quoted, which field was perhaps meant.
 
-use crate::read::node::{Node, NodeValue};
+use crate::{
+    read::node::{Node, NodeValue},
+    report::{FieldPath, Segment},
+};
 
 /// Of a field that must be there.
 pub(crate) const REQUIRED: &str = "required field is missing";
@@ -21,16 +24,29 @@ pub(crate) fn list<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
     words.into_iter().map(quote).collect::<Vec<_>>().join(", ")
 }
 
-/// What a value is, with its text where that is short.
-pub(crate) fn describe(node: &Node) -> String {
-    match &node.value {
-        NodeValue::Null => "nothing (null)".to_owned(),
-        NodeValue::Bool { plain, .. } => format!("the boolean {}", quote(plain)),
-        NodeValue::Number { plain, .. } => format!("the number {}", quote(plain)),
-        NodeValue::String { value, .. } => format!("the string {}", quote(value)),
-        NodeValue::Sequence(_) => "a list".to_owned(),
-        NodeValue::Mapping(_) => "a mapping".to_owned(),
+/// What a value is, with its text unless that may be secret.
+pub(crate) fn describe(node: &Node, secret: bool) -> String {
+    let (kind, text) = match &node.value {
+        NodeValue::Null => ("nothing (null)", None),
+        NodeValue::Bool { plain, .. } => ("boolean", Some(plain)),
+        NodeValue::Number { plain, .. } => ("number", Some(plain)),
+        NodeValue::String { value, .. } => ("string", Some(value)),
+        NodeValue::Sequence(_) => ("a list", None),
+        NodeValue::Mapping(_) => ("a mapping", None),
+    };
+    match text {
+        Some(_) if secret => format!("a {kind}"),
+        Some(text) => format!("the {kind} {}", quote(text)),
+        None => kind.to_owned(),
     }
+}
+
+/// Whether the value of a field could be a secret: that of an environment variable, `repo1-cipher-pass`, `ldapbindpasswd`.
+pub(crate) fn may_be_secret(path: &FieldPath) -> bool {
+    let Some(Segment::Key(key)) = path.0.iter().rev().find(|segment| matches!(segment, Segment::Key(_))) else {
+        return false;
+    };
+    key == "value" || ["pass", "secret", "key", "token"].iter().any(|word| key.to_lowercase().contains(word))
 }
 
 /// The message for a field that is not there to be set.

@@ -1,15 +1,15 @@
-//! Parser events to trees: anchors and aliases, merge keys, keys of any type.
+//! Parser events to trees: places, anchors and aliases, limits.
 //!
 //! A tree is built on a stack of its own, so the depth of a text never becomes the depth of the call stack.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::mem;
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use granit_parser::{Event, Marker, Parser, ScalarStyle, Span, StructureStyle, options};
 
 use super::limits::{Budget, MAX_DEPTH, Size};
-use super::node::{Entry, Node, NodeValue};
+use super::mapping::{Error, Mapping};
+use super::node::{Node, NodeValue};
 use super::{scalar, syntax};
 use crate::report::{Diagnostic, Position};
 
@@ -51,8 +51,8 @@ pub(super) fn compose(file: &str, text: &str) -> Result<Vec<Node>, Vec<Diagnosti
     if errors.is_empty() {
         return Ok(documents);
     }
-    errors.sort_by_key(|(position, _)| *position);
-    let diagnostics = errors.into_iter().map(|(position, message)| Diagnostic::error(message).located(file, position));
+    errors.sort_by_key(|error| error.position);
+    let diagnostics = errors.into_iter().map(|error| Diagnostic::error(error.message).located(file, error.position));
     Err(diagnostics.collect())
 }
 
@@ -75,30 +75,13 @@ struct Open {
 
 enum Content {
     Sequence(Vec<Node>),
-    Mapping {
-        entries: Vec<Entry>,
-        /// The value of `<<`.
-        merge: Option<Node>,
-        next: Next,
-    },
-}
-
-/// What the next node in a mapping is.
-enum Next {
-    Key,
-    Value {
-        key: String,
-        position: Position,
-    },
-    Merge(Position),
-    /// The value of a key that is an error.
-    Nothing,
+    Mapping(Mapping),
 }
 
 struct Composer<'input> {
     text: &'input str,
     documents: Vec<Node>,
-    errors: Vec<(Position, String)>,
+    errors: Vec<Error>,
     open: Vec<Open>,
     /// By the parser's number, which no later anchor has again.
     anchors: BTreeMap<usize, Node>,
@@ -119,7 +102,7 @@ impl<'input> Composer<'input> {
 
     /// Notes an error.
     fn report(&mut self, message: impl Into<String>, position: Position) {
-        self.errors.push((position, message.into()));
+        self.errors.push(Error::new(message, position));
     }
 
     fn take(&mut self, event: Event<'_>, span: Span) -> Result<(), Stop> {
@@ -146,8 +129,7 @@ impl<'input> Composer<'input> {
                 self.begin(anchor, position, range, Content::Sequence(Vec::new()))
             }
             Event::MappingStart(_, anchor, _) => {
-                let content = Content::Mapping { entries: Vec::new(), merge: None, next: Next::Key };
-                self.begin(anchor, position, range, content)
+                self.begin(anchor, position, range, Content::Mapping(Mapping::default()))
             }
             Event::SequenceEnd | Event::MappingEnd => self.end(&range),
             Event::Alias(anchor) => self.alias(anchor, position, &range),
@@ -173,7 +155,7 @@ impl<'input> Composer<'input> {
     fn first_dash(&self, position: Position, range: Range<usize>) -> (Position, Range<usize>) {
         let before = self.text.get(..range.start).unwrap_or_default();
         let before_blanks = before.trim_end_matches([' ', '\t']);
-        let in_mapping = matches!(self.open.last(), Some(Open { content: Content::Mapping { .. }, .. }));
+        let in_mapping = matches!(self.open.last(), Some(Open { content: Content::Mapping(_), .. }));
         if !in_mapping || !before_blanks.ends_with('-') {
             return (position, range);
         }
@@ -191,13 +173,7 @@ impl<'input> Composer<'input> {
         }
         let value = match open.content {
             Content::Sequence(items) => NodeValue::Sequence(items),
-            Content::Mapping { mut entries, merge, .. } => {
-                self.report_duplicates(&entries);
-                if let Some(merge) = merge {
-                    self.merge(&mut entries, merge);
-                }
-                NodeValue::Mapping(entries)
-            }
+            Content::Mapping(mapping) => NodeValue::Mapping(mapping.finish(&mut self.errors)),
         };
         let end = open.range.end;
         self.finish(Node { value, position: open.position, range: open.range }, end, open.anchor)
@@ -222,7 +198,7 @@ impl<'input> Composer<'input> {
     fn finish(&mut self, node: Node, end: usize, anchor: usize) -> Result<(), Stop> {
         if anchor != 0 {
             self.budget.take_copy(Size::of(&node)).map_err(|message| Stop::Text(message, node.position))?;
-            self.anchors.insert(anchor, without_ranges(node.clone()));
+            self.anchors.insert(anchor, node.clone().without_ranges());
         }
         let Some(open) = self.open.last_mut() else {
             if node.value != NodeValue::Null {
@@ -231,98 +207,12 @@ impl<'input> Composer<'input> {
             return Ok(());
         };
         open.range.end = open.range.end.max(end);
-        let (entries, merge, next) = match &mut open.content {
-            Content::Sequence(items) => {
-                items.push(node);
-                return Ok(());
-            }
-            Content::Mapping { entries, merge, next } => (entries, merge, next),
-        };
-        let error = match mem::replace(next, Next::Key) {
-            Next::Key => {
-                let position = node.position;
-                let (after, error) = after_key(&node);
-                *next = after;
-                error.map(|message| (message, position))
-            }
-            Next::Value { key, position } => {
-                entries.push(Entry { key, key_position: position, value: node });
-                None
-            }
-            Next::Merge(position) if merge.is_some() => {
-                Some(("a second `<<` in one mapping; write `<<: [*first, *second]`", position))
-            }
-            Next::Merge(_) => {
-                *merge = Some(node);
-                None
-            }
-            Next::Nothing => None,
-        };
-        if let Some((message, position)) = error {
-            self.report(message, position);
+        match &mut open.content {
+            Content::Sequence(items) => items.push(node),
+            Content::Mapping(mapping) => self.errors.extend(mapping.add(node).err()),
         }
         Ok(())
     }
-
-    /// kubectl keeps the last of two equal keys, the API server refuses them; a second one is never meant.
-    fn report_duplicates(&mut self, entries: &[Entry]) {
-        let mut seen = BTreeMap::new();
-        for Entry { key, key_position, .. } in entries {
-            if let Some(Position { line, column }) = seen.insert(key, key_position) {
-                self.report(
-                    format!("the key `{key}` stands here and on line {line}, column {column}; keep one"),
-                    *key_position,
-                );
-            }
-        }
-    }
-
-    /// Adds what the value of `<<` brings: of several mappings the earlier wins, and a key of the mapping itself wins over
-    /// all, as YAML's merge type says. (go-yaml 2 lets a `<<` below a key win over it, go-yaml 3 does not.)
-    fn merge(&mut self, entries: &mut Vec<Entry>, merge: Node) {
-        let position = merge.position;
-        let sources = match merge.value {
-            NodeValue::Sequence(items) => items,
-            _ => vec![merge],
-        };
-        let mut seen: BTreeSet<String> = entries.iter().map(|entry| entry.key.clone()).collect();
-        for source in sources {
-            let NodeValue::Mapping(merged) = without_ranges(source).value else {
-                self.report("`<<` takes a mapping or a list of mappings", position);
-                return;
-            };
-            entries.extend(merged.into_iter().filter(|entry| seen.insert(entry.key.clone())));
-        }
-    }
-}
-
-/// What follows a key, and what is wrong with it.
-fn after_key(node: &Node) -> (Next, Option<&'static str>) {
-    let position = node.position;
-    match &node.value {
-        NodeValue::String { value, plain: true } if value == "<<" => (Next::Merge(position), None),
-        NodeValue::Mapping(_) => {
-            (Next::Nothing, Some("a key cannot be a mapping; quote a text that begins with `{`, such as a template"))
-        }
-        NodeValue::Sequence(_) => (Next::Nothing, Some("a key cannot be a list; quote a text that begins with `[`")),
-        value => match scalar::key(value) {
-            Some(key) => (Next::Value { key, position }, None),
-            None => (Next::Nothing, Some("this key is no text; put it in quotes")),
-        },
-    }
-}
-
-/// The node as an alias brings it to another place: no byte of that place holds it.
-fn without_ranges(mut node: Node) -> Node {
-    node.range = 0..0;
-    node.value = match node.value {
-        NodeValue::Sequence(items) => NodeValue::Sequence(items.into_iter().map(without_ranges).collect()),
-        NodeValue::Mapping(entries) => NodeValue::Mapping(
-            entries.into_iter().map(|entry| Entry { value: without_ranges(entry.value), ..entry }).collect(),
-        ),
-        scalar => scalar,
-    };
-    node
 }
 
 /// The parser counts columns from 0.
@@ -358,36 +248,6 @@ mod tests {
     }
 
     #[test]
-    fn keys_become_text() {
-        let expected = json!({"1": "a", "true": "b", "1.1": "c", "~": "d", "": "e"});
-        assert_eq!(read("1: a\non: b\n1.10: c\n'~': d\n'': e\n"), expected);
-        assert_eq!(
-            refused("~: a\n.inf: b\n[c]: d\n{{ e }}: f\n"),
-            [
-                "c.yaml:1:1: error: this key is no text; put it in quotes",
-                "c.yaml:2:1: error: Kubernetes knows no infinite number and no NaN; write quotes to mean the text",
-                "c.yaml:2:1: error: this key is no text; put it in quotes",
-                "c.yaml:3:1: error: a key cannot be a list; quote a text that begins with `[`",
-                "c.yaml:4:1: error: a key cannot be a mapping; quote a text that begins with `{`, such as a template",
-                "c.yaml:4:2: error: a key cannot be a mapping; quote a text that begins with `{`, such as a template",
-            ]
-        );
-    }
-
-    #[test]
-    fn a_key_stands_once() {
-        assert_eq!(
-            refused("a: 1\nb: {c: 1, \"c\": 2}\n'a': 2\na: 3\n1: x\n'1': y\n"),
-            [
-                "c.yaml:2:11: error: the key `c` stands here and on line 2, column 5; keep one",
-                "c.yaml:3:1: error: the key `a` stands here and on line 1, column 1; keep one",
-                "c.yaml:4:1: error: the key `a` stands here and on line 3, column 1; keep one",
-                "c.yaml:6:1: error: the key `1` stands here and on line 5, column 1; keep one",
-            ]
-        );
-    }
-
-    #[test]
     fn aliases_repeat_the_last_anchor_of_their_name() {
         let text = "a: &x {b: &y 1}\nc: *x\nd: &x e\nf: [*x, *y]\n*x : g\n";
         assert_eq!(read(text), json!({"a": {"b": 1}, "c": {"b": 1}, "d": "e", "f": ["e", 1], "e": "g"}));
@@ -401,26 +261,6 @@ mod tests {
                 "c.yaml:1:4: error: no `&` above names what this alias repeats; quote a text that begins with `*`",
                 "c.yaml:3:8: error: this alias stands inside the value that it repeats",
                 "c.yaml:5:4: error: no `&` above names what this alias repeats; quote a text that begins with `*`",
-            ]
-        );
-    }
-
-    #[test]
-    fn merge_keys_give_way_to_keys() {
-        let text = "x: &x {a: 1, b: 2}\nw: &w {a: 3, c: 4}\nz:\n  b: 5\n  <<: [*x, *w]\n  d: {<<: *w}\n";
-        assert_eq!(read(text)["z"], json!({"a": 1, "b": 5, "c": 4, "d": {"a": 3, "c": 4}}));
-        assert_eq!(read("!!merge <<: {a: 1}\n\"b\": <<\n"), json!({"a": 1, "b": "<<"}));
-        assert_eq!(read("\"<<\": {a: 1}\n"), json!({"<<": {"a": 1}}));
-    }
-
-    #[test]
-    fn merge_keys_take_mappings_once() {
-        assert_eq!(
-            refused("a: {<<: 3}\nb: {<<: [{c: 1}, d]}\ne: {<<: {}, <<: {}}\n"),
-            [
-                "c.yaml:1:9: error: `<<` takes a mapping or a list of mappings",
-                "c.yaml:2:9: error: `<<` takes a mapping or a list of mappings",
-                "c.yaml:3:13: error: a second `<<` in one mapping; write `<<: [*first, *second]`",
             ]
         );
     }

@@ -11,9 +11,10 @@ use crate::report::{FieldPath, Position, Segment};
 pub struct Node {
     /// What it is.
     pub value: NodeValue,
-    /// Where it begins.
+    /// Where it begins; for what an alias brought in, where the alias stands.
     pub position: Position,
-    /// The bytes of the text that it was read from; empty for what an alias or a merge key brought in.
+    /// The bytes of the text that it was read from, without its tag and anchor and without what follows on its last line;
+    /// of a block scalar its lines. Empty for what an alias or a merge key brought in, and for a null that is not written.
     pub range: Range<usize>,
 }
 
@@ -126,6 +127,21 @@ impl Node {
                 let pairs = entries.iter().map(|entry| (entry.key.clone(), entry.value.to_json()));
                 Value::Object(pairs.collect::<Map<_, _>>())
             }
+        }
+    }
+
+    /// The node as an alias brings it to another place, where no bytes of the text are its own.
+    pub(super) fn without_ranges(mut self) -> Self {
+        self.forget_ranges();
+        self
+    }
+
+    fn forget_ranges(&mut self) {
+        self.range = 0..0;
+        match &mut self.value {
+            NodeValue::Sequence(items) => items.iter_mut().for_each(Self::forget_ranges),
+            NodeValue::Mapping(entries) => entries.iter_mut().for_each(|entry| entry.value.forget_ranges()),
+            _ => {}
         }
     }
 }

@@ -57,6 +57,9 @@ pub(super) fn explain(error: &ErrorKind) -> String {
         ErrorKind::UnexpectedCharacter { character } => {
             format!("nothing can begin with `{character}`; put the text in quotes")
         }
+        ErrorKind::ExpectedDocumentStart => {
+            "the document ends above this line; indent the line, or begin another document with `---`".to_owned()
+        }
         ErrorKind::RecursionLimitExceeded => too_deep(),
         ErrorKind::UndeclaredTagHandle => {
             "no `%TAG` declares what this tag begins with; quote a text that begins with `!`".to_owned()
@@ -98,6 +101,7 @@ mod tests {
             ("a: \"C:\\Users\"\n", "1:4", "write `\\\\` for a backslash"),
             ("a: - b\n", "1:4", "no list can begin here"),
             ("- a\nb: c\n", "2:1", "expected another `- `"),
+            ("[a]\nb\n", "2:1", "begin another document with `---`"),
             ("a: !x!y z\n", "1:4", "no `%TAG` declares"),
         ] {
             let message = refused(text);

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::Value;
+
 use super::backups::{repository_index, unknown_repository};
 use super::{Context, quantity};
 use crate::cluster::{Cluster, Patroni, Postgres, Standby, Switchover};
@@ -87,6 +89,11 @@ pub(super) fn patroni(
     context: &mut Context,
 ) -> Patroni {
     let patroni = spec.patroni.clone().unwrap_or_default();
+    let rules = patroni.dynamic_configuration.get("postgresql").and_then(|section| section.get("pg_hba"));
+    for (index, rule) in rules.and_then(Value::as_array).into_iter().flatten().enumerate() {
+        let path = FieldPath::of("spec.patroni.dynamicConfiguration.postgresql.pg_hba").index(index);
+        context.single_line(path, rule.as_str().unwrap_or_default());
+    }
     if patroni.sync_period_seconds * 2 > patroni.leader_lease_duration_seconds {
         // Patroni itself raises `ttl` or lowers `loop_wait` so that loop_wait + 2 * retry_timeout <= ttl.
         let message = "is shorter than two sync periods: the leader could lose its lease while it is well";

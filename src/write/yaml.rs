@@ -15,6 +15,9 @@ const STEP: usize = 2;
 /// limit when it writes. No reader takes more than 1024 characters.
 const LONGEST_SIMPLE_KEY: usize = 128;
 
+/// What YAML 1.1 takes for the end of a line. go-yaml writes a key that has one behind a `?` too.
+const LINE_BREAKS: [char; 5] = ['\n', '\r', '\u{85}', '\u{2028}', '\u{2029}'];
+
 /// Words that a YAML 1.1 or 1.2 reader takes for a boolean, null or a number, in lower case.
 const WORDS: [&str; 12] = ["y", "n", "yes", "no", "on", "off", "true", "false", "null", "nan", "inf", "infinity"];
 
@@ -49,12 +52,15 @@ fn mapping(out: &mut String, entries: &Map<String, Value>, indent: usize) {
         if position > 0 {
             pad(out, indent);
         }
-        if key.len() > LONGEST_SIMPLE_KEY {
+        if key.len() > LONGEST_SIMPLE_KEY || key.contains(LINE_BREAKS) {
             out.push_str("? ");
             quoted(out, key);
             out.push('\n');
             pad(out, indent);
-        } else if is_plain_key(key) {
+            behind_mark(out, ": ", value, indent);
+            continue;
+        }
+        if is_plain_key(key) {
             out.push_str(key);
         } else {
             quoted(out, key);
@@ -83,11 +89,16 @@ fn sequence(out: &mut String, items: &[Value], indent: usize) {
         if position > 0 {
             pad(out, indent);
         }
-        out.push_str("- ");
-        match item {
-            Value::Object(_) | Value::Array(_) => block(out, item, indent + STEP),
-            _ => block(out, item, indent),
-        }
+        behind_mark(out, "- ", item, indent);
+    }
+}
+
+/// Writes a mark of two characters at `indent` and a value that begins on the line of the mark.
+fn behind_mark(out: &mut String, mark: &str, value: &Value, indent: usize) {
+    out.push_str(mark);
+    match value {
+        Value::Object(_) | Value::Array(_) => block(out, value, indent + STEP),
+        _ => block(out, value, indent),
     }
 }
 
@@ -324,8 +335,15 @@ a: null
         for name in ["", "1", "y", "on", "~", "null", "<<", ".bashrc", "_a", "a b", "a:b", "é"] {
             assert_eq!(key(name), format!("\"{name}\""));
         }
+    }
+
+    #[test]
+    fn keys_that_are_not_simple_stand_behind_a_question_mark() {
         let long = "a".repeat(129);
-        assert_eq!(to_string(&json!({"b": {&long: {"c": 1}}})), format!("b:\n  ? \"{long}\"\n  :\n    c: 1\n"));
+        let value = json!({"b": {&long: {"c": 1, "d": 2}}, "e\nf": ["g\nh"], "\r": "i"});
+        let expected =
+            format!("b:\n  ? \"{long}\"\n  : c: 1\n    d: 2\n? \"e\\nf\"\n: - |-\n    g\n    h\n? \"\\r\"\n: i\n");
+        assert_eq!(to_string(&value), expected);
     }
 
     #[test]

@@ -7,6 +7,7 @@ use pgrender::cluster::{
     Scheduling, ServiceSettings, Storage,
 };
 use pgrender::config::postgres::hba_rule;
+use pgrender::kubernetes::PersistentVolumeClaimSpec;
 use serde_json::{Map, Value, json};
 
 /// Two instances in one set, one volume repository, pgBouncer: `hippo.input.yaml`.
@@ -26,7 +27,10 @@ pub(crate) fn rich() -> Cluster {
     Cluster {
         port: 5433,
         instance_sets: vec![
-            InstanceSet { wal_volume_claim_spec: Some(Default::default()), ..instance_set("fast", 2) },
+            InstanceSet {
+                wal_volume_claim_spec: Some(PersistentVolumeClaimSpec::default()),
+                ..instance_set("fast", 2)
+            },
             instance_set("slow", 1),
         ],
         postgres: Postgres {
@@ -39,7 +43,7 @@ pub(crate) fn rich() -> Cluster {
             ..Postgres::default()
         },
         patroni: Patroni {
-            dynamic_configuration: object(json!({
+            dynamic_configuration: object(&json!({
                 "synchronous_mode": true,
                 "postgresql": {
                     "parameters": {"log_min_duration_statement": "1s"},
@@ -144,7 +148,7 @@ fn instance_set(name: &str, replicas: u16) -> InstanceSet {
         name: name.to_owned(),
         replicas,
         metadata: Metadata::default(),
-        data_volume_claim_spec: Default::default(),
+        data_volume_claim_spec: PersistentVolumeClaimSpec::default(),
         wal_volume_claim_spec: None,
         temp_volume_claim_spec: None,
         additional_volumes: Vec::new(),
@@ -205,6 +209,6 @@ fn strings(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
     pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
 }
 
-fn object(value: Value) -> Map<String, Value> {
+fn object(value: &Value) -> Map<String, Value> {
     value.as_object().cloned().expect("an object")
 }

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use super::{HIPPO, SEED, cluster, pgrender, run};
+use super::{HIPPO, SEED, TIME, cluster, pgrender, run};
 
 /// Standard input of `pgrender render`, and what must be in the message.
 fn cases() -> Vec<(String, &'static str)> {
@@ -43,6 +43,12 @@ fn cases() -> Vec<(String, &'static str)> {
             format!("{hippo}---\n{}", hippo.replace("crunchydata.com/v1", "crunchydata.com/v1beta1")),
             "twice with different contents",
         ),
+        (
+            cluster("shop", "a").replace("instance1", "b-c")
+                + "---\n"
+                + &cluster("shop", "a-b").replace("instance1", "c"),
+            "would be made by `PostgresCluster shop/a` and by `PostgresCluster shop/a-b`",
+        ),
         (secret("data: {}"), "no such key"),
         (secret("data: {seed: '%%%'}"), "not base64"),
         (secret("data: {seed: 'ENC[AES256_GCM,data:abc]'}"), "SOPS"),
@@ -77,9 +83,9 @@ fn bad_input_is_an_error_and_nothing_else() {
 #[test]
 fn the_same_cluster_twice_is_rendered_once() {
     let hippo = cluster("shop", "hippo");
-    let once = run(pgrender().args(["render", "--time", "7"]).env("PGRENDER_SEED", SEED), &hippo).ok();
+    let once = run(pgrender().args(["render", "--time", TIME]).env("PGRENDER_SEED", SEED), &hippo).ok();
     let twice = format!("{hippo}---\n{hippo}");
-    assert_eq!(run(pgrender().args(["render", "--time", "7"]).env("PGRENDER_SEED", SEED), twice).ok(), once);
+    assert_eq!(run(pgrender().args(["render", "--time", TIME]).env("PGRENDER_SEED", SEED), twice).ok(), once);
 }
 
 #[test]

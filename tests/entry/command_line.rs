@@ -3,7 +3,7 @@
 use std::fs;
 use std::process::Stdio;
 
-use super::{HIPPO, SEED, cluster, documents, owners, pgrender, run};
+use super::{HIPPO, SEED, TIME, cluster, documents, owners, pgrender, run};
 
 #[test]
 fn a_cluster_on_standard_input_is_rendered() {
@@ -17,7 +17,7 @@ fn a_cluster_on_standard_input_is_rendered() {
 #[test]
 fn the_order_of_documents_changes_nothing() {
     let (one, two) = (cluster("shop", "hippo"), cluster("shop", "rhino"));
-    let render = |text: String| run(pgrender().args(["render", "--time", "7"]).env("PGRENDER_SEED", SEED), text).ok();
+    let render = |text: String| run(pgrender().args(["render", "--time", TIME]).env("PGRENDER_SEED", SEED), text).ok();
     let output = render(format!("{one}---\n{two}"));
     assert_eq!(output, render(format!("{two}---\n{one}")));
     assert_eq!(owners(&documents(&output)), ["shop/hippo", "shop/rhino"]);
@@ -54,9 +54,9 @@ fn the_seed_may_be_a_secret_of_the_input_and_stays_out_of_the_output() {
         "apiVersion: v1\nkind: Secret\nmetadata: {{name: seed, annotations: {{pgrender.dev/seed: 'true'}}}}\n\
          stringData: {{seed: {SEED}}}\n---\n"
     );
-    let given = run(pgrender().args(["render", "--time", "7"]), secret + &cluster("shop", "hippo")).ok();
+    let given = run(pgrender().args(["render", "--time", TIME]), secret + &cluster("shop", "hippo")).ok();
     assert!(!given.contains(SEED));
-    let other = run(pgrender().args(["render", "--time", "7"]).env("PGRENDER_SEED", SEED), cluster("shop", "hippo"));
+    let other = run(pgrender().args(["render", "--time", TIME]).env("PGRENDER_SEED", SEED), cluster("shop", "hippo"));
     assert_eq!(given, other.ok());
 }
 

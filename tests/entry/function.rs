@@ -1,10 +1,10 @@
 //! The KRM function by itself: a ResourceList on standard input, whatever comes out.
 
-use super::{Output, SEED, cluster, documents, owners, pgrender, run};
+use super::{Output, SEED, TIME, cluster, documents, owners, pgrender, run};
 use pgrender::read::Document;
 
 fn function(list: &str) -> Output {
-    run(pgrender().env("PGRENDER_SEED", SEED).env("SOURCE_DATE_EPOCH", "7"), list)
+    run(pgrender().env("PGRENDER_SEED", SEED).env("SOURCE_DATE_EPOCH", TIME), list)
 }
 
 /// `texts` as items, as kyaml indents them.

@@ -91,6 +91,16 @@ fn children_are_mended_where_they_are_and_pruned_when_their_cluster_goes() {
 }
 
 #[test]
+fn a_boolean_of_yaml_1_1_is_understood_and_in_quotes_it_is_a_string() {
+    let Some(kpt) = tool("kpt") else { return };
+    for (value, code) in [("off", 0), ("'off'", 1)] {
+        let cluster = format!("{HIPPO}  shutdown: {value}\n");
+        let package = package(&[("Kptfile", KPTFILE), ("cluster.yaml", &cluster)]);
+        assert_eq!(render(&kpt, package.path()).code, code, "{value}");
+    }
+}
+
+#[test]
 fn an_error_leaves_the_package_as_it_was() {
     let Some(kpt) = tool("kpt") else { return };
     let package = package(&[

@@ -110,6 +110,21 @@ fn a_generator_renders_the_cluster_that_configures_it() {
 }
 
 #[test]
+fn a_boolean_of_yaml_1_1_is_understood_in_the_quotes_that_kustomize_gives_it() {
+    let Some(kustomize) = tool("kustomize") else { return };
+    let directory = tempfile::tempdir().unwrap();
+    write(
+        directory.path(),
+        &[
+            ("cluster.yaml", &format!("{HIPPO}  shutdown: off\n")),
+            ("pgrender.yaml", TRANSFORMER),
+            ("kustomization.yaml", "namespace: shop\nresources: [cluster.yaml]\ntransformers: [pgrender.yaml]\n"),
+        ],
+    );
+    assert_eq!(owners(&documents(&build(&kustomize, directory.path(), true).ok())), ["shop/hippo"]);
+}
+
+#[test]
 fn an_error_fails_the_build_and_is_shown() {
     let Some(kustomize) = tool("kustomize") else { return };
     let directory = tempfile::tempdir().unwrap();

@@ -8,6 +8,7 @@ mod bad_input;
 mod command_line;
 #[path = "../common/mod.rs"]
 mod common;
+mod examples;
 mod function;
 mod kpt;
 mod kustomize;
@@ -24,6 +25,9 @@ use pgrender::read::{self, Document};
 
 /// A seed that is no secret.
 const SEED: &str = "c2VlZCBmb3IgdGVzdHMgb25seSwgbm90IGEgc2VjcmV0IQ==";
+
+/// The moment that is rendered for, in seconds since 1970: in October 2025.
+const TIME: &str = "1760000000";
 
 /// The hash sign in the middle and the quotes are there to get lost.
 const HIPPO: &str = "\
@@ -73,7 +77,7 @@ fn caller(program: &Path) -> Command {
         binary.parent().into_iter().map(Path::to_owned).chain(std::env::split_paths(&directories)),
     );
     let mut command = clean(program);
-    command.env("PATH", path.unwrap()).env("PGRENDER_SEED", SEED).env("SOURCE_DATE_EPOCH", "1760000000");
+    command.env("PATH", path.unwrap()).env("PGRENDER_SEED", SEED).env("SOURCE_DATE_EPOCH", TIME);
     command
 }
 

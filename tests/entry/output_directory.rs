@@ -3,11 +3,11 @@
 use std::fs;
 use std::path::Path;
 
-use super::{Output, SEED, cluster, files, owners, pgrender, run};
+use super::{Output, SEED, TIME, cluster, files, owners, pgrender, run};
 
 fn render(directory: &Path, input: &str) -> Output {
     let mut command = pgrender();
-    command.args(["render", "--time", "7", "-o"]).arg(directory.join("out")).env("PGRENDER_SEED", SEED);
+    command.args(["render", "--time", TIME, "-o"]).arg(directory.join("out")).env("PGRENDER_SEED", SEED);
     run(&mut command, input)
 }
 

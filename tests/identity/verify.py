@@ -66,14 +66,19 @@ def password(seed, namespace, cluster, user, alphabet, length, generation):
 
 def saslprep(text):
     """RFC 4013, and the text itself where that refuses it or leaves nothing."""
-    mapped = "".join(
-        " " if stringprep.in_table_c12(c) else c for c in text if not stringprep.in_table_b1(c)
-    )
+    mapped = "".join(" " if stringprep.in_table_c12(c) else c for c in text if not stringprep.in_table_b1(c))
     prepared = unicodedata.ucd_3_2_0.normalize("NFKC", mapped)
     prohibited = [
-        stringprep.in_table_c12, stringprep.in_table_c21_c22, stringprep.in_table_c3, stringprep.in_table_c4,
-        stringprep.in_table_c5, stringprep.in_table_c6, stringprep.in_table_c7, stringprep.in_table_c8,
-        stringprep.in_table_c9, stringprep.in_table_a1,
+        stringprep.in_table_c12,
+        stringprep.in_table_c21_c22,
+        stringprep.in_table_c3,
+        stringprep.in_table_c4,
+        stringprep.in_table_c5,
+        stringprep.in_table_c6,
+        stringprep.in_table_c7,
+        stringprep.in_table_c8,
+        stringprep.in_table_c9,
+        stringprep.in_table_a1,
     ]
     if not prepared or any(table(c) for table in prohibited for c in prepared):
         return text
@@ -165,7 +170,9 @@ def check_certificate(pem, key, issuer_key, issuer_name, expected):
         "serial": certificate.serial_number,
         "subject": certificate.subject.rfc4514_string(),
         "issuer": certificate.issuer.rfc4514_string(),
-        "validity": tuple(int(date.timestamp()) for date in (certificate.not_valid_before_utc, certificate.not_valid_after_utc)),
+        "validity": tuple(
+            int(date.timestamp()) for date in (certificate.not_valid_before_utc, certificate.not_valid_after_utc)
+        ),
         "names": names and names.get_values_for_type(x509.DNSName),
         "purposes": purposes and [purpose._name for purpose in purposes],
         "critical": {extension.oid._name for extension in extensions.values() if extension.critical},

@@ -32,27 +32,36 @@ KEPT = {
     "x-kubernetes-preserve-unknown-fields": "open",
 }
 # Keywords that are translated below, or that change nothing for a single object that is created. The server enforces
-# neither int32 nor int64; the only format with an effect is the duration.
+# neither int32 nor int64.
 TRANSLATED = {
-    "additionalProperties", "format", "items", "properties", "type", "x-kubernetes-int-or-string",
-    "x-kubernetes-list-map-keys", "x-kubernetes-list-type", "x-kubernetes-validations",
+    "additionalProperties",
+    "format",
+    "items",
+    "properties",
+    "type",
+    "x-kubernetes-int-or-string",
+    "x-kubernetes-list-map-keys",
+    "x-kubernetes-list-type",
+    "x-kubernetes-validations",
 }
 IGNORED = {"description", "x-kubernetes-map-type"}
-FORMATS = {"int32": None, "int64": None, "duration": "duration"}
+FORMATS = {"int32": None, "int64": None, "duration": "duration", "date-time": "date-time"}
 
 # The metadata of every object: Kubernetes API reference, ObjectMeta v1 meta.
 TEXT = {"type": "string"}
 WORD = {"type": "string", "minLength": 1}
 WHOLE = {"type": "integer"}
-TEXTS = {"type": "object", "additionalProperties": TEXT}
+TIME = {"type": "string", "format": "date-time"}
+# Go reads a null among strings as an empty one.
+TEXTS = {"type": "object", "additionalProperties": {"type": "string", "default": ""}}
 METADATA = {
     "type": "object",
     "required": ["name"],
     "properties": {
         "annotations": TEXTS,
-        "creationTimestamp": TEXT,
+        "creationTimestamp": TIME,
         "deletionGracePeriodSeconds": WHOLE,
-        "deletionTimestamp": TEXT,
+        "deletionTimestamp": TIME,
         "finalizers": {"type": "array", "items": TEXT},
         "generateName": TEXT,
         "generation": WHOLE,
@@ -100,7 +109,7 @@ class Table:
 
         node = {KEPT[keyword]: schema[keyword] for keyword in KEPT if keyword in schema}
         node["type"] = "int-or-string" if schema.get("x-kubernetes-int-or-string") else schema["type"]
-        if FORMATS[schema["format"]] if "format" in schema else None:
+        if "format" in schema and FORMATS[schema["format"]]:
             node["format"] = FORMATS[schema["format"]]
         if "properties" in schema:
             node["properties"] = {name: self.add(schema["properties"][name]) for name in sorted(schema["properties"])}

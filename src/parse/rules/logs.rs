@@ -120,7 +120,7 @@ pub(super) const RULES: &[Rule] = &[
     },
     Rule {
         text: "!has(self.logfile) || self.logfile.endsWith('.log')",
-        holds: |global| text(global, "/logfile").is_none_or(|file| file.ends_with(".log")),
+        holds: |global| text(global, "/logfile").is_none_or(|file| file.strip_suffix(".log").is_some()),
         message: "the name of `logfile` must end with `.log`",
     },
 ];

@@ -21,32 +21,32 @@ fn needs_a_version_with_groups(spec: &Value) -> bool {
 
 pub(super) const RULES: &[Rule] = &[
     Rule {
-        text: r#"!has(self.?config.parameters.ssl_groups) || self.postgresVersion > 17"#,
+        text: "!has(self.?config.parameters.ssl_groups) || self.postgresVersion > 17",
         holds: needs_a_version_with_groups,
         message: "`config.parameters.ssl_groups` needs `postgresVersion` 18 or later: remove it",
     },
     Rule {
-        text: r#"!has(self.config_file) && !has(self.data_directory)"#,
+        text: "!has(self.config_file) && !has(self.data_directory)",
         holds: |parameters| lacks(parameters, &["config_file", "data_directory"]),
         message: "the place of PGDATA is fixed: remove `config_file` and `data_directory`",
     },
     Rule {
-        text: r#"!has(self.external_pid_file)"#,
+        text: "!has(self.external_pid_file)",
         holds: |parameters| lacks(parameters, &["external_pid_file"]),
         message: "the PID file is fixed: remove `external_pid_file`",
     },
     Rule {
-        text: r#"!has(self.hba_file) && !has(self.ident_file)"#,
+        text: "!has(self.hba_file) && !has(self.ident_file)",
         holds: |parameters| lacks(parameters, &["hba_file", "ident_file"]),
         message: "the authentication files are fixed: remove `hba_file` and `ident_file`, write `authentication.rules`",
     },
     Rule {
-        text: r#"!has(self.listen_addresses)"#,
+        text: "!has(self.listen_addresses)",
         holds: |parameters| lacks(parameters, &["listen_addresses"]),
         message: "Postgres always listens on the network: remove `listen_addresses`",
     },
     Rule {
-        text: r#"!has(self.port)"#,
+        text: "!has(self.port)",
         holds: |parameters| lacks(parameters, &["port"]),
         message: "the port is set elsewhere: remove `port`, write `spec.port`",
     },
@@ -66,12 +66,12 @@ pub(super) const RULES: &[Rule] = &[
         message: "replication needs the WAL: write `wal_level: logical` or remove `wal_level`",
     },
     Rule {
-        text: r#"!has(self.wal_log_hints)"#,
+        text: "!has(self.wal_log_hints)",
         holds: |parameters| lacks(parameters, &["wal_log_hints"]),
         message: "hints are always logged, pg_rewind needs them: remove `wal_log_hints`",
     },
     Rule {
-        text: r#"!has(self.archive_mode) && !has(self.archive_command) && !has(self.restore_command)"#,
+        text: "!has(self.archive_mode) && !has(self.archive_command) && !has(self.restore_command)",
         holds: |parameters| lacks(parameters, &["archive_mode", "archive_command", "restore_command"]),
         message: "pgBackRest archives: remove `archive_mode`, `archive_command` and `restore_command`",
     },
@@ -83,37 +83,37 @@ pub(super) const RULES: &[Rule] = &[
         message: "a target belongs to a restore: remove every `recovery_target…`, write the options of `dataSource`",
     },
     Rule {
-        text: r#"!has(self.hot_standby)"#,
+        text: "!has(self.hot_standby)",
         holds: |parameters| lacks(parameters, &["hot_standby"]),
         message: "replicas always answer queries: remove `hot_standby`",
     },
     Rule {
-        text: r#"!has(self.synchronous_standby_names)"#,
+        text: "!has(self.synchronous_standby_names)",
         holds: |parameters| lacks(parameters, &["synchronous_standby_names"]),
         message: "Patroni names the synchronous standbys: remove `synchronous_standby_names`",
     },
     Rule {
-        text: r#"!has(self.primary_conninfo) && !has(self.primary_slot_name)"#,
+        text: "!has(self.primary_conninfo) && !has(self.primary_slot_name)",
         holds: |parameters| lacks(parameters, &["primary_conninfo", "primary_slot_name"]),
         message: "Patroni points replicas at the primary: remove `primary_conninfo` and `primary_slot_name`",
     },
     Rule {
-        text: r#"!has(self.recovery_min_apply_delay)"#,
+        text: "!has(self.recovery_min_apply_delay)",
         holds: |parameters| lacks(parameters, &["recovery_min_apply_delay"]),
         message: "delayed replication is not supported: remove `recovery_min_apply_delay`",
     },
     Rule {
-        text: r#"!has(self.cluster_name)"#,
+        text: "!has(self.cluster_name)",
         holds: |parameters| lacks(parameters, &["cluster_name"]),
         message: "the name comes from the PostgresCluster: remove `cluster_name`",
     },
     Rule {
-        text: r#"!has(self.logging_collector)"#,
+        text: "!has(self.logging_collector)",
         holds: |parameters| lacks(parameters, &["logging_collector"]),
         message: "the log collector must run: remove `logging_collector`",
     },
     Rule {
-        text: r#"!has(self.log_file_mode)"#,
+        text: "!has(self.log_file_mode)",
         holds: |parameters| lacks(parameters, &["log_file_mode"]),
         message: "the mode of log files is fixed: remove `log_file_mode`",
     },

@@ -1,1 +1,69 @@
+use std::{collections::BTreeMap, fs, path::Path};
 
+use super::*;
+use crate::{
+    parse::{self, Settings, schema},
+    read,
+};
+
+#[test]
+fn every_rule_of_the_schema_has_a_function_and_no_function_is_unused() {
+    let mut wanted: Vec<&str> =
+        schema::all().iter().flat_map(|node| &node.rules).map(|rule| rule.rule.as_str()).collect();
+    wanted.sort_unstable();
+    wanted.dedup();
+    let mut present: Vec<&str> = all().map(|rule| rule.text).collect();
+    present.sort_unstable();
+    assert_eq!(wanted, present);
+}
+
+/// The corpus is held against a real server (`tests/validation.rs`), so what it shows of a rule is what CEL makes of it.
+#[test]
+fn the_corpus_has_a_case_for_every_rule_both_ways() {
+    let mut kept: BTreeMap<&str, [usize; 2]> = all().map(|rule| (rule.text, [0, 0])).collect();
+    for verdict in ["accepted", "refused"] {
+        let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/verdicts").join(verdict);
+        for entry in fs::read_dir(directory).unwrap() {
+            #[expect(clippy::disallowed_methods, reason = "a test reads its fixtures")]
+            let text = fs::read_to_string(entry.unwrap().path()).unwrap();
+            let Ok(documents) = read::documents("", &text) else { continue };
+            let (object, findings) = parse::check(&documents[0].node, Settings::default());
+            if findings.iter().any(|finding| finding.blocking) {
+                continue;
+            }
+            let version = object["apiVersion"].as_str().and_then(|version| version.rsplit('/').next()).unwrap();
+            let schema = Schema::of_version(version).unwrap();
+            visit(&object["spec"], schema, &FieldPath::default(), &mut |rule, holds, _| {
+                kept.get_mut(rule.text).unwrap()[usize::from(holds)] += 1;
+            });
+        }
+    }
+    // In v1 nothing may stand there, so no value keeps this one.
+    let never_kept = "type(self) == null_type";
+    let missing: Vec<_> =
+        kept.iter().filter(|(text, [broken, kept])| *broken == 0 || (*kept == 0 && **text != never_kept)).collect();
+    assert!(missing.is_empty(), "[broken, kept]: {missing:#?}");
+}
+
+#[test]
+fn messages_are_written_as_all_messages_are() {
+    for rule in all() {
+        assert!(!rule.message.ends_with('.'), "{}", rule.message);
+        assert!(!rule.message.contains("  "), "{}", rule.message);
+    }
+}
+
+#[test]
+fn a_rule_that_speaks_of_a_field_points_at_it() {
+    let spec = serde_json::json!({
+        "postgresVersion": 17,
+        "instances": [{"dataVolumeClaimSpec": {
+            "accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}},
+        }}],
+        "config": {"parameters": {"log_directory": "/pgwal/logs/postgres"}},
+    });
+    let mut findings = Vec::new();
+    check(&spec, Schema::of_version("v1").unwrap(), &FieldPath::of("spec"), &mut findings);
+    let paths: Vec<String> = findings.iter().map(|finding| finding.path.to_string()).collect();
+    assert_eq!(paths, ["spec.config.parameters.log_directory"]);
+}

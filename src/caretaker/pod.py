@@ -1,0 +1,213 @@
+"""What every instance pod does for itself: certificates, reloads, its label, a dead Postgres, and hearing of changes."""
+
+from __future__ import annotations
+
+import hashlib
+import http.client
+import json
+import os
+import signal
+import time
+from pathlib import Path
+from typing import Any, Callable
+
+from surroundings import (
+    CERTIFICATES,
+    FINGERPRINTS,
+    LABEL,
+    LEADER,
+    LEADERS,
+    REPLICATION,
+    SERVICE_ACCOUNT,
+    Failure,
+    Refused,
+    Wanted,
+    data_directory,
+    is_alive,
+    kubernetes,
+    kubernetes_connection,
+    leadership,
+    log,
+    patroni,
+    pause_after,
+    pods_of,
+    postmaster,
+    read_wanted,
+    version_of,
+)
+
+
+def label_pod(_: Wanted) -> None:
+    """Label this pod with its instance. One template makes all pods of a set, so it cannot bear their names."""
+    name = os.environ["PATRONI_NAME"]
+    labels = kubernetes("GET", f"/pods/{name}")["metadata"].get("labels", {})
+    if labels.get(f"{LABEL}instance") != name:
+        kubernetes("PATCH", f"/pods/{name}", {"metadata": {"labels": {f"{LABEL}instance": name}}})
+        log(f"labelled pod {name} with its instance")
+
+
+class OnChange:
+    """A duty that acts when mounted directories change, and once at the start, because they may have changed before."""
+
+    def __init__(self, what: str, act: Callable[[], bool], *directories: Path) -> None:
+        self.what, self.act, self.directories = what, act, directories
+        self.seen: tuple[str, ...] | None = None
+
+    def __call__(self, _: Wanted) -> None:
+        """Act, and say so when it was more than the start."""
+        version = version_of(*self.directories)
+        if version == self.seen:
+            return
+        if self.act() and self.seen is not None:
+            log(f"{self.what}, because {' or '.join(map(str, self.directories))} changed")
+        self.seen = version
+
+
+def copy_replication_certificate() -> bool:
+    """Copy the client certificate of replicas to where libpq accepts it: a key must be readable by its owner only.
+
+    Then reload Postgres, which also reads its server certificate anew."""
+    REPLICATION.mkdir(mode=0o700, exist_ok=True)
+    for name in ("tls.crt", "tls.key", "ca.crt"):
+        new = REPLICATION / f".{name}.new"
+        new.unlink(missing_ok=True)
+        with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            file.write((CERTIFICATES / "replication" / name).read_bytes())
+        new.replace(REPLICATION / name)
+    pid = postmaster()
+    if pid is None or not is_alive(pid, "postgres"):
+        return False
+    os.kill(pid, signal.SIGHUP)
+    return True
+
+
+def reload_patroni() -> bool:
+    """Have Patroni read its files anew. One that does not run will do so when it starts."""
+    try:
+        patroni("POST", "/reload", {})
+    except Failure as failure:
+        if isinstance(failure.__cause__, ConnectionRefusedError):
+            return False
+        raise
+    return True
+
+
+def reload_pgbackrest() -> bool:
+    """Have pgBackRest's TLS server read its certificate and configuration anew; its children serve a session each."""
+    servers = {pid: parent for pid, parent in processes("pgbackrest") if b"\0server\0" in command_of(pid)}
+    parents = [pid for pid, parent in servers.items() if parent not in servers]
+    for pid in parents:
+        os.kill(pid, signal.SIGHUP)
+    return bool(parents)
+
+
+def processes(name: str) -> list[tuple[int, int]]:
+    """The living processes of that name, each with its parent. The containers of the pod share one process namespace."""
+    found = []
+    for directory in Path("/proc").glob("[0-9]*"):
+        if is_alive(int(directory.name), name):
+            status = (directory / "stat").read_text()
+            found.append((int(directory.name), int(status.rsplit(")", 1)[1].split()[1])))
+    return found
+
+
+def command_of(pid: int) -> bytes:
+    """The words of a process, each ended by a zero."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""
+
+
+class DeadPostmaster:
+    """Tell Patroni at once when Postgres dies: by itself it looks only every `loop_wait` seconds."""
+
+    def __init__(self) -> None:
+        self.alive: int | None = None
+
+    def __call__(self, _: Wanted) -> None:
+        """A clean stop removes `postmaster.pid`; a file that names a dead process is left by a crash."""
+        pid = postmaster()
+        if pid is not None and is_alive(pid, "postgres"):
+            self.alive = pid
+        elif pid is not None and pid == self.alive:
+            view = patroni("GET", "/cluster")
+            roles = {member["name"]: member["role"] for member in view["members"]}
+            led = not (data_directory() / "standby.signal").exists()
+            leads = roles.get(os.environ["PATRONI_NAME"]) in LEADERS
+            # A leader that another one has followed already must not come back as it was.
+            if not view.get("pause") and (leads or not led):
+                answer = patroni("POST", "/restart", {}, timeout=60)
+                log(f"told Patroni that Postgres, process {pid}, is dead: {answer}")
+            self.alive = None
+
+
+# The ConfigMap of fingerprints may arrive before the Secrets of the same apply, so the pods are told three times; after
+# how many seconds again, by how often they were told.
+TELL_AGAIN = {1: 2, 2: 5}
+TOLD_ENOUGH = 3
+
+
+def fingerprint(config_map: Any) -> str:
+    """One short word for all that is mounted in the pods of the cluster."""
+    return hashlib.sha256(json.dumps(config_map.get("data"), sort_keys=True).encode()).hexdigest()[:16]
+
+
+def refresh_pods(wanted: Wanted, value: str) -> None:
+    """Annotate pods, so that the kubelet brings them what changed at once and not in its own minute.
+
+    Each instance pod does it for itself, and the leader for all, because the others have no caretaker. It goes on while
+    the cluster is paused, or the end of the pause would be heard of late."""
+    me = os.environ["PATRONI_NAME"]
+    for pod in sorted(pods_of(wanted.cluster), key=lambda pod: bool(pod["metadata"]["name"] != me)):
+        name = pod["metadata"]["name"]
+        if pod["status"].get("phase") != "Running" or pod["metadata"].get("annotations", {}).get(FINGERPRINTS) == value:
+            continue
+        if name == me or leadership.role in LEADER:
+            try:
+                kubernetes("PATCH", f"/pods/{name}", {"metadata": {"annotations": {FINGERPRINTS: value}}})
+            except Refused as refused:
+                # The Role says which pods may be told, and a pod may be gone by now.
+                if refused.status not in (403, 404):
+                    log(f"pod {name} is not told that something changed: {refused}")
+
+
+def follow_fingerprints() -> None:
+    """Watch the one ConfigMap that changes whenever something mounted does."""
+    failures = 0
+    value, told = "", TOLD_ENOUGH - 1  # one that has just started has fresh files: it tells once
+    while True:
+        try:
+            wanted = read_wanted()
+            path = f"/configmaps?fieldSelector=metadata.name%3D{wanted.settings['fingerprints']}"
+            listing = kubernetes("GET", path)
+            newest = "".join(map(fingerprint, listing["items"]))
+            if value not in ("", newest):
+                told = 0
+            value = newest
+            if told < TOLD_ENOUGH:
+                told += 1
+                refresh_pods(wanted, f"{value}.{told}")
+            wait_for_event(path, listing["metadata"]["resourceVersion"], TELL_AGAIN.get(told, 300))
+            failures = 0
+        except Exception as error:  # noqa: BLE001
+            failures += 1
+            log(f"fingerprints: {error}; again in {pause_after(failures):.0f} s")
+            time.sleep(pause_after(failures))
+
+
+def wait_for_event(path: str, version: str, seconds: int) -> None:
+    """Wait until the object changes, or so long."""
+    connection, headers = kubernetes_connection(timeout=seconds + 30)
+    namespace = (SERVICE_ACCOUNT / "namespace").read_text().strip()
+    try:
+        query = f"{path}&watch=true&timeoutSeconds={seconds}&resourceVersion={version}"
+        connection.request("GET", f"/api/v1/namespaces/{namespace}{query}", headers=headers)
+        response = connection.getresponse()
+        if response.status >= 400:
+            raise Refused(response.status, response.reason, response.read().decode(errors="replace"))
+        response.readline()
+    except (OSError, http.client.HTTPException) as error:
+        raise Failure(f"the watch ended: {error}") from error
+    finally:
+        connection.close()

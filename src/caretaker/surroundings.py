@@ -1,0 +1,326 @@
+"""What the caretaker talks to: its mounted files, Patroni, the Kubernetes API, Postgres.
+
+Every request and every program has a time limit. Nothing secret is ever on a command line or in a message."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import socket
+import ssl
+import subprocess
+import threading
+import time
+import urllib.parse
+from pathlib import Path
+from typing import Any, NamedTuple
+
+SETTINGS = Path("/etc/pgrender")
+SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
+PATRONI = Path("/etc/patroni")
+PGBACKREST = Path("/etc/pgbackrest")
+CERTIFICATES = Path("/pgconf/tls")
+REPLICATION = Path("/tmp/replication")
+
+LABEL = "postgres-operator.crunchydata.com/"
+FINGERPRINTS = "pgrender.dev/fingerprints"
+SWITCHOVER = "pgrender.dev/switchover"
+
+
+# Roles, as Patroni says them, in which a duty is done.
+WRITER, LEADER, ANYONE = ("primary",), ("primary", "standby_leader"), ()
+
+# The roles of leaders in `GET /cluster`, which has other words.
+LEADERS = ("leader", "standby_leader")
+
+
+class Failure(Exception):
+    """Something could not be done; the message is one line for the log, and never holds a secret."""
+
+
+class Refused(Failure):
+    """A server answered with an error."""
+
+    def __init__(self, status: int, reason: str, body: str) -> None:
+        try:
+            message = str(json.loads(body)["message"])
+        except (KeyError, TypeError, ValueError):
+            message = "" if body.startswith("<") else body
+        super().__init__(f"{status} {reason}: {' '.join(message.split())[:300]}".rstrip(": "))
+        self.status = status
+
+
+def pause_after(failures: int) -> float:
+    """How long to wait after so many failures in a row: a second, then half as much again each time, up to a minute."""
+    return float(min(1.5 ** min(failures - 1, 20), 60))
+
+
+def log(message: str) -> None:
+    """Print one line: when, and what was done or went wrong."""
+    print(time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), message, flush=True)
+
+
+class Wanted(NamedTuple):
+    """The two mounted files."""
+
+    settings: Any
+    roles: Any
+
+    @property
+    def cluster(self) -> str:
+        """The name of the cluster, which most names of objects begin with."""
+        return str(self.settings["cluster"])
+
+
+def read_wanted() -> Wanted:
+    """Read both files, from one directory, so that they are always of the same rendering."""
+    directory = SETTINGS / "..data" if (SETTINGS / "..data").exists() else SETTINGS
+    directory = directory.resolve()
+    try:
+        return Wanted(
+            json.loads((directory / "caretaker.json").read_bytes()), json.loads((directory / "roles.json").read_bytes())
+        )
+    except (OSError, ValueError) as error:
+        raise Failure(f"the settings in {SETTINGS} cannot be read: {error}") from None
+
+
+def version_of(*directories: Path) -> tuple[str, ...]:
+    """Tell mounted directories apart without reading them: the kubelet swaps the link `..data` when content changes."""
+    versions = []
+    for directory in directories:
+        try:
+            versions.append(os.readlink(directory / "..data"))
+        except OSError:
+            files = sorted(directory.rglob("*")) if directory.exists() else []
+            versions.append(" ".join(f"{file}:{file.stat().st_mtime_ns}" for file in files if file.is_file()))
+    return tuple(versions)
+
+
+class Connection(http.client.HTTPSConnection):
+    """HTTPS to an address, where the certificate bears the name of a host."""
+
+    def __init__(self, address: str, host: str, port: int, tls: ssl.SSLContext, timeout: float) -> None:
+        super().__init__(host, port, context=tls, timeout=timeout)
+        self.address = address
+        self.tls = tls
+
+    def connect(self) -> None:
+        """Connect to the address, but ask for the host."""
+        plain = socket.create_connection((self.address, self.port), self.timeout)
+        self.sock = self.tls.wrap_socket(plain, server_hostname=self.host)
+
+
+def exchange(connection: Connection, method: str, path: str, body: Any, headers: dict[str, str]) -> Any:
+    """Send one request. Gives the JSON or the text of the answer."""
+    try:
+        connection.request(method, path, None if body is None else json.dumps(body), headers)
+        response = connection.getresponse()
+        text = response.read().decode(errors="replace")
+    except (OSError, http.client.HTTPException) as error:
+        raise Failure(f"{method} {connection.host}{path}: {error or type(error).__name__}") from error
+    finally:
+        connection.close()
+    if response.status >= 400:
+        raise Refused(response.status, response.reason, text)
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def patroni(method: str, path: str, body: Any = None, url: str = "", timeout: float = 10) -> Any:
+    """Ask the Patroni of this pod, or that of another member by its `api_url`.
+
+    Patroni's unsafe endpoints want a client certificate (`restapi.verify_client: optional`)."""
+    names = PATRONI / "~postgres-operator"
+    try:
+        tls = ssl.create_default_context(cafile=str(names / "patroni.ca-roots"))
+        tls.load_cert_chain(names / "patroni.crt+key")
+    except OSError as error:
+        raise Failure(f"the certificate of Patroni's clients: {error}") from error
+    place = urllib.parse.urlsplit(url or f"https://{os.environ['PATRONI_RESTAPI_CONNECT_ADDRESS']}")
+    host = (place.hostname or "").rstrip(".")
+    connection = Connection(host if url else "127.0.0.1", host, place.port or 8008, tls, timeout)
+    return exchange(connection, method, path, body, {})
+
+
+def kubernetes_connection(timeout: float) -> tuple[Connection, dict[str, str]]:
+    """Connect to the API server as this pod. The token is read each time, because the kubelet renews it."""
+    host = os.environ["KUBERNETES_SERVICE_HOST"]
+    try:
+        tls = ssl.create_default_context(cafile=str(SERVICE_ACCOUNT / "ca.crt"))
+        token = (SERVICE_ACCOUNT / "token").read_text().strip()
+    except OSError as error:
+        raise Failure(f"the token of this pod: {error}") from error
+    connection = Connection(host, host, int(os.environ["KUBERNETES_SERVICE_PORT"]), tls, timeout)
+    return connection, {"Authorization": f"Bearer {token}"}
+
+
+def kubernetes(method: str, path: str, body: Any = None, timeout: float = 10) -> Any:
+    """Ask the API server about core objects of this namespace, for example `/pods/hippo-00-0`. PATCH means merge patch."""
+    connection, headers = kubernetes_connection(timeout)
+    headers["Content-Type"] = "application/merge-patch+json" if method == "PATCH" else "application/json"
+    namespace = (SERVICE_ACCOUNT / "namespace").read_text().strip()
+    return exchange(connection, method, f"/api/v1/namespaces/{namespace}{path}", body, headers)
+
+
+def pods_of(cluster: str) -> Any:
+    """All pods of the cluster: instances, repo host, pgBouncer, backups."""
+    selector = urllib.parse.quote(f"{LABEL}cluster={cluster}")
+    return kubernetes("GET", f"/pods?labelSelector={selector}")["items"]
+
+
+class Leadership:
+    """Whether this pod is the leader, as its Patroni says; asked rarely, because each question costs a TLS handshake."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.role = ""
+        self.standby = False
+        self.asked = 0.0
+
+    def now(self) -> str:
+        """Give `primary`, `standby_leader`, `replica` or, where nobody answers, an empty string.
+
+        Postgres keeps `standby.signal` in its data directory as long as it is a replica: when the file comes or goes,
+        or is not there although we thought this a replica, it is time to ask."""
+        with self.lock:
+            standby = (data_directory() / "standby.signal").exists()
+            settled = standby == self.standby and (standby or self.role == "primary")
+            if time.monotonic() - self.asked >= (10 if settled else 0.5):
+                self.role, self.standby, self.asked = self.ask(), standby, time.monotonic()
+            return self.role
+
+    @staticmethod
+    def ask() -> str:
+        """Patroni before 4 says `master`."""
+        if postmaster() is None:
+            return ""
+        try:
+            answer = patroni("GET", "/patroni", timeout=5)
+        except Failure:
+            return ""
+        role = str(answer.get("role", "")) if answer.get("state") == "running" else ""
+        return "primary" if role == "master" else role
+
+
+leadership = Leadership()
+
+
+def data_directory() -> Path:
+    """Where Postgres keeps its data."""
+    return Path(os.environ["PGDATA"])
+
+
+def postmaster() -> int | None:
+    """The process that `postmaster.pid` names, alive or not; None after a clean stop, which removes the file."""
+    try:
+        return int((data_directory() / "postmaster.pid").read_text().split("\n", 1)[0])
+    except (OSError, ValueError):
+        return None
+
+
+def is_alive(pid: int, name: str) -> bool:
+    """Whether the process runs and is what we think it is; numbers are given out again."""
+    try:
+        status = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return False
+    return f"({name})" in status and status.rsplit(")", 1)[1].split()[0] not in "ZX"
+
+
+# A verifier must be in no log and no view: neither as text of a statement (`log_*`, pgAudit, pg_stat_activity,
+# pg_stat_statements) nor as context of an error. Replicas that lag must not hold up the SQL.
+PSQL_OPTIONS = {
+    "auto_explain.log_min_duration": "-1",
+    "client_min_messages": "warning",
+    "lc_messages": "C",
+    "log_duration": "off",
+    "log_error_verbosity": "terse",
+    "log_min_duration_statement": "-1",
+    "log_min_error_statement": "panic",
+    "log_statement": "none",
+    "log_transaction_sample_rate": "0",
+    "pg_stat_statements.track": "none",
+    "pgaudit.log": "none",
+    "standard_conforming_strings": "on",
+    "synchronous_commit": "local",
+    "track_activities": "off",
+}
+
+
+# How our SQL begins a warning that is a failure.
+OURS = "caretaker: "
+
+
+def run(command: list[str], timeout: float, text: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run a program to its end, within the time. What it reads comes from us, never from the command line."""
+    try:
+        return subprocess.run(
+            command,
+            input=text,
+            env={**os.environ, **environment},
+            timeout=timeout,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise Failure(f"`{command[0]}` took longer than {timeout:.0f} s") from None
+    except OSError as error:
+        raise Failure(f"`{command[0]}` does not start: {error}") from None
+
+
+def psql(sql: str, database: str = "postgres", arguments: Any = None, seconds: int = 120) -> list[str]:
+    """Run SQL as superuser over the socket. Gives the lines that it printed.
+
+    `arguments` reach the SQL as JSON in the setting `caretaker.arguments`. What the SQL reports with `RAISE INFO` goes to
+    the log. An error is a failure, and so is a warning of ours; others, of an old collation for example, are not."""
+    options = {**PSQL_OPTIONS, "statement_timeout": f"{seconds}s"}
+    script = sql
+    if arguments is not None:
+        literal = json.dumps(arguments, ensure_ascii=False).replace("'", "''")
+        script = f"SELECT pg_catalog.set_config('caretaker.arguments', '{literal}', false) \\g /dev/null\n{sql}"
+    result = run(
+        ["psql", "--no-psqlrc", "--no-password", "--quiet", "--no-align", "--tuples-only"]
+        + ["--set=ON_ERROR_STOP=1", "--set=VERBOSITY=terse"],
+        timeout=seconds + 5,
+        text=script,
+        PGDATABASE=database,
+        PGAPPNAME="caretaker",
+        PGCLIENTENCODING="UTF8",
+        PGOPTIONS=" ".join(f"-c {name}={value}" for name, value in options.items()),
+        PGCONNECT_TIMEOUT="10",
+    )
+    wrong = []
+    for line in result.stderr.splitlines():
+        level, _, message = line.partition(":")
+        if level == "INFO":
+            log(f"database {database}: {message.strip()}")
+        elif level in ("ERROR", "FATAL", "PANIC", "psql"):
+            wrong.append(message.strip())
+        elif level == "WARNING" and message.strip().startswith(OURS):
+            wrong.append(message.strip()[len(OURS) :])
+    if wrong or result.returncode != 0:
+        raise Failure("; ".join(wrong) or f"psql ended with {result.returncode}")
+    return result.stdout.splitlines()
+
+
+def in_every_database(sql: str, arguments: Any = None) -> None:
+    """Run SQL in all databases that take connections, template1 among them: new databases are copies of it."""
+    wrong = []
+    for database in psql(
+        "SELECT datname FROM pg_catalog.pg_database WHERE datallowconn ORDER BY datname <> 'template1', 1"
+    ):
+        try:
+            psql(sql, database, arguments)
+        except Failure as failure:
+            wrong.append(f"database {database}: {failure}")
+    if wrong:
+        raise Failure("; ".join(wrong))
+
+
+def identifier(name: str) -> str:
+    """Quote a name for SQL."""
+    return '"' + name.replace('"', '""') + '"'

@@ -1,0 +1,186 @@
+//! The entries of a mapping: keys of any type become text, each stands once, and `<<` brings in others.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::mem;
+
+use super::node::{Entry, Node, NodeValue};
+use super::scalar;
+use crate::report::Position;
+
+/// An error that leaves the rest of the document readable.
+#[derive(Debug)]
+pub(super) struct Error {
+    /// What is wrong.
+    pub(super) message: String,
+    /// Where.
+    pub(super) position: Position,
+}
+
+impl Error {
+    pub(super) fn new(message: impl Into<String>, position: Position) -> Self {
+        Self { message: message.into(), position }
+    }
+}
+
+/// A mapping while its nodes come in, keys and values in turn.
+#[derive(Default)]
+pub(super) struct Mapping {
+    entries: Vec<Entry>,
+    /// The value of `<<`.
+    merge: Option<Node>,
+    next: Next,
+}
+
+/// What the next node of a mapping is.
+#[derive(Default)]
+enum Next {
+    #[default]
+    Key,
+    Value {
+        key: String,
+        position: Position,
+    },
+    Merge(Position),
+    /// The value of a key that is an error.
+    Nothing,
+}
+
+impl Mapping {
+    /// Takes the next key or value.
+    pub(super) fn add(&mut self, node: Node) -> Result<(), Error> {
+        match mem::take(&mut self.next) {
+            Next::Key => {
+                self.next = Next::Nothing;
+                self.next = after_key(&node)?;
+            }
+            Next::Value { key, position } => self.entries.push(Entry { key, key_position: position, value: node }),
+            Next::Merge(position) if self.merge.is_some() => {
+                return Err(Error::new("a second `<<` in one mapping; write `<<: [*first, *second]`", position));
+            }
+            Next::Merge(_) => self.merge = Some(node),
+            Next::Nothing => {}
+        }
+        Ok(())
+    }
+
+    /// The entries, once all have come, those of `<<` last. What is wrong with them goes to `errors`.
+    pub(super) fn finish(self, errors: &mut Vec<Error>) -> Vec<Entry> {
+        let Self { mut entries, merge, .. } = self;
+        errors.extend(duplicates(&entries));
+        if let Some(merge) = merge {
+            errors.extend(merge_into(&mut entries, merge).err());
+        }
+        entries
+    }
+}
+
+/// What follows a key.
+fn after_key(node: &Node) -> Result<Next, Error> {
+    let message = match &node.value {
+        NodeValue::String { value, plain: true } if value == "<<" => return Ok(Next::Merge(node.position)),
+        NodeValue::Mapping(_) => "a key cannot be a mapping; quote a text that begins with `{`, such as a template",
+        NodeValue::Sequence(_) => "a key cannot be a list; quote a text that begins with `[`",
+        value => match scalar::key(value) {
+            Some(key) => return Ok(Next::Value { key, position: node.position }),
+            None => "this key is no text; put it in quotes",
+        },
+    };
+    Err(Error::new(message, node.position))
+}
+
+/// An error for each key that stands above already. kubectl keeps the last of two, the API server refuses them; a second
+/// one is never meant.
+fn duplicates(entries: &[Entry]) -> Vec<Error> {
+    let mut seen = BTreeMap::new();
+    let mut errors = Vec::new();
+    for Entry { key, key_position, .. } in entries {
+        if let Some(Position { line, column }) = seen.insert(key, key_position) {
+            let message = format!("the key `{key}` stands here and on line {line}, column {column}; keep one");
+            errors.push(Error::new(message, *key_position));
+        }
+    }
+    errors
+}
+
+/// Adds what the value of `<<` brings: of several mappings the earlier wins, and a key of the mapping itself wins over
+/// all, as YAML's merge type says. (go-yaml 2 lets a `<<` below a key win over it, go-yaml 3 does not.)
+fn merge_into(entries: &mut Vec<Entry>, merge: Node) -> Result<(), Error> {
+    let position = merge.position;
+    let sources = match merge.value {
+        NodeValue::Sequence(items) => items,
+        _ => vec![merge],
+    };
+    let mut seen: BTreeSet<String> = entries.iter().map(|entry| entry.key.clone()).collect();
+    for source in sources {
+        let NodeValue::Mapping(merged) = source.without_ranges().value else {
+            return Err(Error::new("`<<` takes a mapping or a list of mappings", position));
+        };
+        entries.extend(merged.into_iter().filter(|entry| seen.insert(entry.key.clone())));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use crate::read::documents;
+
+    fn read(text: &str) -> Value {
+        documents("c.yaml", text).unwrap().remove(0).node.to_json()
+    }
+
+    fn refused(text: &str) -> Vec<String> {
+        documents("c.yaml", text).unwrap_err().iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn keys_become_text() {
+        let expected = json!({"1": "a", "true": "b", "1.1": "c", "~": "d", "": "e"});
+        assert_eq!(read("1: a\non: b\n1.10: c\n'~': d\n'': e\n"), expected);
+        assert_eq!(
+            refused("~: a\n.inf: b\n[c]: d\n{{ e }}: f\n"),
+            [
+                "c.yaml:1:1: error: this key is no text; put it in quotes",
+                "c.yaml:2:1: error: Kubernetes knows no infinite number and no NaN; write quotes to mean the text",
+                "c.yaml:2:1: error: this key is no text; put it in quotes",
+                "c.yaml:3:1: error: a key cannot be a list; quote a text that begins with `[`",
+                "c.yaml:4:1: error: a key cannot be a mapping; quote a text that begins with `{`, such as a template",
+                "c.yaml:4:2: error: a key cannot be a mapping; quote a text that begins with `{`, such as a template",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_key_stands_once() {
+        assert_eq!(
+            refused("a: 1\nb: {c: 1, \"c\": 2}\n'a': 2\na: 3\n1: x\n'1': y\n"),
+            [
+                "c.yaml:2:11: error: the key `c` stands here and on line 2, column 5; keep one",
+                "c.yaml:3:1: error: the key `a` stands here and on line 1, column 1; keep one",
+                "c.yaml:4:1: error: the key `a` stands here and on line 3, column 1; keep one",
+                "c.yaml:6:1: error: the key `1` stands here and on line 5, column 1; keep one",
+            ]
+        );
+    }
+
+    #[test]
+    fn merge_keys_give_way_to_keys() {
+        let text = "x: &x {a: 1, b: 2}\nw: &w {a: 3, c: 4}\nz:\n  b: 5\n  <<: [*x, *w]\n  d: {<<: *w}\n";
+        assert_eq!(read(text)["z"], json!({"a": 1, "b": 5, "c": 4, "d": {"a": 3, "c": 4}}));
+        assert_eq!(read("!!merge <<: {a: 1}\n\"b\": <<\n"), json!({"a": 1, "b": "<<"}));
+        assert_eq!(read("\"<<\": {a: 1}\n"), json!({"<<": {"a": 1}}));
+    }
+
+    #[test]
+    fn merge_keys_take_mappings_once() {
+        assert_eq!(
+            refused("a: {<<: 3}\nb: {<<: [{c: 1}, d]}\ne: {<<: {}, <<: {}}\n"),
+            [
+                "c.yaml:1:9: error: `<<` takes a mapping or a list of mappings",
+                "c.yaml:2:9: error: `<<` takes a mapping or a list of mappings",
+                "c.yaml:3:13: error: a second `<<` in one mapping; write `<<: [*first, *second]`",
+            ]
+        );
+    }
+}

@@ -1,0 +1,260 @@
+"""What the caretaker decides, without a cluster: who restarts, who inherits, what is missing, when to try again."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "src" / "caretaker"))
+
+import backups
+import members
+import pod
+import surroundings
+
+import caretaker
+
+
+def member(name: str, role: str = "replica", **more: Any) -> dict[str, Any]:
+    """A member as Patroni's `GET /cluster` shows it."""
+    state = "running" if role == "leader" else "streaming"
+    return {"name": name, "role": role, "state": state, "lag": 0, **more}
+
+
+def waiting(name: str, settings: dict[str, tuple[str, str]], role: str = "replica") -> dict[str, Any]:
+    """A member that waits for a restart, with old and new value by setting."""
+    reasons = {setting: {"old_value": old, "new_value": new} for setting, (old, new) in settings.items()}
+    return member(name, role, pending_restart=True, pending_restart_reason=reasons)
+
+
+class Restarts(unittest.TestCase):
+    """The order of restarts."""
+
+    def order(self, *who: dict[str, Any], **leader_has: str) -> list[str]:
+        """Restart until nobody waits, as the caretaker does; the leader then has what it waited for."""
+        names = []
+        while (chosen := members.next_restart(list(who), leader_has)) is not None:
+            names.append(chosen["name"])
+            if chosen["role"] == "leader":
+                leader_has |= {name: value["new_value"] for name, value in chosen["pending_restart_reason"].items()}
+            chosen["pending_restart"] = False
+        return names
+
+    def test_a_raised_setting_reaches_replicas_first(self) -> None:
+        raised = {"max_connections": ("100", "200")}
+        who = [waiting("a", raised, "leader"), waiting("b", raised), waiting("c", raised)]
+        self.assertEqual(self.order(*who, max_connections="100"), ["b", "c", "a"])
+
+    def test_a_lowered_setting_reaches_the_leader_first(self) -> None:
+        lowered = {"max_connections": ("200", "100")}
+        who = [waiting("a", lowered), waiting("b", lowered, "leader"), waiting("c", lowered)]
+        self.assertEqual(self.order(*who, max_connections="200"), ["b", "a", "c"])
+
+    def test_a_lowered_setting_waits_for_a_leader_that_does_not_know_it_yet(self) -> None:
+        lowered = {"max_connections": ("200", "100")}
+        self.assertEqual(self.order(member("a", "leader"), waiting("b", lowered), max_connections="200"), [])
+
+    def test_other_settings_try_replicas_first(self) -> None:
+        other = {"shared_buffers": ("128MB", "64MB")}
+        self.assertEqual(self.order(waiting("a", other, "leader"), waiting("b", other)), ["b", "a"])
+
+    def test_a_raised_setting_beside_a_lowered_one_reaches_replicas_first(self) -> None:
+        both = {"max_connections": ("200", "100"), "max_wal_senders": ("10", "20")}
+        who = [waiting("a", both, "leader"), waiting("b", both)]
+        self.assertEqual(self.order(*who, max_connections="200", max_wal_senders="10"), ["b", "a"])
+
+    def test_a_member_of_an_older_patroni_gives_no_reason(self) -> None:
+        self.assertEqual(self.order(member("a", pending_restart=True)), ["a"])
+
+
+class CalmTest(unittest.TestCase):
+    """Whether all members know."""
+
+    def test_news_and_another_configuration_start_the_wait_again(self) -> None:
+        calm = members.Calm()
+
+        def has_come(configuration: dict[str, Any], news: set[str]) -> bool:
+            return calm.has_come(surroundings.Wanted({"dynamicConfiguration": configuration}, {}), news)
+
+        short = {"loop_wait": -3}
+        self.assertTrue(has_come(short, {"a"}), "a wait of less than nothing is over at once")
+        self.assertFalse(has_come({"loop_wait": 10}, {"a"}), "another configuration")
+        calm.since -= 13
+        self.assertTrue(has_come({"loop_wait": 10}, {"a"}))
+        self.assertTrue(has_come({"loop_wait": 10}, set()), "what is done is no news")
+        self.assertFalse(has_come({"loop_wait": 10}, {"b"}))
+
+
+class Heirs(unittest.TestCase):
+    """Who may take over."""
+
+    def heirs(self, *who: dict[str, Any], leaving: tuple[str, ...] = ()) -> list[str]:
+        """With a leader in front."""
+        return caretaker.heirs({"members": [member("leader", "leader"), *who]}, set(leaving))
+
+    def test_the_most_advanced_comes_first(self) -> None:
+        self.assertEqual(self.heirs(member("a", lag=20), member("b", lag=3)), ["b", "a"])
+
+    def test_who_is_unwell_leaving_unknown_or_forbidden_is_none(self) -> None:
+        self.assertEqual(
+            self.heirs(
+                member("a", state="start failed"),
+                member("b"),
+                member("c", lag="unknown"),
+                member("d", tags={"nofailover": True}),
+                leaving=("b",),
+            ),
+            [],
+        )
+
+    def test_one_that_streams_goes_before_one_that_may_not(self) -> None:
+        self.assertEqual(self.heirs(member("a", state="running"), member("b", lag=5)), ["b", "a"])
+
+    def test_a_synchronous_standby_goes_before_all_others(self) -> None:
+        self.assertEqual(self.heirs(member("a"), member("b", "sync_standby", lag=9)), ["b"])
+
+
+class Stanza(unittest.TestCase):
+    """Which repositories lack a stanza, in the words of `pgbackrest info --output=json`."""
+
+    INFO: dict[str, Any] = {
+        "name": "db",
+        "db": [
+            {"id": 1, "repo-key": 1, "system-id": 7, "version": "16"},
+            {"id": 2, "repo-key": 1, "system-id": 7, "version": "17"},
+            {"id": 1, "repo-key": 2, "system-id": 8, "version": "17"},
+        ],
+        "repo": [
+            {"key": 1, "status": {"code": 2}},
+            {"key": 2, "status": {"code": 0}},
+            {"key": 3, "status": {"code": 1}},
+        ],
+        "backup": [],
+    }
+
+    def test_missing_and_foreign_ones_are_found(self) -> None:
+        self.assertEqual(backups.lacks_stanza(self.INFO, [1, 2, 3, 4], "7", 17), [2, 3, 4])
+
+    def test_one_of_an_older_version_is_found(self) -> None:
+        self.assertEqual(backups.lacks_stanza(self.INFO, [1], "7", 18), [1])
+
+    def test_no_stanza_at_all(self) -> None:
+        self.assertEqual(backups.lacks_stanza(backups.stanza_of([]), [1], "7", 17), [1])
+
+
+class Running(unittest.TestCase):
+    """Duties, their pauses and their log."""
+
+    WANTED = surroundings.Wanted({}, {})
+
+    def run_and_read(self, duty: caretaker.Duty) -> str:
+        """Run a duty; gives what it printed, without the time."""
+        out = io.StringIO()
+        with contextlib.redirect_stdout(out):
+            duty.run(self.WANTED)
+        return out.getvalue().partition(" ")[2]
+
+    def test_pauses_grow_to_a_minute_and_are_the_same_each_time(self) -> None:
+        pauses = [surroundings.pause_after(failures) for failures in range(1, 20)]
+        self.assertEqual(pauses[:3], [1.0, 1.5, 2.25])
+        self.assertEqual(pauses, sorted(pauses))
+        self.assertEqual(pauses[-1], 60.0)
+        self.assertEqual(surroundings.pause_after(100_000), 60.0)
+
+    def test_a_failure_is_said_once_and_so_is_its_end(self) -> None:
+        fails = [True, True, False, False]
+
+        def work(_: surroundings.Wanted) -> None:
+            if fails.pop(0):
+                raise surroundings.Failure("no")
+
+        duty = caretaker.Duty(work, name="try")
+        self.assertEqual(
+            [self.run_and_read(duty) for _ in range(4)], ["try: no; again in 1 s\n", "", "try: well again\n", ""]
+        )
+
+    def test_an_unforeseen_failure_does_not_escape(self) -> None:
+        duty = caretaker.Duty(lambda wanted: wanted.settings["absent"], name="try")
+        self.assertEqual(self.run_and_read(duty), "try: KeyError: 'absent'; again in 1 s\n")
+
+    def test_differences_name_settings_and_no_values(self) -> None:
+        there = {"ttl": 30, "postgresql": {"parameters": {"a": "secret", "b": "1"}}}
+        right = {"postgresql": {"parameters": {"a": "other", "b": "1", "c": "2"}}}
+        self.assertEqual(
+            members.differences(there, right), ["postgresql.parameters.a", "postgresql.parameters.c", "ttl"]
+        )
+
+    def test_a_fingerprint_is_of_the_data_only(self) -> None:
+        one = pod.fingerprint({"data": {"a": "1", "b": "2"}, "metadata": {"resourceVersion": "1"}})
+        self.assertEqual(one, pod.fingerprint({"data": {"b": "2", "a": "1"}, "metadata": {"resourceVersion": "2"}}))
+        self.assertNotEqual(one, pod.fingerprint({"data": {"a": "1", "b": "3"}}))
+
+    def test_an_answer_of_kubernetes_is_cut_to_its_message(self) -> None:
+        refused = surroundings.Refused(
+            403, "Forbidden", json.dumps({"kind": "Status", "message": "pods is\nforbidden"})
+        )
+        self.assertEqual(str(refused), "403 Forbidden: pods is forbidden")
+        self.assertEqual(str(surroundings.Refused(502, "Bad Gateway", "<html>")), "502 Bad Gateway")
+
+
+class Mounted(unittest.TestCase):
+    """Directories as the kubelet fills them."""
+
+    def setUp(self) -> None:
+        directory = tempfile.TemporaryDirectory()
+        self.addCleanup(directory.cleanup)
+        self.path = Path(directory.name)
+
+    def mount(self, version: str, **files: Any) -> None:
+        """Fill the directory as the kubelet does: a new directory, then the link is swapped."""
+        (self.path / version).mkdir()
+        for name, content in files.items():
+            (self.path / version / f"{name}.json").write_text(json.dumps(content))
+        (self.path / "..new").symlink_to(version)
+        (self.path / "..new").replace(self.path / "..data")
+
+    def test_a_swapped_link_is_another_version(self) -> None:
+        self.mount("..1", a=1)
+        before = surroundings.version_of(self.path)
+        self.assertEqual(before, surroundings.version_of(self.path))
+        self.mount("..2", a=1)
+        self.assertNotEqual(before, surroundings.version_of(self.path))
+
+    def test_a_directory_that_is_not_there_is_a_version_too(self) -> None:
+        self.assertEqual(surroundings.version_of(self.path / "absent"), ("",))
+
+    def test_both_files_are_read_from_one_rendering(self) -> None:
+        previous, surroundings.SETTINGS = surroundings.SETTINGS, self.path
+        self.addCleanup(setattr, surroundings, "SETTINGS", previous)
+        with self.assertRaisesRegex(surroundings.Failure, "cannot be read"):
+            surroundings.read_wanted()
+        self.mount("..1", caretaker={"cluster": "hippo"}, roles={"users": []})
+        self.assertEqual(surroundings.read_wanted().cluster, "hippo")
+
+
+class Processes(unittest.TestCase):
+    """Who is alive."""
+
+    def test_a_process_is_known_by_number_and_name_and_a_dead_one_is_dead(self) -> None:
+        process = subprocess.Popen(["sleep", "60"])
+        self.assertTrue(surroundings.is_alive(process.pid, "sleep"))
+        self.assertFalse(surroundings.is_alive(process.pid, "postgres"))
+        self.assertIn((process.pid, os.getpid()), pod.processes("sleep"))
+        process.send_signal(signal.SIGKILL)
+        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+        self.assertFalse(surroundings.is_alive(process.pid, "sleep"), "a zombie is not alive")
+        process.wait()
+        self.assertFalse(surroundings.is_alive(process.pid, "sleep"))
+
+
+if __name__ == "__main__":
+    unittest.main()

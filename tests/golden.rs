@@ -1,0 +1,76 @@
+//! The goldens: `fixtures/<name>/cluster.yaml` renders as `objects.yaml` beside it, byte for byte. `make golden` writes them
+//! anew; read the difference before committing it.
+
+#![expect(clippy::disallowed_methods, reason = "a test reads files and is told by the environment where tools are")]
+#![expect(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a test says why it is skipped, and stops where it cannot go on"
+)]
+
+mod common;
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use snapbox::{Assert, Data, cmd::Command as Program, data::DataFormat};
+
+/// Every directory of `fixtures` with a `cluster.yaml`.
+fn fixtures() -> Vec<PathBuf> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures");
+    let mut directories: Vec<_> = std::fs::read_dir(root)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.join("cluster.yaml").is_file())
+        .collect();
+    directories.sort();
+    assert!(directories.len() >= 8, "{directories:?}");
+    directories
+}
+
+#[test]
+fn every_fixture_renders_as_its_golden() {
+    let assert = Assert::new().action_env("SNAPSHOTS");
+    let mut failures = Vec::new();
+    for directory in fixtures() {
+        let name = directory.file_name().unwrap().to_str().unwrap();
+        let rendered = Program::new(env!("CARGO_BIN_EXE_pgrender"))
+            .current_dir(env!("CARGO_MANIFEST_DIR"))
+            .env_clear()
+            .args(["render", "--seed-file", "fixtures/seed", "--time", "2026-11-24T00:00:00Z"])
+            .arg(format!("fixtures/{name}/cluster.yaml"))
+            .output()
+            .unwrap();
+        assert!(rendered.status.success(), "{name}: {}", String::from_utf8_lossy(&rendered.stderr));
+        for (file, bytes) in [("objects.yaml", rendered.stdout), ("diagnostics.txt", rendered.stderr)] {
+            let golden = directory.join(file);
+            if bytes.is_empty() && !golden.exists() {
+                continue;
+            }
+            let expected = Data::read_from(&golden, Some(DataFormat::Text));
+            let actual = Data::text(String::from_utf8(bytes).unwrap());
+            if let Err(error) = assert.try_eq(Some(&format!("{name}/{file}")), actual.raw(), expected.raw()) {
+                failures.push(error.to_string());
+            }
+        }
+    }
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
+}
+
+/// The oldest Kubernetes that we support and the newest that the validator knows.
+const KUBERNETES: [&str; 2] = ["1.27", "1.37"];
+
+#[test]
+fn every_golden_fits_the_schemas_of_kubernetes() {
+    let Some(validate) = common::tool("kubernetes-validate") else { return };
+    for version in KUBERNETES {
+        let goldens = fixtures().into_iter().map(|directory| directory.join("objects.yaml"));
+        let output = Command::new(&validate)
+            .args(["--strict", "--quiet", "--kubernetes-version", version])
+            .args(goldens)
+            .output()
+            .unwrap();
+        let text = [output.stdout, output.stderr].concat();
+        assert!(output.status.success(), "{version}: {}", String::from_utf8_lossy(&text));
+    }
+}

@@ -1,0 +1,126 @@
+//! What a real API server says of the goldens' inputs: it accepts every object as it is written, and once applied it finds
+//! nothing to change. Runs where `PGRENDER_KUBECONFIG` names a cluster; its control plane is enough.
+
+#![expect(clippy::disallowed_methods, reason = "a test reads files and is told by the environment where tools are")]
+#![expect(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a test says why it is skipped, and stops where it cannot go on"
+)]
+
+mod common;
+
+use std::fs;
+use std::io::Write;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+/// The namespace that the inputs name.
+const NAMESPACE: &str = "postgres-operator";
+
+struct Cluster {
+    kubeconfig: String,
+    namespace: String,
+}
+
+impl Cluster {
+    /// A namespace of its own for one fixture, with warnings for what is below the Pod Security Standard *restricted*.
+    fn namespace(fixture: &str) -> Option<Self> {
+        let Ok(kubeconfig) = std::env::var("PGRENDER_KUBECONFIG") else {
+            println!("skipped: PGRENDER_KUBECONFIG names no cluster");
+            return None;
+        };
+        common::tool("kubectl")?;
+        let cluster = Self { kubeconfig, namespace: format!("golden-{fixture}") };
+        let manifest = format!(
+            "{{apiVersion: v1, kind: Namespace, metadata: {{name: {}, labels: {{pod-security.kubernetes.io/warn: restricted}}}}}}",
+            cluster.namespace
+        );
+        assert_success(&cluster.kubectl(&["delete", "namespace", "--ignore-not-found", &cluster.namespace], ""));
+        assert_success(&cluster.kubectl(&["create", "-f", "-"], &manifest));
+        Some(cluster)
+    }
+
+    fn kubectl(&self, arguments: &[&str], input: &str) -> Output {
+        let mut child = Command::new("kubectl")
+            .args(["--kubeconfig", &self.kubeconfig])
+            .args(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+        child.wait_with_output().unwrap()
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        self.kubectl(&["delete", "namespace", "--wait=false", &self.namespace], "");
+    }
+}
+
+fn assert_success(output: &Output) {
+    let text = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{text}");
+}
+
+fn render(fixture: &str, namespace: &str) -> String {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures");
+    let input = fs::read_to_string(root.join(fixture).join("cluster.yaml")).unwrap();
+    let mut child = Command::new(env!("CARGO_BIN_EXE_pgrender"))
+        .arg("render")
+        .arg("--seed-file")
+        .arg(root.join("seed"))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let input = input.replace(&format!("namespace: {NAMESPACE}"), &format!("namespace: {namespace}"));
+    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success());
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// Dry run, then the real thing, then a second look.
+fn accepts(fixture: &str) {
+    let Some(cluster) = Cluster::namespace(fixture) else { return };
+    let objects = render(fixture, &cluster.namespace);
+    let apply = ["apply", "--server-side", "--validate=strict", "--filename", "-"];
+    for dry_run in [&["--dry-run=server"] as &[&str], &[]] {
+        let output = cluster.kubectl(&[&apply as &[&str], dry_run].concat(), &objects);
+        assert_success(&output);
+        // The user's own sidecars are passed on as they are; everything of ours meets the standard.
+        let warnings = String::from_utf8(output.stderr).unwrap();
+        let ours = warnings
+            .lines()
+            .filter(|line| !line.contains("container \"extra\"") && !line.contains("container \"exporter\""));
+        assert_eq!(ours.collect::<Vec<_>>(), Vec::<&str>::new(), "{fixture}");
+    }
+    let output = cluster.kubectl(&["diff", "--server-side", "--filename", "-"], &objects);
+    assert_success(&output);
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "", "{fixture}: a second apply would change this");
+}
+
+macro_rules! fixtures {
+    ($($name:ident: $fixture:literal;)*) => { $(
+        #[test]
+        fn $name() {
+            accepts($fixture);
+        }
+    )* };
+}
+
+fixtures! {
+    custom_tls: "custom-tls";
+    high_availability: "high-availability";
+    hippo: "hippo";
+    hippo_postgres_13: "hippo-postgres-13";
+    node_port: "node-port";
+    object_storage: "object-storage";
+    pgbouncer: "pgbouncer";
+    two_instance_sets: "two-instance-sets";
+    users: "users";
+}

@@ -1,0 +1,360 @@
+//! The differences from PGO that are meant: each with its reason, where the reason is written down, and every place where
+//! it shows.
+
+use crate::compare::Change::{Different, OnlyOurs, OnlyTheirs};
+use crate::place::Place;
+
+/// One thing that is done otherwise than PGO does it.
+pub(crate) struct Deliberate {
+    /// Why, in one sentence.
+    pub(crate) reason: &'static str,
+    /// Where that is settled.
+    pub(crate) source: &'static str,
+    /// Where it shows.
+    pub(crate) places: &'static [Place],
+}
+
+/// All of them; the first that fits explains a difference.
+pub(crate) const DELIBERATE: &[Deliberate] = &[
+    Deliberate {
+        reason: "a later run knows the objects of an earlier one by a label, to replace and to prune them",
+        source: "design, Input",
+        places: &[Place("*", "*", "metadata.labels[pgrender.dev/cluster]", OnlyOurs, "*")],
+    },
+    Deliberate {
+        reason: "one StatefulSet for a set, because Kubernetes then rolls its pods in order by itself, where PGO deletes them",
+        source: "design, Objects; inventory 5.11",
+        places: &[
+            Place("StatefulSet", "*", "spec.replicas", Different, "1 became 2"),
+            Place("StatefulSet", "*", "spec.updateStrategy.type", Different, r#""OnDelete" became "RollingUpdate""#),
+            Place("StatefulSet", "*", "spec.podManagementPolicy", Different, r#""OrderedReady" became "Parallel""#),
+            Place("StatefulSet", "*", INSTANCE_LABEL, OnlyTheirs, "*"),
+            Place("StatefulSet", "*", "spec.selector.matchLabels[*/instance]", OnlyTheirs, "*"),
+            Place("ConfigMap", "*-config", INSTANCE_LABEL, OnlyTheirs, "*"),
+            Place("Secret", "*-certs", INSTANCE_LABEL, OnlyTheirs, "*"),
+        ],
+    },
+    Deliberate {
+        reason: "a template has one value for all ordinals, so the caretaker labels each pod with its own name",
+        source: "design, Objects",
+        places: &[Place("StatefulSet", "*", "spec.template.metadata.labels[*/instance]", OnlyTheirs, "*")],
+    },
+    Deliberate {
+        reason: "the claims of all ordinals are found by a constant template; resizing one is an edit of the claim",
+        source: "design, Objects",
+        places: &[
+            Place("StatefulSet", "*", "spec.volumeClaimTemplates", OnlyOurs, "*"),
+            Place("StatefulSet", "*", "spec.template.spec.volumes[postgres-data]", OnlyTheirs, "*"),
+            Place("StatefulSet", "*", "spec.template.spec.volumes[postgres-wal]", OnlyTheirs, "*"),
+        ],
+    },
+    Deliberate {
+        reason: "a claim that leaves the rendering, as on scaling down, must not take its data along",
+        source: "design, Objects (PGO deletes it: inventory 5.12)",
+        places: &[
+            Place("PersistentVolumeClaim", "*", "metadata.annotations[argocd.argoproj.io/sync-options]", OnlyOurs, "*"),
+            Place(
+                "PersistentVolumeClaim",
+                "*",
+                "metadata.annotations[kustomize.toolkit.fluxcd.io/prune]",
+                OnlyOurs,
+                "*",
+            ),
+            Place("PersistentVolumeClaim", "*", "metadata.annotations[cli-utils.sigs.k8s.io/on-remove]", OnlyOurs, "*"),
+        ],
+    },
+    Deliberate {
+        reason: "the caretaker does what PGO's operator and two of its sidecars did, and hears of changes by fingerprints",
+        source: "design, The caretaker",
+        places: &[
+            Place("ConfigMap", "*-caretaker", "", OnlyOurs, ""),
+            Place("ConfigMap", "*-fingerprints", "", OnlyOurs, ""),
+            Place("Secret", "*-caretaker", "", OnlyOurs, ""),
+            Place("StatefulSet", "*", "spec.template.spec.containers[caretaker]", OnlyOurs, "*"),
+            Place("StatefulSet", "*", "spec.template.spec.containers[replication-cert-copy]", OnlyTheirs, "*"),
+            Place("StatefulSet", "*", "spec.template.spec.containers[pgbackrest-config]", OnlyTheirs, "*"),
+            Place("StatefulSet", "*", "spec.template.spec.volumes[caretaker]", OnlyOurs, "*"),
+            Place("StatefulSet", "*", "*.containers[database].volumeMounts[/etc/pgrender]", OnlyOurs, "*"),
+            Place("Role", "*-instance", "rules[configmaps *]", OnlyOurs, r#"["*-fingerprints"]"#),
+            Place("Role", "*-instance", "rules[services get]", OnlyOurs, r#"["*-ha"]"#),
+        ],
+    },
+    Deliberate {
+        reason: "the leader hands its role over before its pod goes, and has a minute for it and for a checkpoint",
+        source: "design, The caretaker",
+        places: &[
+            Place("StatefulSet", "*", "spec.template.spec.containers[database].lifecycle", OnlyOurs, "*pre-stop*"),
+            Place("*", "*", "*spec.terminationGracePeriodSeconds", Different, "30 became 60"),
+        ],
+    },
+    Deliberate {
+        reason: "a token of the API is only where a process needs it: projected into two containers of an instance",
+        source: "design, Objects",
+        places: &[
+            Place("ServiceAccount", "*-instance", "automountServiceAccountToken", Different, "true became false"),
+            Place("ServiceAccount", "*", "automountServiceAccountToken", OnlyOurs, "false"),
+            Place("StatefulSet", "*-repo-host", "*.automountServiceAccountToken", Different, "true became false"),
+            Place("StatefulSet", "*", "*.automountServiceAccountToken", OnlyOurs, "false"),
+            Place("CronJob", "*", "*.automountServiceAccountToken", OnlyOurs, "false"),
+            Place("StatefulSet", "*", "*.volumes[service-account-token]", OnlyOurs, "*"),
+            Place("StatefulSet", "*", "*.containers[database].volumeMounts[/var/run/secrets/*]", OnlyOurs, "*"),
+        ],
+    },
+    Deliberate {
+        reason: "least privilege: rights are narrowed to names, and the Service that Patroni would make is rendered",
+        source: "design, Objects; Patroni accepts the refusal",
+        places: &[
+            Place("Role", "*-instance", "rules[endpoints get]", Different, r#""any" became ["*"]"#),
+            Place("Role", "*-instance", "rules[endpoints patch]", Different, r#""any" became ["*"]"#),
+            Place("Role", "*-instance", "rules[pods get]", Different, r#""any" became ["*"]"#),
+            Place("Role", "*-instance", "rules[pods patch]", Different, r#""any" became ["*"]"#),
+            Place("Role", "*-instance", "rules[services create]", OnlyTheirs, r#""any""#),
+        ],
+    },
+    Deliberate {
+        reason: "backup pods run pgBackRest themselves, beside the repo host and with its volumes, so nothing may exec",
+        source: "design, Objects; inventory 4.7",
+        places: &[
+            Place("Role", "*-pgbackrest", "", OnlyTheirs, ""),
+            Place("RoleBinding", "*-pgbackrest", "", OnlyTheirs, ""),
+            Place(
+                "CronJob",
+                "*",
+                "*.containers[pgbackrest].command",
+                Different,
+                r#"* became ["pgbackrest","backup",*]"#,
+            ),
+            Place("CronJob", "*", "*.containers[pgbackrest].env", OnlyTheirs, "*"),
+            Place("CronJob", "*", "*.containers[pgbackrest].volumeMounts[/pgbackrest/repo*]", OnlyOurs, "*"),
+            Place("CronJob", "*", "*.containers[pgbackrest].volumeMounts[/tmp]", OnlyOurs, "*"),
+            Place("CronJob", "*", "*.spec.volumes[repo*]", OnlyOurs, "*"),
+            Place("CronJob", "*", "*.spec.volumes[tmp]", OnlyOurs, "*"),
+            Place("CronJob", "*", "*.spec.affinity", OnlyOurs, "*pgbackrest-dedicated*"),
+            Place("CronJob", "*", "*.spec.securityContext.fsGroup", OnlyOurs, "26"),
+        ],
+    },
+    Deliberate {
+        reason: "the repo host has no token, because its volumes do not grow by an annotation of its pod",
+        source: "design, Objects",
+        places: &[
+            Place("Role", "*-repohost", "", OnlyTheirs, ""),
+            Place("RoleBinding", "*-repohost", "", OnlyTheirs, ""),
+        ],
+    },
+    Deliberate {
+        reason: "the repo host's sidecar takes the first backup, as a process that must see itself as the user `postgres`",
+        source: "design, Objects",
+        places: &[Place("StatefulSet", "*-repo-host", "*.containers[pgbackrest-config].env", OnlyOurs, "*LD_PRELOAD*")],
+    },
+    Deliberate {
+        reason: "scripts are constant, what differs between clusters are their arguments; no shell where it has nothing to do",
+        source: "src/scripts",
+        places: &[
+            Place("StatefulSet", "*", "*.initContainers[*].command", Different, "*"),
+            Place("StatefulSet", "*-repo-host", "*.containers[pgbackrest-config].command", Different, "*"),
+            Place("Deployment", "*-pgbouncer", "*.containers[pgbouncer-config].command", Different, "*"),
+            Place(
+                "Deployment",
+                "*-pgbouncer",
+                "*.containers[pgbouncer].command",
+                Different,
+                r#"["sh",* became ["pgbouncer",*"#,
+            ),
+        ],
+    },
+    Deliberate {
+        reason: "who wrote a file stands in its first line",
+        source: "src/config",
+        places: &[Place("ConfigMap", "*", "data[*][#]", Different, "*postgres-operator*pgrender*")],
+    },
+    Deliberate {
+        reason: "without a status nobody knows whether a cluster was bootstrapped; Patroni ignores what is done already",
+        source: "design, Objects; inventory 3.5",
+        places: &[Place("ConfigMap", "*-config", "data[patroni.yaml].bootstrap", OnlyOurs, r#"*"method":"initdb"*"#)],
+    },
+    Deliberate {
+        reason: "without a status nobody knows whether there is a backup; Patroni goes on where making a replica from it fails",
+        source: "design, Objects; inventory 3.5",
+        places: &[
+            Place("ConfigMap", "*-config", "data[patroni.yaml].postgresql.pgbackrest", OnlyOurs, "*"),
+            Place(
+                "ConfigMap",
+                "*-config",
+                "data[patroni.yaml].postgresql[create_replica_methods]",
+                Different,
+                r#"["basebackup"] became ["pgbackrest","basebackup"]"#,
+            ),
+        ],
+    },
+    Deliberate {
+        reason: "replicas and backups ask for a checkpoint at once: seconds, where PGO waits minutes for the next timed one",
+        source: "design, Objects",
+        places: &[
+            Place("ConfigMap", "*-config", "data[patroni.yaml].postgresql.basebackup", Different, "*checkpoint*fast*"),
+            Place("ConfigMap", "*-pgbackrest-config", "data[pgbackrest_*.conf].global.start-fast", OnlyOurs, r#""y""#),
+        ],
+    },
+    Deliberate {
+        reason: "one certificate for all instances of a set, so that scaling changes no Secret",
+        source: "design, Objects",
+        places: &[
+            Place(
+                "Secret",
+                "*-certs",
+                "data[*].certificates[0].subject",
+                Different,
+                r#"* became "CN=*.*-pods.*.local""#,
+            ),
+            Place(
+                "Secret",
+                "*-certs",
+                SUBJECT_NAMES,
+                Different,
+                r#"* became ["*.*-pods.*","*.*-pods.*.svc","*.*-pods.*"]"#,
+            ),
+        ],
+    },
+    Deliberate {
+        reason: "whoever calls the Service of the leader by its own name can verify it too",
+        source: "RFC 6125 6.4: a client accepts only a name that it called",
+        places: &[Place(
+            "Secret",
+            "*-cluster-cert",
+            SUBJECT_NAMES,
+            Different,
+            r#"[*"*-primary",*"*-replicas"] became [*"*-primary",*"*-replicas",*"*-ha"]"#,
+        )],
+    },
+    Deliberate {
+        reason: "no dot at the end of hosts, because no DNS name in a certificate has one",
+        source: "inventory 0.8, 10.30; RFC 5280 4.2.1.6",
+        places: &[
+            Place(
+                "ConfigMap",
+                "*-pgbackrest-config",
+                "data[pgbackrest_*.conf].*-host",
+                Different,
+                r#"*." became "*.local""#,
+            ),
+            Place("Secret", "*", "data[*].certificates[0].subject", Different, r#"*.local." became "CN=*.local""#),
+            Place("Secret", "*", SUBJECT_NAMES, Different, r#"["*.local.",*] became ["*.local",*]"#),
+        ],
+    },
+    Deliberate {
+        reason: "a common name has at most 64 characters, so a longer host is left to the DNS names, which are what counts",
+        source: "X.520 ub-common-name; RFC 6125 6.4.4",
+        places: &[Place("Secret", "*", "data[*].certificates[0].subject", Different, r#"*.local." became "CN=*.svc""#)],
+    },
+    Deliberate {
+        reason: "a null says what its absence says",
+        source: "design, Output",
+        places: &[Place("ConfigMap", "*-config", "data[patroni.yaml].*.keyfile", OnlyTheirs, "null")],
+    },
+    Deliberate {
+        reason: "the name of pgBackRest's clients cannot be the UID of a resource that no API server has",
+        source: "design, Objects; inventory 10.12",
+        places: &[
+            Place(
+                "ConfigMap",
+                "*-pgbackrest-config",
+                "data[pgbackrest-server.conf].global.tls-server-auth",
+                Different,
+                "*@*/*",
+            ),
+            Place("Secret", "*-pgbackrest", "data[pgbackrest-client.crt].*.subject", Different, "*@*/*"),
+            Place(
+                "Secret",
+                "*-pgbackrest",
+                "data[pgbackrest-client.crt].*[Subject Alternative Name]",
+                Different,
+                "*@*/*",
+            ),
+        ],
+    },
+    Deliberate {
+        reason: "members reach each other under complete names, which a wildcard in a certificate can cover",
+        source: "OpenSSL's X509_check_host wants two labels behind the star",
+        places: &[Place(
+            "StatefulSet",
+            "*",
+            "*.env[PATRONI_*_CONNECT_ADDRESS].value",
+            Different,
+            "*-pods:* became *.svc.*",
+        )],
+    },
+    Deliberate {
+        reason: "the Secret is rendered with the pod that mounts it, so a pod without it must wait",
+        source: "PGO makes it after the StatefulSets: inventory 0.9",
+        places: &[Place("StatefulSet", "*", "*.volumes[pgbackrest-config].*.secret.optional", OnlyTheirs, "true")],
+    },
+    Deliberate {
+        reason: "no CA key enters the cluster; all trust the CA of before, of now and of after, so that rotating it breaks nothing",
+        source: "design, Identity",
+        places: &[
+            Place("Secret", "pgo-root-cacert", "", OnlyTheirs, ""),
+            Place("Secret", "*", "data[*ca*].certificates[1]", OnlyOurs, "*pgrender-ca*"),
+            Place("Secret", "*", "data[*ca*].certificates[0].subject", Different, "*pgrender-ca*"),
+            Place("Secret", "*", "data[*].certificates[0].issuer", Different, "*pgrender-ca*"),
+        ],
+    },
+    Deliberate {
+        reason: "nobody renews certificates at run time: a leaf outlasts two windows of 182 days, and the CA ends in 2049",
+        source: "design, Identity",
+        places: &[
+            Place("Secret", "*", "data[*ca*].certificates[0].days", Different, "3650 became 11322"),
+            Place("Secret", "*", "data[*].certificates[0].days", Different, "365 became 397"),
+        ],
+    },
+    Deliberate {
+        reason: "signatures must be the same in every run, and the library for that (RFC 6979) signs P-256 with SHA-256",
+        source: "design, Identity; RFC 5480 4",
+        places: &[Place("Secret", "*", "data[*].certificates[0].signature", Different, r#""sha384" became "sha256""#)],
+    },
+    Deliberate {
+        reason: "a certificate says what it is for, so that a server's cannot log in anywhere",
+        source: "src/identity/certificate.rs",
+        places: &[
+            Place(
+                "Secret",
+                "*",
+                "data[*].certificates[0].extensions[Extended Key Usage]",
+                OnlyOurs,
+                "*Authentication*",
+            ),
+            Place("Secret", "*", "data[*].certificates[0].extensions[Subject Key Identifier]", OnlyOurs, "*"),
+        ],
+    },
+    Deliberate {
+        reason: "the files `dns.*` are the operator's own copy of the certificate that it compares with later",
+        source: "inventory 2.5",
+        places: &[Place("Secret", "*-certs", "data[dns.*]", OnlyTheirs, "*")],
+    },
+    Deliberate {
+        reason: "a node that is drained must not wait for a pod that is not ready and protects nothing",
+        source: "kube-linter, pdb-unhealthy-pod-eviction-policy",
+        places: &[Place("PodDisruptionBudget", "*", "spec.unhealthyPodEvictionPolicy", OnlyOurs, r#""AlwaysAllow""#)],
+    },
+    Deliberate {
+        reason: "the account of a binding is named completely, as some validators want; it is the same one",
+        source: "inventory 4.10",
+        places: &[Place("RoleBinding", "*-instance", "subjects[*].namespace", OnlyOurs, "*")],
+    },
+    Deliberate {
+        reason: "a container that the user adds is passed on as written; the API server adds this",
+        source: "inventory 0.10",
+        places: &[Place("StatefulSet", "*", "*.containers[extra].imagePullPolicy", OnlyTheirs, r#""IfNotPresent""#)],
+    },
+    Deliberate {
+        reason: "no difference: these were left out when PGO's objects were noted",
+        source: "inventory 1.1, 1.3, 1.4; SetDefaults_StatefulSet",
+        places: &[
+            Place("Service", "*-pods", "spec.clusterIP", OnlyOurs, r#""None""#),
+            Place("Service", "*-primary", "spec.clusterIP", OnlyOurs, r#""None""#),
+            Place("Service", "*-ha-config", "spec.clusterIP", OnlyOurs, r#""None""#),
+            Place("StatefulSet", "*", "spec.updateStrategy.rollingUpdate", OnlyOurs, r#"{"partition":0}"#),
+        ],
+    },
+];
+
+const INSTANCE_LABEL: &str = "metadata.labels[postgres-operator.crunchydata.com/instance]";
+const SUBJECT_NAMES: &str = "data[*].certificates[0].extensions[Subject Alternative Name]";

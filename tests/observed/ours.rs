@@ -1,0 +1,39 @@
+//! Our side: the cluster rendered through the library, with the images that the observed PGO had.
+
+use pgrender::identity::Seed;
+use pgrender::options::Options;
+use pgrender::read;
+use pgrender::report::has_errors;
+
+use crate::normal::{Objects, described};
+use crate::secret;
+
+const SEED: &[u8] = b"a seed for comparing with what PGO made, and for nothing else";
+/// 2026-01-01 00:00:00 UTC.
+const TIME: i64 = 1_767_225_600;
+
+const IMAGES: [(&str, &str); 4] = [
+    ("RELATED_IMAGE_POSTGRES_17", "test.local/crunchy-postgres:17"),
+    ("RELATED_IMAGE_POSTGRES_18", "test.local/crunchy-postgres:17"),
+    ("RELATED_IMAGE_PGBACKREST", "test.local/crunchy-pgbackrest:17"),
+    ("RELATED_IMAGE_PGBOUNCER", "test.local/crunchy-pgbouncer:17"),
+];
+
+/// The objects of the one cluster in `text`, ready to be compared.
+pub(crate) fn render(file: &str, text: &str, namespace: &str) -> Objects {
+    let options = Options {
+        namespace: Some(namespace.to_owned()),
+        images: IMAGES.iter().map(|(name, image)| ((*name).to_owned(), (*image).to_owned())).collect(),
+        time: TIME,
+        ..Options::default()
+    };
+    let documents = read::documents(file, text).unwrap_or_else(|errors| panic!("{errors:?}"));
+    let seed = Seed::new(SEED).unwrap();
+    let mut rendered = pgrender::render::render(&documents, &options, Ok(&seed));
+    assert!(!has_errors(&rendered.diagnostics), "{:?}", rendered.diagnostics);
+    let objects = rendered.clusters.pop().unwrap().objects;
+    objects
+        .into_iter()
+        .map(|object| described(if object["kind"] == "Secret" { secret::ours(object) } else { object }))
+        .collect()
+}

@@ -1,0 +1,128 @@
+//! What lies in `kustomize` and `functions` for users to copy works as it lies there.
+
+#![expect(clippy::disallowed_methods, reason = "tests work with files and the environment")]
+#![expect(clippy::print_stdout, clippy::unwrap_used, reason = "a helper of tests fails as a test does")]
+
+mod common;
+
+use std::collections::BTreeSet;
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+const ROOT: &str = env!("CARGO_MANIFEST_DIR");
+
+/// A command that finds pgrender on its PATH, and a seed in its environment.
+fn command(program: &Path) -> Command {
+    let directory = Path::new(env!("CARGO_BIN_EXE_pgrender")).parent().unwrap();
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let path: Vec<PathBuf> = [directory.to_owned()].into_iter().chain(std::env::split_paths(&path)).collect();
+    let mut command = Command::new(program);
+    command.current_dir(ROOT).env("PATH", std::env::join_paths(path).unwrap()).env_remove("PGRENDER_SEED_FILE");
+    command.env("PGRENDER_SEED", "only tests are rendered with this seed: 0123456789abcdef");
+    command
+}
+
+/// Runs it to its end; gives what it printed, or panics with what it complained of.
+fn output(command: &mut Command) -> String {
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{command:?}\n{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+fn stateful_sets(manifests: &str) -> usize {
+    manifests.lines().filter(|line| *line == "kind: StatefulSet").count()
+}
+
+/// The directories below `directory` whose kustomization runs pgrender as a function.
+fn kustomizations(directory: &Path, found: &mut BTreeSet<PathBuf>) {
+    for entry in fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            kustomizations(&path, found);
+        } else if fs::read_to_string(&path).unwrap().contains("exec: {path: pgrender}") {
+            found.insert(directory.to_owned());
+        }
+    }
+}
+
+#[test]
+fn every_kustomization_builds() {
+    let Some(kustomize) = common::tool("kustomize") else { return };
+    let mut found = BTreeSet::new();
+    kustomizations(&Path::new(ROOT).join("kustomize"), &mut found);
+    assert!(found.len() >= 6, "{found:?}");
+    for directory in found {
+        let build = ["build", "--enable-alpha-plugins", "--enable-exec"];
+        let manifests = output(command(&kustomize).args(build).arg(&directory));
+        assert_eq!(stateful_sets(&manifests), 2, "{}: instances and a repo host", directory.display());
+        assert!(!manifests.contains("kind: PostgresCluster"), "{}", directory.display());
+    }
+}
+
+#[test]
+fn an_environment_reaches_what_is_rendered() {
+    let Some(kustomize) = common::tool("kustomize") else { return };
+    let build = ["build", "--enable-alpha-plugins", "--enable-exec", "kustomize/environments/staging"];
+    let manifests = output(command(&kustomize).args(build));
+    assert!(manifests.contains("scope: staging-hippo-ha"), "Patroni's scope has the prefix");
+}
+
+#[test]
+fn the_legacy_plugin_is_installed_where_kubectl_looks() {
+    let Some(kubectl) = common::tool("kubectl") else { return };
+    let home = tempfile::tempdir().unwrap();
+    let mut install = command(&Path::new(ROOT).join("functions/legacy-plugin/install.sh"));
+    output(install.env("KUSTOMIZE_PLUGIN_HOME", home.path()));
+    let mut build = command(&kubectl);
+    build.args(["kustomize", "--enable-alpha-plugins", "kustomize/legacy-plugin"]);
+    assert_eq!(stateful_sets(&output(build.env("KUSTOMIZE_PLUGIN_HOME", home.path()))), 2);
+}
+
+#[test]
+fn the_kpt_package_renders_and_stays() {
+    let Some(kpt) = common::tool("kpt") else { return };
+    let package = tempfile::tempdir().unwrap();
+    for file in fs::read_dir(Path::new(ROOT).join("functions/kpt")).unwrap() {
+        let file = file.unwrap();
+        fs::copy(file.path(), package.path().join(file.file_name())).unwrap();
+    }
+    let render = || {
+        output(command(&kpt).args(["fn", "render", "--allow-exec"]).arg(package.path()));
+        let mut files: Vec<(OsString, String)> = fs::read_dir(package.path().join("hippo"))
+            .unwrap()
+            .map(Result::unwrap)
+            .map(|file| (file.file_name(), fs::read_to_string(file.path()).unwrap()))
+            .collect();
+        files.sort();
+        files
+    };
+    let first = render();
+    assert_eq!(first.iter().map(|(_, text)| stateful_sets(text)).sum::<usize>(), 2);
+    assert_eq!(render(), first);
+}
+
+#[test]
+fn the_configuration_to_copy_has_every_field_of_its_schema() {
+    let read = |file| fs::read_to_string(Path::new(ROOT).join("functions/pgrender").join(file)).unwrap();
+    let one = |text: &str| serde_saphyr::from_str::<serde_json::Value>(text).unwrap();
+    let schema = one(&read("definition.yaml"));
+    let schema = &schema["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]["properties"];
+    let mut configuration = one(&read("pgrender.yaml"));
+    let names = |value: &serde_json::Value| value.as_object().unwrap().keys().cloned().collect::<BTreeSet<_>>();
+    assert_eq!(names(&configuration["spec"]), names(schema));
+
+    // And pgrender takes it; the seed's file of the example is on no machine.
+    configuration["spec"].as_object_mut().unwrap().remove("seedFile");
+    let cluster = one(&fs::read_to_string(Path::new(ROOT).join("kustomize/hippo/cluster.yaml")).unwrap());
+    let list = serde_json::json!({
+        "apiVersion": "config.kubernetes.io/v1", "kind": "ResourceList",
+        "items": [cluster], "functionConfig": configuration,
+    });
+    let directory = tempfile::tempdir().unwrap();
+    fs::write(directory.path().join("list.yaml"), list.to_string()).unwrap();
+    let mut function = command(Path::new(env!("CARGO_BIN_EXE_pgrender")));
+    let answer = output(function.stdin(fs::File::open(directory.path().join("list.yaml")).unwrap()));
+    assert!(answer.contains("registry.example.com/crunchy-postgres:18"));
+}
