@@ -4,9 +4,10 @@ use serde_json::Value;
 
 use super::{Rule, has};
 
-/// The method, or nothing where there is none; CEL fails there.
+/// Whether the method is another one. Without any, CEL fails here too; but a rule of its own demands one, and its words
+/// are enough.
 fn method_is_not(rule: &Value, method: &str) -> bool {
-    rule.get("method").is_some_and(|given| given != method)
+    rule.get("method").is_none_or(|given| given != method)
 }
 
 fn options(rule: &Value, names: &[&str]) -> usize {
