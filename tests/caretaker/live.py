@@ -378,6 +378,17 @@ def certificates() -> None:
     until("three members", lambda: all_well(3))
 
 
+def shutdown() -> None:
+    """All pods go and come back, and nobody waits for an heir who goes too."""
+    until("three members", lambda: all_well(3), 90)
+    apply(changed(shutdown=True))
+    print(f"  down after {until('no pods', lambda: not instances(), 90):.1f} s")
+    applied = apply(changed())
+    until("hippo logs in", lambda: login("hippo", "hippo"), 90)
+    print(f"  up after {time.monotonic() - applied:.1f} s")
+    until("three members", lambda: all_well(3), 90)
+
+
 READ_COST = """
 import os
 for pid in filter(str.isdigit, os.listdir('/proc')):
@@ -407,7 +418,7 @@ def cost() -> None:
         assert share <= 1 and memory <= 40 * 1024
 
 
-SCENARIOS = [start, users, postmaster, hand_over, configuration, switchover, paused, certificates, cost]
+SCENARIOS = [start, users, postmaster, hand_over, configuration, switchover, paused, certificates, shutdown, cost]
 
 
 def main() -> None:
