@@ -397,32 +397,3 @@ fn standby() -> BoxedStrategy<Value> {
     ])
     .boxed()
 }
-
-/// One cluster with everything in it that refers to something else, for tests that break it.
-pub(crate) fn full() -> Value {
-    let claim = json!({"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}});
-    json!({
-        "apiVersion": "postgres-operator.crunchydata.com/v1",
-        "kind": "PostgresCluster",
-        "metadata": {"name": "hippo", "namespace": "zoo"},
-        "spec": {
-            "postgresVersion": 18,
-            "instances": [{
-                "name": "one",
-                "replicas": 2,
-                "dataVolumeClaimSpec": claim,
-                "walVolumeClaimSpec": claim,
-                "volumes": {"temp": claim, "additional": [{"name": "archive", "claimName": "brought-archive"}]},
-            }],
-            "backups": {"pgbackrest": {
-                "configuration": [{"secret": {"name": "brought-repository-keys"}}],
-                "repos": [
-                    {"name": "repo1", "schedules": {"full": "0 1 * * 0"}, "volume": {"volumeClaimSpec": claim}},
-                    {"name": "repo2", "schedules": {"full": "0 2 * * 0"}, "gcs": {"bucket": "b"}},
-                ],
-            }},
-            "proxy": {"pgBouncer": {"replicas": 2}},
-            "monitoring": {"pgmonitor": {"exporter": {}}},
-        },
-    })
-}

@@ -7,6 +7,7 @@
 mod check;
 #[path = "../common/fixtures.rs"]
 mod fixtures;
+mod full;
 mod generate;
 #[path = "../common/rendering.rs"]
 mod rendering;
@@ -56,7 +57,7 @@ proptest! {
 
 /// A cluster in which each kind of reference occurs.
 fn full() -> (Vec<Value>, BTreeSet<String>) {
-    let cluster = generate::full();
+    let cluster = full::cluster();
     (rendering::objects(&cluster.to_string()).unwrap(), generate::brought(&cluster))
 }
 

@@ -10,8 +10,10 @@
     reason = "a helper of tests fails as a test does"
 )]
 
+#[path = "../common/mod.rs"]
 mod common;
-#[path = "common/rendering.rs"]
+mod places;
+#[path = "../common/rendering.rs"]
 mod rendering;
 
 use std::fs;
@@ -19,158 +21,16 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use pgrender::read;
 use pgrender::write::{resource_list, yaml};
 use serde_json::{Value, json};
 
 use common::tool;
+use places::{PLACES, Place};
 use rendering::{SEED, objects};
 
 /// At most as many strings as parameters may be in one cluster.
 const CHUNK: usize = 50;
-
-/// Where a user can put a string.
-struct Place {
-    /// The name of its clusters.
-    name: &'static str,
-    /// Puts the string with this number into a spec, and gives the path of the field.
-    put: fn(&mut Value, usize, &str) -> String,
-    /// Finds it in the objects of the cluster.
-    find: fn(&[Value], usize) -> Option<Value>,
-    /// What is refused there, and why.
-    refused: fn(&str) -> bool,
-}
-
-const PLACES: [Place; 7] = [
-    Place {
-        name: "annotation",
-        put: |spec, number, text| {
-            spec["metadata"]["annotations"][format!("s{number}")] = json!(text);
-            format!("spec.metadata.annotations.s{number}")
-        },
-        find: |objects, number| Some(objects[0]["metadata"]["annotations"][format!("s{number}")].clone()),
-        refused: |_| false,
-    },
-    Place {
-        name: "environment",
-        put: |spec, number, text| {
-            let sidecar = &mut spec["instances"][0]["containers"];
-            if sidecar.is_null() {
-                *sidecar = json!([{"name": "extra", "image": "example.com/extra:1", "env": []}]);
-            }
-            let variables = sidecar[0]["env"].as_array_mut().unwrap();
-            variables.push(json!({"name": format!("S{number}"), "value": text}));
-            format!("spec.instances[0].containers[0].env[{}]", variables.len() - 1)
-        },
-        find: |objects, number| {
-            let set = objects.iter().find(|object| object["kind"] == "StatefulSet")?;
-            let containers = set["spec"]["template"]["spec"]["containers"].as_array()?;
-            let sidecar = containers.iter().find(|container| container["name"] == "extra")?;
-            let named = |variable: &&Value| variable["name"] == format!("S{number}");
-            Some(sidecar["env"].as_array()?.iter().find(named)?["value"].clone())
-        },
-        refused: |_| false,
-    },
-    Place {
-        name: "parameter",
-        put: |spec, number, text| {
-            spec["config"]["parameters"][format!("x.s{number}")] = json!(text);
-            format!("spec.config.parameters[\"x.s{number}\"]")
-        },
-        find: |objects, number| {
-            let settings = caretaker(objects)?;
-            Some(settings["dynamicConfiguration"]["postgresql"]["parameters"][format!("x.s{number}")].clone())
-        },
-        refused: ends_its_line,
-    },
-    Place {
-        name: "dynamic",
-        put: |spec, number, text| {
-            spec["patroni"]["dynamicConfiguration"][format!("s{number}")] = json!({ "deep": [text] });
-            format!("spec.patroni.dynamicConfiguration.s{number}")
-        },
-        find: |objects, number| {
-            Some(caretaker(objects)?["dynamicConfiguration"][format!("s{number}")]["deep"][0].clone())
-        },
-        refused: |_| false,
-    },
-    Place {
-        name: "global",
-        put: |spec, number, text| {
-            spec["backups"]["pgbackrest"]["repos"] = json!([{"name": "repo1", "gcs": {"bucket": "b"}}]);
-            spec["backups"]["pgbackrest"]["global"][format!("s{number}")] = json!(text);
-            format!("spec.backups.pgbackrest.global.s{number}")
-        },
-        find: |objects, number| {
-            let file = &object(objects, "ConfigMap", "-pgbackrest-config")?["data"]["pgbackrest_cloud.conf"];
-            // An empty value leaves no space at the end of its line.
-            let value = |line: &str| {
-                let rest = line.strip_prefix(&format!("s{number} ="))?.to_owned();
-                Some(json!(rest.strip_prefix(' ').unwrap_or(&rest)))
-            };
-            file.as_str()?.split('\n').find_map(value)
-        },
-        refused: ends_its_line,
-    },
-    Place {
-        name: "options",
-        put: |spec, number, text| user(spec, number, json!({"options": text})),
-        find: |objects, number| Some(role(objects, number)?["options"].clone()),
-        // The rules of the CRD.
-        refused: |text| text.contains(';') || text.contains("--") || text.chars().count() > 200,
-    },
-    Place {
-        name: "database",
-        put: |spec, number, text| user(spec, number, json!({"databases": [text]})),
-        find: |objects, number| {
-            let name = object(objects, "Secret", &format!("-pguser-s{number}"))?["data"]["dbname"].clone();
-            let role = role(objects, number)?["databases"][0].clone();
-            assert_eq!(json!(decode(&name)), role);
-            Some(role)
-        },
-        // Postgres cuts a longer name off, and takes neither an empty one nor one with a NUL.
-        refused: |text| text.is_empty() || text.len() > 63 || text.contains('\0'),
-    },
-];
-
-/// What would begin another setting where a setting is a line.
-fn ends_its_line(text: &str) -> bool {
-    text.contains(['\n', '\r', '\0'])
-}
-
-fn user(spec: &mut Value, number: usize, mut user: Value) -> String {
-    user["name"] = json!(format!("s{number}"));
-    if spec["users"].is_null() {
-        spec["users"] = json!([]);
-    }
-    let users = spec["users"].as_array_mut().unwrap();
-    users.push(user);
-    format!("spec.users[{}]", users.len() - 1)
-}
-
-fn object<'a>(objects: &'a [Value], kind: &str, suffix: &str) -> Option<&'a Value> {
-    let named = |object: &&Value| object["metadata"]["name"].as_str().is_some_and(|name| name.ends_with(suffix));
-    objects.iter().filter(|object| object["kind"] == kind).find(named)
-}
-
-/// What the caretaker is told.
-fn caretaker(objects: &[Value]) -> Option<Value> {
-    let settings = object(objects, "ConfigMap", "-caretaker")?["data"]["caretaker.json"].as_str()?;
-    serde_json::from_str(settings).ok()
-}
-
-/// What the caretaker is told of a user.
-fn role(objects: &[Value], number: usize) -> Option<Value> {
-    let roles = decode(&object(objects, "Secret", "-caretaker")?["data"]["roles.json"]);
-    let roles: Value = serde_json::from_str(&roles).ok()?;
-    roles["users"].as_array()?.iter().find(|user| user["name"] == format!("s{number}")).cloned()
-}
-
-fn decode(text: &Value) -> String {
-    String::from_utf8(STANDARD.decode(text.as_str().unwrap()).unwrap()).unwrap()
-}
 
 /// What no spelling brings through kustomize, and the rest.
 struct Strings {
@@ -179,7 +39,7 @@ struct Strings {
 }
 
 fn strings() -> Strings {
-    let lists: Value = serde_json::from_str(include_str!("../fixtures/yaml/nasty-strings.json")).unwrap();
+    let lists: Value = serde_json::from_str(include_str!("../../fixtures/yaml/nasty-strings.json")).unwrap();
     let texts = |name: &str| -> Vec<String> { serde_json::from_value(lists[name].clone()).unwrap() };
     let lost = texts("kustomize_cannot_carry");
     Strings { all: [texts("plain"), texts("multiline"), lost.clone()].concat(), lost }
