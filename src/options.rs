@@ -3,7 +3,8 @@
 
 use std::collections::BTreeMap;
 
-/// The settings of one run. [`Options::default`] is what a caller who says nothing gets.
+/// The settings of one run. [`Options::default`] is what a caller who says nothing gets, but for the time: whoever
+/// renders must set it.
 #[derive(Clone, Debug)]
 pub struct Options {
     /// The namespace of a cluster that names none.
