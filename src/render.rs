@@ -11,18 +11,16 @@ use crate::build;
 use crate::identity::{self, Seed};
 use crate::object::{self, Identity};
 use crate::options::Options;
-use crate::parse;
+use crate::parse::{self, API_VERSIONS};
 use crate::read::Document;
 use crate::read::node::Node;
 use crate::report::{Diagnostic, FieldPath, Position, ResourceRef};
 use crate::resolve;
 
-/// The kind that is rendered.
-pub const KIND: &str = "PostgresCluster";
-/// Its group.
+pub use crate::parse::KIND;
+
+/// The group of the kind.
 const GROUP: &str = "postgres-operator.crunchydata.com";
-/// Its versions; they differ in validation only.
-const VERSIONS: [&str; 2] = ["v1", "v1beta1"];
 
 /// The outcome of [`render`]. It holds secrets, so it has no `Debug`.
 pub struct Rendered {
@@ -136,8 +134,7 @@ fn cluster_reference(document: &Document, options: &Options) -> ResourceRef {
 /// Whether an object of the input is a `PostgresCluster` of a version that exists.
 pub fn is_cluster(node: &Node) -> bool {
     let resource = object::reference(node);
-    let version = resource.api_version.strip_prefix(GROUP).and_then(|rest| rest.strip_prefix('/'));
-    resource.kind == KIND && version.is_some_and(|version| VERSIONS.contains(&version))
+    resource.kind == KIND && API_VERSIONS.contains(&resource.api_version.as_str())
 }
 
 /// A `PostgresCluster` of a version that does not exist is an error, so that nobody's database is left out for a slip of
@@ -148,7 +145,8 @@ fn refuse_unknown_version(document: &Document) -> Option<Diagnostic> {
     if is_cluster(&document.node) || resource.kind != KIND || (group != GROUP && !group.is_empty()) {
         return None;
     }
-    let wanted = format!("write `{GROUP}/v1` or `{GROUP}/v1beta1`");
+    let [newest, older] = API_VERSIONS;
+    let wanted = format!("write `{newest}` or `{older}`");
     let message = match resource.api_version.as_str() {
         "" => format!("required field is missing: {wanted}"),
         other => format!("`{other}` is no version of PostgresCluster, {wanted}"),
