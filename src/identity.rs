@@ -195,7 +195,7 @@ impl Derivation<'_> {
             Role::Replication => vec![REPLICATION_USER.to_owned()],
             Role::InstanceSet => self.pod_names("*"),
             Role::PgBackRestClient => vec![cluster.pgbackrest_client_name()],
-            Role::PgBackRestRepoHost => self.pod_names(&format!("{}-0", cluster.repo_host())),
+            Role::PgBackRestRepoHost => self.pod_names(&cluster.repo_host_pod()),
             Role::PgBouncer => cluster.service_names(&cluster.pgbouncer_name()).to_vec(),
         }
     }

@@ -214,6 +214,11 @@ impl Cluster {
         format!("{}-repo-host", self.name)
     }
 
+    /// `<cluster>-repo-host-0`: the repo host's one pod.
+    pub fn repo_host_pod(&self) -> String {
+        format!("{}-repo-host-0", self.name)
+    }
+
     /// `<cluster>-repohost`: the repo host's ServiceAccount.
     pub fn repo_host_service_account(&self) -> String {
         format!("{}-repohost", self.name)

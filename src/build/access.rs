@@ -29,7 +29,9 @@ fn service_account(cluster: &Cluster, name: String, metadata: &Metadata, labels:
 }
 
 /// What Patroni and the caretaker do through the API: the leader lock and the configuration in Endpoints, roles in pod
-/// labels (Patroni's `kubernetes.rst`, "Patroni Kubernetes RBAC"), and hearing of changed fingerprints.
+/// labels (Patroni's `kubernetes.rst`, "Patroni Kubernetes RBAC"), and hearing of changed fingerprints, which the caretaker
+/// passes on to the pods whose names are known. Those of pgBouncer hear of changes from the kubelet: the right to patch any
+/// pod would be the right to run any image.
 pub(super) fn instance_role(cluster: &Cluster) -> Role {
     let endpoints = [
         cluster.scope(),
@@ -38,8 +40,9 @@ pub(super) fn instance_role(cluster: &Cluster) -> Role {
         format!("{}-sync", cluster.scope()),
         cluster.primary_service(),
     ];
-    let pods =
-        cluster.instance_sets.iter().flat_map(|set| (0..set.replicas).map(|n| cluster.instance(set, n))).collect();
+    let instances = cluster.instance_sets.iter().flat_map(|set| (0..set.replicas).map(|n| cluster.instance(set, n)));
+    let repo_host = cluster.backups.as_ref().filter(|backups| backups.has_repo_host());
+    let pods = instances.chain(repo_host.map(|_| cluster.repo_host_pod())).collect();
     // RBAC cannot narrow create, list, watch and deletecollection to names.
     let mut rules = vec![
         rule("endpoints", &["create", "deletecollection", "list", "watch"], Vec::new()),
@@ -47,7 +50,7 @@ pub(super) fn instance_role(cluster: &Cluster) -> Role {
         rule("pods", &["list", "watch"], Vec::new()),
         rule("pods", &["get", "patch"], pods),
         rule("services", &["get"], vec![cluster.scope()]),
-        rule("configmaps", &["get", "list", "watch"], vec![cluster.fingerprints_config_map()]),
+        rule("configmaps", &["list", "watch"], vec![cluster.fingerprints_config_map()]),
     ];
     if cluster.openshift {
         // OpenShift refuses Endpoints with addresses of pods and Services without it (inventory 1.4).

@@ -157,11 +157,8 @@ fn caretaker(cluster: &Cluster, set: &InstanceSet) -> Container {
     let mut env = postgres_env(cluster);
     env.extend(patroni_env(cluster));
     env.extend(nss_wrapper_env());
-    let version = cluster.postgres_version;
-    let path = format!("/usr/lib/postgresql/{version}/bin:/usr/libexec/postgresql{version}:/usr/pgsql-{version}/bin");
-    let script = format!("PATH=\"{path}${{PATH+:${{PATH}}}}\" && exec \"$@\"");
     Container {
-        command: Some(words(["sh", "-c", "--", &script, "--", "python3", &format!("{CARETAKER_PATH}/caretaker.py")])),
+        command: Some(words(["python3", &format!("{CARETAKER_PATH}/caretaker.py")])),
         env: Some(env),
         resources: set.caretaker_resources.clone(),
         volume_mounts: Some(mounts),

@@ -4,14 +4,15 @@ use super::instance_containers::pgbackrest_server_container;
 use super::metadata::{annotated, object_meta, pod_meta, repo_host_labels, selector};
 use super::pod::{
     POSTGRES_GROUP, add_additional_volumes, add_tmp, container, data_pods, mount, mount_read_only, nss_wrapper_env,
-    nss_wrapper_init, pod_spec, topology_spread,
+    nss_wrapper_init, pod_spec, topology_spread, words,
 };
 use super::volumes::{claim, item, pgbackrest_config, pgbackrest_server};
 use crate::cluster::{Backups, Cluster};
 use crate::config::pgbackrest;
 use crate::kubernetes::{
-    Container, KeyToPath, ObjectMeta, PodSpec, PodTemplateSpec, RollingUpdateStatefulSetStrategy, StatefulSet,
-    StatefulSetPersistentVolumeClaimRetentionPolicy, StatefulSetSpec, StatefulSetUpdateStrategy, VolumeMount,
+    Container, ExecAction, KeyToPath, Lifecycle, LifecycleHandler, ObjectMeta, PodSpec, PodTemplateSpec,
+    RollingUpdateStatefulSetStrategy, StatefulSet, StatefulSetPersistentVolumeClaimRetentionPolicy, StatefulSetSpec,
+    StatefulSetUpdateStrategy, VolumeMount,
 };
 use crate::naming::{CONTAINER_PGBACKREST, CONTAINER_PGBACKREST_CONFIG, annotation, label};
 use crate::scripts;
@@ -95,6 +96,15 @@ fn server(cluster: &Cluster, backups: &Backups) -> Container {
     mounts.extend(repository_mounts(backups));
     mounts.push(mount_read_only("pgbackrest-config", "/etc/pgbackrest/conf.d"));
     Container {
+        // When everything stops at once, instances still archive their last WAL here; a server that is gone would have each
+        // wait for the end of its own grace period.
+        lifecycle: Some(Lifecycle {
+            pre_stop: Some(LifecycleHandler {
+                exec: Some(ExecAction { command: Some(words(["sleep", "10"])) }),
+                ..LifecycleHandler::default()
+            }),
+            ..Lifecycle::default()
+        }),
         resources: backups.repo_host.resources.clone(),
         volume_mounts: Some(mounts),
         ..pgbackrest_server_container(cluster, backups)

@@ -25,7 +25,7 @@ pub fn instance_conf(cluster: &Cluster, backups: &Backups) -> String {
         // The first backup to object storage is taken from here.
         ("start-fast", "y"),
     ]);
-    let repo_host = cluster.pod_host(&format!("{}-0", cluster.repo_host()));
+    let repo_host = cluster.pod_host(&cluster.repo_host_pod());
     for repository in &backups.repositories {
         global.extend(repository_options(repository));
         if let Storage::Volume(_) = repository.storage {
