@@ -261,7 +261,8 @@ impl<'a> Check<'a> {
                     "endpoints" if name.ends_with("-failover") || name.ends_with("-sync") => {}
                     "endpoints" | "services" => self.expect(object, "Service", name),
                     "pods" => {
-                        self.expect(object, "PersistentVolumeClaim", &format!("postgres-data-{name}"));
+                        let stateful_set = name.rsplit_once('-').map_or("", |(stateful_set, _)| stateful_set);
+                        self.expect(object, "StatefulSet", stateful_set);
                     }
                     other => self.report(object, &format!("a right to {other}")),
                 }
