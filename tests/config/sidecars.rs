@@ -53,7 +53,8 @@ fn listener(name: &str, directory: &Path, log: &Path) -> Running {
     let path = directory.join(name);
     fs::copy(bash, &path).expect("a copy");
     let script = r"trap 'echo reloaded' HUP; echo ready; while :; do read -r -t 1 <> <(:) || :; done";
-    let running = start(unprivileged(path).args(["-c", script]), log);
+    // Whoever runs the tests may ignore the signal (`nohup`), and a shell cannot trap what it was born ignoring.
+    let running = start(unprivileged("/usr/bin/env").arg("--default-signal=HUP").arg(path).args(["-c", script]), log);
     wait_for(log, "ready");
     running
 }
