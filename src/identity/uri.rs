@@ -1,7 +1,8 @@
 //! The connection strings of user Secrets, escaped byte for byte as PGO's are: with Go's `net/url`.
 //!
 //! What libpq and pgjdbc read is any percent-encoding; the exact one matters so that a Secret that PGO made and one
-//! that pgrender made do not differ.
+//! that pgrender made do not differ. Only a database whose name has `/` or `+` differs in a JDBC URI, because pgjdbc cannot
+//! read the one that PGO writes.
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use zeroize::Zeroizing;
@@ -15,6 +16,9 @@ const USERINFO: &AsciiSet = &QUERY.remove(b'$').remove(b'&').remove(b'+').remove
 /// What `url.URL.EscapedPath` escapes: `/:@` stay as well.
 const PATH: &AsciiSet = &USERINFO.remove(b'/').remove(b':').remove(b'@');
 
+/// The database in a JDBC URI: pgjdbc looks for the last `/`, and takes `+` for a space (its `Driver.parseURL`).
+const JDBC_PATH: &AsciiSet = &PATH.add(b'/').add(b'+');
+
 /// `postgresql://<user>:<password>@<host>:<port>/<dbname>`: the keys `uri` and `pgbouncer-uri`.
 pub fn postgresql_uri(user: &str, password: &str, host: &str, port: u16, dbname: &str) -> Zeroizing<String> {
     let [user, password] = [user, password].map(|text| utf8_percent_encode(text, USERINFO));
@@ -27,7 +31,7 @@ pub fn postgresql_uri(user: &str, password: &str, host: &str, port: u16, dbname:
 pub fn jdbc_uri(host: &str, port: u16, dbname: &str, parameters: &[(&str, &str)]) -> Zeroizing<String> {
     let mut parameters = parameters.to_vec();
     parameters.sort_unstable();
-    let dbname = utf8_percent_encode(dbname, PATH);
+    let dbname = utf8_percent_encode(dbname, JDBC_PATH);
     let mut uri = Zeroizing::new(format!("jdbc:postgresql://{host}:{port}/{dbname}"));
     for (position, (key, value)) in parameters.into_iter().enumerate() {
         let separator = if position == 0 { '?' } else { '&' };

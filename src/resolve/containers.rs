@@ -5,7 +5,8 @@ use crate::kubernetes::{Container, IntOrString, ResourceRequirements};
 use crate::report::FieldPath;
 use crate::spec::AdditionalVolume;
 
-/// The user's own containers of a pod that has `ours` already; each name must be new.
+/// The user's own containers of a pod that has `ours` already; each name must be new (Kubernetes' `validateContainers`; the
+/// CRD says nothing of it).
 pub(super) fn sidecars(
     containers: &[Container],
     ours: &[&str],
@@ -17,6 +18,8 @@ pub(super) fn sidecars(
         if ours.contains(&container.name.as_str()) {
             let message = format!("`{}` is the name of a container that is there already", container.name);
             context.error(at.key("name"), message);
+        } else if containers[..index].iter().any(|other| other.name == container.name) {
+            context.error(at.key("name"), format!("two containers are named `{}`: rename one", container.name));
         }
         if !is_restricted(container) {
             let message = format!(

@@ -1,5 +1,4 @@
-//! Holds generated configuration and scripts against what PGO wrote for the same specs, and against the programs that
-//! read them.
+//! Holds generated configuration and scripts against what their author meant, and against the programs that read them.
 
 #![expect(
     clippy::disallowed_methods,
@@ -9,9 +8,9 @@
 )]
 
 mod clusters;
-mod golden;
 mod processes;
 mod programs;
+mod settings;
 mod sidecars;
 mod startup;
 mod tools;

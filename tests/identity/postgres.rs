@@ -3,7 +3,7 @@
 use std::process::Output;
 use std::time::SystemTime;
 
-use pgrender::identity::{Certificate, Identity, scram, uri};
+use pgrender::identity::{Certificate, Identity, uri};
 
 use crate::cluster::hippo;
 use crate::server::Server;
@@ -12,7 +12,7 @@ use crate::uri::HOSTILE;
 use crate::{at, certificates};
 
 /// An identity that is valid now, because a real server has a real clock, and a server with it.
-fn server() -> Option<(Identity, Server)> {
+pub(crate) fn server() -> Option<(Identity, Server)> {
     if !available("psql") || !available("setpriv") {
         return None;
     }
@@ -66,10 +66,7 @@ fn postgres_lets_everybody_in_who_may_come_in() {
 fn libpq_reads_the_uri_as_it_was_meant() {
     let Some((_, server)) = server() else { return };
     for name in HOSTILE {
-        let identifier = format!("\"{}\"", name.replace('"', "\"\""));
-        let verifier = scram::verifier(name, b"sixteen bytes ok");
-        server.sql(&format!("CREATE ROLE {identifier} LOGIN PASSWORD '{}';", *verifier));
-        server.sql(&format!("CREATE DATABASE {identifier};"));
+        server.create_role_and_database(name);
         let uri = uri::postgresql_uri(name, name, "hippo-primary.postgres-operator.svc", server.port, name);
         assert_eq!(answer(&server.connect(&uri, &[])), Ok(format!("{name} in {name}")), "{}", *uri);
     }

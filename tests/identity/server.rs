@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use pgrender::identity::Identity;
+use pgrender::identity::{Identity, scram};
 use tempfile::TempDir;
 
 use crate::tools::{attempt, file, run};
@@ -67,6 +67,11 @@ impl Server {
         self.directory.path()
     }
 
+    /// The file with the CA that signed the server's certificate.
+    pub(crate) fn authority(&self) -> PathBuf {
+        self.path().join("ca.crt")
+    }
+
     /// Runs one of PostgreSQL's own programs; as `nobody` where we are root, whom they refuse.
     fn administer(&self, program: &str, arguments: &[&str]) {
         let program = self.bin.join(program);
@@ -87,13 +92,21 @@ impl Server {
         run("psql", &[&options[..], &place].concat(), sql).trim_end().to_owned()
     }
 
+    /// Creates a role whose password is its name, and a database of that name.
+    pub(crate) fn create_role_and_database(&self, name: &str) {
+        let identifier = format!("\"{}\"", name.replace('"', "\"\""));
+        let verifier = scram::verifier(name, b"sixteen bytes ok");
+        self.sql(&format!("CREATE ROLE {identifier} LOGIN PASSWORD '{}';", *verifier));
+        self.sql(&format!("CREATE DATABASE {identifier};"));
+    }
+
     /// Connects over TCP with a connection string and more libpq variables, and asks who it is and where.
     pub(crate) fn connect(&self, connection: &str, variables: &[(&str, &str)]) -> Output {
         let mut command = Command::new("psql");
         command.args(["-qXAt", "-d", connection, "-c", "SELECT current_user || ' in ' || current_database()"]);
         command.env_clear().env("PATH", std::env::var("PATH").unwrap());
         command.env("PGHOSTADDR", "127.0.0.1").env("PGPORT", self.port.to_string());
-        command.env("PGSSLROOTCERT", self.path().join("ca.crt")).env("PGSSLMODE", "verify-full");
+        command.env("PGSSLROOTCERT", self.authority()).env("PGSSLMODE", "verify-full");
         command.envs(variables.iter().copied());
         attempt(&mut command, "")
     }

@@ -1,0 +1,48 @@
+//! Versions of Postgres that get no fixes any more.
+
+use time::{Date, Month};
+
+use super::Context;
+use crate::report::FieldPath;
+
+/// The day of November in which the last release of a version comes (<https://www.postgresql.org/support/versioning/>).
+const LAST_RELEASES: [(u16, i32, u8); 7] =
+    [(11, 2023, 9), (12, 2024, 14), (13, 2025, 13), (14, 2026, 12), (15, 2027, 11), (16, 2028, 9), (17, 2029, 8)];
+
+/// Warns of a version from a month after its last release on, as PGO's event does (inventory 8).
+pub(super) fn warn(version: u16, context: &mut Context) {
+    let Some((_, year, day)) = LAST_RELEASES.iter().find(|(other, ..)| *other == version) else { return };
+    let Ok(month_after) = Date::from_calendar_date(*year, Month::December, *day) else { return };
+    if context.options.time >= month_after.midnight().assume_utc().unix_timestamp() {
+        let message = format!("Postgres {version} has had no fixes since November {year}: upgrade to a later version");
+        context.warning(FieldPath::of("spec.postgresVersion"), message);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::options::Options;
+
+    fn warned(version: u16, time: i64) -> bool {
+        let options = Options { time, ..Options::default() };
+        let mut context = Context { options: &options, diagnostics: Vec::new() };
+        warn(version, &mut context);
+        !context.diagnostics.is_empty()
+    }
+
+    /// `date --utc --date 2025-12-13 +%s`.
+    const DECEMBER_13_2025: i64 = 1_765_584_000;
+
+    #[test]
+    fn a_version_has_a_month_after_its_last_release() {
+        assert!(!warned(13, DECEMBER_13_2025 - 1));
+        assert!(warned(13, DECEMBER_13_2025));
+        assert!(!warned(14, DECEMBER_13_2025));
+    }
+
+    #[test]
+    fn a_version_whose_end_is_unknown_has_none() {
+        assert!(!warned(18, i64::MAX));
+    }
+}
