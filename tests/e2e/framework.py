@@ -7,6 +7,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import copy
+import itertools
 import json
 import os
 import secrets
@@ -284,6 +285,14 @@ class Test:
         text = f"{keys['password']}\n{sql}"
         return self.in_pod("client", "bash", "-c", script, target, container="client", text=text)
 
+    def start_writer(self) -> Writer:
+        """Start an application that commits all the time, and wait until it does."""
+        program = (Path(__file__).parent / "writer.py").read_text()
+        self.start_pod(self.pod("writer", ["python3", "-c", program]))
+        writer = Writer(self)
+        until("the writer commits", writer.commits)
+        return writer
+
     # Figures
 
     def figure(self, name: str, value: float, target: float | None = None, unit: str = "s") -> None:
@@ -325,6 +334,47 @@ class Test:
                 with contextlib.suppress(Failed):
                     print(f"--- {pod} {container}")
                     print(self.kubectl("logs", pod, f"--container={container}", "--tail=30"))
+
+
+class Commit(NamedTuple):
+    """A commit that an application was told of: when, by the clock of its node, and which row."""
+
+    time: float
+    row: int
+
+
+class Writer:
+    """The application of writer.py, from outside."""
+
+    def __init__(self, test: Test) -> None:
+        self.test = test
+
+    def log(self) -> list[str]:
+        """All that it has printed."""
+        return self.test.kubectl("logs", "writer").splitlines()
+
+    def commits(self) -> list[Commit]:
+        """All commits until now."""
+        words = [line.split() for line in self.log() if not line.startswith("#")]
+        return [Commit(float(when), int(row)) for when, row in words]
+
+    @contextlib.contextmanager
+    def gaps(self, settle: float = 3) -> Iterator[list[float]]:
+        """Find the times between commits from here to some seconds after the end of the block, longest first."""
+        found: list[float] = []
+        before = len(self.commits())
+        yield found
+        time.sleep(settle)
+        so_far = len(self.commits())
+        until("commits go on", lambda: len(self.commits()) > so_far, 60)
+        times = [commit.time for commit in self.commits()[before - 1 :]]
+        found.extend(sorted((later - earlier for earlier, later in itertools.pairwise(times)), reverse=True))
+
+    def lost(self) -> list[int]:
+        """The rows that were acknowledged and are not there."""
+        acknowledged = {commit.row for commit in self.commits()}
+        there = set(map(int, self.test.superuser(self.test.leader(), "SELECT row FROM hippo.written", "hippo").split()))
+        return sorted(acknowledged - there)
 
 
 def is_ready(pod: Any) -> bool:
