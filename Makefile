@@ -2,10 +2,10 @@
 SHELL := bash
 export PATH := $(CURDIR)/.cache/bin:$(CURDIR)/.cache/python/bin:$(PATH):/usr/sbin
 
-.PHONY: help tools build test lint golden bench clean
+.PHONY: help tools build test lint golden bench e2e clean
 
 help: ## list the targets
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 16
+	@sed -n 's/^\([a-z0-9]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 16
 
 tools: ## fetch what the tests run besides Rust, pinned, into .cache
 	tools/install.sh
@@ -24,6 +24,10 @@ golden: tools ## write the goldens below fixtures anew: read the diff before you
 
 bench: ## how long parsing, deriving, building and writing take
 	cargo bench
+
+e2e: tools ## the scenarios of tests/e2e on a real Kubernetes, or only SCENARIO=name
+	cargo build
+	python3 tests/e2e $(SCENARIO)
 
 clean: ## remove what was built and fetched
 	cargo clean

@@ -1,0 +1,60 @@
+"""The leader's postmaster, container and pod are killed: writes come back, and no acknowledged row is lost.
+
+ROUNDS tells how often each (3). Replication is synchronous, because only then is an acknowledged row in two places."""
+
+from __future__ import annotations
+
+import os
+
+from framework import Test, hippo, instance_sets, until
+
+ROUNDS = int(os.environ.get("ROUNDS", "3"))
+
+KILL_POSTMASTER = "kill -KILL $(head -1 $PGDATA/postmaster.pid)"
+
+# The first process of the container; the runtime then kills the others, and the kubelet starts the container again.
+KILL_CONTAINER = """for process in /proc/[0-9]*; do
+  [[ $(< $process/comm) != patroni ]] || kill -KILL ${process#/proc/}
+done"""
+
+
+def kill_postmaster(test: Test, leader: str) -> None:
+    """Postgres ends, Patroni stays."""
+    test.in_pod(leader, "bash", "-c", KILL_POSTMASTER)
+
+
+def kill_container(test: Test, leader: str) -> None:
+    """Patroni ends, and Postgres with it."""
+    test.in_pod(leader, "bash", "-c", KILL_CONTAINER)
+    until("the container is another", lambda: restarts(test, leader) > 0)
+
+
+def restarts(test: Test, pod: str) -> int:
+    """How often the database container of a pod was started again."""
+    statuses = test.get("pod", pod)["status"]["containerStatuses"]
+    return next(int(status["restartCount"]) for status in statuses if status["name"] == "database")
+
+
+def delete_pod(test: Test, leader: str) -> None:
+    """Everything in the pod ends, and its address goes."""
+    test.kubectl("delete", "pod", leader, "--grace-period=0", "--force")
+
+
+def run(test: Test) -> None:
+    """Kill in each way, again and again, under a constant writer."""
+    dynamic = {"synchronous_mode": True}
+    test.apply(hippo(instances=instance_sets(instance1=3), patroni={"dynamicConfiguration": dynamic}))
+    test.wait_until_well(3)
+    writer = test.start_writer()
+    for what, kill, target in (
+        ("postmaster", kill_postmaster, 2),
+        ("container", kill_container, None),
+        ("pod", delete_pod, 5),
+    ):
+        for _ in range(ROUNDS):
+            with writer.gaps() as gaps:
+                kill(test, test.leader())
+            test.figure(f"{what} killed: longest gap", gaps[0], target)
+            test.figure(f"{what} killed: all stream again", test.wait_until_well(3, 120))
+            test.expect(not writer.lost(), f"acknowledged rows are lost: {writer.lost()}")
+    test.figure("rows acknowledged", len(writer.commits()), unit="rows")

@@ -1,0 +1,78 @@
+"""Pods are replaced one at a time under a constant writer, and the leader hands over before it goes."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from framework import CLAIM, PREFIX, Test, Writer, hippo, is_ready, until
+
+# What PGO takes on the same machine for three replicas.
+LONGEST_GAP, DURATION = 3.1, 30
+
+
+def sized(memory: str, **replicas: int) -> dict[str, Any]:
+    """A cluster whose Postgres containers request so much memory."""
+    requests = {"requests": {"memory": memory}}
+    return hippo(
+        instances=[
+            {"name": name, "replicas": count, "dataVolumeClaimSpec": CLAIM, "resources": requests}
+            for name, count in replicas.items()
+        ]
+    )
+
+
+def roll(test: Test, writer: Writer, name: str, cluster: dict[str, Any], pods: int) -> None:
+    """Apply a change of every pod, and look at how it went."""
+    before = {pod["metadata"]["uid"] for pod in test.instance_pods()}
+    with writer.gaps() as gaps:
+        test.apply(cluster)
+        took = until("all pods are new", lambda: all_new(test, before, pods), 120)
+        took += test.wait_until_well(pods, 120)
+    test.figure(f"{name}: in all", took, DURATION)
+    test.figure(f"{name}: longest gap", gaps[0], LONGEST_GAP)
+    test.figure(f"{name}: gaps over 0.5 s", sum(gap > 0.5 for gap in gaps), unit="gaps")
+    test.expect(not writer.lost(), f"acknowledged rows are lost: {writer.lost()}")
+
+
+def all_new(test: Test, before: set[str], count: int) -> bool:
+    """Whether all pods have been replaced and are ready."""
+    pods = test.instance_pods()
+    return len(pods) == count and all(is_ready(pod) and pod["metadata"]["uid"] not in before for pod in pods)
+
+
+def one_at_a_time(test: Test) -> bool:
+    """Whether no pod was made before the one before it was ready."""
+    spans = []
+    for pod in test.instance_pods():
+        ready = next(entry for entry in pod["status"]["conditions"] if entry["type"] == "Ready")
+        spans.append((moment(pod["metadata"]["creationTimestamp"]), moment(ready["lastTransitionTime"])))
+    spans.sort()
+    return all(created >= ready for (_, ready), (created, _) in zip(spans, spans[1:], strict=False))
+
+
+def moment(text: str) -> datetime:
+    """A time of Kubernetes."""
+    return datetime.fromisoformat(text)
+
+
+def run(test: Test) -> None:
+    """Roll three replicas with the leader in each place, delete the leader's pod, then roll two sets of one."""
+    test.apply(sized("64Mi", instance1=3))
+    test.wait_until_well(3)
+    writer = test.start_writer()
+    for round_, leader in enumerate(test.instances()):
+        if test.leader() != leader:
+            test.in_pod(leader, "patronictl", "switchover", "--force", "--candidate", leader)
+            test.wait_until_well(3)
+        roll(test, writer, f"three replicas, {leader[-1]} leads", sized(f"{65 + round_}Mi", instance1=3), 3)
+        test.expect(one_at_a_time(test), "a pod was replaced before the one before it was ready")
+
+    for _ in range(3):
+        old = test.leader()
+        with writer.gaps() as gaps:
+            test.kubectl("delete", "pod", old)
+        test.figure("leader's pod deleted: longest gap", gaps[0], LONGEST_GAP)
+        test.wait_until_well(3)
+        test.expect(test.leader() != old, "the leader did not hand over")
+    test.kubectl("delete", "statefulset,pvc", f"--selector={PREFIX}cluster=hippo", "--wait=false")
