@@ -18,6 +18,12 @@ pub const PROGRAM: [(&str, &str); 6] = [
     ("surroundings.py", include_str!("caretaker/surroundings.py")),
 ];
 
+/// The extensions of every database, those that others need first (inventory 5.1).
+fn extensions(cluster: &Cluster) -> Vec<&'static str> {
+    let postgis = ["postgis", "postgis_topology", "fuzzystrmatch", "postgis_tiger_geocoder"];
+    ["pgaudit"].into_iter().chain(postgis.into_iter().filter(|_| cluster.postgis)).collect()
+}
+
 /// `caretaker.json`: the wanted state, without secrets. The program reads it again whenever it changes.
 pub fn settings(cluster: &Cluster) -> String {
     let databases: BTreeSet<&String> = cluster.users.iter().flat_map(|user| &user.databases).collect();
@@ -34,7 +40,8 @@ pub fn settings(cluster: &Cluster) -> String {
         "paused": cluster.paused,
         "postgresVersion": cluster.postgres_version,
         "databases": databases,
-        "extensions": ["pgaudit"],
+        "databaseInitSQL": cluster.database_init_sql.as_ref().map(|sql| &sql.name),
+        "extensions": extensions(cluster),
         "schemaPerUser": cluster.schema_per_user,
         "pgbouncer": cluster.pgbouncer.is_some(),
         "stanza": cluster.backups.is_some(),

@@ -86,6 +86,10 @@ pub struct Cluster {
     pub replica_service: ServiceSettings,
     /// `spec.users`, or PGO's default of one user named as the cluster.
     pub users: Vec<User>,
+    /// Key of a ConfigMap with SQL that runs once (`spec.databaseInitSQL`).
+    pub database_init_sql: Option<ConfigMapKey>,
+    /// Whether PostGIS is wanted in every database (`spec.postGISVersion`).
+    pub postgis: bool,
     /// Whether each user gets a schema in each of its databases (annotation `autoCreateUserSchema`).
     pub schema_per_user: bool,
     /// pgBackRest; `None` where `spec.backups` is absent or empty.
@@ -98,6 +102,15 @@ pub struct Cluster {
     pub custom_tls_secret: Option<SecretProjection>,
     /// Name of `spec.customReplicationTLSSecret`.
     pub custom_replication_tls_secret: Option<String>,
+}
+
+/// A key of a ConfigMap that the user brings.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct ConfigMapKey {
+    /// The ConfigMap.
+    pub name: String,
+    /// The key.
+    pub key: String,
 }
 
 /// What the user says of Postgres itself.

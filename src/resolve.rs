@@ -17,7 +17,7 @@ mod services;
 mod unrendered;
 mod users;
 
-use crate::cluster::{Cluster, Metadata};
+use crate::cluster::{Cluster, ConfigMapKey, Metadata};
 use crate::naming::annotation;
 use crate::options::Options;
 use crate::report::{Diagnostic, FieldPath, has_errors};
@@ -111,6 +111,11 @@ fn cluster(resource: &PostgresCluster, context: &mut Context) -> Cluster {
             context,
         ),
         users: users::resolve(spec, &name, context),
+        database_init_sql: spec
+            .database_init_sql
+            .as_ref()
+            .map(|sql| ConfigMapKey { name: sql.name.clone(), key: sql.key.clone() }),
+        postgis: spec.post_gis_version.is_some(),
         schema_per_user: annotations
             .get(annotation::AUTO_CREATE_USER_SCHEMA)
             .is_some_and(|value| value.eq_ignore_ascii_case("true")),

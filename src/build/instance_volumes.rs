@@ -7,9 +7,9 @@ use super::volumes::{
 use crate::caretaker::PROGRAM;
 use crate::cluster::{Cluster, InstanceSet};
 use crate::kubernetes::{
-    DownwardAPIProjection, DownwardAPIVolumeFile, DownwardAPIVolumeSource, EmptyDirVolumeSource, EphemeralVolumeSource,
-    ObjectFieldSelector, ObjectMeta, PersistentVolumeClaimSpec, PersistentVolumeClaimTemplate, Quantity,
-    ResourceFieldSelector, SecretProjection, ServiceAccountTokenProjection, Volume, VolumeProjection,
+    ConfigMapProjection, DownwardAPIProjection, DownwardAPIVolumeFile, DownwardAPIVolumeSource, EmptyDirVolumeSource,
+    EphemeralVolumeSource, ObjectFieldSelector, ObjectMeta, PersistentVolumeClaimSpec, PersistentVolumeClaimTemplate,
+    Quantity, ResourceFieldSelector, SecretProjection, ServiceAccountTokenProjection, Volume, VolumeProjection,
 };
 use crate::naming::CONTAINER_DATABASE;
 
@@ -124,7 +124,17 @@ fn caretaker(cluster: &Cluster) -> Volume {
     let program = files.map(|key| item(key, key)).collect();
     let roles = vec![item("roles.json", "roles.json")];
     let name = cluster.caretaker_name();
-    projected("caretaker", vec![config_map(name.clone(), program), secret(name, roles)])
+    let mut sources = vec![config_map(name.clone(), program), secret(name, roles)];
+    // Optional: a ConfigMap that is not there yet must not keep the database from starting.
+    sources.extend(cluster.database_init_sql.as_ref().map(|sql| VolumeProjection {
+        config_map: Some(ConfigMapProjection {
+            name: sql.name.clone(),
+            items: Some(vec![item(&sql.key, "init.sql")]),
+            optional: Some(true),
+        }),
+        ..VolumeProjection::default()
+    }));
+    projected("caretaker", sources)
 }
 
 /// `service-account-token`: what Kubernetes itself would mount into every container of the pod, for the two that need it.

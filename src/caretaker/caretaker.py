@@ -30,7 +30,7 @@ from pathlib import Path
 from typing import Any, Callable, NamedTuple
 
 from backups import FirstBackup, stanza
-from databases import databases, extensions, monitoring, pgbouncer, schemas, users
+from databases import databases, extensions, init_sql, monitoring, pgbouncer, schemas, users
 from members import (
     PendingRestarts,
     RefusedSettings,
@@ -144,7 +144,7 @@ GROUPS = [
         tick=0.5,
     ),
     Group(
-        [Duty(extensions), Duty(databases), Duty(users), Duty(schemas), Duty(pgbouncer), Duty(monitoring)],
+        [Duty(extensions), Duty(databases), Duty(users), Duty(schemas), Duty(pgbouncer), Duty(monitoring), Duty(init_sql)],
         WRITER,
         while_paused=False,
         tick=0.5,

@@ -5,7 +5,7 @@ change, so that it changes nothing that is right and can say what it changed."""
 
 from __future__ import annotations
 
-from surroundings import Failure, Wanted, identifier, in_every_database, log, psql
+from surroundings import SETTINGS, Failure, Wanted, identifier, in_every_database, log, psql, run
 
 # One role after the other, so that one with impossible options does not keep the others from existing.
 ROLES = """
@@ -207,6 +207,41 @@ def databases(wanted: Wanted) -> None:
     for database in sorted(set(wanted.settings["databases"]) - set(existing)):
         psql(f"CREATE DATABASE {identifier(database)}")
         log(f"created database {identifier(database)}")
+
+
+# That the user's SQL ran is remembered where its effects are: it goes with the data into backups and to replicas.
+INIT_SQL_DONE = """
+SELECT setting FROM pg_catalog.pg_db_role_setting, unnest(setconfig) AS setting
+WHERE setrole = 0 AND setdatabase = (SELECT oid FROM pg_catalog.pg_database WHERE datname = 'postgres')
+AND setting LIKE 'pgrender.database\\_init\\_sql=%'
+"""
+INIT_SQL_SECONDS = 3600
+
+
+def init_sql(wanted: Wanted) -> None:
+    """Run the user's SQL once (`spec.databaseInitSQL`), as PGO does: in `postgres`, and on after an error.
+
+    It runs again only after the field has been taken out of the spec for a while."""
+    name = wanted.settings["databaseInitSQL"]
+    done = psql(INIT_SQL_DONE)
+    if done and not name:
+        psql("ALTER DATABASE postgres RESET pgrender.database_init_sql")
+    if done or not name:
+        return
+    try:
+        sql = (SETTINGS / "init.sql").read_text()
+    except OSError:
+        raise Failure(f"ConfigMap {name} or its key is not there") from None
+    command = ["psql", "--no-psqlrc", "--no-password", "--quiet", "--set=VERBOSITY=terse", "--file=-"]
+    result = run(command, INIT_SQL_SECONDS, sql, PGDATABASE="postgres", PGAPPNAME="caretaker", PGCLIENTENCODING="UTF8")
+    if result.returncode != 0:
+        raise Failure(f"psql ended with {result.returncode} on the SQL of ConfigMap {name}")
+    literal = name.replace("'", "''")
+    psql(f"ALTER DATABASE postgres SET pgrender.database_init_sql = '{literal}'")
+    errors = [line for line in result.stderr.splitlines() if "ERROR:" in line]
+    log(f"ran the SQL of ConfigMap {name} once; {len(errors)} statements failed")
+    for line in errors[:5]:
+        log(f"init.sql: {line.removeprefix('psql:')}")
 
 
 def users(wanted: Wanted) -> None:

@@ -16,12 +16,6 @@ pub(super) fn warn(resource: &PostgresCluster, context: &mut Context) {
         }
     };
     note(spec.data_source.is_some(), "spec.dataSource", "the cluster starts empty: restoring is not rendered yet");
-    note(spec.database_init_sql.is_some(), "spec.databaseInitSQL", "is not run yet");
-    note(
-        spec.post_gis_version.is_some(),
-        "spec.postGISVersion",
-        "chooses the image; the extensions are not created yet",
-    );
     note(spec.instrumentation.is_some(), "spec.instrumentation", "the OpenTelemetry collector is not rendered yet");
     note(spec.user_interface.is_some(), "spec.userInterface", "pgAdmin is not rendered yet");
     let exporter = spec.monitoring.as_ref().and_then(|m| m.pgmonitor.as_ref()).is_some_and(|m| m.exporter.is_some());

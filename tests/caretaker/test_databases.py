@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import unittest
+import unittest.mock
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,7 @@ def administer(*command: str) -> None:
 
 def hippo(**more: Any) -> Wanted:
     """A cluster with two users in two databases; `more` changes settings or roles."""
-    settings = {"databases": ["hippo", "zoo"], "extensions": ["plpgsql"], "schemaPerUser": True}
+    settings = {"databases": ["hippo", "zoo"], "extensions": ["plpgsql"], "schemaPerUser": True, "databaseInitSQL": None}
     roles: dict[str, Any] = {
         "users": [
             {"name": "hippo", "verifier": VERIFIERS[0], "options": "", "databases": ["hippo"]},
@@ -90,6 +91,7 @@ class Databases(unittest.TestCase):
                 databases.schemas,
                 databases.pgbouncer,
                 databases.monitoring,
+                databases.init_sql,
             ):
                 duty(wanted)
         return [line.partition(" ")[2] for line in out.getvalue().splitlines()]
@@ -130,6 +132,21 @@ class Databases(unittest.TestCase):
         user = {"name": "postgres", "verifier": VERIFIERS[0], "options": "NOSUPERUSER", "databases": ["zoo"]}
         self.converge(hippo(users=[user]))
         self.assertEqual(psql("SELECT rolsuper FROM pg_roles WHERE rolname = 'postgres'"), ["t"])
+
+    def test_the_user_s_sql_runs_once_until_it_is_taken_out(self) -> None:
+        with tempfile.TemporaryDirectory() as directory, unittest.mock.patch.object(databases, "SETTINGS", Path(directory)):
+            wanted = hippo(databaseInitSQL="init")
+            with self.assertRaisesRegex(Failure, "ConfigMap init or its key is not there"):
+                self.converge(wanted)
+            (Path(directory) / "init.sql").write_text("SELECT nonsense;\nCREATE SEQUENCE ran;\nSELECT nextval('ran');\n")
+            said = self.converge(wanted)
+            self.assertEqual(said[0], "ran the SQL of ConfigMap init once; 1 statements failed")
+            self.assertRegex(said[1], '^init.sql: <stdin>:1: ERROR:  column "nonsense" does not exist')
+            self.assertEqual(self.converge(hippo(databaseInitSQL="another")), [])
+            self.converge(hippo())
+            (Path(directory) / "init.sql").write_text("SELECT nextval('ran');")
+            self.converge(wanted)
+        self.assertEqual(psql("SELECT last_value FROM ran"), ["2"])
 
     def test_nothing_is_dropped(self) -> None:
         self.converge(hippo(users=[], databases=[]))

@@ -14,6 +14,8 @@ use serde_json::{Map, Value, json};
 pub(crate) fn hippo() -> Cluster {
     Cluster {
         schema_per_user: false,
+        database_init_sql: None,
+        postgis: false,
         backups: Some(backups(vec![repository(1, volume())])),
         pgbouncer: Some(pgbouncer(5432)),
         instance_sets: vec![instance_set("instance1", 2)],
@@ -56,6 +58,8 @@ pub(crate) fn rich() -> Cluster {
             switchover: None,
         },
         schema_per_user: false,
+        database_init_sql: None,
+        postgis: false,
         backups: Some(Backups {
             global: strings(&[
                 ("repo1-retention-full", "3"),
@@ -84,6 +88,8 @@ pub(crate) fn multi_backup_repo() -> Cluster {
     Cluster {
         instance_sets: vec![instance_set("00", 1)],
         schema_per_user: false,
+        database_init_sql: None,
+        postgis: false,
         backups: Some(Backups {
             global: BTreeMap::from([path(2), path(3), path(4)]),
             ..backups(vec![
@@ -113,6 +119,8 @@ fn cluster(name: &str, namespace: &str) -> Cluster {
         metadata: Metadata::default(),
         postgres_version: 17,
         schema_per_user: false,
+        database_init_sql: None,
+        postgis: false,
         port: 5432,
         image: "postgres".to_owned(),
         image_pull_policy: None,

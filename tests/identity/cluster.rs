@@ -39,6 +39,8 @@ pub(crate) fn hippo() -> Cluster {
         replica_service: ServiceSettings::default(),
         users: vec![user("hippo", PasswordType::Ascii), user("app", PasswordType::AlphaNumeric)],
         schema_per_user: false,
+        database_init_sql: None,
+        postgis: false,
         backups: Some(backups()),
         pgbouncer: Some(pgbouncer()),
         exporter: true,
