@@ -4,6 +4,7 @@
 mod backups;
 mod claims;
 mod containers;
+mod end_of_life;
 mod images;
 mod instances;
 mod labels;
@@ -140,6 +141,7 @@ fn cluster(resource: &PostgresCluster, context: &mut Context) -> Cluster {
     postgres::check_custom_certificates(&cluster, context);
     postgres::check_ports(&cluster, context);
     names::check(&cluster, context);
+    end_of_life::warn(postgres_version, context);
     unrendered::warn(resource, context);
     cluster
 }
