@@ -56,6 +56,18 @@ pub mod annotation {
     pub const AUTO_CREATE_USER_SCHEMA: &str = "postgres-operator.crunchydata.com/autoCreateUserSchema";
     /// `IPv6` makes pgBackRest's server listen on `::`.
     pub const PGBACKREST_IP_VERSION: &str = "postgres-operator.crunchydata.com/pgbackrest-ip-version";
+    /// Asks for a backup (PGO's manual one).
+    pub const PGBACKREST_BACKUP: &str = "postgres-operator.crunchydata.com/pgbackrest-backup";
+    /// Asks for a restore in place.
+    pub const PGBACKREST_RESTORE: &str = "postgres-operator.crunchydata.com/pgbackrest-restore";
+    /// The claim for the logs of backups to object storage.
+    pub const PGBACKREST_CLOUD_LOG_VOLUME: &str = "postgres-operator.crunchydata.com/pgbackrest-cloud-log-volume";
+    /// `None` turns the exporter's built-in collectors off.
+    pub const EXPORTER_COLLECTORS: &str = "postgres-operator.crunchydata.com/postgres-exporter-collectors";
+    /// `true` lets PGO remove backups that the spec does not have any more.
+    pub const AUTHORIZE_BACKUP_REMOVAL: &str = "postgres-operator.crunchydata.com/authorizeBackupRemoval";
+    /// The `PGUpgrade` that may upgrade the cluster.
+    pub const ALLOW_UPGRADE: &str = "postgres-operator.crunchydata.com/allow-upgrade";
     /// Any new value asks for one switchover.
     pub const TRIGGER_SWITCHOVER: &str = "postgres-operator.crunchydata.com/trigger-switchover";
     /// Which container `kubectl logs` and `kubectl exec` take.

@@ -1,9 +1,10 @@
-//! Fields that are understood but do nothing yet. Nobody shall believe that something is backed up, restored or watched
+//! Fields and annotations that are understood but do nothing yet. Nobody shall believe that something is backed up, restored or watched
 //! because it stands in the spec.
 
 use super::Context;
+use crate::naming::annotation;
 use crate::report::FieldPath;
-use crate::spec::{PgBackRestSpec, PostgresCluster, PostgresClusterSpec};
+use crate::spec::{PgBackRestSpec, PostgresCluster, PostgresClusterSpec, SchedulesSpec};
 
 /// Warns of each of them.
 pub(super) fn warn(resource: &PostgresCluster, context: &mut Context) {
@@ -35,6 +36,7 @@ pub(super) fn warn(resource: &PostgresCluster, context: &mut Context) {
         }
     }
     instances(spec, &mut found);
+    annotations(resource, &mut found);
     for (path, what) in found {
         context.warning(path, what);
     }
@@ -49,6 +51,13 @@ fn pgbackrest_fields(pgbackrest: &PgBackRestSpec, note: &mut impl FnMut(bool, &s
     let ssh =
         pgbackrest.repo_host.as_ref().is_some_and(|host| host.ssh_config_map.is_some() || host.ssh_secret.is_some());
     note(ssh, &format!("{base}.repoHost"), "SSH is not used any more, by PGO neither");
+    let mut schedules = pgbackrest.repos.iter().filter_map(|repository| repository.schedules.as_ref());
+    let any_job = schedules.any(|schedules| *schedules != SchedulesSpec::default());
+    let unused = "no pod has this: no repository has `schedules`";
+    note(pgbackrest.jobs.is_some() && !any_job, &format!("{base}.jobs"), unused);
+    let volume = pgbackrest.repos.iter().any(|repository| repository.volume.is_some());
+    let unused = "there is no repo host: no repository is on a volume";
+    note(pgbackrest.repo_host.is_some() && !volume, &format!("{base}.repoHost"), unused);
     for (index, repository) in pgbackrest.repos.iter().enumerate() {
         let auto_grow = repository.volume.as_ref().is_some_and(|volume| volume.volume_claim_spec.auto_grow.is_some());
         note(auto_grow, &format!("{base}.repos[{index}].volume.volumeClaimSpec.autoGrow"), AUTO_GROW);
@@ -72,5 +81,35 @@ fn instances(spec: &PostgresClusterSpec, found: &mut Vec<(FieldPath, &str)>) {
                 found.push((path.key(field).key("autoGrow"), AUTO_GROW));
             }
         }
+    }
+}
+
+/// PGO's annotations of a `PostgresCluster` (inventory 0.5) that set something off there.
+const ANNOTATIONS: [(&str, &str); 6] = [
+    (annotation::PGBACKREST_BACKUP, "starts no backup; run `kubectl create job --from=cronjob/…`"),
+    (annotation::PGBACKREST_RESTORE, "starts no restore: restoring in place is not rendered yet"),
+    (
+        annotation::PGBACKREST_CLOUD_LOG_VOLUME,
+        "is not mounted: use `spec.backups.pgbackrest.jobs.volumes` and `jobs.log`",
+    ),
+    (annotation::EXPORTER_COLLECTORS, "does nothing: the exporter is not rendered yet"),
+    (annotation::AUTHORIZE_BACKUP_REMOVAL, "is not asked for: backups are removed by whoever applies the manifests"),
+    (annotation::ALLOW_UPGRADE, "starts no upgrade: there is no `PGUpgrade` without the operator"),
+];
+
+fn annotations(resource: &PostgresCluster, found: &mut Vec<(FieldPath, &str)>) {
+    let Some(annotations) = &resource.metadata.annotations else { return };
+    let path = FieldPath::of("metadata.annotations");
+    for (key, what) in ANNOTATIONS {
+        if annotations.contains_key(key) {
+            found.push((path.key(key), what));
+        }
+    }
+    let switchover = resource.spec.patroni.as_ref().and_then(|patroni| patroni.switchover.as_ref());
+    if annotations.contains_key(annotation::TRIGGER_SWITCHOVER)
+        && !switchover.is_some_and(|switchover| switchover.enabled)
+    {
+        let what = "is not heeded: write `spec.patroni.switchover.enabled: true`";
+        found.push((path.key(annotation::TRIGGER_SWITCHOVER), what));
     }
 }
