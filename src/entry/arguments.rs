@@ -31,8 +31,14 @@ pub(super) enum Command {
     /// Print the manifests of every PostgresCluster in the given files.
     Render(RenderArguments),
     /// Print a new seed: keep it, everything secret about your databases is derived from it.
+    ///
+    /// It is 32 random bytes in base64. Nobody can make the same one again: keep it where you keep the keys of your
+    /// backups.
     Seed,
     /// Print the JSON schema of a PostgresCluster, for editors and for `openapi:` in a kustomization.
+    ///
+    /// With `openapi:`, kustomize forgets the schema of its own: in the same kustomization, a strategic merge patch of a
+    /// Deployment or the like replaces its lists.
     Schema,
 }
 

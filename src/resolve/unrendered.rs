@@ -4,7 +4,7 @@
 use super::Context;
 use crate::naming::annotation;
 use crate::report::FieldPath;
-use crate::spec::{PgBackRestSpec, PostgresCluster, PostgresClusterSpec};
+use crate::spec::{PgBackRestSpec, PostgresCluster, PostgresClusterSpec, SchedulesSpec};
 
 /// Warns of each of them.
 pub(super) fn warn(resource: &PostgresCluster, context: &mut Context) {
@@ -45,9 +45,10 @@ fn pgbackrest_fields(pgbackrest: &PgBackRestSpec, note: &mut impl FnMut(bool, &s
     let ssh =
         pgbackrest.repo_host.as_ref().is_some_and(|host| host.ssh_config_map.is_some() || host.ssh_secret.is_some());
     note(ssh, &format!("{base}.repoHost"), "SSH is not used any more, by PGO neither");
-    let scheduled = pgbackrest.repos.iter().any(|repository| repository.schedules.is_some());
+    let mut schedules = pgbackrest.repos.iter().filter_map(|repository| repository.schedules.as_ref());
+    let any_job = schedules.any(|schedules| *schedules != SchedulesSpec::default());
     let unused = "no pod has this: no repository has `schedules`";
-    note(pgbackrest.jobs.is_some() && !scheduled, &format!("{base}.jobs"), unused);
+    note(pgbackrest.jobs.is_some() && !any_job, &format!("{base}.jobs"), unused);
     let volume = pgbackrest.repos.iter().any(|repository| repository.volume.is_some());
     let unused = "there is no repo host: no repository is on a volume";
     note(pgbackrest.repo_host.is_some() && !volume, &format!("{base}.repoHost"), unused);
