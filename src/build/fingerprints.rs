@@ -12,7 +12,8 @@ use crate::cluster::Cluster;
 use crate::kubernetes::ConfigMap;
 
 /// The fingerprints of all Secrets and ConfigMaps among `objects`, under `<kind>.<name>` in lower case. They are keyed, so
-/// that nobody can test a guessed password against them, and short: 64 bits tell a change.
+/// that nobody can test a guessed password against them, and short: 64 bits tell a change. A cluster that is to be shut
+/// down says so here, where a pod that is stopped can still read it: it then waits for no heir.
 pub(super) fn fingerprints(cluster: &Cluster, key: &[u8; 32], objects: &[Value]) -> ConfigMap {
     let mounted = objects.iter().filter(|object| object["kind"] == "Secret" || object["kind"] == "ConfigMap");
     let data = mounted.map(|object| {
@@ -23,9 +24,10 @@ pub(super) fn fingerprints(cluster: &Cluster, key: &[u8; 32], objects: &[Value])
         );
         (name.to_lowercase(), fingerprint(key, &object["data"]))
     });
+    let shutdown = cluster.shutdown.then(|| ("shutdown".to_owned(), "true".to_owned()));
     ConfigMap {
         metadata: object_meta(cluster, cluster.fingerprints_config_map(), &cluster.metadata, labels([])),
-        data: Some(data.collect::<BTreeMap<_, _>>()),
+        data: Some(data.chain(shutdown).collect::<BTreeMap<_, _>>()),
         ..ConfigMap::default()
     }
 }

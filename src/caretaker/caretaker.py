@@ -60,7 +60,9 @@ from surroundings import (
     WRITER,
     Failure,
     Leadership,
+    Refused,
     Wanted,
+    kubernetes,
     leadership,
     log,
     patroni,
@@ -211,11 +213,16 @@ def program() -> list[bytes]:
         return []
 
 
-PRE_STOP_SECONDS = 20
+# The pod has 60 seconds to end. Of these the hook waits for an heir, and may then hand over; the rest is for Postgres.
+HEIR_SECONDS = 25
+PRE_STOP_SECONDS = 40
+
+# Patroni's default of `maximum_lag_on_failover`: who is within it counts as level.
+LEVEL_BYTES = 1048576
 
 
-def heirs(view: Any, leaving: set[str]) -> list[str]:
-    """Who may take over, the most advanced first.
+def heirs(view: Any, leaving: set[str], updated: set[str]) -> list[str]:
+    """Who may take over, the best first: the most advanced, and among those level one that need not restart any more.
 
     Members that follow, know their position and stay; Patroni before 3.0 calls one that streams `running`. With
     synchronous replication Patroni takes only synchronous ones."""
@@ -229,11 +236,49 @@ def heirs(view: Any, leaving: set[str]) -> list[str]:
         and not member.get("tags", {}).get("nofailover")
     ]
 
-    def rank(member: Any) -> tuple[bool, int]:
-        return member["state"] != "streaming", member["lag"]
+    def rank(member: Any) -> tuple[bool, int, bool, int]:
+        streams, lag = member["state"] == "streaming", member["lag"]
+        return not streams, lag // LEVEL_BYTES, member["name"] not in updated, lag
 
     synchronous = [member for member in replicas if member["role"] in ("sync_standby", "quorum_standby")]
     return [member["name"] for member in sorted(synchronous or replicas, key=rank)]
+
+
+REVISION, SET = "controller-revision-hash", f"{LABEL}instance-set"
+
+
+def updated_pods(pods: dict[str, Any], me: str) -> set[str]:
+    """The pods of my set that have another revision than I: a rolling update has been there already."""
+    mine = pods[me]["labels"]
+    siblings = {name for name, metadata in pods.items() if metadata["labels"].get(SET) == mine[SET]}
+    return {name for name in siblings if pods[name]["labels"].get(REVISION) != mine.get(REVISION)}
+
+
+def goes_on(wanted: Wanted) -> bool:
+    """Whether pods that leave come back. The ConfigMap of fingerprints goes with the cluster, and says when it is shut
+    down; it is asked for, because what is mounted may be older."""
+    try:
+        config_map = kubernetes("GET", f"/configmaps/{wanted.settings['fingerprints']}")
+    except Refused:
+        return False  # deleted, or the permission to ask is
+    return "deletionTimestamp" not in config_map["metadata"] and config_map["data"].get("shutdown") != "true"
+
+
+def find_heir(wanted: Wanted, me: str) -> str | None:
+    """Find who takes over; wait for members that are away, as when two instance sets are updated at the same time."""
+    alone = sum(instance_set["replicas"] for instance_set in wanted.settings["instanceSets"]) == 1
+    deadline = time.monotonic() + HEIR_SECONDS
+    while time.monotonic() < deadline:
+        pods = {pod["metadata"]["name"]: pod["metadata"] for pod in pods_of(wanted.cluster)}
+        view = patroni("GET", "/cluster", timeout=5)
+        leaving = {name for name, metadata in pods.items() if "deletionTimestamp" in metadata}
+        found = [] if view.get("pause") else heirs(view, leaving, updated_pods(pods, me))
+        if found:
+            return found[0]
+        if alone or view.get("pause") or not goes_on(wanted):
+            return None
+        time.sleep(0.5)
+    return None
 
 
 def speak_through_patroni() -> None:
@@ -249,31 +294,20 @@ def speak_through_patroni() -> None:
 def pre_stop() -> None:
     """Hand the leader role to the best replica before this pod stops, so that nobody waits for its shutdown.
 
-    Where nobody stays (shutdown, deletion, a single instance) there is nothing to hand over; a checkpoint then makes the
-    shutdown short, unless all go."""
+    Where nobody stays or comes back (shutdown, deletion, a single instance) there is nothing to hand over. A checkpoint
+    makes the shutdown short, in which nobody is served."""
     me = os.environ["PATRONI_NAME"]
     if Leadership.ask() not in LEADER:
         return
     time.sleep(1)  # pods that are deleted together are not marked at the same moment
-    others = [
-        pod["metadata"]
-        for pod in pods_of(read_wanted().cluster)
-        if f"{LABEL}patroni" in pod["metadata"].get("labels", {})
-    ]
-    others = [pod for pod in others if pod["name"] != me]
-    leaving = {pod["name"] for pod in others if "deletionTimestamp" in pod}
-    if others and len(leaving) == len(others):
-        return
-    view = patroni("GET", "/cluster", timeout=5)
-    candidates = [] if view.get("pause") else heirs(view, leaving)
+    heir = find_heir(read_wanted(), me)
     try:
         psql("CHECKPOINT", seconds=10)
     except Failure as failure:
         log(f"pre-stop: {failure}")
-    if candidates:
-        request = {"leader": me, "candidate": candidates[0]}
-        answer = patroni("POST", "/switchover", request, timeout=PRE_STOP_SECONDS)
-        log(f"pre-stop: handed over to {candidates[0]}: {answer}")
+    if heir:
+        answer = patroni("POST", "/switchover", {"leader": me, "candidate": heir}, timeout=PRE_STOP_SECONDS)
+        log(f"pre-stop: handed over to {heir}: {answer}")
 
 
 def find_programs() -> None:

@@ -97,9 +97,9 @@ class CalmTest(unittest.TestCase):
 class Heirs(unittest.TestCase):
     """Who may take over."""
 
-    def heirs(self, *who: dict[str, Any], leaving: tuple[str, ...] = ()) -> list[str]:
+    def heirs(self, *who: dict[str, Any], leaving: tuple[str, ...] = (), updated: tuple[str, ...] = ()) -> list[str]:
         """With a leader in front."""
-        return caretaker.heirs({"members": [member("leader", "leader"), *who]}, set(leaving))
+        return caretaker.heirs({"members": [member("leader", "leader"), *who]}, set(leaving), set(updated))
 
     def test_the_most_advanced_comes_first(self) -> None:
         self.assertEqual(self.heirs(member("a", lag=20), member("b", lag=3)), ["b", "a"])
@@ -118,6 +118,18 @@ class Heirs(unittest.TestCase):
 
     def test_one_that_streams_goes_before_one_that_may_not(self) -> None:
         self.assertEqual(self.heirs(member("a", state="running"), member("b", lag=5)), ["b", "a"])
+
+    def test_of_those_level_one_that_is_updated_goes_first(self) -> None:
+        self.assertEqual(self.heirs(member("a"), member("b", lag=900), updated=("b",)), ["b", "a"])
+        self.assertEqual(self.heirs(member("a"), member("b", lag=9000000), updated=("b",)), ["a", "b"])
+
+    def test_updated_is_who_has_another_revision_in_the_same_set(self) -> None:
+        def pod(instance_set: str, revision: str) -> dict[str, Any]:
+            return {"labels": {caretaker.SET: instance_set, caretaker.REVISION: revision}}
+
+        pods = {"me": pod("a", "1"), "old": pod("a", "1"), "new": pod("a", "2"), "other": pod("b", "3")}
+        pods["pgbouncer"] = {"labels": {}}
+        self.assertEqual(caretaker.updated_pods(pods, "me"), {"new"})
 
     def test_a_synchronous_standby_goes_before_all_others(self) -> None:
         self.assertEqual(self.heirs(member("a"), member("b", "sync_standby", lag=9)), ["b"])

@@ -169,6 +169,12 @@ class Test:
         """Render and apply a cluster. Gives the time before the apply."""
         return self.apply_manifests(self.render(cluster))
 
+    def clear(self) -> None:
+        """Delete what runs, then the data and what Patroni keeps: it would write that anew on its way out."""
+        self.kubectl("delete", "statefulset,deployment,cronjob,job,pod", "--all", "--timeout=120s")
+        until("all pods are gone", lambda: not self.get("pods")["items"])
+        self.kubectl("delete", "pvc,endpoints", "--all", "--timeout=60s")
+
     def secret(self, name: str) -> dict[str, str]:
         """The values of a Secret."""
         return {key: base64.b64decode(value).decode() for key, value in self.get("secret", name)["data"].items()}

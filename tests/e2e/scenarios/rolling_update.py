@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from framework import CLAIM, PREFIX, Test, Writer, hippo, is_ready, until
+from framework import CLAIM, Test, Writer, hippo, is_ready, until
 
 # What PGO takes on the same machine for three replicas.
 LONGEST_GAP, DURATION = 3.1, 30
@@ -58,6 +58,22 @@ def moment(text: str) -> datetime:
 
 def run(test: Test) -> None:
     """Roll three replicas with the leader in each place, delete the leader's pod, then roll two sets of one."""
+    roll_one_set(test)
+    test.clear()
+    roll_two_sets(test)
+
+
+def roll_two_sets(test: Test) -> None:
+    """Two sets of one replica: both StatefulSets replace their pod at the same time."""
+    test.apply(sized("64Mi", left=1, right=1))
+    test.wait_until_well(2)
+    writer = test.start_writer()
+    for round_ in range(2):
+        roll(test, writer, "two sets of one", sized(f"{65 + round_}Mi", left=1, right=1), 2)
+
+
+def roll_one_set(test: Test) -> None:
+    """One set of three replicas."""
     test.apply(sized("64Mi", instance1=3))
     test.wait_until_well(3)
     writer = test.start_writer()
@@ -75,4 +91,3 @@ def run(test: Test) -> None:
         test.figure("leader's pod deleted: longest gap", gaps[0], LONGEST_GAP)
         test.wait_until_well(3)
         test.expect(test.leader() != old, "the leader did not hand over")
-    test.kubectl("delete", "statefulset,pvc", f"--selector={PREFIX}cluster=hippo", "--wait=false")
