@@ -215,6 +215,8 @@ def program() -> list[bytes]:
 
 # The pod has 60 seconds to end. Of these the hook waits for an heir, and may then hand over; the rest is for Postgres.
 HEIR_SECONDS = 25
+# A StatefulSet makes a pod anew within a second, except while the namespace is deleted.
+ALONE_SECONDS = 3
 PRE_STOP_SECONDS = 40
 
 # Patroni's default of `maximum_lag_on_failover`: who is within it counts as level.
@@ -266,17 +268,19 @@ def goes_on(wanted: Wanted) -> bool:
 
 def find_heir(wanted: Wanted, me: str) -> str | None:
     """Find who takes over; wait for members that are away, as when two instance sets are updated at the same time."""
-    alone = sum(instance_set["replicas"] for instance_set in wanted.settings["instanceSets"]) == 1
-    deadline = time.monotonic() + HEIR_SECONDS
-    while time.monotonic() < deadline:
+    single = sum(instance_set["replicas"] for instance_set in wanted.settings["instanceSets"]) == 1
+    started = seen = time.monotonic()
+    while time.monotonic() < min(started + HEIR_SECONDS, seen + ALONE_SECONDS):
         pods = {pod["metadata"]["name"]: pod["metadata"] for pod in pods_of(wanted.cluster)}
         view = patroni("GET", "/cluster", timeout=5)
         leaving = {name for name, metadata in pods.items() if "deletionTimestamp" in metadata}
         found = [] if view.get("pause") else heirs(view, leaving, updated_pods(pods, me))
         if found:
             return found[0]
-        if alone or view.get("pause") or not goes_on(wanted):
+        if single or view.get("pause") or not goes_on(wanted):
             return None
+        if any(f"{LABEL}patroni" in metadata["labels"] for name, metadata in pods.items() if name != me):
+            seen = time.monotonic()
         time.sleep(0.5)
     return None
 
