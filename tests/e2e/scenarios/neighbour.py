@@ -1,0 +1,104 @@
+"""What a pod of the same namespace, with no more than the authority's certificate, cannot do.
+
+Each refusal is beside the same act by somebody who may, so that it is refused for the right reason."""
+
+from __future__ import annotations
+
+from framework import Failed, Test, hippo
+
+PODS = "hippo-pods"
+
+# Changes the cluster, if Patroni lets it. Prints the status of the answer.
+CURL = ["curl", "--silent", "--output", "/dev/null", "--write-out", "%{http_code}", "--max-time", "5"]
+
+CERTIFICATES = "/etc/patroni/~postgres-operator"
+
+READ_REPOSITORY = r"""
+exec pgbackrest --config=/dev/null --stanza=db --log-level-file=off --io-timeout=5 --repo1-host="$0" --repo1-host-type=tls \
+  --repo1-host-ca-file="$1" --repo1-path=/pgbackrest/repo1 "${@:2}" repo-ls archive
+"""
+
+
+def refused(test: Test, why: str, what: str, *act: object) -> None:
+    """Expect a refusal that says why."""
+    call, *arguments = act
+    assert callable(call)
+    try:
+        answer = call(*arguments)
+    except Failed as failure:
+        test.expect(why in str(failure), f"{what} is refused, but not for `{why}`: {failure}")
+        return
+    raise Failed(f"{what} is possible: {answer}")
+
+
+def patroni(test: Test, leader: str) -> None:
+    """Patroni answers probes of anyone, and changes nothing for who has no client certificate."""
+    url = f"https://{leader}.{PODS}:8008"
+    authority = ["--cacert", "/authority/ca.crt"]
+    name = f"https://{leader}.{PODS}.{test.namespace}.svc.cluster.local:8008"
+    test.expect(test.in_pod("client", *CURL, *authority, f"{name}/readiness", container="client") == "200", "no probe")
+    body = ["--request", "POST", "--data", "{}"]
+    for path in ("restart", "switchover", "failover", "reload", "reinitialize"):
+        status = test.in_pod("client", *CURL, *authority, *body, f"{name}/{path}", container="client")
+        test.expect(status == "403", f"a neighbour's POST /{path} is answered with {status}")
+    for method in ("PATCH", "PUT"):
+        words = ["--request", method, "--data", '{"pause": true}', f"{name}/config"]
+        status = test.in_pod("client", *CURL, *authority, *words, container="client")
+        test.expect(status == "403", f"a neighbour's {method} /config is answered with {status}")
+    mine = ["--cert", f"{CERTIFICATES}/patroni.crt+key", "--cacert", f"{CERTIFICATES}/patroni.ca-roots"]
+    status = test.in_pod(leader, *CURL, *mine, *body, f"{name}/reload")
+    test.expect(status == "202", f"a member's POST /reload is answered with {status} ({url})")
+
+
+def pgbackrest(test: Test, leader: str) -> None:
+    """The repositories, and the data directories, are read over TLS with a client certificate only."""
+    host = f"hippo-repo-host-0.{PODS}.{test.namespace}.svc.cluster.local"
+    directory = "/etc/pgbackrest/conf.d/~postgres-operator"
+    mine = [f"--repo1-host-cert-file={directory}/client-tls.crt", f"--repo1-host-key-file={directory}/client-tls.key"]
+    words = ["bash", "-c", READ_REPOSITORY, host]
+    test.expect("db" in test.in_pod(leader, *words, f"{directory}/tls-ca.crt", *mine), "members do not reach it either")
+    script = ["client", *words, "/authority/ca.crt"]
+    refused(test, "tls", "reading a repository", lambda: test.in_pod(*script, container="client"))
+
+
+def login(test: Test) -> None:
+    """No login without TLS, as a superuser, as a replica, or with what another user has."""
+    test.expect(test.sql("SELECT 1") == "1", "hippo cannot log in at all")
+    refused(test, "no encryption", "a login without TLS", lambda: test.sql("SELECT 1", sslmode="disable"))
+    bouncer = lambda: test.sql("SELECT 1", service="pgbouncer", sslmode="disable")  # noqa: E731
+    refused(test, "SSL required", "a login to PgBouncer without TLS", bouncer)
+    for user in ("postgres", "_crunchyrepl", "_crunchypgbouncer", "ccp_monitoring"):
+        attempt = lambda user=user: as_another(test, user)  # noqa: E731
+        refused(test, "", f"a login as {user}", attempt)
+    console = lambda: test.sql("SHOW USERS", database="pgbouncer", service="pgbouncer")  # noqa: E731
+    refused(test, "FATAL", "PgBouncer's console", console)
+
+
+def as_another(test: Test, user: str) -> str:
+    """Log in as a user of the system with hippo's password."""
+    return test.sql("SELECT 1", **{"user": "hippo", "database": f"postgres user={user}"})
+
+
+def data(test: Test) -> None:
+    """One user's tables are closed to another, through Postgres and through PgBouncer."""
+    test.sql("CREATE TABLE secrets AS SELECT 'hush' AS what", user="rhino", database="zoo")
+    for service in ("primary", "pgbouncer"):
+        mine = test.sql("SELECT what FROM rhino.secrets", user="rhino", database="zoo", service=service)
+        test.expect(mine == "hush", "rhino cannot read what is rhino's")
+        theirs = lambda service=service: test.sql("SELECT what FROM rhino.secrets", database="zoo", service=service)  # noqa: E731
+        refused(test, "permission denied", f"reading another user's table through {service}", theirs)
+    for act in ("CREATE TABLE public.mine ()", "CREATE SCHEMA mine", "SELECT * FROM pg_authid", "CREATE DATABASE mine"):
+        refused(test, "permission denied", f"`{act}` by hippo", lambda act=act: test.sql(act, database="zoo"))
+
+
+def run(test: Test) -> None:
+    """Try everything."""
+    test.apply(hippo())
+    test.wait_until_well(2)
+    test.start_client()
+    leader = test.leader()
+    test.sql("SELECT 1", service="pgbouncer")
+    patroni(test, leader)
+    pgbackrest(test, leader)
+    login(test)
+    data(test)

@@ -1,0 +1,96 @@
+"""Delete the cluster and apply it again: over its claims, over nothing, and with or without what Patroni left.
+
+At the end the namespace goes, and nothing holds it up."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any
+
+from framework import Test, hippo, until
+
+
+def delete(test: Test, manifests: str, claims: bool) -> None:
+    """Delete what was applied, as `kubectl delete` does; the claims only when asked, as GitOps tools keep them."""
+    objects = json.loads(test.kubectl("create", "--dry-run=client", "--output=json", "--filename=-", text=manifests))
+    gone = [item for item in objects["items"] if claims or item["kind"] != "PersistentVolumeClaim"]
+    started = time.monotonic()
+    body = {"apiVersion": "v1", "kind": "List", "items": gone}
+    test.kubectl("delete", "--filename=-", "--timeout=90s", text=json.dumps(body))
+    until("all pods are gone", lambda: not pods(test), 90)
+    test.figure("deleted: no pod is left", time.monotonic() - started, target=30)
+
+
+def pods(test: Test) -> list[str]:
+    """The pods of the cluster; those of the scenario are not."""
+    return [pod["metadata"]["name"] for pod in test.get("pods")["items"] if pod["metadata"].get("labels")]
+
+
+def left(test: Test) -> list[Any]:
+    """The Endpoints that are there."""
+    return list(test.get("endpoints")["items"])
+
+
+def come_back(test: Test, manifests: str, what: str) -> None:
+    """Apply again, and wait until the application logs in and all members are well."""
+    applied = test.apply_manifests(manifests)
+    until("hippo logs in", lambda: test.sql("SELECT 1") == "1", 90)
+    test.figure(f"{what}: first login", time.time() - applied, target=20)
+    test.wait_until_well(2, 120)
+    test.figure(f"{what}: all ready and streaming", time.time() - applied, target=45)
+    until("pgBackRest archives", lambda: test.in_pod(test.leader(), "pgbackrest", "--stanza=db", "check") == "", 60)
+
+
+def write(test: Test) -> None:
+    """Put something into the database."""
+    test.sql("CREATE TABLE IF NOT EXISTS animals (name text); INSERT INTO animals VALUES ('hippo')")
+
+
+def animals(test: Test) -> str:
+    """How much of it is there; none where the table is not."""
+    return test.sql("SELECT count(*) FROM pg_tables WHERE tablename = 'animals'")
+
+
+def run(test: Test) -> None:
+    """All four combinations, each from a running cluster."""
+    manifests = test.render(hippo())
+    test.apply_manifests(manifests)
+    test.wait_until_well(2)
+    until("there is a backup", lambda: test.backups(), 120, pause=1)
+    test.start_client()
+    write(test)
+    system = test.superuser(test.leader(), "SELECT system_identifier FROM pg_control_system()")
+
+    # `kubectl delete` leaves no Endpoints that a Service is there for; what Patroni had is put back below.
+    patroni = [item for item in left(test) if item["metadata"]["name"] in ("hippo-ha", "hippo-ha-config")]
+    for item in patroni:
+        item["metadata"] = {key: item["metadata"][key] for key in ("name", "labels", "annotations")}
+    memory = json.dumps({"apiVersion": "v1", "kind": "List", "items": patroni})
+
+    delete(test, manifests, claims=False)
+    test.expect(not left(test), f"left behind: {[item['metadata']['name'] for item in left(test)]}")
+    come_back(test, manifests, "over claims, nothing of Patroni")
+    test.expect(animals(test) == "1", "the data is gone")
+
+    delete(test, manifests, claims=False)
+    test.kubectl("apply", "--filename=-", text=memory)
+    come_back(test, manifests, "over claims, with what Patroni left")
+    test.expect(animals(test) == "1", "the data is gone")
+    same = test.superuser(test.leader(), "SELECT system_identifier FROM pg_control_system()")
+    test.expect(same == system, "this is another database cluster")
+
+    delete(test, manifests, claims=True)
+    until("the claims are gone", lambda: not test.get("pvc")["items"], 60)
+    test.expect(not left(test), f"left behind: {[item['metadata']['name'] for item in left(test)]}")
+    come_back(test, manifests, "over nothing")
+    test.expect(animals(test) == "0", "the data is still there")
+
+    delete(test, manifests, claims=True)
+    until("the claims are gone", lambda: not test.get("pvc")["items"], 60)
+    test.kubectl("apply", "--filename=-", text=memory)
+    come_back(test, manifests, "over nothing, with what Patroni left")
+
+    started = time.monotonic()
+    test.kubectl("delete", "namespace", test.namespace, "--timeout=120s")
+    test.figure("the namespace is gone", time.monotonic() - started, target=60)
