@@ -173,7 +173,7 @@ impl Derivation<'_> {
 
     fn certificate(&self, role: Role, name: &str) -> Result<Certificate, rcgen::Error> {
         let Cluster { namespace, name: cluster, .. } = self.cluster;
-        let id = CertificateId { namespace, cluster, role, name, generation: 1 };
+        let id = CertificateId { namespace, cluster, role, name, generation: self.generations.certificates };
         let usage = match role {
             Role::Postgres | Role::PgBackRestRepoHost | Role::PgBouncer => Usage::Server,
             Role::Replication | Role::PgBackRestClient => Usage::Client,

@@ -27,7 +27,7 @@ mod tools;
 #[path = "identity/uri.rs"]
 mod uri;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use pgrender::cluster::{Cluster, PasswordType, Storage};
 use pgrender::identity::window::Window;
@@ -218,6 +218,43 @@ fn a_password_rotates_alone() {
 }
 
 #[test]
+fn all_passwords_rotate_and_nothing_else() {
+    let first = identity(&hippo());
+    assert_eq!(differences(&first, &identity(&annotated(annotation::ROTATE_PASSWORDS, "1"))), [""; 0]);
+    let changed = differences(&first, &identity(&annotated(annotation::ROTATE_PASSWORDS, "2")));
+    let is_password = |name: &String| name.starts_with("password ") || name.starts_with("verifier ");
+    assert_eq!(changed, values(&first).into_keys().filter(is_password).collect::<Vec<_>>());
+}
+
+#[test]
+fn no_two_generations_of_a_password_are_alike() {
+    let own = format!("{}hippo", annotation::ROTATE_PASSWORD);
+    let mut passwords = BTreeSet::new();
+    for all in 1..=5 {
+        for generation in 1..=5 {
+            let mut cluster = annotated(annotation::ROTATE_PASSWORDS, &all.to_string());
+            cluster.annotations.insert(own.clone(), generation.to_string());
+            passwords.insert(identity(&cluster).users["hippo"].password.to_string());
+        }
+    }
+    assert_eq!(passwords.len(), 25);
+}
+
+#[test]
+fn certificates_rotate_with_their_keys_and_nothing_else() {
+    let first = identity(&hippo());
+    assert_eq!(differences(&first, &identity(&annotated(annotation::ROTATE_CERTIFICATES, "1"))), [""; 0]);
+    let rotated = identity(&annotated(annotation::ROTATE_CERTIFICATES, "2"));
+    let is_leaf = |name: &String| name.starts_with("certificate ") || name.starts_with("key ");
+    assert_eq!(differences(&first, &rotated), values(&first).into_keys().filter(is_leaf).collect::<Vec<_>>());
+    if available("openssl") {
+        let directory = tempfile::tempdir().unwrap();
+        let leaf = &rotated.cluster_certificate.as_ref().unwrap().certificate;
+        assert!(verifies(directory.path(), &first.trust_bundle, leaf, &[]));
+    }
+}
+
+#[test]
 fn a_ca_rotates_without_leaving_anybody_behind() {
     let [first, second, third] =
         ["1", "2", "3"].map(|generation| identity(&annotated(annotation::ROTATE_CA, generation)));
@@ -249,16 +286,18 @@ fn all_that_is_wrong_is_said_at_once() {
         (annotation::ROTATE_CA.to_owned(), "two"),
         (format!("{}hippo", annotation::ROTATE_PASSWORD), "0"),
         (format!("{}hipppo", annotation::ROTATE_PASSWORD), "2"),
+        ("pgrender.dev/rotate-pasword.hippo".to_owned(), "2"),
     ] {
         cluster.annotations.insert(key, value.to_owned());
     }
     let errors: Vec<String> = derive(&cluster, &seed(), 0).err().unwrap().iter().map(ToString::to_string).collect();
-    assert_eq!(errors.len(), 4, "{errors:?}");
+    assert_eq!(errors.len(), 5, "{errors:?}");
     assert!(errors[0].contains("before 2020") && !errors[0].contains("hippo"));
     for (error, part) in errors[1..].iter().zip([
         "`pgrender.dev/rotate-ca` is `two`",
         "rotate-password.hippo` is `0`",
         "rotate-password.hipppo` names no user",
+        "`pgrender.dev/rotate-pasword.hippo` rotates nothing",
     ]) {
         assert!(error.contains(part) && error.contains("PostgresCluster postgres-operator/hippo"), "{error}");
     }

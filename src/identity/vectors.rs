@@ -11,6 +11,7 @@ use super::certificate::{Usage, issue, serial_number};
 use super::context::{CertificateId, Context, Role};
 use super::key::Key;
 use super::password;
+use super::rotation::PasswordGeneration;
 use super::scram;
 use super::seed::Seed;
 use super::window::Window;
@@ -75,7 +76,8 @@ fn outcome(vector: &Value, seed: &Seed) -> String {
                 "ascii" => &password::ASCII,
                 _ => &password::ALPHANUMERIC,
             };
-            let generation = generation(vector, "generation");
+            let all = vector["all_generation"].as_u64().unwrap_or(1).try_into().unwrap();
+            let generation = PasswordGeneration { own: generation(vector, "generation"), all };
             let context =
                 Context::password(field("namespace"), field("cluster"), field("user"), alphabet.name, generation);
             let length = number(vector, "length").try_into().unwrap();

@@ -53,12 +53,15 @@ def serial(seed, parts):
     return number & ~(1 << 127) | 1 << 126
 
 
-def password(seed, namespace, cluster, user, alphabet, length, generation):
+def password(seed, namespace, cluster, user, alphabet, length, generation, all_generation=1):
     characters = ALPHABETS[alphabet]
     limit = 256 // len(characters) * len(characters)
+    parts = ["password", namespace, cluster, user, alphabet, generation]
+    if all_generation > 1:
+        parts.append(all_generation)
     text, counter = "", 0
     while len(text) < length:
-        stream = draw(seed, ["password", namespace, cluster, user, alphabet, generation], 64, counter)
+        stream = draw(seed, parts, 64, counter)
         text += "".join(characters[byte % len(characters)] for byte in stream if byte < limit)
         counter += 1
     return text[:length]
@@ -127,7 +130,7 @@ def outcome(seed, value):
             return f"{serial(seed, certificate_serial_parts(value)):032x}"
         case "password":
             fields = ("namespace", "cluster", "user", "alphabet", "length", "generation")
-            return password(seed, *(value[field] for field in fields))
+            return password(seed, *(value[field] for field in fields), value.get("all_generation", 1))
         case "scram/salt":
             parts = ["scram/salt", *(value[field] for field in ("namespace", "cluster", "user", "password"))]
             return base64.b64encode(draw(seed, parts, 16)).decode()
