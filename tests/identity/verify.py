@@ -101,19 +101,20 @@ def verifier(text, salt):
     return f"SCRAM-SHA-256$4096:{salt}${stored_key}:{server_key}"
 
 
-def window(time):
+def window(value):
     """Start of the window, first and last second of validity."""
-    start = time - time % (182 * DAY)
-    return start, start - 3600, start - 3600 + 397 * DAY
+    length, lifetime = value.get("window_days", 182), value.get("lifetime_days", 397)
+    start = value["time"] - value["time"] % (length * DAY)
+    return start, start - 3600, start - 3600 + lifetime * DAY
 
 
 def certificate_parts(value):
-    start = window(value["time"])[0]
+    start = window(value)[0]
     return [*(value[part] for part in ("namespace", "cluster", "role", "name", "generation")), start]
 
 
 def certificate_serial_parts(value):
-    _, not_before, not_after = window(value["time"])
+    _, not_before, not_after = window(value)
     authority = [value["trust_domain"], value["authority_generation"]]
     return ["certificate/serial", *certificate_parts(value), *authority, not_before, not_after, *value["names"]]
 
@@ -239,7 +240,7 @@ def check_identity(identity):
         expected = dict(
             common_name=value["names"][0],
             serial=serial(seed, certificate_serial_parts(value)),
-            validity=window(time)[1:],
+            validity=window(value)[1:],
             names=value["names"],
             purposes=value["purposes"],
         )
