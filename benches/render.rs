@@ -50,7 +50,7 @@ fn clusters(documents: &[Document]) -> Vec<Cluster> {
 }
 
 fn identities(clusters: &[Cluster], seed: &Seed) -> Vec<Identity> {
-    clusters.iter().map(|cluster| identity::derive(cluster, seed, TIME).unwrap()).collect()
+    clusters.iter().map(|cluster| identity::derive(cluster, seed, &options()).unwrap()).collect()
 }
 
 fn objects(clusters: &[Cluster], identities: &[Identity]) -> Vec<Value> {

@@ -30,6 +30,7 @@ use self::rotation::Generations;
 use self::window::Window;
 use crate::cluster::{Backups, Cluster, PasswordType, User};
 use crate::naming::{MONITORING_USER, PGBOUNCER_USER, REPLICATION_USER};
+use crate::options::Options;
 use crate::report::{Diagnostic, ResourceRef};
 
 /// All that is secret about one cluster. It has no `Debug`, so that it cannot be printed.
@@ -74,10 +75,11 @@ pub struct Certificate {
     pub key: Zeroizing<String>,
 }
 
-/// Derives the identity of `cluster` from `seed` for the certificate window that `time` (seconds since 1970) is in. Errors
-/// are a time that cannot be and rotation annotations that say nothing sensible.
-pub fn derive(cluster: &Cluster, seed: &Seed, time: i64) -> Result<Identity, Vec<Diagnostic>> {
-    let (window, generations) = match (Window::containing(time), Generations::of(cluster)) {
+/// Derives the identity of `cluster` from `seed`, with the schedule and trust domain of `options` and for the certificate
+/// window that their time is in. Errors are a time that cannot be and rotation annotations that say nothing sensible.
+pub fn derive(cluster: &Cluster, seed: &Seed, options: &Options) -> Result<Identity, Vec<Diagnostic>> {
+    let window = Window::containing(options.time, options.certificates);
+    let (window, generations) = match (window, Generations::of(cluster)) {
         (Ok(window), Ok(generations)) => (window, generations),
         (window, generations) => {
             let time = window.err().map(|error| Diagnostic::error(error.to_string()));
@@ -85,7 +87,9 @@ pub fn derive(cluster: &Cluster, seed: &Seed, time: i64) -> Result<Identity, Vec
             return Err(time.into_iter().chain(annotations.map(|error| error.of(resource(cluster)))).collect());
         }
     };
-    Authority::derive(seed, trust_domain(cluster), generations.authority)
+    // A namespace is a trust domain of its own, as in PGO.
+    let trust_domain = options.trust_domain.as_deref().unwrap_or(&cluster.namespace);
+    Authority::derive(seed, trust_domain, generations.authority)
         .and_then(|authority| Derivation { cluster, seed, window, generations, authority }.identity())
         .map_err(|error| {
             vec![Diagnostic::error(format!("cannot make its certificates: {error}")).of(resource(cluster))]
@@ -99,11 +103,6 @@ fn resource(cluster: &Cluster) -> ResourceRef {
         namespace: cluster.namespace.clone(),
         ..ResourceRef::default()
     }
-}
-
-/// Who shares the CA of `cluster`: all of its namespace, as in PGO.
-fn trust_domain(cluster: &Cluster) -> &str {
-    &cluster.namespace
 }
 
 /// What the values of one cluster are derived from.
@@ -173,7 +172,7 @@ impl Derivation<'_> {
 
     fn certificate(&self, role: Role, name: &str) -> Result<Certificate, rcgen::Error> {
         let Cluster { namespace, name: cluster, .. } = self.cluster;
-        let id = CertificateId { namespace, cluster, role, name, generation: 1 };
+        let id = CertificateId { namespace, cluster, role, name, generation: self.generations.certificates };
         let usage = match role {
             Role::Postgres | Role::PgBackRestRepoHost | Role::PgBouncer => Usage::Server,
             Role::Replication | Role::PgBackRestClient => Usage::Client,

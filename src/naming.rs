@@ -76,8 +76,14 @@ pub mod annotation {
     pub const SEED: &str = "pgrender.dev/seed";
     /// Prefix of the generation of one user's password: `pgrender.dev/rotate-password.<user>`.
     pub const ROTATE_PASSWORD: &str = "pgrender.dev/rotate-password.";
+    /// Generation of all passwords.
+    pub const ROTATE_PASSWORDS: &str = "pgrender.dev/rotate-passwords";
+    /// Generation of all certificates and their keys.
+    pub const ROTATE_CERTIFICATES: &str = "pgrender.dev/rotate-certificates";
     /// Generation of the CA.
     pub const ROTATE_CA: &str = "pgrender.dev/rotate-ca";
+    /// What all annotations of generations begin with.
+    pub const ROTATE: &str = "pgrender.dev/rotate-";
 }
 
 /// Name of the container that runs Patroni and Postgres.

@@ -3,6 +3,8 @@
 
 use std::collections::BTreeMap;
 
+use crate::identity::window::Schedule;
+
 /// The settings of one run. [`Options::default`] is what a caller who says nothing gets, but for the time: whoever
 /// renders must set it.
 #[derive(Clone, Debug)]
@@ -16,6 +18,11 @@ pub struct Options {
     pub images: BTreeMap<String, String>,
     /// The moment to render for, in seconds since 1970-01-01 00:00:00 UTC.
     pub time: i64,
+    /// How often leaf certificates are replaced and how long they live.
+    pub certificates: Schedule,
+    /// Who shares a CA, for clusters of several namespaces that trust each other; each namespace is one of its own unless
+    /// it is given.
+    pub trust_domain: Option<String>,
     /// Whether the input may have gone through kustomize, which puts quotes around the booleans of YAML 1.1.
     pub through_kustomize: bool,
 }
@@ -27,6 +34,8 @@ impl Default for Options {
             cluster_domain: "cluster.local".to_owned(),
             images: BTreeMap::new(),
             time: 0,
+            certificates: Schedule::default(),
+            trust_domain: None,
             through_kustomize: false,
         }
     }

@@ -8,13 +8,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use crate::build;
+use crate::identity::window::Window;
 use crate::identity::{self, Seed};
 use crate::object::{self, Identity};
 use crate::options::Options;
 use crate::parse::{self, API_VERSIONS};
 use crate::read::Document;
 use crate::read::node::Node;
-use crate::report::{Diagnostic, FieldPath, Position, ResourceRef};
+use crate::report::{Diagnostic, FieldPath, Position, ResourceRef, has_errors};
 use crate::resolve;
 
 pub use crate::parse::KIND;
@@ -62,6 +63,11 @@ pub fn render(documents: &[Document], options: &Options, seed: Result<&Seed, &[D
         clusters.push(RenderedCluster { resource, file: file.clone(), position: node.position, objects });
     }
     refuse_duplicates(&clusters, &mut diagnostics);
+    if let (Ok(window), false) =
+        (Window::containing(options.time, options.certificates), clusters.is_empty() || has_errors(&diagnostics))
+    {
+        diagnostics.push(Diagnostic::info(window.renewal()));
+    }
     diagnostics.sort_by(|a, b| a.location.cmp(&b.location));
     Rendered { clusters, diagnostics }
 }
@@ -81,7 +87,7 @@ fn one_cluster(
     let (cluster, found) = resolve::resolve(&resource, options);
     diagnostics.extend(found.into_iter().map(|found| document.locate(found)));
     let (Some(cluster), Some(seed)) = (cluster, seed) else { return Vec::new() };
-    match identity::derive(&cluster, seed, options.time) {
+    match identity::derive(&cluster, seed, options) {
         Ok(identity) => build::build(&cluster, &identity),
         Err(found) => {
             diagnostics.extend(found.into_iter().map(|found| document.locate(found)));

@@ -7,6 +7,8 @@
 mod fixtures;
 #[path = "common/rendering.rs"]
 mod rendering;
+#[path = "determinism/rotation.rs"]
+mod rotation;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
@@ -155,9 +157,14 @@ fn hippo() -> Value {
 /// What a change of the cluster above changes: `+` new, `-` gone, `~` other, a line for each field that differs.
 fn changes(change: impl FnOnce(&mut Value)) -> Vec<String> {
     let mut cluster = hippo();
-    let before = by_name(objects(&cluster.to_string()).unwrap());
+    let before = objects(&cluster.to_string()).unwrap();
     change(&mut cluster["spec"]);
-    let after = by_name(objects(&cluster.to_string()).unwrap());
+    lines(before, objects(&cluster.to_string()).unwrap())
+}
+
+/// What differs between two lists of objects, as above.
+fn lines(before: Vec<Value>, after: Vec<Value>) -> Vec<String> {
+    let (before, after) = (by_name(before), by_name(after));
     let names: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
     let mut lines = Vec::new();
     for name in names {

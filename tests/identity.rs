@@ -27,13 +27,14 @@ mod tools;
 #[path = "identity/uri.rs"]
 mod uri;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use pgrender::cluster::{Cluster, PasswordType, Storage};
-use pgrender::identity::window::Window;
+use pgrender::identity::window::{Schedule, Window};
 use pgrender::identity::{Certificate, Identity, Seed, derive};
 use pgrender::kubernetes::SecretProjection;
 use pgrender::naming::annotation;
+use pgrender::options::Options;
 
 use crate::cluster::{hippo, instance_set, user};
 use crate::tools::{available, verifies};
@@ -52,7 +53,16 @@ fn identity(cluster: &Cluster) -> Identity {
 }
 
 fn at(cluster: &Cluster, time: i64) -> Identity {
-    derive(cluster, &seed(), time).unwrap_or_else(|errors| panic!("{errors:?}"))
+    with(cluster, &Options { time, ..Options::default() })
+}
+
+fn with(cluster: &Cluster, options: &Options) -> Identity {
+    derive(cluster, &seed(), options).unwrap_or_else(|errors| panic!("{errors:?}"))
+}
+
+/// The window of [`TIME`].
+fn window(schedule: Schedule) -> Window {
+    Window::containing(TIME, schedule).unwrap()
 }
 
 fn annotated(key: &str, value: &str) -> Cluster {
@@ -114,17 +124,22 @@ fn blocks(bundle: &str) -> Vec<&str> {
 
 #[test]
 fn the_same_seed_gives_the_same_bytes_anywhere_in_a_window() {
-    let window = Window::containing(TIME).unwrap();
-    let first = identity(&hippo());
-    assert_eq!(values(&first).len(), 2 + 2 * 4 + 2 * 6);
-    for time in [TIME, window.start(), window.end() - 1] {
-        assert_eq!(differences(&first, &at(&hippo(), time)), [""; 0]);
+    for (window_days, lifetime_days) in [(182, 397), (1, 31), (30, 90), (365, 825)] {
+        let certificates = Schedule::new(window_days, lifetime_days).unwrap();
+        let at = |time| with(&hippo(), &Options { time, certificates, ..Options::default() });
+        let first = at(TIME);
+        assert_eq!(values(&first).len(), 2 + 2 * 4 + 2 * 6);
+        let window = window(certificates);
+        for time in [window.start(), window.end() - 1] {
+            assert_eq!(differences(&first, &at(time)), [""; 0]);
+        }
+        assert_eq!(differences(&first, &at(window.end())).len(), 12);
     }
 }
 
 #[test]
 fn the_next_window_changes_certificates_and_their_keys_only() {
-    let next = at(&hippo(), Window::containing(TIME).unwrap().end());
+    let next = at(&hippo(), window(Schedule::default()).end());
     let changed = differences(&identity(&hippo()), &next);
     assert_eq!(changed.len(), 12);
     assert!(changed.iter().all(|name| name.starts_with("certificate ") || name.starts_with("key ")), "{changed:?}");
@@ -134,7 +149,7 @@ fn the_next_window_changes_certificates_and_their_keys_only() {
 fn another_seed_changes_every_value() {
     let first = identity(&hippo());
     let seed = Seed::new(SEED.to_uppercase().as_bytes()).ok().unwrap();
-    let second = derive(&hippo(), &seed, TIME).ok().unwrap();
+    let second = derive(&hippo(), &seed, &Options { time: TIME, ..Options::default() }).ok().unwrap();
     assert_eq!(differences(&first, &second).len(), values(&first).len());
 }
 
@@ -207,6 +222,48 @@ fn a_cluster_has_only_what_it_needs() {
 }
 
 #[test]
+fn another_lifetime_changes_certificates_but_not_their_keys() {
+    let certificates = Schedule::new(182, 300).unwrap();
+    let changed =
+        differences(&identity(&hippo()), &with(&hippo(), &Options { time: TIME, certificates, ..Options::default() }));
+    assert_eq!(changed.len(), 6);
+    assert!(changed.iter().all(|name| name.starts_with("certificate ")), "{changed:?}");
+}
+
+#[test]
+fn clusters_of_one_trust_domain_verify_each_other_across_namespaces() {
+    let of = |namespace: &str, trust_domain: Option<&str>| {
+        let cluster = Cluster { namespace: namespace.to_owned(), ..hippo() };
+        let trust_domain = trust_domain.map(str::to_owned);
+        with(&cluster, &Options { time: TIME, trust_domain, ..Options::default() })
+    };
+    let [one, other] = ["zoo", "park"].map(|namespace| of(namespace, Some("team-a")));
+    assert_eq!(one.trust_bundle, other.trust_bundle);
+    let strangers = [of("zoo", Some("team-b")), of("zoo", None), of("park", None)];
+
+    // Changing it changes what a rotation of the CA changes.
+    let changed = differences(&of("zoo", None), &one);
+    assert_eq!(changed, differences(&identity(&hippo()), &identity(&annotated(annotation::ROTATE_CA, "2"))));
+
+    if available("openssl") {
+        let directory = tempfile::tempdir().unwrap();
+        let all_verify = |trusting: &Identity, presenting: &Identity| {
+            let verdicts = certificates(presenting)
+                .into_values()
+                .map(|certificate| verifies(directory.path(), &trusting.trust_bundle, &certificate.certificate, &[]))
+                .collect::<BTreeSet<_>>();
+            assert_eq!(verdicts.len(), 1);
+            verdicts.contains(&true)
+        };
+        assert!(all_verify(&one, &other) && all_verify(&other, &one));
+        for stranger in &strangers {
+            assert!(!all_verify(&one, stranger) && !all_verify(stranger, &one));
+            assert!(!all_verify(&other, stranger) && !all_verify(stranger, &other));
+        }
+    }
+}
+
+#[test]
 fn a_password_rotates_alone() {
     let first = identity(&hippo());
     for (name, role) in [("hippo", "hippo"), ("pgbouncer", "_crunchypgbouncer"), ("monitoring", "ccp_monitoring")] {
@@ -214,6 +271,43 @@ fn a_password_rotates_alone() {
         assert_eq!(differences(&first, &identity(&annotated(&key, "1"))), [""; 0]);
         let rotated = identity(&annotated(&key, "2"));
         assert_eq!(differences(&first, &rotated), [format!("password {name}"), format!("verifier {name}")]);
+    }
+}
+
+#[test]
+fn all_passwords_rotate_and_nothing_else() {
+    let first = identity(&hippo());
+    assert_eq!(differences(&first, &identity(&annotated(annotation::ROTATE_PASSWORDS, "1"))), [""; 0]);
+    let changed = differences(&first, &identity(&annotated(annotation::ROTATE_PASSWORDS, "2")));
+    let is_password = |name: &String| name.starts_with("password ") || name.starts_with("verifier ");
+    assert_eq!(changed, values(&first).into_keys().filter(is_password).collect::<Vec<_>>());
+}
+
+#[test]
+fn no_two_generations_of_a_password_are_alike() {
+    let own = format!("{}hippo", annotation::ROTATE_PASSWORD);
+    let mut passwords = BTreeSet::new();
+    for all in 1..=5 {
+        for generation in 1..=5 {
+            let mut cluster = annotated(annotation::ROTATE_PASSWORDS, &all.to_string());
+            cluster.annotations.insert(own.clone(), generation.to_string());
+            passwords.insert(identity(&cluster).users["hippo"].password.to_string());
+        }
+    }
+    assert_eq!(passwords.len(), 25);
+}
+
+#[test]
+fn certificates_rotate_with_their_keys_and_nothing_else() {
+    let first = identity(&hippo());
+    assert_eq!(differences(&first, &identity(&annotated(annotation::ROTATE_CERTIFICATES, "1"))), [""; 0]);
+    let rotated = identity(&annotated(annotation::ROTATE_CERTIFICATES, "2"));
+    let is_leaf = |name: &String| name.starts_with("certificate ") || name.starts_with("key ");
+    assert_eq!(differences(&first, &rotated), values(&first).into_keys().filter(is_leaf).collect::<Vec<_>>());
+    if available("openssl") {
+        let directory = tempfile::tempdir().unwrap();
+        let leaf = &rotated.cluster_certificate.as_ref().unwrap().certificate;
+        assert!(verifies(directory.path(), &first.trust_bundle, leaf, &[]));
     }
 }
 
@@ -249,16 +343,19 @@ fn all_that_is_wrong_is_said_at_once() {
         (annotation::ROTATE_CA.to_owned(), "two"),
         (format!("{}hippo", annotation::ROTATE_PASSWORD), "0"),
         (format!("{}hipppo", annotation::ROTATE_PASSWORD), "2"),
+        ("pgrender.dev/rotate-pasword.hippo".to_owned(), "2"),
     ] {
         cluster.annotations.insert(key, value.to_owned());
     }
-    let errors: Vec<String> = derive(&cluster, &seed(), 0).err().unwrap().iter().map(ToString::to_string).collect();
-    assert_eq!(errors.len(), 4, "{errors:?}");
+    let errors: Vec<String> =
+        derive(&cluster, &seed(), &Options::default()).err().unwrap().iter().map(ToString::to_string).collect();
+    assert_eq!(errors.len(), 5, "{errors:?}");
     assert!(errors[0].contains("before 2020") && !errors[0].contains("hippo"));
     for (error, part) in errors[1..].iter().zip([
         "`pgrender.dev/rotate-ca` is `two`",
         "rotate-password.hippo` is `0`",
         "rotate-password.hipppo` names no user",
+        "`pgrender.dev/rotate-pasword.hippo` rotates nothing",
     ]) {
         assert!(error.contains(part) && error.contains("PostgresCluster postgres-operator/hippo"), "{error}");
     }

@@ -81,6 +81,18 @@ pub(super) struct RenderArguments {
     #[arg(long, value_name = "TIME", value_parser = settings::time)]
     time: Option<i64>,
 
+    /// Days after which there are new certificates, 1 to 365 [default: 182]
+    #[arg(long = "certificate-window", value_name = "DAYS", value_parser = settings::days)]
+    certificate_window_days: Option<u16>,
+
+    /// Days that certificates are valid, at least 30 more than the window and at most 825 [default: 397]
+    #[arg(long = "certificate-lifetime", value_name = "DAYS", value_parser = settings::days)]
+    certificate_lifetime_days: Option<u16>,
+
+    /// Clusters that share a CA, across namespaces [default: the namespace]
+    #[arg(long, value_name = "NAME", value_parser = settings::trust_domain)]
+    trust_domain: Option<String>,
+
     /// File that holds the seed
     #[arg(long, value_name = "FILE", conflicts_with = "random")]
     seed_file: Option<PathBuf>,
@@ -98,6 +110,9 @@ impl RenderArguments {
             cluster_domain: self.cluster_domain.clone(),
             images: self.images.iter().cloned().collect(),
             time: self.time,
+            certificate_window_days: self.certificate_window_days,
+            certificate_lifetime_days: self.certificate_lifetime_days,
+            trust_domain: self.trust_domain.clone(),
             seed_file: self.seed_file.clone(),
             random: self.random,
         }

@@ -13,7 +13,7 @@ use crate::object;
 use crate::read::node::Node;
 use crate::read::{self, Document};
 use crate::render::{self, render};
-use crate::report::{Diagnostic, Severity, has_errors};
+use crate::report::{Diagnostic, has_errors};
 use crate::write::resource_list;
 use crate::write::verbatim::Texts;
 
@@ -77,12 +77,9 @@ fn try_transform(documents: &[Document], items: usize, environment: &Environment
     Ok(merged)
 }
 
-/// What goes to standard error: the object instead of a line of the list, which nobody sees, and informations only where
-/// they explain an error.
+/// What goes to standard error: the object instead of a line of the list, which nobody sees.
 pub(super) fn for_people(diagnostics: &[Diagnostic]) -> Vec<Diagnostic> {
-    let failed = has_errors(diagnostics);
-    let told = diagnostics.iter().filter(|diagnostic| failed || diagnostic.severity != Severity::Info);
-    told.map(|diagnostic| Diagnostic { location: None, ..diagnostic.clone() }).collect()
+    diagnostics.iter().map(|diagnostic| Diagnostic { location: None, ..diagnostic.clone() }).collect()
 }
 
 /// The one document of `text`, which must be a list.

@@ -15,7 +15,17 @@ use crate::report::{Diagnostic, FieldPath};
 
 const API_VERSION: &str = "pgrender.dev/v1alpha1";
 const KIND: &str = "PgRender";
-const FIELDS: [&str; 6] = ["namespace", "clusterDomain", "images", "time", "seedFile", "random"];
+const FIELDS: [&str; 9] = [
+    "namespace",
+    "clusterDomain",
+    "images",
+    "time",
+    "certificateWindowDays",
+    "certificateLifetimeDays",
+    "trustDomain",
+    "seedFile",
+    "random",
+];
 
 /// Reads the settings from a function's configuration. The errors name its fields, without a place.
 pub(super) fn settings(config: &Node) -> Result<Settings, Vec<Diagnostic>> {
@@ -102,6 +112,13 @@ impl Reader {
             "namespace" => self.settings.namespace = Some(string(value)?),
             "clusterDomain" => self.settings.cluster_domain = Some(settings::cluster_domain(&string(value)?)?),
             "time" => self.settings.time = Some(settings::time(&scalar(value)?)?),
+            "certificateWindowDays" => {
+                self.settings.certificate_window_days = Some(settings::days(&scalar(value)?)?);
+            }
+            "certificateLifetimeDays" => {
+                self.settings.certificate_lifetime_days = Some(settings::days(&scalar(value)?)?);
+            }
+            "trustDomain" => self.settings.trust_domain = Some(settings::trust_domain(&string(value)?)?),
             "seedFile" => self.settings.seed_file = Some(string(value)?.into()),
             "random" => self.settings.random = boolean(value)?,
             "images" => {
@@ -172,7 +189,8 @@ mod tests {
     fn a_pg_render_holds_every_setting() {
         let settings = read(
             "apiVersion: pgrender.dev/v1alpha1\nkind: PgRender\nspec:\n  namespace: a\n  clusterDomain: b.local.\n  \
-             images: {RELATED_IMAGE_PGBACKREST: c}\n  time: 12\n  seedFile: d\n  random: true\n",
+             images: {RELATED_IMAGE_PGBACKREST: c}\n  time: 12\n  certificateWindowDays: 30\n  \
+             certificateLifetimeDays: 90\n  trustDomain: e\n  seedFile: d\n  random: true\n",
         )
         .unwrap();
         assert_eq!(
@@ -182,6 +200,9 @@ mod tests {
                 cluster_domain: Some("b.local".to_owned()),
                 images: [("RELATED_IMAGE_PGBACKREST".to_owned(), "c".to_owned())].into(),
                 time: Some(12),
+                certificate_window_days: Some(30),
+                certificate_lifetime_days: Some(90),
+                trust_domain: Some("e".to_owned()),
                 seed_file: Some("d".into()),
                 random: true,
             }
@@ -190,9 +211,12 @@ mod tests {
 
     #[test]
     fn a_config_map_holds_strings() {
-        let settings =
-            read("apiVersion: v1\nkind: ConfigMap\ndata: {random: 'true', time: '12', RELATED_IMAGE_PGBACKREST: c}\n")
-                .unwrap();
+        let settings = read(
+            "apiVersion: v1\nkind: ConfigMap\ndata: {random: 'true', time: '12', RELATED_IMAGE_PGBACKREST: c, \
+                  certificateWindowDays: '30'}\n",
+        )
+        .unwrap();
+        assert_eq!(settings.certificate_window_days, Some(30));
         assert!(settings.random);
         assert_eq!(settings.time, Some(12));
         assert_eq!(settings.images["RELATED_IMAGE_PGBACKREST"], "c");
@@ -221,6 +245,9 @@ mod tests {
             "{apiVersion: pgrender.dev/v1alpha1, kind: PgRender, spec: {images: [a]}}",
             "{apiVersion: pgrender.dev/v1alpha1, kind: PgRender, spec: {images: {PGBACKREST: a}}}",
             "{apiVersion: pgrender.dev/v1alpha1, kind: PgRender, spec: [a]}",
+            "{apiVersion: pgrender.dev/v1alpha1, kind: PgRender, spec: {certificateWindowDays: -1}}",
+            "{apiVersion: pgrender.dev/v1alpha1, kind: PgRender, spec: {certificateLifetimeDays: a year}}",
+            "{apiVersion: pgrender.dev/v1alpha1, kind: PgRender, spec: {trustDomain: ''}}",
             "{apiVersion: pgrender.dev/v1, kind: PgRender}",
             "{apiVersion: v1, kind: ConfigMap, data: {images: a}}",
             "{apiVersion: v1, kind: Service}",

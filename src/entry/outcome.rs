@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use crate::report::{Diagnostic, has_errors};
+use crate::report::{Diagnostic, Severity, has_errors};
 
 /// The end of a run. It holds secrets, so it has no `Debug`.
 #[derive(Default)]
@@ -17,10 +17,14 @@ pub(super) struct Outcome {
 }
 
 impl Outcome {
-    /// A run that gives `stdout` and tells `diagnostics`; it has failed when one of them is an error.
+    /// A run that gives `stdout` and tells `diagnostics`; it has failed when one of them is an error. People are told
+    /// informations only where they explain an error: a run that went well is silent, so that a scheduled one is noticed
+    /// when it has something to say.
     pub(super) fn new(stdout: String, diagnostics: &[Diagnostic]) -> Self {
-        let lines: Vec<String> = diagnostics.iter().map(|diagnostic| format!("{diagnostic}\n")).collect();
-        Self { stdout, stderr: lines.concat(), code: u8::from(has_errors(diagnostics)) }
+        let failed = has_errors(diagnostics);
+        let told = diagnostics.iter().filter(|diagnostic| failed || diagnostic.severity != Severity::Info);
+        let lines: Vec<String> = told.map(|diagnostic| format!("{diagnostic}\n")).collect();
+        Self { stdout, stderr: lines.concat(), code: u8::from(failed) }
     }
 
     /// A run that gives nothing but `diagnostics`.

@@ -7,6 +7,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::environment::{self, Environment, IMAGE_PREFIX};
+use crate::identity::window::Schedule;
 use crate::options::Options;
 use crate::report::Diagnostic;
 
@@ -21,6 +22,12 @@ pub(super) struct Settings {
     pub(super) images: BTreeMap<String, String>,
     /// The moment to render for, in seconds since 1970.
     pub(super) time: Option<i64>,
+    /// The days of a certificate window.
+    pub(super) certificate_window_days: Option<u16>,
+    /// The days that a certificate lives.
+    pub(super) certificate_lifetime_days: Option<u16>,
+    /// Who shares a CA.
+    pub(super) trust_domain: Option<String>,
     /// The file that holds the seed.
     pub(super) seed_file: Option<PathBuf>,
     /// Whether a seed is made up for this run.
@@ -38,6 +45,12 @@ impl Settings {
             })?,
             (None, None) => environment::now(),
         };
+        let schedule = defaults.certificates;
+        let certificates = Schedule::new(
+            self.certificate_window_days.unwrap_or(schedule.window_days()),
+            self.certificate_lifetime_days.unwrap_or(schedule.lifetime_days()),
+        )
+        .map_err(|error| Diagnostic::error(error.to_string()))?;
         let mut images = environment.images.clone();
         images.extend(self.images.clone());
         Ok(Options {
@@ -45,6 +58,8 @@ impl Settings {
             cluster_domain: self.cluster_domain.clone().unwrap_or_else(|| defaults.cluster_domain.clone()),
             images,
             time,
+            certificates,
+            trust_domain: self.trust_domain.clone(),
             ..defaults
         })
     }
@@ -62,17 +77,35 @@ pub(super) fn time(text: &str) -> Result<i64, String> {
 /// Reads the domain of a Kubernetes cluster; one final dot is taken off.
 pub(super) fn cluster_domain(text: &str) -> Result<String, String> {
     let domain = text.strip_suffix('.').unwrap_or(text);
+    if is_domain(domain) {
+        Ok(domain.to_owned())
+    } else {
+        Err(format!("`{text}` is no domain, write one like `cluster.local`"))
+    }
+}
+
+/// Reads the name of a trust domain: that of a namespace, which is one unless told otherwise, or a domain.
+pub(super) fn trust_domain(text: &str) -> Result<String, String> {
+    if is_domain(text) {
+        Ok(text.to_owned())
+    } else {
+        Err(format!("`{text}` is no trust domain, write a name like `team-a` or `databases.example.com`"))
+    }
+}
+
+fn is_domain(text: &str) -> bool {
     let label = |label: &str| {
         (1..=63).contains(&label.len())
             && label.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
             && !label.starts_with('-')
             && !label.ends_with('-')
     };
-    if domain.len() <= 253 && domain.split('.').all(label) {
-        Ok(domain.to_owned())
-    } else {
-        Err(format!("`{text}` is no domain, write one like `cluster.local`"))
-    }
+    text.len() <= 253 && text.split('.').all(label)
+}
+
+/// Reads a number of days.
+pub(super) fn days(text: &str) -> Result<u16, String> {
+    text.parse().map_err(|_| format!("`{text}` is no number of days, write a whole number like `182`"))
 }
 
 /// Checks the name of an image, which is that of PGO's environment variable.
@@ -122,6 +155,23 @@ mod tests {
         assert_eq!(options.images["RELATED_IMAGE_B"], "flag");
         settings.time = Some(9);
         assert_eq!(settings.options(&environment).unwrap().time, 9);
+    }
+
+    #[test]
+    fn a_window_needs_a_lifetime_that_bears_it() {
+        let environment = Environment { source_date_epoch: Some("7".to_owned()), ..Environment::default() };
+        let options = |window, lifetime| {
+            let days = Settings {
+                certificate_window_days: window,
+                certificate_lifetime_days: lifetime,
+                ..Settings::default()
+            };
+            days.options(&environment).map(|options| options.certificates)
+        };
+        assert_eq!(options(Some(30), Some(60)), Ok(Schedule::new(30, 60).unwrap()));
+        assert_eq!(options(None, None), Ok(Schedule::default()));
+        assert!(options(None, Some(60)).unwrap_err().message.contains("`182` days is too long for a lifetime of `60`"));
+        assert!(options(Some(0), None).is_err() && options(None, Some(826)).is_err());
     }
 
     #[test]

@@ -11,12 +11,12 @@
 //! | `authority/serial` | trust domain, generation | 16 | the CA's serial |
 //! | `certificate/key` | namespace, cluster, role, name, generation, window start | 32 | a private key; as the CA's |
 //! | `certificate/serial` | those of `certificate/key`, trust domain, CA generation, not before, not after, names… | 16 | a serial |
-//! | `password` | namespace, cluster, user, alphabet, generation | 64 | a password; next counter while too short |
+//! | `password` | namespace, cluster, user, alphabet, generation, that of all passwords | 64 | a password; next counter while too short |
 //! | `scram/salt` | namespace, cluster, user, password | 16 | the salt of a verifier |
 //! | `fingerprint/key` | namespace, cluster | 32 | the key of fingerprints |
 //!
 //! The role of a certificate is a word of [`Role`], its name that of the instance set or else empty. The alphabet of a
-//! password is `ascii` or `alphanumeric`. Window start and dates are seconds since 1970.
+//! password is `ascii` or `alphanumeric`. The generation of all passwords takes part from 2 on: it came later. Window start and dates are seconds since 1970.
 //!
 //! **None of this can ever change**: everybody's passwords and keys would change with it. `fixtures/identity` holds
 //! vectors, which another implementation checks as well.
@@ -25,6 +25,7 @@ use hkdf::Hkdf;
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
+use super::rotation::PasswordGeneration;
 use super::seed::Seed;
 use super::window::Window;
 
@@ -133,8 +134,19 @@ impl Context {
     }
 
     /// Of the password of a Postgres role. The alphabet takes part so that changing it changes the password entirely.
-    pub(super) fn password(namespace: &str, cluster: &str, user: &str, alphabet: &str, generation: u32) -> Self {
-        Self::of(&["password", namespace, cluster, user, alphabet, &generation.to_string()])
+    pub(super) fn password(
+        namespace: &str,
+        cluster: &str,
+        user: &str,
+        alphabet: &str,
+        generation: PasswordGeneration,
+    ) -> Self {
+        let [own, all] = [generation.own, generation.all].map(|number| number.to_string());
+        let mut parts = vec!["password", namespace, cluster, user, alphabet, &own];
+        if generation.all > 1 {
+            parts.push(&all);
+        }
+        Self::of(&parts)
     }
 
     /// Of the salt of a SCRAM verifier. The password takes part so that two passwords never share a salt.

@@ -51,6 +51,9 @@ pub(super) fn derive(context: &Context, seed: &Seed, alphabet: &Alphabet, length
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::identity::rotation::PasswordGeneration;
+
+    const FIRST: PasswordGeneration = PasswordGeneration { own: 1, all: 1 };
 
     fn seed() -> Seed {
         Seed::new(b"0123456789abcdefghijklmnopqrstuvwxyz").ok().unwrap()
@@ -76,7 +79,7 @@ mod tests {
         for alphabet in [ASCII, ALPHANUMERIC] {
             let per_character = 1000;
             let size = alphabet.characters.len();
-            let context = Context::password("ns", "cluster", "user", alphabet.name, 1);
+            let context = Context::password("ns", "cluster", "user", alphabet.name, FIRST);
             let password = derive(&context, &seed(), &alphabet, size * per_character);
             // Chi-squared with 83 or 61 degrees of freedom stays below 160 but once in a million; a modulo bias of the
             // whole byte (four characters in 256 bytes for three) would give thousands.
@@ -90,7 +93,7 @@ mod tests {
 
     #[test]
     fn a_longer_password_begins_with_the_shorter_one() {
-        let context = Context::password("ns", "cluster", "user", ASCII.name, 1);
+        let context = Context::password("ns", "cluster", "user", ASCII.name, FIRST);
         let [short, long] = [24, 500].map(|length| derive(&context, &seed(), &ASCII, length));
         assert_eq!((short.len(), long.len()), (24, 500));
         assert!(long.starts_with(short.as_str()));

@@ -11,9 +11,10 @@ use super::certificate::{Usage, issue, serial_number};
 use super::context::{CertificateId, Context, Role};
 use super::key::Key;
 use super::password;
+use super::rotation::PasswordGeneration;
 use super::scram;
 use super::seed::Seed;
-use super::window::Window;
+use super::window::{Schedule, Window};
 
 fn text<'a>(vector: &'a Value, field: &str) -> &'a str {
     vector[field].as_str().unwrap_or_else(|| panic!("{field} of {vector}"))
@@ -48,6 +49,15 @@ fn certificate_id(vector: &Value) -> CertificateId<'_> {
     }
 }
 
+/// The window of a vector, of the default schedule unless it names another.
+fn window(vector: &Value) -> Window {
+    let days = |field: &str, default: u16| vector[field].as_u64().map_or(default, |days| days.try_into().unwrap());
+    let default = Schedule::default();
+    let schedule =
+        Schedule::new(days("window_days", default.window_days()), days("lifetime_days", default.lifetime_days()));
+    Window::containing(number(vector, "time"), schedule.unwrap()).unwrap()
+}
+
 fn outcome(vector: &Value, seed: &Seed) -> String {
     let field = |field| text(vector, field);
     match field("context") {
@@ -59,13 +69,13 @@ fn outcome(vector: &Value, seed: &Seed) -> String {
             serial_number(&context, seed).to_string().replace(':', "")
         }
         "certificate/key" => {
-            let window = Window::containing(number(vector, "time")).unwrap();
+            let window = window(vector);
             scalar(&Context::certificate_key(&certificate_id(vector), window), seed)
         }
         "certificate/serial" => {
             let names: Vec<String> =
                 vector["names"].as_array().unwrap().iter().map(|name| name.as_str().unwrap().to_owned()).collect();
-            let window = Window::containing(number(vector, "time")).unwrap();
+            let window = window(vector);
             let (domain, authority) = (field("trust_domain"), generation(vector, "authority_generation"));
             let context = Context::certificate_serial(&certificate_id(vector), window, domain, authority, &names);
             serial_number(&context, seed).to_string().replace(':', "")
@@ -75,7 +85,8 @@ fn outcome(vector: &Value, seed: &Seed) -> String {
                 "ascii" => &password::ASCII,
                 _ => &password::ALPHANUMERIC,
             };
-            let generation = generation(vector, "generation");
+            let all = vector["all_generation"].as_u64().unwrap_or(1).try_into().unwrap();
+            let generation = PasswordGeneration { own: generation(vector, "generation"), all };
             let context =
                 Context::password(field("namespace"), field("cluster"), field("user"), alphabet.name, generation);
             let length = number(vector, "length").try_into().unwrap();
@@ -110,7 +121,7 @@ fn every_derivation_gives_what_it_always_gave() {
 #[test]
 fn the_rest_of_a_certificate_changes_its_serial() {
     let seed = Seed::new(b"0123456789abcdefghijklmnopqrstuvwxyz").ok().unwrap();
-    let window = Window::containing(1_800_000_000).unwrap();
+    let window = Window::containing(1_800_000_000, Schedule::default()).unwrap();
     let id = CertificateId { namespace: "ns", cluster: "hippo", role: Role::Postgres, name: "", generation: 1 };
     let issued = |authority: u32, name: &str| {
         let authority = Authority::derive(&seed, "ns", authority).unwrap();

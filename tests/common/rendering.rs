@@ -22,9 +22,14 @@ pub(crate) fn objects(text: &str) -> Result<Vec<Value>, Vec<Diagnostic>> {
 
 /// The same with another seed.
 pub(crate) fn objects_with(text: &str, seed: &str) -> Result<Vec<Value>, Vec<Diagnostic>> {
+    objects_from(text, seed, &options())
+}
+
+/// The same with other options too.
+pub(crate) fn objects_from(text: &str, seed: &str, options: &Options) -> Result<Vec<Value>, Vec<Diagnostic>> {
     let documents = read::documents("cluster.yaml", text)?;
     let seed = Seed::new(seed.as_bytes()).ok().unwrap();
-    let rendered = render(&documents, &options(), Ok(&seed));
+    let rendered = render(&documents, options, Ok(&seed));
     if has_errors(&rendered.diagnostics) {
         let errors = rendered.diagnostics.into_iter().filter(|diagnostic| diagnostic.severity == Severity::Error);
         return Err(errors.collect());

@@ -53,12 +53,15 @@ def serial(seed, parts):
     return number & ~(1 << 127) | 1 << 126
 
 
-def password(seed, namespace, cluster, user, alphabet, length, generation):
+def password(seed, namespace, cluster, user, alphabet, length, generation, all_generation=1):
     characters = ALPHABETS[alphabet]
     limit = 256 // len(characters) * len(characters)
+    parts = ["password", namespace, cluster, user, alphabet, generation]
+    if all_generation > 1:
+        parts.append(all_generation)
     text, counter = "", 0
     while len(text) < length:
-        stream = draw(seed, ["password", namespace, cluster, user, alphabet, generation], 64, counter)
+        stream = draw(seed, parts, 64, counter)
         text += "".join(characters[byte % len(characters)] for byte in stream if byte < limit)
         counter += 1
     return text[:length]
@@ -98,19 +101,20 @@ def verifier(text, salt):
     return f"SCRAM-SHA-256$4096:{salt}${stored_key}:{server_key}"
 
 
-def window(time):
+def window(value):
     """Start of the window, first and last second of validity."""
-    start = time - time % (182 * DAY)
-    return start, start - 3600, start - 3600 + 397 * DAY
+    length, lifetime = value.get("window_days", 182), value.get("lifetime_days", 397)
+    start = value["time"] - value["time"] % (length * DAY)
+    return start, start - 3600, start - 3600 + lifetime * DAY
 
 
 def certificate_parts(value):
-    start = window(value["time"])[0]
+    start = window(value)[0]
     return [*(value[part] for part in ("namespace", "cluster", "role", "name", "generation")), start]
 
 
 def certificate_serial_parts(value):
-    _, not_before, not_after = window(value["time"])
+    _, not_before, not_after = window(value)
     authority = [value["trust_domain"], value["authority_generation"]]
     return ["certificate/serial", *certificate_parts(value), *authority, not_before, not_after, *value["names"]]
 
@@ -127,7 +131,7 @@ def outcome(seed, value):
             return f"{serial(seed, certificate_serial_parts(value)):032x}"
         case "password":
             fields = ("namespace", "cluster", "user", "alphabet", "length", "generation")
-            return password(seed, *(value[field] for field in fields))
+            return password(seed, *(value[field] for field in fields), value.get("all_generation", 1))
         case "scram/salt":
             parts = ["scram/salt", *(value[field] for field in ("namespace", "cluster", "user", "password"))]
             return base64.b64encode(draw(seed, parts, 16)).decode()
@@ -236,7 +240,7 @@ def check_identity(identity):
         expected = dict(
             common_name=value["names"][0],
             serial=serial(seed, certificate_serial_parts(value)),
-            validity=window(time)[1:],
+            validity=window(value)[1:],
             names=value["names"],
             purposes=value["purposes"],
         )

@@ -1,0 +1,122 @@
+//! A rotation changes what was asked for, and nothing else.
+
+use pgrender::identity::window::{Schedule, Window};
+use pgrender::naming::annotation;
+use pgrender::options::Options;
+use serde_json::json;
+
+use crate::rendering::{SEED, objects, objects_from, options};
+use crate::{hippo, lines};
+
+/// What all certificates with their keys are in.
+const CERTIFICATES: [&str; 18] = [
+    "~ ConfigMap/hippo-fingerprints /data/secret.hippo-cluster-cert",
+    "~ ConfigMap/hippo-fingerprints /data/secret.hippo-one-certs",
+    "~ ConfigMap/hippo-fingerprints /data/secret.hippo-pgbackrest",
+    "~ ConfigMap/hippo-fingerprints /data/secret.hippo-pgbouncer",
+    "~ ConfigMap/hippo-fingerprints /data/secret.hippo-replication-cert",
+    "~ Secret/hippo-cluster-cert /data/tls.crt",
+    "~ Secret/hippo-cluster-cert /data/tls.key",
+    "~ Secret/hippo-one-certs /data/patroni.crt-combined",
+    "~ Secret/hippo-one-certs /data/pgbackrest-server.crt",
+    "~ Secret/hippo-one-certs /data/pgbackrest-server.key",
+    "~ Secret/hippo-pgbackrest /data/pgbackrest-client.crt",
+    "~ Secret/hippo-pgbackrest /data/pgbackrest-client.key",
+    "~ Secret/hippo-pgbackrest /data/pgbackrest-repo-host.crt",
+    "~ Secret/hippo-pgbackrest /data/pgbackrest-repo-host.key",
+    "~ Secret/hippo-pgbouncer /data/pgbouncer-frontend.crt",
+    "~ Secret/hippo-pgbouncer /data/pgbouncer-frontend.key",
+    "~ Secret/hippo-replication-cert /data/tls.crt",
+    "~ Secret/hippo-replication-cert /data/tls.key",
+];
+
+/// What an annotation changes of `hippo`.
+fn rotated(key: &str) -> Vec<String> {
+    let mut cluster = hippo();
+    cluster["metadata"]["annotations"] = json!({key: "2"});
+    lines(objects(&hippo().to_string()).unwrap(), objects(&cluster.to_string()).unwrap())
+}
+
+/// The options of a rendering in the next window.
+fn next_window() -> Options {
+    let window = Window::containing(options().time, Schedule::default()).unwrap();
+    Options { time: window.end(), ..options() }
+}
+
+#[test]
+fn one_password_changes_its_secret_and_the_caretakers() {
+    assert_eq!(
+        rotated(&format!("{}hippo", annotation::ROTATE_PASSWORD)),
+        [
+            "~ ConfigMap/hippo-fingerprints /data/secret.hippo-caretaker",
+            "~ ConfigMap/hippo-fingerprints /data/secret.hippo-pguser-hippo",
+            "~ Secret/hippo-caretaker /data/roles.json",
+            "~ Secret/hippo-pguser-hippo /data/jdbc-uri",
+            "~ Secret/hippo-pguser-hippo /data/password",
+            "~ Secret/hippo-pguser-hippo /data/pgbouncer-jdbc-uri",
+            "~ Secret/hippo-pguser-hippo /data/pgbouncer-uri",
+            "~ Secret/hippo-pguser-hippo /data/uri",
+            "~ Secret/hippo-pguser-hippo /data/verifier",
+        ]
+    );
+}
+
+#[test]
+fn all_passwords_change_the_secrets_that_hold_one() {
+    assert_eq!(
+        rotated(annotation::ROTATE_PASSWORDS),
+        [
+            "~ ConfigMap/hippo-fingerprints /data/secret.hippo-caretaker",
+            "~ ConfigMap/hippo-fingerprints /data/secret.hippo-pgbouncer",
+            "~ ConfigMap/hippo-fingerprints /data/secret.hippo-pguser-hippo",
+            "~ Secret/hippo-caretaker /data/roles.json",
+            "~ Secret/hippo-pgbouncer /data/pgbouncer-password",
+            "~ Secret/hippo-pgbouncer /data/pgbouncer-users.txt",
+            "~ Secret/hippo-pgbouncer /data/pgbouncer-verifier",
+            "~ Secret/hippo-pguser-hippo /data/jdbc-uri",
+            "~ Secret/hippo-pguser-hippo /data/password",
+            "~ Secret/hippo-pguser-hippo /data/pgbouncer-jdbc-uri",
+            "~ Secret/hippo-pguser-hippo /data/pgbouncer-uri",
+            "~ Secret/hippo-pguser-hippo /data/uri",
+            "~ Secret/hippo-pguser-hippo /data/verifier",
+        ]
+    );
+}
+
+#[test]
+fn certificates_change_with_their_keys_and_the_ca_stays() {
+    assert_eq!(rotated(annotation::ROTATE_CERTIFICATES), CERTIFICATES);
+}
+
+#[test]
+fn the_ca_changes_certificates_and_no_key() {
+    assert_eq!(
+        rotated(annotation::ROTATE_CA),
+        [
+            "~ ConfigMap/hippo-fingerprints /data/secret.hippo-cluster-cert",
+            "~ ConfigMap/hippo-fingerprints /data/secret.hippo-one-certs",
+            "~ ConfigMap/hippo-fingerprints /data/secret.hippo-pgbackrest",
+            "~ ConfigMap/hippo-fingerprints /data/secret.hippo-pgbouncer",
+            "~ ConfigMap/hippo-fingerprints /data/secret.hippo-replication-cert",
+            "~ Secret/hippo-cluster-cert /data/ca.crt",
+            "~ Secret/hippo-cluster-cert /data/tls.crt",
+            "~ Secret/hippo-one-certs /data/patroni.ca-roots",
+            "~ Secret/hippo-one-certs /data/patroni.crt-combined",
+            "~ Secret/hippo-one-certs /data/pgbackrest-server.crt",
+            "~ Secret/hippo-pgbackrest /data/pgbackrest-client.crt",
+            "~ Secret/hippo-pgbackrest /data/pgbackrest-repo-host.crt",
+            "~ Secret/hippo-pgbackrest /data/pgbackrest.ca-roots",
+            "~ Secret/hippo-pgbouncer /data/pgbouncer-frontend.ca-roots",
+            "~ Secret/hippo-pgbouncer /data/pgbouncer-frontend.crt",
+            "~ Secret/hippo-replication-cert /data/ca.crt",
+            "~ Secret/hippo-replication-cert /data/tls.crt",
+        ]
+    );
+}
+
+#[test]
+fn the_next_window_changes_what_a_rotation_of_certificates_changes() {
+    let text = hippo().to_string();
+    let next = objects_from(&text, SEED, &next_window()).unwrap();
+    assert_eq!(lines(objects(&text).unwrap(), next), CERTIFICATES);
+}
