@@ -47,8 +47,8 @@ impl Settings {
         };
         let schedule = defaults.certificates;
         let certificates = Schedule::new(
-            self.certificate_window_days.unwrap_or(schedule.window_days()),
-            self.certificate_lifetime_days.unwrap_or(schedule.lifetime_days()),
+            self.certificate_window_days.unwrap_or_else(|| schedule.window_days()),
+            self.certificate_lifetime_days.unwrap_or_else(|| schedule.lifetime_days()),
         )
         .map_err(|error| Diagnostic::error(error.to_string()))?;
         let mut images = environment.images.clone();
