@@ -31,7 +31,12 @@ pub(super) fn run(text: &str, environment: &Environment) -> Outcome {
     let merged = transform(&documents, items.len(), environment);
     let earlier = list.node.get("results").map(Node::items).unwrap_or_default();
     let mut results: Vec<Value> = earlier.iter().map(Node::to_json).collect();
-    results.extend(merged.diagnostics.iter().map(resource_list::result));
+    // A list that has been here before holds some of ours already.
+    for result in merged.diagnostics.iter().map(resource_list::result) {
+        if !results.contains(&result) {
+            results.push(result);
+        }
+    }
     let texts = Texts::find(text, &list.node);
     Outcome {
         stdout: resource_list::to_string(&texts, &documents, &merged.items, &results),
