@@ -13,11 +13,10 @@ from framework import Test, hippo, until
 
 def delete(test: Test, manifests: str, claims: bool) -> None:
     """Delete what was applied, as `kubectl delete` does; the claims only when asked, as GitOps tools keep them."""
-    objects = json.loads(test.kubectl("create", "--dry-run=client", "--output=json", "--filename=-", text=manifests))
-    gone = [item for item in objects["items"] if claims or item["kind"] != "PersistentVolumeClaim"]
+    documents = manifests.split("\n---\n")
+    gone = [text for text in documents if claims or "\nkind: PersistentVolumeClaim\n" not in text]
     started = time.monotonic()
-    body = {"apiVersion": "v1", "kind": "List", "items": gone}
-    test.kubectl("delete", "--filename=-", "--timeout=90s", text=json.dumps(body))
+    test.kubectl("delete", "--filename=-", "--timeout=90s", text="\n---\n".join(gone))
     until("all pods are gone", lambda: not pods(test), 90)
     test.figure("deleted: no pod is left", time.monotonic() - started, target=30)
 
