@@ -88,6 +88,17 @@ pub(crate) const DELIBERATE: &[Deliberate] = &[
         ],
     },
     Deliberate {
+        reason: "a replica waits for a leader, so that who lacks commits does not lead when all start at once",
+        source: "Patroni's `maximum_lag_on_failover`; measured: after a shutdown a replica won the race",
+        places: &[Place(
+            "StatefulSet",
+            "*",
+            "spec.template.spec.containers[database].command",
+            Different,
+            "*&& exec* became *caretaker.py pre-start; fi; exec*",
+        )],
+    },
+    Deliberate {
         reason: "a repo host that stops with the whole cluster stays until the last WAL is archived",
         source: "measured: without it a shutdown takes a minute instead of seconds",
         places: &[Place(
@@ -95,7 +106,7 @@ pub(crate) const DELIBERATE: &[Deliberate] = &[
             "*-repo-host",
             "spec.template.spec.containers[pgbackrest].lifecycle",
             OnlyOurs,
-            "*sleep*",
+            "*repo-host-pre-stop*",
         )],
     },
     Deliberate {
