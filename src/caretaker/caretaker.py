@@ -38,6 +38,7 @@ from members import (
     PendingRestarts,
     RefusedSettings,
     dynamic_configuration,
+    lost_data,
     primary_endpoints,
     switchover,
 )
@@ -138,6 +139,7 @@ GROUPS = [
             Duty(OnChange("reloaded Patroni", reload_patroni, PATRONI), 0.5),
             Duty(OnChange("reloaded pgBackRest", reload_pgbackrest, PGBACKREST / "server", PGBACKREST / "conf.d"), 0.5),
             Duty(label_pod),
+            Duty(lost_data, 20),
         ],
         ANYONE,
         while_paused=True,

@@ -181,6 +181,11 @@ TELL_AGAIN = {1: 2, 2: 5}
 TOLD_ENOUGH = 3
 
 
+def fingerprints_path(wanted: Wanted) -> str:
+    """The list with nothing but the ConfigMap of fingerprints: who may watch it may also list it, and need not get it."""
+    return f"/configmaps?fieldSelector=metadata.name%3D{wanted.settings['fingerprints']}"
+
+
 def fingerprint(config_map: Any) -> str:
     """One short word for all that is mounted in the pods of the cluster."""
     return hashlib.sha256(json.dumps(config_map.get("data"), sort_keys=True).encode()).hexdigest()[:16]
@@ -212,7 +217,7 @@ def follow_fingerprints() -> None:
     while True:
         try:
             wanted = read_wanted()
-            path = f"/configmaps?fieldSelector=metadata.name%3D{wanted.settings['fingerprints']}"
+            path = fingerprints_path(wanted)
             listing = kubernetes("GET", path)
             newest = "".join(map(fingerprint, listing["items"]))
             if value not in ("", newest):

@@ -9,7 +9,7 @@ import signal
 import time
 from typing import Any
 
-from pod import processes
+from pod import fingerprints_path, processes
 from surroundings import (
     LABEL,
     LEADER,
@@ -73,10 +73,13 @@ def goes_on(wanted: Wanted) -> bool:
     """Whether pods that leave come back. The ConfigMap of fingerprints goes with the cluster, and says when it is shut
     down; it is asked for, because what is mounted may be older."""
     try:
-        config_map = kubernetes("GET", f"/configmaps/{wanted.settings['fingerprints']}")
+        there = kubernetes("GET", fingerprints_path(wanted))["items"]
     except Refused:
-        return False  # deleted, or the permission to ask is
-    return "deletionTimestamp" not in config_map["metadata"] and config_map["data"].get("shutdown") != "true"
+        return False  # the permission to ask is deleted
+    return any(
+        "deletionTimestamp" not in config_map["metadata"] and config_map["data"].get("shutdown") != "true"
+        for config_map in there
+    )
 
 
 def find_heir(wanted: Wanted, me: str) -> str | None:

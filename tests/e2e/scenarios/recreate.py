@@ -88,6 +88,10 @@ def run(test: Test) -> None:
     delete(test, manifests, claims=True)
     until("the claims are gone", lambda: not test.get("pvc")["items"], 60)
     test.kubectl("apply", "--filename=-", text=memory)
+    test.apply_manifests(manifests)
+    advice = "kubectl annotate endpoints hippo-ha-config initialize-"
+    until("the caretaker gives advice", lambda: advice in test.caretaker_log(test.instances()[0]), 60)
+    test.kubectl(*advice.split()[1:])
     come_back(test, manifests, "over nothing, with what Patroni left")
 
     started = time.monotonic()
