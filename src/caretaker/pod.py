@@ -166,7 +166,12 @@ class DeadPatroni:
         if time.monotonic() - self.seen < GONE_SECONDS or single or (postgres and is_alive(postgres, "postgres")):
             return
         path = f"/endpoints/{wanted.cluster}-ha"
-        lock = kubernetes("GET", path)
+        try:
+            lock = kubernetes("GET", path)
+        except Refused as refused:
+            if refused.status != 404:
+                raise
+            return
         if lock["metadata"].get("annotations", {}).get("leader") == os.environ["PATRONI_NAME"]:
             # As Patroni does when it stops, and only if nobody has touched it since.
             version = lock["metadata"]["resourceVersion"]

@@ -10,7 +10,7 @@ import time
 from datetime import datetime, timezone
 from typing import Any
 
-from surroundings import Failure, Wanted, data_directory, kubernetes, log, read_wanted
+from surroundings import Failure, Refused, Wanted, data_directory, kubernetes, log, read_wanted
 
 
 def wait_seconds(wanted: Wanted) -> float:
@@ -24,6 +24,11 @@ def wait_seconds(wanted: Wanted) -> float:
     if configuration.get("synchronous_mode") or configuration.get("standby_cluster") or instances == 1:
         return 0
     return float(configuration["ttl"]) / 2
+
+
+# Where Patroni left nothing, the cluster was deleted. Who led may then be a replica too, because it lost its lock when
+# that was deleted first: it is not worth while to wait as long.
+FORGOTTEN_SECONDS = 5
 
 
 def has_leader(endpoints: Any, now: datetime) -> bool:
@@ -46,6 +51,10 @@ def wait_for_leader(wanted: Wanted) -> None:
             endpoints = kubernetes("GET", f"/endpoints/{wanted.cluster}-ha", timeout=5)
             if has_leader(endpoints, datetime.now(timezone.utc)):
                 return
+        except Refused as refused:
+            problem = str(refused)
+            if refused.status == 404:
+                seconds = min(seconds, FORGOTTEN_SECONDS)
         except Failure as failure:
             problem = str(failure)
         time.sleep(0.5)
