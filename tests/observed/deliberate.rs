@@ -126,6 +126,8 @@ pub(crate) const DELIBERATE: &[Deliberate] = &[
         reason: "least privilege: rights are narrowed to names, and the Service that Patroni would make is rendered",
         source: "design, Objects; Patroni accepts the refusal",
         places: &[
+            // Only `patronictl remove` asks for it (Patroni's `kubernetes.rst`).
+            Place("Role", "*-instance", "rules[endpoints deletecollection]", OnlyTheirs, "*"),
             Place("Role", "*-instance", "rules[endpoints get]", Different, r#""any" became ["*"]"#),
             Place("Role", "*-instance", "rules[endpoints patch]", Different, r#""any" became ["*"]"#),
             Place("Role", "*-instance", "rules[pods get]", Different, r#""any" became ["*"]"#),
