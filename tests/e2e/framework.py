@@ -176,9 +176,9 @@ class Test:
 
     def secrets(self, manifests: str) -> dict[str, dict[str, str]]:
         """The Secrets among manifests: their values by key, by name."""
-        there = json.loads(self.kubectl("apply", "--dry-run=client", "--output=json", "--filename=-", text=manifests))
-        found = [item for item in there["items"] if item["kind"] == "Secret"]
-        return {item["metadata"]["name"]: decoded(item["data"]) for item in found}
+        words = ["create", "--dry-run=client", "--output=jsonpath={.kind} {.metadata.name} {.data}{'\\n'}", "--filename=-"]
+        lines = [line for line in self.kubectl(*words, text=manifests).splitlines() if line.startswith("Secret ")]
+        return {name: decoded(json.loads(data)) for _, name, data in (line.split(" ", 2) for line in lines)}
 
     def clear(self) -> None:
         """Delete what runs, then the data and what Patroni keeps: it would write that anew on its way out."""
