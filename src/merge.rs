@@ -1,6 +1,7 @@
 //! Puts rendered objects among the items that a function was given: ours replace those of an earlier run, the rest stays.
 //!
-//! Children of an earlier run are known by the label [`label::RENDERED`], never by their path, because users move files.
+//! Children of an earlier run are known by the label [`label::RENDERED`], never by their path, because users move files. A
+//! Secret of PGO's is replaced too, for its values are in ours.
 //! A cluster and a seed stay in the list, for dropping an item makes kpt delete the user's file; the annotation
 //! `local-config` keeps them away from the Kubernetes cluster.
 
@@ -60,6 +61,7 @@ pub fn merge(items: &[Document], clusters: &[RenderedCluster]) -> Merged {
         let reference = object::reference(&item.node);
         let owner = object::label(&item.node, label::RENDERED);
         match (wanted.remove(&Identity::from(&reference)), owner) {
+            (Some(value), None) if is_taken_over(item, value) => merged.items.push(replace(position, item, value)),
             (Some(_), None) => merged.diagnostics.push(clash(item, reference)),
             (Some(value), Some(_)) => merged.items.push(replace(position, item, value)),
             (None, Some(owner)) if !ours.contains(&(&reference.namespace, owner)) && from_kustomize(item) => {
@@ -96,6 +98,12 @@ fn owner(cluster: &ResourceRef) -> (&str, &str) {
 
 fn from_kustomize(item: &Document) -> bool {
     object::annotation(&item.node, bookkeeping::KUSTOMIZE_ID).is_some()
+}
+
+/// Whether PGO has made `item`, or a person for PGO, who gives it the same label: a Secret whose values `value` has taken over.
+fn is_taken_over(item: &Document, value: &Value) -> bool {
+    let cluster = value["metadata"]["labels"][label::CLUSTER].as_str();
+    value["kind"] == "Secret" && cluster.is_some() && object::label(&item.node, label::CLUSTER) == cluster
 }
 
 fn clash(item: &Document, reference: ResourceRef) -> Diagnostic {
