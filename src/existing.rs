@@ -195,7 +195,8 @@ impl<'a> Reader<'_, 'a> {
         };
         found.unwrap_or_else(|errors| {
             // Two readers of one Secret find the same.
-            self.diagnostics.extend(errors.into_iter().filter(|error| !self.diagnostics.contains(error)).collect::<Vec<_>>());
+            self.diagnostics
+                .extend(errors.into_iter().filter(|error| !self.diagnostics.contains(error)).collect::<Vec<_>>());
             None
         })
     }

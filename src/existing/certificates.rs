@@ -34,10 +34,8 @@ pub(super) const PGBACKREST: Layout = Layout {
     ],
 };
 /// Of `<cluster>-pgbouncer`.
-pub(super) const PGBOUNCER: Layout = Layout {
-    bundle: "pgbouncer-frontend.ca-roots",
-    pairs: &[("pgbouncer-frontend.crt", "pgbouncer-frontend.key")],
-};
+pub(super) const PGBOUNCER: Layout =
+    Layout { bundle: "pgbouncer-frontend.ca-roots", pairs: &[("pgbouncer-frontend.crt", "pgbouncer-frontend.key")] };
 
 /// The certificates of one Secret. It has no `Debug`, so that it cannot be printed.
 pub struct Certificates<'a> {
@@ -123,27 +121,27 @@ pub(crate) fn pair(secret: &Secret, certificate_key: &str, key_key: &str) -> Res
         return Ok(None);
     };
     let facts = certificates(secret, certificate_key, &certificate)?.swap_remove(0);
-    let private = PrivateKey::read(&key)
-        .ok_or_else(|| secret.error(key_key, "is no private key in PEM without a passphrase, put one here or remove it"))?;
+    let private = PrivateKey::read(&key).ok_or_else(|| {
+        secret.error(key_key, "is no private key in PEM without a passphrase, put one here or remove it")
+    })?;
     if facts.has_key(&private) == Some(false) {
-        let what = format!("is not the key of the certificate in `{certificate_key}`: put the two that belong together here");
+        let what =
+            format!("is not the key of the certificate in `{certificate_key}`: put the two that belong together here");
         return Err(secret.error(key_key, &what));
     }
     // Where both are one text, the key is first.
     let begin = certificate.find("-----BEGIN CERTIFICATE-----").unwrap_or_default();
     let end = if certificate_key == key_key { begin } else { key.len() };
-    Ok(Some(Pair {
-        facts,
-        certificate: certificate[begin..].to_owned(),
-        key: Zeroizing::new(key[..end].to_owned()),
-    }))
+    Ok(Some(Pair { facts, certificate: certificate[begin..].to_owned(), key: Zeroizing::new(key[..end].to_owned()) }))
 }
 
 /// Reads PGO's CA.
 pub(super) fn root(secret: Secret) -> Result<Root, Vec<Diagnostic>> {
     let read = || {
         let Some(Pair { facts, key, .. }) = pair(&secret, Root::CERTIFICATE, "root.key")? else {
-            return Err(secret.error(Root::CERTIFICATE, "and `root.key` must both be there: complete them, or leave it out"));
+            return Err(
+                secret.error(Root::CERTIFICATE, "and `root.key` must both be there: complete them, or leave it out")
+            );
         };
         if !facts.is_authority {
             return Err(secret.error(Root::CERTIFICATE, "is no CA: put PGO's here, or leave the Secret out"));

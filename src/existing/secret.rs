@@ -64,8 +64,10 @@ impl<'a> Secret<'a> {
     pub(super) fn generation(&self, key: &str) -> Result<u32, Diagnostic> {
         let Some(text) = object::annotation(&self.document.node, key) else { return Ok(1) };
         generation(text).ok_or_else(|| {
-            let message =
-                format!("`{text}` is no generation of `{}`, write a whole number from \"1\", or remove it", self.reference);
+            let message = format!(
+                "`{text}` is no generation of `{}`, write a whole number from \"1\", or remove it",
+                self.reference
+            );
             self.locate(Diagnostic::error(message), FieldPath::of("metadata.annotations").key(key))
         })
     }

@@ -2,8 +2,8 @@
 //! and never leaves this module: no rendered object can sign a certificate.
 
 use rcgen::{
-    BasicConstraints, CertificateParams, DistinguishedName, DnType, DnValue, IsCa, Issuer, KeyIdMethod, KeyUsagePurpose,
-    PublicKeyData,
+    BasicConstraints, CertificateParams, DistinguishedName, DnType, DnValue, IsCa, Issuer, KeyIdMethod,
+    KeyUsagePurpose, PublicKeyData,
 };
 use x509_parser::asn1_rs::Tag;
 use x509_parser::extensions::ParsedExtension;

@@ -33,7 +33,8 @@ pub(super) fn credential_notes(
 ) -> Option<Diagnostic> {
     let key = held.verifier_key;
     if asked.later(held.generation) != asked {
-        let annotation = if held.generation.own > asked.own { annotation::ROTATE_PASSWORD } else { annotation::ROTATE_PASSWORDS };
+        let annotation =
+            if held.generation.own > asked.own { annotation::ROTATE_PASSWORD } else { annotation::ROTATE_PASSWORDS };
         return Some(held.secret.warning(key, &not_back(annotation)));
     }
     let verifier = held.verifier.as_ref().filter(|verifier| **verifier == kept.verifier)?;
@@ -156,7 +157,8 @@ pub(super) fn root_notes(root: &Root, time: i64, window: Window) -> Option<Diagn
         return Some(root.secret.error(Root::CERTIFICATE, &what));
     }
     (root.certificate.not_after < window.not_after()).then(|| {
-        let what = format!("is a CA that ends on {end}, before what it signs: raise `{}` before", annotation::ROTATE_CA);
+        let what =
+            format!("is a CA that ends on {end}, before what it signs: raise `{}` before", annotation::ROTATE_CA);
         root.secret.warning(Root::CERTIFICATE, &what)
     })
 }

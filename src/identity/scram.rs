@@ -25,8 +25,7 @@ pub(super) fn verifier_of(password: &str, salt: &[u8], iterations: u32) -> Zeroi
     let client_key = Zeroizing::new(hmac(&salted, b"Client Key"));
     let server_key = Zeroizing::new(hmac(&salted, b"Server Key"));
     let stored_key = Sha256::digest(client_key.as_slice());
-    let [salt, stored_key, server_key] =
-        [salt, &stored_key, server_key.as_slice()].map(|bytes| STANDARD.encode(bytes));
+    let [salt, stored_key, server_key] = [salt, &stored_key, server_key.as_slice()].map(|bytes| STANDARD.encode(bytes));
     Zeroizing::new(format!("SCRAM-SHA-256${iterations}:{salt}${stored_key}:{server_key}"))
 }
 

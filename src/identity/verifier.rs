@@ -64,7 +64,9 @@ mod tests {
         // What PostgreSQL 17 stored for `CREATE ROLE` with `password_encryption = md5`; its documentation has the rule.
         let md5 = format!("md5{}", "a53e2a87b1cbc4a2a7d8ed7b0b7d5c7f");
         assert_eq!(judge(&md5, "hippo", "other"), Verdict::Differs);
-        for (salt, rounds) in [(&b"sixteen bytes ok"[..], 4096), (b"short", 1), (b"a salt that is longer than usual", 10_000)] {
+        for (salt, rounds) in
+            [(&b"sixteen bytes ok"[..], 4096), (b"short", 1), (b"a salt that is longer than usual", 10_000)]
+        {
             let verifier = scram::verifier_of("pencil", salt, rounds);
             assert_eq!(judge(&verifier, "hippo", "pencil"), Verdict::Fits);
             assert_eq!(judge(&verifier, "hippo", "pencils"), Verdict::Differs);
@@ -73,7 +75,14 @@ mod tests {
 
     #[test]
     fn what_postgres_would_take_for_a_password_is_unknown() {
-        for text in ["", "secret", "md5", "md5zzze2a87b1cbc4a2a7d8ed7b0b7d5c7f0", "SCRAM-SHA-256$4096:c2FsdA==$a:b", "SCRAM-SHA-256"] {
+        for text in [
+            "",
+            "secret",
+            "md5",
+            "md5zzze2a87b1cbc4a2a7d8ed7b0b7d5c7f0",
+            "SCRAM-SHA-256$4096:c2FsdA==$a:b",
+            "SCRAM-SHA-256",
+        ] {
             assert_eq!(judge(text, "hippo", "secret"), Verdict::Unknown, "{text}");
         }
         let many = scram::verifier_of("pencil", b"salt", 1).replace("$1:", "$2000000000:");
