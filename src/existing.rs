@@ -15,11 +15,14 @@ mod secret;
 use std::collections::BTreeMap;
 
 use crate::cluster::{Backups, Cluster};
+use crate::naming::annotation;
 use crate::object;
 use crate::options::Options;
 use crate::read::Document;
+use crate::read::node::Node;
 use crate::report::{Diagnostic, ResourceRef};
 
+pub(crate) use self::certificates::pair;
 pub use self::certificates::{Certificates, Pair, Root};
 pub use self::credentials::Credential;
 pub use self::secret::Secret;
@@ -81,12 +84,7 @@ impl<'a> Sources<'a> {
                 None => Ok(None),
             };
         };
-        let reference = ResourceRef {
-            api_version: "v1".to_owned(),
-            kind: "Secret".to_owned(),
-            name: name.to_owned(),
-            namespace: namespace.to_owned(),
-        };
+        let reference = secret_reference(namespace, name);
         let (first, others) = documents.split_first().expect("a list of Secrets begins with one");
         if let Some(other) = others.iter().find(|other| content(other) != content(first)) {
             let message = format!(
@@ -97,6 +95,21 @@ impl<'a> Sources<'a> {
         }
         Secret::new(first, reference).map(Some)
     }
+
+    /// A Secret that the user brings under a name of their own, if it is there and can be read.
+    pub(crate) fn brought(&self, namespace: &str, name: &str) -> Option<Secret<'a>> {
+        let document = self.secrets.get(&(namespace.to_owned(), name.to_owned()))?.first()?;
+        Secret::new(document, secret_reference(namespace, name)).ok()
+    }
+}
+
+fn secret_reference(namespace: &str, name: &str) -> ResourceRef {
+    ResourceRef {
+        api_version: "v1".to_owned(),
+        kind: "Secret".to_owned(),
+        name: name.to_owned(),
+        namespace: namespace.to_owned(),
+    }
 }
 
 /// What of a Secret matters here.
@@ -106,12 +119,12 @@ fn content(document: &Document) -> [Option<serde_json::Value>; 3] {
     let generations = annotations.map(|annotations| {
         let entries = annotations.entries().iter();
         entries
-            .filter(|entry| entry.key.starts_with(crate::naming::annotation::GENERATION))
+            .filter(|entry| entry.key.starts_with(annotation::GENERATION))
             .map(|entry| (entry.key.clone(), entry.value.to_json()))
             .collect::<serde_json::Map<_, _>>()
             .into()
     });
-    [node.get("data").map(|data| data.to_json()), node.get("stringData").map(|data| data.to_json()), generations]
+    [node.get("data").map(Node::to_json), node.get("stringData").map(Node::to_json), generations]
 }
 
 fn made_by(maker: &Document) -> Diagnostic {

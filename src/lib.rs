@@ -12,6 +12,7 @@ pub mod build;
 pub mod caretaker;
 pub mod cluster;
 pub mod config;
+pub mod custom_tls;
 pub mod entry;
 pub mod existing;
 pub mod identity;

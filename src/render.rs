@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use crate::build;
+use crate::custom_tls;
 use crate::existing::{Sources, existing};
 use crate::identity::window::Renewal;
 use crate::identity::{self, Seed};
@@ -91,10 +92,11 @@ fn one_cluster(
     let (cluster, found) = resolve::resolve(&resource?, options);
     diagnostics.extend(found.into_iter().map(|found| document.locate(found)));
     let cluster = cluster?;
-    let (existing, found) = existing(secrets, &cluster);
-    let unreadable = has_errors(&found);
-    diagnostics.extend(found);
-    let seed = seed.filter(|_| !unreadable)?;
+    let (existing, mut found) = existing(secrets, &cluster);
+    found.extend(custom_tls::check(&cluster, secrets, options));
+    let unusable = has_errors(&found);
+    diagnostics.extend(found.into_iter().map(|found| document.locate(found)));
+    let seed = seed.filter(|_| !unusable)?;
     let (identity, found) = identity::derive(&cluster, seed, options, &existing);
     diagnostics.extend(found.into_iter().map(|found| document.locate(found)));
     let identity = identity?;

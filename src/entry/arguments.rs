@@ -32,7 +32,7 @@ Exit codes: 0 rendered, 1 something is wrong with the input, 2 something is wron
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     /// Print the manifests of every PostgresCluster in the given files.
-    Render(RenderArguments),
+    Render(Box<RenderArguments>),
     /// Print a new seed: keep it, everything secret about your databases is derived from it.
     ///
     /// It is 32 random bytes in base64. Nobody can make the same one again: keep it where you keep the keys of your

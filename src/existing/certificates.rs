@@ -152,7 +152,7 @@ pub(super) fn root(secret: Secret) -> Result<Root, Vec<Diagnostic>> {
         }
     };
     match read() {
-        Ok((certificate, key)) => Ok(Root { certificate, key, secret }),
+        Ok((certificate, key)) => Ok(Root { secret, certificate, key }),
         Err(error) => Err(vec![error]),
     }
 }

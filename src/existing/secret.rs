@@ -7,6 +7,7 @@ use zeroize::Zeroizing;
 use crate::identity::generation;
 use crate::object;
 use crate::read::Document;
+use crate::read::node::Node;
 use crate::report::{Diagnostic, FieldPath, ResourceRef};
 
 /// A Secret whose values may be reused. It has no `Debug`, so that it cannot be printed.
@@ -24,7 +25,7 @@ impl<'a> Secret<'a> {
         let sections = ["data", "stringData"].into_iter().filter_map(|section| document.node.get(section));
         let encrypted = |text: Option<&str>| text.is_some_and(|text| text.starts_with("ENC["));
         if document.node.get("sops").is_some()
-            || sections.flat_map(|section| section.entries()).any(|entry| encrypted(entry.value.as_str()))
+            || sections.flat_map(Node::entries).any(|entry| encrypted(entry.value.as_str()))
         {
             let message = format!("`{}` is encrypted by SOPS, decrypt it before it comes here", secret.reference);
             return Err(secret.locate(Diagnostic::error(message), FieldPath::default()));
