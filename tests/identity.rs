@@ -20,6 +20,8 @@ mod jdbc;
 mod openssl;
 #[path = "identity/postgres.rs"]
 mod postgres;
+#[path = "identity/reuse.rs"]
+mod reuse;
 #[path = "identity/server.rs"]
 mod server;
 #[path = "identity/tools.rs"]

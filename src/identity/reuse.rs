@@ -153,7 +153,8 @@ pub(super) fn unannounced(existing: &Existing, authority: &X509) -> Option<Diagn
 pub(super) fn root_notes(root: &Root, time: i64, window: Window) -> Option<Diagnostic> {
     let end = day(root.certificate.not_after);
     if !root.certificate.is_valid_at(time) {
-        let what = format!("is a CA that is valid until {end}, not now: raise `{}`", annotation::ROTATE_CA);
+        let what =
+            format!("is a CA that is not valid at this time, but until {end}: raise `{}`", annotation::ROTATE_CA);
         return Some(root.secret.error(Root::CERTIFICATE, &what));
     }
     (root.certificate.not_after < window.not_after()).then(|| {

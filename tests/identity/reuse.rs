@@ -1,0 +1,358 @@
+//! Secrets that are there already, made by PGO or by hand: OpenSSL makes and judges them, and PostgreSQL lets people in.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::Command;
+use std::time::SystemTime;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use pgrender::existing::{Sources, existing};
+use pgrender::identity::{Identity, derive, scram};
+use pgrender::naming::annotation;
+use pgrender::options::Options;
+use pgrender::read::{self, Document};
+use serde_json::{Value, json};
+
+use crate::cluster::hippo;
+use crate::server::Server;
+use crate::tools::{attempt, available, file, run};
+use crate::{annotated, at, blocks, certificates, seed};
+
+const DAY: i64 = 86_400;
+
+fn now() -> i64 {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs().try_into().unwrap()
+}
+
+/// A Secret as `kubectl get -o yaml` prints it.
+fn secret(name: &str, data: &[(&str, &str)]) -> Value {
+    let data: BTreeMap<&str, String> = data.iter().map(|(key, text)| (*key, STANDARD.encode(text))).collect();
+    json!({
+        "apiVersion": "v1", "kind": "Secret", "type": "Opaque", "data": data,
+        "metadata": {
+            "name": name, "namespace": "postgres-operator", "uid": "5d0d4f0c", "resourceVersion": "7",
+            "ownerReferences": [{"kind": "PostgresCluster", "name": "hippo"}],
+        },
+    })
+}
+
+fn documents(secrets: &[Value]) -> Vec<Document> {
+    let texts: Vec<String> = secrets.iter().map(Value::to_string).collect();
+    read::documents("existing.yaml", &texts.join("\n---\n")).unwrap()
+}
+
+/// The identity of a cluster that has Secrets, and what is told of it.
+fn with(cluster: &pgrender::cluster::Cluster, secrets: &[Value], time: i64) -> (Identity, Vec<String>) {
+    let (documents, options) = (documents(secrets), Options { time, ..Options::default() });
+    let (existing, errors) = existing(&Sources::of(&documents, &options), cluster);
+    assert_eq!(errors, []);
+    let (identity, told) = derive(cluster, &seed(), &options, &existing);
+    (identity.unwrap_or_else(|| panic!("{told:?}")), told.iter().map(ToString::to_string).collect())
+}
+
+/// PGO's certificate authority and certificates, made by OpenSSL in its form (`pgo-inventory` 2.1).
+struct Pgo {
+    directory: tempfile::TempDir,
+    root: String,
+    root_key: String,
+}
+
+impl Pgo {
+    fn new() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path();
+        // Go writes a PrintableString where it can; OpenSSL does so with this mask.
+        let config = "[req]\ndistinguished_name=dn\nprompt=no\nstring_mask=default\nx509_extensions=ca\n\
+                      [dn]\nCN=postgres-operator-ca\n\
+                      [ca]\nbasicConstraints=critical,CA:TRUE,pathlen:0\nkeyUsage=critical,keyCertSign,cRLSign\n\
+                      subjectKeyIdentifier=hash\n";
+        let config = file(path, "root.cnf", config);
+        let key = new_key(path, "root.key");
+        let root = run(
+            "openssl",
+            &[
+                "req",
+                "-x509",
+                "-sha384",
+                "-days",
+                "3650",
+                "-key",
+                &text(path, "root.key"),
+                "-config",
+                config.to_str().unwrap(),
+            ],
+            "",
+        );
+        file(path, "root.crt", &root);
+        Self { root, root_key: key, directory }
+    }
+
+    /// A certificate for a year and its key.
+    fn leaf(&self, names: &[&str]) -> (String, String) {
+        let path = self.directory.path();
+        let key = new_key(path, "leaf.key");
+        let request = run(
+            "openssl",
+            &["req", "-new", "-key", &text(path, "leaf.key"), "-subj", &format!("/CN={}", names[0])],
+            "",
+        );
+        let extensions = format!(
+            "basicConstraints=critical,CA:FALSE\nkeyUsage=critical,digitalSignature,keyEncipherment\n\
+             authorityKeyIdentifier=keyid\nsubjectAltName={}\n",
+            names.iter().map(|name| format!("DNS:{name}")).collect::<Vec<_>>().join(",")
+        );
+        let extensions = file(path, "leaf.cnf", &extensions);
+        let arguments = [
+            "x509",
+            "-req",
+            "-sha384",
+            "-days",
+            "365",
+            "-CA",
+            &text(path, "root.crt"),
+            "-CAkey",
+            &text(path, "root.key"),
+        ];
+        let certificate =
+            run("openssl", &[&arguments[..], &["-extfile", extensions.to_str().unwrap()]].concat(), &request);
+        (certificate, key)
+    }
+
+    fn root_secret(&self) -> Value {
+        secret("pgo-root-cacert", &[("root.crt", &self.root), ("root.key", &self.root_key)])
+    }
+
+    /// The Secrets of `hippo`, as PGO makes them.
+    fn secrets(&self) -> Vec<Value> {
+        let (server, server_key) = self.leaf(&["hippo-primary.postgres-operator.svc.cluster.local.", "hippo-primary"]);
+        let (client, client_key) = self.leaf(&["_crunchyrepl"]);
+        let root = self.root.as_str();
+        vec![
+            self.root_secret(),
+            secret("hippo-cluster-cert", &[("tls.crt", &server), ("tls.key", &server_key), ("ca.crt", root)]),
+            secret("hippo-replication-cert", &[("tls.crt", &client), ("tls.key", &client_key), ("ca.crt", root)]),
+            secret(
+                "hippo-pguser-hippo",
+                &[("password", "geheim"), ("verifier", &scram::verifier("geheim", b"salt of somebody"))],
+            ),
+        ]
+    }
+
+    /// `openssl verify` at this moment.
+    fn verifies(&self, bundle: &str, certificate: &str) -> bool {
+        let (bundle, leaf) =
+            (file(self.directory.path(), "bundle.crt", bundle), file(self.directory.path(), "shown.crt", certificate));
+        let mut command = Command::new("openssl");
+        command.args(["verify", "-x509_strict", "-CAfile"]).arg(bundle).arg(leaf);
+        attempt(&mut command, "").status.success()
+    }
+}
+
+fn text(directory: &Path, name: &str) -> String {
+    directory.join(name).to_str().unwrap().to_owned()
+}
+
+fn new_key(directory: &Path, name: &str) -> String {
+    let key = run("openssl", &["ecparam", "-name", "prime256v1", "-genkey", "-noout"], "");
+    file(directory, name, &key);
+    key
+}
+
+/// The Secrets of certificates that an identity gives, as an earlier run has written them.
+fn rendered(identity: &Identity) -> Vec<Value> {
+    let bundle = identity.trust_bundle.as_str();
+    let pair = |name: &str| &*certificates(identity)[name];
+    let simple = |name: &str, role: &str| {
+        let pair = pair(role);
+        secret(name, &[("tls.crt", &pair.certificate), ("tls.key", &pair.key), ("ca.crt", bundle)])
+    };
+    let (set, client, host, frontend) =
+        (pair("instance-set instance1"), pair("pgbackrest-client"), pair("pgbackrest-repo-host"), pair("pgbouncer"));
+    let combined = format!("{}{}", *set.key, set.certificate);
+    let (pgbouncer, hippo) = (identity.pgbouncer.as_ref().unwrap(), &identity.users["hippo"]);
+    let mut secrets = vec![
+        simple("hippo-cluster-cert", "postgres"),
+        simple("hippo-replication-cert", "replication"),
+        secret("hippo-instance1-certs", &[("patroni.ca-roots", bundle), ("patroni.crt-combined", &combined)]),
+        secret(
+            "hippo-pgbackrest",
+            &[
+                ("pgbackrest.ca-roots", bundle),
+                ("pgbackrest-client.crt", &client.certificate),
+                ("pgbackrest-client.key", &client.key),
+                ("pgbackrest-repo-host.crt", &host.certificate),
+                ("pgbackrest-repo-host.key", &host.key),
+            ],
+        ),
+        secret(
+            "hippo-pgbouncer",
+            &[
+                ("pgbouncer-frontend.ca-roots", bundle),
+                ("pgbouncer-frontend.crt", &frontend.certificate),
+                ("pgbouncer-frontend.key", &frontend.key),
+                ("pgbouncer-password", &pgbouncer.password),
+                ("pgbouncer-verifier", &pgbouncer.verifier),
+            ],
+        ),
+        secret("hippo-pguser-hippo", &[("password", &hippo.password), ("verifier", &hippo.verifier)]),
+    ];
+    let generation = identity.authority_generation.to_string();
+    for secret in &mut secrets {
+        secret["metadata"]["annotations"] = json!({annotation::GENERATION_CA: generation});
+    }
+    secrets
+}
+
+#[test]
+fn whoever_trusts_pgos_ca_notices_nothing_of_a_take_over() {
+    if !available("openssl") {
+        return;
+    }
+    let pgo = Pgo::new();
+    let secrets = pgo.secrets();
+    let (identity, told) = with(&hippo(), &secrets, now());
+    assert_eq!(*identity.users["hippo"].password, "geheim");
+    assert_eq!(told.iter().filter(|line| !line.contains("info: ")).collect::<Vec<_>>(), [""; 0]);
+    for (name, certificate) in certificates(&identity) {
+        assert!(pgo.verifies(&pgo.root, &certificate.certificate), "{name}");
+    }
+    // Its names suffice, so it stays; the server's do not.
+    let kept = |name: &str, secret: &Value| {
+        STANDARD.encode(&certificates(&identity)[name].certificate) == secret["data"]["tls.crt"].as_str().unwrap()
+    };
+    assert!(kept("replication", &secrets[2]) && !kept("postgres", &secrets[1]));
+    assert!(
+        told.iter()
+            .any(|line| line.contains("`hippo-primary.postgres-operator.svc.cluster.local` is none of its names"))
+    );
+    assert_eq!(blocks(&identity.trust_bundle)[0], pgo.root);
+
+    // The next run finds nothing to do, whatever of PGO's it is given besides.
+    let mut second = rendered(&identity);
+    second.push(pgo.root_secret());
+    let (again, told) = with(&hippo(), &second, now());
+    assert_eq!(told, [""; 0]);
+    assert_eq!(crate::differences(&identity, &again), [""; 0]);
+}
+
+#[test]
+fn pgos_ca_is_left_in_two_steps_without_leaving_anybody_behind() {
+    if !available("openssl") {
+        return;
+    }
+    let pgo = Pgo::new();
+    let root = pgo.root_secret();
+    let (first, _) = with(&hippo(), &pgo.secrets(), now());
+    let step = |before: &Identity, generation: &str, root: Option<&Value>| {
+        let secrets: Vec<Value> = rendered(before).into_iter().chain(root.cloned()).collect();
+        with(&annotated(annotation::ROTATE_CA, generation), &secrets, now())
+    };
+    for root in [Some(&root), None] {
+        let (second, told) = step(&first, "2", root);
+        assert!(told.iter().all(|line| line.contains("info: ")), "{told:?}");
+        let (third, _) = step(&second, "3", root);
+        for (one, other) in [(&first, &second), (&second, &third)] {
+            for (name, _) in certificates(one) {
+                assert!(pgo.verifies(&one.trust_bundle, &certificates(other)[&name].certificate), "{name}");
+                assert!(pgo.verifies(&other.trust_bundle, &certificates(one)[&name].certificate), "{name}");
+            }
+        }
+        assert!(second.trust_bundle.contains(&pgo.root) && !third.trust_bundle.contains(&pgo.root));
+        assert!(!pgo.verifies(&third.trust_bundle, &first.cluster_certificate.as_ref().unwrap().certificate));
+    }
+}
+
+#[test]
+fn without_pgos_ca_its_certificates_stay_trusted_and_a_warning_says_who_must_read_again() {
+    if !available("openssl") {
+        return;
+    }
+    let pgo = Pgo::new();
+    let (identity, told) = with(&hippo(), &pgo.secrets()[1..], now());
+    let warnings: Vec<&String> = told.iter().filter(|line| line.contains("warning: ")).collect();
+    assert!(warnings.len() == 1 && warnings[0].contains("does not have the CA that signs from now on"), "{told:?}");
+    let (old, _) = pgo.leaf(&["hippo-primary"]);
+    assert!(pgo.verifies(&identity.trust_bundle, &old));
+    assert_eq!(
+        crate::differences(&identity, &at(&hippo(), now())),
+        ["password hippo", "trust bundle", "verifier hippo"]
+    );
+    // What is trusted stays the same from then on.
+    let (again, told) = with(&hippo(), &rendered(&identity), now());
+    assert_eq!((told, again.trust_bundle), (Vec::new(), identity.trust_bundle));
+}
+
+#[test]
+fn a_certificate_is_kept_for_two_thirds_of_its_life() {
+    if !available("openssl") {
+        return;
+    }
+    let pgo = Pgo::new();
+    let secrets = pgo.secrets();
+    let kept = |days: i64| {
+        let (identity, _) = with(&hippo(), &secrets, now() + days * DAY);
+        let certificate = STANDARD.encode(identity.replication_certificate.unwrap().certificate);
+        certificate == secrets[2]["data"]["tls.crt"].as_str().unwrap()
+    };
+    assert!(kept(0) && kept(243) && !kept(244));
+}
+
+#[test]
+fn another_window_keeps_certificates_and_says_until_when() {
+    let first = at(&hippo(), crate::TIME);
+    let next = first.renewal.due;
+    let (kept, _) = with(&hippo(), &rendered(&first), next);
+    let certificates = |identity: &Identity| {
+        certificates(identity)
+            .into_iter()
+            .map(|(name, pair)| (name, pair.certificate.clone()))
+            .collect::<BTreeMap<_, _>>()
+    };
+    assert!(certificates(&kept) == certificates(&first));
+    assert_eq!(kept.renewal.last, first.renewal.last);
+    // Two thirds of 397 days.
+    assert_eq!((kept.renewal.due - (first.renewal.last - 397 * DAY)) / DAY, 264);
+    let (replaced, _) = with(&hippo(), &rendered(&first), kept.renewal.due);
+    assert!(certificates(&replaced) == certificates(&at(&hippo(), kept.renewal.due)));
+}
+
+#[test]
+fn postgres_lets_in_whom_a_kept_verifier_lets_in() {
+    if !available("psql") || !available("setpriv") || !available("md5sum") {
+        return;
+    }
+    let digest = |text: &str| format!("md5{}", run("md5sum", &[], text).split(' ').next().unwrap());
+    let hippo_verifier = digest("geheim\u{1f99b}hippo");
+    let secrets = [
+        secret("hippo-pguser-hippo", &[("password", "geheim\u{1f99b}"), ("verifier", &hippo_verifier)]),
+        secret("hippo-pguser-app", &[("password", "chosen 'by' hand"), ("verifier", "")]),
+        secret(
+            "hippo-monitoring",
+            &[("password", "a decoy"), ("verifier", &scram::verifier("true", b"0123456789abcdef"))],
+        ),
+    ];
+    let (identity, told) = with(&hippo(), &secrets, now());
+    assert_eq!(*identity.users["hippo"].verifier, hippo_verifier);
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(
+        told[0].starts_with("existing.yaml:")
+            && told[0].contains("`verifier` of `Secret postgres-operator/hippo-monitoring`")
+    );
+    assert!(told[0].contains("is not of the password beside it"));
+    let Some(server) = Server::start(&identity) else { return };
+    let login = |role: &str, password: &str| {
+        let connection = format!("host=hippo-primary user={role} dbname=postgres");
+        server.connect(&connection, &[("PGPASSWORD", password)]).status.success()
+    };
+    let monitoring = identity.monitoring.as_ref().unwrap();
+    for (role, credential) in
+        [("hippo", &identity.users["hippo"]), ("app", &identity.users["app"]), ("ccp_monitoring", monitoring)]
+    {
+        server.sql(&format!("CREATE ROLE {role} LOGIN PASSWORD '{}'", *credential.verifier));
+    }
+    server.allow_md5("hippo");
+    assert!(login("hippo", "geheim\u{1f99b}") && !login("hippo", "geheim"));
+    assert!(login("app", "chosen 'by' hand"));
+    assert!(login("ccp_monitoring", "true") && !login("ccp_monitoring", "a decoy"));
+}
