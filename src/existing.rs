@@ -27,8 +27,8 @@ pub use self::certificates::{Certificates, Pair, Root};
 pub use self::credentials::Credential;
 pub use self::secret::Secret;
 
-/// PGO's Secret with the CA of a namespace (`pgo-inventory` 2.2).
-const ROOT_SECRET: &str = "pgo-root-cacert";
+/// PGO's Secret with the CA of a namespace and its key (`pgo-inventory` 2.2).
+pub(crate) const ROOT_SECRET: &str = "pgo-root-cacert";
 
 /// Kinds whose controllers make a Secret of their own name, with their API groups: its values are not in the input.
 const MAKERS: [(&str, &str); 2] = [("bitnami.com", "SealedSecret"), ("external-secrets.io", "ExternalSecret")];

@@ -2,13 +2,14 @@
 //!
 //! Children of an earlier run are known by the label [`label::RENDERED`], never by their path, because users move files. A
 //! Secret of PGO's is replaced too, for its values are in ours.
-//! A cluster and a seed stay in the list, for dropping an item makes kpt delete the user's file; the annotation
+//! A cluster, a seed and PGO's CA stay in the list, for dropping an item makes kpt delete the user's file; the annotation
 //! `local-config` keeps them away from the Kubernetes cluster.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
+use crate::existing::ROOT_SECRET;
 use crate::naming::{annotation, label};
 use crate::object::{self, Identity, bookkeeping};
 use crate::read::Document;
@@ -43,6 +44,14 @@ pub fn is_seed(document: &Document) -> bool {
         && object::annotation(&document.node, annotation::SEED) == Some("true")
 }
 
+/// Whether `item` is PGO's CA with its key, which one of the clusters has taken over.
+fn is_root(item: &Document, clusters: &[RenderedCluster]) -> bool {
+    let reference = object::reference(&item.node);
+    reference.kind == "Secret"
+        && reference.name == ROOT_SECRET
+        && clusters.iter().any(|cluster| cluster.resource.namespace == reference.namespace)
+}
+
 /// Merges the objects of `clusters` into `items`.
 ///
 /// A child of an earlier run that is wanted no more is left out. In kustomize that holds for the given clusters only: its
@@ -68,7 +77,7 @@ pub fn merge(items: &[Document], clusters: &[RenderedCluster]) -> Merged {
                 merged.items.push(Item::Kept(position));
             }
             (None, Some(owner)) => *pruned.entry(format!("{}/{owner}", reference.namespace)).or_default() += 1,
-            (None, None) => merged.items.push(keep(position, item)),
+            (None, None) => merged.items.push(keep(position, item, clusters)),
         }
     }
     for (cluster, count) in pruned {
@@ -114,9 +123,9 @@ fn clash(item: &Document, reference: ResourceRef) -> Diagnostic {
 }
 
 /// An item that is not one of our children.
-fn keep(position: usize, item: &Document) -> Item {
+fn keep(position: usize, item: &Document, clusters: &[RenderedCluster]) -> Item {
     let decided = object::annotation(&item.node, bookkeeping::LOCAL_CONFIG).is_some();
-    if (render::is_cluster(&item.node) || is_seed(item)) && !decided {
+    if (render::is_cluster(&item.node) || is_seed(item) || is_root(item, clusters)) && !decided {
         Item::LocalConfig(position)
     } else {
         Item::Kept(position)
@@ -269,6 +278,27 @@ mod tests {
         let merged = merge(&items(&[theirs]), &[cluster("hippo", "<stdin>", vec![child("hippo", "a", "1")])]);
         assert!(crate::report::has_errors(&merged.diagnostics));
         assert!(merged.diagnostics[0].to_string().contains("ConfigMap shop/a"));
+    }
+
+    #[test]
+    fn secrets_of_pgo_are_taken_over_and_its_ca_stays_away() {
+        let secret = |labels: Value| {
+            let place = [(bookkeeping::PATH, "pgo.yaml"), (bookkeeping::INDEX, "2")];
+            with(
+                json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s", "namespace": "shop", "labels": labels}}),
+                &place,
+            )
+        };
+        let wanted = secret(json!({label::RENDERED: "hippo", label::CLUSTER: "hippo"}));
+        let render = |item: Value| merge(&items(&[item]), &[cluster("hippo", "<stdin>", vec![wanted.clone()])]);
+        assert!(render(secret(json!({label::CLUSTER: "hippo"}))).items == [Item::Rendered(wanted.clone())]);
+        for labels in [json!({}), json!({label::CLUSTER: "other"})] {
+            assert!(crate::report::has_errors(&render(secret(labels)).diagnostics));
+        }
+        let root =
+            |namespace: &str| json!({"kind": "Secret", "metadata": {"name": ROOT_SECRET, "namespace": namespace}});
+        let merged = merge(&items(&[root("shop"), root("elsewhere")]), &[cluster("hippo", "<stdin>", vec![])]);
+        assert!(merged.items == [Item::LocalConfig(0), Item::Kept(1)]);
     }
 
     #[test]
