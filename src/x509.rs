@@ -172,5 +172,5 @@ impl PrivateKey {
 }
 
 fn contains(bytes: &[u8], part: &[u8]) -> bool {
-    bytes.windows(part.len()).any(|window| window == part)
+    !part.is_empty() && bytes.windows(part.len()).any(|window| window == part)
 }

@@ -21,12 +21,12 @@ use crate::{annotated, at, blocks, certificates, seed};
 
 const DAY: i64 = 86_400;
 
-fn now() -> i64 {
+pub(crate) fn now() -> i64 {
     SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs().try_into().unwrap()
 }
 
 /// A Secret as `kubectl get -o yaml` prints it.
-fn secret(name: &str, data: &[(&str, &str)]) -> Value {
+pub(crate) fn secret(name: &str, data: &[(&str, &str)]) -> Value {
     let data: BTreeMap<&str, String> = data.iter().map(|(key, text)| (*key, STANDARD.encode(text))).collect();
     json!({
         "apiVersion": "v1", "kind": "Secret", "type": "Opaque", "data": data,
@@ -37,7 +37,7 @@ fn secret(name: &str, data: &[(&str, &str)]) -> Value {
     })
 }
 
-fn documents(secrets: &[Value]) -> Vec<Document> {
+pub(crate) fn documents(secrets: &[Value]) -> Vec<Document> {
     let texts: Vec<String> = secrets.iter().map(Value::to_string).collect();
     read::documents("existing.yaml", &texts.join("\n---\n")).unwrap()
 }
@@ -149,7 +149,7 @@ impl Pgo {
     }
 }
 
-fn text(directory: &Path, name: &str) -> String {
+pub(crate) fn text(directory: &Path, name: &str) -> String {
     directory.join(name).to_str().unwrap().to_owned()
 }
 
@@ -162,7 +162,7 @@ fn new_key(directory: &Path, name: &str) -> String {
 /// The Secrets of certificates that an identity gives, as an earlier run has written them.
 fn rendered(identity: &Identity) -> Vec<Value> {
     let bundle = identity.trust_bundle.as_str();
-    let pair = |name: &str| &*certificates(identity)[name];
+    let pair = |name: &str| certificates(identity)[name];
     let simple = |name: &str, role: &str| {
         let pair = pair(role);
         secret(name, &[("tls.crt", &pair.certificate), ("tls.key", &pair.key), ("ca.crt", bundle)])
