@@ -204,7 +204,8 @@ impl Derivation<'_> {
         let needs_repo_host = backups.as_ref().is_some_and(Backups::has_repo_host);
         let needs_frontend = pgbouncer.as_ref().is_some_and(|pgbouncer| pgbouncer.custom_tls_secret.is_none());
         let mut bundle = authorities.trust_bundle(&self.authority)?;
-        bundle.extend(reuse::still_trusted(existing, &bundle, self.authority.generation, self.time));
+        let generation = self.authority.generation;
+        bundle.extend(reuse::still_trusted(existing, &bundle, &self.authority_facts, generation, self.time));
         let mut identity = Identity {
             trust_bundle: bundle.concat(),
             authority_generation: self.authority.generation,

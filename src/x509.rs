@@ -174,3 +174,60 @@ impl PrivateKey {
 fn contains(bytes: &[u8], part: &[u8]) -> bool {
     !part.is_empty() && bytes.windows(part.len()).any(|window| window == part)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Made by OpenSSL: signed by itself on P-256 with SHA-384, for `*.example.com`.
+    const SIGNED: &str = "\
+-----BEGIN CERTIFICATE-----
+MIIBjTCCATOgAwIBAgIUK1cmaUeIUzgRc/beijWiGlvqUTEwCgYIKoZIzj0EAwMw
+DzENMAsGA1UEAwwEdGVzdDAeFw0yNjExMjQxMjA2MTJaFw00NjExMTkxMjA2MTJa
+MA8xDTALBgNVBAMMBHRlc3QwWTATBgcqhkjOPQIBBggqhkjOPQMBBwNCAAQypAKa
+o769VaDzjbKqD2/qiTA7hppKSKMyyamy8OZ1DTzRkygWTM5N05Q+V5EDyZTwA6vd
+3nXA1/b2wqcsDQvro20wazAdBgNVHQ4EFgQUUnk/nKrcmqcUO++NYaBDBykuswIw
+HwYDVR0jBBgwFoAUUnk/nKrcmqcUO++NYaBDBykuswIwDwYDVR0TAQH/BAUwAwEB
+/zAYBgNVHREEETAPgg0qLmV4YW1wbGUuY29tMAoGCCqGSM49BAMDA0gAMEUCIQDh
+h+xz6T2LGO/9Hp+9Ve/S+cSkTfzfTYRkKcrnN1Rw+gIgHVERJSpwrcPHDIiwLrP1
+7v/IkWhbkSS26o5P9m+XNJY=
+-----END CERTIFICATE-----
+";
+
+    fn one(text: &str) -> X509 {
+        certificates(text).unwrap().swap_remove(0)
+    }
+
+    #[test]
+    fn a_certificate_goes_through_pem_unchanged() {
+        assert_eq!(one(SIGNED).pem(), SIGNED);
+        assert_eq!(certificates(&SIGNED.repeat(3)).unwrap().len(), 3);
+        for text in ["", "text", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"] {
+            assert!(certificates(text).is_none(), "{text}");
+        }
+    }
+
+    #[test]
+    fn no_byte_of_a_certificate_can_change_under_its_signature() {
+        let signed = one(SIGNED);
+        assert_eq!(signed.is_signed_by(&signed), Some(true));
+        let mut readable = 0;
+        for (position, bit) in (0..signed.der.len()).flat_map(|position| (0..8).map(move |bit| (position, bit))) {
+            let mut der = signed.der.clone();
+            der[position] ^= 1 << bit;
+            let Some(changed) = X509::read(der) else { continue };
+            readable += 1;
+            assert_ne!(changed.is_signed_by(&signed), Some(true), "byte {position}, bit {bit}");
+        }
+        assert!(readable > 1000, "{readable}");
+    }
+
+    #[test]
+    fn a_wildcard_stands_for_one_label() {
+        let signed = one(SIGNED);
+        assert!(signed.is_for("a.example.com"));
+        for name in ["example.com", "a.b.example.com", "example.org", "com", ""] {
+            assert!(!signed.is_for(name), "{name}");
+        }
+    }
+}

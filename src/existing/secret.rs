@@ -20,7 +20,7 @@ pub struct Secret<'a> {
 impl<'a> Secret<'a> {
     /// The Secret that `document` holds, in the namespace that it is meant for. An error where SOPS has encrypted it: then
     /// its values are there, but nobody could keep them.
-    pub(super) fn new(document: &'a Document, reference: ResourceRef) -> Result<Self, Diagnostic> {
+    pub(crate) fn new(document: &'a Document, reference: ResourceRef) -> Result<Self, Diagnostic> {
         let secret = Self { document, reference };
         let sections = ["data", "stringData"].into_iter().filter_map(|section| document.node.get(section));
         let encrypted = |text: Option<&str>| text.is_some_and(|text| text.starts_with("ENC["));

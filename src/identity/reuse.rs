@@ -117,19 +117,25 @@ fn unfit(held: &Certificates, facts: &X509, demand: &Demand) -> Option<String> {
     }
 }
 
-/// Authorities that the Secrets of a cluster trust besides `bundle`, and that stay trusted while the CA is of `generation`,
-/// PEM. They are those of another seed, another trust domain, or of whoever made the Secrets.
+/// Authorities that the Secrets of a cluster trust besides `bundle`, and that stay trusted beside `current`, which is of
+/// `generation`, PEM. They are those of another seed, another trust domain, or of whoever made the Secrets.
 ///
-/// While the generation stays, all stay. When it is raised by one, those go that have not signed what peers show until they
-/// read their files again; raised once more, all go.
-pub(super) fn still_trusted(existing: &Existing, bundle: &[String], generation: u32, time: i64) -> Vec<String> {
+/// While the CA stays, all stay. When it changes, the one stays that has signed what peers show until they read their files
+/// again; when it changes once more, or by more than one generation, that one goes too.
+pub(super) fn still_trusted(
+    existing: &Existing,
+    bundle: &[String],
+    current: &X509,
+    generation: u32,
+    time: i64,
+) -> Vec<String> {
     let mut trusted: Vec<String> = Vec::new();
     for held in existing.certificates.values() {
-        let in_use = |authority: &&X509| {
-            held.authority_generation == generation
-                || (held.authority_generation.checked_add(1) == Some(generation)
-                    && held.pairs.values().any(|pair| pair.facts.is_signed_by(authority) == Some(true)))
-        };
+        let signs = |authority: &X509, pair: &Pair| pair.facts.is_signed_by(authority) == Some(true);
+        let later = generation - held.authority_generation;
+        let stays = later == 0 && held.pairs.values().all(|pair| signs(current, pair));
+        let in_use =
+            |authority: &&X509| stays || (later <= 1 && held.pairs.values().any(|pair| signs(authority, pair)));
         for authority in held.bundle.iter().filter(|authority| authority.not_after >= time).filter(in_use) {
             let certificate = authority.pem();
             if !bundle.contains(&certificate) && !trusted.contains(&certificate) {

@@ -1,6 +1,7 @@
 //! Secrets of an earlier run, or of somebody else, among the input: what nobody asked to change stays as it is.
 
 use std::collections::BTreeMap;
+use std::sync::OnceLock;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -11,6 +12,8 @@ use serde_json::{Value, json};
 
 use crate::rendering::{SEED, objects, objects_from, options};
 use crate::{by_name, hippo, lines};
+
+static PLAIN: OnceLock<Vec<Value>> = OnceLock::new();
 
 const OTHER_SEED: &str = "b3RoZXIgc2VlZCBmb3IgdGVzdHMsIG5vdCBhIHNlY3JldA==";
 
@@ -88,6 +91,32 @@ proptest! {
     }
 }
 
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Bytes that were changed anywhere, also inside the base64 of PEM: a certificate is kept, replaced or refused.
+    #[test]
+    fn a_damaged_value_is_refused_or_replaced_and_never_shown(
+        secret in any::<prop::sample::Index>(), key in any::<prop::sample::Index>(),
+        at in any::<prop::sample::Index>(), byte in any::<u8>(),
+    ) {
+        let mut all = secrets(PLAIN.get_or_init(|| objects(&hippo().to_string()).unwrap()));
+        let data = secret.get_mut(&mut all)["data"].as_object_mut().unwrap();
+        let key = key.get(&data.keys().cloned().collect::<Vec<_>>()).clone();
+        let mut value = STANDARD.decode(data[&key].as_str().unwrap()).unwrap();
+        *at.get_mut(&mut value) = byte;
+        let damaged = String::from_utf8_lossy(&value).into_owned();
+        data[&key] = json!(STANDARD.encode(&value));
+        let documents: Vec<String> = all.iter().chain([&hippo()]).map(Value::to_string).collect();
+        if let Err(errors) = objects(&documents.join("\n---\n")) {
+            for error in errors {
+                prop_assert!(error.message.contains(&key) && error.message.contains("Secret zoo/hippo-"), "{}", error);
+                prop_assert!(!error.message.contains(damaged.trim()), "{}", error);
+            }
+        }
+    }
+}
+
 #[test]
 fn secrets_of_others_change_nothing() {
     let plain = objects(&hippo().to_string()).unwrap();
@@ -111,8 +140,18 @@ fn another_seed_keeps_passwords_and_goes_on_trusting_the_ca_of_before() {
         let secret = by_name(objects.to_vec())["Secret/hippo-cluster-cert"].clone();
         String::from_utf8(STANDARD.decode(secret["data"]["ca.crt"].as_str().unwrap()).unwrap()).unwrap()
     };
-    assert!(bundle(&after).ends_with(&bundle(&before)));
+    let authorities = |bundle: &str| -> Vec<String> {
+        bundle.split_inclusive("-----END CERTIFICATE-----\n").map(str::to_owned).collect()
+    };
+    let [first, second] = [&before, &after].map(|objects| authorities(&bundle(objects)));
+    // The one that signed, and not the one that would have been next.
+    assert_eq!((second.len(), &second[2]), (3, &first[0]));
     assert_eq!(lines(after.clone(), render(&hippo(), &secrets(&after), OTHER_SEED, &options())), [""; 0]);
+
+    // However often the seed changes, the bundle does not grow.
+    let last = render(&hippo(), &secrets(&after), &OTHER_SEED.to_lowercase(), &options());
+    let third = authorities(&bundle(&last));
+    assert_eq!((third.len(), &third[2]), (3, &second[0]));
 }
 
 #[test]
