@@ -133,7 +133,7 @@ pub(super) fn still_trusted(
     for held in existing.certificates.values() {
         let signs = |authority: &X509, pair: &Pair| pair.facts.is_signed_by(authority) == Some(true);
         let later = generation - held.authority_generation;
-        let stays = later == 0 && held.pairs.values().all(|pair| signs(current, pair));
+        let stays = held.pairs.values().all(|pair| signs(current, pair));
         let in_use =
             |authority: &&X509| stays || (later <= 1 && held.pairs.values().any(|pair| signs(authority, pair)));
         for authority in held.bundle.iter().filter(|authority| authority.not_after >= time).filter(in_use) {

@@ -284,6 +284,20 @@ fn without_pgos_ca_its_certificates_stay_trusted_and_a_warning_says_who_must_rea
 }
 
 #[test]
+fn a_certificate_of_another_client_is_replaced_even_if_it_has_the_name_too() {
+    if !available("openssl") {
+        return;
+    }
+    let pgo = Pgo::new();
+    for (names, kept) in [(["_crunchyrepl", "more"], true), (["more", "_crunchyrepl"], false)] {
+        let (certificate, key) = pgo.leaf(&names);
+        let client = [("tls.crt", &*certificate), ("tls.key", &*key), ("ca.crt", &*pgo.root)];
+        let (identity, _) = with(&hippo(), &[pgo.root_secret(), secret("hippo-replication-cert", &client)], now());
+        assert_eq!(identity.replication_certificate.unwrap().certificate == certificate, kept, "{names:?}");
+    }
+}
+
+#[test]
 fn a_certificate_is_kept_for_two_thirds_of_its_life() {
     if !available("openssl") {
         return;
