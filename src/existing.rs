@@ -30,7 +30,7 @@ pub use self::secret::Secret;
 /// PGO's Secret with the CA of a namespace and its key (`pgo-inventory` 2.2).
 pub(crate) const ROOT_SECRET: &str = "pgo-root-cacert";
 
-/// Kinds whose controllers make a Secret of their own name, with their API groups: its values are not in the input.
+/// Kinds whose controllers make a Secret, with their API groups: its values are not in the input.
 const MAKERS: [(&str, &str); 2] = [("bitnami.com", "SealedSecret"), ("external-secrets.io", "ExternalSecret")];
 
 /// Whether `document` is a Secret, or makes one.
@@ -64,11 +64,13 @@ impl<'a> Sources<'a> {
             if reference.namespace.is_empty() {
                 reference.namespace = options.namespace.clone().unwrap_or_default();
             }
-            let place = (reference.namespace.clone(), reference.name.clone());
+            let place = |name: &str| (reference.namespace.clone(), name.to_owned());
             if is_secret(&reference) {
-                sources.secrets.entry(place).or_default().push(document);
+                sources.secrets.entry(place(&reference.name)).or_default().push(document);
             } else if is_maker(&reference) {
-                sources.makers.insert(place, document);
+                // An `ExternalSecret` may give its Secret another name (`spec.target.name`).
+                let target = document.node.get("spec").and_then(|spec| spec.get("target")?.get("name")?.as_str());
+                sources.makers.insert(place(target.unwrap_or(&reference.name)), document);
             }
         }
         sources

@@ -71,7 +71,7 @@ pub fn merge(items: &[Document], clusters: &[RenderedCluster]) -> Merged {
         let owner = object::label(&item.node, label::RENDERED);
         match (wanted.remove(&Identity::from(&reference)), owner) {
             (Some(value), None) if is_taken_over(item, value) => merged.items.push(replace(position, item, value)),
-            (Some(_), None) => merged.diagnostics.push(clash(item, reference)),
+            (Some(value), None) => merged.diagnostics.push(clash(item, reference, value)),
             (Some(value), Some(_)) => merged.items.push(replace(position, item, value)),
             (None, Some(owner)) if !ours.contains(&(&reference.namespace, owner)) && from_kustomize(item) => {
                 merged.items.push(Item::Kept(position));
@@ -115,9 +115,15 @@ fn is_taken_over(item: &Document, value: &Value) -> bool {
     value["kind"] == "Secret" && cluster.is_some() && object::label(&item.node, label::CLUSTER) == cluster
 }
 
-fn clash(item: &Document, reference: ResourceRef) -> Diagnostic {
+fn clash(item: &Document, reference: ResourceRef, value: &Value) -> Diagnostic {
+    let adopt = match value["metadata"]["labels"][label::CLUSTER].as_str() {
+        Some(cluster) if reference.kind == "Secret" => {
+            format!(", or label it `{}: {cluster}` to have it replaced by one with its values", label::CLUSTER)
+        }
+        _ => String::new(),
+    };
     let message = format!(
-        "`{reference}` is in the input already and pgrender did not make it: rename it, or take it out of the input"
+        "`{reference}` is in the input already and pgrender did not make it: rename it, or take it out of the input{adopt}"
     );
     Diagnostic::error(message).of(reference).located(&item.file, item.node.position)
 }
@@ -293,7 +299,11 @@ mod tests {
         let render = |item: Value| merge(&items(&[item]), &[cluster("hippo", "<stdin>", vec![wanted.clone()])]);
         assert!(render(secret(json!({label::CLUSTER: "hippo"}))).items == [Item::Rendered(wanted.clone())]);
         for labels in [json!({}), json!({label::CLUSTER: "other"})] {
-            assert!(crate::report::has_errors(&render(secret(labels)).diagnostics));
+            let told = render(secret(labels)).diagnostics;
+            assert!(
+                told[0].to_string().contains("error: ")
+                    && told[0].message.contains("cluster: hippo` to have it replaced")
+            );
         }
         let root =
             |namespace: &str| json!({"kind": "Secret", "metadata": {"name": ROOT_SECRET, "namespace": namespace}});

@@ -150,8 +150,9 @@ pub(super) fn still_trusted(
 pub(super) fn unannounced(existing: &Existing, authority: &X509) -> Option<Diagnostic> {
     let trusts = |held: &&Certificates| held.bundle.iter().any(|trusted| trusted.der == authority.der);
     let held = existing.certificates.values().find(|held| !held.bundle.is_empty() && !trusts(held))?;
-    let what = "does not have the CA that signs from now on: whoever trusts it alone refuses new certificates until it has the \
-                new bundle; give `pgo-root-cacert` to keep PGO's CA, or raise `pgrender.dev/rotate-ca` by one only";
+    let what = "does not have the CA that signs from now on: whoever trusts what is here refuses new certificates; give \
+                `pgo-root-cacert` to keep PGO's CA, raise `pgrender.dev/rotate-ca` by one only, and if another bundle was \
+                applied since, read the Secrets anew";
     Some(held.secret.warning(held.bundle_key, what))
 }
 

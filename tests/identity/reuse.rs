@@ -332,6 +332,26 @@ fn another_window_keeps_certificates_and_says_until_when() {
 }
 
 #[test]
+fn what_makes_a_secret_of_a_rendered_name_is_refused_and_others_are_not() {
+    let maker = |kind: &str, group: &str, name: &str, target: Value| {
+        json!({"apiVersion": format!("{group}/v1"), "kind": kind, "metadata": {"name": name, "namespace": "postgres-operator"},
+               "spec": {"target": target}})
+    };
+    for (maker, refused) in [
+        (maker("SealedSecret", "bitnami.com", "hippo-pguser-hippo", Value::Null), true),
+        (maker("ExternalSecret", "external-secrets.io", "app", json!({"name": "hippo-pgbouncer"})), true),
+        (maker("ExternalSecret", "external-secrets.io", "hippo-pgbouncer", json!({"name": "app"})), false),
+        (maker("SealedSecret", "bitnami.com", "rhino-pguser-rhino", Value::Null), false),
+        (maker("SealedSecret", "example.com", "hippo-pguser-hippo", Value::Null), false),
+    ] {
+        let (documents, options) = (documents(&[maker]), Options { time: now(), ..Options::default() });
+        let (_, errors) = existing(&Sources::of(&documents, &options), &hippo());
+        // pgBouncer's Secret is read for its password and for its certificate, and refused once.
+        assert_eq!(errors.len(), usize::from(refused), "{errors:?}");
+    }
+}
+
+#[test]
 fn postgres_lets_in_whom_a_kept_verifier_lets_in() {
     if !available("psql") || !available("setpriv") || !available("md5sum") {
         return;
