@@ -284,6 +284,48 @@ fn without_pgos_ca_its_certificates_stay_trusted_and_a_warning_says_who_must_rea
 }
 
 #[test]
+fn pgos_ca_signs_in_the_trust_domain_of_its_namespace_only() {
+    if !available("openssl") {
+        return;
+    }
+    let pgo = Pgo::new();
+    let documents = documents(&pgo.secrets());
+    for (domain, signs) in [("postgres-operator", true), ("team", false)] {
+        let options = Options { time: now(), trust_domain: Some(domain.to_owned()), ..Options::default() };
+        let (existing, _) = existing(&Sources::of(&documents, &options), &hippo());
+        let (identity, told) = derive(&hippo(), &seed(), &options, &existing);
+        let identity = identity.unwrap();
+        let server = &identity.cluster_certificate.as_ref().unwrap().certificate;
+        assert_eq!(pgo.verifies(&pgo.root, server), signs, "{domain}");
+        assert!(pgo.verifies(&identity.trust_bundle, server) && identity.trust_bundle.contains(&pgo.root));
+        assert_eq!(
+            told.iter().any(|told| told.message.contains("does not have the CA that signs")),
+            !signs,
+            "{told:?}"
+        );
+    }
+}
+
+#[test]
+fn pgos_ca_must_outlive_what_it_signs() {
+    if !available("openssl") {
+        return;
+    }
+    let pgo = Pgo::new();
+    let root = [pgo.root_secret()];
+    let (_, told) = with(&hippo(), &root, now() + 3500 * DAY);
+    assert!(told.iter().any(|line| line.contains("warning: ") && line.contains("before what it signs")), "{told:?}");
+    let later = now() + 3651 * DAY;
+    let (documents, options) = (documents(&root), Options { time: later, ..Options::default() });
+    let (found, _) = existing(&Sources::of(&documents, &options), &hippo());
+    let (identity, told) = derive(&hippo(), &seed(), &options, &found);
+    assert!(identity.is_none() && told[0].to_string().contains("raise `pgrender.dev/rotate-ca`"), "{told:?}");
+    // What it asks for helps.
+    let (_, told) = with(&annotated(annotation::ROTATE_CA, "2"), &root, later);
+    assert_eq!(told, [""; 0]);
+}
+
+#[test]
 fn a_certificate_of_another_client_is_replaced_even_if_it_has_the_name_too() {
     if !available("openssl") {
         return;
