@@ -10,6 +10,8 @@
     reason = "tests run real tools with files and environment"
 )]
 
+#[path = "common/authority.rs"]
+mod authority;
 #[path = "identity/brought.rs"]
 mod brought;
 #[path = "identity/cluster.rs"]

@@ -11,7 +11,7 @@ use pgrender::options::Options;
 use serde_json::Value;
 
 use crate::cluster::hippo;
-use crate::reuse::{documents, now, secret, text};
+use crate::reuse::{documents, now, secret};
 use crate::tools::{available, file, run};
 
 /// A certificate and its key; signed by itself where there is no authority.
@@ -23,6 +23,10 @@ struct Made {
 const AUTHORITY: &str = "basicConstraints=critical,CA:TRUE\nsubjectKeyIdentifier=hash\n";
 const SERVER: &str = "subjectAltName=DNS:*.postgres-operator.svc,DNS:hippo-primary\nextendedKeyUsage=serverAuth\n";
 const CLIENT: &str = "extendedKeyUsage=clientAuth\n";
+
+fn text(directory: &Path, name: &str) -> String {
+    directory.join(name).to_str().unwrap().to_owned()
+}
 
 fn make(directory: &Path, name: &str, key: &[&str], extensions: &str, authority: Option<&Made>) -> Made {
     let key = run("openssl", &[&["genpkey"], key].concat(), "");

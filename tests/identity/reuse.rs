@@ -1,8 +1,6 @@
 //! Secrets that are there already, made by PGO or by hand: OpenSSL makes and judges them, and PostgreSQL lets people in.
 
 use std::collections::BTreeMap;
-use std::path::Path;
-use std::process::Command;
 use std::time::SystemTime;
 
 use base64::Engine;
@@ -14,9 +12,10 @@ use pgrender::options::Options;
 use pgrender::read::{self, Document};
 use serde_json::{Value, json};
 
+use crate::authority::{Authority, new_key};
 use crate::cluster::hippo;
 use crate::server::Server;
-use crate::tools::{attempt, available, file, run};
+use crate::tools::{available, run};
 use crate::{annotated, at, blocks, certificates, seed};
 
 const DAY: i64 = 86_400;
@@ -51,112 +50,45 @@ fn with(cluster: &pgrender::cluster::Cluster, secrets: &[Value], time: i64) -> (
     (identity.unwrap_or_else(|| panic!("{told:?}")), told.iter().map(ToString::to_string).collect())
 }
 
-/// PGO's certificate authority and certificates, made by OpenSSL in its form (`pgo-inventory` 2.1).
-struct Pgo {
-    directory: tempfile::TempDir,
-    root: String,
-    root_key: String,
-}
+/// PGO's authority, and the Secrets of `hippo` as PGO makes them.
+struct Pgo(Authority);
 
 impl Pgo {
     fn new() -> Self {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path();
-        // Go writes a PrintableString where it can; OpenSSL does so with this mask.
-        let config = "[req]\ndistinguished_name=dn\nprompt=no\nstring_mask=default\nx509_extensions=ca\n\
-                      [dn]\nCN=postgres-operator-ca\n\
-                      [ca]\nbasicConstraints=critical,CA:TRUE,pathlen:0\nkeyUsage=critical,keyCertSign,cRLSign\n\
-                      subjectKeyIdentifier=hash\n";
-        let config = file(path, "root.cnf", config);
-        let key = new_key(path, "root.key");
-        let root = run(
-            "openssl",
-            &[
-                "req",
-                "-x509",
-                "-sha384",
-                "-days",
-                "3650",
-                "-key",
-                &text(path, "root.key"),
-                "-config",
-                config.to_str().unwrap(),
-            ],
-            "",
-        );
-        file(path, "root.crt", &root);
-        Self { root, root_key: key, directory }
+        Self(Authority::new())
     }
 
-    /// A certificate for a year and its key.
+    /// A certificate with its key, called as the first of its names.
     fn leaf(&self, names: &[&str]) -> (String, String) {
-        let path = self.directory.path();
-        let key = new_key(path, "leaf.key");
-        let request = run(
-            "openssl",
-            &["req", "-new", "-key", &text(path, "leaf.key"), "-subj", &format!("/CN={}", names[0])],
-            "",
-        );
-        let extensions = format!(
-            "basicConstraints=critical,CA:FALSE\nkeyUsage=critical,digitalSignature,keyEncipherment\n\
-             authorityKeyIdentifier=keyid\nsubjectAltName={}\n",
-            names.iter().map(|name| format!("DNS:{name}")).collect::<Vec<_>>().join(",")
-        );
-        let extensions = file(path, "leaf.cnf", &extensions);
-        let arguments = [
-            "x509",
-            "-req",
-            "-sha384",
-            "-days",
-            "365",
-            "-CA",
-            &text(path, "root.crt"),
-            "-CAkey",
-            &text(path, "root.key"),
-        ];
-        let certificate =
-            run("openssl", &[&arguments[..], &["-extfile", extensions.to_str().unwrap()]].concat(), &request);
-        (certificate, key)
+        let key = new_key();
+        (self.0.sign(&key, names[0], names), key)
+    }
+
+    fn root(&self) -> &str {
+        &self.0.root
     }
 
     fn root_secret(&self) -> Value {
-        secret("pgo-root-cacert", &[("root.crt", &self.root), ("root.key", &self.root_key)])
+        secret("pgo-root-cacert", &[("root.crt", self.root()), ("root.key", &self.0.root_key)])
     }
 
-    /// The Secrets of `hippo`, as PGO makes them.
     fn secrets(&self) -> Vec<Value> {
-        let (server, server_key) = self.leaf(&["hippo-primary.postgres-operator.svc.cluster.local.", "hippo-primary"]);
-        let (client, client_key) = self.leaf(&["_crunchyrepl"]);
-        let root = self.root.as_str();
+        let tls = |name: &str, names: &[&str]| {
+            let (certificate, key) = self.leaf(names);
+            secret(name, &[("tls.crt", &certificate), ("tls.key", &key), ("ca.crt", self.root())])
+        };
+        let verifier = scram::verifier("geheim", b"salt of somebody");
         vec![
             self.root_secret(),
-            secret("hippo-cluster-cert", &[("tls.crt", &server), ("tls.key", &server_key), ("ca.crt", root)]),
-            secret("hippo-replication-cert", &[("tls.crt", &client), ("tls.key", &client_key), ("ca.crt", root)]),
-            secret(
-                "hippo-pguser-hippo",
-                &[("password", "geheim"), ("verifier", &scram::verifier("geheim", b"salt of somebody"))],
-            ),
+            tls("hippo-cluster-cert", &["hippo-primary.postgres-operator.svc.cluster.local.", "hippo-primary"]),
+            tls("hippo-replication-cert", &["_crunchyrepl"]),
+            secret("hippo-pguser-hippo", &[("password", "geheim"), ("verifier", &verifier)]),
         ]
     }
 
-    /// `openssl verify` at this moment.
     fn verifies(&self, bundle: &str, certificate: &str) -> bool {
-        let (bundle, leaf) =
-            (file(self.directory.path(), "bundle.crt", bundle), file(self.directory.path(), "shown.crt", certificate));
-        let mut command = Command::new("openssl");
-        command.args(["verify", "-x509_strict", "-CAfile"]).arg(bundle).arg(leaf);
-        attempt(&mut command, "").status.success()
+        self.0.verifies(bundle, certificate)
     }
-}
-
-pub(crate) fn text(directory: &Path, name: &str) -> String {
-    directory.join(name).to_str().unwrap().to_owned()
-}
-
-fn new_key(directory: &Path, name: &str) -> String {
-    let key = run("openssl", &["ecparam", "-name", "prime256v1", "-genkey", "-noout"], "");
-    file(directory, name, &key);
-    key
 }
 
 /// The Secrets of certificates that an identity gives, as an earlier run has written them.
@@ -215,7 +147,7 @@ fn whoever_trusts_pgos_ca_notices_nothing_of_a_take_over() {
     assert_eq!(*identity.users["hippo"].password, "geheim");
     assert_eq!(told.iter().filter(|line| !line.contains("info: ")).collect::<Vec<_>>(), [""; 0]);
     for (name, certificate) in certificates(&identity) {
-        assert!(pgo.verifies(&pgo.root, &certificate.certificate), "{name}");
+        assert!(pgo.verifies(pgo.root(), &certificate.certificate), "{name}");
     }
     // Its names suffice, so it stays; the server's do not.
     let kept = |name: &str, secret: &Value| {
@@ -226,7 +158,7 @@ fn whoever_trusts_pgos_ca_notices_nothing_of_a_take_over() {
         told.iter()
             .any(|line| line.contains("`hippo-primary.postgres-operator.svc.cluster.local` is none of its names"))
     );
-    assert_eq!(blocks(&identity.trust_bundle)[0], pgo.root);
+    assert_eq!(blocks(&identity.trust_bundle)[0], pgo.root());
 
     // The next run finds nothing to do, whatever of PGO's it is given besides.
     let mut second = rendered(&identity);
@@ -258,7 +190,7 @@ fn pgos_ca_is_left_in_two_steps_without_leaving_anybody_behind() {
                 assert!(pgo.verifies(&other.trust_bundle, &certificates(one)[&name].certificate), "{name}");
             }
         }
-        assert!(second.trust_bundle.contains(&pgo.root) && !third.trust_bundle.contains(&pgo.root));
+        assert!(second.trust_bundle.contains(pgo.root()) && !third.trust_bundle.contains(pgo.root()));
         assert!(!pgo.verifies(&third.trust_bundle, &first.cluster_certificate.as_ref().unwrap().certificate));
     }
 }
@@ -296,8 +228,8 @@ fn pgos_ca_signs_in_the_trust_domain_of_its_namespace_only() {
         let (identity, told) = derive(&hippo(), &seed(), &options, &existing);
         let identity = identity.unwrap();
         let server = &identity.cluster_certificate.as_ref().unwrap().certificate;
-        assert_eq!(pgo.verifies(&pgo.root, server), signs, "{domain}");
-        assert!(pgo.verifies(&identity.trust_bundle, server) && identity.trust_bundle.contains(&pgo.root));
+        assert_eq!(pgo.verifies(pgo.root(), server), signs, "{domain}");
+        assert!(pgo.verifies(&identity.trust_bundle, server) && identity.trust_bundle.contains(pgo.root()));
         assert_eq!(
             told.iter().any(|told| told.message.contains("does not have the CA that signs")),
             !signs,
@@ -333,7 +265,7 @@ fn a_certificate_of_another_client_is_replaced_even_if_it_has_the_name_too() {
     let pgo = Pgo::new();
     for (names, kept) in [(["_crunchyrepl", "more"], true), (["more", "_crunchyrepl"], false)] {
         let (certificate, key) = pgo.leaf(&names);
-        let client = [("tls.crt", &*certificate), ("tls.key", &*key), ("ca.crt", &*pgo.root)];
+        let client = [("tls.crt", &*certificate), ("tls.key", &*key), ("ca.crt", pgo.root())];
         let (identity, _) = with(&hippo(), &[pgo.root_secret(), secret("hippo-replication-cert", &client)], now());
         assert_eq!(identity.replication_certificate.unwrap().certificate == certificate, kept, "{names:?}");
     }

@@ -13,6 +13,8 @@
     reason = "a test runs real tools with files and environment, and fails as a test does"
 )]
 
+#[path = "../common/authority.rs"]
+mod authority;
 #[path = "../common/mod.rs"]
 mod common;
 
