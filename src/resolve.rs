@@ -143,7 +143,7 @@ fn cluster(resource: &PostgresCluster, context: &mut Context) -> Cluster {
         instance_sets,
         backups,
     };
-    postgres::check_custom_certificates(&cluster, context);
+    postgres::check_custom_certificates(spec, &cluster, context);
     postgres::check_ports(&cluster, context);
     names::check(&cluster, context);
     end_of_life::warn(postgres_version, context);

@@ -4,6 +4,7 @@ use super::arguments::{Command, RenderArguments};
 use super::environment::Environment;
 use super::outcome::Outcome;
 use super::{input, output_directory, seed};
+use crate::existing;
 use crate::render::{self, render};
 use crate::report::{Diagnostic, has_errors};
 use crate::spec;
@@ -27,11 +28,15 @@ fn run_render(arguments: &RenderArguments, environment: &Environment) -> Outcome
         Ok(options) => options,
         Err(error) => return Outcome::failed(&[error]),
     };
-    let documents = match input::documents(&arguments.inputs) {
-        Ok(documents) => documents,
-        Err(errors) => return Outcome::failed(&errors),
+    let (mut documents, existing) = match (input::documents(&arguments.inputs), arguments.existing()) {
+        (Ok(documents), Ok(existing)) => (documents, existing),
+        (documents, existing) => {
+            let errors = [documents.err(), existing.err()].into_iter().flatten();
+            return Outcome::failed(&errors.flatten().collect::<Vec<_>>());
+        }
     };
     let seed = seed::find(&settings, environment, &documents);
+    documents.extend(existing.into_iter().filter(existing::is_source));
     let mut rendered = render(&documents, &options, seed.as_ref().map_err(Vec::as_slice));
     if rendered.clusters.is_empty() && !has_errors(&rendered.diagnostics) {
         // Applied with pruning, an empty output would delete every database.
