@@ -1,0 +1,100 @@
+"""A cluster whose Secrets somebody else made, in PGO's shape: passwords, verifiers and CA stay, and applications notice
+nothing. Needs `openssl` where the scenario runs."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import framework
+from framework import PREFIX, Test, hippo, until
+
+PASSWORDS = {"hippo": "it's <so> wet: 100% /@?", "rhino": "horn"}
+
+
+def authority(directory: Path) -> None:
+    """A CA as PGO makes it: P-256, SHA-384, ten years, and only for signing."""
+    words = ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-sha384", "-days", "3650"]
+    words += ["-addext", "keyUsage=critical,keyCertSign,cRLSign", "-subj", "/CN=postgres-operator-ca", "-keyout", str(directory / "ca.pkcs8")]
+    words += ["-out", str(directory / "ca.crt")]
+    framework.run("openssl", *words)
+    framework.run("openssl", "ec", "-in", str(directory / "ca.pkcs8"), "-out", str(directory / "ca.key"))
+
+
+def certificate(directory: Path, names: list[str]) -> dict[str, str]:
+    """A certificate of that CA for these names, as the data of a Secret."""
+    key, request, issued = (str(directory / name) for name in ("tls.key", "tls.csr", "tls.crt"))
+    framework.run("openssl", "ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", key)
+    words = ["req", "-new", "-key", key, "-subj", f"/CN={names[0]}", "-out", request]
+    words += ["-addext", f"subjectAltName={','.join(f'DNS:{name}' for name in names)}"]
+    words += ["-addext", "keyUsage=critical,digitalSignature,keyEncipherment"]
+    framework.run("openssl", *words)
+    words = ["x509", "-req", "-in", request, "-CA", str(directory / "ca.crt"), "-CAkey", str(directory / "ca.key")]
+    words += ["-sha384", "-days", "365", "-copy_extensions", "copyall", "-out", issued]
+    framework.run("openssl", *words)
+    return {name: (directory / name).read_text() for name in ("ca.crt", "tls.crt", "tls.key")}
+
+
+def secret(name: str, data: dict[str, str]) -> dict[str, Any]:
+    """A Secret with PGO's label."""
+    encoded = {key: base64.b64encode(value.encode()).decode() for key, value in data.items()}
+    labels = {f"{PREFIX}cluster": "hippo"}
+    return {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name, "labels": labels}, "data": encoded}
+
+
+def secrets(test: Test, directory: Path) -> list[dict[str, Any]]:
+    """What PGO would have left: the CA, certificates, and users with a missing and with an old verifier."""
+    authority(directory)
+    service = f"hippo-primary.{test.namespace}.svc"
+    old = hashlib.md5(f"{PASSWORDS['rhino']}rhino".encode()).hexdigest()
+    return [
+        secret("pgo-root-cacert", {f"root.{end}": (directory / f"ca.{end}").read_text() for end in ("crt", "key")}),
+        secret("hippo-cluster-cert", certificate(directory, [f"{service}.cluster.local", service, "hippo-primary"])),
+        secret("hippo-replication-cert", certificate(directory, ["_crunchyrepl"])),
+        secret("hippo-pguser-hippo", {"password": PASSWORDS["hippo"], "user": "hippo"}),
+        secret("hippo-pguser-rhino", {"password": PASSWORDS["rhino"], "user": "rhino", "verifier": f"md5{old}"}),
+    ]
+
+
+def run(test: Test) -> None:
+    """Make the Secrets, render with them, and log in with nothing but what was known before."""
+    with tempfile.TemporaryDirectory() as name:
+        directory = Path(name)
+        made = secrets(test, directory)
+        bundle = (directory / "ca.crt").read_text()
+        theirs = {"apiVersion": "v1", "kind": "List", "items": made}
+        test.kubectl("create", "--filename=-", text=json.dumps(theirs))
+        existing = directory / "existing.yaml"
+        existing.write_text(test.kubectl("get", "secret", "--output=yaml"))
+        # An old verifier needs its method: the default rule takes only SCRAM, as with PGO.
+        rules = [{"connection": "hostssl", "method": "md5"}]
+        manifests = test.render(hippo(authentication={"rules": rules}), f"--existing={existing}")
+    applied = time.time()
+    words = ["apply", "--server-side", "--force-conflicts", "--field-manager=e2e", "--filename=-"]
+    test.kubectl(*words, text=manifests)
+    test.wait_until_well(2)
+
+    config_map = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "authority"}, "data": {"ca.crt": bundle}}
+    test.kubectl("apply", "--filename=-", text=json.dumps(config_map))
+    pod = test.pod("client", ["sleep", "infinity"])
+    pod["spec"]["volumes"] = [{"name": "authority", "configMap": {"name": "authority"}}]
+    test.start_pod(pod)
+    for user, database in (("hippo", "hippo"), ("rhino", "zoo")):
+        kept = test.secret(f"hippo-pguser-{user}")["password"]
+        test.expect(kept == PASSWORDS[user], f"the password of {user} is another one")
+        # Behind PgBouncer there is SCRAM only.
+        for service in ("primary", "replicas", "pgbouncer") if user == "hippo" else ("primary", "replicas"):
+            where = (user, database, service)
+            until(f"{where} logs in", lambda where=where: test.sql("SELECT 1", *where) == "1")
+    test.figure("first logins with what was known before", time.time() - applied)
+    verifiers = test.superuser(test.leader(), "SELECT rolpassword FROM pg_authid WHERE rolname IN ('hippo', 'rhino') ORDER BY 1")
+    test.expect(verifiers.startswith("SCRAM-SHA-256$"), "hippo's verifier was not made")
+    test.expect(verifiers.splitlines()[1].startswith("md5"), "rhino's verifier was not kept")
+    replica = next(pod for pod in test.instances() if pod != test.leader())
+    test.expect(test.superuser(replica, "SELECT count(*) FROM pg_stat_wal_receiver") == "1", "the replica does not stream")
+    test.in_pod(test.leader(), "pgbackrest", "--stanza=db", "check")
