@@ -81,7 +81,8 @@ fn children_are_mended_where_they_are_and_pruned_when_their_cluster_goes() {
     let child = first.keys().find(|name| name.starts_with("hippo/configmap-")).unwrap();
 
     // Moved, edited and commented on.
-    fs::write(path.join("moved.yaml"), first[child].replace("data:", "data:\n  # Keep.\n  edited: by hand")).unwrap();
+    fs::write(path.join("moved.yaml"), first[child].replacen("\ndata:", "\ndata:\n  # Keep.\n  edited: by hand", 1))
+        .unwrap();
     fs::remove_file(path.join(child)).unwrap();
     fs::remove_file(path.join("rhino.yaml")).unwrap();
     render(&kpt, path).ok();
