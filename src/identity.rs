@@ -90,7 +90,9 @@ pub fn derive(cluster: &Cluster, seed: &Seed, options: &Options) -> Result<Ident
     // A namespace is a trust domain of its own, as in PGO.
     let trust_domain = options.trust_domain.as_deref().unwrap_or(&cluster.namespace);
     Authority::derive(seed, trust_domain, generations.authority)
-        .and_then(|authority| Derivation { cluster, seed, window, generations, authority }.identity())
+        .and_then(|authority| {
+            Derivation { cluster, seed, window, generations, authority, trust_also: &options.trust_also }.identity()
+        })
         .map_err(|error| {
             vec![Diagnostic::error(format!("cannot make its certificates: {error}")).of(resource(cluster))]
         })
@@ -112,6 +114,7 @@ struct Derivation<'a> {
     window: Window,
     generations: Generations<'a>,
     authority: Authority<'a>,
+    trust_also: &'a [String],
 }
 
 impl Derivation<'_> {
@@ -122,7 +125,7 @@ impl Derivation<'_> {
         let needs_repo_host = backups.as_ref().is_some_and(Backups::has_repo_host);
         let needs_frontend = pgbouncer.as_ref().is_some_and(|pgbouncer| pgbouncer.custom_tls_secret.is_none());
         Ok(Identity {
-            trust_bundle: self.authority.trust_bundle(self.seed)?,
+            trust_bundle: self.authority.trust_bundle(self.seed, self.trust_also)?,
             users: self.users(),
             pgbouncer: pgbouncer
                 .as_ref()

@@ -23,6 +23,9 @@ pub struct Options {
     /// Who shares a CA, for clusters of several namespaces that trust each other; each namespace is one of its own unless
     /// it is given.
     pub trust_domain: Option<String>,
+    /// Other trust domains of the same seed whose CA is trusted too, for the time in which clusters move from one domain to
+    /// another.
+    pub trust_also: Vec<String>,
     /// Whether the input may have gone through kustomize, which puts quotes around the booleans of YAML 1.1.
     pub through_kustomize: bool,
 }
@@ -36,6 +39,7 @@ impl Default for Options {
             time: 0,
             certificates: Schedule::default(),
             trust_domain: None,
+            trust_also: Vec::new(),
             through_kustomize: false,
         }
     }

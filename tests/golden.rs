@@ -32,12 +32,14 @@ fn fixtures() -> Vec<PathBuf> {
 fn every_fixture_renders_as_its_golden() {
     let assert = Assert::new().action_env("SNAPSHOTS");
     let mut failures = Vec::new();
+    let seed = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/seed")).unwrap();
     for directory in fixtures() {
         let name = directory.file_name().unwrap().to_str().unwrap();
         let rendered = Program::new(env!("CARGO_BIN_EXE_pgrender"))
             .current_dir(env!("CARGO_MANIFEST_DIR"))
             .env_clear()
-            .args(["render", "--seed-file", "fixtures/seed", "--time", "2026-11-24T00:00:00Z"])
+            .env("PGRENDER_SEED", &seed)
+            .args(["render", "--time", "2026-11-24T00:00:00Z"])
             .arg(format!("fixtures/{name}/cluster.yaml"))
             .output()
             .unwrap();

@@ -20,7 +20,7 @@ fn command(program: &Path) -> Command {
     let path: Vec<PathBuf> = [directory.to_owned()].into_iter().chain(std::env::split_paths(&path)).collect();
     let mut command = Command::new(program);
     command.current_dir(ROOT).env("PATH", std::env::join_paths(path).unwrap()).env_remove("PGRENDER_SEED_FILE");
-    command.env("PGRENDER_SEED", "only tests are rendered with this seed: 0123456789abcdef");
+    command.env("PGRENDER_SEED", "only the tests of the packages are rendered with this seed");
     command
 }
 

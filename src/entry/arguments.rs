@@ -2,9 +2,11 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::error::ErrorKind;
+use clap::{Args, CommandFactory, Parser, Subcommand};
 
-use super::settings::{self, Settings};
+use super::settings::{self, ScheduleSetting, Settings};
+use crate::identity::window::ScheduleError;
 
 /// Renders a PostgresCluster into every manifest that a highly available Postgres needs, with no operator.
 ///
@@ -19,7 +21,7 @@ pub(super) struct Arguments {
 
 const EXAMPLES: &str = "\
 Examples:
-  pgrender seed > seed
+  (umask 077; pgrender seed > seed)
   pgrender render --seed-file seed cluster.yaml | kubectl apply --server-side -f -
   kustomize build --enable-alpha-plugins --enable-exec .
   kpt fn render --allow-exec
@@ -29,7 +31,7 @@ Exit codes: 0 rendered, 1 something is wrong with the input, 2 something is wron
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     /// Print the manifests of every PostgresCluster in the given files.
-    Render(RenderArguments),
+    Render(Box<RenderArguments>),
     /// Print a new seed: keep it, everything secret about your databases is derived from it.
     ///
     /// It is 32 random bytes in base64. Nobody can make the same one again: keep it where you keep the keys of your
@@ -93,6 +95,10 @@ pub(super) struct RenderArguments {
     #[arg(long, value_name = "NAME", value_parser = settings::trust_domain)]
     trust_domain: Option<String>,
 
+    /// Another trust domain whose CA is trusted too, while clusters move from one to the other; may be repeated
+    #[arg(long = "trust-also", value_name = "NAME", value_parser = settings::trust_domain)]
+    trust_also: Vec<String>,
+
     /// File that holds the seed
     #[arg(long, value_name = "FILE", conflicts_with = "random")]
     seed_file: Option<PathBuf>,
@@ -103,19 +109,38 @@ pub(super) struct RenderArguments {
 }
 
 impl RenderArguments {
-    /// What the flags ask for.
-    pub(super) fn settings(&self) -> Settings {
-        Settings {
+    /// What the flags ask for; an error where a window and a lifetime do not go together.
+    pub(super) fn settings(&self) -> Result<Settings, clap::Error> {
+        let schedule = settings::schedule(self.certificate_window_days, self.certificate_lifetime_days);
+        Ok(Settings {
             namespace: self.namespace.clone(),
             cluster_domain: self.cluster_domain.clone(),
             images: self.images.iter().cloned().collect(),
             time: self.time,
-            certificate_window_days: self.certificate_window_days,
-            certificate_lifetime_days: self.certificate_lifetime_days,
+            certificates: schedule.map_err(|(setting, error)| invalid(flag(setting), error))?,
             trust_domain: self.trust_domain.clone(),
+            trust_also: self.trust_also.clone(),
             seed_file: self.seed_file.clone(),
             random: self.random,
-        }
+        })
+    }
+}
+
+fn flag(setting: ScheduleSetting) -> &'static str {
+    match setting {
+        ScheduleSetting::Window => "--certificate-window <DAYS>",
+        ScheduleSetting::Lifetime => "--certificate-lifetime <DAYS>",
+    }
+}
+
+/// An error in the words of those that clap finds by itself.
+fn invalid(flag: &str, error: ScheduleError) -> clap::Error {
+    let mut command = Arguments::command();
+    command.build();
+    let message = format!("invalid value for '{flag}': {error}");
+    match command.find_subcommand_mut("render") {
+        Some(render) => render.error(ErrorKind::ValueValidation, message),
+        None => command.error(ErrorKind::ValueValidation, message),
     }
 }
 
@@ -128,8 +153,6 @@ fn image(text: &str) -> Result<(String, String), String> {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     #[test]

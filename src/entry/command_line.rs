@@ -22,7 +22,10 @@ pub(super) fn run(command: &Command, environment: &Environment) -> Outcome {
 }
 
 fn run_render(arguments: &RenderArguments, environment: &Environment) -> Outcome {
-    let settings = arguments.settings();
+    let settings = match arguments.settings() {
+        Ok(settings) => settings,
+        Err(error) => return Outcome::misused(&error),
+    };
     let options = match settings.options(environment) {
         Ok(options) => options,
         Err(error) => return Outcome::failed(&[error]),
@@ -31,8 +34,10 @@ fn run_render(arguments: &RenderArguments, environment: &Environment) -> Outcome
         Ok(documents) => documents,
         Err(errors) => return Outcome::failed(&errors),
     };
-    let seed = seed::find(&settings, environment, &documents);
-    let mut rendered = render(&documents, &options, seed.as_ref().map_err(Vec::as_slice));
+    let found = seed::find(&settings, environment, &documents);
+    let seed = found.as_ref().map(|found| &found.seed).map_err(Vec::as_slice);
+    let mut rendered = render(&documents, &options, seed);
+    rendered.diagnostics.extend(found.into_iter().flat_map(|found| found.warnings));
     if rendered.clusters.is_empty() && !has_errors(&rendered.diagnostics) {
         // Applied with pruning, an empty output would delete every database.
         let message = format!("no {} in the input: give a file or directory that has one", render::KIND);

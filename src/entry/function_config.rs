@@ -7,7 +7,7 @@
 //! - absent, which means the defaults.
 
 use super::environment::IMAGE_PREFIX;
-use super::settings::{self, Settings};
+use super::settings::{self, ScheduleSetting, Settings};
 use crate::object;
 use crate::read::node::{Entry, Node, NodeValue};
 use crate::render;
@@ -15,7 +15,7 @@ use crate::report::{Diagnostic, FieldPath};
 
 const API_VERSION: &str = "pgrender.dev/v1alpha1";
 const KIND: &str = "PgRender";
-const FIELDS: [&str; 9] = [
+const FIELDS: [&str; 10] = [
     "namespace",
     "clusterDomain",
     "images",
@@ -23,6 +23,7 @@ const FIELDS: [&str; 9] = [
     "certificateWindowDays",
     "certificateLifetimeDays",
     "trustDomain",
+    "trustAlso",
     "seedFile",
     "random",
 ];
@@ -55,6 +56,8 @@ pub(super) fn settings(config: &Node) -> Result<Settings, Vec<Diagnostic>> {
 #[derive(Default)]
 struct Reader {
     settings: Settings,
+    window_days: Option<u16>,
+    lifetime_days: Option<u16>,
     errors: Vec<Diagnostic>,
 }
 
@@ -79,6 +82,7 @@ impl Reader {
             }
         }
         self.expect_mapping(config, "spec");
+        self.schedule("spec");
     }
 
     fn config_map(&mut self, config: &Node) {
@@ -94,12 +98,27 @@ impl Reader {
             }
         }
         self.expect_mapping(config, "data");
+        self.schedule("data");
     }
 
     fn expect_mapping(&mut self, config: &Node, key: &str) {
         let value = config.get(key).map(|node| &node.value);
         if !matches!(value, None | Some(NodeValue::Null | NodeValue::Mapping(_))) {
             self.error(key, "expected a mapping");
+        }
+    }
+
+    /// Joins the days of the window and of the lifetime, which are two fields of `section`.
+    fn schedule(&mut self, section: &str) {
+        match settings::schedule(self.window_days, self.lifetime_days) {
+            Ok(schedule) => self.settings.certificates = schedule,
+            Err((setting, error)) => {
+                let field = match setting {
+                    ScheduleSetting::Window => "certificateWindowDays",
+                    ScheduleSetting::Lifetime => "certificateLifetimeDays",
+                };
+                self.errors.push(Diagnostic::error(error.to_string()).at(FieldPath::of(section).key(field)));
+            }
         }
     }
 
@@ -112,13 +131,14 @@ impl Reader {
             "namespace" => self.settings.namespace = Some(string(value)?),
             "clusterDomain" => self.settings.cluster_domain = Some(settings::cluster_domain(&string(value)?)?),
             "time" => self.settings.time = Some(settings::time(&scalar(value)?)?),
-            "certificateWindowDays" => {
-                self.settings.certificate_window_days = Some(settings::days(&scalar(value)?)?);
-            }
-            "certificateLifetimeDays" => {
-                self.settings.certificate_lifetime_days = Some(settings::days(&scalar(value)?)?);
-            }
+            "certificateWindowDays" => self.window_days = Some(settings::days(&scalar(value)?)?),
+            "certificateLifetimeDays" => self.lifetime_days = Some(settings::days(&scalar(value)?)?),
             "trustDomain" => self.settings.trust_domain = Some(settings::trust_domain(&string(value)?)?),
+            "trustAlso" => {
+                for name in strings(value)? {
+                    self.settings.trust_also.push(settings::trust_domain(&name)?);
+                }
+            }
             "seedFile" => self.settings.seed_file = Some(string(value)?.into()),
             "random" => self.settings.random = boolean(value)?,
             "images" => {
@@ -157,6 +177,14 @@ fn string(node: &Node) -> Result<String, String> {
     node.as_str().map(str::to_owned).ok_or_else(|| "expected a string".to_owned())
 }
 
+/// A list of strings, or one text with commas in between: a ConfigMap has no lists.
+fn strings(node: &Node) -> Result<Vec<String>, String> {
+    match &node.value {
+        NodeValue::Sequence(items) => items.iter().map(string).collect(),
+        _ => Ok(string(node)?.split(',').map(|name| name.trim().to_owned()).collect()),
+    }
+}
+
 /// A string, or a number as it was written.
 fn scalar(node: &Node) -> Result<String, String> {
     match &node.value {
@@ -177,6 +205,7 @@ fn boolean(node: &Node) -> Result<bool, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::identity::window::Schedule;
     use crate::read;
 
     fn read(text: &str) -> Result<Settings, Vec<String>> {
@@ -190,7 +219,7 @@ mod tests {
         let settings = read(
             "apiVersion: pgrender.dev/v1alpha1\nkind: PgRender\nspec:\n  namespace: a\n  clusterDomain: b.local.\n  \
              images: {RELATED_IMAGE_PGBACKREST: c}\n  time: 12\n  certificateWindowDays: 30\n  \
-             certificateLifetimeDays: 90\n  trustDomain: e\n  seedFile: d\n  random: true\n",
+             certificateLifetimeDays: 90\n  trustDomain: e\n  trustAlso: [f, g]\n  seedFile: d\n  random: true\n",
         )
         .unwrap();
         assert_eq!(
@@ -200,9 +229,9 @@ mod tests {
                 cluster_domain: Some("b.local".to_owned()),
                 images: [("RELATED_IMAGE_PGBACKREST".to_owned(), "c".to_owned())].into(),
                 time: Some(12),
-                certificate_window_days: Some(30),
-                certificate_lifetime_days: Some(90),
+                certificates: Schedule::new(30, 90).unwrap(),
                 trust_domain: Some("e".to_owned()),
+                trust_also: vec!["f".to_owned(), "g".to_owned()],
                 seed_file: Some("d".into()),
                 random: true,
             }
@@ -213,10 +242,11 @@ mod tests {
     fn a_config_map_holds_strings() {
         let settings = read(
             "apiVersion: v1\nkind: ConfigMap\ndata: {random: 'true', time: '12', RELATED_IMAGE_PGBACKREST: c, \
-                  certificateWindowDays: '30'}\n",
+                  certificateWindowDays: '30', trustAlso: 'f, g'}\n",
         )
         .unwrap();
-        assert_eq!(settings.certificate_window_days, Some(30));
+        assert_eq!(settings.certificates, Schedule::new(30, 397).unwrap());
+        assert_eq!(settings.trust_also, ["f", "g"]);
         assert!(settings.random);
         assert_eq!(settings.time, Some(12));
         assert_eq!(settings.images["RELATED_IMAGE_PGBACKREST"], "c");
@@ -253,6 +283,23 @@ mod tests {
             "{apiVersion: v1, kind: Service}",
         ] {
             assert_eq!(read(text).unwrap_err().len(), 1, "{text}");
+        }
+    }
+
+    #[test]
+    fn days_that_do_not_go_together_are_an_error_of_their_field() {
+        for (fields, path) in [
+            ("certificateWindowDays: 200, certificateLifetimeDays: 210", "certificateWindowDays"),
+            ("certificateWindowDays: 0", "certificateWindowDays"),
+            ("certificateLifetimeDays: 90", "certificateLifetimeDays"),
+            ("certificateLifetimeDays: 900", "certificateLifetimeDays"),
+        ] {
+            let errors = read(&format!("{{apiVersion: {API_VERSION}, kind: {KIND}, spec: {{{fields}}}}}")).unwrap_err();
+            assert_eq!(errors.len(), 1);
+            assert!(errors[0].starts_with(&format!("error: PgRender: spec.{path}: a certificate ")), "{errors:?}");
+            let quoted = fields.replace(": ", ": '").replace(',', "',") + "'";
+            let errors = read(&format!("{{apiVersion: v1, kind: ConfigMap, data: {{{quoted}}}}}")).unwrap_err();
+            assert!(errors[0].starts_with(&format!("error: ConfigMap: data.{path}: a certificate ")), "{errors:?}");
         }
     }
 

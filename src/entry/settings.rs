@@ -7,7 +7,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::environment::{self, Environment, IMAGE_PREFIX};
-use crate::identity::window::Schedule;
+use crate::identity::window::{Schedule, ScheduleError};
 use crate::options::Options;
 use crate::report::Diagnostic;
 
@@ -22,12 +22,12 @@ pub(super) struct Settings {
     pub(super) images: BTreeMap<String, String>,
     /// The moment to render for, in seconds since 1970.
     pub(super) time: Option<i64>,
-    /// The days of a certificate window.
-    pub(super) certificate_window_days: Option<u16>,
-    /// The days that a certificate lives.
-    pub(super) certificate_lifetime_days: Option<u16>,
+    /// How often certificates are replaced and how long they live.
+    pub(super) certificates: Schedule,
     /// Who shares a CA.
     pub(super) trust_domain: Option<String>,
+    /// Other trust domains whose CA is trusted too.
+    pub(super) trust_also: Vec<String>,
     /// The file that holds the seed.
     pub(super) seed_file: Option<PathBuf>,
     /// Whether a seed is made up for this run.
@@ -45,12 +45,6 @@ impl Settings {
             })?,
             (None, None) => environment::now(),
         };
-        let schedule = defaults.certificates;
-        let certificates = Schedule::new(
-            self.certificate_window_days.unwrap_or_else(|| schedule.window_days()),
-            self.certificate_lifetime_days.unwrap_or_else(|| schedule.lifetime_days()),
-        )
-        .map_err(|error| Diagnostic::error(error.to_string()))?;
         let mut images = environment.images.clone();
         images.extend(self.images.clone());
         Ok(Options {
@@ -58,8 +52,9 @@ impl Settings {
             cluster_domain: self.cluster_domain.clone().unwrap_or_else(|| defaults.cluster_domain.clone()),
             images,
             time,
-            certificates,
+            certificates: self.certificates,
             trust_domain: self.trust_domain.clone(),
+            trust_also: self.trust_also.clone(),
             ..defaults
         })
     }
@@ -82,6 +77,34 @@ pub(super) fn cluster_domain(text: &str) -> Result<String, String> {
     } else {
         Err(format!("`{text}` is no domain, write one like `cluster.local`"))
     }
+}
+
+/// One of the two settings that make a [`Schedule`].
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum ScheduleSetting {
+    /// The days of a window.
+    Window,
+    /// The days of a life.
+    Lifetime,
+}
+
+/// Makes a schedule of the days of a window and of a life, where they are given. An error comes with the setting that it is
+/// about: of two that do not go together, the one that is given, or the window where both are.
+pub(super) fn schedule(
+    window: Option<u16>,
+    lifetime: Option<u16>,
+) -> Result<Schedule, (ScheduleSetting, ScheduleError)> {
+    let default = Schedule::default();
+    let window_days = window.unwrap_or_else(|| default.window_days());
+    let lifetime_days = lifetime.unwrap_or_else(|| default.lifetime_days());
+    Schedule::new(window_days, lifetime_days).map_err(|error| {
+        let setting = match error {
+            ScheduleError::Lifetime(_) => ScheduleSetting::Lifetime,
+            ScheduleError::Margin { .. } if window.is_none() => ScheduleSetting::Lifetime,
+            ScheduleError::Window(_) | ScheduleError::Margin { .. } => ScheduleSetting::Window,
+        };
+        (setting, error)
+    })
 }
 
 /// Reads the name of a trust domain: that of a namespace, which is one unless told otherwise, or a domain.
@@ -159,19 +182,17 @@ mod tests {
 
     #[test]
     fn a_window_needs_a_lifetime_that_bears_it() {
-        let environment = Environment { source_date_epoch: Some("7".to_owned()), ..Environment::default() };
-        let options = |window, lifetime| {
-            let days = Settings {
-                certificate_window_days: window,
-                certificate_lifetime_days: lifetime,
-                ..Settings::default()
-            };
-            days.options(&environment).map(|options| options.certificates)
-        };
-        assert_eq!(options(Some(30), Some(60)), Ok(Schedule::new(30, 60).unwrap()));
-        assert_eq!(options(None, None), Ok(Schedule::default()));
-        assert!(options(None, Some(60)).unwrap_err().message.contains("`182` days is too long for a lifetime of `60`"));
-        assert!(options(Some(0), None).is_err() && options(None, Some(826)).is_err());
+        assert_eq!(schedule(Some(30), Some(60)), Ok(Schedule::new(30, 60).unwrap()));
+        assert_eq!(schedule(None, None), Ok(Schedule::default()));
+        for (window, lifetime, expected) in [
+            (None, Some(60), ScheduleSetting::Lifetime),
+            (None, Some(826), ScheduleSetting::Lifetime),
+            (Some(30), Some(826), ScheduleSetting::Lifetime),
+            (Some(0), None, ScheduleSetting::Window),
+            (Some(30), Some(59), ScheduleSetting::Window),
+        ] {
+            assert_eq!(schedule(window, lifetime).unwrap_err().0, expected, "{window:?} {lifetime:?}");
+        }
     }
 
     #[test]

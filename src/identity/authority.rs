@@ -1,6 +1,9 @@
 //! The certificate authority of a trust domain. Its private key is derived when it is needed and never leaves this module:
 //! nothing in the Kubernetes cluster can sign a certificate.
 
+use std::collections::BTreeSet;
+use std::iter;
+
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyUsagePurpose, PublicKeyData};
 
 use super::certificate::{date, distinguished_name, serial_number};
@@ -50,15 +53,17 @@ impl<'a> Authority<'a> {
     }
 
     /// What everyone of the trust domain trusts, PEM: the previous generation, this one and the next. So a peer that has not
-    /// read its files again since a rotation trusts the new certificates, and one that has still trusts the old ones.
-    pub(super) fn trust_bundle(&self, seed: &Seed) -> Result<String, rcgen::Error> {
+    /// read its files again since a rotation trusts the new certificates, and one that has still trusts the old ones. The same
+    /// of each domain of `also`, so that a peer of another domain is trusted before the domain is changed and after.
+    pub(super) fn trust_bundle(&self, seed: &Seed, also: &[String]) -> Result<String, rcgen::Error> {
+        let also = also.iter().map(String::as_str).filter(|domain| *domain != self.trust_domain);
+        // A domain that is named twice is trusted once.
+        let domains = iter::once(self.trust_domain).chain(also.collect::<BTreeSet<_>>());
+        let generations = [self.generation.checked_sub(1), Some(self.generation), self.generation.checked_add(1)];
+        let generations = generations.into_iter().flatten().filter(|generation| *generation > 0);
         let mut bundle = String::new();
-        if let Some(previous) = self.generation.checked_sub(1).filter(|generation| *generation > 0) {
-            bundle.push_str(&Self::derive(seed, self.trust_domain, previous)?.certificate()?);
-        }
-        bundle.push_str(&self.certificate()?);
-        if let Some(next) = self.generation.checked_add(1) {
-            bundle.push_str(&Self::derive(seed, self.trust_domain, next)?.certificate()?);
+        for (domain, generation) in domains.flat_map(|domain| generations.clone().map(move |number| (domain, number))) {
+            bundle.push_str(&Authority::derive(seed, domain, generation)?.certificate()?);
         }
         Ok(bundle)
     }

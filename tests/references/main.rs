@@ -11,6 +11,7 @@ mod full;
 mod generate;
 #[path = "../common/rendering.rs"]
 mod rendering;
+mod rotation;
 mod texts;
 
 use std::collections::BTreeSet;
