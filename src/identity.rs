@@ -11,6 +11,7 @@ mod password;
 mod rotation;
 pub mod scram;
 mod seed;
+mod subject;
 pub mod uri;
 #[cfg(test)]
 mod vectors;
@@ -20,16 +21,18 @@ use std::collections::BTreeMap;
 
 use zeroize::Zeroizing;
 
+pub use self::certificate::Usage;
+pub use self::context::Role;
 pub use self::seed::{Seed, SeedError};
+pub use self::subject::Subject;
 
 use self::authority::Authority;
-use self::certificate::Usage;
-use self::context::{CertificateId, Context, Role};
+use self::context::{CertificateId, Context};
 use self::password::Alphabet;
 use self::rotation::Generations;
 use self::window::Window;
 use crate::cluster::{Backups, Cluster, PasswordType, User};
-use crate::naming::{MONITORING_USER, PGBOUNCER_USER, REPLICATION_USER};
+use crate::naming::{MONITORING_USER, PGBOUNCER_USER};
 use crate::options::Options;
 use crate::report::{Diagnostic, ResourceRef};
 
@@ -47,7 +50,8 @@ pub struct Identity {
     pub cluster_certificate: Option<Certificate>,
     /// The client certificate of replicas; absent when the user brings one.
     pub replication_certificate: Option<Certificate>,
-    /// By name of the instance set: of Patroni's API, of its clients and of pgBackRest's server.
+    /// By name of the instance set: of Patroni's API, of its clients and of pgBackRest's server. There are none of these, and
+    /// no other certificate, when cert-manager makes them.
     pub instance_sets: BTreeMap<String, Certificate>,
     /// pgBackRest's client certificate; there when the cluster has backups.
     pub pgbackrest_client: Option<Certificate>,
@@ -120,10 +124,12 @@ struct Derivation<'a> {
 impl Derivation<'_> {
     fn identity(&self) -> Result<Identity, rcgen::Error> {
         let Cluster { namespace, name, pgbouncer, backups, .. } = self.cluster;
-        let brings_postgres = self.cluster.custom_tls_secret.is_some();
-        let brings_replication = self.cluster.custom_replication_tls_secret.is_some();
-        let needs_repo_host = backups.as_ref().is_some_and(Backups::has_repo_host);
-        let needs_frontend = pgbouncer.as_ref().is_some_and(|pgbouncer| pgbouncer.custom_tls_secret.is_none());
+        let ours = self.cluster.cert_manager.is_none();
+        let needs_postgres = ours && self.cluster.custom_tls_secret.is_none();
+        let needs_replication = ours && self.cluster.custom_replication_tls_secret.is_none();
+        let needs_client = ours && backups.is_some();
+        let needs_repo_host = ours && backups.as_ref().is_some_and(Backups::has_repo_host);
+        let needs_frontend = ours && pgbouncer.as_ref().is_some_and(|pgbouncer| pgbouncer.custom_tls_secret.is_none());
         Ok(Identity {
             trust_bundle: self.authority.trust_bundle(self.seed, self.trust_also)?,
             users: self.users(),
@@ -134,10 +140,10 @@ impl Derivation<'_> {
                 .cluster
                 .exporter
                 .then(|| self.credential(MONITORING_USER, &password::ASCII, password::USER_LENGTH)),
-            cluster_certificate: self.certificate_if(!brings_postgres, Role::Postgres)?,
-            replication_certificate: self.certificate_if(!brings_replication, Role::Replication)?,
-            instance_sets: self.instance_sets()?,
-            pgbackrest_client: self.certificate_if(backups.is_some(), Role::PgBackRestClient)?,
+            cluster_certificate: self.certificate_if(needs_postgres, Role::Postgres)?,
+            replication_certificate: self.certificate_if(needs_replication, Role::Replication)?,
+            instance_sets: if ours { self.instance_sets()? } else { BTreeMap::new() },
+            pgbackrest_client: self.certificate_if(needs_client, Role::PgBackRestClient)?,
             pgbackrest_repo_host: self.certificate_if(needs_repo_host, Role::PgBackRestRepoHost)?,
             pgbouncer_frontend: self.certificate_if(needs_frontend, Role::PgBouncer)?,
             fingerprint_key: Context::fingerprint_key(namespace, name).draw(self.seed, 0),
@@ -176,36 +182,7 @@ impl Derivation<'_> {
     fn certificate(&self, role: Role, name: &str) -> Result<Certificate, rcgen::Error> {
         let Cluster { namespace, name: cluster, .. } = self.cluster;
         let id = CertificateId { namespace, cluster, role, name, generation: self.generations.certificates };
-        let usage = match role {
-            Role::Postgres | Role::PgBackRestRepoHost | Role::PgBouncer => Usage::Server,
-            Role::Replication | Role::PgBackRestClient => Usage::Client,
-            Role::InstanceSet => Usage::Both,
-        };
-        certificate::issue(&id, &self.names(role), usage, &self.authority, self.window, self.seed)
-    }
-
-    /// What the holder of a certificate is called. One of an instance set is good for every pod of the cluster, so that
-    /// scaling changes no certificate.
-    fn names(&self, role: Role) -> Vec<String> {
-        let cluster = self.cluster;
-        match role {
-            // PGO's two Services, and the leader's, which PGO leaves out.
-            Role::Postgres => [cluster.primary_service(), cluster.replicas_service(), cluster.scope()]
-                .iter()
-                .flat_map(|service| cluster.service_names(service))
-                .collect(),
-            Role::Replication => vec![REPLICATION_USER.to_owned()],
-            Role::InstanceSet => self.pod_names("*"),
-            Role::PgBackRestClient => vec![cluster.pgbackrest_client_name()],
-            Role::PgBackRestRepoHost => self.pod_names(&cluster.repo_host_pod()),
-            Role::PgBouncer => cluster.service_names(&cluster.pgbouncer_name()).to_vec(),
-        }
-    }
-
-    /// What a pod is called, longest first. PGO's fourth form, without a namespace, is left out, because OpenSSL refuses a
-    /// wildcard with fewer than two dots, and nothing uses it.
-    fn pod_names(&self, pod: &str) -> Vec<String> {
-        let services = self.cluster.service_names(&self.cluster.pods_service());
-        services.iter().take(3).map(|service| format!("{pod}.{service}")).collect()
+        let Subject { names, usage, .. } = Subject::of(self.cluster, role);
+        certificate::issue(&id, &names, usage, &self.authority, self.window, self.seed)
     }
 }

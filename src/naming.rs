@@ -212,6 +212,29 @@ impl Cluster {
         format!("{}-{}-certs", self.name, set.name)
     }
 
+    /// `<cluster>-selfsigned`: the Issuer that signs the cluster's CA, where cert-manager makes it.
+    pub fn self_signed_issuer(&self) -> String {
+        format!("{}-selfsigned", self.name)
+    }
+
+    /// `<cluster>-ca`: the cluster's CA where cert-manager makes it: Certificate, Secret and Issuer.
+    pub fn authority_name(&self) -> String {
+        format!("{}-ca", self.name)
+    }
+
+    /// The Secret with the repo host's certificate: `<cluster>-pgbackrest`, as PGO's, or `<cluster>-repo-host-tls`, since
+    /// cert-manager makes a Secret for each certificate.
+    pub fn repo_host_certificate_secret(&self) -> String {
+        let own = self.cert_manager.is_some();
+        if own { format!("{}-repo-host-tls", self.name) } else { self.pgbackrest_name() }
+    }
+
+    /// The Secret with pgBouncer's certificate: `<cluster>-pgbouncer`, as PGO's, or `<cluster>-pgbouncer-tls`, as above.
+    pub fn pgbouncer_certificate_secret(&self) -> String {
+        let own = self.cert_manager.is_some();
+        if own { format!("{}-pgbouncer-tls", self.name) } else { self.pgbouncer_name() }
+    }
+
     /// `<cluster>-set-<set>`: the disruption budget of an instance set.
     pub fn instance_set_disruption_budget(&self, set: &InstanceSet) -> String {
         format!("{}-set-{}", self.name, set.name)

@@ -11,7 +11,7 @@ use crate::build;
 use crate::identity::window::Window;
 use crate::identity::{self, Seed};
 use crate::object::{self, Identity};
-use crate::options::Options;
+use crate::options::{CertificateSource, Options};
 use crate::parse::{self, API_VERSIONS};
 use crate::read::Document;
 use crate::read::node::Node;
@@ -63,8 +63,9 @@ pub fn render(documents: &[Document], options: &Options, seed: Result<&Seed, &[D
         clusters.push(RenderedCluster { resource, file: file.clone(), position: node.position, objects });
     }
     refuse_duplicates(&clusters, &mut diagnostics);
-    if let (Ok(window), false) =
-        (Window::containing(options.time, options.certificates), clusters.is_empty() || has_errors(&diagnostics))
+    let issued = options.certificate_source == CertificateSource::Seed && !clusters.is_empty();
+    if let (Ok(window), true) =
+        (Window::containing(options.time, options.certificates), issued && !has_errors(&diagnostics))
     {
         diagnostics.push(Diagnostic::info(window.renewal()));
     }

@@ -2,6 +2,7 @@
 //! `PostgresCluster` lets pass but no cluster could live with. After this, nothing can go wrong any more.
 
 mod backups;
+mod certificates;
 mod claims;
 mod containers;
 mod end_of_life;
@@ -125,6 +126,7 @@ fn cluster(resource: &PostgresCluster, context: &mut Context) -> Cluster {
         exporter: spec.monitoring.as_ref().and_then(|m| m.pgmonitor.as_ref()).is_some_and(|m| m.exporter.is_some()),
         custom_tls_secret: spec.custom_tls_secret.clone(),
         custom_replication_tls_secret: spec.custom_replication_tls_secret.as_ref().map(|secret| secret.name.clone()),
+        cert_manager: certificates::cert_manager(context.options),
         image_pull_policy: spec.image_pull_policy.clone(),
         image_pull_secrets: spec.image_pull_secrets.clone(),
         openshift: spec.openshift == Some(true),
@@ -144,6 +146,7 @@ fn cluster(resource: &PostgresCluster, context: &mut Context) -> Cluster {
         backups,
     };
     postgres::check_custom_certificates(&cluster, context);
+    certificates::check_rotation(&cluster, context);
     postgres::check_ports(&cluster, context);
     names::check(&cluster, context);
     end_of_life::warn(postgres_version, context);

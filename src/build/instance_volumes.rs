@@ -2,7 +2,8 @@
 
 use super::claims::completed;
 use super::volumes::{
-    KEY_MODE, config_map, item, pgbackrest_config, pgbackrest_server, projected, projected_with_mode, secret,
+    KEY_MODE, certificate_key, config_map, item, pgbackrest_config, pgbackrest_server, projected, projected_with_mode,
+    secret,
 };
 use crate::caretaker::PROGRAM;
 use crate::cluster::{Cluster, InstanceSet};
@@ -22,7 +23,7 @@ pub(super) fn volumes(cluster: &Cluster, set: &InstanceSet, labelled: &ObjectMet
     }
     volumes.extend(set.temp_volume_claim_spec.as_ref().map(|spec| temporary(spec, labelled)));
     if let Some(backups) = &cluster.backups {
-        volumes.push(pgbackrest_server(cluster.instance_set_certificate_secret(set), "pgbackrest-server"));
+        volumes.push(pgbackrest_server(cluster, cluster.instance_set_certificate_secret(set), "pgbackrest-server"));
         let files = [
             ("pgbackrest_instance.conf", "pgbackrest_instance.conf"),
             ("config-hash", "config-hash"),
@@ -110,8 +111,11 @@ fn patroni_config(cluster: &Cluster, set: &InstanceSet) -> Volume {
             secret(
                 cluster.instance_set_certificate_secret(set),
                 vec![
-                    item("patroni.ca-roots", "~postgres-operator/patroni.ca-roots"),
-                    item("patroni.crt-combined", "~postgres-operator/patroni.crt+key"),
+                    item(certificate_key(cluster, "patroni.ca-roots", "ca.crt"), "~postgres-operator/patroni.ca-roots"),
+                    item(
+                        certificate_key(cluster, "patroni.crt-combined", "tls-combined.pem"),
+                        "~postgres-operator/patroni.crt+key",
+                    ),
                 ],
             ),
         ],

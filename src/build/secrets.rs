@@ -103,13 +103,15 @@ pub(super) fn instance_set_certificate(
 }
 
 /// `<cluster>-pgbackrest`: pgBackRest's client certificate, and the repo host's own (inventory 2.7).
-pub(super) fn pgbackrest(cluster: &Cluster, backups: &Backups, identity: &Identity) -> Secret {
-    let mut data = data([("pgbackrest.ca-roots", &identity.trust_bundle)]);
-    let certificates =
-        [("client", &identity.pgbackrest_client), ("repo-host", &identity.pgbackrest_repo_host)].into_iter();
-    for (name, certificate) in certificates.filter_map(|(name, certificate)| Some((name, certificate.as_ref()?))) {
-        data.insert(format!("pgbackrest-{name}.crt"), bytes(&certificate.certificate));
-        data.insert(format!("pgbackrest-{name}.key"), bytes(&certificate.key));
+pub(super) fn pgbackrest(cluster: &Cluster, backups: &Backups, identity: &Identity, client: &Certificate) -> Secret {
+    let mut data = data([
+        ("pgbackrest.ca-roots", &identity.trust_bundle),
+        ("pgbackrest-client.crt", &client.certificate),
+        ("pgbackrest-client.key", &client.key),
+    ]);
+    if let Some(repo_host) = &identity.pgbackrest_repo_host {
+        data.insert("pgbackrest-repo-host.crt".to_owned(), bytes(&repo_host.certificate));
+        data.insert("pgbackrest-repo-host.key".to_owned(), bytes(&repo_host.key));
     }
     let mut labels = pgbackrest_labels();
     labels.insert(label::PGBACKREST_CONFIG.to_owned(), String::new());

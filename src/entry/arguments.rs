@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
-use super::settings::{self, ScheduleSetting, Settings};
-use crate::identity::window::ScheduleError;
+use super::settings::{self, Certificates, Setting, Settings};
+use crate::options::IssuerReference;
 
 /// Renders a PostgresCluster into every manifest that a highly available Postgres needs, with no operator.
 ///
@@ -83,6 +83,14 @@ pub(super) struct RenderArguments {
     #[arg(long, value_name = "TIME", value_parser = settings::time)]
     time: Option<i64>,
 
+    /// Who makes certificates: `seed` or `cert-manager` [default: seed]
+    #[arg(long, value_name = "SOURCE", value_parser = settings::certificates)]
+    certificates: Option<Certificates>,
+
+    /// Who signs them for cert-manager, as `ClusterIssuer/company-ca` [default: a CA of each cluster's own]
+    #[arg(long, value_name = "KIND/NAME", value_parser = settings::issuer)]
+    certificate_issuer: Option<IssuerReference>,
+
     /// Days after which there are new certificates, 1 to 365 [default: 182]
     #[arg(long = "certificate-window", value_name = "DAYS", value_parser = settings::days)]
     certificate_window_days: Option<u16>,
@@ -109,35 +117,33 @@ pub(super) struct RenderArguments {
 }
 
 impl RenderArguments {
-    /// What the flags ask for; an error where a window and a lifetime do not go together.
+    /// What the flags ask for; an error where two of them do not go together.
     pub(super) fn settings(&self) -> Result<Settings, clap::Error> {
+        let refused = |(setting, message): (Setting, String)| invalid(setting, &message);
         let schedule = settings::schedule(self.certificate_window_days, self.certificate_lifetime_days);
-        Ok(Settings {
+        let settings = Settings {
             namespace: self.namespace.clone(),
             cluster_domain: self.cluster_domain.clone(),
             images: self.images.iter().cloned().collect(),
             time: self.time,
-            certificates: schedule.map_err(|(setting, error)| invalid(flag(setting), error))?,
+            certificates: self.certificates.unwrap_or_default(),
+            issuer: self.certificate_issuer.clone(),
+            schedule: schedule.map_err(refused)?,
             trust_domain: self.trust_domain.clone(),
             trust_also: self.trust_also.clone(),
             seed_file: self.seed_file.clone(),
             random: self.random,
-        })
-    }
-}
-
-fn flag(setting: ScheduleSetting) -> &'static str {
-    match setting {
-        ScheduleSetting::Window => "--certificate-window <DAYS>",
-        ScheduleSetting::Lifetime => "--certificate-lifetime <DAYS>",
+        };
+        settings.check().map_err(refused)?;
+        Ok(settings)
     }
 }
 
 /// An error in the words of those that clap finds by itself.
-fn invalid(flag: &str, error: ScheduleError) -> clap::Error {
+fn invalid(setting: Setting, message: &str) -> clap::Error {
     let mut command = Arguments::command();
     command.build();
-    let message = format!("invalid value for '{flag}': {error}");
+    let message = format!("invalid value for '{}': {message}", setting.flag());
     match command.find_subcommand_mut("render") {
         Some(render) => render.error(ErrorKind::ValueValidation, message),
         None => command.error(ErrorKind::ValueValidation, message),

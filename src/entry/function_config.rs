@@ -7,7 +7,7 @@
 //! - absent, which means the defaults.
 
 use super::environment::IMAGE_PREFIX;
-use super::settings::{self, ScheduleSetting, Settings};
+use super::settings::{self, Settings};
 use crate::object;
 use crate::read::node::{Entry, Node, NodeValue};
 use crate::render;
@@ -15,11 +15,13 @@ use crate::report::{Diagnostic, FieldPath};
 
 const API_VERSION: &str = "pgrender.dev/v1alpha1";
 const KIND: &str = "PgRender";
-const FIELDS: [&str; 10] = [
+const FIELDS: [&str; 12] = [
     "namespace",
     "clusterDomain",
     "images",
     "time",
+    "certificates",
+    "certificateIssuer",
     "certificateWindowDays",
     "certificateLifetimeDays",
     "trustDomain",
@@ -82,7 +84,7 @@ impl Reader {
             }
         }
         self.expect_mapping(config, "spec");
-        self.schedule("spec");
+        self.join("spec");
     }
 
     fn config_map(&mut self, config: &Node) {
@@ -98,7 +100,7 @@ impl Reader {
             }
         }
         self.expect_mapping(config, "data");
-        self.schedule("data");
+        self.join("data");
     }
 
     fn expect_mapping(&mut self, config: &Node, key: &str) {
@@ -108,17 +110,15 @@ impl Reader {
         }
     }
 
-    /// Joins the days of the window and of the lifetime, which are two fields of `section`.
-    fn schedule(&mut self, section: &str) {
-        match settings::schedule(self.window_days, self.lifetime_days) {
-            Ok(schedule) => self.settings.certificates = schedule,
-            Err((setting, error)) => {
-                let field = match setting {
-                    ScheduleSetting::Window => "certificateWindowDays",
-                    ScheduleSetting::Lifetime => "certificateLifetimeDays",
-                };
-                self.errors.push(Diagnostic::error(error.to_string()).at(FieldPath::of(section).key(field)));
-            }
+    /// Looks at what settings of `section` demand of each other.
+    fn join(&mut self, section: &str) {
+        let schedule = settings::schedule(self.window_days, self.lifetime_days);
+        let joined = schedule.and_then(|schedule| {
+            self.settings.schedule = schedule;
+            self.settings.check()
+        });
+        if let Err((setting, message)) = joined {
+            self.errors.push(Diagnostic::error(message).at(FieldPath::of(section).key(setting.field())));
         }
     }
 
@@ -131,6 +131,8 @@ impl Reader {
             "namespace" => self.settings.namespace = Some(string(value)?),
             "clusterDomain" => self.settings.cluster_domain = Some(settings::cluster_domain(&string(value)?)?),
             "time" => self.settings.time = Some(settings::time(&scalar(value)?)?),
+            "certificates" => self.settings.certificates = settings::certificates(&string(value)?)?,
+            "certificateIssuer" => self.settings.issuer = Some(settings::issuer(&string(value)?)?),
             "certificateWindowDays" => self.window_days = Some(settings::days(&scalar(value)?)?),
             "certificateLifetimeDays" => self.lifetime_days = Some(settings::days(&scalar(value)?)?),
             "trustDomain" => self.settings.trust_domain = Some(settings::trust_domain(&string(value)?)?),
@@ -205,6 +207,7 @@ fn boolean(node: &Node) -> Result<bool, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::entry::settings::Certificates;
     use crate::identity::window::Schedule;
     use crate::read;
 
@@ -218,7 +221,7 @@ mod tests {
     fn a_pg_render_holds_every_setting() {
         let settings = read(
             "apiVersion: pgrender.dev/v1alpha1\nkind: PgRender\nspec:\n  namespace: a\n  clusterDomain: b.local.\n  \
-             images: {RELATED_IMAGE_PGBACKREST: c}\n  time: 12\n  certificateWindowDays: 30\n  \
+             images: {RELATED_IMAGE_PGBACKREST: c}\n  time: 12\n  certificates: seed\n  certificateWindowDays: 30\n  \
              certificateLifetimeDays: 90\n  trustDomain: e\n  trustAlso: [f, g]\n  seedFile: d\n  random: true\n",
         )
         .unwrap();
@@ -229,7 +232,9 @@ mod tests {
                 cluster_domain: Some("b.local".to_owned()),
                 images: [("RELATED_IMAGE_PGBACKREST".to_owned(), "c".to_owned())].into(),
                 time: Some(12),
-                certificates: Schedule::new(30, 90).unwrap(),
+                certificates: Certificates::Seed,
+                issuer: None,
+                schedule: Schedule::new(30, 90).unwrap(),
                 trust_domain: Some("e".to_owned()),
                 trust_also: vec!["f".to_owned(), "g".to_owned()],
                 seed_file: Some("d".into()),
@@ -239,13 +244,23 @@ mod tests {
     }
 
     #[test]
+    fn cert_manager_may_be_told_who_signs() {
+        let settings = read(
+            "apiVersion: v1\nkind: ConfigMap\ndata: {certificates: cert-manager, certificateIssuer: ClusterIssuer/a}\n",
+        );
+        let settings = settings.unwrap();
+        assert_eq!(settings.certificates, Certificates::CertManager);
+        assert_eq!(settings.issuer, settings::issuer("ClusterIssuer/a").ok());
+    }
+
+    #[test]
     fn a_config_map_holds_strings() {
         let settings = read(
             "apiVersion: v1\nkind: ConfigMap\ndata: {random: 'true', time: '12', RELATED_IMAGE_PGBACKREST: c, \
                   certificateWindowDays: '30', trustAlso: 'f, g'}\n",
         )
         .unwrap();
-        assert_eq!(settings.certificates, Schedule::new(30, 397).unwrap());
+        assert_eq!(settings.schedule, Schedule::new(30, 397).unwrap());
         assert_eq!(settings.trust_also, ["f", "g"]);
         assert!(settings.random);
         assert_eq!(settings.time, Some(12));
@@ -278,6 +293,10 @@ mod tests {
             "{apiVersion: pgrender.dev/v1alpha1, kind: PgRender, spec: {certificateWindowDays: -1}}",
             "{apiVersion: pgrender.dev/v1alpha1, kind: PgRender, spec: {certificateLifetimeDays: a year}}",
             "{apiVersion: pgrender.dev/v1alpha1, kind: PgRender, spec: {trustDomain: ''}}",
+            "{apiVersion: pgrender.dev/v1alpha1, kind: PgRender, spec: {trustAlso: [a b]}}",
+            "{apiVersion: pgrender.dev/v1alpha1, kind: PgRender, spec: {certificates: vault}}",
+            "{apiVersion: pgrender.dev/v1alpha1, kind: PgRender, spec: {certificateIssuer: Issuer/a}}",
+            "{apiVersion: pgrender.dev/v1alpha1, kind: PgRender, spec: {certificates: cert-manager, trustDomain: a}}",
             "{apiVersion: pgrender.dev/v1, kind: PgRender}",
             "{apiVersion: v1, kind: ConfigMap, data: {images: a}}",
             "{apiVersion: v1, kind: Service}",

@@ -37,7 +37,7 @@ pub(super) struct Context(Zeroizing<Vec<u8>>);
 
 /// What a certificate is for.
 #[derive(Clone, Copy)]
-pub(super) enum Role {
+pub enum Role {
     /// Postgres' server.
     Postgres,
     /// The replicas, as clients of Postgres.

@@ -148,6 +148,7 @@ fn cluster(name: &str, namespace: &str) -> Cluster {
         exporter: false,
         custom_tls_secret: None,
         custom_replication_tls_secret: None,
+        cert_manager: None,
     }
 }
 

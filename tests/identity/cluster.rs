@@ -46,6 +46,7 @@ pub(crate) fn hippo() -> Cluster {
         exporter: true,
         custom_tls_secret: None,
         custom_replication_tls_secret: None,
+        cert_manager: None,
     }
 }
 
