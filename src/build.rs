@@ -100,6 +100,8 @@ fn pooler(objects: &mut Objects, cluster: &Cluster, settings: &PgBouncer, identi
     objects.add(config_maps::pgbouncer(cluster, settings));
     let credential = identity.pgbouncer.as_ref();
     objects.add_all(credential.map(|credential| secrets::pgbouncer(cluster, settings, identity, credential)));
+    let alone = credential.is_none().then_some(identity.pgbouncer_frontend.as_ref()).flatten();
+    objects.add_all(alone.map(|certificate| secrets::pgbouncer_certificate(cluster, settings, identity, certificate)));
     objects.add_all(disruption_budgets::pgbouncer(cluster, settings));
     objects.add(pgbouncer::deployment(cluster, settings));
 }

@@ -4,7 +4,7 @@
 mod backups;
 mod pgbouncer;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
 
@@ -104,6 +104,8 @@ pub struct Cluster {
     pub custom_tls_secret: Option<SecretProjection>,
     /// Name of `spec.customReplicationTLSSecret`.
     pub custom_replication_tls_secret: Option<String>,
+    /// The roles whose Secret the user brings.
+    pub referenced_credentials: BTreeSet<String>,
     /// Where cert-manager makes the certificates.
     pub cert_manager: Option<CertManager>,
 }

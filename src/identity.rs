@@ -40,7 +40,7 @@ use crate::report::{Diagnostic, ResourceRef};
 pub struct Identity {
     /// The CA certificates that everyone of the trust domain trusts, PEM.
     pub trust_bundle: String,
-    /// By name of the user.
+    /// By name of the user, but for those whose Secret the user brings; the next two likewise.
     pub users: BTreeMap<String, Credential>,
     /// Of [`crate::naming::PGBOUNCER_USER`]; there when the cluster has pgBouncer.
     pub pgbouncer: Option<Credential>,
@@ -124,6 +124,7 @@ struct Derivation<'a> {
 impl Derivation<'_> {
     fn identity(&self) -> Result<Identity, rcgen::Error> {
         let Cluster { namespace, name, pgbouncer, backups, .. } = self.cluster;
+        let known = |role: &str| !self.cluster.referenced_credentials.contains(role);
         let ours = self.cluster.cert_manager.is_none();
         let needs_postgres = ours && self.cluster.custom_tls_secret.is_none();
         let needs_replication = ours && self.cluster.custom_replication_tls_secret.is_none();
@@ -133,12 +134,9 @@ impl Derivation<'_> {
         Ok(Identity {
             trust_bundle: self.authority.trust_bundle(self.seed, self.trust_also)?,
             users: self.users(),
-            pgbouncer: pgbouncer
-                .as_ref()
-                .map(|_| self.credential(PGBOUNCER_USER, &password::ASCII, password::PGBOUNCER_LENGTH)),
-            monitoring: self
-                .cluster
-                .exporter
+            pgbouncer: (pgbouncer.is_some() && known(PGBOUNCER_USER))
+                .then(|| self.credential(PGBOUNCER_USER, &password::ASCII, password::PGBOUNCER_LENGTH)),
+            monitoring: (self.cluster.exporter && known(MONITORING_USER))
                 .then(|| self.credential(MONITORING_USER, &password::ASCII, password::USER_LENGTH)),
             cluster_certificate: self.certificate_if(needs_postgres, Role::Postgres)?,
             replication_certificate: self.certificate_if(needs_replication, Role::Replication)?,
@@ -158,7 +156,8 @@ impl Derivation<'_> {
             };
             (user.name.clone(), self.credential(&user.name, alphabet, password::USER_LENGTH))
         };
-        self.cluster.users.iter().map(credential).collect()
+        let known = |user: &&User| !self.cluster.referenced_credentials.contains(&user.name);
+        self.cluster.users.iter().filter(known).map(credential).collect()
     }
 
     fn credential(&self, user: &str, alphabet: &Alphabet, length: usize) -> Credential {

@@ -76,6 +76,8 @@ pub mod annotation {
     pub const SEED: &str = "pgrender.dev/seed";
     /// Prefix of the generation of one user's password: `pgrender.dev/rotate-password.<user>`.
     pub const ROTATE_PASSWORD: &str = "pgrender.dev/rotate-password.";
+    /// Prefix of where one user's password comes from, `seed` or `reference`: `pgrender.dev/credentials.<user>`.
+    pub const CREDENTIALS: &str = "pgrender.dev/credentials.";
     /// Generation of all passwords.
     pub const ROTATE_PASSWORDS: &str = "pgrender.dev/rotate-passwords";
     /// Generation of all certificates and their keys.
@@ -229,9 +231,10 @@ impl Cluster {
         if own { format!("{}-repo-host-tls", self.name) } else { self.pgbackrest_name() }
     }
 
-    /// The Secret with pgBouncer's certificate: `<cluster>-pgbouncer`, as PGO's, or `<cluster>-pgbouncer-tls`, as above.
+    /// The Secret with pgBouncer's certificate: `<cluster>-pgbouncer`, as PGO's, or `<cluster>-pgbouncer-tls`, as above and
+    /// where the user brings the other.
     pub fn pgbouncer_certificate_secret(&self) -> String {
-        let own = self.cert_manager.is_some();
+        let own = self.cert_manager.is_some() || self.referenced_credentials.contains(PGBOUNCER_USER);
         if own { format!("{}-pgbouncer-tls", self.name) } else { self.pgbouncer_name() }
     }
 

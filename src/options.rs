@@ -20,6 +20,16 @@ pub enum CertificateSource {
     },
 }
 
+/// Where passwords and verifiers come from.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum CredentialSource {
+    /// They are derived from the seed.
+    #[default]
+    Seed,
+    /// From Secrets with PGO's names, which the user brings and this program does not know.
+    Reference,
+}
+
 /// The reference to an issuer of cert-manager (`issuerRef`).
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
 pub struct IssuerReference {
@@ -55,6 +65,8 @@ pub struct Options {
     pub certificates: Schedule,
     /// Who makes certificates.
     pub certificate_source: CertificateSource,
+    /// Where passwords come from, but for users of which the cluster says otherwise.
+    pub credentials: CredentialSource,
     /// Who shares a CA, for clusters of several namespaces that trust each other; each namespace is one of its own unless
     /// it is given.
     pub trust_domain: Option<String>,
@@ -74,6 +86,7 @@ impl Default for Options {
             time: 0,
             certificates: Schedule::default(),
             certificate_source: CertificateSource::default(),
+            credentials: CredentialSource::default(),
             trust_domain: None,
             trust_also: Vec::new(),
             through_kustomize: false,

@@ -6,7 +6,7 @@ use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use super::settings::{self, Certificates, Setting, Settings};
-use crate::options::IssuerReference;
+use crate::options::{CredentialSource, IssuerReference};
 
 /// Renders a PostgresCluster into every manifest that a highly available Postgres needs, with no operator.
 ///
@@ -91,6 +91,10 @@ pub(super) struct RenderArguments {
     #[arg(long, value_name = "KIND/NAME", value_parser = settings::issuer)]
     certificate_issuer: Option<IssuerReference>,
 
+    /// Where passwords come from: the `seed`, or Secrets that you bring (`reference`) [default: seed]
+    #[arg(long, value_name = "SOURCE", value_parser = settings::credentials)]
+    credentials: Option<CredentialSource>,
+
     /// Days after which there are new certificates, 1 to 365 [default: 182]
     #[arg(long = "certificate-window", value_name = "DAYS", value_parser = settings::days)]
     certificate_window_days: Option<u16>,
@@ -128,6 +132,7 @@ impl RenderArguments {
             time: self.time,
             certificates: self.certificates.unwrap_or_default(),
             issuer: self.certificate_issuer.clone(),
+            credentials: self.credentials.unwrap_or_default(),
             schedule: schedule.map_err(refused)?,
             trust_domain: self.trust_domain.clone(),
             trust_also: self.trust_also.clone(),

@@ -15,13 +15,14 @@ use crate::report::{Diagnostic, FieldPath};
 
 const API_VERSION: &str = "pgrender.dev/v1alpha1";
 const KIND: &str = "PgRender";
-const FIELDS: [&str; 12] = [
+const FIELDS: [&str; 13] = [
     "namespace",
     "clusterDomain",
     "images",
     "time",
     "certificates",
     "certificateIssuer",
+    "credentials",
     "certificateWindowDays",
     "certificateLifetimeDays",
     "trustDomain",
@@ -133,6 +134,7 @@ impl Reader {
             "time" => self.settings.time = Some(settings::time(&scalar(value)?)?),
             "certificates" => self.settings.certificates = settings::certificates(&string(value)?)?,
             "certificateIssuer" => self.settings.issuer = Some(settings::issuer(&string(value)?)?),
+            "credentials" => self.settings.credentials = settings::credentials(&string(value)?)?,
             "certificateWindowDays" => self.window_days = Some(settings::days(&scalar(value)?)?),
             "certificateLifetimeDays" => self.lifetime_days = Some(settings::days(&scalar(value)?)?),
             "trustDomain" => self.settings.trust_domain = Some(settings::trust_domain(&string(value)?)?),
@@ -209,6 +211,7 @@ mod tests {
     use super::*;
     use crate::entry::settings::Certificates;
     use crate::identity::window::Schedule;
+    use crate::options::CredentialSource;
     use crate::read;
 
     fn read(text: &str) -> Result<Settings, Vec<String>> {
@@ -221,7 +224,7 @@ mod tests {
     fn a_pg_render_holds_every_setting() {
         let settings = read(
             "apiVersion: pgrender.dev/v1alpha1\nkind: PgRender\nspec:\n  namespace: a\n  clusterDomain: b.local.\n  \
-             images: {RELATED_IMAGE_PGBACKREST: c}\n  time: 12\n  certificates: seed\n  certificateWindowDays: 30\n  \
+             images: {RELATED_IMAGE_PGBACKREST: c}\n  time: 12\n  certificates: seed\n  credentials: reference\n  certificateWindowDays: 30\n  \
              certificateLifetimeDays: 90\n  trustDomain: e\n  trustAlso: [f, g]\n  seedFile: d\n  random: true\n",
         )
         .unwrap();
@@ -234,6 +237,7 @@ mod tests {
                 time: Some(12),
                 certificates: Certificates::Seed,
                 issuer: None,
+                credentials: CredentialSource::Reference,
                 schedule: Schedule::new(30, 90).unwrap(),
                 trust_domain: Some("e".to_owned()),
                 trust_also: vec!["f".to_owned(), "g".to_owned()],

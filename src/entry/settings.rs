@@ -8,7 +8,7 @@ use time::format_description::well_known::Rfc3339;
 
 use super::environment::{self, Environment, IMAGE_PREFIX};
 use crate::identity::window::{Schedule, ScheduleError};
-use crate::options::{CertificateSource, IssuerReference, Options};
+use crate::options::{CertificateSource, CredentialSource, IssuerReference, Options};
 use crate::report::Diagnostic;
 
 /// Who makes certificates.
@@ -36,6 +36,8 @@ pub(super) struct Settings {
     pub(super) certificates: Certificates,
     /// Who signs them for cert-manager.
     pub(super) issuer: Option<IssuerReference>,
+    /// Where passwords come from.
+    pub(super) credentials: CredentialSource,
     /// How often certificates are replaced and how long they live.
     pub(super) schedule: Schedule,
     /// Who shares a CA.
@@ -83,6 +85,7 @@ impl Settings {
             images,
             time,
             certificates: self.schedule,
+            credentials: self.credentials,
             certificate_source: match self.certificates {
                 Certificates::Seed => CertificateSource::Seed,
                 Certificates::CertManager => CertificateSource::CertManager { issuer: self.issuer.clone() },
@@ -174,6 +177,15 @@ pub(super) fn certificates(text: &str) -> Result<Certificates, String> {
         "seed" => Ok(Certificates::Seed),
         "cert-manager" => Ok(Certificates::CertManager),
         _ => Err(format!("`{text}` makes no certificates, write `seed` or `cert-manager`")),
+    }
+}
+
+/// Reads where passwords come from.
+pub(super) fn credentials(text: &str) -> Result<CredentialSource, String> {
+    match text {
+        "seed" => Ok(CredentialSource::Seed),
+        "reference" => Ok(CredentialSource::Reference),
+        _ => Err(format!("`{text}` gives no passwords, write `seed` or `reference`")),
     }
 }
 

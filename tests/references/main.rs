@@ -16,15 +16,16 @@ mod texts;
 
 use std::collections::BTreeSet;
 
-use pgrender::options::{CertificateSource, Options};
+use pgrender::options::{CertificateSource, CredentialSource, Options};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use check::dangling;
 
 /// What the fixtures refer to and their user brings.
-const BROUGHT_BY_FIXTURES: [&str; 8] = [
+const BROUGHT_BY_FIXTURES: [&str; 9] = [
     "archive",
+    "hippo-pgbouncer",
     "hippo-replication-tls",
     "hippo-tls",
     "kerberos",
@@ -71,6 +72,21 @@ proptest! {
         let objects = rendering::objects_from(&cluster.to_string(), rendering::SEED, &cert_manager());
         let objects = objects.map_err(|errors| TestCaseError::fail(format!("{errors:#?}")))?;
         prop_assert_eq!(dangling(&objects, &generate::brought(&cluster)), [""; 0]);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn every_name_in_a_generated_cluster_of_own_credentials_exists(cluster in generate::cluster()) {
+        let options = Options { credentials: CredentialSource::Reference, ..rendering::options() };
+        let objects = rendering::objects_from(&cluster.to_string(), rendering::SEED, &options);
+        let objects = objects.map_err(|errors| TestCaseError::fail(format!("{errors:#?}")))?;
+        let mut brought = generate::brought(&cluster);
+        // The one that a pod waits for; the caretaker does not.
+        brought.insert(format!("{}-pgbouncer", cluster["metadata"]["name"].as_str().unwrap()));
+        prop_assert_eq!(dangling(&objects, &brought), [""; 0]);
     }
 }
 
