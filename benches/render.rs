@@ -5,6 +5,7 @@
 use divan::Bencher;
 use pgrender::build;
 use pgrender::cluster::Cluster;
+use pgrender::existing::Existing;
 use pgrender::identity::{self, Identity, Seed};
 use pgrender::options::Options;
 use pgrender::parse::{self, Settings};
@@ -50,7 +51,10 @@ fn clusters(documents: &[Document]) -> Vec<Cluster> {
 }
 
 fn identities(clusters: &[Cluster], seed: &Seed) -> Vec<Identity> {
-    clusters.iter().map(|cluster| identity::derive(cluster, seed, &options()).unwrap()).collect()
+    clusters
+        .iter()
+        .map(|cluster| identity::derive(cluster, seed, &options(), &Existing::default()).0.unwrap())
+        .collect()
 }
 
 fn objects(clusters: &[Cluster], identities: &[Identity]) -> Vec<Value> {

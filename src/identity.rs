@@ -1,13 +1,15 @@
 //! Everything secret about a cluster: passwords, verifiers, keys and certificates, derived from one seed.
 //!
 //! Each value is a function of the seed and of its own context (which cluster, which user, which generation: the table is in
-//! `context.rs`), so the order of derivation never matters, and adding or removing one value changes no other.
+//! `context.rs`), so the order of derivation never matters, and adding or removing one value changes no other. A value that
+//! the cluster has already wins over derivation, where it is what is asked for (`reuse.rs`).
 
 mod authority;
 mod certificate;
 mod context;
 mod key;
 mod password;
+mod reuse;
 mod rotation;
 pub mod scram;
 mod seed;
@@ -15,6 +17,7 @@ mod subject;
 pub mod uri;
 #[cfg(test)]
 mod vectors;
+mod verifier;
 pub mod window;
 
 use std::collections::BTreeMap;
@@ -23,23 +26,32 @@ use zeroize::Zeroizing;
 
 pub use self::certificate::Usage;
 pub use self::context::Role;
+pub use self::rotation::PasswordGeneration;
+pub(crate) use self::rotation::number as generation;
 pub use self::seed::{Seed, SeedError};
 pub use self::subject::Subject;
 
-use self::authority::Authority;
+use self::authority::{Authorities, Authority};
 use self::context::{CertificateId, Context};
 use self::password::Alphabet;
+use self::reuse::Demand;
 use self::rotation::Generations;
-use self::window::Window;
+use self::window::{Renewal, Window};
 use crate::cluster::{Backups, Cluster, PasswordType, User};
+use crate::existing::{self, Existing};
 use crate::naming::{MONITORING_USER, PGBOUNCER_USER};
 use crate::options::Options;
-use crate::report::{Diagnostic, ResourceRef};
+use crate::report::{Diagnostic, ResourceRef, has_errors};
+use crate::x509::X509;
 
 /// All that is secret about one cluster. It has no `Debug`, so that it cannot be printed.
 pub struct Identity {
     /// The CA certificates that everyone of the trust domain trusts, PEM.
     pub trust_bundle: String,
+    /// How often the CA was replaced, from 1.
+    pub authority_generation: u32,
+    /// When to render again.
+    pub renewal: Renewal,
     /// By name of the user, but for those whose Secret the user brings; the next two likewise.
     pub users: BTreeMap<String, Credential>,
     /// Of [`crate::naming::PGBOUNCER_USER`]; there when the cluster has pgBouncer.
@@ -63,12 +75,30 @@ pub struct Identity {
     pub fingerprint_key: Zeroizing<[u8; 32]>,
 }
 
+impl Identity {
+    /// Every certificate that there is.
+    fn certificates(&self) -> impl Iterator<Item = &Certificate> {
+        [
+            &self.cluster_certificate,
+            &self.replication_certificate,
+            &self.pgbackrest_client,
+            &self.pgbackrest_repo_host,
+            &self.pgbouncer_frontend,
+        ]
+        .into_iter()
+        .flatten()
+        .chain(self.instance_sets.values())
+    }
+}
+
 /// A password and what Postgres stores of it.
 pub struct Credential {
-    /// Printable ASCII.
+    /// Printable ASCII, unless a person has chosen it.
     pub password: Zeroizing<String>,
-    /// `SCRAM-SHA-256$4096:…`.
+    /// `SCRAM-SHA-256$4096:…`, unless there was another.
     pub verifier: Zeroizing<String>,
+    /// How often it was replaced.
+    pub generation: PasswordGeneration,
 }
 
 /// A certificate and its key.
@@ -77,29 +107,70 @@ pub struct Certificate {
     pub certificate: String,
     /// PEM, `EC PRIVATE KEY` as PGO writes it (SEC 1, RFC 5915).
     pub key: Zeroizing<String>,
+    /// How often it was replaced on purpose, from 1.
+    pub generation: u32,
+    /// When to replace it.
+    pub renewal: Renewal,
 }
 
 /// Derives the identity of `cluster` from `seed`, with the schedule and trust domain of `options` and for the certificate
-/// window that their time is in. Errors are a time that cannot be and rotation annotations that say nothing sensible.
-pub fn derive(cluster: &Cluster, seed: &Seed, options: &Options) -> Result<Identity, Vec<Diagnostic>> {
+/// window that their time is in; what of `existing` is of the generation that is asked for, and fits, is kept.
+///
+/// Gives nothing where an error is among the diagnostics: a time that cannot be, rotation annotations that say nothing
+/// sensible, a CA of PGO's that is no longer valid.
+pub fn derive(
+    cluster: &Cluster,
+    seed: &Seed,
+    options: &Options,
+    existing: &Existing,
+) -> (Option<Identity>, Vec<Diagnostic>) {
     let window = Window::containing(options.time, options.certificates);
     let (window, generations) = match (window, Generations::of(cluster)) {
         (Ok(window), Ok(generations)) => (window, generations),
         (window, generations) => {
             let time = window.err().map(|error| Diagnostic::error(error.to_string()));
             let annotations = generations.err().unwrap_or_default().into_iter();
-            return Err(time.into_iter().chain(annotations.map(|error| error.of(resource(cluster)))).collect());
+            return (None, time.into_iter().chain(annotations.map(|error| error.of(resource(cluster)))).collect());
         }
     };
-    // A namespace is a trust domain of its own, as in PGO.
+    // A namespace is a trust domain of its own, as in PGO, whose CA it keeps.
     let trust_domain = options.trust_domain.as_deref().unwrap_or(&cluster.namespace);
-    Authority::derive(seed, trust_domain, generations.authority)
-        .and_then(|authority| {
-            Derivation { cluster, seed, window, generations, authority, trust_also: &options.trust_also }.identity()
-        })
-        .map_err(|error| {
-            vec![Diagnostic::error(format!("cannot make its certificates: {error}")).of(resource(cluster))]
-        })
+    let first = existing.root.as_ref().filter(|_| trust_domain == cluster.namespace);
+    let held = existing.certificates.values().map(|held| held.authority_generation);
+    let generation = held.fold(generations.authority, u32::max);
+    let mut diagnostics = Vec::new();
+    if let Some(root) = first.filter(|_| generation == 1) {
+        diagnostics.extend(reuse::root_notes(root, options.time, window));
+    }
+    if has_errors(&diagnostics) {
+        return (None, diagnostics);
+    }
+    let authorities = Authorities { seed, trust_domain, also: &options.trust_also, first };
+    let identity = authorities.generation(generation).and_then(|authority| {
+        let facts = reuse::facts(&authority.certificate);
+        diagnostics.extend(reuse::unannounced(existing, &facts));
+        let mut derivation = Derivation {
+            cluster,
+            seed,
+            window,
+            time: options.time,
+            generations,
+            authority,
+            authority_facts: facts,
+            existing,
+            diagnostics: Vec::new(),
+        };
+        let identity = derivation.identity(&authorities);
+        diagnostics.append(&mut derivation.diagnostics);
+        identity
+    });
+    match identity {
+        Ok(identity) => (Some(identity), diagnostics),
+        Err(error) => {
+            let error = Diagnostic::error(format!("cannot make its certificates: {error}")).of(resource(cluster));
+            (None, vec![error])
+        }
+    }
 }
 
 fn resource(cluster: &Cluster) -> ResourceRef {
@@ -116,28 +187,45 @@ struct Derivation<'a> {
     cluster: &'a Cluster,
     seed: &'a Seed,
     window: Window,
+    time: i64,
     generations: Generations<'a>,
     authority: Authority<'a>,
-    trust_also: &'a [String],
+    authority_facts: X509,
+    existing: &'a Existing<'a>,
+    diagnostics: Vec<Diagnostic>,
 }
 
 impl Derivation<'_> {
-    fn identity(&self) -> Result<Identity, rcgen::Error> {
-        let Cluster { namespace, name, pgbouncer, backups, .. } = self.cluster;
-        let known = |role: &str| !self.cluster.referenced_credentials.contains(role);
-        let ours = self.cluster.cert_manager.is_none();
-        let needs_postgres = ours && self.cluster.custom_tls_secret.is_none();
-        let needs_replication = ours && self.cluster.custom_replication_tls_secret.is_none();
+    fn identity(&mut self, authorities: &Authorities) -> Result<Identity, rcgen::Error> {
+        let (cluster, existing) = (self.cluster, self.existing);
+        let Cluster { namespace, name, pgbouncer, backups, .. } = cluster;
+        for held in existing.certificates.values() {
+            let asked = (self.generations.certificates, self.generations.authority);
+            self.diagnostics.extend(reuse::certificate_notes(held, asked.0, asked.1));
+        }
+        let known = |role: &str| !cluster.referenced_credentials.contains(role);
+        let ours = cluster.cert_manager.is_none();
+        let needs_postgres = ours && cluster.custom_tls_secret.is_none();
+        let needs_replication = ours && cluster.custom_replication_tls_secret.is_none();
         let needs_client = ours && backups.is_some();
         let needs_repo_host = ours && backups.as_ref().is_some_and(Backups::has_repo_host);
         let needs_frontend = ours && pgbouncer.as_ref().is_some_and(|pgbouncer| pgbouncer.custom_tls_secret.is_none());
-        Ok(Identity {
-            trust_bundle: self.authority.trust_bundle(self.seed, self.trust_also)?,
+        let mut bundle = authorities.trust_bundle(&self.authority)?;
+        let generation = self.authority.generation;
+        bundle.extend(reuse::still_trusted(existing, &bundle, &self.authority_facts, generation, self.time));
+        let mut identity = Identity {
+            trust_bundle: bundle.concat(),
+            authority_generation: self.authority.generation,
+            renewal: self.window.renewal(),
             users: self.users(),
-            pgbouncer: (pgbouncer.is_some() && known(PGBOUNCER_USER))
-                .then(|| self.credential(PGBOUNCER_USER, &password::ASCII, password::PGBOUNCER_LENGTH)),
-            monitoring: (self.cluster.exporter && known(MONITORING_USER))
-                .then(|| self.credential(MONITORING_USER, &password::ASCII, password::USER_LENGTH)),
+            pgbouncer: (pgbouncer.is_some() && known(PGBOUNCER_USER)).then(|| {
+                let held = existing.pgbouncer.as_ref();
+                self.credential(PGBOUNCER_USER, &password::ASCII, password::PGBOUNCER_LENGTH, held)
+            }),
+            monitoring: (cluster.exporter && known(MONITORING_USER)).then(|| {
+                let held = existing.monitoring.as_ref();
+                self.credential(MONITORING_USER, &password::ASCII, password::USER_LENGTH, held)
+            }),
             cluster_certificate: self.certificate_if(needs_postgres, Role::Postgres)?,
             replication_certificate: self.certificate_if(needs_replication, Role::Replication)?,
             instance_sets: if ours { self.instance_sets()? } else { BTreeMap::new() },
@@ -145,43 +233,94 @@ impl Derivation<'_> {
             pgbackrest_repo_host: self.certificate_if(needs_repo_host, Role::PgBackRestRepoHost)?,
             pgbouncer_frontend: self.certificate_if(needs_frontend, Role::PgBouncer)?,
             fingerprint_key: Context::fingerprint_key(namespace, name).draw(self.seed, 0),
-        })
+        };
+        let renewals: Vec<Renewal> = identity.certificates().map(|certificate| certificate.renewal).collect();
+        identity.renewal = renewals.into_iter().fold(identity.renewal, Renewal::earlier);
+        Ok(identity)
     }
 
-    fn users(&self) -> BTreeMap<String, Credential> {
+    fn users(&mut self) -> BTreeMap<String, Credential> {
+        let (cluster, existing) = (self.cluster, self.existing);
         let credential = |user: &User| {
             let alphabet = match user.password {
                 PasswordType::Ascii => &password::ASCII,
                 PasswordType::AlphaNumeric => &password::ALPHANUMERIC,
             };
-            (user.name.clone(), self.credential(&user.name, alphabet, password::USER_LENGTH))
+            let held = existing.users.get(&user.name);
+            (user.name.clone(), self.credential(&user.name, alphabet, password::USER_LENGTH, held))
         };
-        let known = |user: &&User| !self.cluster.referenced_credentials.contains(&user.name);
-        self.cluster.users.iter().filter(known).map(credential).collect()
+        let known = |user: &&User| !cluster.referenced_credentials.contains(&user.name);
+        cluster.users.iter().filter(known).map(credential).collect()
     }
 
-    fn credential(&self, user: &str, alphabet: &Alphabet, length: usize) -> Credential {
+    fn credential(
+        &mut self,
+        user: &str,
+        alphabet: &Alphabet,
+        length: usize,
+        held: Option<&existing::Credential>,
+    ) -> Credential {
         let Cluster { namespace, name, .. } = self.cluster;
-        let context = Context::password(namespace, name, user, alphabet.name, self.generations.password(user));
-        let password = password::derive(&context, self.seed, alphabet, length);
-        let salt = Context::scram_salt(namespace, name, user, &password).draw(self.seed, 0);
-        let verifier = scram::verifier(&password, &salt);
-        Credential { password, verifier }
+        let asked = self.generations.password(user);
+        let generation = held.map_or(asked, |held| asked.later(held.generation));
+        let kept = held.and_then(|held| reuse::credential(held, generation));
+        let (password, verifier) = kept.unwrap_or_else(|| {
+            let context = Context::password(namespace, name, user, alphabet.name, generation);
+            (password::derive(&context, self.seed, alphabet, length), None)
+        });
+        let verifier = verifier.unwrap_or_else(|| {
+            let salt = Context::scram_salt(namespace, name, user, &password).draw(self.seed, 0);
+            scram::verifier(&password, &salt)
+        });
+        let credential = Credential { password, verifier, generation };
+        self.diagnostics.extend(held.and_then(|held| reuse::credential_notes(held, user, asked, &credential)));
+        credential
     }
 
-    fn instance_sets(&self) -> Result<BTreeMap<String, Certificate>, rcgen::Error> {
+    fn instance_sets(&mut self) -> Result<BTreeMap<String, Certificate>, rcgen::Error> {
         let sets = self.cluster.instance_sets.iter();
         sets.map(|set| Ok((set.name.clone(), self.certificate(Role::InstanceSet, &set.name)?))).collect()
     }
 
-    fn certificate_if(&self, needed: bool, role: Role) -> Result<Option<Certificate>, rcgen::Error> {
+    fn certificate_if(&mut self, needed: bool, role: Role) -> Result<Option<Certificate>, rcgen::Error> {
         needed.then(|| self.certificate(role, "")).transpose()
     }
 
-    fn certificate(&self, role: Role, name: &str) -> Result<Certificate, rcgen::Error> {
+    fn certificate(&mut self, role: Role, name: &str) -> Result<Certificate, rcgen::Error> {
         let Cluster { namespace, name: cluster, .. } = self.cluster;
-        let id = CertificateId { namespace, cluster, role, name, generation: self.generations.certificates };
         let Subject { names, usage, .. } = Subject::of(self.cluster, role);
+        let (secret, key) = self.place(role, name);
+        let held = self.existing.certificates.get(&secret);
+        let asked = self.generations.certificates;
+        let generation = held.map_or(asked, |held| held.generation.max(asked));
+        if let Some(held) = held {
+            let demand = Demand {
+                names: &names,
+                usage,
+                generation,
+                authority: &self.authority_facts,
+                time: self.time,
+                window: self.window,
+            };
+            match reuse::certificate(held, key, &demand) {
+                Ok(certificate) => return Ok(certificate),
+                Err(reason) => self.diagnostics.extend(reason),
+            }
+        }
+        let id = CertificateId { namespace, cluster, role, name, generation };
         certificate::issue(&id, &names, usage, &self.authority, self.window, self.seed)
+    }
+
+    /// The Secret that a certificate is in, and its key there.
+    fn place(&self, role: Role, set: &str) -> (String, &'static str) {
+        let cluster = self.cluster;
+        match role {
+            Role::Postgres => (cluster.cluster_certificate_secret(), "tls.crt"),
+            Role::Replication => (cluster.replication_certificate_secret(), "tls.crt"),
+            Role::InstanceSet => (cluster.instance_set_certificate_secret(set), "patroni.crt-combined"),
+            Role::PgBackRestClient => (cluster.pgbackrest_name(), "pgbackrest-client.crt"),
+            Role::PgBackRestRepoHost => (cluster.repo_host_certificate_secret(), "pgbackrest-repo-host.crt"),
+            Role::PgBouncer => (cluster.pgbouncer_certificate_secret(), "pgbouncer-frontend.crt"),
+        }
     }
 }

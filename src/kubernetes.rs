@@ -10,11 +10,12 @@ pub use k8s_openapi::api::core::v1::{
     DownwardAPIProjection, DownwardAPIVolumeFile, DownwardAPIVolumeSource, EmptyDirVolumeSource, EnvVar, EnvVarSource,
     EphemeralVolumeSource, ExecAction, HTTPGetAction, ImageVolumeSource, KeyToPath, Lifecycle, LifecycleHandler,
     LocalObjectReference, ObjectFieldSelector, PersistentVolumeClaim, PersistentVolumeClaimSpec,
-    PersistentVolumeClaimTemplate, PersistentVolumeClaimVolumeSource, PodAffinity, PodAffinityTerm, PodSecurityContext,
-    PodSpec, PodTemplateSpec, Probe, ProjectedVolumeSource, ResourceFieldSelector, ResourceRequirements,
-    SeccompProfile, Secret, SecretKeySelector, SecretProjection, SecurityContext, Service, ServiceAccount,
-    ServiceAccountTokenProjection, ServicePort, ServiceSpec, TCPSocketAction, Toleration, TopologySpreadConstraint,
-    TypedLocalObjectReference, TypedObjectReference, Volume, VolumeMount, VolumeProjection, VolumeResourceRequirements,
+    PersistentVolumeClaimStatus, PersistentVolumeClaimTemplate, PersistentVolumeClaimVolumeSource, PodAffinity,
+    PodAffinityTerm, PodSecurityContext, PodSpec, PodTemplateSpec, Probe, ProjectedVolumeSource, ResourceFieldSelector,
+    ResourceRequirements, SeccompProfile, Secret, SecretKeySelector, SecretProjection, SecurityContext, Service,
+    ServiceAccount, ServiceAccountTokenProjection, ServicePort, ServiceSpec, TCPSocketAction, Toleration,
+    TopologySpreadConstraint, TypedLocalObjectReference, TypedObjectReference, Volume, VolumeMount, VolumeProjection,
+    VolumeResourceRequirements,
 };
 pub use k8s_openapi::api::policy::v1::{PodDisruptionBudget, PodDisruptionBudgetSpec};
 pub use k8s_openapi::api::rbac::v1::{PolicyRule, Role, RoleBinding, RoleRef, Subject};

@@ -1,13 +1,15 @@
 //! Puts rendered objects among the items that a function was given: ours replace those of an earlier run, the rest stays.
 //!
-//! Children of an earlier run are known by the label [`label::RENDERED`], never by their path, because users move files.
-//! A cluster and a seed stay in the list, for dropping an item makes kpt delete the user's file; the annotation
+//! Children of an earlier run are known by the label [`label::RENDERED`], never by their path, because users move files. A
+//! Secret of PGO's is replaced too, for its values are in ours.
+//! A cluster, a seed and PGO's CA stay in the list, for dropping an item makes kpt delete the user's file; the annotation
 //! `local-config` keeps them away from the Kubernetes cluster.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
+use crate::existing::ROOT_SECRET;
 use crate::naming::{annotation, label};
 use crate::object::{self, Identity, bookkeeping};
 use crate::read::Document;
@@ -42,6 +44,14 @@ pub fn is_seed(document: &Document) -> bool {
         && object::annotation(&document.node, annotation::SEED) == Some("true")
 }
 
+/// Whether `item` is PGO's CA with its key, which one of the clusters has taken over.
+fn is_root(item: &Document, clusters: &[RenderedCluster]) -> bool {
+    let reference = object::reference(&item.node);
+    reference.kind == "Secret"
+        && reference.name == ROOT_SECRET
+        && clusters.iter().any(|cluster| cluster.resource.namespace == reference.namespace)
+}
+
 /// Merges the objects of `clusters` into `items`.
 ///
 /// A child of an earlier run that is wanted no more is left out. In kustomize that holds for the given clusters only: its
@@ -60,13 +70,14 @@ pub fn merge(items: &[Document], clusters: &[RenderedCluster]) -> Merged {
         let reference = object::reference(&item.node);
         let owner = object::label(&item.node, label::RENDERED);
         match (wanted.remove(&Identity::from(&reference)), owner) {
-            (Some(_), None) => merged.diagnostics.push(clash(item, reference)),
+            (Some(value), None) if is_taken_over(item, value) => merged.items.push(replace(position, item, value)),
+            (Some(value), None) => merged.diagnostics.push(clash(item, reference, value)),
             (Some(value), Some(_)) => merged.items.push(replace(position, item, value)),
             (None, Some(owner)) if !ours.contains(&(&reference.namespace, owner)) && from_kustomize(item) => {
                 merged.items.push(Item::Kept(position));
             }
             (None, Some(owner)) => *pruned.entry(format!("{}/{owner}", reference.namespace)).or_default() += 1,
-            (None, None) => merged.items.push(keep(position, item)),
+            (None, None) => merged.items.push(keep(position, item, clusters)),
         }
     }
     for (cluster, count) in pruned {
@@ -98,17 +109,29 @@ fn from_kustomize(item: &Document) -> bool {
     object::annotation(&item.node, bookkeeping::KUSTOMIZE_ID).is_some()
 }
 
-fn clash(item: &Document, reference: ResourceRef) -> Diagnostic {
+/// Whether PGO has made `item`, or a person for PGO, who gives it the same label: a Secret whose values `value` has taken over.
+fn is_taken_over(item: &Document, value: &Value) -> bool {
+    let cluster = value["metadata"]["labels"][label::CLUSTER].as_str();
+    value["kind"] == "Secret" && cluster.is_some() && object::label(&item.node, label::CLUSTER) == cluster
+}
+
+fn clash(item: &Document, reference: ResourceRef, value: &Value) -> Diagnostic {
+    let adopt = match value["metadata"]["labels"][label::CLUSTER].as_str() {
+        Some(cluster) if reference.kind == "Secret" => {
+            format!(", or label it `{}: {cluster}` to have it replaced by one with its values", label::CLUSTER)
+        }
+        _ => String::new(),
+    };
     let message = format!(
-        "`{reference}` is in the input already and pgrender did not make it: rename it, or take it out of the input"
+        "`{reference}` is in the input already and pgrender did not make it: rename it, or take it out of the input{adopt}"
     );
     Diagnostic::error(message).of(reference).located(&item.file, item.node.position)
 }
 
 /// An item that is not one of our children.
-fn keep(position: usize, item: &Document) -> Item {
+fn keep(position: usize, item: &Document, clusters: &[RenderedCluster]) -> Item {
     let decided = object::annotation(&item.node, bookkeeping::LOCAL_CONFIG).is_some();
-    if (render::is_cluster(&item.node) || is_seed(item)) && !decided {
+    if (render::is_cluster(&item.node) || is_seed(item) || is_root(item, clusters)) && !decided {
         Item::LocalConfig(position)
     } else {
         Item::Kept(position)
@@ -261,6 +284,31 @@ mod tests {
         let merged = merge(&items(&[theirs]), &[cluster("hippo", "<stdin>", vec![child("hippo", "a", "1")])]);
         assert!(crate::report::has_errors(&merged.diagnostics));
         assert!(merged.diagnostics[0].to_string().contains("ConfigMap shop/a"));
+    }
+
+    #[test]
+    fn secrets_of_pgo_are_taken_over_and_its_ca_stays_away() {
+        let secret = |labels: Value| {
+            let place = [(bookkeeping::PATH, "pgo.yaml"), (bookkeeping::INDEX, "2")];
+            with(
+                json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s", "namespace": "shop", "labels": labels}}),
+                &place,
+            )
+        };
+        let wanted = secret(json!({label::RENDERED: "hippo", label::CLUSTER: "hippo"}));
+        let render = |item: Value| merge(&items(&[item]), &[cluster("hippo", "<stdin>", vec![wanted.clone()])]);
+        assert!(render(secret(json!({label::CLUSTER: "hippo"}))).items == [Item::Rendered(wanted.clone())]);
+        for labels in [json!({}), json!({label::CLUSTER: "other"})] {
+            let told = render(secret(labels)).diagnostics;
+            assert!(
+                told[0].to_string().contains("error: ")
+                    && told[0].message.contains("cluster: hippo` to have it replaced")
+            );
+        }
+        let root =
+            |namespace: &str| json!({"kind": "Secret", "metadata": {"name": ROOT_SECRET, "namespace": namespace}});
+        let merged = merge(&items(&[root("shop"), root("elsewhere")]), &[cluster("hippo", "<stdin>", vec![])]);
+        assert!(merged.items == [Item::LocalConfig(0), Item::Kept(1)]);
     }
 
     #[test]

@@ -86,6 +86,16 @@ pub mod annotation {
     pub const ROTATE_CA: &str = "pgrender.dev/rotate-ca";
     /// What all annotations of generations begin with.
     pub const ROTATE: &str = "pgrender.dev/rotate-";
+    /// What the annotations of rendered Secrets begin with that say which generation they hold, where it is not the first.
+    pub const GENERATION: &str = "pgrender.dev/generation.";
+    /// Of the password, as [`ROTATE_PASSWORD`] asked for it.
+    pub const GENERATION_PASSWORD: &str = "pgrender.dev/generation.password";
+    /// Of the password, as [`ROTATE_PASSWORDS`] asked for it.
+    pub const GENERATION_PASSWORDS: &str = "pgrender.dev/generation.passwords";
+    /// Of the certificates.
+    pub const GENERATION_CERTIFICATES: &str = "pgrender.dev/generation.certificates";
+    /// Of the CA.
+    pub const GENERATION_CA: &str = "pgrender.dev/generation.ca";
 }
 
 /// Name of the container that runs Patroni and Postgres.
@@ -210,8 +220,8 @@ impl Cluster {
     }
 
     /// `<cluster>-<set>-certs`: the certificate of an instance set's Patroni and pgBackRest servers.
-    pub fn instance_set_certificate_secret(&self, set: &InstanceSet) -> String {
-        format!("{}-{}-certs", self.name, set.name)
+    pub fn instance_set_certificate_secret(&self, set: &str) -> String {
+        format!("{}-{set}-certs", self.name)
     }
 
     /// `<cluster>-selfsigned`: the Issuer that signs the cluster's CA, where cert-manager makes it.

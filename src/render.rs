@@ -8,7 +8,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use crate::build;
-use crate::identity::window::Window;
+use crate::custom_tls;
+use crate::existing::{Sources, existing};
+use crate::identity::window::Renewal;
 use crate::identity::{self, Seed};
 use crate::object::{self, Identity};
 use crate::options::{CertificateSource, Options};
@@ -43,18 +45,23 @@ pub struct RenderedCluster {
     pub objects: Vec<Value>,
 }
 
-/// Renders every `PostgresCluster` among `documents`; documents of other kinds are ignored. `seed` is the seed, or why
-/// there is none, which matters only when there is a cluster.
+/// Renders every `PostgresCluster` among `documents`. `seed` is the seed, or why there is none, which matters only when there
+/// is a cluster. Secrets among `documents` that have the names of those of a cluster lend it their values; documents of other
+/// kinds are ignored.
 pub fn render(documents: &[Document], options: &Options, seed: Result<&Seed, &[Diagnostic]>) -> Rendered {
     let mut diagnostics = Vec::new();
+    let secrets = Sources::of(documents, options);
     let sources = clusters(documents, options, &mut diagnostics);
     if let (Err(reasons), false) = (seed, sources.is_empty()) {
         diagnostics.extend_from_slice(reasons);
     }
     let mut clusters = Vec::new();
+    let mut renewal: Option<Renewal> = None;
     for (resource, document) in sources {
         let mut found = Vec::new();
-        let objects = one_cluster(document, options, seed.ok(), &mut found);
+        let made = one_cluster(document, options, seed.ok(), &secrets, &mut found);
+        let (objects, own) = made.map_or((Vec::new(), None), |(objects, own)| (objects, Some(own)));
+        renewal = own.map(|own| renewal.map_or(own, |renewal| renewal.earlier(own))).or(renewal);
         diagnostics.extend(found.into_iter().map(|mut diagnostic| {
             diagnostic.resource.get_or_insert_with(|| resource.clone());
             diagnostic
@@ -63,38 +70,38 @@ pub fn render(documents: &[Document], options: &Options, seed: Result<&Seed, &[D
         clusters.push(RenderedCluster { resource, file: file.clone(), position: node.position, objects });
     }
     refuse_duplicates(&clusters, &mut diagnostics);
-    let issued = options.certificate_source == CertificateSource::Seed && !clusters.is_empty();
-    if let (Ok(window), true) =
-        (Window::containing(options.time, options.certificates), issued && !has_errors(&diagnostics))
-    {
-        diagnostics.push(Diagnostic::info(window.renewal()));
+    let renewal = renewal.filter(|_| options.certificate_source == CertificateSource::Seed);
+    if let (Some(renewal), false) = (renewal, has_errors(&diagnostics)) {
+        diagnostics.push(Diagnostic::info(renewal.to_string()));
     }
     diagnostics.sort_by(|a, b| a.location.cmp(&b.location));
     Rendered { clusters, diagnostics }
 }
 
-/// The objects of one cluster. Without a seed the cluster is only checked. Everything that is wrong with it goes to
-/// `diagnostics`.
+/// The objects of one cluster, and when to render it again. Without a seed the cluster is only checked. Everything that is
+/// wrong with it goes to `diagnostics`.
 fn one_cluster(
     document: &Document,
     options: &Options,
     seed: Option<&Seed>,
+    secrets: &Sources,
     diagnostics: &mut Vec<Diagnostic>,
-) -> Vec<Value> {
+) -> Option<(Vec<Value>, Renewal)> {
     let settings = parse::Settings { through_kustomize: options.through_kustomize };
     let (resource, found) = parse::parse(document, settings);
     diagnostics.extend(found);
-    let Some(resource) = resource else { return Vec::new() };
-    let (cluster, found) = resolve::resolve(&resource, options);
+    let (cluster, found) = resolve::resolve(&resource?, options);
     diagnostics.extend(found.into_iter().map(|found| document.locate(found)));
-    let (Some(cluster), Some(seed)) = (cluster, seed) else { return Vec::new() };
-    match identity::derive(&cluster, seed, options) {
-        Ok(identity) => build::build(&cluster, &identity),
-        Err(found) => {
-            diagnostics.extend(found.into_iter().map(|found| document.locate(found)));
-            Vec::new()
-        }
-    }
+    let cluster = cluster?;
+    let (existing, mut found) = existing(secrets, &cluster);
+    found.extend(custom_tls::check(&cluster, secrets, options));
+    let unusable = has_errors(&found);
+    diagnostics.extend(found.into_iter().map(|found| document.locate(found)));
+    let seed = seed.filter(|_| !unusable)?;
+    let (identity, found) = identity::derive(&cluster, seed, options, &existing);
+    diagnostics.extend(found.into_iter().map(|found| document.locate(found)));
+    let identity = identity?;
+    Some((build::build(&cluster, &identity), identity.renewal))
 }
 
 /// The clusters among `documents`, each once, by namespace and name.

@@ -149,7 +149,7 @@ fn cluster(resource: &PostgresCluster, context: &mut Context) -> Cluster {
         instance_sets,
         backups,
     };
-    postgres::check_custom_certificates(&cluster, context);
+    postgres::check_custom_certificates(spec, &cluster, context);
     certificates::check_rotation(&cluster, context);
     cluster.referenced_credentials = credentials::referenced(&cluster, context);
     postgres::check_ports(&cluster, context);

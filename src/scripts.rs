@@ -42,6 +42,11 @@ pub fn pgbackrest_config(backups: &Backups) -> Vec<String> {
     )
 }
 
+/// `preStop` of the repo host's server: lets instances that stop with it archive to the end.
+pub fn repo_host_pre_stop() -> Vec<String> {
+    bash(include_str!("scripts/repo-host-pre-stop.sh"), "repo-host-pre-stop", [pgbackrest::REPO_CONF_FILE.to_owned()])
+}
+
 /// Init container of the repo host: makes the directory of pgBackRest's logs.
 pub fn repo_log_directory(directory: &str) -> Vec<String> {
     bash(include_str!("scripts/repo-log-directory.sh"), "repo-log-directory", [directory.to_owned()])

@@ -1,4 +1,4 @@
-//! Runs the caretaker's own tests, which are Python like the program; `caretaker/live.py` tries it on a real Kubernetes.
+//! Runs the caretaker's own tests, which are Python like the program; what it does to a cluster is in `e2e`.
 
 #![allow(clippy::disallowed_methods, clippy::unwrap_used, reason = "tests run real tools with files and environment")]
 

@@ -7,6 +7,8 @@
 mod fixtures;
 #[path = "common/rendering.rs"]
 mod rendering;
+#[path = "determinism/reuse.rs"]
+mod reuse;
 #[path = "determinism/rotation.rs"]
 mod rotation;
 

@@ -10,6 +10,10 @@
     reason = "tests run real tools with files and environment"
 )]
 
+#[path = "common/authority.rs"]
+mod authority;
+#[path = "identity/brought.rs"]
+mod brought;
 #[path = "identity/cluster.rs"]
 mod cluster;
 #[path = "identity/fixtures.rs"]
@@ -20,6 +24,8 @@ mod jdbc;
 mod openssl;
 #[path = "identity/postgres.rs"]
 mod postgres;
+#[path = "identity/reuse.rs"]
+mod reuse;
 #[path = "identity/server.rs"]
 mod server;
 #[path = "identity/tools.rs"]
@@ -30,6 +36,7 @@ mod uri;
 use std::collections::{BTreeMap, BTreeSet};
 
 use pgrender::cluster::{Cluster, PasswordType, Storage};
+use pgrender::existing::Existing;
 use pgrender::identity::window::{Schedule, Window};
 use pgrender::identity::{Certificate, Identity, Seed, derive};
 use pgrender::kubernetes::SecretProjection;
@@ -57,7 +64,8 @@ fn at(cluster: &Cluster, time: i64) -> Identity {
 }
 
 fn with(cluster: &Cluster, options: &Options) -> Identity {
-    derive(cluster, &seed(), options).unwrap_or_else(|errors| panic!("{errors:?}"))
+    let (identity, diagnostics) = derive(cluster, &seed(), options, &Existing::default());
+    identity.unwrap_or_else(|| panic!("{diagnostics:?}"))
 }
 
 /// The window of [`TIME`].
@@ -149,7 +157,8 @@ fn the_next_window_changes_certificates_and_their_keys_only() {
 fn another_seed_changes_every_value() {
     let first = identity(&hippo());
     let seed = Seed::new(SEED.to_uppercase().as_bytes()).ok().unwrap();
-    let second = derive(&hippo(), &seed, &Options { time: TIME, ..Options::default() }).ok().unwrap();
+    let second =
+        derive(&hippo(), &seed, &Options { time: TIME, ..Options::default() }, &Existing::default()).0.unwrap();
     assert_eq!(differences(&first, &second).len(), values(&first).len());
 }
 
@@ -372,8 +381,9 @@ fn all_that_is_wrong_is_said_at_once() {
     ] {
         cluster.annotations.insert(key, value.to_owned());
     }
-    let errors: Vec<String> =
-        derive(&cluster, &seed(), &Options::default()).err().unwrap().iter().map(ToString::to_string).collect();
+    let (identity, errors) = derive(&cluster, &seed(), &Options::default(), &Existing::default());
+    assert!(identity.is_none());
+    let errors: Vec<String> = errors.iter().map(ToString::to_string).collect();
     assert_eq!(errors.len(), 5, "{errors:?}");
     assert!(errors[0].contains("before 2020") && !errors[0].contains("hippo"));
     for (error, part) in errors[1..].iter().zip([

@@ -122,7 +122,12 @@ pub(super) fn certificates(cluster: &Cluster, settings: &CertManager) -> Vec<Res
     }
     for set in &cluster.instance_sets {
         let labels = labels([(label::INSTANCE_SET, &set.name)]);
-        certificates.push(leaf(Role::InstanceSet, cluster.instance_set_certificate_secret(set), &set.metadata, labels));
+        certificates.push(leaf(
+            Role::InstanceSet,
+            cluster.instance_set_certificate_secret(&set.name),
+            &set.metadata,
+            labels,
+        ));
     }
     if let Some(backups) = &cluster.backups {
         let mut labels = pgbackrest_labels();

@@ -4,7 +4,8 @@
 use super::metadata::{annotated, labels, object_meta};
 use crate::cluster::{Backups, Cluster, InstanceSet, Repository, Storage};
 use crate::kubernetes::{
-    ObjectMeta, PersistentVolumeClaim, PersistentVolumeClaimSpec, Quantity, VolumeResourceRequirements,
+    ObjectMeta, PersistentVolumeClaim, PersistentVolumeClaimSpec, PersistentVolumeClaimStatus, Quantity,
+    VolumeResourceRequirements,
 };
 use crate::naming::label;
 
@@ -73,6 +74,9 @@ pub(super) fn completed(spec: &PersistentVolumeClaimSpec) -> PersistentVolumeCla
 
 /// The template that makes a StatefulSet take up the claim above by its name. It is the same for every cluster, because the
 /// API refuses to change it; only an instance beyond the rendered replicas would ever be made from it.
+///
+/// It is complete to the status, which the API server fills in: the list is atomic, so a second field manager that applies
+/// the same manifests would otherwise conflict with the first.
 pub(super) fn template(volume: &str) -> PersistentVolumeClaim {
     let requests = [("storage".to_owned(), Quantity("1Gi".to_owned()))];
     PersistentVolumeClaim {
@@ -86,6 +90,9 @@ pub(super) fn template(volume: &str) -> PersistentVolumeClaim {
             volume_mode: Some("Filesystem".to_owned()),
             ..PersistentVolumeClaimSpec::default()
         }),
-        ..PersistentVolumeClaim::default()
+        status: Some(PersistentVolumeClaimStatus {
+            phase: Some("Pending".to_owned()),
+            ..PersistentVolumeClaimStatus::default()
+        }),
     }
 }

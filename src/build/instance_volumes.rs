@@ -23,7 +23,11 @@ pub(super) fn volumes(cluster: &Cluster, set: &InstanceSet, labelled: &ObjectMet
     }
     volumes.extend(set.temp_volume_claim_spec.as_ref().map(|spec| temporary(spec, labelled)));
     if let Some(backups) = &cluster.backups {
-        volumes.push(pgbackrest_server(cluster, cluster.instance_set_certificate_secret(set), "pgbackrest-server"));
+        volumes.push(pgbackrest_server(
+            cluster,
+            cluster.instance_set_certificate_secret(&set.name),
+            "pgbackrest-server",
+        ));
         let files = [
             ("pgbackrest_instance.conf", "pgbackrest_instance.conf"),
             ("config-hash", "config-hash"),
@@ -109,7 +113,7 @@ fn patroni_config(cluster: &Cluster, set: &InstanceSet) -> Volume {
                 vec![item("patroni.yaml", "~postgres-operator_instance.yaml")],
             ),
             secret(
-                cluster.instance_set_certificate_secret(set),
+                cluster.instance_set_certificate_secret(&set.name),
                 vec![
                     item(certificate_key(cluster, "patroni.ca-roots", "ca.crt"), "~postgres-operator/patroni.ca-roots"),
                     item(

@@ -43,6 +43,12 @@ pub(super) fn annotated(mut meta: ObjectMeta, key: &str, value: &str) -> ObjectM
     meta
 }
 
+/// `meta` with the generations that are not the first, by the annotation that says so.
+pub(super) fn with_generations<const N: usize>(meta: ObjectMeta, generations: [(&str, u32); N]) -> ObjectMeta {
+    let later = generations.into_iter().filter(|(_, generation)| *generation > 1);
+    later.fold(meta, |meta, (key, generation)| annotated(meta, key, &generation.to_string()))
+}
+
 /// A selector of the cluster's objects with these labels.
 pub(super) fn selector(cluster: &Cluster, labels: Labels) -> LabelSelector {
     LabelSelector { match_labels: Some(selector_labels(cluster, labels)), ..LabelSelector::default() }

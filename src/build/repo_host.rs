@@ -4,7 +4,7 @@ use super::instance_containers::pgbackrest_server_container;
 use super::metadata::{annotated, object_meta, pod_meta, repo_host_labels, selector};
 use super::pod::{
     POSTGRES_GROUP, add_additional_volumes, add_tmp, container, data_pods, mount, mount_read_only, nss_wrapper_env,
-    nss_wrapper_init, pod_spec, topology_spread, words,
+    nss_wrapper_init, pod_spec, topology_spread,
 };
 use super::volumes::{claim, item, pgbackrest_config, pgbackrest_server};
 use crate::cluster::{Backups, Cluster};
@@ -96,11 +96,9 @@ fn server(cluster: &Cluster, backups: &Backups) -> Container {
     mounts.extend(repository_mounts(backups));
     mounts.push(mount_read_only("pgbackrest-config", "/etc/pgbackrest/conf.d"));
     Container {
-        // When everything stops at once, instances still archive their last WAL here; a server that is gone would have each
-        // wait for the end of its own grace period.
         lifecycle: Some(Lifecycle {
             pre_stop: Some(LifecycleHandler {
-                exec: Some(ExecAction { command: Some(words(["sleep", "10"])) }),
+                exec: Some(ExecAction { command: Some(scripts::repo_host_pre_stop()) }),
                 ..LifecycleHandler::default()
             }),
             ..Lifecycle::default()

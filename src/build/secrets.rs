@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::metadata::{Labels, labels, object_meta, pgbackrest_labels, pgbouncer_labels};
+use super::metadata::{Labels, labels, object_meta, pgbackrest_labels, pgbouncer_labels, with_generations};
 use crate::cluster::{Backups, Cluster, InstanceSet, Metadata, PgBouncer, User};
 use crate::identity::{Certificate, Credential, Identity, uri};
 use crate::kubernetes::{ByteString, Secret};
-use crate::naming::{MONITORING_USER, PGBOUNCER_USER, label};
+use crate::naming::{MONITORING_USER, PGBOUNCER_USER, annotation, label};
 
 /// The content of a Secret, by key.
 type Data = BTreeMap<String, ByteString>;
@@ -28,6 +28,25 @@ fn secret(cluster: &Cluster, name: String, metadata: &Metadata, labels: Labels, 
         type_: Some("Opaque".to_owned()),
         ..Secret::default()
     }
+}
+
+/// `secret` with the generation of the password that it holds, by which a later run knows whether it is the one asked for.
+fn of_password(secret: Secret, credential: &Credential) -> Secret {
+    let generations = [
+        (annotation::GENERATION_PASSWORD, credential.generation.own),
+        (annotation::GENERATION_PASSWORDS, credential.generation.all),
+    ];
+    Secret { metadata: with_generations(secret.metadata, generations), ..secret }
+}
+
+/// `secret` with the generations of its certificates and of the CA.
+fn of_certificate(secret: Secret, identity: &Identity, certificate: Option<&Certificate>) -> Secret {
+    let Some(certificate) = certificate else { return secret };
+    let generations = [
+        (annotation::GENERATION_CERTIFICATES, certificate.generation),
+        (annotation::GENERATION_CA, identity.authority_generation),
+    ];
+    Secret { metadata: with_generations(secret.metadata, generations), ..secret }
 }
 
 /// `<cluster>-pguser-<user>`: all that an application needs to connect (inventory 2.6).
@@ -62,21 +81,23 @@ pub(super) fn user(cluster: &Cluster, user: &User, credential: &Credential) -> S
         }
     }
     let labels = labels([(label::ROLE, "pguser"), (label::POSTGRES_USER, name)]);
-    secret(cluster, cluster.user_secret(name), &cluster.metadata, labels, data)
+    of_password(secret(cluster, cluster.user_secret(name), &cluster.metadata, labels, data), credential)
 }
 
 /// `<cluster>-cluster-cert`: Postgres' server certificate.
 pub(super) fn cluster_certificate(cluster: &Cluster, identity: &Identity, certificate: &Certificate) -> Secret {
     let labels = labels([(label::CLUSTER_CERTIFICATE, "postgres-tls")]);
     let name = cluster.cluster_certificate_secret();
-    secret(cluster, name, &cluster.metadata, labels, certificate_data(identity, certificate))
+    let secret = secret(cluster, name, &cluster.metadata, labels, certificate_data(identity, certificate));
+    of_certificate(secret, identity, Some(certificate))
 }
 
 /// `<cluster>-replication-cert`: the client certificate of replicas.
 pub(super) fn replication_certificate(cluster: &Cluster, identity: &Identity, certificate: &Certificate) -> Secret {
     let labels = labels([(label::CLUSTER_CERTIFICATE, "replication-client-tls")]);
     let name = cluster.replication_certificate_secret();
-    secret(cluster, name, &cluster.metadata, labels, certificate_data(identity, certificate))
+    let secret = secret(cluster, name, &cluster.metadata, labels, certificate_data(identity, certificate));
+    of_certificate(secret, identity, Some(certificate))
 }
 
 fn certificate_data(identity: &Identity, certificate: &Certificate) -> Data {
@@ -99,7 +120,8 @@ pub(super) fn instance_set_certificate(
         data.insert("pgbackrest-server.key".to_owned(), bytes(&certificate.key));
     }
     let labels = labels([(label::INSTANCE_SET, &set.name)]);
-    secret(cluster, cluster.instance_set_certificate_secret(set), &set.metadata, labels, data)
+    let secret = secret(cluster, cluster.instance_set_certificate_secret(&set.name), &set.metadata, labels, data);
+    of_certificate(secret, identity, Some(certificate))
 }
 
 /// `<cluster>-pgbackrest`: pgBackRest's client certificate, and the repo host's own (inventory 2.7).
@@ -115,7 +137,8 @@ pub(super) fn pgbackrest(cluster: &Cluster, backups: &Backups, identity: &Identi
     }
     let mut labels = pgbackrest_labels();
     labels.insert(label::PGBACKREST_CONFIG.to_owned(), String::new());
-    secret(cluster, cluster.pgbackrest_name(), &backups.metadata, labels, data)
+    let secret = secret(cluster, cluster.pgbackrest_name(), &backups.metadata, labels, data);
+    of_certificate(secret, identity, identity.pgbackrest_client.as_ref())
 }
 
 /// `<cluster>-pgbouncer`: pgBouncer's own credential and certificate (inventory 2.8).
@@ -134,7 +157,8 @@ pub(super) fn pgbouncer(
     ]);
     let certificate = identity.pgbouncer_frontend.as_ref();
     data.extend(certificate.into_iter().flat_map(|certificate| frontend(identity, certificate)));
-    secret(cluster, cluster.pgbouncer_name(), &pgbouncer.metadata, pgbouncer_labels(), data)
+    let secret = secret(cluster, cluster.pgbouncer_name(), &pgbouncer.metadata, pgbouncer_labels(), data);
+    of_certificate(of_password(secret, credential), identity, certificate)
 }
 
 /// `<cluster>-pgbouncer-tls`: pgBouncer's certificate alone, where the user brings the Secret above.
@@ -145,7 +169,8 @@ pub(super) fn pgbouncer_certificate(
     certificate: &Certificate,
 ) -> Secret {
     let name = cluster.pgbouncer_certificate_secret();
-    secret(cluster, name, &pgbouncer.metadata, pgbouncer_labels(), frontend(identity, certificate))
+    let secret = secret(cluster, name, &pgbouncer.metadata, pgbouncer_labels(), frontend(identity, certificate));
+    of_certificate(secret, identity, Some(certificate))
 }
 
 fn frontend(identity: &Identity, certificate: &Certificate) -> Data {
@@ -160,7 +185,7 @@ fn frontend(identity: &Identity, certificate: &Certificate) -> Data {
 pub(super) fn monitoring(cluster: &Cluster, credential: &Credential) -> Secret {
     let labels = labels([(label::ROLE, "monitoring")]);
     let data = data([("password", &credential.password), ("verifier", &credential.verifier)]);
-    secret(cluster, cluster.monitoring_secret(), &cluster.metadata, labels, data)
+    of_password(secret(cluster, cluster.monitoring_secret(), &cluster.metadata, labels, data), credential)
 }
 
 /// `<cluster>-caretaker`: the roles that the caretaker makes so, with their verifiers and never a password. One Secret for

@@ -42,7 +42,8 @@ def stanza(wanted: Wanted) -> None:
     if not lacking:
         return
     of_others = any(entry["repo-key"] in lacking for entry in there["db"])
-    pgbackrest("stanza-upgrade" if of_others else "stanza-create")
+    # With locks of its own: `archive-push` in the same pod would meet ours, and then wait a minute for nothing.
+    pgbackrest("stanza-upgrade" if of_others else "stanza-create", "--lock-path=/tmp/pgbackrest-caretaker")
     log(f"created the stanza in {', '.join(f'repo{number}' for number in lacking)}")
 
 

@@ -5,6 +5,7 @@ standard library of Python 3.9. It reads what is wanted from two files, compares
 differs. It never drops a role, a database, a repository or a volume.
 
     caretaker.py            the sidecar: runs until it is told to stop
+    caretaker.py pre-start  before Patroni in the database container of a replica: waits for a leader, then ends
     caretaker.py pre-stop   the preStop hook of the database container: hands the leader role over, then ends
 
 How to read it: a *duty* is one small function that makes one thing right and can be repeated at any time. GROUPS below
@@ -16,6 +17,8 @@ changed, after a failure with growing pauses, and every few minutes to find what
     members.py          Patroni's configuration, restarts, switchover, the Endpoints of `<cluster>-primary`
     backups.py          pgBackRest's stanza and the first backup
     pod.py              certificates, reloads, a dead Postgres, and hearing of changes
+    pre_start.py        the wait of a replica for its leader
+    pre_stop.py         the handover of a leader that stops
     surroundings.py     how all of them talk to files, Patroni, Kubernetes and Postgres
 """
 
@@ -36,40 +39,35 @@ from members import (
     PendingRestarts,
     RefusedSettings,
     dynamic_configuration,
+    lost_data,
     primary_endpoints,
     switchover,
 )
 from pod import (
+    DeadPatroni,
     DeadPostmaster,
     OnChange,
     copy_replication_certificate,
     follow_fingerprints,
     label_pod,
-    processes,
     reload_patroni,
     reload_pgbackrest,
 )
+from pre_start import pre_start
+from pre_stop import pre_stop
 from surroundings import (
     ANYONE,
     CERTIFICATES,
-    LABEL,
     LEADER,
-    LEADERS,
     PATRONI,
     PGBACKREST,
     SETTINGS,
     WRITER,
     Failure,
-    Leadership,
-    Refused,
     Wanted,
-    kubernetes,
     leadership,
     log,
-    patroni,
     pause_after,
-    pods_of,
-    psql,
     read_wanted,
     version_of,
 )
@@ -127,6 +125,7 @@ GROUPS = [
     Group(
         [
             Duty(DeadPostmaster(), 0.2, "dead postmaster"),
+            Duty(DeadPatroni(), 1, "dead Patroni"),
             Duty(primary_endpoints),
         ],
         ANYONE,
@@ -141,6 +140,7 @@ GROUPS = [
             Duty(OnChange("reloaded Patroni", reload_patroni, PATRONI), 0.5),
             Duty(OnChange("reloaded pgBackRest", reload_pgbackrest, PGBACKREST / "server", PGBACKREST / "conf.d"), 0.5),
             Duty(label_pod),
+            Duty(lost_data, 20),
         ],
         ANYONE,
         while_paused=True,
@@ -214,107 +214,6 @@ def program() -> list[bytes]:
         return []
 
 
-# The pod has 60 seconds to end. Of these the hook waits for an heir, and may then hand over; the rest is for Postgres.
-HEIR_SECONDS = 25
-# A StatefulSet makes a pod anew within a second, except while the namespace is deleted.
-ALONE_SECONDS = 3
-PRE_STOP_SECONDS = 40
-
-# Patroni's default of `maximum_lag_on_failover`: who is within it counts as level.
-LEVEL_BYTES = 1048576
-
-
-def heirs(view: Any, leaving: set[str], updated: set[str]) -> list[str]:
-    """Who may take over, the best first: the most advanced, and among those level one that need not restart any more.
-
-    Members that follow, know their position and stay; Patroni before 3.0 calls one that streams `running`. With
-    synchronous replication Patroni takes only synchronous ones."""
-    replicas = [
-        member
-        for member in view["members"]
-        if member["role"] not in LEADERS
-        and member["state"] in ("streaming", "running")
-        and member["name"] not in leaving
-        and isinstance(member.get("lag"), int)
-        and not member.get("tags", {}).get("nofailover")
-    ]
-
-    def rank(member: Any) -> tuple[bool, int, bool, int]:
-        streams, lag = member["state"] == "streaming", member["lag"]
-        return not streams, lag // LEVEL_BYTES, member["name"] not in updated, lag
-
-    synchronous = [member for member in replicas if member["role"] in ("sync_standby", "quorum_standby")]
-    return [member["name"] for member in sorted(synchronous or replicas, key=rank)]
-
-
-REVISION, SET = "controller-revision-hash", f"{LABEL}instance-set"
-
-
-def updated_pods(pods: dict[str, Any], me: str) -> set[str]:
-    """The pods of my set that have another revision than I: a rolling update has been there already."""
-    mine = pods[me]["labels"]
-    siblings = {name for name, metadata in pods.items() if metadata["labels"].get(SET) == mine[SET]}
-    return {name for name in siblings if pods[name]["labels"].get(REVISION) != mine.get(REVISION)}
-
-
-def goes_on(wanted: Wanted) -> bool:
-    """Whether pods that leave come back. The ConfigMap of fingerprints goes with the cluster, and says when it is shut
-    down; it is asked for, because what is mounted may be older."""
-    try:
-        config_map = kubernetes("GET", f"/configmaps/{wanted.settings['fingerprints']}")
-    except Refused:
-        return False  # deleted, or the permission to ask is
-    return "deletionTimestamp" not in config_map["metadata"] and config_map["data"].get("shutdown") != "true"
-
-
-def find_heir(wanted: Wanted, me: str) -> str | None:
-    """Find who takes over; wait for members that are away, as when two instance sets are updated at the same time."""
-    single = sum(instance_set["replicas"] for instance_set in wanted.settings["instanceSets"]) == 1
-    started = seen = time.monotonic()
-    while time.monotonic() < min(started + HEIR_SECONDS, seen + ALONE_SECONDS):
-        pods = {pod["metadata"]["name"]: pod["metadata"] for pod in pods_of(wanted.cluster)}
-        view = patroni("GET", "/cluster", timeout=5)
-        leaving = {name for name, metadata in pods.items() if "deletionTimestamp" in metadata}
-        found = [] if view.get("pause") else heirs(view, leaving, updated_pods(pods, me))
-        if found:
-            return found[0]
-        if single or view.get("pause") or not goes_on(wanted):
-            return None
-        if any(f"{LABEL}patroni" in metadata["labels"] for name, metadata in pods.items() if name != me):
-            seen = time.monotonic()
-        time.sleep(0.5)
-    return None
-
-
-def speak_through_patroni() -> None:
-    """Print to the log of the database container: what a hook prints is shown to nobody."""
-    for pid, _ in processes("patroni"):
-        try:
-            os.dup2(os.open(f"/proc/{pid}/fd/1", os.O_WRONLY), 1)
-        except OSError:
-            continue
-        return
-
-
-def pre_stop() -> None:
-    """Hand the leader role to the best replica before this pod stops, so that nobody waits for its shutdown.
-
-    Where nobody stays or comes back (shutdown, deletion, a single instance) there is nothing to hand over. A checkpoint
-    makes the shutdown short, in which nobody is served."""
-    me = os.environ["PATRONI_NAME"]
-    if Leadership.ask() not in LEADER:
-        return
-    time.sleep(1)  # pods that are deleted together are not marked at the same moment
-    heir = find_heir(read_wanted(), me)
-    try:
-        psql("CHECKPOINT", seconds=10)
-    except Failure as failure:
-        log(f"pre-stop: {failure}")
-    if heir:
-        answer = patroni("POST", "/switchover", {"leader": me, "candidate": heir}, timeout=PRE_STOP_SECONDS)
-        log(f"pre-stop: handed over to {heir}: {answer}")
-
-
 def find_programs() -> None:
     """Put the programs of Postgres on PATH: images keep them where their distribution does."""
     version = read_wanted().settings["postgresVersion"]
@@ -323,19 +222,14 @@ def find_programs() -> None:
 
 
 def main() -> None:
-    """Run as the sidecar, or as the preStop hook, which may never fail or hang: the pod stops either way."""
-    if sys.argv[1:] == ["pre-stop"]:
-        speak_through_patroni()
-        signal.signal(signal.SIGALRM, lambda *_: os._exit(0))
-        signal.alarm(PRE_STOP_SECONDS)
-        try:
-            find_programs()
-            pre_stop()
-        except Exception as error:  # noqa: BLE001
-            log(f"pre-stop: {error}")
+    """Run as the sidecar or as one of the hooks."""
+    if sys.argv[1:] == ["pre-start"]:
+        pre_start()
         return
     find_programs()
-    if shutil.which("psql") is None:
+    if sys.argv[1:] == ["pre-stop"]:
+        pre_stop()
+    elif shutil.which("psql") is None:
         sys.exit("caretaker: `psql` is not in this image; the caretaker runs in the Postgres image")
     else:
         serve()

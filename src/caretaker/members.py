@@ -6,7 +6,19 @@ import json
 import time
 from typing import Any
 
-from surroundings import LABEL, LEADERS, SWITCHOVER, Failure, Refused, Wanted, kubernetes, log, patroni, psql
+from surroundings import (
+    LABEL,
+    LEADERS,
+    SWITCHOVER,
+    Failure,
+    Refused,
+    Wanted,
+    data_directory,
+    kubernetes,
+    log,
+    patroni,
+    psql,
+)
 
 # A replica must have at least what the leader has of these, or it stops replaying (PostgreSQL, "Hot Standby").
 HOT_STANDBY_SETTINGS = {
@@ -165,6 +177,29 @@ class RefusedSettings:
         )
         if refused:
             raise Failure("; ".join(refused))
+
+
+def lost_data(wanted: Wanted) -> None:
+    """Say why nothing starts where Patroni remembers a database cluster, but nobody has its data any more.
+
+    It is not for us to begin an empty one in its place: a volume may only be late, and a backup not reachable."""
+    if (data_directory() / "PG_VERSION").exists():
+        return
+    try:
+        lock, memory = (
+            kubernetes("GET", f"/endpoints/{wanted.cluster}-ha{suffix}")["metadata"].get("annotations", {})
+            for suffix in ("", "-config")
+        )
+    except Refused as refused:
+        if refused.status != 404:
+            raise
+        return  # nothing is remembered
+    if memory.get("initialize") and not lock.get("leader"):
+        raise Failure(
+            f"nobody leads, and this pod has no data: Patroni waits for the database cluster {memory['initialize']}, from "
+            "another instance or a backup; to begin an empty one instead, "
+            f"`kubectl annotate endpoints {wanted.cluster}-ha-config initialize-`"
+        )
 
 
 def primary_path(wanted: Wanted) -> str:

@@ -142,10 +142,53 @@ class DeadPostmaster:
             self.alive = None
 
 
+# The kubelet starts a container again at once, but one that failed before only after 10 seconds, then 20, 40 and so on.
+GONE_SECONDS = 4
+
+
+class DeadPatroni:
+    """Give up the leader lock of a Patroni that is gone and does not come back soon, for the others wait until it expires.
+
+    Only its Postgres could make that wrong, so it must be gone too: the containers share one process namespace."""
+
+    def __init__(self) -> None:
+        self.pid = 0
+        self.seen = time.monotonic()
+
+    def __call__(self, wanted: Wanted) -> None:
+        """Look for Patroni, and act when it was not seen for a while."""
+        if not is_alive(self.pid, "patroni"):
+            self.pid = min((pid for pid, _ in processes("patroni")), default=0)
+        if self.pid:
+            self.seen = time.monotonic()
+        postgres = postmaster()
+        single = sum(instance_set["replicas"] for instance_set in wanted.settings["instanceSets"]) == 1
+        if time.monotonic() - self.seen < GONE_SECONDS or single or (postgres and is_alive(postgres, "postgres")):
+            return
+        path = f"/endpoints/{wanted.cluster}-ha"
+        try:
+            lock = kubernetes("GET", path)
+        except Refused as refused:
+            if refused.status != 404:
+                raise
+            return
+        if lock["metadata"].get("annotations", {}).get("leader") == os.environ["PATRONI_NAME"]:
+            # As Patroni does when it stops, and only if nobody has touched it since.
+            version = lock["metadata"]["resourceVersion"]
+            metadata = {"resourceVersion": version, "annotations": {"leader": None}}
+            kubernetes("PATCH", path, {"metadata": metadata, "subsets": []})
+            log("gave up the leader lock, because Patroni and Postgres are gone")
+
+
 # The ConfigMap of fingerprints may arrive before the Secrets of the same apply, so the pods are told three times; after
 # how many seconds again, by how often they were told.
 TELL_AGAIN = {1: 2, 2: 5}
 TOLD_ENOUGH = 3
+
+
+def fingerprints_path(wanted: Wanted) -> str:
+    """The list with nothing but the ConfigMap of fingerprints: who may watch it may also list it, and need not get it."""
+    return f"/configmaps?fieldSelector=metadata.name%3D{wanted.settings['fingerprints']}"
 
 
 def fingerprint(config_map: Any) -> str:
@@ -179,7 +222,7 @@ def follow_fingerprints() -> None:
     while True:
         try:
             wanted = read_wanted()
-            path = f"/configmaps?fieldSelector=metadata.name%3D{wanted.settings['fingerprints']}"
+            path = fingerprints_path(wanted)
             listing = kubernetes("GET", path)
             newest = "".join(map(fingerprint, listing["items"]))
             if value not in ("", newest):

@@ -12,6 +12,8 @@ pub const CA_FILE: &str = "/etc/pgbackrest/conf.d/~postgres-operator/tls-ca.crt"
 pub const SERVER_CERTIFICATE_DIRECTORY: &str = "/etc/pgbackrest/server";
 /// Where [`server_conf`] is mounted.
 pub const SERVER_CONF_FILE: &str = "/etc/pgbackrest/conf.d/~postgres-operator_server.conf";
+/// Where [`repo_conf`] is mounted.
+pub const REPO_CONF_FILE: &str = "/etc/pgbackrest/conf.d/pgbackrest_repo.conf";
 
 const CLIENT_CERTIFICATE_FILE: &str = "/etc/pgbackrest/conf.d/~postgres-operator/client-tls.crt";
 const CLIENT_KEY_FILE: &str = "/etc/pgbackrest/conf.d/~postgres-operator/client-tls.key";

@@ -1,12 +1,15 @@
 //! The command line.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
+use super::input;
 use super::settings::{self, Certificates, Setting, Settings};
 use crate::options::{CredentialSource, IssuerReference};
+use crate::read::Document;
+use crate::report::Diagnostic;
 
 /// Renders a PostgresCluster into every manifest that a highly available Postgres needs, with no operator.
 ///
@@ -53,6 +56,7 @@ Examples:
   pgrender render --seed-file seed cluster.yaml
   pgrender render --seed-file seed --output-dir manifests clusters/
   pgrender render --random --namespace test - < cluster.yaml
+  kubectl get secret -o yaml | pgrender render --existing - cluster.yaml
   pgrender render --random --image RELATED_IMAGE_PGBACKREST=pgbackrest:1 a.yaml";
 
 #[derive(Args, Debug)]
@@ -66,6 +70,11 @@ pub(super) struct RenderArguments {
     /// Write one file per object to DIR/<cluster>/ instead, and remove those of an earlier run that are wanted no more
     #[arg(short, long, value_name = "DIR")]
     pub(super) output_dir: Option<PathBuf>,
+
+    /// Files or directories with Secrets that the clusters have already, or `-`; may be repeated. Passwords and certificates
+    /// in them are kept. Secrets among the other files do the same
+    #[arg(long, value_name = "FILE|DIR|-")]
+    existing: Vec<PathBuf>,
 
     /// Namespace of clusters that name none
     #[arg(short, long, value_name = "NAMESPACE")]
@@ -121,6 +130,17 @@ pub(super) struct RenderArguments {
 }
 
 impl RenderArguments {
+    /// Reads what `--existing` names. Standard input can be read once only.
+    pub(super) fn existing(&self) -> Result<Vec<Document>, Vec<Diagnostic>> {
+        let stdin = Path::new("-");
+        let taken = self.inputs.is_empty() || self.inputs.iter().any(|input| input == stdin);
+        if taken && self.existing.iter().any(|input| input == stdin) {
+            let message = "standard input is both the clusters and `--existing`: give a file for one of them";
+            return Err(vec![Diagnostic::error(message)]);
+        }
+        if self.existing.is_empty() { Ok(Vec::new()) } else { input::documents(&self.existing) }
+    }
+
     /// What the flags ask for; an error where two of them do not go together.
     pub(super) fn settings(&self) -> Result<Settings, clap::Error> {
         let refused = |(setting, message): (Setting, String)| invalid(setting, &message);

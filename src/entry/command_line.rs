@@ -4,6 +4,7 @@ use super::arguments::{Command, RenderArguments};
 use super::environment::Environment;
 use super::outcome::Outcome;
 use super::{input, output_directory, seed};
+use crate::existing;
 use crate::render::{self, render};
 use crate::report::{Diagnostic, has_errors};
 use crate::spec;
@@ -30,12 +31,16 @@ fn run_render(arguments: &RenderArguments, environment: &Environment) -> Outcome
         Ok(options) => options,
         Err(error) => return Outcome::failed(&[error]),
     };
-    let documents = match input::documents(&arguments.inputs) {
-        Ok(documents) => documents,
-        Err(errors) => return Outcome::failed(&errors),
+    let (mut documents, existing) = match (input::documents(&arguments.inputs), arguments.existing()) {
+        (Ok(documents), Ok(existing)) => (documents, existing),
+        (documents, existing) => {
+            let errors = [documents.err(), existing.err()].into_iter().flatten();
+            return Outcome::failed(&errors.flatten().collect::<Vec<_>>());
+        }
     };
     let found = seed::find(&settings, environment, &documents);
     let seed = found.as_ref().map(|found| &found.seed).map_err(Vec::as_slice);
+    documents.extend(existing.into_iter().filter(existing::is_source));
     let mut rendered = render(&documents, &options, seed);
     rendered.diagnostics.extend(found.into_iter().flat_map(|found| found.warnings));
     if rendered.clusters.is_empty() && !has_errors(&rendered.diagnostics) {

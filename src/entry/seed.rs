@@ -11,18 +11,17 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
 
 use super::environment::{self, Environment};
 use super::settings::Settings;
+use crate::existing::Secret;
 use crate::identity::Seed;
 use crate::merge;
 use crate::naming::annotation;
 use crate::object;
 use crate::read::Document;
-use crate::report::{Diagnostic, FieldPath};
+use crate::report::Diagnostic;
 
 /// The longest seed that is read, so that a device file does not fill the memory.
 const MAX: usize = 64 * 1024;
@@ -148,30 +147,9 @@ fn read(path: &Path, warnings: &mut Vec<Diagnostic>) -> Result<Zeroizing<Vec<u8>
     Ok(bytes)
 }
 
-/// `stringData` wins over `data`, as on the API server.
 fn from_secret(document: &Document) -> Result<Seed, Diagnostic> {
-    let node = &document.node;
-    let field = |section: &str| node.get(section)?.get(KEY)?.as_str();
-    let wrong = |section: &str, message: &str| {
-        let path = FieldPath::of(section).key(KEY);
-        let position = node.locate(&path);
-        Diagnostic::error(message).at(path).of(object::reference(node)).located(&document.file, position)
-    };
-    if let Some(text) = field("stringData") {
-        return Seed::new(text.as_bytes()).map_err(|error| wrong("stringData", &error.to_string()));
-    }
-    let Some(text) = field("data") else {
-        let message = "the Secret of the seed has no such key with a string: put the seed here in base64, or as it is into \
-                       `stringData.seed`";
-        return Err(wrong("data", message));
-    };
-    if text.starts_with("ENC[") {
-        return Err(wrong("data", "the seed is encrypted by SOPS, decrypt it before it comes here"));
-    }
-    // Kubernetes ignores line breaks inside the base64 of a Secret (Go's `encoding/base64`).
-    let text: Zeroizing<String> = Zeroizing::new(text.chars().filter(|c| !matches!(c, '\n' | '\r')).collect());
-    let Ok(bytes) = STANDARD.decode(text.as_bytes()) else {
-        return Err(wrong("data", "the seed is not base64, encode it or use `stringData`"));
-    };
-    Seed::new(&Zeroizing::new(bytes)).map_err(|error| wrong("data", &error.to_string()))
+    let secret = Secret::new(document, object::reference(&document.node))?;
+    let missing = || secret.error(KEY, "is missing: put the seed there in base64, or as it is into `stringData`");
+    let content = secret.bytes(KEY)?.ok_or_else(missing)?;
+    Seed::new(&content).map_err(|error| secret.error(KEY, &format!("is refused: {error}")))
 }

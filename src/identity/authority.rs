@@ -1,17 +1,66 @@
-//! The certificate authority of a trust domain. Its private key is derived when it is needed and never leaves this module:
-//! nothing in the Kubernetes cluster can sign a certificate.
+//! The certificate authority of a trust domain. Its private key is derived when it is needed, or the one that PGO has made,
+//! and never leaves this module: no rendered object can sign a certificate.
 
 use std::collections::BTreeSet;
-use std::iter;
 
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyUsagePurpose, PublicKeyData};
+use rcgen::{
+    BasicConstraints, CertificateParams, DistinguishedName, DnType, DnValue, IsCa, Issuer, KeyIdMethod,
+    KeyUsagePurpose, PublicKeyData,
+};
+use x509_parser::asn1_rs::Tag;
+use x509_parser::extensions::ParsedExtension;
+use x509_parser::x509::X509Name;
 
 use super::certificate::{date, distinguished_name, serial_number};
 use super::context::Context;
 use super::key::Key;
 use super::seed::Seed;
 use super::window::{AUTHORITY_NOT_AFTER, AUTHORITY_NOT_BEFORE};
+use crate::existing::Root;
 use crate::naming;
+
+/// All generations of the CA of a trust domain.
+pub(super) struct Authorities<'a> {
+    /// What they are derived from.
+    pub(super) seed: &'a Seed,
+    /// Who shares them.
+    pub(super) trust_domain: &'a str,
+    /// Other domains that are trusted too.
+    pub(super) also: &'a [String],
+    /// PGO's CA, which is the first where it is given.
+    pub(super) first: Option<&'a Root<'a>>,
+}
+
+impl<'a> Authorities<'a> {
+    /// One generation.
+    pub(super) fn generation(&self, generation: u32) -> Result<Authority<'a>, rcgen::Error> {
+        match self.first {
+            Some(root) if generation == 1 => Authority::given(self.trust_domain, root),
+            _ => Authority::derive(self.seed, self.trust_domain, generation),
+        }
+    }
+
+    /// What everyone of the trust domain trusts, PEM: the generation before, this one and the next. So a peer that has not
+    /// read its files again since a rotation trusts the new certificates, and one that has still trusts the old ones. The same
+    /// of each other domain, so that its peers are trusted before the domain is changed and after.
+    pub(super) fn trust_bundle(&self, current: &Authority) -> Result<Vec<String>, rcgen::Error> {
+        let generations =
+            [current.generation.checked_sub(1), Some(current.generation), current.generation.checked_add(1)];
+        let generations: Vec<u32> = generations.into_iter().flatten().filter(|generation| *generation > 0).collect();
+        let mut bundle = Vec::new();
+        for generation in &generations {
+            bundle.push(self.generation(*generation)?.certificate);
+        }
+        // A domain that is named twice is trusted once.
+        let others: BTreeSet<&String> = self.also.iter().filter(|domain| *domain != self.trust_domain).collect();
+        for domain in others {
+            for generation in &generations {
+                bundle.push(Authority::derive(self.seed, domain, *generation)?.certificate);
+            }
+        }
+        Ok(bundle)
+    }
+}
 
 /// One generation of the CA of a trust domain.
 pub(super) struct Authority<'a> {
@@ -19,8 +68,9 @@ pub(super) struct Authority<'a> {
     pub(super) trust_domain: &'a str,
     /// How often it was replaced, from 1.
     pub(super) generation: u32,
-    key: Key,
-    parameters: CertificateParams,
+    /// The CA's own certificate, PEM.
+    pub(super) certificate: String,
+    issuer: Issuer<'static, Key>,
 }
 
 impl<'a> Authority<'a> {
@@ -38,33 +88,49 @@ impl<'a> Authority<'a> {
         parameters.not_after = date(AUTHORITY_NOT_AFTER)?;
         parameters.serial_number = Some(serial_number(&Context::authority_serial(trust_domain, generation), seed));
         parameters.key_identifier_method = key.identifier();
-        Ok(Self { trust_domain, generation, key, parameters })
+        let certificate = parameters.self_signed(&key)?.pem();
+        Ok(Self { trust_domain, generation, certificate, issuer: Issuer::new(parameters, key) })
     }
 
-    /// The CA's own certificate, PEM.
-    pub(super) fn certificate(&self) -> Result<String, rcgen::Error> {
-        Ok(self.parameters.self_signed(&self.key)?.pem())
+    /// Takes PGO's CA for the first generation.
+    fn given(trust_domain: &'a str, root: &Root) -> Result<Self, rcgen::Error> {
+        let unreadable = |_| rcgen::Error::CouldNotParseCertificate;
+        let (_, certificate) = x509_parser::parse_x509_certificate(&root.certificate.der).map_err(unreadable)?;
+        let key = Key::given(&root.key);
+        let identifier = certificate.iter_extensions().find_map(|extension| match extension.parsed_extension() {
+            ParsedExtension::SubjectKeyIdentifier(identifier) => Some(KeyIdMethod::PreSpecified(identifier.0.to_vec())),
+            _ => None,
+        });
+        let mut parameters = CertificateParams::default();
+        parameters.distinguished_name = same_name(certificate.subject())?;
+        parameters.key_identifier_method = identifier.unwrap_or_else(|| key.identifier());
+        parameters.key_usages = vec![KeyUsagePurpose::KeyCertSign];
+        let certificate = root.certificate.pem();
+        Ok(Self { trust_domain, generation: 1, certificate, issuer: Issuer::new(parameters, key) })
     }
 
     /// Signs a leaf, PEM.
     pub(super) fn sign(&self, leaf: &CertificateParams, public: &impl PublicKeyData) -> Result<String, rcgen::Error> {
-        let issuer = Issuer::from_params(&self.parameters, &self.key);
-        Ok(leaf.signed_by(public, &issuer)?.pem())
+        Ok(leaf.signed_by(public, &self.issuer)?.pem())
     }
+}
 
-    /// What everyone of the trust domain trusts, PEM: the previous generation, this one and the next. So a peer that has not
-    /// read its files again since a rotation trusts the new certificates, and one that has still trusts the old ones. The same
-    /// of each domain of `also`, so that a peer of another domain is trusted before the domain is changed and after.
-    pub(super) fn trust_bundle(&self, seed: &Seed, also: &[String]) -> Result<String, rcgen::Error> {
-        let also = also.iter().map(String::as_str).filter(|domain| *domain != self.trust_domain);
-        // A domain that is named twice is trusted once.
-        let domains = iter::once(self.trust_domain).chain(also.collect::<BTreeSet<_>>());
-        let generations = [self.generation.checked_sub(1), Some(self.generation), self.generation.checked_add(1)];
-        let generations = generations.into_iter().flatten().filter(|generation| *generation > 0);
-        let mut bundle = String::new();
-        for (domain, generation) in domains.flat_map(|domain| generations.clone().map(move |number| (domain, number))) {
-            bundle.push_str(&Authority::derive(seed, domain, generation)?.certificate()?);
-        }
-        Ok(bundle)
+/// The same name, byte by byte, as Go compares issuers with subjects. Names of a form that no tool makes for a CA are refused.
+fn same_name(name: &X509Name) -> Result<DistinguishedName, rcgen::Error> {
+    let mut same = DistinguishedName::new();
+    for part in name.iter() {
+        let mut attributes = part.iter();
+        let (Some(attribute), None) = (attributes.next(), attributes.next()) else {
+            return Err(rcgen::Error::CouldNotParseCertificate);
+        };
+        let identifier = attribute.attr_type().iter().ok_or(rcgen::Error::CouldNotParseCertificate)?;
+        let text = attribute.as_str().map_err(|_| rcgen::Error::CouldNotParseCertificate)?;
+        let text = match attribute.attr_value().tag() {
+            Tag::PrintableString => DnValue::PrintableString(text.try_into()?),
+            Tag::Utf8String => DnValue::Utf8String(text.to_owned()),
+            _ => return Err(rcgen::Error::CouldNotParseCertificate),
+        };
+        same.push(DnType::from_oid(&identifier.collect::<Vec<_>>()), text);
     }
+    Ok(same)
 }

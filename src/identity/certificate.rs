@@ -62,7 +62,12 @@ pub(super) fn issue(
     parameters.use_authority_key_identifier_extension = true;
     parameters.key_identifier_method = key.identifier();
 
-    Ok(Certificate { certificate: authority.sign(&parameters, &key)?, key: key.pem()? })
+    Ok(Certificate {
+        certificate: authority.sign(&parameters, &key)?,
+        key: key.pem()?,
+        generation: id.generation,
+        renewal: window.renewal(),
+    })
 }
 
 /// A subject or issuer that consists of a common name, as PGO's.

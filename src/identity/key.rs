@@ -27,11 +27,20 @@ impl Key {
         let mut counter = 0;
         loop {
             if let Ok(signing) = SigningKey::from_slice(context.draw::<32>(seed, counter).as_slice()) {
-                let public = signing.verifying_key().to_sec1_point(false).as_bytes().to_vec();
-                return Self { signing, public };
+                return Self::new(signing);
             }
             counter += 1;
         }
+    }
+
+    /// A key that is there already.
+    pub(super) fn given(key: &SecretKey) -> Self {
+        Self::new(SigningKey::from(key))
+    }
+
+    fn new(signing: SigningKey) -> Self {
+        let public = signing.verifying_key().to_sec1_point(false).as_bytes().to_vec();
+        Self { signing, public }
     }
 
     /// The identifier of the public key: the leftmost 160 bits of its SHA-256 (RFC 7093 method 1), as Go makes it for PGO.

@@ -21,11 +21,18 @@ pub(super) struct Generations<'a> {
 /// How often a password was replaced, from 1: on its own and with all others. The two are kept apart, since a sum would give
 /// an earlier password again when one of them is raised and the other taken away.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) struct PasswordGeneration {
+pub struct PasswordGeneration {
     /// `pgrender.dev/rotate-password.<user>`.
-    pub(super) own: u32,
+    pub own: u32,
     /// `pgrender.dev/rotate-passwords`.
-    pub(super) all: u32,
+    pub all: u32,
+}
+
+impl PasswordGeneration {
+    /// The later of the two, in each of its numbers.
+    pub(super) fn later(self, other: Self) -> Self {
+        Self { own: self.own.max(other.own), all: self.all.max(other.all) }
+    }
 }
 
 impl<'a> Generations<'a> {
@@ -83,8 +90,8 @@ fn is_user(cluster: &Cluster, name: &str) -> bool {
     [PGBOUNCER_USER, MONITORING_USER].contains(&name) || cluster.users.iter().any(|user| user.name == name)
 }
 
-/// A whole number from 1, written as everybody writes it: no sign, no leading zero, no space.
-fn number(text: &str) -> Option<u32> {
+/// A generation: a whole number from 1, written as everybody writes it, without sign, leading zero and space.
+pub(crate) fn number(text: &str) -> Option<u32> {
     text.parse().ok().filter(|number: &u32| *number > 0 && number.to_string() == text)
 }
 

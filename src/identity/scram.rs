@@ -14,15 +14,19 @@ const ITERATIONS: u32 = 4096;
 
 /// The verifier of any password with a given salt: `SCRAM-SHA-256$4096:<salt>$<stored key>:<server key>`, all base64.
 pub fn verifier(password: &str, salt: &[u8; 16]) -> Zeroizing<String> {
+    verifier_of(password, salt, ITERATIONS)
+}
+
+/// The verifier of a password with a salt and a number of rounds that somebody else has chosen.
+pub(super) fn verifier_of(password: &str, salt: &[u8], iterations: u32) -> Zeroizing<String> {
     let prepared = Zeroizing::new(prepare(password).into_owned());
     let mut salted = Zeroizing::new([0_u8; 32]);
-    pbkdf2_hmac::<Sha256>(prepared.as_bytes(), salt, ITERATIONS, salted.as_mut_slice());
+    pbkdf2_hmac::<Sha256>(prepared.as_bytes(), salt, iterations, salted.as_mut_slice());
     let client_key = Zeroizing::new(hmac(&salted, b"Client Key"));
     let server_key = Zeroizing::new(hmac(&salted, b"Server Key"));
     let stored_key = Sha256::digest(client_key.as_slice());
-    let [salt, stored_key, server_key] =
-        [salt.as_slice(), &stored_key, server_key.as_slice()].map(|bytes| STANDARD.encode(bytes));
-    Zeroizing::new(format!("SCRAM-SHA-256${ITERATIONS}:{salt}${stored_key}:{server_key}"))
+    let [salt, stored_key, server_key] = [salt, &stored_key, server_key.as_slice()].map(|bytes| STANDARD.encode(bytes));
+    Zeroizing::new(format!("SCRAM-SHA-256${iterations}:{salt}${stored_key}:{server_key}"))
 }
 
 /// The password as client and server agree on it: SASLprep (RFC 4013), and the password as it is where that refuses it or

@@ -3,6 +3,8 @@
 //! Windows are counted from 1970 and are the same for every cluster. A certificate lives longer than its window, so that
 //! one that was rendered on the last day of a window still serves for months.
 
+use std::fmt;
+
 use thiserror::Error;
 use time::{Date, OffsetDateTime};
 
@@ -164,18 +166,42 @@ impl Window {
         self.not_before().saturating_add(self.schedule.lifetime())
     }
 
-    /// What to tell whoever renders: until when the certificates are valid, and by when to render again. It is the same
-    /// anywhere in the window, because it may be committed with what was rendered.
-    pub fn renewal(self) -> String {
-        let [due, last] = [self.end(), self.not_after()].map(day);
-        format!(
+    /// When its certificates end, and when there are new ones.
+    pub fn renewal(self) -> Renewal {
+        Renewal { due: self.end(), last: self.not_after() }
+    }
+}
+
+/// When to render again. Its text tells it to whoever renders, and is the same anywhere in the window, because it may be
+/// committed with what was rendered.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Renewal {
+    /// The first second in which there are new certificates.
+    pub due: i64,
+    /// The last second in which the present ones are valid.
+    pub last: i64,
+}
+
+impl Renewal {
+    /// What holds for both.
+    #[must_use]
+    pub fn earlier(self, other: Self) -> Self {
+        Self { due: self.due.min(other.due), last: self.last.min(other.last) }
+    }
+}
+
+impl fmt::Display for Renewal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [due, last] = [self.due, self.last].map(day);
+        write!(
+            f,
             "certificates are valid until {last}; new ones are due on {due} (UTC): render again and apply between the two"
         )
     }
 }
 
 /// The day of a time. One that is out of the range of dates, which no window is, gives 1970-01-01.
-fn day(time: i64) -> Date {
+pub(super) fn day(time: i64) -> Date {
     OffsetDateTime::from_unix_timestamp(time).unwrap_or(OffsetDateTime::UNIX_EPOCH).date()
 }
 
@@ -237,7 +263,7 @@ mod tests {
 
     #[test]
     fn the_renewal_names_the_end_of_the_window_and_of_the_certificates() {
-        let renewal = containing(1_767_225_600).unwrap().renewal();
+        let renewal = containing(1_767_225_600).unwrap().renewal().to_string();
         assert_eq!(
             renewal,
             "certificates are valid until 2026-11-23; new ones are due on 2026-04-23 (UTC): render again and apply \

@@ -151,7 +151,12 @@ pub(super) fn standby(spec: &PostgresClusterSpec, context: &mut Context) -> Opti
 }
 
 /// Replicas trust the CA of the server's certificate, and the server that of theirs: both are brought, or none.
-pub(super) fn check_custom_certificates(cluster: &Cluster, context: &mut Context) {
+pub(super) fn check_custom_certificates(spec: &PostgresClusterSpec, cluster: &Cluster, context: &mut Context) {
+    if spec.custom_replication_tls_secret.as_ref().is_some_and(|secret| secret.items.is_some()) {
+        let message =
+            "nothing here reads it, as with PGO: the Secret must have the keys `ca.crt`, `tls.crt` and `tls.key`";
+        context.warning(FieldPath::of("spec.customReplicationTLSSecret.items"), message);
+    }
     let message = |other: &str| format!("replicas and their leader must trust each other: bring `{other}` too");
     match (&cluster.custom_tls_secret, &cluster.custom_replication_tls_secret) {
         (Some(_), None) => {

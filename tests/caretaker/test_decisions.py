@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import unittest
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "src" / "caretaker"
 import backups
 import members
 import pod
+import pre_start
+import pre_stop
 import surroundings
 
 import caretaker
@@ -99,7 +102,7 @@ class Heirs(unittest.TestCase):
 
     def heirs(self, *who: dict[str, Any], leaving: tuple[str, ...] = (), updated: tuple[str, ...] = ()) -> list[str]:
         """With a leader in front."""
-        return caretaker.heirs({"members": [member("leader", "leader"), *who]}, set(leaving), set(updated))
+        return pre_stop.heirs({"members": [member("leader", "leader"), *who]}, set(leaving), set(updated))
 
     def test_the_most_advanced_comes_first(self) -> None:
         self.assertEqual(self.heirs(member("a", lag=20), member("b", lag=3)), ["b", "a"])
@@ -125,14 +128,45 @@ class Heirs(unittest.TestCase):
 
     def test_updated_is_who_has_another_revision_in_the_same_set(self) -> None:
         def pod(instance_set: str, revision: str) -> dict[str, Any]:
-            return {"labels": {caretaker.SET: instance_set, caretaker.REVISION: revision}}
+            return {"labels": {pre_stop.SET: instance_set, pre_stop.REVISION: revision}}
 
         pods = {"me": pod("a", "1"), "old": pod("a", "1"), "new": pod("a", "2"), "other": pod("b", "3")}
         pods["pgbouncer"] = {"labels": {}}
-        self.assertEqual(caretaker.updated_pods(pods, "me"), {"new"})
+        self.assertEqual(pre_stop.updated_pods(pods, "me"), {"new"})
 
     def test_a_synchronous_standby_goes_before_all_others(self) -> None:
         self.assertEqual(self.heirs(member("a"), member("b", "sync_standby", lag=9)), ["b"])
+
+
+class PreStart(unittest.TestCase):
+    """Whom a replica waits for."""
+
+    def wanted(self, *replicas: int, **configuration: Any) -> surroundings.Wanted:
+        """Settings of a cluster with so many replicas in its sets."""
+        sets = [{"name": f"set{number}", "replicas": count} for number, count in enumerate(replicas)]
+        settings = {"instanceSets": sets, "dynamicConfiguration": {"ttl": 30, **configuration}}
+        return surroundings.Wanted(settings, {})
+
+    def test_a_replica_waits_for_half_the_lease(self) -> None:
+        self.assertEqual(pre_start.wait_seconds(self.wanted(2)), 15)
+        self.assertEqual(pre_start.wait_seconds(self.wanted(1, 1, ttl=6)), 3)
+
+    def test_nobody_waits_where_nothing_can_be_lost(self) -> None:
+        self.assertEqual(pre_start.wait_seconds(self.wanted(1)), 0)
+        self.assertEqual(pre_start.wait_seconds(self.wanted(3, synchronous_mode=True)), 0)
+        self.assertEqual(pre_start.wait_seconds(self.wanted(3, standby_cluster={"host": "there"})), 0)
+
+    def test_a_leader_has_renewed_its_lock_in_time(self) -> None:
+        now = datetime.fromisoformat("2026-01-01T00:00:40+00:00")
+
+        def leads(**annotations: str) -> bool:
+            return pre_start.has_leader({"metadata": {"annotations": annotations}}, now)
+
+        self.assertTrue(leads(leader="a", renewTime="2026-01-01T00:00:20.123456+00:00", ttl="30"))
+        self.assertFalse(leads(leader="a", renewTime="2026-01-01T00:00:10+00:00", ttl="30"))
+        self.assertFalse(leads(leader="", renewTime="2026-01-01T00:00:20+00:00", ttl="30"))
+        self.assertFalse(leads(ttl="30"))
+        self.assertFalse(pre_start.has_leader({"metadata": {}}, now))
 
 
 class Stanza(unittest.TestCase):

@@ -1,10 +1,11 @@
 //! Runs the other scripts as their containers do.
 
 use std::fs;
+use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use pgrender::config::pgbackrest;
 use pgrender::scripts;
@@ -84,6 +85,39 @@ fn pgbouncer_is_reloaded_when_its_files_change() {
     fs::write(path("conf/pgbouncer.ini"), "").expect("a file");
     wait_for(&path("pgbouncer.log"), "reloaded");
     wait_for(&path("script.log"), "Reloaded");
+}
+
+#[test]
+fn the_repo_host_waits_for_instances_that_stop_with_it() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = |name: &str| directory.path().join(name);
+    let postgres = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let server = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let (port, server_port) = (postgres.local_addr().expect("one").port(), server.local_addr().expect("one").port());
+    let conf = format!("[db]\npg1-host = 127.0.0.1\npg1-host-type = tls\npg1-port = {port}\n");
+    fs::write(path("pgbackrest_repo.conf"), conf).expect("a file");
+    let words: Vec<String> = scripts::repo_host_pre_stop()
+        .into_iter()
+        .map(|word| word.replace(" 8432 ", &format!(" {server_port} ")))
+        .map(|word| word.replace(pgbackrest::REPO_CONF_FILE, &path("pgbackrest_repo.conf").to_string_lossy()))
+        .collect();
+    let mut hook = Command::new("/usr/bin/env");
+    hook.args(words);
+
+    let started = Instant::now();
+    success(&mut hook);
+    assert!(started.elapsed() < Duration::from_secs(4), "an instance whose server answers does not stop");
+
+    drop(server);
+    let started = Instant::now();
+    let archives = Duration::from_secs(5);
+    let instance = std::thread::spawn(move || {
+        std::thread::sleep(archives);
+        drop(postgres);
+    });
+    success(&mut hook);
+    assert!(started.elapsed() >= archives, "an instance that stops still archives");
+    instance.join().expect("the end of it");
 }
 
 #[test]

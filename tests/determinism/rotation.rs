@@ -37,6 +37,17 @@ fn rotated(key: &str) -> Vec<String> {
     lines(objects(&hippo().to_string()).unwrap(), objects(&cluster.to_string()).unwrap())
 }
 
+/// `lines`, and one for each Secret that says from now on which generation it holds.
+fn with_generations(lines: &[&str], secrets: &[&str]) -> Vec<String> {
+    let generations = secrets.iter().map(|secret| format!("~ Secret/hippo-{secret} /metadata/annotations"));
+    let mut lines: Vec<String> = lines.iter().map(|line| (*line).to_owned()).chain(generations).collect();
+    lines.sort();
+    lines
+}
+
+/// What holds certificates.
+const HOLDERS: [&str; 5] = ["cluster-cert", "one-certs", "pgbackrest", "pgbouncer", "replication-cert"];
+
 /// The options of a rendering in the next window.
 fn next_window() -> Options {
     let window = Window::containing(options().time, Schedule::default()).unwrap();
@@ -47,17 +58,20 @@ fn next_window() -> Options {
 fn one_password_changes_its_secret_and_the_caretakers() {
     assert_eq!(
         rotated(&format!("{}hippo", annotation::ROTATE_PASSWORD)),
-        [
-            "~ ConfigMap/hippo-fingerprints /data/secret.hippo-caretaker",
-            "~ ConfigMap/hippo-fingerprints /data/secret.hippo-pguser-hippo",
-            "~ Secret/hippo-caretaker /data/roles.json",
-            "~ Secret/hippo-pguser-hippo /data/jdbc-uri",
-            "~ Secret/hippo-pguser-hippo /data/password",
-            "~ Secret/hippo-pguser-hippo /data/pgbouncer-jdbc-uri",
-            "~ Secret/hippo-pguser-hippo /data/pgbouncer-uri",
-            "~ Secret/hippo-pguser-hippo /data/uri",
-            "~ Secret/hippo-pguser-hippo /data/verifier",
-        ]
+        with_generations(
+            &[
+                "~ ConfigMap/hippo-fingerprints /data/secret.hippo-caretaker",
+                "~ ConfigMap/hippo-fingerprints /data/secret.hippo-pguser-hippo",
+                "~ Secret/hippo-caretaker /data/roles.json",
+                "~ Secret/hippo-pguser-hippo /data/jdbc-uri",
+                "~ Secret/hippo-pguser-hippo /data/password",
+                "~ Secret/hippo-pguser-hippo /data/pgbouncer-jdbc-uri",
+                "~ Secret/hippo-pguser-hippo /data/pgbouncer-uri",
+                "~ Secret/hippo-pguser-hippo /data/uri",
+                "~ Secret/hippo-pguser-hippo /data/verifier",
+            ],
+            &["pguser-hippo"]
+        )
     );
 }
 
@@ -65,52 +79,58 @@ fn one_password_changes_its_secret_and_the_caretakers() {
 fn all_passwords_change_the_secrets_that_hold_one() {
     assert_eq!(
         rotated(annotation::ROTATE_PASSWORDS),
-        [
-            "~ ConfigMap/hippo-fingerprints /data/secret.hippo-caretaker",
-            "~ ConfigMap/hippo-fingerprints /data/secret.hippo-pgbouncer",
-            "~ ConfigMap/hippo-fingerprints /data/secret.hippo-pguser-hippo",
-            "~ Secret/hippo-caretaker /data/roles.json",
-            "~ Secret/hippo-pgbouncer /data/pgbouncer-password",
-            "~ Secret/hippo-pgbouncer /data/pgbouncer-users.txt",
-            "~ Secret/hippo-pgbouncer /data/pgbouncer-verifier",
-            "~ Secret/hippo-pguser-hippo /data/jdbc-uri",
-            "~ Secret/hippo-pguser-hippo /data/password",
-            "~ Secret/hippo-pguser-hippo /data/pgbouncer-jdbc-uri",
-            "~ Secret/hippo-pguser-hippo /data/pgbouncer-uri",
-            "~ Secret/hippo-pguser-hippo /data/uri",
-            "~ Secret/hippo-pguser-hippo /data/verifier",
-        ]
+        with_generations(
+            &[
+                "~ ConfigMap/hippo-fingerprints /data/secret.hippo-caretaker",
+                "~ ConfigMap/hippo-fingerprints /data/secret.hippo-pgbouncer",
+                "~ ConfigMap/hippo-fingerprints /data/secret.hippo-pguser-hippo",
+                "~ Secret/hippo-caretaker /data/roles.json",
+                "~ Secret/hippo-pgbouncer /data/pgbouncer-password",
+                "~ Secret/hippo-pgbouncer /data/pgbouncer-users.txt",
+                "~ Secret/hippo-pgbouncer /data/pgbouncer-verifier",
+                "~ Secret/hippo-pguser-hippo /data/jdbc-uri",
+                "~ Secret/hippo-pguser-hippo /data/password",
+                "~ Secret/hippo-pguser-hippo /data/pgbouncer-jdbc-uri",
+                "~ Secret/hippo-pguser-hippo /data/pgbouncer-uri",
+                "~ Secret/hippo-pguser-hippo /data/uri",
+                "~ Secret/hippo-pguser-hippo /data/verifier",
+            ],
+            &["pgbouncer", "pguser-hippo"]
+        )
     );
 }
 
 #[test]
 fn certificates_change_with_their_keys_and_the_ca_stays() {
-    assert_eq!(rotated(annotation::ROTATE_CERTIFICATES), CERTIFICATES);
+    assert_eq!(rotated(annotation::ROTATE_CERTIFICATES), with_generations(&CERTIFICATES, &HOLDERS));
 }
 
 #[test]
 fn the_ca_changes_certificates_and_no_key() {
     assert_eq!(
         rotated(annotation::ROTATE_CA),
-        [
-            "~ ConfigMap/hippo-fingerprints /data/secret.hippo-cluster-cert",
-            "~ ConfigMap/hippo-fingerprints /data/secret.hippo-one-certs",
-            "~ ConfigMap/hippo-fingerprints /data/secret.hippo-pgbackrest",
-            "~ ConfigMap/hippo-fingerprints /data/secret.hippo-pgbouncer",
-            "~ ConfigMap/hippo-fingerprints /data/secret.hippo-replication-cert",
-            "~ Secret/hippo-cluster-cert /data/ca.crt",
-            "~ Secret/hippo-cluster-cert /data/tls.crt",
-            "~ Secret/hippo-one-certs /data/patroni.ca-roots",
-            "~ Secret/hippo-one-certs /data/patroni.crt-combined",
-            "~ Secret/hippo-one-certs /data/pgbackrest-server.crt",
-            "~ Secret/hippo-pgbackrest /data/pgbackrest-client.crt",
-            "~ Secret/hippo-pgbackrest /data/pgbackrest-repo-host.crt",
-            "~ Secret/hippo-pgbackrest /data/pgbackrest.ca-roots",
-            "~ Secret/hippo-pgbouncer /data/pgbouncer-frontend.ca-roots",
-            "~ Secret/hippo-pgbouncer /data/pgbouncer-frontend.crt",
-            "~ Secret/hippo-replication-cert /data/ca.crt",
-            "~ Secret/hippo-replication-cert /data/tls.crt",
-        ]
+        with_generations(
+            &[
+                "~ ConfigMap/hippo-fingerprints /data/secret.hippo-cluster-cert",
+                "~ ConfigMap/hippo-fingerprints /data/secret.hippo-one-certs",
+                "~ ConfigMap/hippo-fingerprints /data/secret.hippo-pgbackrest",
+                "~ ConfigMap/hippo-fingerprints /data/secret.hippo-pgbouncer",
+                "~ ConfigMap/hippo-fingerprints /data/secret.hippo-replication-cert",
+                "~ Secret/hippo-cluster-cert /data/ca.crt",
+                "~ Secret/hippo-cluster-cert /data/tls.crt",
+                "~ Secret/hippo-one-certs /data/patroni.ca-roots",
+                "~ Secret/hippo-one-certs /data/patroni.crt-combined",
+                "~ Secret/hippo-one-certs /data/pgbackrest-server.crt",
+                "~ Secret/hippo-pgbackrest /data/pgbackrest-client.crt",
+                "~ Secret/hippo-pgbackrest /data/pgbackrest-repo-host.crt",
+                "~ Secret/hippo-pgbackrest /data/pgbackrest.ca-roots",
+                "~ Secret/hippo-pgbouncer /data/pgbouncer-frontend.ca-roots",
+                "~ Secret/hippo-pgbouncer /data/pgbouncer-frontend.crt",
+                "~ Secret/hippo-replication-cert /data/ca.crt",
+                "~ Secret/hippo-replication-cert /data/tls.crt",
+            ],
+            &HOLDERS
+        )
     );
 }
 

@@ -136,6 +136,11 @@ def until(what: str, check: Callable[[], Any], seconds: float = 60, pause: float
     raise Failed(f"after {seconds * SLOWNESS:.0f} s still not: {what}. {problem}")
 
 
+def decoded(data: dict[str, str]) -> dict[str, str]:
+    """The values of a Secret as they are meant."""
+    return {key: base64.b64decode(value).decode() for key, value in data.items()}
+
+
 class Test:
     """A namespace in which one scenario runs."""
 
@@ -160,14 +165,20 @@ class Test:
         self.kubectl("apply", "--server-side", "--field-manager=e2e", "--filename=-", text=manifests)
         return before
 
-    def render(self, cluster: dict[str, Any]) -> str:
+    def render(self, cluster: dict[str, Any], *options: str) -> str:
         """Render a cluster into its manifests."""
-        words = ["render", f"--namespace={self.namespace}"]
+        words = ["render", f"--namespace={self.namespace}", *options]
         return run(PGRENDER, *words, text=json.dumps(cluster), PGRENDER_SEED=SEED)
 
-    def apply(self, cluster: dict[str, Any]) -> float:
+    def apply(self, cluster: dict[str, Any], *options: str) -> float:
         """Render and apply a cluster. Gives the time before the apply."""
-        return self.apply_manifests(self.render(cluster))
+        return self.apply_manifests(self.render(cluster, *options))
+
+    def secrets(self, manifests: str) -> dict[str, dict[str, str]]:
+        """The Secrets among manifests: their values by key, by name."""
+        words = ["create", "--dry-run=client", "--output=jsonpath={.kind} {.metadata.name} {.data}{'\\n'}", "--filename=-"]
+        lines = [line for line in self.kubectl(*words, text=manifests).splitlines() if line.startswith("Secret ")]
+        return {name: decoded(json.loads(data)) for _, name, data in (line.split(" ", 2) for line in lines)}
 
     def clear(self) -> None:
         """Delete what runs, then the data and what Patroni keeps: it would write that anew on its way out."""
@@ -177,7 +188,7 @@ class Test:
 
     def secret(self, name: str) -> dict[str, str]:
         """The values of a Secret."""
-        return {key: base64.b64decode(value).decode() for key, value in self.get("secret", name)["data"].items()}
+        return decoded(self.get("secret", name)["data"])
 
     def pod(self, name: str, command: list[str], user: str = "hippo", **fields: Any) -> dict[str, Any]:
         """A pod of the Postgres image which, like the application of PGO's Keycloak example, has the keys of the user's
@@ -328,7 +339,7 @@ class Test:
             raise
         finally:
             if not os.environ.get("KEEP"):
-                run("kubectl", "delete", "namespace", self.namespace, "--wait=true", "--timeout=120s")
+                run("kubectl", "delete", "namespace", self.namespace, "--wait=true", "--timeout=120s", "--ignore-not-found")
 
     def describe(self) -> None:
         """Print what helps to find out why a scenario failed."""

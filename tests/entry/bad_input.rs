@@ -49,11 +49,11 @@ fn cases() -> Vec<(String, &'static str)> {
                 + &cluster("shop", "a-b").replace("instance1", "c"),
             "would be made by `PostgresCluster shop/a` and by `PostgresCluster shop/a-b`",
         ),
-        (secret("data: {}"), "no such key"),
+        (secret("data: {}"), "is missing"),
         (secret("data: {seed: '%%%'}"), "not base64"),
         (secret("data: {seed: 'ENC[AES256_GCM,data:abc]'}"), "SOPS"),
         (secret("stringData: {seed: short}"), "seed"),
-        (secret("stringData: {seed: 1}"), "no such key"),
+        (secret("stringData: {seed: 1}"), "is not a string"),
         (
             secret(&format!("stringData: {{seed: {SEED}}}\n---\n{}", secret(&format!("stringData: {{seed: {SEED}}}")))),
             "more than one seed",

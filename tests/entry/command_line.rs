@@ -61,6 +61,47 @@ fn the_seed_may_be_a_secret_of_the_input_and_stays_out_of_the_output() {
 }
 
 #[test]
+fn existing_secrets_keep_their_values_and_nothing_else_of_their_file_is_read() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path();
+    let user = |password: &str| {
+        serde_json::json!({
+            "apiVersion": "v1", "kind": "Secret", "metadata": {"name": "hippo-pguser-hippo", "namespace": "shop"},
+            "stringData": {"password": password},
+        })
+    };
+    let other = documents(&cluster("shop", "rhino"))[0].node.to_json();
+    let list = serde_json::json!({"apiVersion": "v1", "kind": "List", "items": [user("geheim"), other]}).to_string();
+    fs::create_dir(path.join("existing")).unwrap();
+    fs::write(path.join("existing/all.yaml"), &list).unwrap();
+    fs::write(path.join("cluster.yaml"), cluster("shop", "hippo")).unwrap();
+    let render = |arguments: &[&str], stdin: &str| {
+        let mut command = pgrender();
+        command.args(["render", "--time", TIME]).args(arguments).env("PGRENDER_SEED", SEED).current_dir(path);
+        run(&mut command, stdin)
+    };
+    let plain = render(&["cluster.yaml"], "").ok();
+    // `geheim` in base64.
+    let kept = "password: Z2VoZWlt\n";
+    let from_directory = render(&["--existing", "existing", "cluster.yaml"], "").ok();
+    assert!(from_directory.contains(kept) && !plain.contains(kept));
+    assert_eq!(owners(&documents(&from_directory)), ["shop/hippo"]);
+    assert_eq!(render(&["--existing", "-", "cluster.yaml"], &list).ok(), from_directory);
+    // The output of an earlier run says the same.
+    fs::write(path.join("rendered.yaml"), &from_directory).unwrap();
+    assert_eq!(render(&["--existing", "rendered.yaml", "cluster.yaml"], "").ok(), from_directory);
+    assert_eq!(render(&["cluster.yaml", "rendered.yaml"], "").ok(), from_directory);
+
+    let twice = render(&["--existing", "existing", "cluster.yaml", "-"], &user("another").to_string());
+    assert!(twice.code == 1 && twice.stderr.contains("twice with different contents"), "{}", twice.stderr);
+    assert!(!twice.stderr.contains("geheim") && !twice.stderr.contains("another"), "{}", twice.stderr);
+    let stdin = render(&["--existing", "-"], &list);
+    assert!(stdin.code == 1 && stdin.stderr.contains("give a file for one of them"), "{}", stdin.stderr);
+    let absent = render(&["--existing", "nowhere", "cluster.yaml"], "");
+    assert!(absent.code == 1 && absent.stderr.contains("cannot read `nowhere`"), "{}", absent.stderr);
+}
+
+#[test]
 fn a_made_seed_can_be_given_back() {
     let directory = tempfile::tempdir().unwrap();
     let seed = run(pgrender().arg("seed"), "").ok();

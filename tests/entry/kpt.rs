@@ -3,6 +3,9 @@
 use std::fs;
 use std::path::Path;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
 use super::common::tool;
 use super::{HIPPO, Output, caller, documents, files, owners, run};
 
@@ -78,7 +81,8 @@ fn children_are_mended_where_they_are_and_pruned_when_their_cluster_goes() {
     let child = first.keys().find(|name| name.starts_with("hippo/configmap-")).unwrap();
 
     // Moved, edited and commented on.
-    fs::write(path.join("moved.yaml"), first[child].replace("data:", "data:\n  # Keep.\n  edited: by hand")).unwrap();
+    fs::write(path.join("moved.yaml"), first[child].replacen("\ndata:", "\ndata:\n  # Keep.\n  edited: by hand", 1))
+        .unwrap();
     fs::remove_file(path.join(child)).unwrap();
     fs::remove_file(path.join("rhino.yaml")).unwrap();
     render(&kpt, path).ok();
@@ -114,6 +118,61 @@ fn an_error_leaves_the_package_as_it_was() {
     // Once among the results, once from standard error.
     assert!(output.stderr.matches("did you mean `namespace`").count() >= 2, "{}", output.stderr);
     assert_eq!(files(package.path()), before);
+}
+
+/// A file of a package as the API server has it: data decoded.
+fn secret(text: &str) -> serde_json::Value {
+    let mut secret = documents(text)[0].node.to_json();
+    for value in secret["data"].as_object_mut().unwrap().values_mut() {
+        *value = String::from_utf8(STANDARD.decode(value.as_str().unwrap()).unwrap()).unwrap().into();
+    }
+    secret
+}
+
+#[test]
+fn secrets_of_pgo_are_taken_over_where_they_lie_and_rotate_when_asked() {
+    let Some(kpt) = tool("kpt") else { return };
+    let user = "\
+apiVersion: v1
+kind: Secret
+metadata:
+  name: hippo-pguser-hippo
+  namespace: shop
+  uid: 5d0d4f0c
+  labels: {postgres-operator.crunchydata.com/cluster: hippo}
+stringData: {password: geheim, verifier: md545f2603610af569b6155c45067268c6b, mine: goes}
+";
+    let package = package(&[("Kptfile", KPTFILE), ("cluster.yaml", HIPPO), ("pgo.yaml", user)]);
+    let path = package.path();
+    render(&kpt, path).ok();
+    let first = files(path);
+    let taken = secret(&first["pgo.yaml"]);
+    assert_eq!(taken["data"]["password"], "geheim");
+    assert_eq!(taken["data"]["verifier"], "md545f2603610af569b6155c45067268c6b");
+    assert_eq!(taken["data"]["uri"], "postgresql://hippo:geheim@hippo-primary.shop.svc:5432/hippo");
+    assert_eq!(
+        (&taken["metadata"]["uid"], &taken["data"]["mine"]),
+        (&serde_json::Value::Null, &serde_json::Value::Null)
+    );
+    render(&kpt, path).ok();
+    assert_eq!(files(path), first);
+
+    let rotate = |text: &str, user: &str| {
+        let annotation = format!("annotations:\n    pgrender.dev/rotate-password.{user}: \"2\"\n");
+        text.replace("annotations:\n", &annotation)
+    };
+    fs::write(path.join("cluster.yaml"), rotate(&first["cluster.yaml"], "hippo")).unwrap();
+    render(&kpt, path).ok();
+    let second = files(path);
+    let rotated = secret(&second["pgo.yaml"]);
+    assert_eq!(rotated["metadata"]["annotations"]["pgrender.dev/generation.password"], "2");
+    assert_ne!(rotated["data"]["password"], "geheim");
+    let changed: Vec<&String> = first.keys().filter(|name| first[*name] != second[*name]).collect();
+    let expected =
+        ["cluster.yaml", "hippo/configmap-hippo-fingerprints.yaml", "hippo/secret-hippo-caretaker.yaml", "pgo.yaml"];
+    assert_eq!(changed, expected);
+    render(&kpt, path).ok();
+    assert_eq!(files(path), second);
 }
 
 #[test]

@@ -103,7 +103,7 @@ fn every_key_is_that_of_its_certificate() {
     if !available("openssl") {
         return;
     }
-    for (name, Certificate { certificate, key }) in certificates(&identity(&hippo())) {
+    for (name, Certificate { certificate, key, .. }) in certificates(&identity(&hippo())) {
         assert!(key.starts_with("-----BEGIN EC PRIVATE KEY-----\n") && key.ends_with("-----END EC PRIVATE KEY-----\n"));
         run("openssl", &["ec", "-check", "-noout"], key);
         let public = run("openssl", &["pkey", "-pubout"], key);

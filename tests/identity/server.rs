@@ -92,6 +92,14 @@ impl Server {
         run("psql", &[&options[..], &place].concat(), sql).trim_end().to_owned()
     }
 
+    /// Lets a role in whose verifier has the old form.
+    pub(crate) fn allow_md5(&self, role: &str) {
+        let path = self.path().join("hba.conf");
+        let rules = fs::read_to_string(&path).unwrap();
+        fs::write(&path, format!("hostssl all {role} all md5\n{rules}")).unwrap();
+        self.sql("SELECT pg_reload_conf()");
+    }
+
     /// Creates a role whose password is its name, and a database of that name.
     pub(crate) fn create_role_and_database(&self, name: &str) {
         let identifier = format!("\"{}\"", name.replace('"', "\"\""));

@@ -88,6 +88,17 @@ pub(crate) const DELIBERATE: &[Deliberate] = &[
         ],
     },
     Deliberate {
+        reason: "a replica waits for a leader, so that who lacks commits does not lead when all start at once",
+        source: "Patroni's `maximum_lag_on_failover`; measured: after a shutdown a replica won the race",
+        places: &[Place(
+            "StatefulSet",
+            "*",
+            "spec.template.spec.containers[database].command",
+            Different,
+            "*&& exec* became *caretaker.py pre-start; fi; exec*",
+        )],
+    },
+    Deliberate {
         reason: "a repo host that stops with the whole cluster stays until the last WAL is archived",
         source: "measured: without it a shutdown takes a minute instead of seconds",
         places: &[Place(
@@ -95,7 +106,7 @@ pub(crate) const DELIBERATE: &[Deliberate] = &[
             "*-repo-host",
             "spec.template.spec.containers[pgbackrest].lifecycle",
             OnlyOurs,
-            "*sleep*",
+            "*repo-host-pre-stop*",
         )],
     },
     Deliberate {
@@ -115,6 +126,8 @@ pub(crate) const DELIBERATE: &[Deliberate] = &[
         reason: "least privilege: rights are narrowed to names, and the Service that Patroni would make is rendered",
         source: "design, Objects; Patroni accepts the refusal",
         places: &[
+            // Only `patronictl remove` asks for it (Patroni's `kubernetes.rst`).
+            Place("Role", "*-instance", "rules[endpoints deletecollection]", OnlyTheirs, "*"),
             Place("Role", "*-instance", "rules[endpoints get]", Different, r#""any" became ["*"]"#),
             Place("Role", "*-instance", "rules[endpoints patch]", Different, r#""any" became ["*"]"#),
             Place("Role", "*-instance", "rules[pods get]", Different, r#""any" became ["*"]"#),

@@ -13,6 +13,8 @@
     reason = "a test runs real tools with files and environment, and fails as a test does"
 )]
 
+#[path = "../common/authority.rs"]
+mod authority;
 #[path = "../common/mod.rs"]
 mod common;
 
@@ -24,6 +26,7 @@ mod normal;
 mod ours;
 mod place;
 mod secret;
+mod take_over;
 mod texts;
 mod theirs;
 
@@ -100,13 +103,18 @@ fn every_difference_from_pgo_is_meant_and_every_one_that_is_meant_is_there() {
 /// All differences of one case.
 fn differences(pgo: &Path, case: &Case) -> Vec<Difference> {
     let observed = theirs::read(&pgo.join("observed").join(case.observed));
+    compare(&observed, &ours::render(case.input, &input(pgo, case), case.namespace))
+}
+
+/// The cluster of a case, as PGO was given it.
+fn input(pgo: &Path, case: &Case) -> String {
     let mut input = fs::read_to_string(pgo.join(case.input)).unwrap();
     if let Some(version) = case.postgres_version {
         let changed = input.replace("postgresVersion: 18", &format!("postgresVersion: {version}"));
         assert_ne!(changed, input, "{}", case.input);
         input = changed;
     }
-    compare(&observed, &ours::render(case.input, &input, case.namespace))
+    input
 }
 
 /// Where the reference material on PGO is, if it is anywhere.

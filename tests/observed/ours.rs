@@ -3,7 +3,8 @@
 use pgrender::identity::Seed;
 use pgrender::options::Options;
 use pgrender::read;
-use pgrender::report::has_errors;
+use pgrender::report::{Severity, has_errors};
+use serde_json::Value;
 
 use crate::normal::{Objects, described};
 use crate::secret;
@@ -21,19 +22,25 @@ const IMAGES: [(&str, &str); 4] = [
 
 /// The objects of the one cluster in `text`, ready to be compared.
 pub(crate) fn render(file: &str, text: &str, namespace: &str) -> Objects {
+    let (objects, _) = objects(file, text, namespace, TIME);
+    objects
+        .into_iter()
+        .map(|object| described(if object["kind"] == "Secret" { secret::ours(object) } else { object }))
+        .collect()
+}
+
+/// The objects of the one cluster in `text`, as they are, and what is warned of.
+pub(crate) fn objects(file: &str, text: &str, namespace: &str, time: i64) -> (Vec<Value>, Vec<String>) {
     let options = Options {
         namespace: Some(namespace.to_owned()),
         images: IMAGES.iter().map(|(name, image)| ((*name).to_owned(), (*image).to_owned())).collect(),
-        time: TIME,
+        time,
         ..Options::default()
     };
     let documents = read::documents(file, text).unwrap_or_else(|errors| panic!("{errors:?}"));
     let seed = Seed::new(SEED).unwrap();
     let mut rendered = pgrender::render::render(&documents, &options, Ok(&seed));
     assert!(!has_errors(&rendered.diagnostics), "{:?}", rendered.diagnostics);
-    let objects = rendered.clusters.pop().unwrap().objects;
-    objects
-        .into_iter()
-        .map(|object| described(if object["kind"] == "Secret" { secret::ours(object) } else { object }))
-        .collect()
+    let warnings = rendered.diagnostics.iter().filter(|diagnostic| diagnostic.severity == Severity::Warning);
+    (rendered.clusters.pop().unwrap().objects, warnings.map(ToString::to_string).collect())
 }

@@ -53,6 +53,10 @@ fn values(objects: &[Value]) -> BTreeMap<(String, String), Value> {
                 data.as_object().unwrap().iter().map(|(key, value)| ((id.clone(), key.clone()), value.clone())),
             );
         }
+        // They say which generation a Secret holds.
+        if let Some(annotations) = rest["metadata"].get_mut("annotations").and_then(Value::as_object_mut) {
+            annotations.retain(|key, _| !key.starts_with("pgrender.dev/generation."));
+        }
         values.insert((id, String::new()), rest);
     }
     values

@@ -7,7 +7,7 @@ from __future__ import annotations
 import os
 import time
 
-from framework import Test, hippo, instance_sets
+from framework import Test, hippo, instance_sets, until
 
 ROUNDS = int(os.environ.get("ROUNDS", "3"))
 
@@ -34,6 +34,11 @@ def delete_pod(test: Test, leader: str) -> None:
     test.kubectl("delete", "pod", leader, "--grace-period=0", "--force")
 
 
+def is_synchronous(test: Test) -> bool:
+    """Whether somebody has every acknowledged row; Patroni chooses one some seconds after it has a replica."""
+    return any(member["Role"] == "Sync Standby" for member in test.members())
+
+
 def run(test: Test) -> None:
     """Kill in each way, again and again, under a constant writer."""
     dynamic = {"synchronous_mode": True}
@@ -42,10 +47,12 @@ def run(test: Test) -> None:
     writer = test.start_writer()
     for what, kill, target in (
         ("postmaster", kill_postmaster, 2),
-        ("container", kill_container, None),
+        ("container", kill_container, 8),
         ("pod", delete_pod, 5),
     ):
         for _ in range(ROUNDS):
+            until("a replica is synchronous", lambda: is_synchronous(test))
+            time.sleep(3)  # for so long Patroni waits after it has chosen, and hears nothing
             with writer.gaps() as gaps:
                 leader = test.leader()
                 killed = time.monotonic()

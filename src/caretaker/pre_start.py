@@ -1,0 +1,71 @@
+"""What a replica waits for before Patroni starts: a leader, so that it does not become one itself.
+
+When all instances start at once, after a shutdown or an outage, Patroni lets any member lead that lacks less than
+`maximum_lag_on_failover`. A former replica that starts a second earlier than the former leader would win, and the last
+commits would be lost. With a leader there, or after a while without, Patroni decides as ever."""
+
+from __future__ import annotations
+
+import time
+from datetime import datetime, timezone
+from typing import Any
+
+from surroundings import Failure, Refused, Wanted, data_directory, kubernetes, log, read_wanted
+
+
+def wait_seconds(wanted: Wanted) -> float:
+    """How long to wait at most: half the time in which the liveness probe, which counts from the start of the container,
+    wants an answer of Patroni.
+
+    Where replication is synchronous Patroni knows who has everything; a standby cluster loses nothing, because its source
+    has it; and a single instance has nobody to wait for."""
+    configuration = wanted.settings["dynamicConfiguration"]
+    instances = sum(instance_set["replicas"] for instance_set in wanted.settings["instanceSets"])
+    if configuration.get("synchronous_mode") or configuration.get("standby_cluster") or instances == 1:
+        return 0
+    return float(configuration["ttl"]) / 2
+
+
+# Where Patroni left nothing, the cluster was deleted. Who led may then be a replica too, because it lost its lock when
+# that was deleted first: it is not worth while to wait as long.
+FORGOTTEN_SECONDS = 5
+
+
+def has_leader(endpoints: Any, now: datetime) -> bool:
+    """Whether somebody holds Patroni's leader lock, and has renewed it in time. Clocks of nodes differ by little."""
+    annotations = endpoints["metadata"].get("annotations", {})
+    try:
+        age = now - datetime.fromisoformat(annotations["renewTime"])
+        return bool(annotations["leader"]) and age.total_seconds() < float(annotations["ttl"])
+    except (KeyError, ValueError):
+        return False
+
+
+def wait_for_leader(wanted: Wanted) -> None:
+    """Wait until there is a leader, or so long."""
+    started = time.monotonic()
+    seconds = wait_seconds(wanted)
+    problem = "nobody leads"
+    while time.monotonic() - started < seconds:
+        try:
+            endpoints = kubernetes("GET", f"/endpoints/{wanted.cluster}-ha", timeout=5)
+            if has_leader(endpoints, datetime.now(timezone.utc)):
+                return
+        except Refused as refused:
+            problem = str(refused)
+            if refused.status == 404:
+                seconds = min(seconds, FORGOTTEN_SECONDS)
+        except Failure as failure:
+            problem = str(failure)
+        time.sleep(0.5)
+    if seconds:
+        log(f"pre-start: {problem} after {seconds:.0f} s, Patroni decides")
+
+
+def pre_start() -> None:
+    """Wait where there is data of a replica. It may never fail: Patroni starts either way."""
+    try:
+        if (data_directory() / "standby.signal").exists():
+            wait_for_leader(read_wanted())
+    except Exception as error:  # noqa: BLE001
+        log(f"pre-start: {error}")

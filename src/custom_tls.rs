@@ -1,0 +1,222 @@
+//! Certificates that the user brings: `customTLSSecret`, `customReplicationTLSSecret` and `proxy.pgBouncer.customTLSSecret`,
+//! with PGO's rules for the keys of their Secrets (`pgo-inventory` 2.3, 2.4, 2.8).
+//!
+//! They are referred to and never copied. Where such a Secret is in the input it is looked at, and what would not work is
+//! said; where it is not, what it must hold.
+
+use crate::cluster::Cluster;
+use crate::existing::{Pair, Secret, Sources, pair};
+use crate::kubernetes::SecretProjection;
+use crate::naming::REPLICATION_USER;
+use crate::options::Options;
+use crate::report::{Diagnostic, FieldPath};
+use crate::x509::{self, X509};
+
+const POSTGRES: &str = "spec.customTLSSecret";
+const REPLICATION: &str = "spec.customReplicationTLSSecret";
+const PGBOUNCER: &str = "spec.proxy.pgBouncer.customTLSSecret";
+
+/// The files that each of them must become.
+const FILES: [&str; 3] = ["ca.crt", "tls.crt", "tls.key"];
+
+/// Tells what there is to tell of the Secrets that `cluster` brings. Those among `sources` are looked at, at the time of
+/// `options`.
+pub fn check(cluster: &Cluster, sources: &Sources, options: &Options) -> Vec<Diagnostic> {
+    let mut check = Check { cluster, sources, time: options.time, diagnostics: Vec::new() };
+    let postgres = cluster.custom_tls_secret.as_ref().and_then(|secret| {
+        let services = [cluster.primary_service(), cluster.replicas_service()];
+        let mut hosts = services.map(|service| cluster.service_host(&service)).to_vec();
+        // pgBouncer checks the name that its configuration calls.
+        hosts.extend(cluster.pgbouncer.as_ref().map(|_| cluster.primary_service()));
+        check.bring(POSTGRES, &secret.name, keys(secret, false), &Purpose::Server(hosts))
+    });
+    let replication = cluster.custom_replication_tls_secret.as_ref().and_then(|name| {
+        check.bring(REPLICATION, name, FILES.map(|file| Some(file.to_owned())), &Purpose::Client(REPLICATION_USER))
+    });
+    if let (Some(server), Some(client)) = (&postgres, &replication) {
+        check.diagnostics.extend(server.distrusts(client));
+        check.diagnostics.extend(client.distrusts(server));
+    }
+    let frontend = cluster.pgbouncer.as_ref().and_then(|pgbouncer| pgbouncer.custom_tls_secret.as_ref());
+    if let Some(secret) = frontend {
+        let host = cluster.service_host(&cluster.pgbouncer_name());
+        check.bring(PGBOUNCER, &secret.name, keys(secret, true), &Purpose::Server(vec![host]));
+    }
+    check.trust();
+    check.diagnostics
+}
+
+/// The key of the Secret that becomes each of [`FILES`]: what the items say, else the same. For pgBouncer, items that name
+/// none of the files count as none.
+fn keys(secret: &SecretProjection, forgiving: bool) -> [Option<String>; 3] {
+    let items = secret.items.as_deref().unwrap_or_default();
+    let keys = FILES.map(|file| items.iter().find(|item| item.path == file).map(|item| item.key.clone()));
+    if items.is_empty() || (forgiving && keys.iter().all(Option::is_none)) {
+        return FILES.map(|file| Some(file.to_owned()));
+    }
+    keys
+}
+
+/// Who shows a certificate.
+enum Purpose {
+    /// A server that is called by these names.
+    Server(Vec<String>),
+    /// A client that is this role.
+    Client(&'static str),
+}
+
+struct Check<'c, 'a> {
+    cluster: &'c Cluster,
+    sources: &'c Sources<'a>,
+    time: i64,
+    diagnostics: Vec<Diagnostic>,
+}
+
+impl<'a> Check<'_, 'a> {
+    /// Looks at one Secret, if it is in the input and complete.
+    fn bring(
+        &mut self,
+        field: &'static str,
+        name: &str,
+        keys: [Option<String>; 3],
+        purpose: &Purpose,
+    ) -> Option<Brought<'a>> {
+        let path = FieldPath::of(field);
+        if name.is_empty() {
+            self.diagnostics.push(Diagnostic::error("names no Secret: add `name`").at(path));
+            return None;
+        }
+        for (file, _) in FILES.iter().zip(&keys).filter(|(_, key)| key.is_none()) {
+            let message = format!("no item becomes `{file}`: add one with `path: {file}`, or leave out the items");
+            self.diagnostics.push(Diagnostic::error(message).at(path.key("items")));
+        }
+        let [Some(authority), Some(certificate), Some(key)] = keys else { return None };
+        let Some(secret) = self.sources.brought(&self.cluster.namespace, name) else {
+            self.diagnostics.push(Diagnostic::info(unseen(name, [&authority, &certificate, &key], purpose)).at(path));
+            return None;
+        };
+        match Brought::read(secret, authority, certificate, &key, field) {
+            Ok(brought) => {
+                self.diagnostics.extend(brought.faults(purpose, self.time));
+                Some(brought)
+            }
+            Err(error) => {
+                self.diagnostics.push(error);
+                None
+            }
+        }
+    }
+
+    /// Clients of Postgres and of pgBouncer are told to trust different authorities where only one of the two is the user's.
+    fn trust(&mut self) {
+        let cluster = self.cluster;
+        let Some(pgbouncer) = &cluster.pgbouncer else { return };
+        let (theirs, ours, key, field) = match (&cluster.custom_tls_secret, &pgbouncer.custom_tls_secret) {
+            (Some(postgres), None) => (postgres, cluster.pgbouncer_name(), "pgbouncer-frontend.ca-roots", PGBOUNCER),
+            (None, Some(frontend)) => (frontend, cluster.cluster_certificate_secret(), "ca.crt", POSTGRES),
+            _ => return,
+        };
+        let [authority, ..] = keys(theirs, true);
+        let message = format!(
+            "clients of Postgres and of pgBouncer must trust different authorities: `{}` of your Secret `{}`, and `{key}` of \
+             `{ours}`; give clients of both the two in one file, or bring `{field}` too",
+            authority.as_deref().unwrap_or("ca.crt"),
+            theirs.name,
+        );
+        let here = if field == PGBOUNCER { POSTGRES } else { PGBOUNCER };
+        self.diagnostics.push(Diagnostic::warning(message).at(FieldPath::of(here)));
+    }
+}
+
+/// What a Secret must hold that nobody has looked at.
+fn unseen(name: &str, [authority, certificate, key]: [&str; 3], purpose: &Purpose) -> String {
+    let whose = match purpose {
+        Purpose::Server(hosts) => format!("a server called `{}`", hosts.join("`, `")),
+        Purpose::Client(role) => format!("a client with the common name `{role}`"),
+    };
+    format!(
+        "Secret `{name}` is not in the input, so nobody has looked at it: `{certificate}` must be the certificate of {whose}, \
+         `{key}` its key, and `{authority}` whom the other side must show a certificate of"
+    )
+}
+
+/// A Secret that was brought, with its parts.
+struct Brought<'a> {
+    secret: Secret<'a>,
+    authority_key: String,
+    certificate_key: String,
+    /// Whom its holder trusts.
+    authorities: Vec<X509>,
+    /// The certificate itself, then those between it and its authority.
+    chain: Vec<X509>,
+}
+
+impl<'a> Brought<'a> {
+    fn read(
+        secret: Secret<'a>,
+        authority_key: String,
+        certificate_key: String,
+        key: &str,
+        field: &str,
+    ) -> Result<Self, Diagnostic> {
+        let missing = |key: &str| secret.error(key, &format!("is missing, and `{field}` needs it: add it"));
+        let text = secret.text(&authority_key)?.ok_or_else(|| missing(&authority_key))?;
+        let authorities = x509::certificates(&text)
+            .ok_or_else(|| secret.error(&authority_key, "is no certificate in PEM, put one here"))?;
+        if secret.bytes(&certificate_key)?.is_none() {
+            return Err(missing(&certificate_key));
+        }
+        let Some(Pair { certificate, .. }) = pair(&secret, &certificate_key, key)? else { return Err(missing(key)) };
+        let chain = x509::certificates(&certificate).unwrap_or_default();
+        Ok(Self { secret, authority_key, certificate_key, authorities, chain })
+    }
+
+    /// What of the certificate itself will not do.
+    fn faults(&self, purpose: &Purpose, time: i64) -> Vec<Diagnostic> {
+        let mut faults = Vec::new();
+        let mut fault = |what: &str| faults.push(self.secret.warning(&self.certificate_key, what));
+        let Some(leaf) = self.chain.first() else { return Vec::new() };
+        match purpose {
+            Purpose::Server(hosts) => {
+                for host in hosts.iter().filter(|host| !leaf.is_for(host)) {
+                    fault(&format!("is not for `{host}`, by which it is called: have that name added"));
+                }
+                if !leaf.serves {
+                    fault("may not be shown by a server: have the usage `server auth` added");
+                }
+            }
+            Purpose::Client(role) => {
+                if leaf.common_name.as_deref() != Some(role) {
+                    fault(&format!(
+                        "has not the common name `{role}`, so no replica may connect: have one made that has it"
+                    ));
+                }
+                if !leaf.calls {
+                    fault("may not be shown by a client: have the usage `client auth` added");
+                }
+            }
+        }
+        if !leaf.is_valid_at(time) {
+            fault("is not valid at this time: have it renewed");
+        }
+        faults
+    }
+
+    /// A warning when this side does not accept the certificate of the other.
+    fn distrusts(&self, other: &Self) -> Option<Diagnostic> {
+        let mut current = other.chain.first()?;
+        // A chain is no longer than what is there.
+        for _ in &other.chain {
+            if self.authorities.iter().any(|authority| current.is_signed_by(authority) != Some(false)) {
+                return None;
+            }
+            match other.chain.iter().find(|next| current.is_signed_by(next) != Some(false)) {
+                Some(next) => current = next,
+                None => break,
+            }
+        }
+        let what = "has not the CA of the other side, so replicas and their leader refuse each other: add the CA that has signed \
+                    the certificate there";
+        Some(self.secret.warning(&self.authority_key, what))
+    }
+}

@@ -1,0 +1,226 @@
+//! Values that a cluster has already: Secrets of the input by PGO's names, made by an earlier run, by PGO, or by hand.
+//!
+//! ```text
+//! documents ──Sources::of──▶ Sources ──existing──▶ Existing ──▶ identity::derive
+//! ```
+//!
+//! Nothing is decided here: values are found, decoded and checked for being what their key says. Which of them are kept is
+//! for [`crate::identity`] to say. Of an object that `kubectl get -o yaml` printed nothing else is looked at, so that no
+//! `uid`, no owner and no status comes into the output.
+
+mod certificates;
+mod credentials;
+mod secret;
+
+use std::collections::BTreeMap;
+
+use crate::cluster::{Backups, Cluster};
+use crate::naming::{MONITORING_USER, PGBOUNCER_USER, annotation};
+use crate::object;
+use crate::options::Options;
+use crate::read::Document;
+use crate::read::node::Node;
+use crate::report::{Diagnostic, ResourceRef};
+
+pub(crate) use self::certificates::pair;
+pub use self::certificates::{Certificates, Pair, Root};
+pub use self::credentials::Credential;
+pub use self::secret::Secret;
+
+/// PGO's Secret with the CA of a namespace and its key (`pgo-inventory` 2.2).
+pub(crate) const ROOT_SECRET: &str = "pgo-root-cacert";
+
+/// Kinds whose controllers make a Secret, with their API groups: its values are not in the input.
+const MAKERS: [(&str, &str); 2] = [("bitnami.com", "SealedSecret"), ("external-secrets.io", "ExternalSecret")];
+
+/// Whether `document` is a Secret, or makes one.
+pub fn is_source(document: &Document) -> bool {
+    let reference = object::reference(&document.node);
+    is_secret(&reference) || is_maker(&reference)
+}
+
+fn is_secret(reference: &ResourceRef) -> bool {
+    reference.api_version == "v1" && reference.kind == "Secret"
+}
+
+fn is_maker(reference: &ResourceRef) -> bool {
+    let group = reference.api_version.split_once('/').map_or("", |(group, _)| group);
+    MAKERS.contains(&(group, &reference.kind))
+}
+
+/// The Secrets of an input by namespace and name, and what makes Secrets. Those of other clusters are never looked at.
+#[derive(Default)]
+pub struct Sources<'a> {
+    secrets: BTreeMap<(String, String), Vec<&'a Document>>,
+    makers: BTreeMap<(String, String), &'a Document>,
+}
+
+impl<'a> Sources<'a> {
+    /// Finds the Secrets among `documents`. One that names no namespace is in that of `options`, as a cluster would be.
+    pub fn of(documents: impl IntoIterator<Item = &'a Document>, options: &Options) -> Self {
+        let mut sources = Self::default();
+        for document in documents {
+            let mut reference = object::reference(&document.node);
+            if reference.namespace.is_empty() {
+                reference.namespace = options.namespace.clone().unwrap_or_default();
+            }
+            let place = |name: &str| (reference.namespace.clone(), name.to_owned());
+            if is_secret(&reference) {
+                sources.secrets.entry(place(&reference.name)).or_default().push(document);
+            } else if is_maker(&reference) {
+                // An `ExternalSecret` may give its Secret another name (`spec.target.name`).
+                let target = document.node.get("spec").and_then(|spec| spec.get("target")?.get("name")?.as_str());
+                sources.makers.insert(place(target.unwrap_or(&reference.name)), document);
+            }
+        }
+        sources
+    }
+
+    /// The Secret of this name. An error where it is there twice with different contents, where it is encrypted, and where
+    /// something else of the input makes it.
+    pub(crate) fn find(&self, namespace: &str, name: &str) -> Result<Option<Secret<'a>>, Diagnostic> {
+        let place = (namespace.to_owned(), name.to_owned());
+        let Some(documents) = self.secrets.get(&place) else {
+            return match self.makers.get(&place) {
+                Some(maker) => Err(made_by(maker)),
+                None => Ok(None),
+            };
+        };
+        let reference = secret_reference(namespace, name);
+        let (first, others) = documents.split_first().expect("a list of Secrets begins with one");
+        if let Some(other) = others.iter().find(|other| content(other) != content(first)) {
+            let message = format!(
+                "`{reference}` is in the input twice with different contents, here and in `{}` line {}: keep one",
+                first.file, first.node.position.line
+            );
+            return Err(Diagnostic::error(message).of(reference).located(&other.file, other.node.position));
+        }
+        Secret::new(first, reference).map(Some)
+    }
+
+    /// A Secret that the user brings under a name of their own, if it is there and can be read.
+    pub(crate) fn brought(&self, namespace: &str, name: &str) -> Option<Secret<'a>> {
+        let document = self.secrets.get(&(namespace.to_owned(), name.to_owned()))?.first()?;
+        Secret::new(document, secret_reference(namespace, name)).ok()
+    }
+}
+
+fn secret_reference(namespace: &str, name: &str) -> ResourceRef {
+    ResourceRef {
+        api_version: "v1".to_owned(),
+        kind: "Secret".to_owned(),
+        name: name.to_owned(),
+        namespace: namespace.to_owned(),
+    }
+}
+
+/// What of a Secret matters here.
+fn content(document: &Document) -> [Option<serde_json::Value>; 3] {
+    let node = &document.node;
+    let annotations = node.get("metadata").and_then(|metadata| metadata.get("annotations"));
+    let generations = annotations.map(|annotations| {
+        let entries = annotations.entries().iter();
+        entries
+            .filter(|entry| entry.key.starts_with(annotation::GENERATION))
+            .map(|entry| (entry.key.clone(), entry.value.to_json()))
+            .collect::<serde_json::Map<_, _>>()
+            .into()
+    });
+    [node.get("data").map(Node::to_json), node.get("stringData").map(Node::to_json), generations]
+}
+
+fn made_by(maker: &Document) -> Diagnostic {
+    let reference = object::reference(&maker.node);
+    let message = format!(
+        "`{reference}` makes a Secret that is rendered here too, and its values cannot be read: take it out of the input, or \
+         replace it with the Secret that it makes"
+    );
+    Diagnostic::error(message).of(reference).located(&maker.file, maker.node.position)
+}
+
+/// What the Secrets of one cluster hold. It has no `Debug`, so that it cannot be printed.
+#[derive(Default)]
+pub struct Existing<'a> {
+    /// The CA that PGO has made for the namespace.
+    pub root: Option<Root<'a>>,
+    /// By name of the user.
+    pub users: BTreeMap<String, Credential<'a>>,
+    /// Of pgBouncer.
+    pub pgbouncer: Option<Credential<'a>>,
+    /// Of the exporter.
+    pub monitoring: Option<Credential<'a>>,
+    /// Certificates, by the name of their Secret.
+    pub certificates: BTreeMap<String, Certificates<'a>>,
+}
+
+/// Reads what is there for `cluster`. Everything that is wrong is told, and then the outcome is worthless.
+pub fn existing<'a>(sources: &Sources<'a>, cluster: &Cluster) -> (Existing<'a>, Vec<Diagnostic>) {
+    let mut reader = Reader { sources, namespace: &cluster.namespace, diagnostics: Vec::new() };
+    let mut existing = Existing::default();
+    if cluster.cert_manager.is_none() {
+        existing.root = reader.read(ROOT_SECRET, certificates::root);
+    }
+    // What the user brings may be made by anything, and is nobody's business here.
+    let known = |role: &str| !cluster.referenced_credentials.contains(role);
+    for user in cluster.users.iter().filter(|user| known(&user.name)) {
+        let credential = reader.read(&cluster.user_secret(&user.name), credentials::user);
+        existing.users.extend(credential.map(|credential| (user.name.clone(), credential)));
+    }
+    if cluster.pgbouncer.is_some() && known(PGBOUNCER_USER) {
+        existing.pgbouncer = reader.read(&cluster.pgbouncer_name(), credentials::pgbouncer);
+    }
+    if cluster.exporter && known(MONITORING_USER) {
+        existing.monitoring = reader.read(&cluster.monitoring_secret(), credentials::user);
+    }
+    for (name, layout) in certificate_secrets(cluster) {
+        let certificates = reader.read(&name, |secret| certificates::read(secret, layout));
+        existing.certificates.extend(certificates.map(|certificates| (name, certificates)));
+    }
+    (existing, reader.diagnostics)
+}
+
+/// The certificate Secrets that are rendered for `cluster`: none where cert-manager makes them.
+fn certificate_secrets(cluster: &Cluster) -> Vec<(String, &'static certificates::Layout)> {
+    let mut secrets = Vec::new();
+    if cluster.cert_manager.is_some() {
+        return secrets;
+    }
+    if cluster.custom_tls_secret.is_none() {
+        secrets.push((cluster.cluster_certificate_secret(), &certificates::TLS));
+    }
+    if cluster.custom_replication_tls_secret.is_none() {
+        secrets.push((cluster.replication_certificate_secret(), &certificates::TLS));
+    }
+    let sets = cluster.instance_sets.iter();
+    secrets.extend(sets.map(|set| (cluster.instance_set_certificate_secret(&set.name), &certificates::INSTANCE_SET)));
+    if let Some(backups) = &cluster.backups {
+        let layout =
+            if Backups::has_repo_host(backups) { &certificates::PGBACKREST } else { &certificates::PGBACKREST_CLIENT };
+        secrets.push((cluster.pgbackrest_name(), layout));
+    }
+    if cluster.pgbouncer.as_ref().is_some_and(|pgbouncer| pgbouncer.custom_tls_secret.is_none()) {
+        secrets.push((cluster.pgbouncer_certificate_secret(), &certificates::PGBOUNCER));
+    }
+    secrets
+}
+
+struct Reader<'s, 'a> {
+    sources: &'s Sources<'a>,
+    namespace: &'s str,
+    diagnostics: Vec<Diagnostic>,
+}
+
+impl<'a> Reader<'_, 'a> {
+    fn read<T>(&mut self, name: &str, read: impl FnOnce(Secret<'a>) -> Result<T, Vec<Diagnostic>>) -> Option<T> {
+        let found = match self.sources.find(self.namespace, name) {
+            Ok(secret) => secret.map(read).transpose(),
+            Err(error) => Err(vec![error]),
+        };
+        found.unwrap_or_else(|errors| {
+            // Two readers of one Secret find the same.
+            self.diagnostics
+                .extend(errors.into_iter().filter(|error| !self.diagnostics.contains(error)).collect::<Vec<_>>());
+            None
+        })
+    }
+}

@@ -1,0 +1,158 @@
+//! Certificates, keys and trust bundles of a Secret.
+
+use std::collections::BTreeMap;
+
+use p256::SecretKey;
+use zeroize::Zeroizing;
+
+use super::secret::Secret;
+use crate::naming::annotation;
+use crate::report::Diagnostic;
+use crate::x509::{self, PrivateKey, X509};
+
+/// Under which keys a Secret of PGO has what (`pgo-inventory` 2.3 to 2.8).
+pub(super) struct Layout {
+    bundle: &'static str,
+    /// Of a certificate, and of its private key.
+    pairs: &'static [(&'static str, &'static str)],
+}
+
+/// Of `<cluster>-cluster-cert` and `<cluster>-replication-cert`.
+pub(super) const TLS: Layout = Layout { bundle: "ca.crt", pairs: &[("tls.crt", "tls.key")] };
+/// Of `<cluster>-<set>-certs`, whose key stands before the certificate.
+pub(super) const INSTANCE_SET: Layout =
+    Layout { bundle: "patroni.ca-roots", pairs: &[("patroni.crt-combined", "patroni.crt-combined")] };
+/// Of `<cluster>-pgbackrest` without a repo host.
+pub(super) const PGBACKREST_CLIENT: Layout =
+    Layout { bundle: "pgbackrest.ca-roots", pairs: &[("pgbackrest-client.crt", "pgbackrest-client.key")] };
+/// Of `<cluster>-pgbackrest` with one.
+pub(super) const PGBACKREST: Layout = Layout {
+    bundle: "pgbackrest.ca-roots",
+    pairs: &[
+        ("pgbackrest-client.crt", "pgbackrest-client.key"),
+        ("pgbackrest-repo-host.crt", "pgbackrest-repo-host.key"),
+    ],
+};
+/// Of `<cluster>-pgbouncer`.
+pub(super) const PGBOUNCER: Layout =
+    Layout { bundle: "pgbouncer-frontend.ca-roots", pairs: &[("pgbouncer-frontend.crt", "pgbouncer-frontend.key")] };
+
+/// The certificates of one Secret. It has no `Debug`, so that it cannot be printed.
+pub struct Certificates<'a> {
+    /// Where they are.
+    pub secret: Secret<'a>,
+    /// The key of the bundle.
+    pub bundle_key: &'static str,
+    /// Whom its readers trust.
+    pub bundle: Vec<X509>,
+    /// Certificates with their keys, by the key of the certificate; one of which a half is missing is left out.
+    pub pairs: BTreeMap<&'static str, Pair>,
+    /// How often the certificates were replaced on purpose.
+    pub generation: u32,
+    /// How often the CA was replaced.
+    pub authority_generation: u32,
+}
+
+/// A certificate and its key, which fit. It has no `Debug`, so that it cannot be printed.
+pub struct Pair {
+    /// What the certificate says.
+    pub facts: X509,
+    /// PEM, as it was read.
+    pub certificate: String,
+    /// PEM, as it was read.
+    pub key: Zeroizing<String>,
+}
+
+/// PGO's CA. It has no `Debug`, so that it cannot be printed.
+pub struct Root<'a> {
+    /// Where it is.
+    pub secret: Secret<'a>,
+    /// Its certificate.
+    pub certificate: X509,
+    /// Its key.
+    pub key: SecretKey,
+}
+
+impl Root<'_> {
+    /// The key of its certificate in the Secret.
+    pub const CERTIFICATE: &'static str = "root.crt";
+}
+
+/// Reads a Secret of certificates.
+pub(super) fn read<'a>(secret: Secret<'a>, layout: &Layout) -> Result<Certificates<'a>, Vec<Diagnostic>> {
+    let mut errors = Vec::new();
+    let bundle = secret.text(layout.bundle).and_then(|text| match text {
+        Some(text) => certificates(&secret, layout.bundle, &text),
+        None => Ok(Vec::new()),
+    });
+    let bundle = bundle.unwrap_or_else(|error| {
+        errors.push(error);
+        Vec::new()
+    });
+    let mut pairs = BTreeMap::new();
+    for (certificate, key) in layout.pairs {
+        match pair(&secret, certificate, key) {
+            Ok(pair) => pairs.extend(pair.map(|pair| (*certificate, pair))),
+            Err(error) => errors.push(error),
+        }
+    }
+    let mut generation = |key| {
+        secret.generation(key).unwrap_or_else(|error| {
+            errors.push(error);
+            1
+        })
+    };
+    let generations = [annotation::GENERATION_CERTIFICATES, annotation::GENERATION_CA].map(&mut generation);
+    let [generation, authority_generation] = generations;
+    if errors.is_empty() {
+        Ok(Certificates { secret, bundle_key: layout.bundle, bundle, pairs, generation, authority_generation })
+    } else {
+        Err(errors)
+    }
+}
+
+fn certificates(secret: &Secret, key: &str, text: &str) -> Result<Vec<X509>, Diagnostic> {
+    x509::certificates(text).ok_or_else(|| secret.error(key, "is no certificate in PEM, put one here or remove it"))
+}
+
+/// A certificate and its key, if both are there. What was put together from two Secrets would work nowhere.
+pub(crate) fn pair(secret: &Secret, certificate_key: &str, key_key: &str) -> Result<Option<Pair>, Diagnostic> {
+    let (Some(certificate), Some(key)) = (secret.text(certificate_key)?, secret.text(key_key)?) else {
+        return Ok(None);
+    };
+    let facts = certificates(secret, certificate_key, &certificate)?.swap_remove(0);
+    let private = PrivateKey::read(&key).ok_or_else(|| {
+        secret.error(key_key, "is no private key in PEM without a passphrase, put one here or remove it")
+    })?;
+    if facts.has_key(&private) == Some(false) {
+        let what =
+            format!("is not the key of the certificate in `{certificate_key}`: put the two that belong together here");
+        return Err(secret.error(key_key, &what));
+    }
+    // Where both are one text, the key is first.
+    let begin = certificate.find("-----BEGIN CERTIFICATE-----").unwrap_or_default();
+    let end = if certificate_key == key_key { begin } else { key.len() };
+    Ok(Some(Pair { facts, certificate: certificate[begin..].to_owned(), key: Zeroizing::new(key[..end].to_owned()) }))
+}
+
+/// Reads PGO's CA.
+pub(super) fn root(secret: Secret) -> Result<Root, Vec<Diagnostic>> {
+    let read = || {
+        let Some(Pair { facts, key, .. }) = pair(&secret, Root::CERTIFICATE, "root.key")? else {
+            return Err(
+                secret.error(Root::CERTIFICATE, "and `root.key` must both be there: complete them, or leave it out")
+            );
+        };
+        if !facts.is_authority {
+            return Err(secret.error(Root::CERTIFICATE, "is no CA: put PGO's here, or leave the Secret out"));
+        }
+        match PrivateKey::read(&key) {
+            Some(PrivateKey::P256(key)) => Ok((facts, key)),
+            _ => Err(secret.error("root.key", "is not on the curve P-256, as PGO's is: leave the Secret out")),
+        }
+    };
+    match read() {
+        Ok((certificate, key)) => Ok(Root { secret, certificate, key }),
+        Err(error) => Err(vec![error]),
+    }
+}

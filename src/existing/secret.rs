@@ -1,0 +1,104 @@
+//! One Secret of the input: its values, decoded, and what is wrong with them, without ever quoting one.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use zeroize::Zeroizing;
+
+use crate::identity::generation;
+use crate::object;
+use crate::read::Document;
+use crate::read::node::Node;
+use crate::report::{Diagnostic, FieldPath, ResourceRef};
+
+/// A Secret whose values may be reused. It has no `Debug`, so that it cannot be printed.
+#[derive(Clone)]
+pub struct Secret<'a> {
+    document: &'a Document,
+    reference: ResourceRef,
+}
+
+impl<'a> Secret<'a> {
+    /// The Secret that `document` holds, in the namespace that it is meant for. An error where SOPS has encrypted it: then
+    /// its values are there, but nobody could keep them.
+    pub(crate) fn new(document: &'a Document, reference: ResourceRef) -> Result<Self, Diagnostic> {
+        let secret = Self { document, reference };
+        let sections = ["data", "stringData"].into_iter().filter_map(|section| document.node.get(section));
+        let encrypted = |text: Option<&str>| text.is_some_and(|text| text.starts_with("ENC["));
+        if document.node.get("sops").is_some()
+            || sections.flat_map(Node::entries).any(|entry| encrypted(entry.value.as_str()))
+        {
+            let message = format!("`{}` is encrypted by SOPS, decrypt it before it comes here", secret.reference);
+            return Err(secret.locate(Diagnostic::error(message), FieldPath::default()));
+        }
+        Ok(secret)
+    }
+
+    /// The value of `key`: `stringData` wins over `data`, as on the API server. An empty value is none, as it is to PGO.
+    pub(crate) fn bytes(&self, key: &str) -> Result<Option<Zeroizing<Vec<u8>>>, Diagnostic> {
+        let field = |section: &str| self.document.node.get(section).and_then(|section| section.get(key));
+        let bytes = if let Some(plain) = field("stringData") {
+            let text = plain.as_str().ok_or_else(|| self.error(key, "is not a string, put it into quotes"))?;
+            Zeroizing::new(text.as_bytes().to_vec())
+        } else if let Some(encoded) = field("data").filter(|value| !value.to_json().is_null()) {
+            let text = encoded.as_str().ok_or_else(|| self.error(key, "is not a string, put it into quotes"))?;
+            // Kubernetes ignores line breaks inside the base64 of a Secret (Go's `encoding/base64`).
+            let text: Zeroizing<String> = Zeroizing::new(text.chars().filter(|c| !matches!(c, '\n' | '\r')).collect());
+            let bytes = STANDARD.decode(text.as_bytes());
+            Zeroizing::new(bytes.map_err(|_| self.error(key, "is not base64, encode it or use `stringData`"))?)
+        } else {
+            return Ok(None);
+        };
+        Ok(Some(bytes).filter(|bytes| !bytes.is_empty()))
+    }
+
+    /// The value of `key` as text, which Postgres and PEM can only take without a NUL.
+    pub(crate) fn text(&self, key: &str) -> Result<Option<Zeroizing<String>>, Diagnostic> {
+        let Some(bytes) = self.bytes(key)? else { return Ok(None) };
+        let text = str::from_utf8(&bytes).map_err(|_| self.error(key, "is not UTF-8, write it as text in UTF-8"))?;
+        if text.contains('\0') {
+            return Err(self.error(key, "has a NUL, which Postgres cannot take: write it without"));
+        }
+        Ok(Some(Zeroizing::new(text.to_owned())))
+    }
+
+    /// The generation that the annotation `key` names; 1 where it is absent.
+    pub(super) fn generation(&self, key: &str) -> Result<u32, Diagnostic> {
+        let Some(text) = object::annotation(&self.document.node, key) else { return Ok(1) };
+        generation(text).ok_or_else(|| {
+            let message = format!(
+                "`{text}` is no generation of `{}`, write a whole number from \"1\", or remove it",
+                self.reference
+            );
+            self.locate(Diagnostic::error(message), FieldPath::of("metadata.annotations").key(key))
+        })
+    }
+
+    /// An error about the value of `key`: `what` follows on its name.
+    pub(crate) fn error(&self, key: &str, what: &str) -> Diagnostic {
+        self.about(Diagnostic::error, key, what)
+    }
+
+    /// A warning about the value of `key`.
+    pub(crate) fn warning(&self, key: &str, what: &str) -> Diagnostic {
+        self.about(Diagnostic::warning, key, what)
+    }
+
+    /// An information about the value of `key`.
+    pub(crate) fn info(&self, key: &str, what: &str) -> Diagnostic {
+        self.about(Diagnostic::info, key, what)
+    }
+
+    fn about(&self, make: fn(String) -> Diagnostic, key: &str, what: &str) -> Diagnostic {
+        let section = if self.document.node.get("stringData").is_some_and(|data| data.get(key).is_some()) {
+            "stringData"
+        } else {
+            "data"
+        };
+        self.locate(make(format!("`{key}` of `{}` {what}", self.reference)), FieldPath::of(section).key(key))
+    }
+
+    fn locate(&self, diagnostic: Diagnostic, path: FieldPath) -> Diagnostic {
+        let diagnostic = diagnostic.of(self.reference.clone());
+        self.document.locate(if path.0.is_empty() { diagnostic } else { diagnostic.at(path) })
+    }
+}

@@ -1,0 +1,177 @@
+//! Which values that are there already are kept, and whom one goes on trusting.
+//!
+//! A generation never goes back: where a Secret holds a later one than the annotations ask for, it stays. So an annotation
+//! that is lost brings no password back that had to go.
+
+use zeroize::Zeroizing;
+
+use super::certificate::Usage;
+use super::rotation::PasswordGeneration;
+use super::verifier::{Verdict, judge};
+use super::window::{Renewal, Window, day};
+use super::{Certificate, Credential};
+use crate::existing::{self, Certificates, Existing, Pair, Root};
+use crate::naming::annotation;
+use crate::report::Diagnostic;
+use crate::x509::{self, X509};
+
+/// The password and the verifier of a Secret, when they are of the generation that is asked for.
+pub(super) fn credential(
+    held: &existing::Credential,
+    generation: PasswordGeneration,
+) -> Option<(Zeroizing<String>, Option<Zeroizing<String>>)> {
+    let password = held.password.clone().filter(|_| held.generation == generation)?;
+    Some((password, held.verifier.clone()))
+}
+
+/// What there is to tell of a password that is kept or not.
+pub(super) fn credential_notes(
+    held: &existing::Credential,
+    user: &str,
+    asked: PasswordGeneration,
+    kept: &Credential,
+) -> Option<Diagnostic> {
+    let key = held.verifier_key;
+    if asked.later(held.generation) != asked {
+        let annotation =
+            if held.generation.own > asked.own { annotation::ROTATE_PASSWORD } else { annotation::ROTATE_PASSWORDS };
+        return Some(held.secret.warning(key, &not_back(annotation)));
+    }
+    let verifier = held.verifier.as_ref().filter(|verifier| **verifier == kept.verifier)?;
+    let what = match judge(verifier, user, &kept.password) {
+        Verdict::Fits => return None,
+        Verdict::Differs => {
+            "is not of the password beside it: it is kept, and nobody logs in with that password; empty it to have it made anew"
+        }
+        Verdict::Unchecked => "has too many rounds to be compared with the password beside it: it is kept",
+        Verdict::Unknown => {
+            "has neither form that Postgres stores, `SCRAM-SHA-256$…` or `md5…`: it is kept, and Postgres takes it for a \
+             password; empty it to have it made anew"
+        }
+    };
+    Some(held.secret.warning(key, what))
+}
+
+/// What there is to tell of certificates whose generation is later than what is asked for.
+pub(super) fn certificate_notes(held: &Certificates, certificates: u32, authority: u32) -> Vec<Diagnostic> {
+    [
+        (held.generation > certificates, annotation::ROTATE_CERTIFICATES),
+        (held.authority_generation > authority, annotation::ROTATE_CA),
+    ]
+    .into_iter()
+    .filter(|(later, _)| *later)
+    .map(|(_, annotation)| held.secret.warning(held.bundle_key, &not_back(annotation)))
+    .collect()
+}
+
+fn not_back(annotation: &str) -> String {
+    format!("is of a later generation than `{annotation}` asks for: it stays, raise the annotation to replace it")
+}
+
+/// What a certificate must be to be kept.
+pub(super) struct Demand<'a> {
+    pub(super) names: &'a [String],
+    pub(super) usage: Usage,
+    pub(super) generation: u32,
+    pub(super) authority: &'a X509,
+    pub(super) time: i64,
+    pub(super) window: Window,
+}
+
+/// The certificate under `key` of a Secret, if it is all that is demanded; else why it is not, unless there is none.
+pub(super) fn certificate(held: &Certificates, key: &str, demand: &Demand) -> Result<Certificate, Option<Diagnostic>> {
+    let Pair { facts, certificate, key: private } = held.pairs.get(key).ok_or(None)?;
+    if let Some(reason) = unfit(held, facts, demand) {
+        let info = held.secret.info(key, &format!("is replaced, because {reason}"));
+        return Err(Some(info));
+    }
+    Ok(Certificate {
+        certificate: certificate.clone(),
+        key: private.clone(),
+        generation: held.generation,
+        // What is kept is looked at again in the next window at the latest.
+        renewal: demand.window.renewal().earlier(Renewal { due: facts.two_thirds(), last: facts.not_after }),
+    })
+}
+
+fn unfit(held: &Certificates, facts: &X509, demand: &Demand) -> Option<String> {
+    let Demand { names, usage, generation, authority, time, .. } = demand;
+    let (serves, calls) = (facts.serves, facts.calls);
+    let usable = match usage {
+        Usage::Server => serves,
+        Usage::Client => calls && facts.common_name.as_ref() == names.first(),
+        Usage::Both => serves && calls,
+    };
+    if held.generation != *generation {
+        Some("another generation is asked for".to_owned())
+    } else if facts.is_signed_by(authority) != Some(true) {
+        Some("another CA has signed it".to_owned())
+    } else if let Some(name) = names.iter().find(|name| !facts.names.contains(name)) {
+        Some(format!("`{name}` is none of its names"))
+    } else if !usable || facts.is_authority {
+        Some("it is for something else".to_owned())
+    } else if *time < facts.not_before || *time >= facts.two_thirds() {
+        Some("two thirds of its life are over".to_owned())
+    } else {
+        None
+    }
+}
+
+/// Authorities that the Secrets of a cluster trust besides `bundle`, and that stay trusted beside `current`, which is of
+/// `generation`, PEM. They are those of another seed, another trust domain, or of whoever made the Secrets.
+///
+/// While the CA stays, all stay. When it changes, the one stays that has signed what peers show until they read their files
+/// again; when it changes once more, or by more than one generation, that one goes too.
+pub(super) fn still_trusted(
+    existing: &Existing,
+    bundle: &[String],
+    current: &X509,
+    generation: u32,
+    time: i64,
+) -> Vec<String> {
+    let mut trusted: Vec<String> = Vec::new();
+    for held in existing.certificates.values() {
+        let signs = |authority: &X509, pair: &Pair| pair.facts.is_signed_by(authority) == Some(true);
+        let later = generation - held.authority_generation;
+        let stays = held.pairs.values().all(|pair| signs(current, pair));
+        let in_use =
+            |authority: &&X509| stays || (later <= 1 && held.pairs.values().any(|pair| signs(authority, pair)));
+        for authority in held.bundle.iter().filter(|authority| authority.not_after >= time).filter(in_use) {
+            let certificate = authority.pem();
+            if !bundle.contains(&certificate) && !trusted.contains(&certificate) {
+                trusted.push(certificate);
+            }
+        }
+    }
+    trusted
+}
+
+/// A warning where those who have the bundles of the Secrets do not trust the CA that signs from now on.
+pub(super) fn unannounced(existing: &Existing, authority: &X509) -> Option<Diagnostic> {
+    let trusts = |held: &&Certificates| held.bundle.iter().any(|trusted| trusted.der == authority.der);
+    let held = existing.certificates.values().find(|held| !held.bundle.is_empty() && !trusts(held))?;
+    let what = "does not have the CA that signs from now on: whoever trusts what is here refuses new certificates; give \
+                `pgo-root-cacert` to keep PGO's CA, raise `pgrender.dev/rotate-ca` by one only, and if another bundle was \
+                applied since, read the Secrets anew";
+    Some(held.secret.warning(held.bundle_key, what))
+}
+
+/// What there is to tell of PGO's CA while it signs.
+pub(super) fn root_notes(root: &Root, time: i64, window: Window) -> Option<Diagnostic> {
+    let end = day(root.certificate.not_after);
+    if !root.certificate.is_valid_at(time) {
+        let what =
+            format!("is a CA that is not valid at this time, but until {end}: raise `{}`", annotation::ROTATE_CA);
+        return Some(root.secret.error(Root::CERTIFICATE, &what));
+    }
+    (root.certificate.not_after < window.not_after()).then(|| {
+        let what =
+            format!("is a CA that ends on {end}, before what it signs: raise `{}` before", annotation::ROTATE_CA);
+        root.secret.warning(Root::CERTIFICATE, &what)
+    })
+}
+
+/// The facts of a certificate that was just made.
+pub(super) fn facts(certificate: &str) -> X509 {
+    x509::certificates(certificate).expect("rcgen writes certificates that can be read").swap_remove(0)
+}

@@ -1,0 +1,118 @@
+"""New certificates, then a new CA, under clients that verify with the old bundle and with the new one: nobody is refused.
+
+The first rendering is of the window before this one, so that the next one is of today. PgBouncer hears of it last: nobody
+may tell its pods, whose names are random, so it waits for the kubelet's own period."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import ssl
+import time
+from pathlib import Path
+from typing import Any
+
+from framework import Test, hippo, instance_sets, until
+
+from scenarios.users import processes
+
+WINDOW_SECONDS = 182 * 24 * 60 * 60
+SECONDS, PGBOUNCER_SECONDS = 30, 120
+PROGRAMS = Path(__file__).resolve().parents[1]
+BUNDLES = "/bundles"
+
+
+def start_connector(test: Test, **bundles: str) -> None:
+    """Start the applications, with the bundles by name."""
+    data = {f"{name}.crt": text for name, text in bundles.items()}
+    config_map = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "bundles"}, "data": data}
+    test.kubectl("apply", "--filename=-", text=json.dumps(config_map))
+    paths = [f"{BUNDLES}/{name}" for name in data]
+    words = ["python3", "-c", (PROGRAMS / "connector.py").read_text(), "primary", "replicas", "pgbouncer", "--", *paths]
+    pod = test.pod("connector", words)
+    pod["spec"]["volumes"].append({"name": "bundles", "configMap": {"name": "bundles"}})
+    pod["spec"]["containers"][0]["volumeMounts"].append({"name": "bundles", "mountPath": BUNDLES})
+    test.start_pod(pod)
+    until("everybody connects", lambda: len(test.kubectl("logs", "connector").splitlines()) > 12)
+
+
+def refusals(test: Test) -> list[str]:
+    """The attempts that failed."""
+    return [line for line in test.kubectl("logs", "connector").splitlines() if not line.endswith(" ok")]
+
+
+def servers(test: Test) -> dict[str, tuple[str, int, str, str, str]]:
+    """Each server: host, port and protocol, and the Secret and key of its certificate."""
+    hosts = {pod: f"{pod}.hippo-pods.{test.namespace}.svc.cluster.local" for pod in test.instances()}
+    instances, pgbackrest = "hippo-instance1-certs", "pgbackrest-server.crt"
+    found = {}
+    for pod, host in hosts.items():
+        found[f"Postgres of {pod}"] = (host, 5432, "postgres", "hippo-cluster-cert", "tls.crt")
+        found[f"Patroni of {pod}"] = (host, 8008, "tls", instances, pgbackrest)  # both have the same one
+        found[f"pgBackRest of {pod}"] = (host, 8432, "tls", instances, pgbackrest)
+    repo_host = f"hippo-repo-host-0.hippo-pods.{test.namespace}.svc.cluster.local"
+    found["pgBackRest of the repo host"] = (repo_host, 8432, "tls", "hippo-pgbackrest", "pgbackrest-repo-host.crt")
+    found["PgBouncer"] = ("hippo-pgbouncer", 5432, "postgres", "hippo-pgbouncer", "pgbouncer-frontend.crt")
+    return found
+
+
+def served(test: Test, host: str, port: int, protocol: str) -> str:
+    """The digest of the certificate that a server presents."""
+    program = (PROGRAMS / "served.py").read_text()
+    return test.in_pod("client", "python3", "-c", program, host, str(port), protocol, container="client")
+
+
+def digest(certificate: str) -> str:
+    """The digest of a certificate in PEM."""
+    return hashlib.sha256(ssl.PEM_cert_to_DER_cert(certificate)).hexdigest()
+
+
+def rotate(test: Test, what: str, manifests: str) -> None:
+    """Apply, wait until each server presents its new certificate, and see that everything goes on."""
+    new = test.secrets(manifests)
+    waiting = servers(test)
+    for name, (host, port, protocol, secret, key) in waiting.items():
+        test.expect(served(test, host, port, protocol) != digest(new[secret][key]), f"{name}: nothing is to rotate")
+    before = processes(test)
+    applied = test.apply_manifests(manifests)
+    while waiting:
+        for name, (host, port, protocol, secret, key) in list(waiting.items()):
+            if served(test, host, port, protocol) == digest(new[secret][key]):
+                del waiting[name]
+                kind = name.split(" of ")[0]
+                seconds = PGBOUNCER_SECONDS if kind == "PgBouncer" else SECONDS
+                test.figure(f"{what}: {kind} presents the new certificate", time.time() - applied, seconds)
+        test.expect(time.time() - applied < 180, f"old certificates are still presented by {list(waiting)}")
+    # Who connects from now on does it with new client certificates.
+    leader = test.leader()
+    test.superuser(leader, "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_replication")
+    test.wait_until_well(2)
+    test.in_pod(leader, "pgbackrest", "--stanza=db", "check")
+    backups = len(test.backups())
+    job = f"now-{int(applied)}"
+    test.kubectl("create", "job", job, "--from=cronjob/hippo-repo1-full")
+    test.kubectl("wait", "--for=condition=Complete", f"job/{job}", "--timeout=120s")
+    test.expect(len(test.backups()) > backups, "the job made no backup")
+    test.expect(before <= processes(test), "something restarted")
+    test.expect(not refusals(test), f"connections failed: {refusals(test)}")
+
+
+def run(test: Test) -> None:
+    """Start in the window of before, render of today, then with the next CA."""
+    cluster: dict[str, Any] = hippo(instances=instance_sets(instance1=2))
+    first = test.render(cluster, f"--time={int(time.time()) - WINDOW_SECONDS}")
+    second = test.render(cluster)
+    cluster["metadata"]["annotations"]["pgrender.dev/rotate-ca"] = "2"
+    third = test.render(cluster)
+
+    test.apply_manifests(first)
+    test.wait_until_well(2)
+    until("there is a backup", lambda: test.backups(), 120, pause=1)
+    test.start_client()
+    until("PgBouncer takes hippo", lambda: test.sql("SELECT 1", service="pgbouncer"))
+    bundles = [test.secrets(manifests)["hippo-cluster-cert"]["ca.crt"] for manifests in (first, third)]
+    start_connector(test, old=bundles[0], new=bundles[1])
+
+    rotate(test, "next window", second)
+    rotate(test, "next CA", third)
+    test.figure("connections, none refused", len(test.kubectl("logs", "connector").splitlines()), unit="connections")

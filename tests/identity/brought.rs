@@ -1,0 +1,171 @@
+//! Certificates that the user brings, made by OpenSSL with keys and chains that people have: what is told of them.
+
+use std::fs;
+use std::path::Path;
+
+use pgrender::cluster::Cluster;
+use pgrender::custom_tls::check;
+use pgrender::existing::Sources;
+use pgrender::kubernetes::{KeyToPath, SecretProjection};
+use pgrender::options::Options;
+use serde_json::Value;
+
+use crate::cluster::hippo;
+use crate::reuse::{documents, now, secret};
+use crate::tools::{available, file, run};
+
+/// A certificate and its key; signed by itself where there is no authority.
+struct Made {
+    certificate: String,
+    key: String,
+}
+
+const AUTHORITY: &str = "basicConstraints=critical,CA:TRUE\nsubjectKeyIdentifier=hash\n";
+const SERVER: &str = "subjectAltName=DNS:*.postgres-operator.svc,DNS:hippo-primary\nextendedKeyUsage=serverAuth\n";
+const CLIENT: &str = "extendedKeyUsage=clientAuth\n";
+
+fn text(directory: &Path, name: &str) -> String {
+    directory.join(name).to_str().unwrap().to_owned()
+}
+
+fn make(directory: &Path, name: &str, key: &[&str], extensions: &str, authority: Option<&Made>) -> Made {
+    let key = run("openssl", &[&["genpkey"], key].concat(), "");
+    file(directory, "a.key", &key);
+    let request =
+        run("openssl", &["req", "-new", "-key", &text(directory, "a.key"), "-subj", &format!("/CN={name}")], "");
+    file(directory, "a.cnf", extensions);
+    let mut arguments = vec!["x509", "-req", "-days", "90", "-extfile"];
+    let paths = ["a.cnf", "a.key", "ca.crt", "ca.key"].map(|name| text(directory, name));
+    arguments.push(&paths[0]);
+    if let Some(authority) = authority {
+        fs::write(&paths[2], &authority.certificate).unwrap();
+        fs::write(&paths[3], &authority.key).unwrap();
+        arguments.extend(["-CA", &paths[2], "-CAkey", &paths[3]]);
+    } else {
+        arguments.extend(["-signkey", &paths[1]]);
+    }
+    Made { certificate: run("openssl", &arguments, &request), key }
+}
+
+const RSA: [&str; 4] = ["-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048"];
+const P256: [&str; 4] = ["-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256"];
+const P384: [&str; 4] = ["-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-384"];
+const ED25519: [&str; 2] = ["-algorithm", "ED25519"];
+
+fn bringing(server: &str, client: &str) -> Cluster {
+    let secret = |name: &str| SecretProjection { name: name.to_owned(), ..SecretProjection::default() };
+    let mut cluster = Cluster {
+        custom_tls_secret: Some(secret(server)),
+        custom_replication_tls_secret: Some(client.to_owned()),
+        ..hippo()
+    };
+    cluster.pgbouncer.as_mut().unwrap().custom_tls_secret = Some(secret("elsewhere"));
+    cluster
+}
+
+fn tls(name: &str, made: &Made, chain: &str, authority: &str) -> Value {
+    let certificate = format!("{}{chain}", made.certificate);
+    secret(name, &[("tls.crt", &certificate), ("tls.key", &made.key), ("ca.crt", authority)])
+}
+
+/// What is told, without what is only information.
+fn told(cluster: &Cluster, secrets: &[Value], time: i64) -> Vec<String> {
+    let (documents, options) = (documents(secrets), Options { time, ..Options::default() });
+    let found = check(cluster, &Sources::of(&documents, &options), &options);
+    let lines = found.iter().map(ToString::to_string);
+    lines
+        .filter(|line| !line.starts_with("info: "))
+        .map(|line| line.split_once("data").map(|(_, rest)| rest.to_owned()).unwrap_or(line))
+        .collect()
+}
+
+#[test]
+fn what_works_together_is_passed_in_silence_whatever_its_keys_are() {
+    if !available("openssl") {
+        return;
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path();
+    for keys in [&RSA[..], &P256, &P384, &ED25519] {
+        let root = make(path, "root", keys, AUTHORITY, None);
+        let between = make(path, "between", keys, AUTHORITY, Some(&root));
+        let server = make(path, "server", keys, SERVER, Some(&between));
+        let client = make(path, "_crunchyrepl", keys, CLIENT, Some(&root));
+        let secrets = [
+            tls("server", &server, &between.certificate, &root.certificate),
+            tls("client", &client, "", &root.certificate),
+        ];
+        assert_eq!(told(&bringing("server", "client"), &secrets, now()), [""; 0], "{keys:?}");
+        // Without what is between, the one does not lead to the other.
+        let secrets = [tls("server", &server, "", &root.certificate), secrets[1].clone()];
+        let lines = told(&bringing("server", "client"), &secrets, now());
+        assert!(
+            lines.len() == 1 && lines[0].contains("`ca.crt` of `Secret postgres-operator/client` has not the CA"),
+            "{lines:?}"
+        );
+        // Another key of the same kind; Ed25519 does not say what its public half is.
+        let mut other = make(path, "server", keys, SERVER, Some(&root));
+        other.key.clone_from(&client.key);
+        let secrets = [tls("server", &other, "", &root.certificate), secrets[1].clone()];
+        let lines = told(&bringing("server", "client"), &secrets, now());
+        let refused = lines.iter().any(|line| line.contains("is not the key of the certificate in `tls.crt`"));
+        assert_eq!(refused, keys == RSA || keys == P256, "{keys:?} {lines:?}");
+    }
+}
+
+#[test]
+fn what_will_not_do_is_told() {
+    if !available("openssl") {
+        return;
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path();
+    // Two authorities of one name: only signatures tell them apart.
+    let [one, two] = [(); 2].map(|()| make(path, "root", &P256, AUTHORITY, None));
+    let server = make(path, "server", &P256, CLIENT, Some(&one));
+    let client = make(path, "replicator", &P256, SERVER, Some(&two));
+    let secrets = [tls("server", &server, "", &one.certificate), tls("client", &client, "", &one.certificate)];
+    let lines = told(&bringing("server", "client"), &secrets, now() + 91 * 86_400);
+    let expected = [
+        "is not for `hippo-primary.postgres-operator.svc`",
+        "is not for `hippo-replicas.postgres-operator.svc`",
+        "is not for `hippo-primary`,",
+        "may not be shown by a server",
+        "is not valid at this time",
+        "has not the common name `_crunchyrepl`",
+        "may not be shown by a client",
+        "is not valid at this time",
+        "`ca.crt` of `Secret postgres-operator/server` has not the CA of the other side",
+    ];
+    assert_eq!(lines.len(), expected.len(), "{lines:#?}");
+    for (line, part) in lines.iter().zip(expected) {
+        assert!(line.contains(part), "{line}: {part}");
+    }
+}
+
+#[test]
+fn whom_clients_must_trust_is_told_where_only_one_server_is_the_users() {
+    let mut cluster = bringing("server", "client");
+    assert_eq!(told(&cluster, &[], now()), [""; 0]);
+    cluster.pgbouncer.as_mut().unwrap().custom_tls_secret = None;
+    let lines = told(&cluster, &[], now());
+    assert!(
+        lines.len() == 1
+            && lines[0]
+                .contains("`ca.crt` of your Secret `server`, and `pgbouncer-frontend.ca-roots` of `hippo-pgbouncer`"),
+        "{lines:?}"
+    );
+
+    let mut cluster = Cluster { custom_tls_secret: None, custom_replication_tls_secret: None, ..bringing("", "") };
+    let item = KeyToPath { key: "root.pem".to_owned(), path: "ca.crt".to_owned(), mode: None };
+    cluster.pgbouncer.as_mut().unwrap().custom_tls_secret.as_mut().unwrap().items = Some(vec![item]);
+    let lines = told(&cluster, &[], now());
+    assert!(
+        lines[0].contains("no item becomes `tls.crt`") && lines[1].contains("no item becomes `tls.key`"),
+        "{lines:?}"
+    );
+    assert!(
+        lines[2].contains("`root.pem` of your Secret `elsewhere`, and `ca.crt` of `hippo-cluster-cert`"),
+        "{lines:?}"
+    );
+}

@@ -1,0 +1,366 @@
+//! Secrets that are there already, made by PGO or by hand: OpenSSL makes and judges them, and PostgreSQL lets people in.
+
+use std::collections::BTreeMap;
+use std::time::SystemTime;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use pgrender::existing::{Sources, existing};
+use pgrender::identity::{Identity, derive, scram};
+use pgrender::naming::annotation;
+use pgrender::options::Options;
+use pgrender::read::{self, Document};
+use serde_json::{Value, json};
+
+use crate::authority::{Authority, new_key};
+use crate::cluster::hippo;
+use crate::server::Server;
+use crate::tools::{available, run};
+use crate::{annotated, at, blocks, certificates, seed};
+
+const DAY: i64 = 86_400;
+
+pub(crate) fn now() -> i64 {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs().try_into().unwrap()
+}
+
+/// A Secret as `kubectl get -o yaml` prints it.
+pub(crate) fn secret(name: &str, data: &[(&str, &str)]) -> Value {
+    let data: BTreeMap<&str, String> = data.iter().map(|(key, text)| (*key, STANDARD.encode(text))).collect();
+    json!({
+        "apiVersion": "v1", "kind": "Secret", "type": "Opaque", "data": data,
+        "metadata": {
+            "name": name, "namespace": "postgres-operator", "uid": "5d0d4f0c", "resourceVersion": "7",
+            "ownerReferences": [{"kind": "PostgresCluster", "name": "hippo"}],
+        },
+    })
+}
+
+pub(crate) fn documents(secrets: &[Value]) -> Vec<Document> {
+    let texts: Vec<String> = secrets.iter().map(Value::to_string).collect();
+    read::documents("existing.yaml", &texts.join("\n---\n")).unwrap()
+}
+
+/// The identity of a cluster that has Secrets, and what is told of it.
+fn with(cluster: &pgrender::cluster::Cluster, secrets: &[Value], time: i64) -> (Identity, Vec<String>) {
+    let (documents, options) = (documents(secrets), Options { time, ..Options::default() });
+    let (existing, errors) = existing(&Sources::of(&documents, &options), cluster);
+    assert_eq!(errors, []);
+    let (identity, told) = derive(cluster, &seed(), &options, &existing);
+    (identity.unwrap_or_else(|| panic!("{told:?}")), told.iter().map(ToString::to_string).collect())
+}
+
+/// PGO's authority, and the Secrets of `hippo` as PGO makes them.
+struct Pgo(Authority);
+
+impl Pgo {
+    fn new() -> Self {
+        Self(Authority::new())
+    }
+
+    /// A certificate with its key, called as the first of its names.
+    fn leaf(&self, names: &[&str]) -> (String, String) {
+        let key = new_key();
+        (self.0.sign(&key, names[0], names), key)
+    }
+
+    fn root(&self) -> &str {
+        &self.0.root
+    }
+
+    fn root_secret(&self) -> Value {
+        secret("pgo-root-cacert", &[("root.crt", self.root()), ("root.key", &self.0.root_key)])
+    }
+
+    fn secrets(&self) -> Vec<Value> {
+        let tls = |name: &str, names: &[&str]| {
+            let (certificate, key) = self.leaf(names);
+            secret(name, &[("tls.crt", &certificate), ("tls.key", &key), ("ca.crt", self.root())])
+        };
+        let verifier = scram::verifier("geheim", b"salt of somebody");
+        vec![
+            self.root_secret(),
+            tls("hippo-cluster-cert", &["hippo-primary.postgres-operator.svc.cluster.local.", "hippo-primary"]),
+            tls("hippo-replication-cert", &["_crunchyrepl"]),
+            secret("hippo-pguser-hippo", &[("password", "geheim"), ("verifier", &verifier)]),
+        ]
+    }
+
+    fn verifies(&self, bundle: &str, certificate: &str) -> bool {
+        self.0.verifies(bundle, certificate)
+    }
+}
+
+/// The Secrets of certificates that an identity gives, as an earlier run has written them.
+fn rendered(identity: &Identity) -> Vec<Value> {
+    let bundle = identity.trust_bundle.as_str();
+    let pair = |name: &str| certificates(identity)[name];
+    let simple = |name: &str, role: &str| {
+        let pair = pair(role);
+        secret(name, &[("tls.crt", &pair.certificate), ("tls.key", &pair.key), ("ca.crt", bundle)])
+    };
+    let (set, client, host, frontend) =
+        (pair("instance-set instance1"), pair("pgbackrest-client"), pair("pgbackrest-repo-host"), pair("pgbouncer"));
+    let combined = format!("{}{}", *set.key, set.certificate);
+    let (pgbouncer, hippo) = (identity.pgbouncer.as_ref().unwrap(), &identity.users["hippo"]);
+    let mut secrets = vec![
+        simple("hippo-cluster-cert", "postgres"),
+        simple("hippo-replication-cert", "replication"),
+        secret("hippo-instance1-certs", &[("patroni.ca-roots", bundle), ("patroni.crt-combined", &combined)]),
+        secret(
+            "hippo-pgbackrest",
+            &[
+                ("pgbackrest.ca-roots", bundle),
+                ("pgbackrest-client.crt", &client.certificate),
+                ("pgbackrest-client.key", &client.key),
+                ("pgbackrest-repo-host.crt", &host.certificate),
+                ("pgbackrest-repo-host.key", &host.key),
+            ],
+        ),
+        secret(
+            "hippo-pgbouncer",
+            &[
+                ("pgbouncer-frontend.ca-roots", bundle),
+                ("pgbouncer-frontend.crt", &frontend.certificate),
+                ("pgbouncer-frontend.key", &frontend.key),
+                ("pgbouncer-password", &pgbouncer.password),
+                ("pgbouncer-verifier", &pgbouncer.verifier),
+            ],
+        ),
+        secret("hippo-pguser-hippo", &[("password", &hippo.password), ("verifier", &hippo.verifier)]),
+    ];
+    let generation = identity.authority_generation.to_string();
+    for secret in &mut secrets {
+        secret["metadata"]["annotations"] = json!({annotation::GENERATION_CA: generation});
+    }
+    secrets
+}
+
+#[test]
+fn whoever_trusts_pgos_ca_notices_nothing_of_a_take_over() {
+    if !available("openssl") {
+        return;
+    }
+    let pgo = Pgo::new();
+    let secrets = pgo.secrets();
+    let (identity, told) = with(&hippo(), &secrets, now());
+    assert_eq!(*identity.users["hippo"].password, "geheim");
+    assert_eq!(told.iter().filter(|line| !line.contains("info: ")).collect::<Vec<_>>(), [""; 0]);
+    for (name, certificate) in certificates(&identity) {
+        assert!(pgo.verifies(pgo.root(), &certificate.certificate), "{name}");
+    }
+    // Its names suffice, so it stays; the server's do not.
+    let kept = |name: &str, secret: &Value| {
+        STANDARD.encode(&certificates(&identity)[name].certificate) == secret["data"]["tls.crt"].as_str().unwrap()
+    };
+    assert!(kept("replication", &secrets[2]) && !kept("postgres", &secrets[1]));
+    assert!(
+        told.iter()
+            .any(|line| line.contains("`hippo-primary.postgres-operator.svc.cluster.local` is none of its names"))
+    );
+    assert_eq!(blocks(&identity.trust_bundle)[0], pgo.root());
+
+    // The next run finds nothing to do, whatever of PGO's it is given besides.
+    let mut second = rendered(&identity);
+    second.push(pgo.root_secret());
+    let (again, told) = with(&hippo(), &second, now());
+    assert_eq!(told, [""; 0]);
+    assert_eq!(crate::differences(&identity, &again), [""; 0]);
+}
+
+#[test]
+fn pgos_ca_is_left_in_two_steps_without_leaving_anybody_behind() {
+    if !available("openssl") {
+        return;
+    }
+    let pgo = Pgo::new();
+    let root = pgo.root_secret();
+    let (first, _) = with(&hippo(), &pgo.secrets(), now());
+    let step = |before: &Identity, generation: &str, root: Option<&Value>| {
+        let secrets: Vec<Value> = rendered(before).into_iter().chain(root.cloned()).collect();
+        with(&annotated(annotation::ROTATE_CA, generation), &secrets, now())
+    };
+    for root in [Some(&root), None] {
+        let (second, told) = step(&first, "2", root);
+        assert!(told.iter().all(|line| line.contains("info: ")), "{told:?}");
+        let (third, _) = step(&second, "3", root);
+        for (one, other) in [(&first, &second), (&second, &third)] {
+            for (name, _) in certificates(one) {
+                assert!(pgo.verifies(&one.trust_bundle, &certificates(other)[&name].certificate), "{name}");
+                assert!(pgo.verifies(&other.trust_bundle, &certificates(one)[&name].certificate), "{name}");
+            }
+        }
+        assert!(second.trust_bundle.contains(pgo.root()) && !third.trust_bundle.contains(pgo.root()));
+        assert!(!pgo.verifies(&third.trust_bundle, &first.cluster_certificate.as_ref().unwrap().certificate));
+    }
+}
+
+#[test]
+fn without_pgos_ca_its_certificates_stay_trusted_and_a_warning_says_who_must_read_again() {
+    if !available("openssl") {
+        return;
+    }
+    let pgo = Pgo::new();
+    let (identity, told) = with(&hippo(), &pgo.secrets()[1..], now());
+    let warnings: Vec<&String> = told.iter().filter(|line| line.contains("warning: ")).collect();
+    assert!(warnings.len() == 1 && warnings[0].contains("does not have the CA that signs from now on"), "{told:?}");
+    let (old, _) = pgo.leaf(&["hippo-primary"]);
+    assert!(pgo.verifies(&identity.trust_bundle, &old));
+    assert_eq!(
+        crate::differences(&identity, &at(&hippo(), now())),
+        ["password hippo", "trust bundle", "verifier hippo"]
+    );
+    // What is trusted stays the same from then on.
+    let (again, told) = with(&hippo(), &rendered(&identity), now());
+    assert_eq!((told, again.trust_bundle), (Vec::new(), identity.trust_bundle));
+}
+
+#[test]
+fn pgos_ca_signs_in_the_trust_domain_of_its_namespace_only() {
+    if !available("openssl") {
+        return;
+    }
+    let pgo = Pgo::new();
+    let documents = documents(&pgo.secrets());
+    for (domain, signs) in [("postgres-operator", true), ("team", false)] {
+        let options = Options { time: now(), trust_domain: Some(domain.to_owned()), ..Options::default() };
+        let (existing, _) = existing(&Sources::of(&documents, &options), &hippo());
+        let (identity, told) = derive(&hippo(), &seed(), &options, &existing);
+        let identity = identity.unwrap();
+        let server = &identity.cluster_certificate.as_ref().unwrap().certificate;
+        assert_eq!(pgo.verifies(pgo.root(), server), signs, "{domain}");
+        assert!(pgo.verifies(&identity.trust_bundle, server) && identity.trust_bundle.contains(pgo.root()));
+        assert_eq!(
+            told.iter().any(|told| told.message.contains("does not have the CA that signs")),
+            !signs,
+            "{told:?}"
+        );
+    }
+}
+
+#[test]
+fn pgos_ca_must_outlive_what_it_signs() {
+    if !available("openssl") {
+        return;
+    }
+    let pgo = Pgo::new();
+    let root = [pgo.root_secret()];
+    let (_, told) = with(&hippo(), &root, now() + 3500 * DAY);
+    assert!(told.iter().any(|line| line.contains("warning: ") && line.contains("before what it signs")), "{told:?}");
+    let later = now() + 3651 * DAY;
+    let (documents, options) = (documents(&root), Options { time: later, ..Options::default() });
+    let (found, _) = existing(&Sources::of(&documents, &options), &hippo());
+    let (identity, told) = derive(&hippo(), &seed(), &options, &found);
+    assert!(identity.is_none() && told[0].to_string().contains("raise `pgrender.dev/rotate-ca`"), "{told:?}");
+    // What it asks for helps.
+    let (_, told) = with(&annotated(annotation::ROTATE_CA, "2"), &root, later);
+    assert_eq!(told, [""; 0]);
+}
+
+#[test]
+fn a_certificate_of_another_client_is_replaced_even_if_it_has_the_name_too() {
+    if !available("openssl") {
+        return;
+    }
+    let pgo = Pgo::new();
+    for (names, kept) in [(["_crunchyrepl", "more"], true), (["more", "_crunchyrepl"], false)] {
+        let (certificate, key) = pgo.leaf(&names);
+        let client = [("tls.crt", &*certificate), ("tls.key", &*key), ("ca.crt", pgo.root())];
+        let (identity, _) = with(&hippo(), &[pgo.root_secret(), secret("hippo-replication-cert", &client)], now());
+        assert_eq!(identity.replication_certificate.unwrap().certificate == certificate, kept, "{names:?}");
+    }
+}
+
+#[test]
+fn a_certificate_is_kept_for_two_thirds_of_its_life() {
+    if !available("openssl") {
+        return;
+    }
+    let pgo = Pgo::new();
+    let secrets = pgo.secrets();
+    let kept = |days: i64| {
+        let (identity, _) = with(&hippo(), &secrets, now() + days * DAY);
+        let certificate = STANDARD.encode(identity.replication_certificate.unwrap().certificate);
+        certificate == secrets[2]["data"]["tls.crt"].as_str().unwrap()
+    };
+    assert!(kept(0) && kept(243) && !kept(244));
+}
+
+#[test]
+fn another_window_keeps_certificates_and_says_until_when() {
+    let first = at(&hippo(), crate::TIME);
+    let next = first.renewal.due;
+    let (kept, _) = with(&hippo(), &rendered(&first), next);
+    let certificates = |identity: &Identity| {
+        certificates(identity)
+            .into_iter()
+            .map(|(name, pair)| (name, pair.certificate.clone()))
+            .collect::<BTreeMap<_, _>>()
+    };
+    assert!(certificates(&kept) == certificates(&first));
+    assert_eq!(kept.renewal.last, first.renewal.last);
+    // Two thirds of 397 days.
+    assert_eq!((kept.renewal.due - (first.renewal.last - 397 * DAY)) / DAY, 264);
+    let (replaced, _) = with(&hippo(), &rendered(&first), kept.renewal.due);
+    assert!(certificates(&replaced) == certificates(&at(&hippo(), kept.renewal.due)));
+}
+
+#[test]
+fn what_makes_a_secret_of_a_rendered_name_is_refused_and_others_are_not() {
+    let maker = |kind: &str, group: &str, name: &str, target: Value| {
+        json!({"apiVersion": format!("{group}/v1"), "kind": kind, "metadata": {"name": name, "namespace": "postgres-operator"},
+               "spec": {"target": target}})
+    };
+    for (maker, refused) in [
+        (maker("SealedSecret", "bitnami.com", "hippo-pguser-hippo", Value::Null), true),
+        (maker("ExternalSecret", "external-secrets.io", "app", json!({"name": "hippo-pgbouncer"})), true),
+        (maker("ExternalSecret", "external-secrets.io", "hippo-pgbouncer", json!({"name": "app"})), false),
+        (maker("SealedSecret", "bitnami.com", "rhino-pguser-rhino", Value::Null), false),
+        (maker("SealedSecret", "example.com", "hippo-pguser-hippo", Value::Null), false),
+    ] {
+        let (documents, options) = (documents(&[maker]), Options { time: now(), ..Options::default() });
+        let (_, errors) = existing(&Sources::of(&documents, &options), &hippo());
+        // pgBouncer's Secret is read for its password and for its certificate, and refused once.
+        assert_eq!(errors.len(), usize::from(refused), "{errors:?}");
+    }
+}
+
+#[test]
+fn postgres_lets_in_whom_a_kept_verifier_lets_in() {
+    if !available("psql") || !available("setpriv") || !available("md5sum") {
+        return;
+    }
+    let digest = |text: &str| format!("md5{}", run("md5sum", &[], text).split(' ').next().unwrap());
+    let hippo_verifier = digest("geheim\u{1f99b}hippo");
+    let secrets = [
+        secret("hippo-pguser-hippo", &[("password", "geheim\u{1f99b}"), ("verifier", &hippo_verifier)]),
+        secret("hippo-pguser-app", &[("password", "chosen 'by' hand"), ("verifier", "")]),
+        secret(
+            "hippo-monitoring",
+            &[("password", "a decoy"), ("verifier", &scram::verifier("true", b"0123456789abcdef"))],
+        ),
+    ];
+    let (identity, told) = with(&hippo(), &secrets, now());
+    assert_eq!(*identity.users["hippo"].verifier, hippo_verifier);
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(
+        told[0].starts_with("existing.yaml:")
+            && told[0].contains("`verifier` of `Secret postgres-operator/hippo-monitoring`")
+    );
+    assert!(told[0].contains("is not of the password beside it"));
+    let Some(server) = Server::start(&identity) else { return };
+    let login = |role: &str, password: &str| {
+        let connection = format!("host=hippo-primary user={role} dbname=postgres");
+        server.connect(&connection, &[("PGPASSWORD", password)]).status.success()
+    };
+    let monitoring = identity.monitoring.as_ref().unwrap();
+    for (role, credential) in
+        [("hippo", &identity.users["hippo"]), ("app", &identity.users["app"]), ("ccp_monitoring", monitoring)]
+    {
+        server.sql(&format!("CREATE ROLE {role} LOGIN PASSWORD '{}'", *credential.verifier));
+    }
+    server.allow_md5("hippo");
+    assert!(login("hippo", "geheim\u{1f99b}") && !login("hippo", "geheim"));
+    assert!(login("app", "chosen 'by' hand"));
+    assert!(login("ccp_monitoring", "true") && !login("ccp_monitoring", "a decoy"));
+}
