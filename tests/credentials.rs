@@ -170,3 +170,15 @@ fn what_can_be_no_reference_is_refused() {
     assert!(objects(&all).is_ok());
     assert!(objects_from(&all, SEED, &reference()).unwrap_err()[0].message.contains("change the password there"));
 }
+
+#[test]
+fn what_makes_the_secret_may_be_in_the_input() {
+    let maker = json!({
+        "apiVersion": "external-secrets.io/v1",
+        "kind": "ExternalSecret",
+        "metadata": {"name": "hippo-pguser-app", "namespace": "zoo"},
+    });
+    let with_maker = |annotations: &Value| objects(&format!("{}\n---\n{maker}\n", cluster(annotations)));
+    assert!(with_maker(&json!({})).is_err());
+    assert!(with_maker(&json!({"pgrender.dev/credentials.app": "reference"})).is_ok());
+}
