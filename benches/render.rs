@@ -35,7 +35,7 @@ fn options() -> Options {
 }
 
 fn seed() -> Seed {
-    Seed::new(b"a seed for benchmarks only, not a secret").ok().unwrap()
+    Seed::new(b"a seed for the benchmarks only, which is not a secret at all").ok().unwrap()
 }
 
 fn documents(text: &str) -> Vec<Document> {

@@ -3,6 +3,7 @@
 
 mod access;
 mod backup_cron_jobs;
+mod cert_manager;
 mod claims;
 mod config_maps;
 mod disruption_budgets;
@@ -34,6 +35,10 @@ pub fn build(cluster: &Cluster, identity: &Identity) -> Vec<Value> {
     }
     if let Some(settings) = &cluster.pgbouncer {
         pooler(&mut objects, cluster, settings, identity);
+    }
+    if let Some(settings) = &cluster.cert_manager {
+        objects.add_all(cert_manager::issuers(cluster, settings));
+        objects.add_all(cert_manager::certificates(cluster, settings));
     }
     let fingerprints = fingerprints::fingerprints(cluster, &identity.fingerprint_key, &objects.0);
     objects.add(fingerprints);
@@ -76,7 +81,8 @@ fn postgres(objects: &mut Objects, cluster: &Cluster, identity: &Identity) {
 fn pgbackrest(objects: &mut Objects, cluster: &Cluster, backups: &Backups, identity: &Identity) {
     objects.add(access::pgbackrest_service_account(cluster, backups));
     objects.add(config_maps::pgbackrest(cluster, backups));
-    objects.add(secrets::pgbackrest(cluster, backups, identity));
+    let client = identity.pgbackrest_client.as_ref();
+    objects.add_all(client.map(|client| secrets::pgbackrest(cluster, backups, identity, client)));
     if backups.has_repo_host() {
         objects.add(access::repo_host_service_account(cluster, backups));
         objects.add(repo_host::stateful_set(cluster, backups));
@@ -94,18 +100,22 @@ fn pooler(objects: &mut Objects, cluster: &Cluster, settings: &PgBouncer, identi
     objects.add(config_maps::pgbouncer(cluster, settings));
     let credential = identity.pgbouncer.as_ref();
     objects.add_all(credential.map(|credential| secrets::pgbouncer(cluster, settings, identity, credential)));
+    let alone = credential.is_none().then_some(identity.pgbouncer_frontend.as_ref()).flatten();
+    objects.add_all(alone.map(|certificate| secrets::pgbouncer_certificate(cluster, settings, identity, certificate)));
     objects.add_all(disruption_budgets::pgbouncer(cluster, settings));
     objects.add(pgbouncer::deployment(cluster, settings));
 }
 
 /// The kinds in the order in which they are written: what others refer to comes first.
-const KINDS: [&str; 11] = [
+const KINDS: [&str; 13] = [
     "ServiceAccount",
     "Role",
     "RoleBinding",
     "Service",
     "ConfigMap",
     "Secret",
+    "Issuer",
+    "Certificate",
     "PersistentVolumeClaim",
     "PodDisruptionBudget",
     "StatefulSet",

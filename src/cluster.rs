@@ -4,14 +4,16 @@
 mod backups;
 mod pgbouncer;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
 
+use crate::identity::window;
 use crate::kubernetes::{
     Affinity, Container, IntOrString, LocalObjectReference, PersistentVolumeClaimSpec, ResourceRequirements,
     SecretProjection, Toleration, TopologySpreadConstraint, VolumeProjection,
 };
+use crate::options::IssuerReference;
 use crate::spec::AdditionalVolume;
 
 pub use self::backups::{BackupJobs, BackupType, Backups, RepoHost, Repository, Schedule, Storage};
@@ -102,6 +104,19 @@ pub struct Cluster {
     pub custom_tls_secret: Option<SecretProjection>,
     /// Name of `spec.customReplicationTLSSecret`.
     pub custom_replication_tls_secret: Option<String>,
+    /// The roles whose Secret the user brings.
+    pub referenced_credentials: BTreeSet<String>,
+    /// Where cert-manager makes the certificates.
+    pub cert_manager: Option<CertManager>,
+}
+
+/// How cert-manager makes certificates.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct CertManager {
+    /// Who signs them; a CA of the cluster's own, kept by cert-manager, unless there is one.
+    pub issuer: Option<IssuerReference>,
+    /// How long they live, and after how many days they are renewed: the length of a window.
+    pub schedule: window::Schedule,
 }
 
 /// A key of a ConfigMap that the user brings.

@@ -46,9 +46,7 @@ fn run(arguments: &[OsString], environment: &Environment) -> Outcome {
             Ok(text) => function::run(&text, environment),
             Err(error) => function::unreadable(&[error]),
         },
-        Err(error) if error.use_stderr() => {
-            Outcome { stderr: error.render().to_string(), code: 2, ..Outcome::default() }
-        }
+        Err(error) if error.use_stderr() => Outcome::misused(&error),
         Err(help) => Outcome { stdout: help.render().to_string(), ..Outcome::default() },
     }
 }

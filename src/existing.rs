@@ -15,7 +15,7 @@ mod secret;
 use std::collections::BTreeMap;
 
 use crate::cluster::{Backups, Cluster};
-use crate::naming::annotation;
+use crate::naming::{MONITORING_USER, PGBOUNCER_USER, annotation};
 use crate::object;
 use crate::options::Options;
 use crate::read::Document;
@@ -156,15 +156,20 @@ pub struct Existing<'a> {
 /// Reads what is there for `cluster`. Everything that is wrong is told, and then the outcome is worthless.
 pub fn existing<'a>(sources: &Sources<'a>, cluster: &Cluster) -> (Existing<'a>, Vec<Diagnostic>) {
     let mut reader = Reader { sources, namespace: &cluster.namespace, diagnostics: Vec::new() };
-    let mut existing = Existing { root: reader.read(ROOT_SECRET, certificates::root), ..Existing::default() };
-    for user in &cluster.users {
+    let mut existing = Existing::default();
+    if cluster.cert_manager.is_none() {
+        existing.root = reader.read(ROOT_SECRET, certificates::root);
+    }
+    // What the user brings may be made by anything, and is nobody's business here.
+    let known = |role: &str| !cluster.referenced_credentials.contains(role);
+    for user in cluster.users.iter().filter(|user| known(&user.name)) {
         let credential = reader.read(&cluster.user_secret(&user.name), credentials::user);
         existing.users.extend(credential.map(|credential| (user.name.clone(), credential)));
     }
-    if cluster.pgbouncer.is_some() {
+    if cluster.pgbouncer.is_some() && known(PGBOUNCER_USER) {
         existing.pgbouncer = reader.read(&cluster.pgbouncer_name(), credentials::pgbouncer);
     }
-    if cluster.exporter {
+    if cluster.exporter && known(MONITORING_USER) {
         existing.monitoring = reader.read(&cluster.monitoring_secret(), credentials::user);
     }
     for (name, layout) in certificate_secrets(cluster) {
@@ -174,9 +179,12 @@ pub fn existing<'a>(sources: &Sources<'a>, cluster: &Cluster) -> (Existing<'a>, 
     (existing, reader.diagnostics)
 }
 
-/// The certificate Secrets that are rendered for `cluster`.
+/// The certificate Secrets that are rendered for `cluster`: none where cert-manager makes them.
 fn certificate_secrets(cluster: &Cluster) -> Vec<(String, &'static certificates::Layout)> {
     let mut secrets = Vec::new();
+    if cluster.cert_manager.is_some() {
+        return secrets;
+    }
     if cluster.custom_tls_secret.is_none() {
         secrets.push((cluster.cluster_certificate_secret(), &certificates::TLS));
     }
@@ -191,7 +199,7 @@ fn certificate_secrets(cluster: &Cluster) -> Vec<(String, &'static certificates:
         secrets.push((cluster.pgbackrest_name(), layout));
     }
     if cluster.pgbouncer.as_ref().is_some_and(|pgbouncer| pgbouncer.custom_tls_secret.is_none()) {
-        secrets.push((cluster.pgbouncer_name(), &certificates::PGBOUNCER));
+        secrets.push((cluster.pgbouncer_certificate_secret(), &certificates::PGBOUNCER));
     }
     secrets
 }

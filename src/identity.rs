@@ -13,6 +13,7 @@ mod reuse;
 mod rotation;
 pub mod scram;
 mod seed;
+mod subject;
 pub mod uri;
 #[cfg(test)]
 mod vectors;
@@ -23,20 +24,22 @@ use std::collections::BTreeMap;
 
 use zeroize::Zeroizing;
 
+pub use self::certificate::Usage;
+pub use self::context::Role;
 pub use self::rotation::PasswordGeneration;
 pub(crate) use self::rotation::number as generation;
 pub use self::seed::{Seed, SeedError};
+pub use self::subject::Subject;
 
 use self::authority::{Authorities, Authority};
-use self::certificate::Usage;
-use self::context::{CertificateId, Context, Role};
+use self::context::{CertificateId, Context};
 use self::password::Alphabet;
 use self::reuse::Demand;
 use self::rotation::Generations;
 use self::window::{Renewal, Window};
 use crate::cluster::{Backups, Cluster, PasswordType, User};
 use crate::existing::{self, Existing};
-use crate::naming::{MONITORING_USER, PGBOUNCER_USER, REPLICATION_USER};
+use crate::naming::{MONITORING_USER, PGBOUNCER_USER};
 use crate::options::Options;
 use crate::report::{Diagnostic, ResourceRef, has_errors};
 use crate::x509::X509;
@@ -49,7 +52,7 @@ pub struct Identity {
     pub authority_generation: u32,
     /// When to render again.
     pub renewal: Renewal,
-    /// By name of the user.
+    /// By name of the user, but for those whose Secret the user brings; the next two likewise.
     pub users: BTreeMap<String, Credential>,
     /// Of [`crate::naming::PGBOUNCER_USER`]; there when the cluster has pgBouncer.
     pub pgbouncer: Option<Credential>,
@@ -59,7 +62,8 @@ pub struct Identity {
     pub cluster_certificate: Option<Certificate>,
     /// The client certificate of replicas; absent when the user brings one.
     pub replication_certificate: Option<Certificate>,
-    /// By name of the instance set: of Patroni's API, of its clients and of pgBackRest's server.
+    /// By name of the instance set: of Patroni's API, of its clients and of pgBackRest's server. There are none of these, and
+    /// no other certificate, when cert-manager makes them.
     pub instance_sets: BTreeMap<String, Certificate>,
     /// pgBackRest's client certificate; there when the cluster has backups.
     pub pgbackrest_client: Option<Certificate>,
@@ -141,7 +145,7 @@ pub fn derive(
     if has_errors(&diagnostics) {
         return (None, diagnostics);
     }
-    let authorities = Authorities { seed, trust_domain, first };
+    let authorities = Authorities { seed, trust_domain, also: &options.trust_also, first };
     let identity = authorities.generation(generation).and_then(|authority| {
         let facts = reuse::facts(&authority.certificate);
         diagnostics.extend(reuse::unannounced(existing, &facts));
@@ -199,10 +203,13 @@ impl Derivation<'_> {
             let asked = (self.generations.certificates, self.generations.authority);
             self.diagnostics.extend(reuse::certificate_notes(held, asked.0, asked.1));
         }
-        let brings_postgres = cluster.custom_tls_secret.is_some();
-        let brings_replication = cluster.custom_replication_tls_secret.is_some();
-        let needs_repo_host = backups.as_ref().is_some_and(Backups::has_repo_host);
-        let needs_frontend = pgbouncer.as_ref().is_some_and(|pgbouncer| pgbouncer.custom_tls_secret.is_none());
+        let known = |role: &str| !cluster.referenced_credentials.contains(role);
+        let ours = cluster.cert_manager.is_none();
+        let needs_postgres = ours && cluster.custom_tls_secret.is_none();
+        let needs_replication = ours && cluster.custom_replication_tls_secret.is_none();
+        let needs_client = ours && backups.is_some();
+        let needs_repo_host = ours && backups.as_ref().is_some_and(Backups::has_repo_host);
+        let needs_frontend = ours && pgbouncer.as_ref().is_some_and(|pgbouncer| pgbouncer.custom_tls_secret.is_none());
         let mut bundle = authorities.trust_bundle(&self.authority)?;
         let generation = self.authority.generation;
         bundle.extend(reuse::still_trusted(existing, &bundle, &self.authority_facts, generation, self.time));
@@ -211,18 +218,18 @@ impl Derivation<'_> {
             authority_generation: self.authority.generation,
             renewal: self.window.renewal(),
             users: self.users(),
-            pgbouncer: pgbouncer.as_ref().map(|_| {
+            pgbouncer: (pgbouncer.is_some() && known(PGBOUNCER_USER)).then(|| {
                 let held = existing.pgbouncer.as_ref();
                 self.credential(PGBOUNCER_USER, &password::ASCII, password::PGBOUNCER_LENGTH, held)
             }),
-            monitoring: cluster.exporter.then(|| {
+            monitoring: (cluster.exporter && known(MONITORING_USER)).then(|| {
                 let held = existing.monitoring.as_ref();
                 self.credential(MONITORING_USER, &password::ASCII, password::USER_LENGTH, held)
             }),
-            cluster_certificate: self.certificate_if(!brings_postgres, Role::Postgres)?,
-            replication_certificate: self.certificate_if(!brings_replication, Role::Replication)?,
-            instance_sets: self.instance_sets()?,
-            pgbackrest_client: self.certificate_if(backups.is_some(), Role::PgBackRestClient)?,
+            cluster_certificate: self.certificate_if(needs_postgres, Role::Postgres)?,
+            replication_certificate: self.certificate_if(needs_replication, Role::Replication)?,
+            instance_sets: if ours { self.instance_sets()? } else { BTreeMap::new() },
+            pgbackrest_client: self.certificate_if(needs_client, Role::PgBackRestClient)?,
             pgbackrest_repo_host: self.certificate_if(needs_repo_host, Role::PgBackRestRepoHost)?,
             pgbouncer_frontend: self.certificate_if(needs_frontend, Role::PgBouncer)?,
             fingerprint_key: Context::fingerprint_key(namespace, name).draw(self.seed, 0),
@@ -242,7 +249,8 @@ impl Derivation<'_> {
             let held = existing.users.get(&user.name);
             (user.name.clone(), self.credential(&user.name, alphabet, password::USER_LENGTH, held))
         };
-        cluster.users.iter().map(credential).collect()
+        let known = |user: &&User| !cluster.referenced_credentials.contains(&user.name);
+        cluster.users.iter().filter(known).map(credential).collect()
     }
 
     fn credential(
@@ -280,12 +288,7 @@ impl Derivation<'_> {
 
     fn certificate(&mut self, role: Role, name: &str) -> Result<Certificate, rcgen::Error> {
         let Cluster { namespace, name: cluster, .. } = self.cluster;
-        let usage = match role {
-            Role::Postgres | Role::PgBackRestRepoHost | Role::PgBouncer => Usage::Server,
-            Role::Replication | Role::PgBackRestClient => Usage::Client,
-            Role::InstanceSet => Usage::Both,
-        };
-        let names = self.names(role);
+        let Subject { names, usage, .. } = Subject::of(self.cluster, role);
         let (secret, key) = self.place(role, name);
         let held = self.existing.certificates.get(&secret);
         let asked = self.generations.certificates;
@@ -316,33 +319,8 @@ impl Derivation<'_> {
             Role::Replication => (cluster.replication_certificate_secret(), "tls.crt"),
             Role::InstanceSet => (cluster.instance_set_certificate_secret(set), "patroni.crt-combined"),
             Role::PgBackRestClient => (cluster.pgbackrest_name(), "pgbackrest-client.crt"),
-            Role::PgBackRestRepoHost => (cluster.pgbackrest_name(), "pgbackrest-repo-host.crt"),
-            Role::PgBouncer => (cluster.pgbouncer_name(), "pgbouncer-frontend.crt"),
+            Role::PgBackRestRepoHost => (cluster.repo_host_certificate_secret(), "pgbackrest-repo-host.crt"),
+            Role::PgBouncer => (cluster.pgbouncer_certificate_secret(), "pgbouncer-frontend.crt"),
         }
-    }
-
-    /// What the holder of a certificate is called. One of an instance set is good for every pod of the cluster, so that
-    /// scaling changes no certificate.
-    fn names(&self, role: Role) -> Vec<String> {
-        let cluster = self.cluster;
-        match role {
-            // PGO's two Services, and the leader's, which PGO leaves out.
-            Role::Postgres => [cluster.primary_service(), cluster.replicas_service(), cluster.scope()]
-                .iter()
-                .flat_map(|service| cluster.service_names(service))
-                .collect(),
-            Role::Replication => vec![REPLICATION_USER.to_owned()],
-            Role::InstanceSet => self.pod_names("*"),
-            Role::PgBackRestClient => vec![cluster.pgbackrest_client_name()],
-            Role::PgBackRestRepoHost => self.pod_names(&cluster.repo_host_pod()),
-            Role::PgBouncer => cluster.service_names(&cluster.pgbouncer_name()).to_vec(),
-        }
-    }
-
-    /// What a pod is called, longest first. PGO's fourth form, without a namespace, is left out, because OpenSSL refuses a
-    /// wildcard with fewer than two dots, and nothing uses it.
-    fn pod_names(&self, pod: &str) -> Vec<String> {
-        let services = self.cluster.service_names(&self.cluster.pods_service());
-        services.iter().take(3).map(|service| format!("{pod}.{service}")).collect()
     }
 }

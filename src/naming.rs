@@ -76,6 +76,8 @@ pub mod annotation {
     pub const SEED: &str = "pgrender.dev/seed";
     /// Prefix of the generation of one user's password: `pgrender.dev/rotate-password.<user>`.
     pub const ROTATE_PASSWORD: &str = "pgrender.dev/rotate-password.";
+    /// Prefix of where one user's password comes from, `seed` or `reference`: `pgrender.dev/credentials.<user>`.
+    pub const CREDENTIALS: &str = "pgrender.dev/credentials.";
     /// Generation of all passwords.
     pub const ROTATE_PASSWORDS: &str = "pgrender.dev/rotate-passwords";
     /// Generation of all certificates and their keys.
@@ -220,6 +222,30 @@ impl Cluster {
     /// `<cluster>-<set>-certs`: the certificate of an instance set's Patroni and pgBackRest servers.
     pub fn instance_set_certificate_secret(&self, set: &str) -> String {
         format!("{}-{set}-certs", self.name)
+    }
+
+    /// `<cluster>-selfsigned`: the Issuer that signs the cluster's CA, where cert-manager makes it.
+    pub fn self_signed_issuer(&self) -> String {
+        format!("{}-selfsigned", self.name)
+    }
+
+    /// `<cluster>-ca`: the cluster's CA where cert-manager makes it: Certificate, Secret and Issuer.
+    pub fn authority_name(&self) -> String {
+        format!("{}-ca", self.name)
+    }
+
+    /// The Secret with the repo host's certificate: `<cluster>-pgbackrest`, as PGO's, or `<cluster>-repo-host-tls`, since
+    /// cert-manager makes a Secret for each certificate.
+    pub fn repo_host_certificate_secret(&self) -> String {
+        let own = self.cert_manager.is_some();
+        if own { format!("{}-repo-host-tls", self.name) } else { self.pgbackrest_name() }
+    }
+
+    /// The Secret with pgBouncer's certificate: `<cluster>-pgbouncer`, as PGO's, or `<cluster>-pgbouncer-tls`, as above and
+    /// where the user brings the other.
+    pub fn pgbouncer_certificate_secret(&self) -> String {
+        let own = self.cert_manager.is_some() || self.referenced_credentials.contains(PGBOUNCER_USER);
+        if own { format!("{}-pgbouncer-tls", self.name) } else { self.pgbouncer_name() }
     }
 
     /// `<cluster>-set-<set>`: the disruption budget of an instance set.

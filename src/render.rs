@@ -13,7 +13,7 @@ use crate::existing::{Sources, existing};
 use crate::identity::window::Renewal;
 use crate::identity::{self, Seed};
 use crate::object::{self, Identity};
-use crate::options::Options;
+use crate::options::{CertificateSource, Options};
 use crate::parse::{self, API_VERSIONS};
 use crate::read::Document;
 use crate::read::node::Node;
@@ -70,6 +70,7 @@ pub fn render(documents: &[Document], options: &Options, seed: Result<&Seed, &[D
         clusters.push(RenderedCluster { resource, file: file.clone(), position: node.position, objects });
     }
     refuse_duplicates(&clusters, &mut diagnostics);
+    let renewal = renewal.filter(|_| options.certificate_source == CertificateSource::Seed);
     if let (Some(renewal), false) = (renewal, has_errors(&diagnostics)) {
         diagnostics.push(Diagnostic::info(renewal.to_string()));
     }

@@ -2,8 +2,10 @@
 //! `PostgresCluster` lets pass but no cluster could live with. After this, nothing can go wrong any more.
 
 mod backups;
+mod certificates;
 mod claims;
 mod containers;
+mod credentials;
 mod end_of_life;
 mod images;
 mod instances;
@@ -16,6 +18,8 @@ mod schedule;
 mod services;
 mod unrendered;
 mod users;
+
+use std::collections::BTreeSet;
 
 use crate::cluster::{Cluster, ConfigMapKey, Metadata};
 use crate::naming::annotation;
@@ -102,7 +106,7 @@ fn cluster(resource: &PostgresCluster, context: &mut Context) -> Cluster {
     let backups = backups::resolve(spec, &annotations, &metadata, context);
     let instance_sets = instances::resolve(spec, &metadata, context);
     let patroni = postgres::patroni(spec, &annotations, context);
-    let cluster = Cluster {
+    let mut cluster = Cluster {
         domain: context.options.cluster_domain.clone(),
         service: services::resolve(spec.service.as_ref(), &FieldPath::of("spec.service"), context),
         replica_service: services::resolve(
@@ -125,6 +129,8 @@ fn cluster(resource: &PostgresCluster, context: &mut Context) -> Cluster {
         exporter: spec.monitoring.as_ref().and_then(|m| m.pgmonitor.as_ref()).is_some_and(|m| m.exporter.is_some()),
         custom_tls_secret: spec.custom_tls_secret.clone(),
         custom_replication_tls_secret: spec.custom_replication_tls_secret.as_ref().map(|secret| secret.name.clone()),
+        referenced_credentials: BTreeSet::new(),
+        cert_manager: certificates::cert_manager(context.options),
         image_pull_policy: spec.image_pull_policy.clone(),
         image_pull_secrets: spec.image_pull_secrets.clone(),
         openshift: spec.openshift == Some(true),
@@ -144,6 +150,8 @@ fn cluster(resource: &PostgresCluster, context: &mut Context) -> Cluster {
         backups,
     };
     postgres::check_custom_certificates(spec, &cluster, context);
+    certificates::check_rotation(&cluster, context);
+    cluster.referenced_credentials = credentials::referenced(&cluster, context);
     postgres::check_ports(&cluster, context);
     names::check(&cluster, context);
     end_of_life::warn(postgres_version, context);

@@ -1,4 +1,5 @@
-//! The goldens: `fixtures/<name>/cluster.yaml` renders as `objects.yaml` beside it, byte for byte. `make golden` writes them
+//! The goldens: `fixtures/<name>/cluster.yaml` renders as `objects.yaml` beside it, byte for byte, with the flags in
+//! `arguments.txt`, if there are any. `make golden` writes them
 //! anew; read the difference before committing it.
 
 #![expect(clippy::disallowed_methods, reason = "a test reads files and is told by the environment where tools are")]
@@ -32,12 +33,16 @@ fn fixtures() -> Vec<PathBuf> {
 fn every_fixture_renders_as_its_golden() {
     let assert = Assert::new().action_env("SNAPSHOTS");
     let mut failures = Vec::new();
+    let seed = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/seed")).unwrap();
     for directory in fixtures() {
         let name = directory.file_name().unwrap().to_str().unwrap();
+        let arguments = std::fs::read_to_string(directory.join("arguments.txt")).unwrap_or_default();
         let rendered = Program::new(env!("CARGO_BIN_EXE_pgrender"))
             .current_dir(env!("CARGO_MANIFEST_DIR"))
             .env_clear()
-            .args(["render", "--seed-file", "fixtures/seed", "--time", "2026-11-24T00:00:00Z"])
+            .env("PGRENDER_SEED", &seed)
+            .args(["render", "--time", "2026-11-24T00:00:00Z"])
+            .args(arguments.split_whitespace())
             .arg(format!("fixtures/{name}/cluster.yaml"))
             .output()
             .unwrap();

@@ -273,6 +273,31 @@ fn clusters_of_one_trust_domain_verify_each_other_across_namespaces() {
 }
 
 #[test]
+fn a_trust_domain_changes_in_three_steps_that_trust_their_neighbours() {
+    if !available("openssl") {
+        return;
+    }
+    let step = |trust_domain: &str, also: &[&str]| {
+        let trust_also = also.iter().map(|&domain| domain.to_owned()).collect();
+        let trust_domain = Some(trust_domain.to_owned());
+        with(&hippo(), &Options { time: TIME, trust_domain, trust_also, ..Options::default() })
+    };
+    let steps = [step("old", &[]), step("old", &["new"]), step("new", &["old"]), step("new", &[])];
+    let directory = tempfile::tempdir().unwrap();
+    let trusts = |one: &Identity, other: &Identity| {
+        let presented = other.cluster_certificate.as_ref().unwrap();
+        verifies(directory.path(), &one.trust_bundle, &presented.certificate, &[])
+    };
+    for pair in steps.windows(2) {
+        assert!(trusts(&pair[0], &pair[1]) && trusts(&pair[1], &pair[0]));
+    }
+    assert!(!trusts(&steps[0], &steps[2]) && !trusts(&steps[3], &steps[1]));
+    // Naming a domain twice, or the own one, adds nothing.
+    assert_eq!(step("old", &["old"]).trust_bundle, steps[0].trust_bundle);
+    assert_eq!(step("old", &["new", "old", "new"]).trust_bundle, steps[1].trust_bundle);
+}
+
+#[test]
 fn a_password_rotates_alone() {
     let first = identity(&hippo());
     for (name, role) in [("hippo", "hippo"), ("pgbouncer", "_crunchypgbouncer"), ("monitoring", "ccp_monitoring")] {

@@ -72,7 +72,7 @@ fn set(object: &mut Value, field: &FieldPath, value: &Value) {
 
 fn rendered(cluster: &Value) -> (Vec<Value>, Vec<Diagnostic>) {
     let documents = read::documents("cluster.json", &cluster.to_string()).unwrap();
-    let seed = Seed::new(b"the fields are not rendered with a secret").ok().unwrap();
+    let seed = Seed::new(b"the fields that are not rendered are found without a secret").ok().unwrap();
     let options = Options { time: 1_767_225_600, ..Options::default() };
     let rendered = render(&documents, &options, Ok(&seed));
     let objects = rendered.clusters.into_iter().flat_map(|cluster| cluster.objects).collect();

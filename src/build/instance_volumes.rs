@@ -2,7 +2,8 @@
 
 use super::claims::completed;
 use super::volumes::{
-    KEY_MODE, config_map, item, pgbackrest_config, pgbackrest_server, projected, projected_with_mode, secret,
+    KEY_MODE, certificate_key, config_map, item, key_item, pgbackrest_config, pgbackrest_server, projected,
+    projected_with_mode, secret,
 };
 use crate::caretaker::PROGRAM;
 use crate::cluster::{Cluster, InstanceSet};
@@ -11,7 +12,7 @@ use crate::kubernetes::{
     EphemeralVolumeSource, ObjectFieldSelector, ObjectMeta, PersistentVolumeClaimSpec, PersistentVolumeClaimTemplate,
     Quantity, ResourceFieldSelector, SecretProjection, ServiceAccountTokenProjection, Volume, VolumeProjection,
 };
-use crate::naming::CONTAINER_DATABASE;
+use crate::naming::{CONTAINER_DATABASE, MONITORING_USER, PGBOUNCER_USER};
 
 /// In the order of PGO. The data and WAL volumes come from the claim templates of the StatefulSet. `labelled` is what the pod
 /// is labelled and annotated with.
@@ -22,7 +23,11 @@ pub(super) fn volumes(cluster: &Cluster, set: &InstanceSet, labelled: &ObjectMet
     }
     volumes.extend(set.temp_volume_claim_spec.as_ref().map(|spec| temporary(spec, labelled)));
     if let Some(backups) = &cluster.backups {
-        volumes.push(pgbackrest_server(cluster.instance_set_certificate_secret(&set.name), "pgbackrest-server"));
+        volumes.push(pgbackrest_server(
+            cluster,
+            cluster.instance_set_certificate_secret(&set.name),
+            "pgbackrest-server",
+        ));
         let files = [
             ("pgbackrest_instance.conf", "pgbackrest_instance.conf"),
             ("config-hash", "config-hash"),
@@ -110,8 +115,11 @@ fn patroni_config(cluster: &Cluster, set: &InstanceSet) -> Volume {
             secret(
                 cluster.instance_set_certificate_secret(&set.name),
                 vec![
-                    item("patroni.ca-roots", "~postgres-operator/patroni.ca-roots"),
-                    item("patroni.crt-combined", "~postgres-operator/patroni.crt+key"),
+                    item(certificate_key(cluster, "patroni.ca-roots", "ca.crt"), "~postgres-operator/patroni.ca-roots"),
+                    item(
+                        certificate_key(cluster, "patroni.crt-combined", "tls-combined.pem"),
+                        "~postgres-operator/patroni.crt+key",
+                    ),
                 ],
             ),
         ],
@@ -125,6 +133,7 @@ fn caretaker(cluster: &Cluster) -> Volume {
     let roles = vec![item("roles.json", "roles.json")];
     let name = cluster.caretaker_name();
     let mut sources = vec![config_map(name.clone(), program), secret(name, roles)];
+    sources.extend(cluster.referenced_credentials.iter().map(|role| credential(cluster, role)));
     // Optional: a ConfigMap that is not there yet must not keep the database from starting.
     sources.extend(cluster.database_init_sql.as_ref().map(|sql| VolumeProjection {
         config_map: Some(ConfigMapProjection {
@@ -135,6 +144,20 @@ fn caretaker(cluster: &Cluster) -> Volume {
         ..VolumeProjection::default()
     }));
     projected("caretaker", sources)
+}
+
+/// The password and the verifier of a role whose Secret the user brings, in a directory of its name. Optional: a Secret that is
+/// not there yet, or that has one of them only, must not keep the database from starting.
+fn credential(cluster: &Cluster, role: &str) -> VolumeProjection {
+    let (name, prefix) = match role {
+        PGBOUNCER_USER => (cluster.pgbouncer_name(), "pgbouncer-"),
+        MONITORING_USER => (cluster.monitoring_secret(), ""),
+        user => (cluster.user_secret(user), ""),
+    };
+    let items =
+        ["password", "verifier"].map(|key| key_item(&format!("{prefix}{key}"), &format!("credentials/{role}/{key}")));
+    let secret = SecretProjection { name, items: Some(items.to_vec()), optional: Some(true) };
+    VolumeProjection { secret: Some(secret), ..VolumeProjection::default() }
 }
 
 /// `service-account-token`: what Kubernetes itself would mount into every container of the pod, for the two that need it.

@@ -5,7 +5,7 @@ use super::pod::{
     PGBOUNCER_GROUP, add_additional_volumes, add_tmp, container, mount_read_only, pod_spec, topology_spread,
     with_log_directory, words,
 };
-use super::volumes::{config_map, item, projected, secret};
+use super::volumes::{certificate_key, config_map, item, projected, secret};
 use crate::cluster::{Cluster, PgBouncer};
 use crate::config::pgbouncer as configuration;
 use crate::kubernetes::{
@@ -100,21 +100,22 @@ fn configuration_volume(cluster: &Cluster, pgbouncer: &PgBouncer) -> Volume {
     let mut sources = vec![config_map(name.clone(), vec![item("pgbouncer-empty", "pgbouncer.ini")])];
     sources.extend(pgbouncer.files.iter().cloned());
     sources.push(config_map(name.clone(), vec![item("pgbouncer.ini", "~postgres-operator.ini")]));
-    sources.push(secret(name.clone(), vec![item("pgbouncer-users.txt", "~postgres-operator/users.txt")]));
-    sources.push(frontend(name, pgbouncer));
+    sources.push(secret(name, vec![item("pgbouncer-users.txt", "~postgres-operator/users.txt")]));
+    sources.push(frontend(cluster, pgbouncer));
     sources.push(backend(cluster));
     projected("pgbouncer-config", sources)
 }
 
 /// The certificate that clients see: ours, or the user's under the paths that pgBouncer is told (inventory 2.8).
-fn frontend(name: String, pgbouncer: &PgBouncer) -> VolumeProjection {
+fn frontend(cluster: &Cluster, pgbouncer: &PgBouncer) -> VolumeProjection {
     const FILES: [(&str, &str, &str); 3] = [
         ("ca.crt", "pgbouncer-frontend.ca-roots", "~postgres-operator/frontend-ca.crt"),
         ("tls.key", "pgbouncer-frontend.key", "~postgres-operator/frontend-tls.key"),
         ("tls.crt", "pgbouncer-frontend.crt", "~postgres-operator/frontend-tls.crt"),
     ];
     let Some(custom) = &pgbouncer.custom_tls_secret else {
-        return secret(name, FILES.map(|(_, key, path)| item(key, path)).to_vec());
+        let items = FILES.map(|(file, key, path)| item(certificate_key(cluster, key, file), path));
+        return secret(cluster.pgbouncer_certificate_secret(), items.to_vec());
     };
     let theirs = custom.items.iter().flatten();
     let mut items: Vec<KeyToPath> = theirs

@@ -50,7 +50,7 @@ pub(super) fn stateful_set(cluster: &Cluster, backups: &Backups) -> StatefulSet 
 
 fn pod(cluster: &Cluster, backups: &Backups) -> PodSpec {
     let host = &backups.repo_host;
-    let mut volumes = vec![pgbackrest_server(cluster.pgbackrest_name(), "pgbackrest-repo-host")];
+    let mut volumes = vec![pgbackrest_server(cluster, cluster.repo_host_certificate_secret(), "pgbackrest-repo-host")];
     volumes.extend(repository_volumes(cluster, backups));
     volumes.push(pgbackrest_config(cluster, backups, configuration_files()));
     let directory = pgbackrest::repo_host_log_directory(backups);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::metadata::{Labels, labels, object_meta, pgbackrest_labels, pgbouncer_labels, with_generations};
 use crate::cluster::{Backups, Cluster, InstanceSet, Metadata, PgBouncer, User};
@@ -125,13 +125,15 @@ pub(super) fn instance_set_certificate(
 }
 
 /// `<cluster>-pgbackrest`: pgBackRest's client certificate, and the repo host's own (inventory 2.7).
-pub(super) fn pgbackrest(cluster: &Cluster, backups: &Backups, identity: &Identity) -> Secret {
-    let mut data = data([("pgbackrest.ca-roots", &identity.trust_bundle)]);
-    let certificates =
-        [("client", &identity.pgbackrest_client), ("repo-host", &identity.pgbackrest_repo_host)].into_iter();
-    for (name, certificate) in certificates.filter_map(|(name, certificate)| Some((name, certificate.as_ref()?))) {
-        data.insert(format!("pgbackrest-{name}.crt"), bytes(&certificate.certificate));
-        data.insert(format!("pgbackrest-{name}.key"), bytes(&certificate.key));
+pub(super) fn pgbackrest(cluster: &Cluster, backups: &Backups, identity: &Identity, client: &Certificate) -> Secret {
+    let mut data = data([
+        ("pgbackrest.ca-roots", &identity.trust_bundle),
+        ("pgbackrest-client.crt", &client.certificate),
+        ("pgbackrest-client.key", &client.key),
+    ]);
+    if let Some(repo_host) = &identity.pgbackrest_repo_host {
+        data.insert("pgbackrest-repo-host.crt".to_owned(), bytes(&repo_host.certificate));
+        data.insert("pgbackrest-repo-host.key".to_owned(), bytes(&repo_host.key));
     }
     let mut labels = pgbackrest_labels();
     labels.insert(label::PGBACKREST_CONFIG.to_owned(), String::new());
@@ -153,13 +155,30 @@ pub(super) fn pgbouncer(
         ("pgbouncer-verifier", &credential.verifier),
         ("pgbouncer-users.txt", &users),
     ]);
-    if let Some(certificate) = &identity.pgbouncer_frontend {
-        data.insert("pgbouncer-frontend.ca-roots".to_owned(), bytes(&identity.trust_bundle));
-        data.insert("pgbouncer-frontend.crt".to_owned(), bytes(&certificate.certificate));
-        data.insert("pgbouncer-frontend.key".to_owned(), bytes(&certificate.key));
-    }
+    let certificate = identity.pgbouncer_frontend.as_ref();
+    data.extend(certificate.into_iter().flat_map(|certificate| frontend(identity, certificate)));
     let secret = secret(cluster, cluster.pgbouncer_name(), &pgbouncer.metadata, pgbouncer_labels(), data);
-    of_certificate(of_password(secret, credential), identity, identity.pgbouncer_frontend.as_ref())
+    of_certificate(of_password(secret, credential), identity, certificate)
+}
+
+/// `<cluster>-pgbouncer-tls`: pgBouncer's certificate alone, where the user brings the Secret above.
+pub(super) fn pgbouncer_certificate(
+    cluster: &Cluster,
+    pgbouncer: &PgBouncer,
+    identity: &Identity,
+    certificate: &Certificate,
+) -> Secret {
+    let name = cluster.pgbouncer_certificate_secret();
+    let secret = secret(cluster, name, &pgbouncer.metadata, pgbouncer_labels(), frontend(identity, certificate));
+    of_certificate(secret, identity, Some(certificate))
+}
+
+fn frontend(identity: &Identity, certificate: &Certificate) -> Data {
+    data([
+        ("pgbouncer-frontend.ca-roots", &identity.trust_bundle),
+        ("pgbouncer-frontend.crt", &certificate.certificate),
+        ("pgbouncer-frontend.key", &certificate.key),
+    ])
 }
 
 /// `<cluster>-monitoring`: the exporter's credential (inventory 2.9).
@@ -170,28 +189,29 @@ pub(super) fn monitoring(cluster: &Cluster, credential: &Credential) -> Secret {
 }
 
 /// `<cluster>-caretaker`: the roles that the caretaker makes so, with their verifiers and never a password. One Secret for
-/// all users, so that a new user changes no pod.
+/// all users, so that a new user changes no pod. Of a role whose Secret the user brings there is the name of that Secret.
 pub(super) fn caretaker(cluster: &Cluster, identity: &Identity) -> Secret {
-    let users: Vec<_> = cluster
-        .users
-        .iter()
-        .filter_map(|user| Some((user, identity.users.get(&user.name)?)))
-        .map(|(user, credential)| {
-            json!({
-                "name": user.name,
-                "databases": user.granted_databases(),
-                "options": user.role_options(),
-                "verifier": credential.verifier.as_str(),
-            })
-        })
-        .collect();
-    let role = |name: &str, credential: &Option<Credential>| {
-        credential.as_ref().map(|credential| json!({"name": name, "verifier": credential.verifier.as_str()}))
+    let with_source = |mut role: Value, credential: Option<&Credential>, secret: String| {
+        let (key, value) = match credential {
+            Some(credential) => ("verifier", credential.verifier.as_str()),
+            None => ("secret", secret.as_str()),
+        };
+        role[key] = json!(value);
+        role
     };
+    let user = |user: &User| {
+        let databases = user.granted_databases();
+        let role = json!({"name": user.name, "databases": databases, "options": user.role_options()});
+        with_source(role, identity.users.get(&user.name), cluster.user_secret(&user.name))
+    };
+    let pgbouncer =
+        || with_source(json!({"name": PGBOUNCER_USER}), identity.pgbouncer.as_ref(), cluster.pgbouncer_name());
+    let monitoring =
+        || with_source(json!({"name": MONITORING_USER}), identity.monitoring.as_ref(), cluster.monitoring_secret());
     let roles = json!({
-        "users": users,
-        "pgbouncer": role(PGBOUNCER_USER, &identity.pgbouncer),
-        "monitoring": role(MONITORING_USER, &identity.monitoring),
+        "users": cluster.users.iter().map(user).collect::<Vec<_>>(),
+        "pgbouncer": cluster.pgbouncer.is_some().then(pgbouncer),
+        "monitoring": cluster.exporter.then(monitoring),
     });
     let data = data([("roles.json", &format!("{roles:#}\n"))]);
     secret(cluster, cluster.caretaker_name(), &cluster.metadata, labels([]), data)

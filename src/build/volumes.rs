@@ -60,6 +60,11 @@ pub(super) fn key_item(key: &str, path: &str) -> KeyToPath {
     KeyToPath { mode: Some(KEY_MODE), ..item(key, path) }
 }
 
+/// The key of a part of a certificate in its Secret: PGO's, or cert-manager's where that makes the Secret.
+pub(super) fn certificate_key<'a>(cluster: &Cluster, ours: &'a str, cert_manager: &'a str) -> &'a str {
+    if cluster.cert_manager.is_some() { cert_manager } else { ours }
+}
+
 /// `pgbackrest-config`, mounted at `/etc/pgbackrest/conf.d`: the user's files, our configuration from these keys of the
 /// ConfigMap, and the client certificate (inventory 4.1, volume 9).
 pub(super) fn pgbackrest_config(cluster: &Cluster, backups: &Backups, items: Vec<KeyToPath>) -> Volume {
@@ -68,9 +73,9 @@ pub(super) fn pgbackrest_config(cluster: &Cluster, backups: &Backups, items: Vec
     sources.push(secret(
         cluster.pgbackrest_name(),
         vec![
-            item("pgbackrest.ca-roots", "~postgres-operator/tls-ca.crt"),
-            item("pgbackrest-client.crt", "~postgres-operator/client-tls.crt"),
-            key_item("pgbackrest-client.key", "~postgres-operator/client-tls.key"),
+            item(certificate_key(cluster, "pgbackrest.ca-roots", "ca.crt"), "~postgres-operator/tls-ca.crt"),
+            item(certificate_key(cluster, "pgbackrest-client.crt", "tls.crt"), "~postgres-operator/client-tls.crt"),
+            key_item(certificate_key(cluster, "pgbackrest-client.key", "tls.key"), "~postgres-operator/client-tls.key"),
         ],
     ));
     projected("pgbackrest-config", sources)
@@ -78,7 +83,8 @@ pub(super) fn pgbackrest_config(cluster: &Cluster, backups: &Backups, items: Vec
 
 /// `pgbackrest-server`, mounted at `/etc/pgbackrest/server`: the certificate of pgBackRest's TLS server, from the keys
 /// `<prefix>.crt` and `<prefix>.key` of a Secret.
-pub(super) fn pgbackrest_server(secret_name: String, prefix: &str) -> Volume {
+pub(super) fn pgbackrest_server(cluster: &Cluster, secret_name: String, prefix: &str) -> Volume {
+    let prefix = certificate_key(cluster, prefix, "tls");
     let items =
         vec![item(&format!("{prefix}.crt"), "server-tls.crt"), key_item(&format!("{prefix}.key"), "server-tls.key")];
     projected("pgbackrest-server", vec![secret(secret_name, items)])

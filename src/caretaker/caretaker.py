@@ -12,6 +12,7 @@ How to read it: a *duty* is one small function that makes one thing right and ca
 names them all; each group has a thread, so that a slow backup never holds up a new user. A duty runs when something
 changed, after a failure with growing pauses, and every few minutes to find what others changed.
 
+    credentials.py      verifiers of Secrets that the user brings
     databases.py        databases, roles, grants, schemas, pgBouncer, monitoring
     members.py          Patroni's configuration, restarts, switchover, the Endpoints of `<cluster>-primary`
     backups.py          pgBackRest's stanza and the first backup

@@ -5,6 +5,9 @@ change, so that it changes nothing that is right and can say what it changed."""
 
 from __future__ import annotations
 
+from typing import Any
+
+import credentials
 from surroundings import SETTINGS, Failure, Wanted, identifier, in_every_database, log, psql, run
 
 # One role after the other, so that one with impossible options does not keep the others from existing.
@@ -248,7 +251,10 @@ def users(wanted: Wanted) -> None:
     """Create roles, set options and passwords, grant databases. `postgres` is what PGO makes of it, whatever is asked."""
     superuser = {"options": "LOGIN SUPERUSER", "databases": ["postgres"]}
     roles = [{**user, **superuser} if user["name"] == "postgres" else user for user in wanted.roles["users"]]
+    roles, wrong = credentials.complete(roles)
     psql(ROLES, arguments=roles)
+    if wrong:
+        raise Failure("; ".join(wrong))
 
 
 def schemas(wanted: Wanted) -> None:
@@ -268,7 +274,7 @@ def pgbouncer(wanted: Wanted) -> None:
     if wanted.roles["pgbouncer"]:
         psql(SERVICE_ROLE, arguments={**role, "memberships": [], "settings": {"search_path": "pgbouncer"}})
         in_every_database(PGBOUNCER_FUNCTION)
-    psql(SERVICE_LOGIN, arguments=role)
+    log_in(role)
 
 
 def monitoring(wanted: Wanted) -> None:
@@ -279,4 +285,12 @@ def monitoring(wanted: Wanted) -> None:
         limits = {"lock_timeout": "2min", "jit": "off"}
         psql(SERVICE_ROLE, arguments={**role, "memberships": ["pg_monitor"], "settings": limits})
         psql(MONITORING_SCHEMA)
+    log_in(role)
+
+
+def log_in(role: dict[str, Any]) -> None:
+    """Let a role of pgBouncer or of the exporter log in with its verifier, or keep it out without."""
+    [role], wrong = credentials.complete([role])
     psql(SERVICE_LOGIN, arguments=role)
+    if wrong:
+        raise Failure("; ".join(wrong))

@@ -2,10 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use clap::{Args, Parser, Subcommand};
+use clap::error::ErrorKind;
+use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use super::input;
-use super::settings::{self, Settings};
+use super::settings::{self, Certificates, Setting, Settings};
+use crate::options::{CredentialSource, IssuerReference};
 use crate::read::Document;
 use crate::report::Diagnostic;
 
@@ -22,7 +24,7 @@ pub(super) struct Arguments {
 
 const EXAMPLES: &str = "\
 Examples:
-  pgrender seed > seed
+  (umask 077; pgrender seed > seed)
   pgrender render --seed-file seed cluster.yaml | kubectl apply --server-side -f -
   kustomize build --enable-alpha-plugins --enable-exec .
   kpt fn render --allow-exec
@@ -90,6 +92,18 @@ pub(super) struct RenderArguments {
     #[arg(long, value_name = "TIME", value_parser = settings::time)]
     time: Option<i64>,
 
+    /// Who makes certificates: `seed` or `cert-manager` [default: seed]
+    #[arg(long, value_name = "SOURCE", value_parser = settings::certificates)]
+    certificates: Option<Certificates>,
+
+    /// Who signs them for cert-manager, as `ClusterIssuer/company-ca` [default: a CA of each cluster's own]
+    #[arg(long, value_name = "KIND/NAME", value_parser = settings::issuer)]
+    certificate_issuer: Option<IssuerReference>,
+
+    /// Where passwords come from: the `seed`, or Secrets that you bring (`reference`) [default: seed]
+    #[arg(long, value_name = "SOURCE", value_parser = settings::credentials)]
+    credentials: Option<CredentialSource>,
+
     /// Days after which there are new certificates, 1 to 365 [default: 182]
     #[arg(long = "certificate-window", value_name = "DAYS", value_parser = settings::days)]
     certificate_window_days: Option<u16>,
@@ -101,6 +115,10 @@ pub(super) struct RenderArguments {
     /// Clusters that share a CA, across namespaces [default: the namespace]
     #[arg(long, value_name = "NAME", value_parser = settings::trust_domain)]
     trust_domain: Option<String>,
+
+    /// Another trust domain whose CA is trusted too, while clusters move from one to the other; may be repeated
+    #[arg(long = "trust-also", value_name = "NAME", value_parser = settings::trust_domain)]
+    trust_also: Vec<String>,
 
     /// File that holds the seed
     #[arg(long, value_name = "FILE", conflicts_with = "random")]
@@ -123,19 +141,37 @@ impl RenderArguments {
         if self.existing.is_empty() { Ok(Vec::new()) } else { input::documents(&self.existing) }
     }
 
-    /// What the flags ask for.
-    pub(super) fn settings(&self) -> Settings {
-        Settings {
+    /// What the flags ask for; an error where two of them do not go together.
+    pub(super) fn settings(&self) -> Result<Settings, clap::Error> {
+        let refused = |(setting, message): (Setting, String)| invalid(setting, &message);
+        let schedule = settings::schedule(self.certificate_window_days, self.certificate_lifetime_days);
+        let settings = Settings {
             namespace: self.namespace.clone(),
             cluster_domain: self.cluster_domain.clone(),
             images: self.images.iter().cloned().collect(),
             time: self.time,
-            certificate_window_days: self.certificate_window_days,
-            certificate_lifetime_days: self.certificate_lifetime_days,
+            certificates: self.certificates.unwrap_or_default(),
+            issuer: self.certificate_issuer.clone(),
+            credentials: self.credentials.unwrap_or_default(),
+            schedule: schedule.map_err(refused)?,
             trust_domain: self.trust_domain.clone(),
+            trust_also: self.trust_also.clone(),
             seed_file: self.seed_file.clone(),
             random: self.random,
-        }
+        };
+        settings.check().map_err(refused)?;
+        Ok(settings)
+    }
+}
+
+/// An error in the words of those that clap finds by itself.
+fn invalid(setting: Setting, message: &str) -> clap::Error {
+    let mut command = Arguments::command();
+    command.build();
+    let message = format!("invalid value for '{}': {message}", setting.flag());
+    match command.find_subcommand_mut("render") {
+        Some(render) => render.error(ErrorKind::ValueValidation, message),
+        None => command.error(ErrorKind::ValueValidation, message),
     }
 }
 
@@ -148,8 +184,6 @@ fn image(text: &str) -> Result<(String, String), String> {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     #[test]

@@ -23,7 +23,10 @@ pub(super) fn run(command: &Command, environment: &Environment) -> Outcome {
 }
 
 fn run_render(arguments: &RenderArguments, environment: &Environment) -> Outcome {
-    let settings = arguments.settings();
+    let settings = match arguments.settings() {
+        Ok(settings) => settings,
+        Err(error) => return Outcome::misused(&error),
+    };
     let options = match settings.options(environment) {
         Ok(options) => options,
         Err(error) => return Outcome::failed(&[error]),
@@ -35,9 +38,11 @@ fn run_render(arguments: &RenderArguments, environment: &Environment) -> Outcome
             return Outcome::failed(&errors.flatten().collect::<Vec<_>>());
         }
     };
-    let seed = seed::find(&settings, environment, &documents);
+    let found = seed::find(&settings, environment, &documents);
+    let seed = found.as_ref().map(|found| &found.seed).map_err(Vec::as_slice);
     documents.extend(existing.into_iter().filter(existing::is_source));
-    let mut rendered = render(&documents, &options, seed.as_ref().map_err(Vec::as_slice));
+    let mut rendered = render(&documents, &options, seed);
+    rendered.diagnostics.extend(found.into_iter().flat_map(|found| found.warnings));
     if rendered.clusters.is_empty() && !has_errors(&rendered.diagnostics) {
         // Applied with pruning, an empty output would delete every database.
         let message = format!("no {} in the input: give a file or directory that has one", render::KIND);

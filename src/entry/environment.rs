@@ -38,13 +38,15 @@ impl Environment {
 
     fn with(mut self, (name, value): (OsString, OsString)) -> Self {
         let Some(name) = name.to_str() else { return self };
-        let text = value.to_str().map(str::to_owned);
+        let text = |value: OsString| value.into_string().ok();
         match name {
             "PGRENDER_SEED_FILE" => self.seed_file = Some(value.into()),
             "PGRENDER_SEED" => self.seed = Some(Zeroizing::new(value.into_encoded_bytes())),
-            "SOURCE_DATE_EPOCH" => self.source_date_epoch = text,
+            "SOURCE_DATE_EPOCH" => self.source_date_epoch = text(value),
             "KUSTOMIZE_PLUGIN_CONFIG_ROOT" | "KUSTOMIZE_PLUGIN_CONFIG_STRING" => self.legacy_plugin = true,
-            _ if name.starts_with(IMAGE_PREFIX) => self.images.extend(text.map(|text| (name.to_owned(), text))),
+            _ if name.starts_with(IMAGE_PREFIX) => {
+                self.images.extend(text(value).map(|image| (name.to_owned(), image)));
+            }
             _ => {}
         }
         self
@@ -60,9 +62,9 @@ pub(super) fn now() -> i64 {
 
 /// 32 random bytes from the operating system.
 #[expect(clippy::disallowed_methods, reason = "the one source of randomness, for a new seed")]
-pub(super) fn random() -> Result<[u8; 32], Diagnostic> {
-    let mut bytes = [0; 32];
-    match getrandom::fill(&mut bytes) {
+pub(super) fn random() -> Result<Zeroizing<[u8; 32]>, Diagnostic> {
+    let mut bytes = Zeroizing::new([0; 32]);
+    match getrandom::fill(bytes.as_mut_slice()) {
         Ok(()) => Ok(bytes),
         Err(error) => Err(Diagnostic::error(format!("no random bytes from the operating system: {error}"))),
     }

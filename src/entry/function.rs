@@ -69,8 +69,10 @@ fn try_transform(documents: &[Document], items: usize, environment: &Environment
     let mut options = settings.options(environment).map_err(|error| vec![error])?;
     // kpt says of every item which file it is from, kustomize of none.
     options.through_kustomize = documents.iter().all(|document| object::path(&document.node).is_none());
-    let seed = seed::find(&settings, environment, documents);
-    let rendered = render(documents, &options, seed.as_ref().map_err(Vec::as_slice));
+    let found = seed::find(&settings, environment, documents);
+    let seed = found.as_ref().map(|found| &found.seed).map_err(Vec::as_slice);
+    let mut rendered = render(documents, &options, seed);
+    rendered.diagnostics.extend(found.into_iter().flat_map(|found| found.warnings));
     if has_errors(&rendered.diagnostics) {
         return Err(rendered.diagnostics);
     }

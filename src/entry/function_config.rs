@@ -15,14 +15,18 @@ use crate::report::{Diagnostic, FieldPath};
 
 const API_VERSION: &str = "pgrender.dev/v1alpha1";
 const KIND: &str = "PgRender";
-const FIELDS: [&str; 9] = [
+const FIELDS: [&str; 13] = [
     "namespace",
     "clusterDomain",
     "images",
     "time",
+    "certificates",
+    "certificateIssuer",
+    "credentials",
     "certificateWindowDays",
     "certificateLifetimeDays",
     "trustDomain",
+    "trustAlso",
     "seedFile",
     "random",
 ];
@@ -55,6 +59,8 @@ pub(super) fn settings(config: &Node) -> Result<Settings, Vec<Diagnostic>> {
 #[derive(Default)]
 struct Reader {
     settings: Settings,
+    window_days: Option<u16>,
+    lifetime_days: Option<u16>,
     errors: Vec<Diagnostic>,
 }
 
@@ -79,6 +85,7 @@ impl Reader {
             }
         }
         self.expect_mapping(config, "spec");
+        self.join("spec");
     }
 
     fn config_map(&mut self, config: &Node) {
@@ -94,12 +101,25 @@ impl Reader {
             }
         }
         self.expect_mapping(config, "data");
+        self.join("data");
     }
 
     fn expect_mapping(&mut self, config: &Node, key: &str) {
         let value = config.get(key).map(|node| &node.value);
         if !matches!(value, None | Some(NodeValue::Null | NodeValue::Mapping(_))) {
             self.error(key, "expected a mapping");
+        }
+    }
+
+    /// Looks at what settings of `section` demand of each other.
+    fn join(&mut self, section: &str) {
+        let schedule = settings::schedule(self.window_days, self.lifetime_days);
+        let joined = schedule.and_then(|schedule| {
+            self.settings.schedule = schedule;
+            self.settings.check()
+        });
+        if let Err((setting, message)) = joined {
+            self.errors.push(Diagnostic::error(message).at(FieldPath::of(section).key(setting.field())));
         }
     }
 
@@ -112,13 +132,17 @@ impl Reader {
             "namespace" => self.settings.namespace = Some(string(value)?),
             "clusterDomain" => self.settings.cluster_domain = Some(settings::cluster_domain(&string(value)?)?),
             "time" => self.settings.time = Some(settings::time(&scalar(value)?)?),
-            "certificateWindowDays" => {
-                self.settings.certificate_window_days = Some(settings::days(&scalar(value)?)?);
-            }
-            "certificateLifetimeDays" => {
-                self.settings.certificate_lifetime_days = Some(settings::days(&scalar(value)?)?);
-            }
+            "certificates" => self.settings.certificates = settings::certificates(&string(value)?)?,
+            "certificateIssuer" => self.settings.issuer = Some(settings::issuer(&string(value)?)?),
+            "credentials" => self.settings.credentials = settings::credentials(&string(value)?)?,
+            "certificateWindowDays" => self.window_days = Some(settings::days(&scalar(value)?)?),
+            "certificateLifetimeDays" => self.lifetime_days = Some(settings::days(&scalar(value)?)?),
             "trustDomain" => self.settings.trust_domain = Some(settings::trust_domain(&string(value)?)?),
+            "trustAlso" => {
+                for name in strings(value)? {
+                    self.settings.trust_also.push(settings::trust_domain(&name)?);
+                }
+            }
             "seedFile" => self.settings.seed_file = Some(string(value)?.into()),
             "random" => self.settings.random = boolean(value)?,
             "images" => {
@@ -157,6 +181,14 @@ fn string(node: &Node) -> Result<String, String> {
     node.as_str().map(str::to_owned).ok_or_else(|| "expected a string".to_owned())
 }
 
+/// A list of strings, or one text with commas in between: a ConfigMap has no lists.
+fn strings(node: &Node) -> Result<Vec<String>, String> {
+    match &node.value {
+        NodeValue::Sequence(items) => items.iter().map(string).collect(),
+        _ => Ok(string(node)?.split(',').map(|name| name.trim().to_owned()).collect()),
+    }
+}
+
 /// A string, or a number as it was written.
 fn scalar(node: &Node) -> Result<String, String> {
     match &node.value {
@@ -177,6 +209,9 @@ fn boolean(node: &Node) -> Result<bool, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::entry::settings::Certificates;
+    use crate::identity::window::Schedule;
+    use crate::options::CredentialSource;
     use crate::read;
 
     fn read(text: &str) -> Result<Settings, Vec<String>> {
@@ -189,8 +224,8 @@ mod tests {
     fn a_pg_render_holds_every_setting() {
         let settings = read(
             "apiVersion: pgrender.dev/v1alpha1\nkind: PgRender\nspec:\n  namespace: a\n  clusterDomain: b.local.\n  \
-             images: {RELATED_IMAGE_PGBACKREST: c}\n  time: 12\n  certificateWindowDays: 30\n  \
-             certificateLifetimeDays: 90\n  trustDomain: e\n  seedFile: d\n  random: true\n",
+             images: {RELATED_IMAGE_PGBACKREST: c}\n  time: 12\n  certificates: seed\n  credentials: reference\n  certificateWindowDays: 30\n  \
+             certificateLifetimeDays: 90\n  trustDomain: e\n  trustAlso: [f, g]\n  seedFile: d\n  random: true\n",
         )
         .unwrap();
         assert_eq!(
@@ -200,9 +235,12 @@ mod tests {
                 cluster_domain: Some("b.local".to_owned()),
                 images: [("RELATED_IMAGE_PGBACKREST".to_owned(), "c".to_owned())].into(),
                 time: Some(12),
-                certificate_window_days: Some(30),
-                certificate_lifetime_days: Some(90),
+                certificates: Certificates::Seed,
+                issuer: None,
+                credentials: CredentialSource::Reference,
+                schedule: Schedule::new(30, 90).unwrap(),
                 trust_domain: Some("e".to_owned()),
+                trust_also: vec!["f".to_owned(), "g".to_owned()],
                 seed_file: Some("d".into()),
                 random: true,
             }
@@ -210,13 +248,24 @@ mod tests {
     }
 
     #[test]
+    fn cert_manager_may_be_told_who_signs() {
+        let settings = read(
+            "apiVersion: v1\nkind: ConfigMap\ndata: {certificates: cert-manager, certificateIssuer: ClusterIssuer/a}\n",
+        );
+        let settings = settings.unwrap();
+        assert_eq!(settings.certificates, Certificates::CertManager);
+        assert_eq!(settings.issuer, settings::issuer("ClusterIssuer/a").ok());
+    }
+
+    #[test]
     fn a_config_map_holds_strings() {
         let settings = read(
             "apiVersion: v1\nkind: ConfigMap\ndata: {random: 'true', time: '12', RELATED_IMAGE_PGBACKREST: c, \
-                  certificateWindowDays: '30'}\n",
+                  certificateWindowDays: '30', trustAlso: 'f, g'}\n",
         )
         .unwrap();
-        assert_eq!(settings.certificate_window_days, Some(30));
+        assert_eq!(settings.schedule, Schedule::new(30, 397).unwrap());
+        assert_eq!(settings.trust_also, ["f", "g"]);
         assert!(settings.random);
         assert_eq!(settings.time, Some(12));
         assert_eq!(settings.images["RELATED_IMAGE_PGBACKREST"], "c");
@@ -248,11 +297,32 @@ mod tests {
             "{apiVersion: pgrender.dev/v1alpha1, kind: PgRender, spec: {certificateWindowDays: -1}}",
             "{apiVersion: pgrender.dev/v1alpha1, kind: PgRender, spec: {certificateLifetimeDays: a year}}",
             "{apiVersion: pgrender.dev/v1alpha1, kind: PgRender, spec: {trustDomain: ''}}",
+            "{apiVersion: pgrender.dev/v1alpha1, kind: PgRender, spec: {trustAlso: [a b]}}",
+            "{apiVersion: pgrender.dev/v1alpha1, kind: PgRender, spec: {certificates: vault}}",
+            "{apiVersion: pgrender.dev/v1alpha1, kind: PgRender, spec: {certificateIssuer: Issuer/a}}",
+            "{apiVersion: pgrender.dev/v1alpha1, kind: PgRender, spec: {certificates: cert-manager, trustDomain: a}}",
             "{apiVersion: pgrender.dev/v1, kind: PgRender}",
             "{apiVersion: v1, kind: ConfigMap, data: {images: a}}",
             "{apiVersion: v1, kind: Service}",
         ] {
             assert_eq!(read(text).unwrap_err().len(), 1, "{text}");
+        }
+    }
+
+    #[test]
+    fn days_that_do_not_go_together_are_an_error_of_their_field() {
+        for (fields, path) in [
+            ("certificateWindowDays: 200, certificateLifetimeDays: 210", "certificateWindowDays"),
+            ("certificateWindowDays: 0", "certificateWindowDays"),
+            ("certificateLifetimeDays: 90", "certificateLifetimeDays"),
+            ("certificateLifetimeDays: 900", "certificateLifetimeDays"),
+        ] {
+            let errors = read(&format!("{{apiVersion: {API_VERSION}, kind: {KIND}, spec: {{{fields}}}}}")).unwrap_err();
+            assert_eq!(errors.len(), 1);
+            assert!(errors[0].starts_with(&format!("error: PgRender: spec.{path}: a certificate ")), "{errors:?}");
+            let quoted = fields.replace(": ", ": '").replace(',', "',") + "'";
+            let errors = read(&format!("{{apiVersion: v1, kind: ConfigMap, data: {{{quoted}}}}}")).unwrap_err();
+            assert!(errors[0].starts_with(&format!("error: ConfigMap: data.{path}: a certificate ")), "{errors:?}");
         }
     }
 

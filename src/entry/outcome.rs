@@ -32,6 +32,11 @@ impl Outcome {
         Self { code: 1, ..Self::new(String::new(), diagnostics) }
     }
 
+    /// A run that a wrong command line has kept from happening.
+    pub(super) fn misused(error: &clap::Error) -> Self {
+        Self { stderr: error.render().to_string(), code: 2, ..Self::default() }
+    }
+
     /// Writes both streams. A reader that went away has seen what it wanted.
     pub(super) fn finish(self) -> ExitCode {
         let mut stdout = io::stdout().lock();

@@ -4,6 +4,8 @@
 //! it is one of `PGRENDER_SEED_FILE`, `PGRENDER_SEED` and an annotated Secret of the input. Two at once are an error,
 //! because the wrong one would change every password.
 
+mod permissions;
+
 use std::fmt;
 use std::fs::File;
 use std::io::Read;
@@ -22,17 +24,28 @@ use crate::read::Document;
 use crate::report::Diagnostic;
 
 /// The longest seed that is read, so that a device file does not fill the memory.
-const MAX: u64 = 64 * 1024;
+const MAX: usize = 64 * 1024;
 /// The key of the Secret that holds the seed.
 const KEY: &str = "seed";
+
+/// A seed, and what there is to say about where it was found.
+pub(super) struct Found {
+    /// The seed.
+    pub(super) seed: Seed,
+    /// That others can read the file.
+    pub(super) warnings: Vec<Diagnostic>,
+}
 
 /// Finds the seed, or says why there is none: in three lines where nobody has given one.
 pub(super) fn find(
     settings: &Settings,
     environment: &Environment,
     documents: &[Document],
-) -> Result<Seed, Vec<Diagnostic>> {
-    Source::choose(settings, environment, documents)?.seed().map_err(|error| vec![error])
+) -> Result<Found, Vec<Diagnostic>> {
+    let mut warnings = Vec::new();
+    let source = Source::choose(settings, environment, documents)?;
+    let seed = source.seed(&mut warnings).map_err(|error| vec![error])?;
+    Ok(Found { seed, warnings })
 }
 
 /// The text of a new seed.
@@ -77,9 +90,9 @@ impl<'a> Source<'a> {
         }
     }
 
-    fn seed(&self) -> Result<Seed, Diagnostic> {
+    fn seed(&self, warnings: &mut Vec<Diagnostic>) -> Result<Seed, Diagnostic> {
         match self {
-            Self::File(path) => self.accept(&read(path)?),
+            Self::File(path) => self.accept(&read(path, warnings)?),
             Self::Variable(text) => self.accept(text),
             Self::Secret(document) => from_secret(document),
             Self::Random => self.accept(generate()?.as_bytes()),
@@ -106,7 +119,7 @@ fn absent() -> Vec<Diagnostic> {
     vec![
         Diagnostic::error("no seed: passwords, keys and certificates are derived from one, so that they stay the same"),
         Diagnostic::info(format!(
-            "make one with `pgrender seed > seed`, keep it safe, and give it with `--seed-file`, `PGRENDER_SEED_FILE`, \
+            "make one with `(umask 077; pgrender seed > seed)`, keep it safe, and give it with `--seed-file`, `PGRENDER_SEED_FILE`, \
              `PGRENDER_SEED` or a Secret in the input with key `{KEY}` and annotation `{}: \"true\"`",
             annotation::SEED
         )),
@@ -116,13 +129,18 @@ fn absent() -> Vec<Diagnostic> {
     ]
 }
 
-fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, Diagnostic> {
+/// The content of a seed file, and a warning where others than its owner may read it.
+fn read(path: &Path, warnings: &mut Vec<Diagnostic>) -> Result<Zeroizing<Vec<u8>>, Diagnostic> {
     let shown = path.display();
-    let mut bytes = Zeroizing::new(Vec::new());
-    File::open(path)
-        .and_then(|file| file.take(MAX + 1).read_to_end(&mut bytes))
-        .map_err(|error| Diagnostic::error(format!("cannot read the seed file `{shown}`: {error}")))?;
-    if bytes.len() as u64 > MAX {
+    // Room for all of it: a buffer that grows leaves copies behind that nobody wipes.
+    let mut bytes = Zeroizing::new(Vec::with_capacity(MAX + 1));
+    let mut read = || {
+        let file = File::open(path)?;
+        warnings.extend(permissions::warning(path, &file.metadata()?));
+        file.take(bytes.capacity() as u64).read_to_end(&mut bytes)
+    };
+    read().map_err(|error| Diagnostic::error(format!("cannot read the seed file `{shown}`: {error}")))?;
+    if bytes.len() > MAX {
         let message = format!("the seed file `{shown}` is longer than {MAX} bytes, make a seed with `pgrender seed`");
         return Err(Diagnostic::error(message));
     }

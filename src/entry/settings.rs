@@ -7,9 +7,19 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::environment::{self, Environment, IMAGE_PREFIX};
-use crate::identity::window::Schedule;
-use crate::options::Options;
+use crate::identity::window::{Schedule, ScheduleError};
+use crate::options::{CertificateSource, CredentialSource, IssuerReference, Options};
 use crate::report::Diagnostic;
+
+/// Who makes certificates.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(super) enum Certificates {
+    /// This program, from the seed.
+    #[default]
+    Seed,
+    /// cert-manager.
+    CertManager,
+}
 
 /// The wishes of a caller; what is not given is `None`.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -22,12 +32,18 @@ pub(super) struct Settings {
     pub(super) images: BTreeMap<String, String>,
     /// The moment to render for, in seconds since 1970.
     pub(super) time: Option<i64>,
-    /// The days of a certificate window.
-    pub(super) certificate_window_days: Option<u16>,
-    /// The days that a certificate lives.
-    pub(super) certificate_lifetime_days: Option<u16>,
+    /// Who makes certificates.
+    pub(super) certificates: Certificates,
+    /// Who signs them for cert-manager.
+    pub(super) issuer: Option<IssuerReference>,
+    /// Where passwords come from.
+    pub(super) credentials: CredentialSource,
+    /// How often certificates are replaced and how long they live.
+    pub(super) schedule: Schedule,
     /// Who shares a CA.
     pub(super) trust_domain: Option<String>,
+    /// Other trust domains whose CA is trusted too.
+    pub(super) trust_also: Vec<String>,
     /// The file that holds the seed.
     pub(super) seed_file: Option<PathBuf>,
     /// Whether a seed is made up for this run.
@@ -35,6 +51,22 @@ pub(super) struct Settings {
 }
 
 impl Settings {
+    /// Refuses what goes with another source of certificates than the one that is asked for.
+    pub(super) fn check(&self) -> Result<(), (Setting, String)> {
+        let not_with_cert_manager = |setting| {
+            let message = "cert-manager makes the certificates, name an issuer that clusters share instead";
+            Err((setting, message.to_owned()))
+        };
+        match self.certificates {
+            Certificates::CertManager if self.trust_domain.is_some() => not_with_cert_manager(Setting::TrustDomain),
+            Certificates::CertManager if !self.trust_also.is_empty() => not_with_cert_manager(Setting::TrustAlso),
+            Certificates::Seed if self.issuer.is_some() => {
+                Err((Setting::Issuer, "certificates come from the seed, ask for those of `cert-manager`".to_owned()))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Fills in what the environment says, else the defaults.
     pub(super) fn options(&self, environment: &Environment) -> Result<Options, Diagnostic> {
         let defaults = Options::default();
@@ -45,12 +77,6 @@ impl Settings {
             })?,
             (None, None) => environment::now(),
         };
-        let schedule = defaults.certificates;
-        let certificates = Schedule::new(
-            self.certificate_window_days.unwrap_or_else(|| schedule.window_days()),
-            self.certificate_lifetime_days.unwrap_or_else(|| schedule.lifetime_days()),
-        )
-        .map_err(|error| Diagnostic::error(error.to_string()))?;
         let mut images = environment.images.clone();
         images.extend(self.images.clone());
         Ok(Options {
@@ -58,8 +84,14 @@ impl Settings {
             cluster_domain: self.cluster_domain.clone().unwrap_or_else(|| defaults.cluster_domain.clone()),
             images,
             time,
-            certificates,
+            certificates: self.schedule,
+            credentials: self.credentials,
+            certificate_source: match self.certificates {
+                Certificates::Seed => CertificateSource::Seed,
+                Certificates::CertManager => CertificateSource::CertManager { issuer: self.issuer.clone() },
+            },
             trust_domain: self.trust_domain.clone(),
+            trust_also: self.trust_also.clone(),
             ..defaults
         })
     }
@@ -81,6 +113,93 @@ pub(super) fn cluster_domain(text: &str) -> Result<String, String> {
         Ok(domain.to_owned())
     } else {
         Err(format!("`{text}` is no domain, write one like `cluster.local`"))
+    }
+}
+
+/// A setting that another can make wrong.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Setting {
+    /// The days of a window.
+    Window,
+    /// The days of a life.
+    Lifetime,
+    /// Who shares a CA.
+    TrustDomain,
+    /// Whose CA is trusted too.
+    TrustAlso,
+    /// Who signs for cert-manager.
+    Issuer,
+}
+
+impl Setting {
+    /// As the command line spells it.
+    pub(super) fn flag(self) -> &'static str {
+        match self {
+            Self::Window => "--certificate-window <DAYS>",
+            Self::Lifetime => "--certificate-lifetime <DAYS>",
+            Self::TrustDomain => "--trust-domain <NAME>",
+            Self::TrustAlso => "--trust-also <NAME>",
+            Self::Issuer => "--certificate-issuer <KIND/NAME>",
+        }
+    }
+
+    /// As a function's configuration spells it.
+    pub(super) fn field(self) -> &'static str {
+        match self {
+            Self::Window => "certificateWindowDays",
+            Self::Lifetime => "certificateLifetimeDays",
+            Self::TrustDomain => "trustDomain",
+            Self::TrustAlso => "trustAlso",
+            Self::Issuer => "certificateIssuer",
+        }
+    }
+}
+
+/// Makes a schedule of the days of a window and of a life, where they are given. An error comes with the setting that it is
+/// about: of two that do not go together, the one that is given, or the window where both are.
+pub(super) fn schedule(window: Option<u16>, lifetime: Option<u16>) -> Result<Schedule, (Setting, String)> {
+    let default = Schedule::default();
+    let window_days = window.unwrap_or_else(|| default.window_days());
+    let lifetime_days = lifetime.unwrap_or_else(|| default.lifetime_days());
+    Schedule::new(window_days, lifetime_days).map_err(|error| {
+        let setting = match error {
+            ScheduleError::Lifetime(_) => Setting::Lifetime,
+            ScheduleError::Margin { .. } if window.is_none() => Setting::Lifetime,
+            ScheduleError::Window(_) | ScheduleError::Margin { .. } => Setting::Window,
+        };
+        (setting, error.to_string())
+    })
+}
+
+/// Reads who makes certificates.
+pub(super) fn certificates(text: &str) -> Result<Certificates, String> {
+    match text {
+        "seed" => Ok(Certificates::Seed),
+        "cert-manager" => Ok(Certificates::CertManager),
+        _ => Err(format!("`{text}` makes no certificates, write `seed` or `cert-manager`")),
+    }
+}
+
+/// Reads where passwords come from.
+pub(super) fn credentials(text: &str) -> Result<CredentialSource, String> {
+    match text {
+        "seed" => Ok(CredentialSource::Seed),
+        "reference" => Ok(CredentialSource::Reference),
+        _ => Err(format!("`{text}` gives no passwords, write `seed` or `reference`")),
+    }
+}
+
+/// Reads the reference to an issuer of cert-manager: `<kind>/<name>`, the kind with its group where that is not
+/// cert-manager's own.
+pub(super) fn issuer(text: &str) -> Result<IssuerReference, String> {
+    let (kind, name) = text.split_once('/').unwrap_or_default();
+    let (kind, group) = kind.split_once('.').unwrap_or((kind, "cert-manager.io"));
+    let is_kind = kind.starts_with(|first: char| first.is_ascii_uppercase())
+        && kind.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    if is_kind && is_domain(group) && is_domain(name) {
+        Ok(IssuerReference { group: group.to_owned(), kind: kind.to_owned(), name: name.to_owned() })
+    } else {
+        Err(format!("`{text}` is no issuer, write one like `Issuer/databases` or `ClusterIssuer/company-ca`"))
     }
 }
 
@@ -159,19 +278,43 @@ mod tests {
 
     #[test]
     fn a_window_needs_a_lifetime_that_bears_it() {
-        let environment = Environment { source_date_epoch: Some("7".to_owned()), ..Environment::default() };
-        let options = |window, lifetime| {
-            let days = Settings {
-                certificate_window_days: window,
-                certificate_lifetime_days: lifetime,
-                ..Settings::default()
-            };
-            days.options(&environment).map(|options| options.certificates)
+        assert_eq!(schedule(Some(30), Some(60)), Ok(Schedule::new(30, 60).unwrap()));
+        assert_eq!(schedule(None, None), Ok(Schedule::default()));
+        for (window, lifetime, expected) in [
+            (None, Some(60), Setting::Lifetime),
+            (None, Some(826), Setting::Lifetime),
+            (Some(30), Some(826), Setting::Lifetime),
+            (Some(0), None, Setting::Window),
+            (Some(30), Some(59), Setting::Window),
+        ] {
+            assert_eq!(schedule(window, lifetime).unwrap_err().0, expected, "{window:?} {lifetime:?}");
+        }
+    }
+
+    #[test]
+    fn an_issuer_has_a_kind_and_a_name() {
+        assert_eq!(issuer("Issuer/a"), Ok(IssuerReference::issuer("a".to_owned())));
+        let external = issuer("AWSPCAClusterIssuer.awspca.cert-manager.io/b.c").unwrap();
+        let IssuerReference { group, kind, name } = external;
+        assert_eq!([group.as_str(), &kind, &name], ["awspca.cert-manager.io", "AWSPCAClusterIssuer", "b.c"]);
+        for wrong in ["", "a", "/a", "Issuer/", "issuer/a", "Issuer/A", "Issuer./a", "Issuer/a/b", "Issuer a/b"] {
+            assert!(issuer(wrong).is_err(), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn settings_of_the_other_source_of_certificates_are_refused() {
+        let seed = Settings { trust_domain: Some("a".to_owned()), ..Settings::default() };
+        let cert_manager = Settings {
+            certificates: Certificates::CertManager,
+            issuer: issuer("Issuer/a").ok(),
+            ..Settings::default()
         };
-        assert_eq!(options(Some(30), Some(60)), Ok(Schedule::new(30, 60).unwrap()));
-        assert_eq!(options(None, None), Ok(Schedule::default()));
-        assert!(options(None, Some(60)).unwrap_err().message.contains("`182` days is too long for a lifetime of `60`"));
-        assert!(options(Some(0), None).is_err() && options(None, Some(826)).is_err());
+        assert!(seed.check().is_ok() && cert_manager.check().is_ok());
+        let wrong = |settings: Settings| settings.check().unwrap_err().0;
+        assert_eq!(wrong(Settings { issuer: cert_manager.issuer.clone(), ..seed.clone() }), Setting::Issuer);
+        assert_eq!(wrong(Settings { trust_domain: seed.trust_domain, ..cert_manager.clone() }), Setting::TrustDomain);
+        assert_eq!(wrong(Settings { trust_also: vec!["a".to_owned()], ..cert_manager }), Setting::TrustAlso);
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! The certificate authority of a trust domain. Its private key is derived when it is needed, or the one that PGO has made,
 //! and never leaves this module: no rendered object can sign a certificate.
 
+use std::collections::BTreeSet;
+
 use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, DnValue, IsCa, Issuer, KeyIdMethod,
     KeyUsagePurpose, PublicKeyData,
@@ -23,6 +25,8 @@ pub(super) struct Authorities<'a> {
     pub(super) seed: &'a Seed,
     /// Who shares them.
     pub(super) trust_domain: &'a str,
+    /// Other domains that are trusted too.
+    pub(super) also: &'a [String],
     /// PGO's CA, which is the first where it is given.
     pub(super) first: Option<&'a Root<'a>>,
 }
@@ -37,15 +41,22 @@ impl<'a> Authorities<'a> {
     }
 
     /// What everyone of the trust domain trusts, PEM: the generation before, this one and the next. So a peer that has not
-    /// read its files again since a rotation trusts the new certificates, and one that has still trusts the old ones.
+    /// read its files again since a rotation trusts the new certificates, and one that has still trusts the old ones. The same
+    /// of each other domain, so that its peers are trusted before the domain is changed and after.
     pub(super) fn trust_bundle(&self, current: &Authority) -> Result<Vec<String>, rcgen::Error> {
+        let generations =
+            [current.generation.checked_sub(1), Some(current.generation), current.generation.checked_add(1)];
+        let generations: Vec<u32> = generations.into_iter().flatten().filter(|generation| *generation > 0).collect();
         let mut bundle = Vec::new();
-        if let Some(previous) = current.generation.checked_sub(1).filter(|generation| *generation > 0) {
-            bundle.push(self.generation(previous)?.certificate);
+        for generation in &generations {
+            bundle.push(self.generation(*generation)?.certificate);
         }
-        bundle.push(current.certificate.clone());
-        if let Some(next) = current.generation.checked_add(1) {
-            bundle.push(self.generation(next)?.certificate);
+        // A domain that is named twice is trusted once.
+        let others: BTreeSet<&String> = self.also.iter().filter(|domain| *domain != self.trust_domain).collect();
+        for domain in others {
+            for generation in &generations {
+                bundle.push(Authority::derive(self.seed, domain, *generation)?.certificate);
+            }
         }
         Ok(bundle)
     }

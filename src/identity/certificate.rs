@@ -10,13 +10,13 @@ use super::authority::Authority;
 use super::context::{CertificateId, Context};
 use super::key::Key;
 use super::seed::Seed;
+use super::subject::common_name;
 use super::window::Window;
-use crate::naming::{self, COMMON_NAME_MAX};
 
 /// What a certificate may be used for. PGO's may be used for everything; a narrower one cannot be turned against another
 /// server: the server certificate of Postgres, say, cannot log in anywhere.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Usage {
+pub enum Usage {
     /// By a server.
     Server,
     /// By a client.
@@ -36,9 +36,6 @@ impl Usage {
 }
 
 /// Derives the key of the certificate `id` and has it signed for `names`, in that order, as DNS names.
-///
-/// Its common name is the first name that fits (X.520 allows 64 characters); hosts are matched by the DNS names alone
-/// (RFC 6125 6.4.4), and clients have one name, which fits.
 pub(super) fn issue(
     id: &CertificateId,
     names: &[String],
@@ -47,14 +44,11 @@ pub(super) fn issue(
     window: Window,
     seed: &Seed,
 ) -> Result<Certificate, rcgen::Error> {
-    let first = names.first().map_or("", String::as_str);
-    let fitting = names.iter().find(|name| name.len() <= COMMON_NAME_MAX);
-    let common_name = fitting.cloned().unwrap_or_else(|| naming::common_name(first.to_owned()));
     let key = Key::derive(&Context::certificate_key(id, window), seed);
     let serial = Context::certificate_serial(id, window, authority.trust_domain, authority.generation, names);
 
     let mut parameters = CertificateParams::default();
-    parameters.distinguished_name = distinguished_name(&common_name);
+    parameters.distinguished_name = distinguished_name(&common_name(names));
     parameters.subject_alt_names = names
         .iter()
         .map(|name| Ok(SanType::DnsName(name.as_str().try_into()?)))

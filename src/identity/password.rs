@@ -56,7 +56,7 @@ mod tests {
     const FIRST: PasswordGeneration = PasswordGeneration { own: 1, all: 1 };
 
     fn seed() -> Seed {
-        Seed::new(b"0123456789abcdefghijklmnopqrstuvwxyz").ok().unwrap()
+        Seed::new(b"oT4#rW9-kq2.Zx7!Lm5_vB8*Yc3+Hn6?").ok().unwrap()
     }
 
     #[test]

@@ -191,6 +191,42 @@ class Databases(unittest.TestCase):
         self.assertEqual(psql("SELECT count(*) FROM pg_proc WHERE proname = 'get_auth'", "zoo"), ["1"])
         psql("DROP FUNCTION pgbouncer.get_auth")
 
+    def test_roles_of_secrets_that_the_user_brings_can_log_in(self) -> None:
+        with tempfile.TemporaryDirectory() as directory:
+            settings = Path(directory)
+            for name, key, value in (
+                ("hippo", "password", "a pass'word"),
+                ("zebra", "password", "p\u00e4ss\u2168w\u00f6rd"),
+                ("_crunchypgbouncer", "verifier", VERIFIERS[3]),
+            ):
+                (settings / "credentials" / name).mkdir(parents=True)
+                (settings / "credentials" / name / key).write_text(value)
+            users = [
+                {"name": name, "secret": f"hippo-pguser-{name}", "options": "", "databases": ["hippo"]}
+                for name in ("hippo", "zebra", "absent")
+            ]
+            role = {"name": "_crunchypgbouncer", "secret": "hippo-pgbouncer"}
+            wanted = hippo(users=users, pgbouncer=role)
+            with unittest.mock.patch.object(databases.credentials, "SETTINGS", settings):
+                with self.assertRaisesRegex(Failure, "^Secret hippo-pguser-absent is not there"):
+                    self.converge(wanted)
+                wanted.roles["users"].pop()
+                self.converge(wanted)
+                self.assertEqual(self.converge(wanted), [], "what is right is left alone")
+                (settings / "credentials" / "hippo" / "password").write_text("another")
+                self.assertEqual(self.converge(wanted), ["database postgres: set the password of role hippo"])
+        verifier = "SELECT rolpassword FROM pg_authid WHERE rolname = "
+        self.assertTrue(databases.credentials.fits("another", psql(f"{verifier}'hippo'")[0]))
+        self.assertEqual(psql(f"{verifier}'_crunchypgbouncer'"), [VERIFIERS[3]])
+        self.assertEqual(psql("SELECT rolpassword IS NULL FROM pg_authid WHERE rolname = 'absent'"), ["t"])
+        # PostgreSQL makes the same of that password.
+        psql("SET password_encryption TO 'scram-sha-256'; ALTER ROLE zebra PASSWORD 'p\u00e4ss\u2168w\u00f6rd'")
+        self.assertTrue(databases.credentials.fits("p\u00e4ss\u2168w\u00f6rd", psql(f"{verifier}'zebra'")[0]))
+        databases.in_every_database("DROP OWNED BY absent, zebra")
+        psql("DROP ROLE absent, zebra")
+        log = (Path(self.directory) / "log").read_text(errors="replace")
+        self.assertNotIn("a pass'word", log)
+
     def test_no_verifier_is_seen(self) -> None:
         psql("CREATE EXTENSION IF NOT EXISTS pg_stat_statements")
         for user in ("hippo", "nobody"):  # a change that works, and one that fails

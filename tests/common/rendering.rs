@@ -8,7 +8,7 @@ use pgrender::report::{Diagnostic, Severity, has_errors};
 use serde_json::Value;
 
 /// A seed that is no secret.
-pub(crate) const SEED: &str = "c2VlZCBmb3IgdGVzdHMgb25seSwgbm90IGEgc2VjcmV0IQ==";
+pub(crate) const SEED: &str = "dGhpcyBzZWVkIGlzIGZvciB0aGUgdGVzdHMgYWxvbmUsIG5vdGhpbmcgaXMgZ3VhcmRlZCBieSBpdA==";
 
 /// The options of a caller who names nothing but the time, 2026-01-01.
 pub(crate) fn options() -> Options {

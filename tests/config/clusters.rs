@@ -1,6 +1,6 @@
 //! Resolved clusters, equal to the specs whose results were read back from a running PGO.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use pgrender::cluster::{
     BackupJobs, Backups, Cluster, InstanceSet, Metadata, Patroni, PgBouncer, Postgres, RepoHost, Repository,
@@ -148,6 +148,8 @@ fn cluster(name: &str, namespace: &str) -> Cluster {
         exporter: false,
         custom_tls_secret: None,
         custom_replication_tls_secret: None,
+        referenced_credentials: BTreeSet::new(),
+        cert_manager: None,
     }
 }
 

@@ -15,7 +15,7 @@ use crate::{by_name, hippo, lines};
 
 static PLAIN: OnceLock<Vec<Value>> = OnceLock::new();
 
-const OTHER_SEED: &str = "b3RoZXIgc2VlZCBmb3IgdGVzdHMsIG5vdCBhIHNlY3JldA==";
+const OTHER_SEED: &str = "YW5vdGhlciBzZWVkIGZvciB0aGUgdGVzdHMgYWxvbmUsIG5vdGhpbmcgaXMgZ3VhcmRlZCBieSBpdA==";
 
 /// All that rotates.
 fn rotations() -> [String; 5] {

@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 
 ROOT = Path(__file__).resolve().parents[2]
 PGRENDER = os.environ.get("PGRENDER", str(ROOT / "target" / "debug" / "pgrender"))
-SEED = "the seed of a database that is thrown away"
+SEED = "the seed of a database that serves a test and is thrown away"
 PREFIX = "postgres-operator.crunchydata.com/"
 
 # Targets and deadlines are those of an idle machine with two cores; a slower one multiplies them.

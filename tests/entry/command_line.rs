@@ -118,10 +118,51 @@ fn a_made_seed_can_be_given_back() {
     assert_eq!(file.stdout, variable.ok());
 }
 
+#[cfg(unix)]
+#[test]
+fn a_seed_file_that_others_may_read_earns_a_warning() {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("seed");
+    fs::write(&file, SEED).unwrap();
+    // As the kubelet lays out a mounted Secret.
+    fs::create_dir(directory.path().join("volume")).unwrap();
+    symlink(directory.path(), directory.path().join("volume/..data")).unwrap();
+    symlink("..data/seed", directory.path().join("volume/seed")).unwrap();
+    for (mode, path, warning) in [
+        (0o600, "seed", None),
+        (0o400, "seed", None),
+        (
+            0o640,
+            "seed",
+            Some("mode 0640, so others than its owner can get at all that is derived from it; `chmod 600 seed`"),
+        ),
+        (0o644, "seed", Some("chmod 600 seed")),
+        (0o602, "seed", Some("mode 0602")),
+        (0o440, "volume/seed", None),
+        (0o644, "volume/seed", Some("set `defaultMode: 0440` on its volume")),
+    ] {
+        fs::set_permissions(&file, fs::Permissions::from_mode(mode)).unwrap();
+        let mut command = pgrender();
+        command.args(["render", "--time", TIME, "--seed-file", path]).current_dir(&directory);
+        let output = run(&mut command, cluster("shop", "hippo"));
+        assert_eq!(output.code, 0, "{}", output.stderr);
+        match warning {
+            None => assert_eq!(output.stderr, "", "{mode:o} {path}"),
+            Some(warning) => {
+                assert!(output.stderr.starts_with("warning: ") && output.stderr.contains(warning), "{}", output.stderr);
+                assert_eq!(output.stderr.lines().count(), 1);
+            }
+        }
+        assert!(!output.stderr.contains(SEED));
+    }
+}
+
 #[test]
 fn help_version_and_schema_are_printed() {
     assert!(run(pgrender().arg("--version"), "").ok().starts_with("pgrender "));
-    assert!(run(pgrender().arg("--help"), "").ok().contains("pgrender seed > seed"));
+    assert!(run(pgrender().arg("--help"), "").ok().contains("pgrender seed > seed)"));
     assert!(run(pgrender().args(["render", "--help"]), "").ok().contains("--output-dir"));
     let schema: serde_json::Value = serde_json::from_str(&run(pgrender().arg("schema"), "").ok()).unwrap();
     assert!(schema.is_object());
@@ -141,6 +182,21 @@ fn a_wrong_command_line_ends_with_two() {
         assert_eq!(output.code, 2, "{arguments:?}");
         assert_eq!(output.stdout, "");
         assert!(output.stderr.contains("--help"), "{}", output.stderr);
+    }
+}
+
+#[test]
+fn a_window_that_a_lifetime_does_not_bear_is_an_error_of_its_flag() {
+    for (arguments, flag) in [
+        (vec!["--certificate-window", "366"], "--certificate-window <DAYS>"),
+        (vec!["--certificate-lifetime", "826"], "--certificate-lifetime <DAYS>"),
+        (vec!["--certificate-lifetime", "90"], "--certificate-lifetime <DAYS>"),
+        (vec!["--certificate-window", "90", "--certificate-lifetime", "100"], "--certificate-window <DAYS>"),
+    ] {
+        let output = run(pgrender().args(["render", "--random"]).args(&arguments), cluster("shop", "hippo"));
+        assert_eq!((output.code, output.stdout.as_str()), (2, ""), "{arguments:?}");
+        let start = format!("error: invalid value for '{flag}': a certificate ");
+        assert!(output.stderr.starts_with(&start) && output.stderr.contains("--help"), "{}", output.stderr);
     }
 }
 

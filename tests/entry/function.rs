@@ -1,6 +1,7 @@
 //! The KRM function by itself: a ResourceList on standard input, whatever comes out.
 
 use super::{Output, SEED, TIME, cluster, documents, owners, pgrender, run};
+use pgrender::identity::window::{Schedule, Window};
 use pgrender::read::Document;
 
 fn function(list: &str) -> Output {
@@ -33,6 +34,21 @@ fn the_answer_is_one_list_that_ends_in_one_newline() {
     let items = items(&answer);
     assert_eq!(owners(&items), ["shop/hippo"]);
     assert_eq!(items[0].node.get("kind").unwrap().as_str(), Some("PostgresCluster"));
+}
+
+#[test]
+fn the_answer_is_the_same_anywhere_in_a_window_with_what_it_says_of_certificates() {
+    let at = |time: i64| {
+        let mut command = pgrender();
+        command.env("PGRENDER_SEED", SEED).env("SOURCE_DATE_EPOCH", time.to_string());
+        run(&mut command, list(&[&cluster("shop", "hippo")], "")).ok()
+    };
+    let window = Window::containing(TIME.parse().unwrap(), Schedule::default()).unwrap();
+    let first = at(window.start());
+    let renewal = window.renewal().to_string();
+    assert!(first.contains(&renewal));
+    assert!([window.start() + 1, TIME.parse().unwrap(), window.end() - 1].iter().all(|time| at(*time) == first));
+    assert!(!at(window.end()).contains(&renewal));
 }
 
 #[test]

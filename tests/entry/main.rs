@@ -24,7 +24,7 @@ use pgrender::object;
 use pgrender::read::{self, Document};
 
 /// A seed that is no secret.
-const SEED: &str = "c2VlZCBmb3IgdGVzdHMgb25seSwgbm90IGEgc2VjcmV0IQ==";
+const SEED: &str = "dGhpcyBzZWVkIGlzIGZvciB0aGUgdGVzdHMgYWxvbmUsIG5vdGhpbmcgaXMgZ3VhcmRlZCBieSBpdA==";
 
 /// The moment that is rendered for, in seconds since 1970: in October 2025.
 const TIME: &str = "1760000000";

@@ -1,6 +1,6 @@
 //! A resolved cluster to derive an identity for: `hippo` in `postgres-operator`, with everything that has a secret.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use pgrender::cluster::{
     BackupJobs, Backups, Cluster, InstanceSet, Metadata, PasswordType, Patroni, PgBouncer, Postgres, RepoHost,
@@ -46,6 +46,8 @@ pub(crate) fn hippo() -> Cluster {
         exporter: true,
         custom_tls_secret: None,
         custom_replication_tls_secret: None,
+        referenced_credentials: BTreeSet::new(),
+        cert_manager: None,
     }
 }
 

@@ -39,9 +39,15 @@ impl<'a> Check<'a> {
         self.found.push(format!("{} {}: {what}", text(&object["kind"]), text(&object["metadata"]["name"])));
     }
 
+    /// The Certificate of which cert-manager makes the Secret `name`.
+    fn certificate(&self, name: &str) -> Option<&'a Value> {
+        self.objects.iter().find(|object| object["kind"] == "Certificate" && object["spec"]["secretName"] == name)
+    }
+
     /// Reports an object that is neither there nor brought by the user.
     fn expect(&mut self, user: &Value, kind: &str, name: &str) {
-        if self.get(kind, name).is_none() && !self.brought.contains(name) {
+        let made = kind == "Secret" && self.certificate(name).is_some();
+        if self.get(kind, name).is_none() && !made && !self.brought.contains(name) {
             self.report(user, &format!("no {kind} {name}"));
         }
     }
@@ -57,6 +63,8 @@ impl<'a> Check<'a> {
             "CronJob" => self.pod(object, &object["spec"]["jobTemplate"]["spec"]["template"]),
             "Service" => self.service(object),
             "PodDisruptionBudget" => self.disruption_budget(object),
+            "Issuer" => self.issuer(object),
+            "Certificate" => self.issued(object),
             "RoleBinding" => self.role_binding(object),
             "Role" => self.role(object),
             "ConfigMap" if text(&object["metadata"]["name"]).ends_with("-fingerprints") => self.fingerprints(object),
@@ -184,6 +192,9 @@ impl<'a> Check<'a> {
             }
             return;
         }
+        if projection["optional"] == true && self.get(kind, name).is_none() {
+            return;
+        }
         self.expect(object, kind, name);
         for item in items(&projection["items"]) {
             self.key(object, kind, name, text(&item["key"]));
@@ -192,7 +203,15 @@ impl<'a> Check<'a> {
 
     /// Reports a key that an object of ours does not have.
     fn key(&mut self, user: &Value, kind: &str, name: &str, key: &str) {
-        if self.get(kind, name).is_some_and(|source| source["data"].get(key).is_none()) {
+        let missing = self.get(kind, name).is_some_and(|source| source["data"].get(key).is_none());
+        // What cert-manager writes (its `SecretsManager`).
+        let unmade = kind == "Secret"
+            && self.certificate(name).is_some_and(|certificate| match key {
+                "tls.crt" | "tls.key" | "ca.crt" => false,
+                "tls-combined.pem" => certificate["spec"]["additionalOutputFormats"][0]["type"] != "CombinedPEM",
+                _ => true,
+            });
+        if missing || unmade {
             self.report(user, &format!("no key {key} in {kind} {name}"));
         }
     }
@@ -238,6 +257,23 @@ impl<'a> Check<'a> {
     fn disruption_budget(&mut self, object: &Value) {
         if self.pods_of(&object["spec"]["selector"]).is_empty() {
             self.report(object, "selects no pod");
+        }
+    }
+
+    /// An issuer has the key of a CA that cert-manager makes, or none.
+    fn issuer(&mut self, object: &Value) {
+        let authority = object["spec"]["ca"]["secretName"].as_str();
+        let certificate = authority.and_then(|name| self.certificate(name));
+        if authority.is_some() && !certificate.is_some_and(|certificate| certificate["spec"]["isCA"] == true) {
+            self.report(object, &format!("no CA {authority:?}"));
+        }
+    }
+
+    /// A certificate has an issuer, and a Secret that nobody else makes.
+    fn issued(&mut self, object: &Value) {
+        self.expect(object, "Issuer", text(&object["spec"]["issuerRef"]["name"]));
+        if self.get("Secret", text(&object["spec"]["secretName"])).is_some() {
+            self.report(object, "its Secret is there already");
         }
     }
 

@@ -11,18 +11,21 @@ mod full;
 mod generate;
 #[path = "../common/rendering.rs"]
 mod rendering;
+mod rotation;
 mod texts;
 
 use std::collections::BTreeSet;
 
+use pgrender::options::{CertificateSource, CredentialSource, Options};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use check::dangling;
 
 /// What the fixtures refer to and their user brings.
-const BROUGHT_BY_FIXTURES: [&str; 8] = [
+const BROUGHT_BY_FIXTURES: [&str; 9] = [
     "archive",
+    "hippo-pgbouncer",
     "hippo-replication-tls",
     "hippo-tls",
     "kerberos",
@@ -55,6 +58,38 @@ proptest! {
     }
 }
 
+/// The options of a caller who wants cert-manager's certificates.
+fn cert_manager() -> Options {
+    Options { certificate_source: CertificateSource::CertManager { issuer: None }, ..rendering::options() }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 128, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn every_name_in_a_generated_cluster_with_cert_manager_exists(mut cluster in generate::cluster()) {
+        cluster["metadata"].as_object_mut().unwrap().remove("annotations");
+        let objects = rendering::objects_from(&cluster.to_string(), rendering::SEED, &cert_manager());
+        let objects = objects.map_err(|errors| TestCaseError::fail(format!("{errors:#?}")))?;
+        prop_assert_eq!(dangling(&objects, &generate::brought(&cluster)), [""; 0]);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn every_name_in_a_generated_cluster_of_own_credentials_exists(cluster in generate::cluster()) {
+        let options = Options { credentials: CredentialSource::Reference, ..rendering::options() };
+        let objects = rendering::objects_from(&cluster.to_string(), rendering::SEED, &options);
+        let objects = objects.map_err(|errors| TestCaseError::fail(format!("{errors:#?}")))?;
+        let mut brought = generate::brought(&cluster);
+        // The one that a pod waits for; the caretaker does not.
+        brought.insert(format!("{}-pgbouncer", cluster["metadata"]["name"].as_str().unwrap()));
+        prop_assert_eq!(dangling(&objects, &brought), [""; 0]);
+    }
+}
+
 /// A cluster in which each kind of reference occurs.
 fn full() -> (Vec<Value>, BTreeSet<String>) {
     let cluster = full::cluster();
@@ -63,7 +98,13 @@ fn full() -> (Vec<Value>, BTreeSet<String>) {
 
 #[test]
 fn the_check_misses_each_object_that_is_used() {
-    let (objects, brought) = full();
+    misses_each(full());
+    let cluster = full::cluster();
+    let objects = rendering::objects_from(&cluster.to_string(), rendering::SEED, &cert_manager()).unwrap();
+    misses_each((objects, generate::brought(&cluster)));
+}
+
+fn misses_each((objects, brought): (Vec<Value>, BTreeSet<String>)) {
     assert_eq!(dangling(&objects, &brought), [""; 0]);
     // Nothing in the rendering needs these: they are for people, or act by themselves.
     let free = |object: &Value| {
