@@ -1,4 +1,4 @@
-"""End-to-end scenarios on a real Kubernetes: `make e2e`, or `make e2e SCENARIO=name`. README.md tells how.
+"""End-to-end scenarios on a real Kubernetes: `make e2e`, or `make e2e SCENARIO=name`. CONTRIBUTING.md tells how.
 
     python3 tests/e2e [SCENARIO ...]
 
@@ -14,7 +14,7 @@ import time
 import traceback
 from pathlib import Path
 
-from framework import Test
+from framework import Skipped, Test
 
 SCENARIOS = sorted(
     file.stem.replace("_", "-") for file in (Path(__file__).parent / "scenarios").glob("*.py") if file.stem[0] != "_"
@@ -30,6 +30,9 @@ def play(scenario: str) -> Test | None:
     try:
         with test.in_namespace():
             module.run(test)
+    except Skipped as reason:
+        print(f"{scenario}: skipped, {reason}", flush=True)
+        return test
     except Exception:  # noqa: BLE001
         traceback.print_exc()
         print(f"{scenario}: failed", flush=True)

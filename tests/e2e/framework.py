@@ -66,6 +66,10 @@ class Failed(AssertionError):
     """A scenario found something that is not as it must be."""
 
 
+class Skipped(Exception):
+    """A scenario needs something that this cluster has not."""
+
+
 class Figure(NamedTuple):
     """One measured quantity, how it was at each time, and the most that it may be."""
 
@@ -334,6 +338,8 @@ class Test:
         run("kubectl", "create", "namespace", self.namespace)
         try:
             yield
+        except Skipped:
+            raise
         except BaseException:
             self.describe()
             raise
