@@ -11,20 +11,18 @@ import itertools
 import json
 import os
 import secrets
-import statistics
-import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
+
+from figures import Figure
+from programs import Failed, Skipped, run, until
 
 ROOT = Path(__file__).resolve().parents[2]
 PGRENDER = os.environ.get("PGRENDER", str(ROOT / "target" / "debug" / "pgrender"))
 SEED = "the seed of a database that serves a test and is thrown away"
 PREFIX = "postgres-operator.crunchydata.com/"
-
-# Targets and deadlines are those of an idle machine with two cores; a slower one multiplies them.
-SLOWNESS = float(os.environ.get("SLOWNESS", "1"))
 
 CLAIM = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
 HIPPO: dict[str, Any] = {
@@ -62,34 +60,6 @@ RESTRICTED = {
 }
 
 
-class Failed(AssertionError):
-    """A scenario found something that is not as it must be."""
-
-
-class Skipped(Exception):
-    """A scenario needs something that this cluster has not."""
-
-
-class Figure(NamedTuple):
-    """One measured quantity, how it was at each time, and the most that it may be."""
-
-    name: str
-    unit: str
-    values: list[float]
-    target: float | None
-
-    def is_met(self) -> bool:
-        """Whether the worst value is within the target."""
-        return self.target is None or max(self.values) <= self.target * SLOWNESS
-
-    def row(self) -> str:
-        """A row of the Markdown table."""
-        target = "" if self.target is None else f"{self.target:g} {self.unit}"
-        verdict = "" if self.is_met() else " **missed**"
-        middle, most = statistics.median(self.values), max(self.values)
-        return f"{self.name} | {len(self.values)} | {middle:.2f} | {most:.2f} {self.unit} | {target}{verdict}"
-
-
 def hippo(**spec: Any) -> dict[str, Any]:
     """A cluster to change at will, with other fields in its `spec`."""
     cluster = copy.deepcopy(HIPPO)
@@ -105,39 +75,6 @@ def instance_sets(**replicas: int) -> list[dict[str, Any]]:
 def image() -> str:
     """The Postgres image, which has `psql` and the interpreter of Patroni."""
     return os.environ["RELATED_IMAGE_POSTGRES_17"]
-
-
-def run(*command: str, text: str = "", timeout: float = 180, **environment: str) -> str:
-    """Run a program; gives what it printed. One that fails is a failure of the scenario."""
-    try:
-        result = subprocess.run(
-            command,
-            input=text,
-            env={**os.environ, **environment},
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=timeout,
-        )
-    except subprocess.TimeoutExpired:
-        raise Failed(f"{' '.join(command)[:300]}: no end after {timeout:.0f} s") from None
-    if result.returncode != 0:
-        raise Failed(f"{' '.join(command)[:300]}: {result.stderr.strip()[-2000:]}")
-    return result.stdout.strip()
-
-
-def until(what: str, check: Callable[[], Any], seconds: float = 60, pause: float = 0.2) -> float:
-    """Wait until something holds; gives how long that took. What cannot be asked yet does not hold yet."""
-    start = time.monotonic()
-    problem = ""
-    while time.monotonic() - start < seconds * SLOWNESS:
-        try:
-            if check():
-                return time.monotonic() - start
-        except (Failed, KeyError, IndexError, ValueError) as error:
-            problem = f"{type(error).__name__}: {error}"
-        time.sleep(pause)
-    raise Failed(f"after {seconds * SLOWNESS:.0f} s still not: {what}. {problem}")
 
 
 def decoded(data: dict[str, str]) -> dict[str, str]:
