@@ -17,6 +17,9 @@ pub(super) const SERVICE_ACCOUNT_PATH: &str = "/var/run/secrets/kubernetes.io/se
 /// Where the caretaker's program and settings are.
 pub(super) const CARETAKER_PATH: &str = "/etc/pgrender";
 
+/// How often an instance is asked whether it is ready: often enough for a rolling update not to wait.
+const READINESS_PERIOD_SECONDS: i32 = 2;
+
 /// In the order of PGO: the database first, which is the default container.
 pub(super) fn containers(cluster: &Cluster, set: &InstanceSet) -> Vec<Container> {
     let mut containers = vec![database(cluster, set)];
@@ -72,8 +75,8 @@ fn database(cluster: &Cluster, set: &InstanceSet) -> Container {
     let mut env = postgres_env(cluster);
     env.extend(patroni_env(cluster));
     env.extend(nss_wrapper_env());
-    let probe = |path: &str| {
-        let period = cluster.patroni.sync_period_seconds;
+    let sync_period = cluster.patroni.sync_period_seconds;
+    let probe = |path: &str, period: i32| {
         Some(Probe {
             failure_threshold: Some((cluster.patroni.leader_lease_duration_seconds / period).max(1)),
             http_get: Some(HTTPGetAction {
@@ -85,7 +88,7 @@ fn database(cluster: &Cluster, set: &InstanceSet) -> Container {
             initial_delay_seconds: Some(3),
             period_seconds: Some(period),
             success_threshold: Some(1),
-            timeout_seconds: Some((period / 2).max(1)),
+            timeout_seconds: Some((sync_period / 2).max(1)),
             ..Probe::default()
         })
     };
@@ -101,8 +104,9 @@ fn database(cluster: &Cluster, set: &InstanceSet) -> Container {
             }),
             ..Lifecycle::default()
         }),
-        liveness_probe: probe("/liveness"),
-        readiness_probe: probe("/readiness"),
+        liveness_probe: probe("/liveness", sync_period),
+        // A rolling update waits for each pod to be ready: with PGO's period, up to ten seconds for nothing.
+        readiness_probe: probe("/readiness", sync_period.min(READINESS_PERIOD_SECONDS)),
         ports: Some(vec![ContainerPort {
             container_port: cluster.port.into(),
             name: Some(PORT_POSTGRES.to_owned()),

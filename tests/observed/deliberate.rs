@@ -88,6 +88,26 @@ pub(crate) const DELIBERATE: &[Deliberate] = &[
         ],
     },
     Deliberate {
+        reason: "an instance is asked more often whether it is ready, and is unready after as long as before",
+        source: "measured: a rolling update of three took 35 s, because each pod waited for its second probe",
+        places: &[
+            Place(
+                "StatefulSet",
+                "*",
+                "spec.template.spec.containers[database].readinessProbe.periodSeconds",
+                Different,
+                "* became 2",
+            ),
+            Place(
+                "StatefulSet",
+                "*",
+                "spec.template.spec.containers[database].readinessProbe.failureThreshold",
+                Different,
+                "*",
+            ),
+        ],
+    },
+    Deliberate {
         reason: "a replica waits for a leader, so that who lacks commits does not lead when all start at once",
         source: "Patroni's `maximum_lag_on_failover`; measured: after a shutdown a replica won the race",
         places: &[Place(
