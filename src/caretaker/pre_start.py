@@ -12,10 +12,13 @@ from typing import Any
 
 from surroundings import Failure, Refused, Wanted, data_directory, kubernetes, log, read_wanted
 
+# What Patroni takes to answer, on a slow machine.
+START_SECONDS = 5
+
 
 def wait_seconds(wanted: Wanted) -> float:
-    """How long to wait at most: half the time in which the liveness probe, which counts from the start of the container,
-    wants an answer of Patroni.
+    """How long to wait at most: half a lease, and no longer than leaves Patroni the time to start before the liveness probe,
+    which counts from the start of the container, gives up on it.
 
     Where replication is synchronous Patroni knows who has everything; a standby cluster loses nothing, because its source
     has it; and a single instance has nobody to wait for."""
@@ -23,7 +26,8 @@ def wait_seconds(wanted: Wanted) -> float:
     instances = sum(instance_set["replicas"] for instance_set in wanted.settings["instanceSets"])
     if configuration.get("synchronous_mode") or configuration.get("standby_cluster") or instances == 1:
         return 0
-    return float(configuration["ttl"]) / 2
+    lease, period = float(configuration["ttl"]), float(configuration["loop_wait"])
+    return max(0, min(lease / 2, lease - period - START_SECONDS))
 
 
 # Where Patroni left nothing, the cluster was deleted. Who led may then be a replica too, because it lost its lock when

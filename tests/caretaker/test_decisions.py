@@ -144,12 +144,16 @@ class PreStart(unittest.TestCase):
     def wanted(self, *replicas: int, **configuration: Any) -> surroundings.Wanted:
         """Settings of a cluster with so many replicas in its sets."""
         sets = [{"name": f"set{number}", "replicas": count} for number, count in enumerate(replicas)]
-        settings = {"instanceSets": sets, "dynamicConfiguration": {"ttl": 30, **configuration}}
+        settings = {"instanceSets": sets, "dynamicConfiguration": {"ttl": 30, "loop_wait": 10, **configuration}}
         return surroundings.Wanted(settings, {})
 
     def test_a_replica_waits_for_half_the_lease(self) -> None:
         self.assertEqual(pre_start.wait_seconds(self.wanted(2)), 15)
-        self.assertEqual(pre_start.wait_seconds(self.wanted(1, 1, ttl=6)), 3)
+        self.assertEqual(pre_start.wait_seconds(self.wanted(1, 1, ttl=40)), 20)
+
+    def test_a_wait_never_outlasts_the_liveness_probe(self) -> None:
+        self.assertEqual(pre_start.wait_seconds(self.wanted(2, ttl=20)), 5)
+        self.assertEqual(pre_start.wait_seconds(self.wanted(2, ttl=6, loop_wait=3)), 0)
 
     def test_nobody_waits_where_nothing_can_be_lost(self) -> None:
         self.assertEqual(pre_start.wait_seconds(self.wanted(1)), 0)
