@@ -243,6 +243,18 @@ class Test:
         text = f"{keys['password']}\n{sql}"
         return self.in_pod("client", "bash", "-c", script, target, container="client", text=text)
 
+    def logs_in(self, user: str, database: str, password: str, service: str = "primary") -> bool:
+        """Whether a user gets in with a password. Needs the client's pod."""
+        script = 'read -r PGPASSWORD; export PGPASSWORD; exec psql -XAtqc "SELECT 1" "$0"'
+        target = f"host=hippo-{service}.{self.namespace}.svc user={user} dbname={database} connect_timeout=2"
+        try:
+            self.in_pod("client", "bash", "-c", script, target, container="client", text=f"{password}\n")
+        except Failed as failure:
+            if "authentication failed" not in str(failure):
+                raise
+            return False
+        return True
+
     def start_writer(self) -> Writer:
         """Start an application that commits all the time, and wait until it does."""
         program = (Path(__file__).parent / "writer.py").read_text()

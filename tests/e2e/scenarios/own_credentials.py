@@ -8,7 +8,7 @@ import hmac
 import json
 import time
 
-from framework import Failed, Test, hippo, until
+from framework import Test, hippo, until
 
 PASSWORDS = {"hippo": "not from the seed", "rhino": "neither is this"}
 # By an annotation the kubelet is told at once; by itself it looks every minute.
@@ -33,18 +33,8 @@ def bring(test: Test, name: str, **values: str) -> None:
 
 
 def login(test: Test, user: str, password: str, service: str = "primary") -> bool:
-    """Whether a user gets in with a password."""
-    host = f"hippo-{service}.{test.namespace}.svc"
-    database = {"hippo": "hippo", "rhino": "zoo"}[user]
-    script = 'read -r PGPASSWORD; export PGPASSWORD; exec psql -XAtqc "SELECT 1" "$0"'
-    target = f"host={host} user={user} dbname={database} connect_timeout=2"
-    try:
-        test.in_pod("client", "bash", "-c", script, target, container="client", text=f"{password}\n")
-    except Failed as failure:
-        if "authentication failed" not in str(failure):
-            raise
-        return False
-    return True
+    """Whether a user gets into its database with a password."""
+    return test.logs_in(user, {"hippo": "hippo", "rhino": "zoo"}[user], password, service)
 
 
 def run(test: Test) -> None:

@@ -4,26 +4,11 @@ from __future__ import annotations
 
 import time
 
-from framework import Failed, Test, hippo, until
+from framework import Test, hippo, until
 
 from scenarios.users import processes
 
 SECONDS = 5
-
-
-def login(test: Test, password: str, service: str) -> bool:
-    """Whether hippo gets in with a password."""
-    keys = test.secret("hippo-pguser-hippo")
-    host = keys["host"].replace("hippo-primary", f"hippo-{service}")
-    script = 'read -r PGPASSWORD; export PGPASSWORD; exec psql -XAtqc "SELECT 1" "$0"'
-    target = f"host={host} user=hippo dbname=hippo connect_timeout=2"
-    try:
-        test.in_pod("client", "bash", "-c", script, target, container="client", text=f"{password}\n")
-    except Failed as failure:
-        if "authentication failed" not in str(failure):
-            raise
-        return False
-    return True
 
 
 def run(test: Test) -> None:
@@ -48,9 +33,9 @@ def run(test: Test) -> None:
 
     applied = test.apply_manifests(manifests)
     for service in ("primary", "pgbouncer"):
-        until(f"the new password works through {service}", lambda service=service: login(test, new, service))
+        until(f"the new password works through {service}", lambda service=service: test.logs_in("hippo", "hippo", new, service))
         test.figure(f"new password works through {service}", time.time() - applied, SECONDS)
-        test.expect(not login(test, old, service), f"the old password still works through {service}")
+        test.expect(not test.logs_in("hippo", "hippo", old, service), f"the old password still works through {service}")
     test.sql("SELECT 1", user="rhino")
     test.expect(before <= processes(test), "something restarted")
     for pod in test.instances():
