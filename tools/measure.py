@@ -17,7 +17,7 @@ def run(program: str, cluster: str) -> tuple[float, float]:
     """CPU time in milliseconds, and memory in MiB. The memory is never less than this interpreter's, which the kernel
     counts until the program takes its place."""
     null = os.open(os.devnull, os.O_WRONLY)
-    environment = {"PGRENDER_SEED": "c2VlZCBmb3IgdGVzdHMgb25seSwgbm90IGEgc2VjcmV0IQ=="}
+    environment = {"PGRENDER_SEED": "fIPd3g744M5JlsE0f/Qt3Dcee0zG0lYaGpkFXC59IdM="}
     process = os.posix_spawn(
         program, [program, "render", cluster], environment, file_actions=[(os.POSIX_SPAWN_DUP2, null, 1)]
     )
