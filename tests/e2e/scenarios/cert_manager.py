@@ -9,6 +9,7 @@ import time
 from framework import Failed, Skipped, Test, hippo, until
 
 from scenarios.rotate_certificates import digest, served, servers
+from scenarios.users import processes
 
 # The kubelet looks for a changed Secret by itself only: nothing of ours changes when cert-manager renews.
 SECONDS = 150
@@ -42,6 +43,7 @@ def run(test: Test) -> None:
     for name, (host, port, protocol, *_) in servers(test).items():
         secret = places.get(name) or places[name.split(" of ")[0]]
         waiting[name] = (host, port, protocol, secret, served(test, host, port, protocol))
+    before = processes(test)
     for secret in sorted({place[3] for place in waiting.values()}):
         test.kubectl("delete", "secret", secret)
     deleted = time.time()
@@ -56,6 +58,7 @@ def run(test: Test) -> None:
             pause=1,
         )
         test.figure("a new certificate is presented", time.time() - deleted, SECONDS)
+    test.expect(before <= processes(test), "something restarted")
     test.wait_until_well(2)
     for service in ("primary", "pgbouncer"):
         test.sql("SELECT 1", service=service)
