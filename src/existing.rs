@@ -89,11 +89,7 @@ impl<'a> Sources<'a> {
         let reference = secret_reference(namespace, name);
         let (first, others) = documents.split_first().expect("a list of Secrets begins with one");
         if let Some(other) = others.iter().find(|other| content(other) != content(first)) {
-            let message = format!(
-                "`{reference}` is in the input twice with different contents, here and in `{}` line {}: keep one",
-                first.file, first.node.position.line
-            );
-            return Err(Diagnostic::error(message).of(reference).located(&other.file, other.node.position));
+            return Err(object::twice(&reference, first, other));
         }
         Secret::new(first, reference).map(Some)
     }

@@ -3,8 +3,9 @@
 
 use serde_json::Value;
 
+use crate::read::Document;
 use crate::read::node::Node;
-use crate::report::ResourceRef;
+use crate::report::{Diagnostic, ResourceRef};
 
 /// Annotations by which kustomize, kpt and their library kyaml remember where an item came from
 /// (KRM Functions Specification v1; kyaml `kio/kioutil`).
@@ -117,6 +118,17 @@ pub fn without_bookkeeping(node: &Node) -> Value {
         }
     }
     value
+}
+
+/// The error about the same object with two contents, at the place that comes later in the order of files.
+pub(crate) fn twice(resource: &ResourceRef, one: &Document, other: &Document) -> Diagnostic {
+    let place = |document: &Document| (document.file.clone(), document.node.position);
+    let (first, second) = if place(one) <= place(other) { (one, other) } else { (other, one) };
+    let message = format!(
+        "`{resource}` is in the input twice with different contents, here and in `{}` line {}: keep one",
+        first.file, first.node.position.line
+    );
+    Diagnostic::error(message).of(resource.clone()).located(&second.file, second.node.position)
 }
 
 #[cfg(test)]

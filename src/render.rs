@@ -119,21 +119,10 @@ fn clusters<'a>(
         let resource = cluster_reference(document, options);
         let (_, first) = *clusters.entry(Identity::from(&resource)).or_insert_with(|| (resource.clone(), document));
         if object::without_bookkeeping(&first.node) != object::without_bookkeeping(&document.node) {
-            diagnostics.push(twice(&resource, first, document));
+            diagnostics.push(object::twice(&resource, first, document));
         }
     }
     clusters.into_values().collect()
-}
-
-/// The error about the same cluster with two contents, at the place that comes later in the order of files.
-fn twice(resource: &ResourceRef, one: &Document, other: &Document) -> Diagnostic {
-    let place = |document: &Document| (document.file.clone(), document.node.position);
-    let (first, second) = if place(one) <= place(other) { (one, other) } else { (other, one) };
-    let message = format!(
-        "`{resource}` is in the input twice with different contents, here and in `{}` line {}: keep one",
-        first.file, first.node.position.line
-    );
-    Diagnostic::error(message).of(resource.clone()).located(&second.file, second.node.position)
 }
 
 /// The reference to the cluster of `document`, its namespace filled in from `options`.

@@ -138,7 +138,7 @@ pub(super) fn pgbackrest(cluster: &Cluster, backups: &Backups, identity: &Identi
     let mut labels = pgbackrest_labels();
     labels.insert(label::PGBACKREST_CONFIG.to_owned(), String::new());
     let secret = secret(cluster, cluster.pgbackrest_name(), &backups.metadata, labels, data);
-    of_certificate(secret, identity, identity.pgbackrest_client.as_ref())
+    of_certificate(secret, identity, Some(client))
 }
 
 /// `<cluster>-pgbouncer`: pgBouncer's own credential and certificate (inventory 2.8).
