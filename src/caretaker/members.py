@@ -14,6 +14,7 @@ from surroundings import (
     Refused,
     Wanted,
     data_directory,
+    find,
     kubernetes,
     log,
     patroni,
@@ -185,15 +186,10 @@ def lost_data(wanted: Wanted) -> None:
     It is not for us to begin an empty one in its place: a volume may only be late, and a backup not reachable."""
     if (data_directory() / "PG_VERSION").exists():
         return
-    try:
-        lock, memory = (
-            kubernetes("GET", f"/endpoints/{wanted.cluster}-ha{suffix}")["metadata"].get("annotations", {})
-            for suffix in ("", "-config")
-        )
-    except Refused as refused:
-        if refused.status != 404:
-            raise
-        return  # nothing is remembered
+    lock, memory = (find(f"/endpoints/{wanted.cluster}-ha{suffix}") for suffix in ("", "-config"))
+    if not lock or not memory:
+        return
+    lock, memory = (there["metadata"].get("annotations", {}) for there in (lock, memory))
     if memory.get("initialize") and not lock.get("leader"):
         raise Failure(
             f"nobody leads, and this pod has no data: Patroni waits for the database cluster {memory['initialize']}, from "
@@ -218,11 +214,8 @@ def primary_endpoints(wanted: Wanted) -> None:
     port = {"name": "postgres", "port": wanted.settings["port"], "protocol": "TCP"}
     labels = {f"{LABEL}cluster": wanted.cluster, f"{LABEL}role": "primary"}
     subsets = [{"addresses": [{"ip": address}], "ports": [port]}]
-    try:
-        there = kubernetes("GET", primary_path(wanted))
-    except Refused as refused:
-        if refused.status != 404:
-            raise
+    there = find(primary_path(wanted))
+    if there is None:
         trigger = (wanted.settings["switchover"] or {}).get("trigger", "")
         metadata = {"name": f"{wanted.cluster}-primary", "labels": labels}
         metadata["annotations"] = {SWITCHOVER: json.dumps({"done": trigger})}

@@ -23,6 +23,7 @@ from surroundings import (
     Refused,
     Wanted,
     data_directory,
+    find,
     is_alive,
     kubernetes,
     kubernetes_connection,
@@ -162,17 +163,12 @@ class DeadPatroni:
         if self.pid:
             self.seen = time.monotonic()
         postgres = postmaster()
-        single = sum(instance_set["replicas"] for instance_set in wanted.settings["instanceSets"]) == 1
-        if time.monotonic() - self.seen < GONE_SECONDS or single or (postgres and is_alive(postgres, "postgres")):
+        alive = postgres and is_alive(postgres, "postgres")
+        if time.monotonic() - self.seen < GONE_SECONDS or wanted.instances == 1 or alive:
             return
         path = f"/endpoints/{wanted.cluster}-ha"
-        try:
-            lock = kubernetes("GET", path)
-        except Refused as refused:
-            if refused.status != 404:
-                raise
-            return
-        if lock["metadata"].get("annotations", {}).get("leader") == os.environ["PATRONI_NAME"]:
+        lock = find(path)
+        if lock and lock["metadata"].get("annotations", {}).get("leader") == os.environ["PATRONI_NAME"]:
             # As Patroni does when it stops, and only if nobody has touched it since.
             version = lock["metadata"]["resourceVersion"]
             metadata = {"resourceVersion": version, "annotations": {"leader": None}}

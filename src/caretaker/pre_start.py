@@ -10,7 +10,7 @@ import time
 from datetime import datetime, timezone
 from typing import Any
 
-from surroundings import Failure, Refused, Wanted, data_directory, kubernetes, log, read_wanted
+from surroundings import Failure, Wanted, data_directory, find, log, read_wanted
 
 # What Patroni takes to answer, on a slow machine.
 START_SECONDS = 5
@@ -23,8 +23,7 @@ def wait_seconds(wanted: Wanted) -> float:
     Where replication is synchronous Patroni knows who has everything; a standby cluster loses nothing, because its source
     has it; and a single instance has nobody to wait for."""
     configuration = wanted.settings["dynamicConfiguration"]
-    instances = sum(instance_set["replicas"] for instance_set in wanted.settings["instanceSets"])
-    if configuration.get("synchronous_mode") or configuration.get("standby_cluster") or instances == 1:
+    if configuration.get("synchronous_mode") or configuration.get("standby_cluster") or wanted.instances == 1:
         return 0
     lease, period = float(configuration["ttl"]), float(configuration["loop_wait"])
     return max(0, min(lease / 2, lease - period - START_SECONDS))
@@ -52,13 +51,11 @@ def wait_for_leader(wanted: Wanted) -> None:
     problem = "nobody leads"
     while time.monotonic() - started < seconds:
         try:
-            endpoints = kubernetes("GET", f"/endpoints/{wanted.cluster}-ha", timeout=5)
-            if has_leader(endpoints, datetime.now(timezone.utc)):
-                return
-        except Refused as refused:
-            problem = str(refused)
-            if refused.status == 404:
+            endpoints = find(f"/endpoints/{wanted.cluster}-ha", timeout=5)
+            if endpoints is None:
                 seconds = min(seconds, FORGOTTEN_SECONDS)
+            elif has_leader(endpoints, datetime.now(timezone.utc)):
+                return
         except Failure as failure:
             problem = str(failure)
         time.sleep(0.5)

@@ -84,7 +84,6 @@ def goes_on(wanted: Wanted) -> bool:
 
 def find_heir(wanted: Wanted, me: str) -> str | None:
     """Find who takes over; wait for members that are away, as when two instance sets are updated at the same time."""
-    single = sum(instance_set["replicas"] for instance_set in wanted.settings["instanceSets"]) == 1
     started = seen = time.monotonic()
     while time.monotonic() < min(started + HEIR_SECONDS, seen + ALONE_SECONDS):
         pods = {pod["metadata"]["name"]: pod["metadata"] for pod in pods_of(wanted.cluster)}
@@ -93,7 +92,7 @@ def find_heir(wanted: Wanted, me: str) -> str | None:
         found = [] if view.get("pause") else heirs(view, leaving, updated_pods(pods, me))
         if found:
             return found[0]
-        if single or view.get("pause") or not goes_on(wanted):
+        if wanted.instances == 1 or view.get("pause") or not goes_on(wanted):
             return None
         if any(f"{LABEL}patroni" in metadata["labels"] for name, metadata in pods.items() if name != me):
             seen = time.monotonic()

@@ -72,6 +72,11 @@ class Wanted(NamedTuple):
         """The name of the cluster, which most names of objects begin with."""
         return str(self.settings["cluster"])
 
+    @property
+    def instances(self) -> int:
+        """How many instances there are in all sets."""
+        return sum(int(instance_set["replicas"]) for instance_set in self.settings["instanceSets"])
+
 
 def read_wanted() -> Wanted:
     """Read both files, from one directory, so that they are always of the same rendering."""
@@ -163,6 +168,16 @@ def kubernetes(method: str, path: str, body: Any = None, timeout: float = 10) ->
     headers["Content-Type"] = "application/merge-patch+json" if method == "PATCH" else "application/json"
     namespace = (SERVICE_ACCOUNT / "namespace").read_text().strip()
     return exchange(connection, method, f"/api/v1/namespaces/{namespace}{path}", body, headers)
+
+
+def find(path: str, timeout: float = 10) -> Any:
+    """Read an object from the API server; None where there is none."""
+    try:
+        return kubernetes("GET", path, timeout=timeout)
+    except Refused as refused:
+        if refused.status != 404:
+            raise
+        return None
 
 
 def pods_of(cluster: str) -> Any:
