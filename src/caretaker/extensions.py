@@ -58,7 +58,7 @@ BEGIN
 
       -- Who may add something is kept from it until we are done, and who has added something and not committed is waited for.
       IF EXISTS (SELECT FROM pg_roles r, pg_namespace n WHERE NOT rolsuper AND rolname <> 'pg_database_owner'
-        AND nspname = ANY (places || target || extension) AND has_schema_privilege(r.oid, n.oid, 'CREATE'))
+        AND nspname = ANY (places || target || name 'extension_' || extension) AND has_schema_privilege(r.oid, n.oid, 'CREATE'))
       THEN
         LOCK TABLE pg_proc, pg_operator IN SHARE ROW EXCLUSIVE MODE;
         FOR attempt IN 0..30 LOOP
@@ -77,7 +77,7 @@ BEGIN
         SELECT FROM (SELECT pronamespace, proowner FROM pg_proc UNION SELECT oprnamespace, oprowner FROM pg_operator) AS _ (place, owner)
         JOIN pg_roles ON pg_roles.oid = owner WHERE place = to_regnamespace('public') AND NOT rolsuper))
       THEN
-        target := extension;
+        target := 'extension_' || extension;
       END IF;
       problem := coalesce(
         (SELECT string_agg(DISTINCT format('schema %I has functions or operators of role %I', nspname, rolname), ', ')

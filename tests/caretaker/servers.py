@@ -132,9 +132,16 @@ def converge(wanted: Wanted) -> tuple[list[str], list[str]]:
     return [line.partition(" ")[2] for line in out.getvalue().split("\n")[:-1]], failed
 
 
+SETTINGS = ("search_path=", "role=none", "default_transaction_read_only=off", "statement_timeout=0", "lock_timeout=0")
+OPTIONS = " ".join(f"-c {setting}" for setting in SETTINGS)
+
+
 def sql(text: str, database: str = "postgres", role: str = "postgres", stop: bool = True) -> list[str]:
     """Run SQL as a role, whose password is its name; not with the caretaker's own way. Gives what it printed."""
     environment = {**os.environ, "PGDATABASE": database, "PGUSER": role, "PGPASSWORD": password(role)}
+    if role == "postgres":
+        # What tenants planted is for the caretaker.
+        environment["PGOPTIONS"] = OPTIONS
     command = ["psql", "-X", "-w", "-q", "-A", "-t", *(["-v", "ON_ERROR_STOP=1"] if stop else [])]
     result = subprocess.run(command, input=text.encode(), env=environment, capture_output=True, check=False)
     if stop and result.returncode != 0:
