@@ -24,16 +24,15 @@ OPTIONS = {
     "log_min_duration_statement": "-1",
     "log_min_error_statement": "panic",
     "log_statement": "none",
-    "log_transaction_sample_rate": "0",
     "pg_stat_statements.track": "none",
     "pgaudit.log": "none",
     "standard_conforming_strings": "on",
     "track_activities": "off",
     # Replicas that lag must not hold up the SQL.
     "synchronous_commit": "local",
-    # Names mean what is in pg_catalog, and nothing else: whatever comes from elsewhere is qualified. `pg_catalog` alone would
-    # make no difference but that objects without a schema would be made there. `pg_temp`, which is searched before it for tables
-    # and types, is our own, and nothing is made in it.
+    # Every name without a schema is then one of pg_catalog. `pg_temp` is still searched before it for tables and types, but it is
+    # this session's own, and the caretaker makes nothing in it. A path of `pg_catalog, pg_temp` is for functions that others call
+    # in sessions of theirs (pgbouncer.py).
     "search_path": "",
     "role": "none",
     "local_preload_libraries": "",
@@ -47,8 +46,12 @@ OPTIONS = {
     "plpgsql.extra_warnings": "none",
 }
 
-# Those that end a session, or what it does, before it can set anything, and the version that brought them.
-OPTIONS_SINCE = {14: {"idle_session_timeout": "0"}, 17: {"transaction_timeout": "0"}}
+# Those that end a session, or log it, before it can set anything, and the version that brought them.
+OPTIONS_SINCE = {
+    12: {"log_transaction_sample_rate": "0"},
+    14: {"idle_session_timeout": "0"},
+    17: {"transaction_timeout": "0"},
+}
 
 # All others that somebody may have set for the database: back to what they are made with. `transaction_*` are of the
 # transaction that began with ours above.

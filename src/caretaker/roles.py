@@ -39,7 +39,8 @@ BEGIN
         LOOP
           EXECUTE format('REVOKE %I FROM %s GRANTED BY %s CASCADE', wanted.name, creator, 10::regrole);
           EXECUTE format('ALTER ROLE %I RESET ALL', wanted.name);
-          EXECUTE format('ALTER ROLE %I NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS INHERIT LOGIN', wanted.name);
+          EXECUTE format('ALTER ROLE %I NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS INHERIT LOGIN
+            PASSWORD NULL', wanted.name);
           done := done || format('took over role %I from role %s, which had made it', wanted.name, creator);
         END LOOP;
       END IF;

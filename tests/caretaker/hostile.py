@@ -3,8 +3,6 @@ SQL, so that new SQL is covered as well."""
 
 from __future__ import annotations
 
-import json
-import os
 import re
 import sys
 from typing import Any
@@ -21,7 +19,9 @@ def own_sql() -> str:
     """All SQL of the program: its constants."""
     path = str(sys.modules["caretaker"].__file__).rpartition("/")[0]
     modules = [module for module in sys.modules.values() if str(getattr(module, "__file__", "")).startswith(path)]
-    texts = [value for module in modules for name, value in vars(module).items() if name.isupper() and isinstance(value, str)]
+    texts = [
+        value for module in modules for name, value in vars(module).items() if name.isupper() and isinstance(value, str)
+    ]
     return "\n".join(text for text in texts if re.search(r"SELECT|DO \$", text))
 
 
@@ -38,20 +38,49 @@ def trojan(tenant: str, what: str, result: str = "RETURN NULL;") -> str:
 
 OPERATORS = ("=", "<>", "<", ">", "<=", ">=", "||", "~", "~~", "!~~", "-", "+", "*", "->", "->>", "@>", "<@", "&&", "/")
 OPERANDS = (
-    *("name,text", "name,name", "text,text", "oid,oid", "oid,integer", "integer,integer", "bigint,integer", "text,name"),
-    *("jsonb,text", "json,text", "text[],text", "text[],text[]", "name[],name", "name,name[]", "boolean,boolean", "xid,xid"),
+    *(
+        "name,text",
+        "name,name",
+        "text,text",
+        "oid,oid",
+        "oid,integer",
+        "integer,integer",
+        "bigint,integer",
+        "text,name",
+    ),
+    *(
+        "jsonb,text",
+        "json,text",
+        "text[],text",
+        "text[],text[]",
+        "name[],name",
+        "name,name[]",
+        "boolean,boolean",
+        "xid,xid",
+    ),
     *("oid[],oid", "oid[],oid[]", "anyarray,anyelement", "anyelement,anyelement", "anyarray,anyarray", "pg_lsn,pg_lsn"),
-    *("regprocedure,oid", "oid,regprocedure", "oid,bigint", "\"char\",\"char\"", "timestamptz,timestamptz", "\"char\",text"),
+    *("regprocedure,oid", "oid,regprocedure", "oid,bigint", '"char","char"', "timestamptz,timestamptz", '"char",text'),
 )
 # Of arguments of any type the caretaker's are mostly these.
-CONCRETE = ("text", "name", "json", "oid", "text,text", "text,name", "text,name,name", "text,json", "text,json,text,json", "name[],name")
+CONCRETE = (
+    "text",
+    "name",
+    "json",
+    "oid",
+    "text,text",
+    "text,name",
+    "text,name,name",
+    "text,json",
+    "text,json,text,json",
+    "name[],name",
+)
 TYPES = ("text", "name", "oid", "json", "jsonb", "regrole", "regprocedure", "record")
 
 
 def planted(tenant: str, schema: str) -> str:
     """SQL that fills a schema of the tenant. Some of it fails, by what the version has."""
     words = set(re.findall(r"[a-z_][a-z_0-9]*", own_sql()))
-    parts = [f"SET search_path TO pg_catalog; SET check_function_bodies TO off; SET client_min_messages TO error;"]
+    parts = ["SET search_path TO pg_catalog; SET check_function_bodies TO off; SET client_min_messages TO error;"]
     listed = ", ".join(f"'{word}'" for word in sorted(words))
     # The signatures that pg_catalog has of each function, and others, which fit better where it takes any type.
     signatures = sql(
@@ -68,18 +97,21 @@ def planted(tenant: str, schema: str) -> str:
             parts.append(f"CREATE FUNCTION {schema}.{function}({types}) RETURNS text LANGUAGE plpgsql AS {body};")
     for number, operands in enumerate(OPERANDS):
         left, _, right = operands.partition(",")
-        result = "boolean"
         function = f"{schema}.operator_{number}"
         body = trojan(tenant, f"{schema} operator of {operands}", "RETURN true;")
-        parts.append(f"CREATE FUNCTION {function}({operands}) RETURNS {result} LANGUAGE plpgsql AS {body};")
+        parts.append(f"CREATE FUNCTION {function}({operands}) RETURNS boolean LANGUAGE plpgsql AS {body};")
         for operator in OPERATORS:
-            parts.append(f"CREATE OPERATOR {schema}.{operator} (LEFTARG = {left}, RIGHTARG = {right}, FUNCTION = {function});")
+            parts.append(
+                f"CREATE OPERATOR {schema}.{operator} (LEFTARG = {left}, RIGHTARG = {right}, FUNCTION = {function});"
+            )
     check = trojan(tenant, f"{schema} domain", "RETURN true;")
     parts.append(f"CREATE FUNCTION {schema}.checked(text) RETURNS boolean LANGUAGE plpgsql AS {check};")
     for name in TYPES:
         parts.append(f"CREATE DOMAIN {schema}.{name} AS pg_catalog.text CHECK ({schema}.checked(VALUE));")
     for name in sorted(word for word in words if word.startswith("pg_")):
-        parts.append(f"CREATE VIEW {schema}.{name} AS SELECT *, {schema}.checked('x') AS planted FROM pg_catalog.{name};")
+        parts.append(
+            f"CREATE VIEW {schema}.{name} AS SELECT *, {schema}.checked('x') AS planted FROM pg_catalog.{name};"
+        )
     return "\n".join(parts)
 
 
@@ -121,8 +153,8 @@ def settings(database: str, worst: str) -> str:
     """SQL that sets everything that a user may set for a database, to the least or to the most that it may be."""
     lines = sql(
         "SELECT name, vartype, boot_val, coalesce(min_val, ''), coalesce(max_val, ''),"
-        " coalesce(enumvals[CASE WHEN '%s' = 'least' THEN 1 ELSE array_length(enumvals, 1) END], '')"
-        " FROM pg_settings WHERE context = 'user'" % worst
+        f" coalesce(enumvals[CASE WHEN '{worst}' = 'least' THEN 1 ELSE array_length(enumvals, 1) END], '')"
+        " FROM pg_settings WHERE context = 'user'"
     )
     wanted = dict(STRINGS)
     for line in lines:

@@ -11,14 +11,16 @@ import sys
 import tempfile
 import unittest
 from pathlib import Path
-from typing import Any, Callable
+from typing import Any
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, os.environ.get("CARETAKER", str(ROOT / "src" / "caretaker")))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "src" / "caretaker"))
 
-import caretaker
 import credentials
 from surroundings import Wanted
+
+import caretaker
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def programs() -> dict[str, Path]:
@@ -56,9 +58,23 @@ class Server:
         if os.geteuid() == 0:
             shutil.chown(self.directory, "nobody", "nogroup")
         data = str(self.directory / "data")
-        administer(str(binaries / "initdb"), "-D", data, "-U", "postgres", "-E", "UTF8", "--locale=C.UTF-8", "-A", "trust", "-N")
+        administer(
+            str(binaries / "initdb"),
+            "-D",
+            data,
+            "-U",
+            "postgres",
+            "-E",
+            "UTF8",
+            "--locale=C.UTF-8",
+            "-A",
+            "trust",
+            "-N",
+        )
         (self.directory / "data" / "pg_hba.conf").write_text(HBA)
-        library = subprocess.run([binaries / "pg_config", "--pkglibdir"], capture_output=True, text=True, check=False).stdout
+        library = subprocess.run(
+            [binaries / "pg_config", "--pkglibdir"], capture_output=True, text=True, check=False
+        ).stdout
         self.extensions = ["pgaudit"] if (Path(library.strip() or binaries / "../lib") / "pgaudit.so").exists() else []
         settings = {
             "fsync": "off",
@@ -161,14 +177,3 @@ def password(role: str) -> str:
 def verifier(role: str) -> str:
     """Its verifier, the same each time."""
     return credentials.scram(password(role), b"salt", 4096)
-
-
-def eventually(condition: Callable[[], bool]) -> None:
-    """Wait for a condition, some seconds."""
-    import time
-
-    for _ in range(100):
-        if condition():
-            return
-        time.sleep(0.05)
-    raise AssertionError("it did not come about")

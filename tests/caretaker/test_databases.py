@@ -1,22 +1,25 @@
 """The caretaker's SQL on a real PostgreSQL: what it brings about, that it leaves alone what is right, and that no
-verifier is ever seen. Needs a server's programs (PostgreSQL 13 or newer); without them it is skipped, and fails with CI=true."""
+verifier is ever seen. On each version that is there; without one it is skipped, and fails with CI=true."""
 
 from __future__ import annotations
 
 import contextlib
 import io
 import subprocess
+import sys
 import tempfile
 import unittest
 import unittest.mock
 from pathlib import Path
 from typing import Any
 
-from servers import DUTIES, ON_DATABASES, OnServer, on_every_server, sql
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "src" / "caretaker"))
 
 import credentials
 import databases
+import postgres
 from postgres import psql
+from servers import DUTIES, ON_DATABASES, OnServer, on_every_server
 from surroundings import Failure, Wanted
 
 # Verifiers of nobody's password; each is one that PostgreSQL accepts.
@@ -25,7 +28,12 @@ VERIFIERS = [f"SCRAM-SHA-256$4096:c2FsdA==${letter * 43}=:{'B' * 43}=" for lette
 
 def hippo(**more: Any) -> Wanted:
     """A cluster with two users in two databases; `more` changes settings or roles."""
-    settings = {"databases": ["hippo", "zoo"], "extensions": ["plpgsql"], "schemaPerUser": True, "databaseInitSQL": None}
+    settings = {
+        "databases": ["hippo", "zoo"],
+        "extensions": ["plpgsql"],
+        "schemaPerUser": True,
+        "databaseInitSQL": None,
+    }
     roles: dict[str, Any] = {
         "users": [
             {"name": "hippo", "verifier": VERIFIERS[0], "options": "", "databases": ["hippo"]},
@@ -91,11 +99,16 @@ class Databases(OnServer):
         self.assertEqual(psql("SELECT rolsuper FROM pg_roles WHERE rolname = 'postgres'"), ["t"])
 
     def test_the_user_s_sql_runs_once_until_it_is_taken_out(self) -> None:
-        with tempfile.TemporaryDirectory() as directory, unittest.mock.patch.object(databases, "SETTINGS", Path(directory)):
+        with (
+            tempfile.TemporaryDirectory() as directory,
+            unittest.mock.patch.object(databases, "SETTINGS", Path(directory)),
+        ):
             wanted = hippo(databaseInitSQL="init")
             with self.assertRaisesRegex(Failure, "ConfigMap init or its key is not there"):
                 self.converge(wanted)
-            (Path(directory) / "init.sql").write_text("SELECT nonsense;\nCREATE SEQUENCE ran;\nSELECT nextval('ran');\n")
+            (Path(directory) / "init.sql").write_text(
+                "SELECT nonsense;\nCREATE SEQUENCE ran;\nSELECT nextval('ran');\n"
+            )
             said = self.converge(wanted)
             self.assertEqual(said[0], "ran the SQL of ConfigMap init once; 1 statements failed")
             self.assertRegex(said[1], '^init.sql: <stdin>:1: ERROR:  column "nonsense" does not exist')
@@ -104,6 +117,29 @@ class Databases(OnServer):
             (Path(directory) / "init.sql").write_text("SELECT nextval('ran');")
             self.converge(wanted)
         self.assertEqual(psql("SELECT last_value FROM public.ran"), ["2"])
+
+    def test_functions_of_others_in_public_keep_the_user_s_sql_from_running(self) -> None:
+        psql("GRANT CREATE ON SCHEMA public TO PUBLIC; SET ROLE hippo; CREATE FUNCTION public.f() RETURNS int LANGUAGE sql AS 'SELECT 1'")
+        with tempfile.TemporaryDirectory() as directory, unittest.mock.patch.object(databases, "SETTINGS", Path(directory)):
+            (Path(directory) / "init.sql").write_text("CREATE TABLE made ();")
+            with self.assertRaisesRegex(Failure, "in schema public of database postgres that are of role hippo: move them"):
+                self.converge(hippo(databaseInitSQL="init"))
+            with self.assertRaisesRegex(Failure, "permission denied for schema public"):
+                psql("SET ROLE hippo; CREATE FUNCTION public.g() RETURNS int LANGUAGE sql AS 'SELECT 1'")
+            psql("DROP FUNCTION public.f; CREATE SCHEMA postgres AUTHORIZATION hippo")
+            self.assertEqual(
+                self.converge(hippo(databaseInitSQL="init")), ["ran the SQL of ConfigMap init once; 0 statements failed"]
+            )
+        self.converge(hippo())
+        psql("DROP TABLE public.made; DROP SCHEMA postgres")
+
+    def test_what_there_is_no_time_for_is_done_in_the_next_round(self) -> None:
+        every, done = postgres.EveryDatabase(), list[str]()
+        with unittest.mock.patch.object(postgres, "ROUND_SECONDS", 0):
+            self.assertEqual(every(done.append), 1)
+            self.assertEqual(done, [])
+        self.assertIsNone(every(done.append))
+        self.assertEqual(done, ["template1", "postgres", "hippo", "zoo"])
 
     def test_nothing_is_dropped(self) -> None:
         self.converge(hippo(users=[], databases=[]))
