@@ -70,10 +70,9 @@ INIT_SQL_SECONDS = 3600
 
 # The author of the SQL expects `public` in the path. So nobody else may have put functions or operators there, which could be
 # taken for those of pg_catalog; before PostgreSQL 15 everybody may. Casts are no danger: they are of their types' owners.
+# Each statement is a transaction: what is revoked stays so when the other finds something.
 INIT_SQL_PATH = """
 DO $caretaker$
-DECLARE
-  strangers text;
 BEGIN
   IF EXISTS (SELECT FROM pg_namespace, aclexplode(nspacl)
     WHERE nspname = 'public' AND grantee = 0 AND privilege_type = 'CREATE')
@@ -81,9 +80,14 @@ BEGIN
     REVOKE CREATE ON SCHEMA public FROM PUBLIC;
     RAISE INFO 'revoked from PUBLIC to create in schema public, as since PostgreSQL 15';
   END IF;
-  strangers := (SELECT string_agg(DISTINCT quote_ident(rolname), ', ')
+END
+$caretaker$;
+DO $caretaker$
+DECLARE
+  strangers CONSTANT text := (SELECT string_agg(DISTINCT quote_ident(rolname), ', ')
     FROM (SELECT pronamespace, proowner FROM pg_proc UNION SELECT oprnamespace, oprowner FROM pg_operator) AS _ (place, owner)
     JOIN pg_roles ON pg_roles.oid = owner WHERE place = to_regnamespace('public') AND NOT rolsuper);
+BEGIN
   IF strangers IS NOT NULL THEN
     RAISE EXCEPTION 'the user''s SQL would run functions or operators in schema public of database postgres that are of role %: '
       'move them to another schema', strangers;
