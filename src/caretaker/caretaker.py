@@ -13,13 +13,18 @@ names them all; each group has a thread, so that a slow backup never holds up a 
 changed, after a failure with growing pauses, and every few minutes to find what others changed.
 
     credentials.py      verifiers of Secrets that the user brings
-    databases.py        databases, roles, grants, schemas, pgBouncer, monitoring
+    databases.py        databases, schemas of users, the user's own SQL
+    extensions.py       extensions of every database
+    roles.py            roles of users, and of our own programs
+    pgbouncer.py        its role, and its function in every database
+    monitoring.py       the exporter's role, schema and extension
     members.py          Patroni's configuration, restarts, switchover, the Endpoints of `<cluster>-primary`
     backups.py          pgBackRest's stanza and the first backup
     pod.py              certificates, reloads, a dead Postgres, and hearing of changes
     pre_start.py        the wait of a replica for its leader
     pre_stop.py         the handover of a leader that stops
-    surroundings.py     how all of them talk to files, Patroni, Kubernetes and Postgres
+    postgres.py         how all of them talk to Postgres
+    surroundings.py     how all of them talk to files, Patroni and Kubernetes
 """
 
 from __future__ import annotations
@@ -34,7 +39,8 @@ from pathlib import Path
 from typing import Any, Callable, NamedTuple
 
 from backups import FirstBackup, stanza
-from databases import databases, extensions, init_sql, monitoring, pgbouncer, schemas, users
+from databases import databases, init_sql, schemas
+from extensions import extensions
 from members import (
     PendingRestarts,
     RefusedSettings,
@@ -43,6 +49,8 @@ from members import (
     primary_endpoints,
     switchover,
 )
+from monitoring import monitoring
+from pgbouncer import pgbouncer
 from pod import (
     DeadPatroni,
     DeadPostmaster,
@@ -55,6 +63,7 @@ from pod import (
 )
 from pre_start import pre_start
 from pre_stop import pre_stop
+from roles import users
 from surroundings import (
     ANYONE,
     CERTIFICATES,

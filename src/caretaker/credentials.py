@@ -15,7 +15,8 @@ import unicodedata
 from pathlib import Path
 from typing import Any
 
-from surroundings import SETTINGS, Failure, psql
+from postgres import psql
+from surroundings import SETTINGS, Failure
 
 # What PostgreSQL takes for a verifier; it would take anything else for a password (`get_password_type`).
 VERIFIER = re.compile(r"SCRAM-SHA-256\$(\d+):([A-Za-z0-9+/=]+)\$([A-Za-z0-9+/=]+):([A-Za-z0-9+/=]+)|md5[0-9a-f]{32}")

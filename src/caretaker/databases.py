@@ -1,216 +1,64 @@
-"""Databases, roles and what belongs into each database, in PGO's order.
+"""Databases, the user's SQL, and schemas of users, in PGO's order (`internal/postgres`).
 
-The SQL is PGO's (`internal/postgres`, `internal/pgbouncer`, `internal/pgmonitor`), with a comparison in front of each
-change, so that it changes nothing that is right and can say what it changed."""
+The SQL compares before it changes anything, so that it changes nothing that is right and can say what it changed."""
 
 from __future__ import annotations
 
-from typing import Any
+import json
 
-import credentials
-from surroundings import SETTINGS, Failure, Wanted, identifier, in_every_database, log, psql, run
+from postgres import DATABASE_SECONDS, connection_options, failures, identifier, psql
+from surroundings import SETTINGS, Failure, Wanted, log, run
 
-# One role after the other, so that one with impossible options does not keep the others from existing.
-ROLES = """
-SET search_path TO '';
+# Whoever is connected to `template1` keeps databases from being created, and whoever may connect may leave something for
+# later ones. Nobody has to: to copy it takes no connection.
+CLOSE_TEMPLATE = """
+DO $caretaker$
+BEGIN
+  IF EXISTS (SELECT FROM pg_database, aclexplode(coalesce(datacl, acldefault('d', datdba)))
+    WHERE datname = 'template1' AND grantee = 0 AND privilege_type = 'CONNECT')
+  THEN
+    REVOKE CONNECT ON DATABASE template1 FROM PUBLIC;
+    RAISE INFO 'revoked from PUBLIC to connect to template1';
+  END IF;
+END
+$caretaker$;
+"""
+
+# Sessions that were there before, and what they prepared.
+EMPTY_TEMPLATE = """
+SELECT pg_terminate_backend(pid) FROM pg_stat_activity JOIN pg_roles ON pg_roles.oid = usesysid
+WHERE datname = 'template1' AND NOT rolsuper \\g /dev/null
+SELECT format('ROLLBACK PREPARED %L', gid) FROM pg_prepared_xacts JOIN pg_roles ON rolname = owner
+WHERE database = 'template1' AND NOT rolsuper \\gexec
+"""
+
+EXISTING = "SELECT coalesce(json_agg(datname), '[]') FROM pg_database"
+
+# A schema of another role would have the user run that role's functions: it is first in the user's path.
+SCHEMAS = """
 DO $caretaker$
 DECLARE
-  wanted record;
-  database name;
-  before jsonb;
-  done text[];
-  line text;
+  item record;
 BEGIN
-  FOR wanted IN SELECT * FROM json_to_recordset(current_setting('caretaker.arguments')::json)
-    AS _ (name text, options text, verifier text, databases json)
+  FOR item IN SELECT r.rolname AS role, o.rolname AS owner
+    FROM json_array_elements_text(current_setting('caretaker.arguments')::json) AS _ (name)
+    JOIN pg_roles r ON r.rolname = name LEFT JOIN (pg_namespace JOIN pg_roles o ON o.oid = nspowner) ON nspname = name
+    WHERE r.rolname IS DISTINCT FROM o.rolname
   LOOP
     BEGIN
-      done := '{}';
-      IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = wanted.name) THEN
-        EXECUTE format('CREATE USER %I', wanted.name);
-        done := done || format('created role %I', wanted.name);
+      IF item.owner IS NOT NULL THEN
+        RAISE EXCEPTION 'is owned by role %, so it is not the schema of this user: rename it or give it to them',
+          quote_ident(item.owner);
       END IF;
-      IF wanted.options <> '' THEN
-        before := (SELECT to_jsonb(r) - 'rolpassword' FROM pg_authid r WHERE rolname = wanted.name);
-        EXECUTE format('ALTER ROLE %I WITH %s', wanted.name, wanted.options);
-        IF before IS DISTINCT FROM (SELECT to_jsonb(r) - 'rolpassword' FROM pg_authid r WHERE rolname = wanted.name) THEN
-          done := done || format('gave role %I the options: %s', wanted.name, wanted.options);
-        END IF;
-      END IF;
-      IF wanted.verifier <> '' AND wanted.verifier IS DISTINCT FROM
-        (SELECT rolpassword FROM pg_authid WHERE rolname = wanted.name)
-      THEN
-        EXECUTE format('ALTER ROLE %I PASSWORD %L', wanted.name, wanted.verifier);
-        done := done || format('set the password of role %I', wanted.name);
-      END IF;
-      FOR database IN SELECT datname FROM pg_database
-        WHERE datname IN (SELECT json_array_elements_text(wanted.databases)) AND 3 > (
-          SELECT count(DISTINCT privilege_type) FROM aclexplode(datacl)
-          WHERE grantee = (SELECT oid FROM pg_roles WHERE rolname = wanted.name))
-      LOOP
-        EXECUTE format('GRANT ALL PRIVILEGES ON DATABASE %I TO %I', database, wanted.name);
-        done := done || format('granted database %I to role %I', database, wanted.name);
-      END LOOP;
+      EXECUTE format('CREATE SCHEMA %I AUTHORIZATION %I', item.role, item.role);
+      RAISE INFO 'created schema %', quote_ident(item.role);
     EXCEPTION WHEN OTHERS THEN
-      done := '{}';
-      RAISE WARNING 'caretaker: role %: %', quote_ident(wanted.name), SQLERRM;
+      RAISE WARNING 'caretaker: schema % %', quote_ident(item.role), SQLERRM;
     END;
-    FOREACH line IN ARRAY done LOOP
-      RAISE INFO '%', line;
-    END LOOP;
   END LOOP;
 END
 $caretaker$;
 """
-
-SCHEMAS = """
-SET search_path TO '';
-DO $caretaker$
-DECLARE
-  role name;
-BEGIN
-  FOR role IN SELECT rolname FROM json_array_elements_text(current_setting('caretaker.arguments')::json) AS _ (name)
-    JOIN pg_roles ON rolname = name WHERE name NOT IN (SELECT nspname FROM pg_namespace)
-  LOOP
-    EXECUTE format('CREATE SCHEMA %I AUTHORIZATION %I', role, role);
-    RAISE INFO 'created schema %', quote_ident(role);
-  END LOOP;
-END
-$caretaker$;
-"""
-
-# A role of pgBouncer or of the exporter, before it may log in.
-SERVICE_ROLE = """
-SET search_path TO '';
-DO $caretaker$
-DECLARE
-  wanted CONSTANT json := current_setting('caretaker.arguments')::json;
-  role CONSTANT name := wanted->>'name';
-  setting record;
-  membership name;
-BEGIN
-  IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = role) THEN
-    EXECUTE format('CREATE ROLE %I NOLOGIN', role);
-    RAISE INFO 'created role %', quote_ident(role);
-  END IF;
-  FOR membership IN SELECT json_array_elements_text(wanted->'memberships') LOOP
-    IF NOT pg_has_role(role, membership, 'MEMBER') THEN
-      EXECUTE format('GRANT %I TO %I', membership, role);
-      RAISE INFO 'granted % to role %', quote_ident(membership), quote_ident(role);
-    END IF;
-  END LOOP;
-  FOR setting IN SELECT key, value FROM json_each_text(wanted->'settings')
-    WHERE NOT EXISTS (SELECT FROM pg_db_role_setting JOIN pg_roles ON pg_roles.oid = setrole
-      WHERE rolname = role AND setdatabase = 0 AND key || '=' || value = ANY (setconfig))
-  LOOP
-    EXECUTE format('ALTER ROLE %I SET %I TO %L', role, setting.key, setting.value);
-    RAISE INFO 'set % of role %', setting.key, quote_ident(role);
-  END LOOP;
-END
-$caretaker$;
-"""
-
-# A verifier lets the role log in; none, once it is no longer wanted, keeps it out.
-SERVICE_LOGIN = """
-SET search_path TO '';
-DO $caretaker$
-DECLARE
-  wanted CONSTANT json := current_setting('caretaker.arguments')::json;
-  role CONSTANT name := wanted->>'name';
-  verifier CONSTANT text := wanted->>'verifier';
-BEGIN
-  IF verifier IS NULL AND EXISTS (SELECT FROM pg_authid WHERE rolname = role AND rolcanlogin) THEN
-    EXECUTE format('ALTER ROLE %I NOLOGIN', role);
-    RAISE INFO 'role % may no longer log in', quote_ident(role);
-  ELSIF NOT EXISTS (SELECT FROM pg_authid WHERE rolname = role AND rolcanlogin AND rolpassword = verifier) AND verifier <> '' THEN
-    EXECUTE format('ALTER ROLE %I LOGIN PASSWORD %L', role, verifier);
-    RAISE INFO 'set the password of role %', quote_ident(role);
-  END IF;
-END
-$caretaker$;
-"""
-
-# pgBouncer looks up verifiers with a function that shows neither superusers nor replication roles, and its role may do
-# nothing else (PGO's internal/pgbouncer/postgres.go).
-PGBOUNCER_FUNCTION = """
-SET search_path TO '';
-DO $caretaker$
-DECLARE
-  schema name;
-  body CONSTANT text := $body$
-  SELECT rolname::TEXT, rolpassword::TEXT
-  FROM pg_catalog.pg_authid
-  WHERE pg_authid.rolname = $1
-    AND pg_authid.rolcanlogin
-    AND NOT pg_authid.rolsuper
-    AND NOT pg_authid.rolreplication
-    AND pg_authid.rolname <> '_crunchypgbouncer'
-    AND (pg_authid.rolvaliduntil IS NULL OR pg_authid.rolvaliduntil >= CURRENT_TIMESTAMP)
-$body$;
-BEGIN
-  FOR schema IN SELECT nspname FROM pg_namespace WHERE nspname NOT IN ('pg_catalog', 'pgbouncer') AND EXISTS (
-    SELECT FROM aclexplode(nspacl) WHERE grantee = (SELECT oid FROM pg_roles WHERE rolname = '_crunchypgbouncer'))
-  LOOP
-    EXECUTE format('REVOKE ALL PRIVILEGES ON SCHEMA %I FROM _crunchypgbouncer', schema);
-    RAISE INFO 'revoked schema % from role _crunchypgbouncer', quote_ident(schema);
-  END LOOP;
-  IF NOT EXISTS (
-    SELECT FROM pg_proc JOIN pg_namespace ON pg_namespace.oid = pronamespace
-    WHERE nspname = 'pgbouncer' AND proname = 'get_auth' AND prosrc = body AND prosecdef
-      AND has_schema_privilege('_crunchypgbouncer', pronamespace, 'USAGE')
-      AND has_function_privilege('_crunchypgbouncer', pg_proc.oid, 'EXECUTE')
-      AND NOT EXISTS (SELECT FROM aclexplode(proacl) WHERE grantee = 0)
-  ) THEN
-    CREATE SCHEMA IF NOT EXISTS pgbouncer;
-    REVOKE ALL PRIVILEGES ON SCHEMA pgbouncer FROM PUBLIC, _crunchypgbouncer;
-    GRANT USAGE ON SCHEMA pgbouncer TO _crunchypgbouncer;
-    EXECUTE format('CREATE OR REPLACE FUNCTION pgbouncer.get_auth(username TEXT)
-      RETURNS TABLE(username TEXT, password TEXT) LANGUAGE SQL STABLE SECURITY DEFINER AS %L', body);
-    REVOKE ALL PRIVILEGES ON FUNCTION pgbouncer.get_auth(username TEXT) FROM PUBLIC, _crunchypgbouncer;
-    GRANT EXECUTE ON FUNCTION pgbouncer.get_auth(username TEXT) TO _crunchypgbouncer;
-    RAISE INFO 'made pgbouncer.get_auth';
-  END IF;
-END
-$caretaker$;
-"""
-
-MONITORING_EXTENSION = """
-CREATE EXTENSION IF NOT EXISTS pg_stat_statements;
-ALTER EXTENSION pg_stat_statements UPDATE;
-"""
-
-MONITORING_SCHEMA = """
-SET search_path TO '';
-DO $caretaker$
-BEGIN
-  IF NOT EXISTS (SELECT FROM pg_namespace WHERE nspname = 'monitor') THEN
-    CREATE SCHEMA monitor AUTHORIZATION ccp_monitoring;
-    RAISE INFO 'created schema monitor';
-  END IF;
-END
-$caretaker$;
-"""
-
-
-def extensions(wanted: Wanted) -> None:
-    """Create the extensions before the databases, so that new databases inherit them from `template1`."""
-    wrong = []
-    for extension in wanted.settings["extensions"]:
-        try:
-            in_every_database(f"CREATE EXTENSION IF NOT EXISTS {identifier(extension)};")
-        except Failure as failure:
-            wrong.append(str(failure))
-    if wrong:
-        raise Failure("; ".join(wrong))
-
-
-def databases(wanted: Wanted) -> None:
-    """Create the databases that are missing; existing ones are left as they are."""
-    existing = psql("SELECT datname FROM pg_catalog.pg_database")
-    for database in sorted(set(wanted.settings["databases"]) - set(existing)):
-        psql(f"CREATE DATABASE {identifier(database)}")
-        log(f"created database {identifier(database)}")
-
 
 # That the user's SQL ran is remembered where its effects are: it goes with the data into backups and to replicas.
 INIT_SQL_DONE = """
@@ -219,6 +67,52 @@ WHERE setrole = 0 AND setdatabase = (SELECT oid FROM pg_catalog.pg_database WHER
 AND setting LIKE 'pgrender.database\\_init\\_sql=%'
 """
 INIT_SQL_SECONDS = 3600
+
+# The author of the SQL expects `public` in the path. So nobody else may have put functions or operators there, which could be
+# taken for those of pg_catalog; before PostgreSQL 15 everybody may. Casts are no danger: they are of their types' owners.
+# Each statement is a transaction: what is revoked stays so when the other finds something.
+INIT_SQL_PATH = """
+DO $caretaker$
+BEGIN
+  IF EXISTS (SELECT FROM pg_namespace, aclexplode(nspacl)
+    WHERE nspname = 'public' AND grantee = 0 AND privilege_type = 'CREATE')
+  THEN
+    REVOKE CREATE ON SCHEMA public FROM PUBLIC;
+    RAISE INFO 'revoked from PUBLIC to create in schema public, as since PostgreSQL 15';
+  END IF;
+END
+$caretaker$;
+DO $caretaker$
+DECLARE
+  strangers CONSTANT text := (SELECT string_agg(DISTINCT quote_ident(rolname), ', ')
+    FROM (SELECT pronamespace, proowner FROM pg_proc UNION SELECT oprnamespace, oprowner FROM pg_operator) AS _ (place, owner)
+    JOIN pg_roles ON pg_roles.oid = owner WHERE place = to_regnamespace('public') AND NOT rolsuper);
+BEGIN
+  IF strangers IS NOT NULL THEN
+    RAISE EXCEPTION 'the user''s SQL would run functions or operators in schema public of database postgres that are of role %: '
+      'move them to another schema', strangers;
+  END IF;
+END
+$caretaker$;
+"""
+
+
+def databases(wanted: Wanted) -> None:
+    """Create the databases that are missing; existing ones are left as they are."""
+    psql(CLOSE_TEMPLATE)
+    existing = json.loads("".join(psql(EXISTING)))
+    missing = sorted(set(wanted.settings["databases"]) - set(existing))
+    if missing:
+        psql(EMPTY_TEMPLATE, "template1")
+    wrong = []
+    for database in missing:
+        try:
+            psql(f"CREATE DATABASE {identifier(database)}")
+            log(f"created database {identifier(database)}")
+        except Failure as failure:
+            wrong.append(f"database {database}: {failure}")
+    if wrong:
+        raise Failure(failures(wrong))
 
 
 def init_sql(wanted: Wanted) -> None:
@@ -235,26 +129,20 @@ def init_sql(wanted: Wanted) -> None:
         sql = (SETTINGS / "init.sql").read_text()
     except OSError:
         raise Failure(f"ConfigMap {name} or its key is not there") from None
+    psql(INIT_SQL_PATH)
     command = ["psql", "--no-psqlrc", "--no-password", "--quiet", "--set=VERBOSITY=terse", "--file=-"]
-    result = run(command, INIT_SQL_SECONDS, sql, PGDATABASE="postgres", PGAPPNAME="caretaker", PGCLIENTENCODING="UTF8")
+    # Without "$user": a role that may create in `postgres` may own a schema of the superuser's name.
+    options = connection_options({"search_path": "public", "role": "none", "local_preload_libraries": ""})
+    environment = {"PGDATABASE": "postgres", "PGAPPNAME": "caretaker", "PGCLIENTENCODING": "UTF8", "PGOPTIONS": options}
+    result = run(command, INIT_SQL_SECONDS, sql, **environment)
     if result.returncode != 0:
         raise Failure(f"psql ended with {result.returncode} on the SQL of ConfigMap {name}")
     literal = name.replace("'", "''")
     psql(f"ALTER DATABASE postgres SET pgrender.database_init_sql = '{literal}'")
-    errors = [line for line in result.stderr.splitlines() if "ERROR:" in line]
+    errors = [line for line in result.stderr.split("\n") if "ERROR:" in line]
     log(f"ran the SQL of ConfigMap {name} once; {len(errors)} statements failed")
     for line in errors[:5]:
         log(f"init.sql: {line.removeprefix('psql:')}")
-
-
-def users(wanted: Wanted) -> None:
-    """Create roles, set options and passwords, grant databases. `postgres` is what PGO makes of it, whatever is asked."""
-    superuser = {"options": "LOGIN SUPERUSER", "databases": ["postgres"]}
-    roles = [{**user, **superuser} if user["name"] == "postgres" else user for user in wanted.roles["users"]]
-    roles, wrong = credentials.complete(roles)
-    psql(ROLES, arguments=roles)
-    if wrong:
-        raise Failure("; ".join(wrong))
 
 
 def schemas(wanted: Wanted) -> None:
@@ -264,33 +152,11 @@ def schemas(wanted: Wanted) -> None:
         if user["name"] not in ("public", "pgbouncer", "monitor"):
             for database in user["databases"]:
                 owners.setdefault(database, []).append(user["name"])
+    wrong = []
     for database, names in owners.items():
-        psql(SCHEMAS, database, names)
-
-
-def pgbouncer(wanted: Wanted) -> None:
-    """Let pgBouncer look up passwords in every database, or keep its role out when there is no pgBouncer."""
-    role = wanted.roles["pgbouncer"] or {"name": "_crunchypgbouncer", "verifier": None}
-    if wanted.roles["pgbouncer"]:
-        psql(SERVICE_ROLE, arguments={**role, "memberships": [], "settings": {"search_path": "pgbouncer"}})
-        in_every_database(PGBOUNCER_FUNCTION)
-    log_in(role)
-
-
-def monitoring(wanted: Wanted) -> None:
-    """Let the exporter read statistics, or keep its role out when there is no exporter."""
-    role = wanted.roles["monitoring"] or {"name": "ccp_monitoring", "verifier": None}
-    if wanted.roles["monitoring"]:
-        in_every_database(MONITORING_EXTENSION)
-        limits = {"lock_timeout": "2min", "jit": "off"}
-        psql(SERVICE_ROLE, arguments={**role, "memberships": ["pg_monitor"], "settings": limits})
-        psql(MONITORING_SCHEMA)
-    log_in(role)
-
-
-def log_in(role: dict[str, Any]) -> None:
-    """Let a role of pgBouncer or of the exporter log in with its verifier, or keep it out without."""
-    [role], wrong = credentials.complete([role])
-    psql(SERVICE_LOGIN, arguments=role)
+        try:
+            psql(SCHEMAS, database, names, DATABASE_SECONDS)
+        except Failure as failure:
+            wrong.append(f"database {database}: {failure}")
     if wrong:
-        raise Failure("; ".join(wrong))
+        raise Failure(failures(wrong))

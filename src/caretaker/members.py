@@ -6,6 +6,7 @@ import json
 import time
 from typing import Any
 
+from postgres import psql
 from surroundings import (
     LABEL,
     LEADERS,
@@ -18,7 +19,6 @@ from surroundings import (
     kubernetes,
     log,
     patroni,
-    psql,
 )
 
 # A replica must have at least what the leader has of these, or it stops replaying (PostgreSQL, "Hot Standby").
@@ -149,7 +149,6 @@ class PendingRestarts:
 
 
 REFUSED_SETTINGS = """
-SET search_path TO '';
 SELECT DISTINCT format('line %s of %s: %s: %s', f.sourceline, f.sourcefile, f.name, error)
 FROM pg_file_settings f LEFT JOIN pg_settings s ON lower(s.name) = lower(f.name)
 WHERE error IS NOT NULL AND f.sourcefile IS NOT NULL AND s.context IS DISTINCT FROM 'postmaster'

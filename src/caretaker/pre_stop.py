@@ -10,6 +10,7 @@ import time
 from typing import Any
 
 from pod import fingerprints_path, processes
+from postgres import psql
 from surroundings import (
     LABEL,
     LEADER,
@@ -22,7 +23,6 @@ from surroundings import (
     log,
     patroni,
     pods_of,
-    psql,
     read_wanted,
 )
 

@@ -1,4 +1,4 @@
-"""What the caretaker talks to: its mounted files, Patroni, the Kubernetes API, Postgres.
+"""What the caretaker talks to: its mounted files, Patroni, the Kubernetes API, other programs.
 
 Every request and every program has a time limit. Nothing secret is ever on a command line or in a message."""
 
@@ -57,8 +57,9 @@ def pause_after(failures: int) -> float:
 
 
 def log(message: str) -> None:
-    """Print one line: when, and what was done or went wrong."""
-    print(time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), message, flush=True)
+    """Print one line: when, and what was done or went wrong. Names in it may have been chosen to look like other lines."""
+    line = "".join(character if character.isprintable() else ascii(character)[1:-1] for character in message)
+    print(time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), line, flush=True)
 
 
 class Wanted(NamedTuple):
@@ -245,32 +246,10 @@ def is_alive(pid: int, name: str) -> bool:
     return f"({name})" in status and status.rsplit(")", 1)[1].split()[0] not in "ZX"
 
 
-# A verifier must be in no log and no view: neither as text of a statement (`log_*`, pgAudit, pg_stat_activity,
-# pg_stat_statements) nor as context of an error. Replicas that lag must not hold up the SQL.
-PSQL_OPTIONS = {
-    "auto_explain.log_min_duration": "-1",
-    "client_min_messages": "warning",
-    "lc_messages": "C",
-    "log_duration": "off",
-    "log_error_verbosity": "terse",
-    "log_min_duration_statement": "-1",
-    "log_min_error_statement": "panic",
-    "log_statement": "none",
-    "log_transaction_sample_rate": "0",
-    "pg_stat_statements.track": "none",
-    "pgaudit.log": "none",
-    "standard_conforming_strings": "on",
-    "synchronous_commit": "local",
-    "track_activities": "off",
-}
-
-
-# How our SQL begins a warning that is a failure.
-OURS = "caretaker: "
-
-
 def run(command: list[str], timeout: float, text: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run a program to its end, within the time. What it reads comes from us, never from the command line."""
+    """Run a program to its end, within the time. What it reads comes from us, never from the command line.
+
+    Bytes that are no UTF-8 come and go as surrogates: a name in Postgres may have them."""
     try:
         return subprocess.run(
             command,
@@ -278,64 +257,11 @@ def run(command: list[str], timeout: float, text: str = "", **environment: str) 
             env={**os.environ, **environment},
             timeout=timeout,
             capture_output=True,
-            text=True,
+            encoding="utf-8",
+            errors="surrogateescape",
             check=False,
         )
     except subprocess.TimeoutExpired:
         raise Failure(f"`{command[0]}` took longer than {timeout:.0f} s") from None
     except OSError as error:
         raise Failure(f"`{command[0]}` does not start: {error}") from None
-
-
-def psql(sql: str, database: str = "postgres", arguments: Any = None, seconds: int = 120) -> list[str]:
-    """Run SQL as superuser over the socket. Gives the lines that it printed.
-
-    `arguments` reach the SQL as JSON in the setting `caretaker.arguments`. What the SQL reports with `RAISE INFO` goes to
-    the log. An error is a failure, and so is a warning of ours; others, of an old collation for example, are not."""
-    options = {**PSQL_OPTIONS, "statement_timeout": f"{seconds}s"}
-    script = sql
-    if arguments is not None:
-        literal = json.dumps(arguments, ensure_ascii=False).replace("'", "''")
-        script = f"SELECT pg_catalog.set_config('caretaker.arguments', '{literal}', false) \\g /dev/null\n{sql}"
-    result = run(
-        ["psql", "--no-psqlrc", "--no-password", "--quiet", "--no-align", "--tuples-only"]
-        + ["--set=ON_ERROR_STOP=1", "--set=VERBOSITY=terse"],
-        timeout=seconds + 5,
-        text=script,
-        PGDATABASE=database,
-        PGAPPNAME="caretaker",
-        PGCLIENTENCODING="UTF8",
-        PGOPTIONS=" ".join(f"-c {name}={value}" for name, value in options.items()),
-        PGCONNECT_TIMEOUT="10",
-    )
-    wrong = []
-    for line in result.stderr.splitlines():
-        level, _, message = line.partition(":")
-        if level == "INFO":
-            log(f"database {database}: {message.strip()}")
-        elif level in ("ERROR", "FATAL", "PANIC", "psql"):
-            wrong.append(message.strip())
-        elif level == "WARNING" and message.strip().startswith(OURS):
-            wrong.append(message.strip()[len(OURS) :])
-    if wrong or result.returncode != 0:
-        raise Failure("; ".join(wrong) or f"psql ended with {result.returncode}")
-    return result.stdout.splitlines()
-
-
-def in_every_database(sql: str, arguments: Any = None) -> None:
-    """Run SQL in all databases that take connections, template1 among them: new databases are copies of it."""
-    wrong = []
-    for database in psql(
-        "SELECT datname FROM pg_catalog.pg_database WHERE datallowconn ORDER BY datname <> 'template1', 1"
-    ):
-        try:
-            psql(sql, database, arguments)
-        except Failure as failure:
-            wrong.append(f"database {database}: {failure}")
-    if wrong:
-        raise Failure("; ".join(wrong))
-
-
-def identifier(name: str) -> str:
-    """Quote a name for SQL."""
-    return '"' + name.replace('"', '""') + '"'

@@ -1,12 +1,10 @@
 """The caretaker's SQL on a real PostgreSQL: what it brings about, that it leaves alone what is right, and that no
-verifier is ever seen. Needs a server's programs (PostgreSQL 13 or newer); without them it is skipped, and fails with CI=true."""
+verifier is ever seen. On each version that is there; without one it is skipped, and fails with CI=true."""
 
 from __future__ import annotations
 
 import contextlib
 import io
-import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -17,28 +15,25 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "src" / "caretaker"))
 
+import credentials
 import databases
-from surroundings import Failure, Wanted, psql
+import postgres
+from postgres import psql
+from servers import DUTIES, ON_DATABASES, OnServer, on_every_server
+from surroundings import Failure, Wanted
 
 # Verifiers of nobody's password; each is one that PostgreSQL accepts.
 VERIFIERS = [f"SCRAM-SHA-256$4096:c2FsdA==${letter * 43}=:{'B' * 43}=" for letter in "ABCD"]
 
 
-def programs() -> Path | None:
-    """Where the newest server is; Debian keeps it off the path."""
-    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb")) or [Path(shutil.which("initdb") or "/absent")]
-    return found[-1].parent if found[-1].exists() else None
-
-
-def administer(*command: str) -> None:
-    """Run one of the server's own programs, which refuse root."""
-    user: dict[str, Any] = {"user": "nobody", "group": "nogroup", "extra_groups": []} if os.geteuid() == 0 else {}
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd="/", **user)
-
-
 def hippo(**more: Any) -> Wanted:
     """A cluster with two users in two databases; `more` changes settings or roles."""
-    settings = {"databases": ["hippo", "zoo"], "extensions": ["plpgsql"], "schemaPerUser": True, "databaseInitSQL": None}
+    settings = {
+        "databases": ["hippo", "zoo"],
+        "extensions": ["plpgsql"],
+        "schemaPerUser": True,
+        "databaseInitSQL": None,
+    }
     roles: dict[str, Any] = {
         "users": [
             {"name": "hippo", "verifier": VERIFIERS[0], "options": "", "databases": ["hippo"]},
@@ -52,30 +47,8 @@ def hippo(**more: Any) -> Wanted:
     return Wanted(settings, roles)
 
 
-@unittest.skipIf(programs() is None and os.environ.get("CI") != "true", "no PostgreSQL server on this machine")
-class Databases(unittest.TestCase):
+class Databases(OnServer):
     """One server for all; each test begins with everything made right."""
-
-    directory: str
-
-    @classmethod
-    def setUpClass(cls) -> None:
-        """Start a server that logs as much as a server can."""
-        binaries = programs()
-        assert binaries is not None, "no PostgreSQL server, and CI=true"
-        cls.directory = tempfile.mkdtemp()
-        cls.addClassCleanup(shutil.rmtree, cls.directory)
-        if os.geteuid() == 0:
-            shutil.chown(cls.directory, "nobody", "nogroup")
-        data = f"{cls.directory}/data"
-        administer(str(binaries / "initdb"), "-D", data, "-U", "postgres", "-E", "UTF8", "-A", "trust", "-N")
-        options = "-c log_statement=all -c log_min_duration_statement=0 -c log_error_verbosity=verbose -c fsync=off"
-        options += f" -c listen_addresses= -c unix_socket_directories={cls.directory} -c log_min_messages=debug1"
-        options += " -c shared_preload_libraries=pg_stat_statements -c pg_stat_statements.track=all"
-        pg_ctl = [str(binaries / "pg_ctl"), "-D", data, "-l", f"{cls.directory}/log", "-w"]
-        administer(*pg_ctl, "-o", options, "start")
-        cls.addClassCleanup(administer, *pg_ctl, "-m", "immediate", "stop")
-        os.environ.update(PGHOST=cls.directory, PGPORT="5432", PGUSER="postgres")
 
     def setUp(self) -> None:
         self.converge(hippo())
@@ -84,16 +57,8 @@ class Databases(unittest.TestCase):
         """Do all duties as the caretaker does; gives what they said, without the time."""
         out = io.StringIO()
         with contextlib.redirect_stdout(out):
-            for duty in (
-                databases.extensions,
-                databases.databases,
-                databases.users,
-                databases.schemas,
-                databases.pgbouncer,
-                databases.monitoring,
-                databases.init_sql,
-            ):
-                duty(wanted)
+            for name in ON_DATABASES:
+                DUTIES[name](wanted)
         return [line.partition(" ")[2] for line in out.getvalue().splitlines()]
 
     def test_what_is_right_is_left_alone(self) -> None:
@@ -134,11 +99,16 @@ class Databases(unittest.TestCase):
         self.assertEqual(psql("SELECT rolsuper FROM pg_roles WHERE rolname = 'postgres'"), ["t"])
 
     def test_the_user_s_sql_runs_once_until_it_is_taken_out(self) -> None:
-        with tempfile.TemporaryDirectory() as directory, unittest.mock.patch.object(databases, "SETTINGS", Path(directory)):
+        with (
+            tempfile.TemporaryDirectory() as directory,
+            unittest.mock.patch.object(databases, "SETTINGS", Path(directory)),
+        ):
             wanted = hippo(databaseInitSQL="init")
             with self.assertRaisesRegex(Failure, "ConfigMap init or its key is not there"):
                 self.converge(wanted)
-            (Path(directory) / "init.sql").write_text("SELECT nonsense;\nCREATE SEQUENCE ran;\nSELECT nextval('ran');\n")
+            (Path(directory) / "init.sql").write_text(
+                "SELECT nonsense;\nCREATE SEQUENCE ran;\nSELECT nextval('ran');\n"
+            )
             said = self.converge(wanted)
             self.assertEqual(said[0], "ran the SQL of ConfigMap init once; 1 statements failed")
             self.assertRegex(said[1], '^init.sql: <stdin>:1: ERROR:  column "nonsense" does not exist')
@@ -146,7 +116,30 @@ class Databases(unittest.TestCase):
             self.converge(hippo())
             (Path(directory) / "init.sql").write_text("SELECT nextval('ran');")
             self.converge(wanted)
-        self.assertEqual(psql("SELECT last_value FROM ran"), ["2"])
+        self.assertEqual(psql("SELECT last_value FROM public.ran"), ["2"])
+
+    def test_functions_of_others_in_public_keep_the_user_s_sql_from_running(self) -> None:
+        psql("GRANT CREATE ON SCHEMA public TO PUBLIC; SET ROLE hippo; CREATE FUNCTION public.f() RETURNS int LANGUAGE sql AS 'SELECT 1'")
+        with tempfile.TemporaryDirectory() as directory, unittest.mock.patch.object(databases, "SETTINGS", Path(directory)):
+            (Path(directory) / "init.sql").write_text("CREATE TABLE made ();")
+            with self.assertRaisesRegex(Failure, "in schema public of database postgres that are of role hippo: move them"):
+                self.converge(hippo(databaseInitSQL="init"))
+            with self.assertRaisesRegex(Failure, "permission denied for schema public"):
+                psql("SET ROLE hippo; CREATE FUNCTION public.g() RETURNS int LANGUAGE sql AS 'SELECT 1'")
+            psql("DROP FUNCTION public.f; CREATE SCHEMA postgres AUTHORIZATION hippo")
+            self.assertEqual(
+                self.converge(hippo(databaseInitSQL="init")), ["ran the SQL of ConfigMap init once; 0 statements failed"]
+            )
+        self.converge(hippo())
+        psql("DROP TABLE public.made; DROP SCHEMA postgres")
+
+    def test_what_there_is_no_time_for_is_done_in_the_next_round(self) -> None:
+        every, done = postgres.EveryDatabase(), list[str]()
+        with unittest.mock.patch.object(postgres, "ROUND_SECONDS", 0):
+            self.assertEqual(every(done.append), 1)
+            self.assertEqual(done, [])
+        self.assertIsNone(every(done.append))
+        self.assertEqual(done, ["template1", "postgres", "hippo", "zoo"])
 
     def test_nothing_is_dropped(self) -> None:
         self.converge(hippo(users=[], databases=[]))
@@ -182,14 +175,16 @@ class Databases(unittest.TestCase):
         self.assertEqual(left, ["f", "f"])
 
     def test_a_broken_database_does_not_stop_the_others(self) -> None:
+        for database in ("postgres", "zoo"):
+            psql("DROP FUNCTION pgbouncer.get_auth", database)
         psql(
-            "DROP FUNCTION pgbouncer.get_auth; CREATE FUNCTION pgbouncer.get_auth(username TEXT) RETURNS int LANGUAGE SQL AS 'SELECT 1'"
+            "CREATE FUNCTION public.stop() RETURNS event_trigger LANGUAGE plpgsql AS $$BEGIN RAISE 'stop'; END$$;"
+            "CREATE EVENT TRIGGER stop ON ddl_command_start EXECUTE FUNCTION public.stop()"
         )
-        psql("DROP FUNCTION pgbouncer.get_auth", "zoo")
-        with self.assertRaisesRegex(Failure, "^database postgres: cannot change return type"):
+        with self.assertRaisesRegex(Failure, "^database postgres: stop"):
             self.converge(hippo())
         self.assertEqual(psql("SELECT count(*) FROM pg_proc WHERE proname = 'get_auth'", "zoo"), ["1"])
-        psql("DROP FUNCTION pgbouncer.get_auth")
+        psql("DROP EVENT TRIGGER stop; DROP FUNCTION public.stop")
 
     def test_roles_of_secrets_that_the_user_brings_can_log_in(self) -> None:
         with tempfile.TemporaryDirectory() as directory:
@@ -207,7 +202,7 @@ class Databases(unittest.TestCase):
             ]
             role = {"name": "_crunchypgbouncer", "secret": "hippo-pgbouncer"}
             wanted = hippo(users=users, pgbouncer=role)
-            with unittest.mock.patch.object(databases.credentials, "SETTINGS", settings):
+            with unittest.mock.patch.object(credentials, "SETTINGS", settings):
                 with self.assertRaisesRegex(Failure, "^Secret hippo-pguser-absent is not there"):
                     self.converge(wanted)
                 wanted.roles["users"].pop()
@@ -216,19 +211,20 @@ class Databases(unittest.TestCase):
                 (settings / "credentials" / "hippo" / "password").write_text("another")
                 self.assertEqual(self.converge(wanted), ["database postgres: set the password of role hippo"])
         verifier = "SELECT rolpassword FROM pg_authid WHERE rolname = "
-        self.assertTrue(databases.credentials.fits("another", psql(f"{verifier}'hippo'")[0]))
+        self.assertTrue(credentials.fits("another", psql(f"{verifier}'hippo'")[0]))
         self.assertEqual(psql(f"{verifier}'_crunchypgbouncer'"), [VERIFIERS[3]])
         self.assertEqual(psql("SELECT rolpassword IS NULL FROM pg_authid WHERE rolname = 'absent'"), ["t"])
         # PostgreSQL makes the same of that password.
         psql("SET password_encryption TO 'scram-sha-256'; ALTER ROLE zebra PASSWORD 'p\u00e4ss\u2168w\u00f6rd'")
-        self.assertTrue(databases.credentials.fits("p\u00e4ss\u2168w\u00f6rd", psql(f"{verifier}'zebra'")[0]))
-        databases.in_every_database("DROP OWNED BY absent, zebra")
+        self.assertTrue(credentials.fits("p\u00e4ss\u2168w\u00f6rd", psql(f"{verifier}'zebra'")[0]))
+        for database in ("hippo", "postgres"):
+            psql("DROP OWNED BY absent, zebra", database)
         psql("DROP ROLE absent, zebra")
-        log = (Path(self.directory) / "log").read_text(errors="replace")
+        log = self.server.log()
         self.assertNotIn("a pass'word", log)
 
     def test_no_verifier_is_seen(self) -> None:
-        psql("CREATE EXTENSION IF NOT EXISTS pg_stat_statements")
+        psql("CREATE EXTENSION IF NOT EXISTS pg_stat_statements SCHEMA public")
         for user in ("hippo", "nobody"):  # a change that works, and one that fails
             role: dict[str, Any] = {
                 "name": user,
@@ -238,9 +234,9 @@ class Databases(unittest.TestCase):
             }
             with contextlib.suppress(Failure):
                 self.converge(hippo(users=[role]))
-        log = Path(self.directory, "log").read_text()
+        log = self.server.log()
         self.assertNotIn("SCRAM-SHA-256$", log)
-        self.assertEqual(psql("SELECT count(*) FROM pg_stat_statements WHERE query ~ 'SCRAM'"), ["0"])
+        self.assertEqual(psql("SELECT count(*) FROM public.pg_stat_statements WHERE query ~ 'SCRAM'"), ["0"])
         self.assertEqual(
             psql(f"SELECT count(*) FROM pg_authid WHERE rolpassword = '{VERIFIERS[3]}' AND rolname = 'hippo'"), ["1"]
         )
@@ -248,8 +244,10 @@ class Databases(unittest.TestCase):
     def test_the_server_would_have_logged_a_verifier(self) -> None:
         """Shows that the test before this one can fail."""
         subprocess.run(["psql", "-qc", "SELECT 'SCRAM-SHA-0$'"], check=True, stdout=subprocess.DEVNULL)
-        self.assertIn("SCRAM-SHA-0$", Path(self.directory, "log").read_text())
+        self.assertIn("SCRAM-SHA-0$", self.server.log())
 
+
+on_every_server(globals(), Databases)
 
 if __name__ == "__main__":
     unittest.main()

@@ -1,0 +1,29 @@
+"""What the exporter needs: its role, a schema of its own, and pg_stat_statements."""
+
+from __future__ import annotations
+
+from extensions import create
+from pgbouncer import OWN_SCHEMA
+from postgres import EveryDatabase, psql
+from roles import service_role
+from surroundings import Failure, Wanted
+
+ROLE = "ccp_monitoring"
+LIMITS = {"jit": "off", "lock_timeout": "2min"}
+
+every_database = EveryDatabase()
+
+
+def monitoring(wanted: Wanted) -> float | None:
+    """Let the exporter read statistics, or keep its role out when there is no exporter.
+
+    The role comes first: it can log in whatever is wrong with a database."""
+    role = wanted.roles["monitoring"]
+    wrong = service_role(ROLE, role, ["pg_monitor"], LIMITS)
+    again = None
+    if role:
+        psql(OWN_SCHEMA, arguments={"schema": "monitor", "owner": ROLE})
+        again = every_database(lambda database: create(database, ["pg_stat_statements"], update=True))
+    if wrong:
+        raise Failure("; ".join(wrong))
+    return again

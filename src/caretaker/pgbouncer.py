@@ -1,0 +1,144 @@
+"""pgBouncer's role, and the function with which it looks up verifiers in every database."""
+
+from __future__ import annotations
+
+from postgres import DATABASE_SECONDS, EveryDatabase, psql
+from roles import service_role
+from surroundings import Failure, Wanted
+
+# A schema of ours is nobody else's, and has no functions of others. One that is, because a role made it first or restored
+# it, may hold tables, so it is not dropped and not taken: it gets another name. A schema's owner may rename it at any time,
+# but not while its row is locked; ours cannot be renamed by others. `owner` is null for a schema of the superuser.
+OWN_SCHEMA = """
+DO $caretaker$
+DECLARE
+  wanted CONSTANT json := current_setting('caretaker.arguments')::json;
+  place CONSTANT name := wanted->>'schema';
+  owner CONSTANT name := coalesce(wanted->>'owner', current_user);
+  there record;
+  aside name;
+BEGIN
+  SELECT pg_namespace.oid, rolname, rolsuper INTO there FROM pg_namespace JOIN pg_roles ON pg_roles.oid = nspowner
+    WHERE nspname = place FOR UPDATE OF pg_namespace;
+  IF FOUND AND (there.rolname <> owner AND NOT there.rolsuper OR EXISTS (
+    SELECT FROM pg_proc JOIN pg_roles ON pg_roles.oid = proowner
+    WHERE pronamespace = there.oid AND rolname <> owner AND NOT rolsuper))
+  THEN
+    aside := format('%s_%s', place, there.oid);
+    EXECUTE format('ALTER SCHEMA %I RENAME TO %I', place, aside);
+    RAISE INFO 'renamed schema % of role % to %: it must have nothing of others', quote_ident(place),
+      quote_ident(there.rolname), quote_ident(aside);
+    there := NULL;
+  END IF;
+  IF there IS NULL THEN
+    EXECUTE format('CREATE SCHEMA %I AUTHORIZATION %I', place, owner);
+    RAISE INFO 'created schema %', quote_ident(place);
+  ELSIF there.rolname <> owner THEN
+    EXECUTE format('ALTER SCHEMA %I OWNER TO %I', place, owner);
+    RAISE INFO 'gave schema % to role %', quote_ident(place), quote_ident(owner);
+  END IF;
+END
+$caretaker$;
+"""
+
+# It shows neither superusers nor replication roles (PGO's internal/pgbouncer/postgres.go). Whoever calls it chooses the
+# path, so it has its own, with `pg_temp` last (PostgreSQL, "Writing SECURITY DEFINER Functions Safely"): without it, a
+# caller's temporary type would be found before that of pg_catalog. And it depends on no path.
+FUNCTION = """
+DO $caretaker$
+DECLARE
+  us CONSTANT oid := (SELECT oid FROM pg_roles WHERE rolname = current_user);
+  bouncer CONSTANT oid := (SELECT oid FROM pg_roles WHERE rolname = '_crunchypgbouncer');
+  schema oid;
+  item record;
+  body CONSTANT text := $body$
+  SELECT rolname::pg_catalog.text, rolpassword::pg_catalog.text
+  FROM pg_catalog.pg_authid
+  WHERE pg_authid.rolname::pg_catalog.text OPERATOR(pg_catalog.=) $1
+    AND pg_authid.rolcanlogin
+    AND NOT pg_authid.rolsuper
+    AND NOT pg_authid.rolreplication
+    AND pg_authid.rolname OPERATOR(pg_catalog.<>) '_crunchypgbouncer'::pg_catalog.name
+    AND (pg_authid.rolvaliduntil IS NULL OR pg_authid.rolvaliduntil OPERATOR(pg_catalog.>=) CURRENT_TIMESTAMP)
+$body$;
+BEGIN
+  SELECT oid INTO schema FROM pg_namespace WHERE nspname = 'pgbouncer' AND nspowner = us;
+  IF NOT FOUND THEN
+    RAISE EXCEPTION 'schema pgbouncer is of another role';
+  END IF;
+  IF ARRAY(SELECT format('%s %s %s', grantee, privilege_type, is_grantable) FROM pg_namespace, aclexplode(nspacl)
+    WHERE pg_namespace.oid = schema AND grantee <> us) <> ARRAY[format('%s USAGE f', bouncer)]
+  THEN
+    FOR item IN SELECT DISTINCT CASE WHEN grantee = 0 THEN 'PUBLIC' ELSE grantee::regrole::text END AS grantee
+      FROM pg_namespace, aclexplode(nspacl) WHERE pg_namespace.oid = schema AND grantee <> us
+    LOOP
+      EXECUTE format('REVOKE ALL PRIVILEGES ON SCHEMA pgbouncer FROM %s CASCADE', item.grantee);
+    END LOOP;
+    GRANT USAGE ON SCHEMA pgbouncer TO _crunchypgbouncer;
+    RAISE INFO 'granted schema pgbouncer to nobody but role _crunchypgbouncer';
+  END IF;
+  -- No other function of that name, and this one right in all that matters.
+  IF 1 <> (SELECT count(*) FROM pg_proc WHERE pronamespace = schema AND proname = 'get_auth') OR NOT EXISTS (
+    SELECT FROM pg_proc JOIN pg_language ON pg_language.oid = prolang
+    WHERE pg_proc.oid = to_regprocedure('pgbouncer.get_auth(text)') AND proowner = us AND lanname = 'sql' AND prosrc = body
+      AND prokind = 'f' AND prosecdef AND provolatile = 's' AND proretset AND prorettype = 'pg_catalog.record'::regtype
+      AND proallargtypes = ARRAY['text'::regtype, 'text'::regtype, 'text'::regtype]::oid[] AND proargmodes = '{i,t,t}'
+      AND proargnames = '{username,username,password}' AND pronargdefaults = 0
+      AND proconfig = ARRAY['search_path=pg_catalog, pg_temp']
+      AND ARRAY(SELECT format('%s %s %s', grantee, privilege_type, is_grantable) FROM aclexplode(proacl) WHERE grantee <> us)
+        = ARRAY[format('%s EXECUTE f', bouncer)]
+  ) THEN
+    FOR item IN SELECT pg_proc.oid::regprocedure AS function FROM pg_proc WHERE pronamespace = schema AND proname = 'get_auth' LOOP
+      EXECUTE format('DROP ROUTINE %s', item.function);
+    END LOOP;
+    EXECUTE format('CREATE FUNCTION pgbouncer.get_auth(username TEXT) RETURNS TABLE(username TEXT, password TEXT)
+      LANGUAGE SQL STABLE SECURITY DEFINER SET search_path TO pg_catalog, pg_temp AS %L', body);
+    -- As ALTER DEFAULT PRIVILEGES may have made others of it.
+    FOR item IN SELECT DISTINCT CASE WHEN grantee = 0 THEN 'PUBLIC' ELSE grantee::regrole::text END AS grantee
+      FROM pg_proc, aclexplode(coalesce(proacl, acldefault('f', proowner)))
+      WHERE pg_proc.oid = to_regprocedure('pgbouncer.get_auth(text)') AND grantee <> us
+    LOOP
+      EXECUTE format('REVOKE ALL PRIVILEGES ON FUNCTION pgbouncer.get_auth(TEXT) FROM %s CASCADE', item.grantee);
+    END LOOP;
+    GRANT EXECUTE ON FUNCTION pgbouncer.get_auth(TEXT) TO _crunchypgbouncer;
+    RAISE INFO 'made pgbouncer.get_auth';
+  END IF;
+  -- One that was made in a schema of another role, or moved there, would run with our rights and the caller's path.
+  FOR item IN SELECT nspname, pg_proc.oid AS id FROM pg_proc JOIN pg_namespace ON pg_namespace.oid = pronamespace
+    JOIN pg_roles ON pg_roles.oid = proowner
+    WHERE pronamespace <> schema AND proname = 'get_auth' AND prosecdef AND rolsuper AND prosrc LIKE '%pg_authid%'
+    FOR UPDATE OF pg_namespace
+  LOOP
+    EXECUTE format('ALTER ROUTINE %s SECURITY INVOKER', item.id::regprocedure);
+    RAISE INFO 'took the rights from function %', item.id::regprocedure;
+  END LOOP;
+  FOR item IN SELECT nspname FROM pg_namespace WHERE nspname <> 'pg_catalog' AND oid <> schema AND EXISTS (
+    SELECT FROM aclexplode(nspacl) WHERE grantee = bouncer)
+  LOOP
+    BEGIN
+      EXECUTE format('REVOKE ALL PRIVILEGES ON SCHEMA %I FROM _crunchypgbouncer CASCADE', item.nspname);
+      RAISE INFO 'revoked schema % from role _crunchypgbouncer', quote_ident(item.nspname);
+    EXCEPTION WHEN OTHERS THEN
+      RAISE WARNING 'caretaker: schema %: %', quote_ident(item.nspname), SQLERRM;
+    END;
+  END LOOP;
+END
+$caretaker$;
+"""
+
+every_database = EveryDatabase()
+
+
+def pgbouncer(wanted: Wanted) -> float | None:
+    """Let pgBouncer look up passwords in every database, or keep its role out when there is no pgBouncer.
+
+    The role comes first: it can log in whatever is wrong with a database."""
+    role = wanted.roles["pgbouncer"]
+    wrong = service_role("_crunchypgbouncer", role, [], {"search_path": "pgbouncer"})
+    again = None
+    if role:
+        schema = {"schema": "pgbouncer", "owner": None}
+        again = every_database(lambda database: psql(OWN_SCHEMA + FUNCTION, database, schema, DATABASE_SECONDS))
+    if wrong:
+        raise Failure("; ".join(wrong))
+    return again

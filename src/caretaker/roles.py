@@ -1,0 +1,175 @@
+"""Roles: those of the spec's users, and the two that pgBouncer and the exporter log in with.
+
+A role with CREATEROLE may have made one of them first, to keep a say in it: whatever that left is taken away."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import credentials
+from postgres import psql
+from surroundings import Failure, Wanted
+
+# One role after the other, and one database after the other, so that what is impossible or locked keeps nothing else from
+# being done.
+USERS = """
+DO $caretaker$
+DECLARE
+  wanted record;
+  database name;
+  creator name;
+  before jsonb;
+  done text[];
+  line text;
+BEGIN
+  FOR wanted IN SELECT * FROM json_to_recordset(current_setting('caretaker.arguments')::json)
+    AS _ (name text, options text, verifier text, databases json)
+  LOOP
+    BEGIN
+      done := '{}';
+      IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = wanted.name) THEN
+        EXECUTE format('CREATE USER %I', wanted.name);
+        done := done || format('created role %I', wanted.name);
+      ELSIF current_setting('server_version_num')::int >= 160000 THEN
+        -- Who makes a role without being a superuser is given nothing but ADMIN on it, by the superuser that initdb made. It is
+        -- enough to become that role.
+        FOR creator IN EXECUTE 'SELECT member::regrole::text FROM pg_auth_members JOIN pg_roles ON pg_roles.oid = member
+          WHERE roleid = (SELECT oid FROM pg_roles WHERE rolname = $1) AND grantor = 10 AND admin_option AND NOT inherit_option
+          AND NOT set_option AND NOT rolsuper' USING wanted.name
+        LOOP
+          EXECUTE format('REVOKE %I FROM %s GRANTED BY %s CASCADE', wanted.name, creator, 10::regrole);
+          EXECUTE format('ALTER ROLE %I RESET ALL', wanted.name);
+          EXECUTE format('ALTER ROLE %I NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS INHERIT LOGIN
+            PASSWORD NULL', wanted.name);
+          done := done || format('took over role %I from role %s, which had made it', wanted.name, creator);
+        END LOOP;
+      END IF;
+      IF wanted.options <> '' THEN
+        before := (SELECT to_jsonb(r) - 'rolpassword' FROM pg_authid r WHERE rolname = wanted.name);
+        EXECUTE format('ALTER ROLE %I WITH %s', wanted.name, wanted.options);
+        IF before IS DISTINCT FROM (SELECT to_jsonb(r) - 'rolpassword' FROM pg_authid r WHERE rolname = wanted.name) THEN
+          done := done || format('gave role %I the options: %s', wanted.name, wanted.options);
+        END IF;
+      END IF;
+      IF wanted.verifier <> '' AND wanted.verifier IS DISTINCT FROM
+        (SELECT rolpassword FROM pg_authid WHERE rolname = wanted.name)
+      THEN
+        EXECUTE format('ALTER ROLE %I PASSWORD %L', wanted.name, wanted.verifier);
+        done := done || format('set the password of role %I', wanted.name);
+      END IF;
+    EXCEPTION WHEN OTHERS THEN
+      RAISE WARNING 'caretaker: role %: %', quote_ident(wanted.name), SQLERRM;
+      CONTINUE;
+    END;
+    FOR database IN SELECT datname FROM pg_database
+      WHERE datname IN (SELECT json_array_elements_text(wanted.databases)) AND 3 > (
+        SELECT count(DISTINCT privilege_type) FROM aclexplode(datacl)
+        WHERE grantee = (SELECT oid FROM pg_roles WHERE rolname = wanted.name))
+    LOOP
+      BEGIN
+        EXECUTE format('GRANT ALL PRIVILEGES ON DATABASE %I TO %I', database, wanted.name);
+        done := done || format('granted database %I to role %I', database, wanted.name);
+      EXCEPTION WHEN OTHERS THEN
+        RAISE WARNING 'caretaker: role %, database %: %', quote_ident(wanted.name), quote_ident(database), SQLERRM;
+      END;
+    END LOOP;
+    FOREACH line IN ARRAY done LOOP
+      RAISE INFO '%', line;
+    END LOOP;
+  END LOOP;
+END
+$caretaker$;
+"""
+
+# A role that a program of ours logs in with has the options, memberships, members, settings and password that are written
+# here, and no others. All in one transaction: one that somebody made first must not get memberships with their password. A
+# verifier lets the role log in; null, once the role is no longer wanted, keeps it out; an empty one is not known at present.
+SERVICE = """
+DO $caretaker$
+DECLARE
+  wanted CONSTANT json := current_setting('caretaker.arguments')::json;
+  role CONSTANT name := wanted->>'name';
+  verifier CONSTANT text := wanted->>'verifier';
+  memberships CONSTANT name[] := ARRAY(SELECT json_array_elements_text(wanted->'memberships'));
+  settings CONSTANT text[] := ARRAY(SELECT key || '=' || value FROM json_each_text(wanted->'settings') ORDER BY 1);
+  is_16 CONSTANT boolean := current_setting('server_version_num')::int >= 160000;
+  id oid;
+  item record;
+  membership name;
+  had_members boolean := false;
+BEGIN
+  IF verifier IS NULL THEN
+    IF EXISTS (SELECT FROM pg_authid WHERE rolname = role AND rolcanlogin) THEN
+      EXECUTE format('ALTER ROLE %I NOLOGIN', role);
+      RAISE INFO 'role % may no longer log in', quote_ident(role);
+    END IF;
+    RETURN;
+  END IF;
+  IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = role) THEN
+    EXECUTE format('CREATE ROLE %I NOLOGIN', role);
+    RAISE INFO 'created role %', quote_ident(role);
+  END IF;
+  id := (SELECT oid FROM pg_roles WHERE rolname = role);
+  IF EXISTS (SELECT FROM pg_roles WHERE oid = id AND (rolsuper OR rolcreatedb OR rolcreaterole OR rolreplication OR rolbypassrls
+    OR NOT rolinherit OR rolconnlimit <> -1 OR rolvaliduntil < 'infinity'))
+  THEN
+    EXECUTE format('ALTER ROLE %I NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS INHERIT CONNECTION LIMIT -1
+      VALID UNTIL ''infinity''', role);
+    RAISE INFO 'took all options from role %', quote_ident(role);
+  END IF;
+  FOR item IN SELECT roleid::regrole AS granted, member::regrole AS member, grantor::regrole AS grantor, roleid = id AS other
+    FROM pg_auth_members JOIN pg_roles ON pg_roles.oid = roleid
+    WHERE roleid = id OR member = id AND (admin_option OR rolname <> ALL (memberships))
+  LOOP
+    EXECUTE format('REVOKE %s FROM %s %s CASCADE', item.granted, item.member,
+      CASE WHEN is_16 THEN format('GRANTED BY %s', item.grantor) END);
+    had_members := had_members OR item.other;
+    RAISE INFO 'revoked % from role %', item.granted, item.member;
+  END LOOP;
+  FOREACH membership IN ARRAY memberships LOOP
+    IF NOT pg_has_role(role, membership, 'USAGE') THEN
+      EXECUTE format('GRANT %I TO %I %s', membership, role, CASE WHEN is_16 THEN 'WITH INHERIT TRUE' END);
+      RAISE INFO 'granted % to role %', quote_ident(membership), quote_ident(role);
+    END IF;
+  END LOOP;
+  FOR item IN SELECT datname FROM pg_db_role_setting JOIN pg_database ON pg_database.oid = setdatabase WHERE setrole = id LOOP
+    EXECUTE format('ALTER ROLE %I IN DATABASE %I RESET ALL', role, item.datname);
+    RAISE INFO 'reset the settings of role % in database %', quote_ident(role), quote_ident(item.datname);
+  END LOOP;
+  IF settings <> ARRAY(SELECT unnest(setconfig) FROM pg_db_role_setting WHERE setrole = id AND setdatabase = 0 ORDER BY 1) THEN
+    EXECUTE format('ALTER ROLE %I RESET ALL', role);
+    FOR item IN SELECT key, value FROM json_each_text(wanted->'settings') LOOP
+      EXECUTE format('ALTER ROLE %I SET %I TO %L', role, item.key, item.value);
+    END LOOP;
+    RAISE INFO 'set % of role %', array_to_string(settings, ', '), quote_ident(role);
+  END IF;
+  IF verifier <> '' AND NOT EXISTS (SELECT FROM pg_authid WHERE oid = id AND rolcanlogin AND rolpassword = verifier) THEN
+    EXECUTE format('ALTER ROLE %I LOGIN PASSWORD %L', role, verifier);
+    RAISE INFO 'set the password of role %', quote_ident(role);
+  ELSIF verifier = '' AND had_members THEN
+    EXECUTE format('ALTER ROLE %I PASSWORD NULL', role);
+    RAISE INFO 'took the password from role %', quote_ident(role);
+  END IF;
+END
+$caretaker$;
+"""
+
+
+def users(wanted: Wanted) -> None:
+    """Create roles, set options and passwords, grant databases. `postgres` is what PGO makes of it, whatever is asked."""
+    superuser = {"options": "LOGIN SUPERUSER", "databases": ["postgres"]}
+    roles = [{**user, **superuser} if user["name"] == "postgres" else user for user in wanted.roles["users"]]
+    roles, wrong = credentials.complete(roles)
+    psql(USERS, arguments=roles)
+    if wrong:
+        raise Failure("; ".join(wrong))
+
+
+def service_role(name: str, role: dict[str, Any] | None, memberships: list[str], settings: dict[str, str]) -> list[str]:
+    """Let a role of ours log in, or keep it out when it is not wanted. Gives what is wrong with its Secret."""
+    if role is None:
+        psql(SERVICE, arguments={"name": name, "verifier": None})
+        return []
+    [role], wrong = credentials.complete([role])
+    psql(SERVICE, arguments={**role, "memberships": memberships, "settings": settings})
+    return wrong

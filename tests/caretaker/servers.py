@@ -1,0 +1,179 @@
+"""Real PostgreSQL servers for tests: every version that is there, each with pgAudit where that is there too."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "src" / "caretaker"))
+
+import credentials
+from surroundings import Wanted
+
+import caretaker
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def programs() -> dict[str, Path]:
+    """Where the servers are, by version. Debian keeps them off the path; `tools/install.sh` adds one."""
+    places = [*Path("/usr/lib/postgresql").glob("*/bin"), *(ROOT / ".cache").glob("postgresql-*/bin")]
+    places = [place for place in places if (place / "initdb").exists()]
+    if not places and shutil.which("initdb"):
+        places = [Path(str(shutil.which("initdb"))).parent]
+    return {version_of(place): place for place in places}
+
+
+def version_of(place: Path) -> str:
+    """The major version, which the program says last but for what a distribution adds."""
+    said = subprocess.run([place / "postgres", "--version"], check=True, capture_output=True, text=True).stdout
+    return said.split()[2].partition(".")[0]
+
+
+def administer(*command: str) -> None:
+    """Run one of the server's own programs, which refuse root."""
+    user: dict[str, Any] = {"user": "nobody", "group": "nogroup", "extra_groups": []} if os.geteuid() == 0 else {}
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd="/", **user)
+
+
+# The caretaker connects as superuser over the socket, all others with their password.
+HBA = "local all postgres trust\nlocal all all scram-sha-256\n"
+PRELOADED = "pg_stat_statements"
+
+
+class Server:
+    """A server of one version, with as much in its log as a server can write."""
+
+    def __init__(self, version: str) -> None:
+        binaries = programs()[version]
+        self.directory = Path(tempfile.mkdtemp())
+        if os.geteuid() == 0:
+            shutil.chown(self.directory, "nobody", "nogroup")
+        data = str(self.directory / "data")
+        administer(
+            str(binaries / "initdb"),
+            "-D",
+            data,
+            "-U",
+            "postgres",
+            "-E",
+            "UTF8",
+            "--locale=C.UTF-8",
+            "-A",
+            "trust",
+            "-N",
+        )
+        (self.directory / "data" / "pg_hba.conf").write_text(HBA)
+        library = subprocess.run(
+            [binaries / "pg_config", "--pkglibdir"], capture_output=True, text=True, check=False
+        ).stdout
+        self.extensions = ["pgaudit"] if (Path(library.strip() or binaries / "../lib") / "pgaudit.so").exists() else []
+        settings = {
+            "fsync": "off",
+            "jit": "off",
+            "listen_addresses": "",
+            "log_error_verbosity": "verbose",
+            "log_min_duration_statement": "0",
+            "log_min_messages": "debug1",
+            "log_statement": "all",
+            "max_prepared_transactions": "4",
+            "pg_stat_statements.track": "all",
+            "shared_buffers": "32MB",
+            "shared_preload_libraries": ",".join([*self.extensions, "pg_stat_statements"]),
+            "unix_socket_directories": str(self.directory),
+        }
+        options = " ".join(f"-c {name}={value}" for name, value in settings.items())
+        self.pg_ctl = [str(binaries / "pg_ctl"), "-D", data, "-l", str(self.directory / "log"), "-w"]
+        administer(*self.pg_ctl, "-o", options, "start")
+        # In front of Debian's `psql`, which is a script that looks for the real one.
+        os.environ["PATH"] = f"{binaries}{os.pathsep}{os.environ['PATH']}"
+        os.environ.update(PGHOST=str(self.directory), PGPORT="5432", PGUSER="postgres", PGDATA=data)
+
+    def stop(self) -> None:
+        """Stop it and forget its data."""
+        administer(*self.pg_ctl, "-m", "immediate", "stop")
+        shutil.rmtree(self.directory)
+
+    def log(self) -> str:
+        """All that it wrote."""
+        return (self.directory / "log").read_text(errors="replace")
+
+
+class OnServer:
+    """Tests that are done on a server of each version: subclasses are mixed with `TestCase` by `on_every_server`."""
+
+    version: str
+    server: Server
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        """Start the server."""
+        cls.server = Server(cls.version)
+        cls.addClassCleanup(cls.server.stop)
+
+
+def on_every_server(names: dict[str, Any], *tests: type) -> None:
+    """Put a class of tests for each version in the place of each of these. With CI=true a server must be there."""
+    if not programs() and os.environ.get("CI") == "true":
+        raise AssertionError("no PostgreSQL server, and CI=true")
+    for test in tests:
+        for version in sorted(programs()):
+            name = f"{test.__name__}{version}"
+            names[name] = type(name, (test, unittest.TestCase), {"version": version, "__module__": test.__module__})
+
+
+# Databases, roles and what belongs into each database, in the caretaker's order.
+DUTIES = {duty.name: duty.work for group in caretaker.GROUPS for duty in group.duties}
+ON_DATABASES = ("extensions", "databases", "users", "schemas", "pgbouncer", "monitoring", "init sql")
+
+
+def converge(wanted: Wanted) -> tuple[list[str], list[str]]:
+    """Do all duties as the caretaker does; gives what they said, without the time, and what failed."""
+    out, failed = io.StringIO(), []
+    with contextlib.redirect_stdout(out):
+        for name in ON_DATABASES:
+            try:
+                while DUTIES[name](wanted) is not None:
+                    pass
+            except Exception as error:  # noqa: BLE001
+                failed.append(f"{name}: {error}")
+    return [line.partition(" ")[2] for line in out.getvalue().split("\n")[:-1]], failed
+
+
+SETTINGS = ("search_path=", "role=none", "default_transaction_read_only=off", "statement_timeout=0", "lock_timeout=0")
+OPTIONS = " ".join(f"-c {setting}" for setting in SETTINGS)
+
+
+def sql(text: str, database: str = "postgres", role: str = "postgres", stop: bool = True) -> list[str]:
+    """Run SQL as a role, whose password is its name; not with the caretaker's own way. Gives what it printed."""
+    environment = {**os.environ, "PGDATABASE": database, "PGUSER": role, "PGPASSWORD": password(role)}
+    if role == "postgres":
+        # What tenants planted is for the caretaker.
+        environment["PGOPTIONS"] = OPTIONS
+    command = ["psql", "-X", "-w", "-q", "-A", "-t", *(["-v", "ON_ERROR_STOP=1"] if stop else [])]
+    result = subprocess.run(command, input=text.encode(), env=environment, capture_output=True, check=False)
+    if stop and result.returncode != 0:
+        raise Refusal(result.stderr.decode(errors="replace"))
+    return result.stdout.decode(errors="surrogateescape").split("\n")[:-1]
+
+
+class Refusal(Exception):
+    """Postgres did not do it."""
+
+
+def password(role: str) -> str:
+    """The password of a role in tests."""
+    return f"password of {role}"
+
+
+def verifier(role: str) -> str:
+    """Its verifier, the same each time."""
+    return credentials.scram(password(role), b"salt", 4096)

@@ -1,0 +1,107 @@
+"""A tenant who prepares for the day that pgBouncer comes gets no rights from it, no verifiers, and nobody else's session."""
+
+from __future__ import annotations
+
+import copy
+
+from framework import Failed, Test, hippo, until
+
+# What runs as superuser by mistake makes the tenant one.
+TROJAN = """
+CREATE SCHEMA evil;
+GRANT USAGE ON SCHEMA evil TO PUBLIC;
+CREATE FUNCTION evil.eq(name, text) RETURNS boolean LANGUAGE plpgsql AS $f$ BEGIN
+  IF (SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname OPERATOR(pg_catalog.=) current_user)
+    THEN EXECUTE 'ALTER ROLE {tenant} SUPERUSER'; END IF;
+  RETURN $1 OPERATOR(pg_catalog.=) $2; END $f$;
+CREATE FUNCTION evil.eq(text, text) RETURNS boolean LANGUAGE plpgsql AS $f$ BEGIN
+  IF (SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname OPERATOR(pg_catalog.=) current_user)
+    THEN EXECUTE 'ALTER ROLE {tenant} SUPERUSER'; END IF;
+  RETURN $1 OPERATOR(pg_catalog.=) $2; END $f$;
+CREATE OPERATOR evil.= (LEFTARG = name, RIGHTARG = text, FUNCTION = evil.eq);
+CREATE OPERATOR evil.= (LEFTARG = text, RIGHTARG = text, FUNCTION = evil.eq);
+"""
+# What would bring the real function into the tenant's hands, each step by itself: they fail.
+STEPS = (
+    "ALTER SCHEMA pgbouncer RENAME TO stash; GRANT USAGE ON SCHEMA stash TO _crunchypgbouncer",
+    "DROP SCHEMA pgbouncer CASCADE",
+    "CREATE SCHEMA pgbouncer; GRANT USAGE ON SCHEMA pgbouncer TO _crunchypgbouncer",
+    "CREATE FUNCTION pgbouncer.get_auth(integer) RETURNS integer LANGUAGE sql AS 'SELECT 1'",
+    """CREATE OR REPLACE FUNCTION pgbouncer.get_auth(u text) RETURNS TABLE(username text, password text) LANGUAGE plpgsql
+    AS $f$ BEGIN PERFORM pg_catalog.set_config('search_path', 'evil, pg_catalog', true);
+    RETURN QUERY SELECT s.username, s.password FROM stash.get_auth($1) s; END $f$""",
+)
+
+
+def tries(test: Test, sql: str, user: str, database: str, service: str = "primary") -> bool:
+    """Whether a tenant's SQL is done."""
+    try:
+        test.sql(sql, user, database, service)
+    except Failed:
+        return False
+    return True
+
+
+def superusers(test: Test) -> str:
+    """Who is one."""
+    return test.superuser(test.leader(), "SELECT string_agg(rolname, ' ' ORDER BY rolname) FROM pg_roles WHERE rolsuper")
+
+
+def run(test: Test) -> None:
+    """Prepare, add pgBouncer, go on, and log in through it."""
+    cluster = hippo()
+    cluster["spec"]["users"] = [
+        {"name": "hippo", "databases": ["hippo"]},
+        {"name": "rhino", "databases": ["hippo", "postgres"]},
+        {"name": "maker", "databases": ["hippo"], "options": "CREATEDB"},
+    ]
+    # Verifiers are asked for in a database that no tenant owns.
+    cluster["spec"]["proxy"]["pgBouncer"]["config"] = {"global": {"auth_dbname": "postgres"}}
+    with_pgbouncer = copy.deepcopy(cluster)
+    del cluster["spec"]["proxy"]
+    test.apply(cluster)
+    test.wait_until_well(2)
+    test.start_client()
+    until("hippo logs in", lambda: test.sql("SELECT 1"))
+    before = superusers(test)
+
+    for user, database in (("rhino", "hippo"), ("rhino", "postgres"), ("maker", "own")):
+        if database == "own":
+            test.sql("CREATE DATABASE own TEMPLATE template0", user, "hippo")
+        test.sql(TROJAN.format(tenant=user), user, database)
+        test.sql("CREATE SCHEMA pgbouncer; CREATE TABLE pgbouncer.kept AS SELECT 42 AS answer", user, database)
+    # The path of a superuser begins with the schema of its name.
+    test.sql("ALTER SCHEMA evil RENAME TO postgres", "rhino", "postgres")
+    test.sql("ALTER DATABASE own SET search_path TO evil, pg_catalog; ALTER DATABASE own SET role TO maker", "maker", "own")
+    test.sql("ALTER DATABASE own SET default_transaction_read_only TO on", "maker", "own")
+
+    test.apply(with_pgbouncer)
+    until("PgBouncer takes hippo", lambda: test.sql("SELECT 1", service="pgbouncer"), 120)
+    for user, database in (("rhino", "hippo"), ("rhino", "postgres"), ("maker", "own")):
+        owner = "SELECT nspowner::regrole FROM pg_namespace WHERE nspname = 'pgbouncer'"
+        until(
+            f"schema pgbouncer of {database} is not the tenant's",
+            lambda database=database, owner=owner: test.superuser(test.leader(), owner, database) == "postgres",
+        )
+        done = [step.split(";")[0] for step in STEPS if tries(test, f"SET transaction_read_only TO off; {step}", user, database)]
+        test.expect(not done, f"{user} did in {database}: {done}")
+        kept = "SELECT nspname FROM pg_namespace WHERE nspname LIKE 'pgbouncer\\__%'"
+        schema = test.superuser(test.leader(), kept, database)
+        answer = test.sql(f"SELECT answer FROM {schema}.kept", user, database)
+        test.expect(answer == "42", f"the tenant's table in {database} is lost")
+        # The pooler asks for the verifier of whoever comes.
+        for name in ("nobody", "postgres", "hippo"):
+            test.expect(not test.logs_in(name, database, "forged", "pgbouncer"), f"{name} gets into {database}")
+        test.sql("SELECT 1", user, database, "pgbouncer")
+    test.expect(superusers(test) == before, f"superusers were {before} and are {superusers(test)}")
+
+    # A database of the tenant's own with a function that would let the tenant be hippo, of whom an idle session is there.
+    test.sql("CREATE DATABASE trap TEMPLATE template0", "maker", "hippo")
+    forged = """CREATE SCHEMA pgbouncer; GRANT USAGE ON SCHEMA pgbouncer TO PUBLIC;
+      CREATE FUNCTION pgbouncer.get_auth(u text) RETURNS TABLE(username text, password text) LANGUAGE sql
+      AS $$ SELECT u, 'forged'::text $$"""
+    tries(test, forged, "maker", "trap")
+    tries(test, "SELECT 1", "hippo", "trap", "pgbouncer")
+    test.expect(not test.logs_in("hippo", "trap", "forged", "pgbouncer"), "maker becomes hippo")
+    test.sql("SELECT 1", service="pgbouncer")
+    test.expect(superusers(test) == before, f"superusers were {before} and are {superusers(test)}")
