@@ -109,7 +109,7 @@ fn database(cluster: &Cluster, set: &InstanceSet) -> Container {
         readiness_probe: probe("/readiness", sync_period.min(READINESS_PERIOD_SECONDS)),
         ports: Some(vec![ContainerPort {
             container_port: cluster.port.into(),
-            name: Some(PORT_POSTGRES.to_owned()),
+            name: Some(cluster.postgres_container_port()),
             protocol: Some("TCP".to_owned()),
             ..ContainerPort::default()
         }]),

@@ -13,7 +13,7 @@ use crate::kubernetes::{
     PodTemplateSpec, Quantity, ResourceRequirements, RollingUpdateDeployment, SecretProjection, Volume,
     VolumeProjection,
 };
-use crate::naming::{CONTAINER_PGBOUNCER, CONTAINER_PGBOUNCER_CONFIG, PORT_PGBOUNCER, annotation};
+use crate::naming::{CONTAINER_PGBOUNCER, CONTAINER_PGBOUNCER_CONFIG, annotation};
 use crate::scripts;
 
 /// `<cluster>-pgbouncer`.
@@ -66,7 +66,7 @@ fn server(cluster: &Cluster, pgbouncer: &PgBouncer) -> Container {
         command: Some(with_log_directory(configuration::log_directory(pgbouncer), command)),
         ports: Some(vec![ContainerPort {
             container_port: pgbouncer.port.into(),
-            name: Some(PORT_PGBOUNCER.to_owned()),
+            name: Some(cluster.pgbouncer_container_port()),
             protocol: Some("TCP".to_owned()),
             ..ContainerPort::default()
         }]),

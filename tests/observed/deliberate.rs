@@ -80,6 +80,18 @@ pub(crate) const DELIBERATE: &[Deliberate] = &[
         ],
     },
     Deliberate {
+        reason: "a Service leads to a container port of a name of its own, so that no other pod can be labelled into it",
+        source: "src/naming.rs; Kubernetes, Service, Port definitions",
+        places: &[
+            Place("StatefulSet", "*", "spec.template.spec.containers[database].ports*", OnlyTheirs, r#"*"postgres"*"#),
+            Place("StatefulSet", "*", "spec.template.spec.containers[database].ports*", OnlyOurs, r#"*"pg-*"#),
+            Place("Deployment", "*-pgbouncer", "*.containers[pgbouncer].ports*", OnlyTheirs, r#"*"pgbouncer"*"#),
+            Place("Deployment", "*-pgbouncer", "*.containers[pgbouncer].ports*", OnlyOurs, r#"*"pg-*"#),
+            Place("Service", "*-replicas", "spec.ports*targetPort", Different, r#""postgres" became "pg-*""#),
+            Place("Service", "*-pgbouncer", "spec.ports*targetPort", Different, r#""pgbouncer" became "pg-*""#),
+        ],
+    },
+    Deliberate {
         reason: "the leader hands its role over before its pod goes, and has a minute for it and for a checkpoint",
         source: "design, The caretaker",
         places: &[
