@@ -9,11 +9,12 @@ use crate::cluster::Cluster;
 use crate::config::patroni;
 
 /// The files of the program, for the Python interpreter that Patroni runs with; they lie in one directory.
-pub const PROGRAM: [(&str, &str); 9] = [
+pub const PROGRAM: [(&str, &str); 10] = [
     ("backups.py", include_str!("caretaker/backups.py")),
     ("caretaker.py", include_str!("caretaker/caretaker.py")),
     ("credentials.py", include_str!("caretaker/credentials.py")),
     ("databases.py", include_str!("caretaker/databases.py")),
+    ("endpoints.py", include_str!("caretaker/endpoints.py")),
     ("members.py", include_str!("caretaker/members.py")),
     ("pod.py", include_str!("caretaker/pod.py")),
     ("pre_start.py", include_str!("caretaker/pre_start.py")),

@@ -127,7 +127,7 @@ pub(crate) const DELIBERATE: &[Deliberate] = &[
             "*",
             "spec.template.spec.containers[database].command",
             Different,
-            "*&& exec* became *caretaker.py pre-start; fi; exec*",
+            "*&& exec* became *caretaker.py pre-start; exec*",
         )],
     },
     Deliberate {
@@ -160,6 +160,8 @@ pub(crate) const DELIBERATE: &[Deliberate] = &[
         places: &[
             // Only `patronictl remove` asks for it (Patroni's `kubernetes.rst`).
             Place("Role", "*-instance", "rules[endpoints deletecollection]", OnlyTheirs, "*"),
+            // By server-side apply, which bears the name in its path; by POST it would be any.
+            Place("Role", "*-instance", "rules[endpoints create]", Different, r#""any" became ["*"]"#),
             Place("Role", "*-instance", "rules[endpoints get]", Different, r#""any" became ["*"]"#),
             Place("Role", "*-instance", "rules[endpoints patch]", Different, r#""any" became ["*"]"#),
             Place("Role", "*-instance", "rules[pods get]", Different, r#""any" became ["*"]"#),
