@@ -175,7 +175,7 @@ impl Cluster {
         format!("{}-pods", self.name)
     }
 
-    /// `<cluster>-pgbouncer`: Service, ConfigMap, Secret, Deployment and disruption budget of pgBouncer.
+    /// `<cluster>-pgbouncer`: Service, ConfigMap, Secret, Deployment, disruption budget and network policy of pgBouncer.
     pub fn pgbouncer_name(&self) -> String {
         format!("{}-pgbouncer", self.name)
     }
@@ -269,7 +269,12 @@ impl Cluster {
         format!("{}-set-{}", self.name, set.name)
     }
 
-    /// `<cluster>-pgbackrest`: the Secret of pgBackRest, and the ServiceAccount of backup pods.
+    /// `<cluster>-set-<set>`: the network policy of an instance set.
+    pub fn instance_set_policy(&self, set: &InstanceSet) -> String {
+        self.instance_set_disruption_budget(set)
+    }
+
+    /// `<cluster>-pgbackrest`: the Secret of pgBackRest, the ServiceAccount and the network policy of backup pods.
     pub fn pgbackrest_name(&self) -> String {
         format!("{}-pgbackrest", self.name)
     }
@@ -279,7 +284,7 @@ impl Cluster {
         format!("{}-pgbackrest-config", self.name)
     }
 
-    /// `<cluster>-repo-host`: the StatefulSet of the repo host.
+    /// `<cluster>-repo-host`: the StatefulSet and the network policy of the repo host.
     pub fn repo_host(&self) -> String {
         format!("{}-repo-host", self.name)
     }
