@@ -92,6 +92,15 @@ pub(crate) const DELIBERATE: &[Deliberate] = &[
         ],
     },
     Deliberate {
+        reason: "only the pod's own user and group read keys and verifiers",
+        source: "src/build/volumes.rs",
+        places: &[
+            Place("StatefulSet", "*", "*.volumes[patroni-config].*[*crt+key].mode", OnlyOurs, "384"),
+            Place("Deployment", "*-pgbouncer", "*.volumes[pgbouncer-config].*[*users.txt].mode", OnlyOurs, "384"),
+            Place("Deployment", "*-pgbouncer", "*.volumes[pgbouncer-config].*[*-tls.key].mode", OnlyOurs, "384"),
+        ],
+    },
+    Deliberate {
         reason: "the leader hands its role over before its pod goes, and has a minute for it and for a checkpoint",
         source: "design, The caretaker",
         places: &[

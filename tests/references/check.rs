@@ -249,8 +249,8 @@ impl<'a> Check<'a> {
             let leads = |pod: &&Value| {
                 let mut ports = items(&pod["spec"]["containers"]).iter().flat_map(|one| items(&one["ports"]));
                 ports.any(|there| {
-                    let named = selector.is_null() || there["name"] == port["targetPort"];
-                    named && there["containerPort"] == port["port"]
+                    let led_to = if selector.is_null() { &port["name"] } else { &there["name"] };
+                    port["targetPort"] == *led_to && there["containerPort"] == port["port"]
                 })
             };
             if !pods.iter().any(leads) {

@@ -15,9 +15,14 @@ WRITTEN = "/pgdata/written-by-zebra"
 NAMES = ("hippo-ha", "hippo-ha-config", "hippo-ha-failover", "hippo-ha-sync", "hippo-primary")
 
 
+def own(test: Test) -> str:
+    """The configuration of the attacker's own cluster."""
+    return str(test.get("endpoints", "zebra-ha-config")["metadata"]["annotations"]["config"])
+
+
 def prepared(test: Test, name: str) -> dict[str, Any]:
     """An object with what somebody could want to tell the other cluster: the configuration of their own, with a command."""
-    configuration = json.loads(test.get("endpoints", "zebra-ha-config")["metadata"]["annotations"]["config"])
+    configuration = json.loads(own(test))
     configuration["postgresql"]["callbacks"] = {"on_start": f"touch {WRITTEN}"}
     annotations = {
         "hippo-ha-config": {"config": json.dumps(configuration)},
@@ -80,6 +85,7 @@ def run(test: Test) -> None:
     test.apply(attacker)
     until("the attacker has an instance", lambda: test.get("pod", ATTACKER))
     test.kubectl("wait", "--for=condition=Ready", f"pod/{ATTACKER}", "--timeout=120s")
+    until("the attacker's cluster is there", lambda: own(test))
     prepare(test)
     switch_over(test)
     come_back(test)
