@@ -32,6 +32,10 @@ fn service_account(cluster: &Cluster, name: String, metadata: &Metadata, labels:
 /// labels (Patroni's `kubernetes.rst`, "Patroni Kubernetes RBAC"), and hearing of changed fingerprints, which the caretaker
 /// passes on to the pods whose names are known. Those of pgBouncer hear of changes from the kubelet: the right to patch any
 /// pod would be the right to run any image.
+///
+/// Patching its own pods is also the right to label them as pods of anybody else in the namespace. No Service of ours leads to
+/// them for that (`Cluster::postgres_container_port`), but Patroni of another cluster takes a pod with its labels for a member:
+/// clusters that must not trust each other need namespaces, or at least trust domains, of their own.
 pub(super) fn instance_role(cluster: &Cluster) -> Role {
     let endpoints = [
         cluster.scope(),
