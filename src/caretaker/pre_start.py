@@ -36,6 +36,11 @@ def wait_seconds(wanted: Wanted) -> float:
 FORGOTTEN_SECONDS = 5
 
 
+def was_led(endpoints: Any) -> bool:
+    """Whether anybody ever held the lock; who gives it up leaves the rest of the record. New Endpoints are empty."""
+    return endpoints is not None and "renewTime" in endpoints["metadata"].get("annotations", {})
+
+
 def has_leader(endpoints: Any, now: datetime) -> bool:
     """Whether somebody holds Patroni's leader lock, and has renewed it in time. Clocks of nodes differ by little."""
     annotations = endpoints["metadata"].get("annotations", {})
@@ -53,7 +58,7 @@ def wait_for_leader(wanted: Wanted, started: float) -> None:
     while time.monotonic() - started < seconds:
         try:
             endpoints = find(f"/endpoints/{wanted.cluster}-ha", timeout=5)
-            if endpoints is None:
+            if not was_led(endpoints):
                 seconds = min(seconds, FORGOTTEN_SECONDS)
             elif has_leader(endpoints, datetime.now(timezone.utc)):
                 return
