@@ -31,7 +31,7 @@ fn cluster(name: &str, namespace: &str) -> String {
 
 fn rendered(texts: &[String]) -> Vec<Value> {
     let options = Options { network_policies: true, ..options() };
-    objects_from(&texts.join("\n---\n"), SEED, &options).unwrap_or_else(|errors| panic!("{errors:?}"))
+    objects_from(&texts.join("\n---\n"), SEED, &options).unwrap()
 }
 
 fn items(value: &Value) -> &[Value] {
@@ -189,9 +189,8 @@ fn every_port_is_open_to_those_who_need_it() {
             for from in &clients {
                 let same = from.cluster == to.cluster && from.namespace == to.namespace;
                 let needed = match (to.component, port.0) {
-                    ("instance", 8009) => same && from.component == "instance",
                     ("instance", PGBACKREST) => same && ["repo host", "backup"].contains(&from.component),
-                    ("repo host", PGBACKREST) => same && from.component == "instance",
+                    ("instance", 8009) | ("repo host", PGBACKREST) => same && from.component == "instance",
                     ("instance", 5433 | 9187 | 5060) | ("pgbouncer", 6432 | 9127) => true,
                     other => panic!("what is {other:?}?"),
                 };

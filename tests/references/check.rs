@@ -258,7 +258,7 @@ impl<'a> Check<'a> {
             }
             let all = self.pods();
             let mut others = all.iter().filter(|pod| !selector.is_null() && !pods.contains(pod));
-            if others.any(|pod| leads(&pod)) {
+            if others.any(leads) {
                 self.report(object, &format!("container port {} is one of other pods too", port["targetPort"]));
             }
         }
