@@ -12,6 +12,7 @@ mod instance_containers;
 mod instance_sets;
 mod instance_volumes;
 mod metadata;
+mod network_policies;
 mod pgbouncer;
 mod pod;
 mod repo_host;
@@ -39,6 +40,9 @@ pub fn build(cluster: &Cluster, identity: &Identity) -> Vec<Value> {
     if let Some(settings) = &cluster.cert_manager {
         objects.add_all(cert_manager::issuers(cluster, settings));
         objects.add_all(cert_manager::certificates(cluster, settings));
+    }
+    if cluster.network_policies {
+        network_policies(&mut objects, cluster);
     }
     let fingerprints = fingerprints::fingerprints(cluster, &identity.fingerprint_key, &objects.0);
     objects.add(fingerprints);
@@ -106,11 +110,23 @@ fn pooler(objects: &mut Objects, cluster: &Cluster, settings: &PgBouncer, identi
     objects.add(pgbouncer::deployment(cluster, settings));
 }
 
+fn network_policies(objects: &mut Objects, cluster: &Cluster) {
+    for set in &cluster.instance_sets {
+        objects.add(network_policies::instance_set(cluster, set));
+    }
+    if let Some(backups) = &cluster.backups {
+        objects.add_all(backups.has_repo_host().then(|| network_policies::repo_host(cluster, backups)));
+        objects.add_all(backups.has_schedules().then(|| network_policies::backup_jobs(cluster, backups)));
+    }
+    objects.add_all(cluster.pgbouncer.as_ref().map(|settings| network_policies::pgbouncer(cluster, settings)));
+}
+
 /// The kinds in the order in which they are written: what others refer to comes first.
-const KINDS: [&str; 13] = [
+const KINDS: [&str; 14] = [
     "ServiceAccount",
     "Role",
     "RoleBinding",
+    "NetworkPolicy",
     "Service",
     "ConfigMap",
     "Secret",

@@ -9,11 +9,12 @@ use crate::cluster::Cluster;
 use crate::config::patroni;
 
 /// The files of the program, for the Python interpreter that Patroni runs with; they lie in one directory.
-pub const PROGRAM: [(&str, &str); 14] = [
+pub const PROGRAM: [(&str, &str); 15] = [
     ("backups.py", include_str!("caretaker/backups.py")),
     ("caretaker.py", include_str!("caretaker/caretaker.py")),
     ("credentials.py", include_str!("caretaker/credentials.py")),
     ("databases.py", include_str!("caretaker/databases.py")),
+    ("endpoints.py", include_str!("caretaker/endpoints.py")),
     ("extensions.py", include_str!("caretaker/extensions.py")),
     ("members.py", include_str!("caretaker/members.py")),
     ("monitoring.py", include_str!("caretaker/monitoring.py")),

@@ -108,6 +108,8 @@ pub struct Cluster {
     pub referenced_credentials: BTreeSet<String>,
     /// Where cert-manager makes the certificates.
     pub cert_manager: Option<CertManager>,
+    /// Whether NetworkPolicies are wanted.
+    pub network_policies: bool,
 }
 
 /// How cert-manager makes certificates.

@@ -17,6 +17,9 @@ pub use k8s_openapi::api::core::v1::{
     TopologySpreadConstraint, TypedLocalObjectReference, TypedObjectReference, Volume, VolumeMount, VolumeProjection,
     VolumeResourceRequirements,
 };
+pub use k8s_openapi::api::networking::v1::{
+    NetworkPolicy, NetworkPolicyIngressRule, NetworkPolicyPeer, NetworkPolicyPort, NetworkPolicySpec,
+};
 pub use k8s_openapi::api::policy::v1::{PodDisruptionBudget, PodDisruptionBudgetSpec};
 pub use k8s_openapi::api::rbac::v1::{PolicyRule, Role, RoleBinding, RoleRef, Subject};
 pub use k8s_openapi::apimachinery::pkg::api::resource::Quantity;

@@ -111,10 +111,26 @@ pub const CONTAINER_PGBOUNCER: &str = "pgbouncer";
 /// Name of the pooler's sidecar.
 pub const CONTAINER_PGBOUNCER_CONFIG: &str = "pgbouncer-config";
 
-/// Name of the named port of Postgres, on containers and Services.
+/// Name of the port of Postgres, on Services and in the Endpoints that Patroni and the caretaker write.
 pub const PORT_POSTGRES: &str = "postgres";
-/// Name of the named port of pgBouncer, on the container and the Service.
+/// Name of the port of pgBouncer, on the Service.
 pub const PORT_PGBOUNCER: &str = "pgbouncer";
+
+/// The port of pgBackRest's TLS server (its default, `tls-server-port`).
+pub const PGBACKREST_PORT: u16 = 8432;
+
+/// What the name of a container port begins with that a Service leads to.
+const CONTAINER_PORT_PREFIX: &str = "pg-";
+/// How many characters of a hash follow; Kubernetes allows fifteen in all (RFC 6335 5.1).
+const CONTAINER_PORT_HASH: usize = 12;
+/// The digits of that hash, five bits each (RFC 4648 6, in lower case).
+const BASE32: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
+
+/// Whether a container port of this name could be one that a Service of some cluster leads to.
+pub fn is_container_port(name: &str) -> bool {
+    name.strip_prefix(CONTAINER_PORT_PREFIX)
+        .is_some_and(|hash| hash.len() == CONTAINER_PORT_HASH && hash.bytes().all(|digit| BASE32.contains(&digit)))
+}
 
 /// The role that replicas and pg_rewind connect as; its client certificate must bear this name.
 pub const REPLICATION_USER: &str = "_crunchyrepl";
@@ -159,7 +175,7 @@ impl Cluster {
         format!("{}-pods", self.name)
     }
 
-    /// `<cluster>-pgbouncer`: Service, ConfigMap, Secret, Deployment and disruption budget of pgBouncer.
+    /// `<cluster>-pgbouncer`: Service, ConfigMap, Secret, Deployment, disruption budget and network policy of pgBouncer.
     pub fn pgbouncer_name(&self) -> String {
         format!("{}-pgbouncer", self.name)
     }
@@ -253,7 +269,12 @@ impl Cluster {
         format!("{}-set-{}", self.name, set.name)
     }
 
-    /// `<cluster>-pgbackrest`: the Secret of pgBackRest, and the ServiceAccount of backup pods.
+    /// `<cluster>-set-<set>`: the network policy of an instance set.
+    pub fn instance_set_policy(&self, set: &InstanceSet) -> String {
+        self.instance_set_disruption_budget(set)
+    }
+
+    /// `<cluster>-pgbackrest`: the Secret of pgBackRest, the ServiceAccount and the network policy of backup pods.
     pub fn pgbackrest_name(&self) -> String {
         format!("{}-pgbackrest", self.name)
     }
@@ -263,7 +284,7 @@ impl Cluster {
         format!("{}-pgbackrest-config", self.name)
     }
 
-    /// `<cluster>-repo-host`: the StatefulSet of the repo host.
+    /// `<cluster>-repo-host`: the StatefulSet and the network policy of the repo host.
     pub fn repo_host(&self) -> String {
         format!("{}-repo-host", self.name)
     }
@@ -309,6 +330,27 @@ impl Cluster {
             format!("{service}.{namespace}"),
             service.to_owned(),
         ]
+    }
+
+    /// The container port of Postgres, to which `<cluster>-replicas` leads.
+    pub fn postgres_container_port(&self) -> String {
+        self.container_port(PORT_POSTGRES)
+    }
+
+    /// The container port of pgBouncer, to which `<cluster>-pgbouncer` leads.
+    pub fn pgbouncer_container_port(&self) -> String {
+        self.container_port(PORT_PGBOUNCER)
+    }
+
+    /// A name that no pod of another cluster, or of another kind, has among its ports. Who has taken an instance may label its
+    /// pods, because Patroni must, and so have them selected by any Service of the namespace; but ports of a pod cannot be
+    /// changed, and a Service that leads to a port by name sends nothing to a pod without it (Kubernetes, "Service", "Port
+    /// definitions").
+    fn container_port(&self, server: &str) -> String {
+        let digest = Sha256::digest(format!("{}/{}/{server}", self.namespace, self.name));
+        let bits = digest.iter().take(8).fold(0_u64, |bits, byte| bits << 8 | u64::from(*byte));
+        let digits = (0..CONTAINER_PORT_HASH).map(|digit| char::from(BASE32[(bits >> (5 * digit) & 31) as usize]));
+        CONTAINER_PORT_PREFIX.chars().chain(digits).collect()
     }
 
     /// Who pgBackRest's clients of this cluster say they are, in their certificate's common name and in

@@ -131,6 +131,7 @@ fn cluster(resource: &PostgresCluster, context: &mut Context) -> Cluster {
         custom_replication_tls_secret: spec.custom_replication_tls_secret.as_ref().map(|secret| secret.name.clone()),
         referenced_credentials: BTreeSet::new(),
         cert_manager: certificates::cert_manager(context.options),
+        network_policies: context.options.network_policies,
         image_pull_policy: spec.image_pull_policy.clone(),
         image_pull_secrets: spec.image_pull_secrets.clone(),
         openshift: spec.openshift == Some(true),

@@ -69,10 +69,12 @@ fn assert_success(output: &Output) {
 fn render(fixture: &str, namespace: &str) -> String {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures");
     let input = fs::read_to_string(root.join(fixture).join("cluster.yaml")).unwrap();
+    let arguments = fs::read_to_string(root.join(fixture).join("arguments.txt")).unwrap_or_default();
     let mut child = Command::new(env!("CARGO_BIN_EXE_pgrender"))
         .arg("render")
         .arg("--seed-file")
         .arg(root.join("seed"))
+        .args(arguments.split_whitespace())
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
@@ -118,6 +120,7 @@ fixtures! {
     high_availability: "high-availability";
     hippo: "hippo";
     hippo_postgres_13: "hippo-postgres-13";
+    network_policies: "network-policies";
     node_port: "node-port";
     object_storage: "object-storage";
     pgbouncer: "pgbouncer";

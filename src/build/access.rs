@@ -32,6 +32,10 @@ fn service_account(cluster: &Cluster, name: String, metadata: &Metadata, labels:
 /// labels (Patroni's `kubernetes.rst`, "Patroni Kubernetes RBAC"), and hearing of changed fingerprints, which the caretaker
 /// passes on to the pods whose names are known. Those of pgBouncer hear of changes from the kubelet: the right to patch any
 /// pod would be the right to run any image.
+///
+/// Patching its own pods is also the right to label them as pods of anybody else in the namespace. No Service of ours leads to
+/// them for that (`Cluster::postgres_container_port`), but Patroni of another cluster takes a pod with its labels for a member:
+/// clusters that must not trust each other need namespaces, or at least trust domains, of their own.
 pub(super) fn instance_role(cluster: &Cluster) -> Role {
     let endpoints = [
         cluster.scope(),
@@ -43,10 +47,12 @@ pub(super) fn instance_role(cluster: &Cluster) -> Role {
     let instances = cluster.instance_sets.iter().flat_map(|set| (0..set.replicas).map(|n| cluster.instance(set, n)));
     let repo_host = cluster.backups.as_ref().filter(|backups| backups.has_repo_host());
     let pods = instances.chain(repo_host.map(|_| cluster.repo_host_pod())).collect();
-    // RBAC cannot narrow create, list and watch to names. Patroni's `deletecollection` is for `patronictl remove` only.
+    // RBAC cannot narrow list and watch to names, and create only for server-side apply, which bears the name in its path: the
+    // caretaker creates what Patroni then patches (`src/caretaker/endpoints.py`). Patroni's `deletecollection` is for
+    // `patronictl remove` only.
     let mut rules = vec![
-        rule("endpoints", &["create", "list", "watch"], Vec::new()),
-        rule("endpoints", &["get", "patch"], endpoints.to_vec()),
+        rule("endpoints", &["list", "watch"], Vec::new()),
+        rule("endpoints", &["create", "get", "patch"], endpoints.to_vec()),
         rule("pods", &["list", "watch"], Vec::new()),
         rule("pods", &["get", "patch"], pods),
         rule("services", &["get"], vec![cluster.scope()]),

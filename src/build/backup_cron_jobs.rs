@@ -2,9 +2,7 @@
 
 use std::slice;
 
-use super::metadata::{
-    Labels, annotated, labels, object_meta, pgbackrest_labels, pod_meta, repo_host_labels, selector,
-};
+use super::metadata::{Labels, annotated, backup_labels, labels, object_meta, pod_meta, repo_host_labels, selector};
 use super::pod::{
     POSTGRES_GROUP, add_additional_volumes, add_tmp, container, mount_read_only, pod_spec, with_log_directory, words,
 };
@@ -54,9 +52,8 @@ pub(super) fn cron_job(cluster: &Cluster, backups: &Backups, repository: &Reposi
 }
 
 fn job_labels(repository: &Repository, schedule: &Schedule) -> Labels {
-    let mut all = pgbackrest_labels();
+    let mut all = backup_labels();
     all.extend(labels([
-        (label::PGBACKREST_BACKUP, "scheduled"),
         (label::PGBACKREST_CRONJOB, schedule.backup_type.as_str()),
         (label::PGBACKREST_REPO, &repository.name()),
     ]));

@@ -68,10 +68,9 @@ fn database(cluster: &Cluster, set: &InstanceSet) -> Container {
     // Postgres' programs are not on PATH in most images; where they are depends on the distribution.
     let version = cluster.postgres_version;
     let path = format!("/usr/lib/postgresql/{version}/bin:/usr/libexec/postgresql{version}:/usr/pgsql-{version}/bin");
-    // A replica waits for a leader (`src/caretaker/pre_start.py`); who led before does not even start Python for it.
-    let wait =
-        format!("if [ -e \"${{PGDATA}}/standby.signal\" ]; then python3 {CARETAKER_PATH}/caretaker.py pre-start; fi");
-    let script = format!("PATH=\"{path}${{PATH+:${{PATH}}}}\"; {wait}; exec \"$@\"");
+    // There are Endpoints before Patroni looks for them, and a replica waits for a leader (`src/caretaker/pre_start.py`).
+    let before = format!("python3 {CARETAKER_PATH}/caretaker.py pre-start");
+    let script = format!("PATH=\"{path}${{PATH+:${{PATH}}}}\"; {before}; exec \"$@\"");
     let mut env = postgres_env(cluster);
     env.extend(patroni_env(cluster));
     env.extend(nss_wrapper_env());
@@ -109,7 +108,7 @@ fn database(cluster: &Cluster, set: &InstanceSet) -> Container {
         readiness_probe: probe("/readiness", sync_period.min(READINESS_PERIOD_SECONDS)),
         ports: Some(vec![ContainerPort {
             container_port: cluster.port.into(),
-            name: Some(PORT_POSTGRES.to_owned()),
+            name: Some(cluster.postgres_container_port()),
             protocol: Some("TCP".to_owned()),
             ..ContainerPort::default()
         }]),

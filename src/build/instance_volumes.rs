@@ -116,7 +116,7 @@ fn patroni_config(cluster: &Cluster, set: &InstanceSet) -> Volume {
                 cluster.instance_set_certificate_secret(&set.name),
                 vec![
                     item(certificate_key(cluster, "patroni.ca-roots", "ca.crt"), "~postgres-operator/patroni.ca-roots"),
-                    item(
+                    key_item(
                         certificate_key(cluster, "patroni.crt-combined", "tls-combined.pem"),
                         "~postgres-operator/patroni.crt+key",
                     ),
@@ -130,7 +130,7 @@ fn patroni_config(cluster: &Cluster, set: &InstanceSet) -> Volume {
 fn caretaker(cluster: &Cluster) -> Volume {
     let files = PROGRAM.iter().map(|(name, _)| *name).chain(["caretaker.json"]);
     let program = files.map(|key| item(key, key)).collect();
-    let roles = vec![item("roles.json", "roles.json")];
+    let roles = vec![key_item("roles.json", "roles.json")];
     let name = cluster.caretaker_name();
     let mut sources = vec![config_map(name.clone(), program), secret(name, roles)];
     sources.extend(cluster.referenced_credentials.iter().map(|role| credential(cluster, role)));

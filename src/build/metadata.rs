@@ -75,6 +75,11 @@ pub(super) fn repo_host_labels() -> Labels {
     labels([(label::PGBACKREST, ""), (label::PGBACKREST_DEDICATED, "")])
 }
 
+/// The labels that select pods of scheduled backups.
+pub(super) fn backup_labels() -> Labels {
+    labels([(label::PGBACKREST, ""), (label::PGBACKREST_BACKUP, "scheduled")])
+}
+
 /// The labels that select pgBouncer's pods.
 pub(super) fn pgbouncer_labels() -> Labels {
     labels([(label::ROLE, "pgbouncer")])

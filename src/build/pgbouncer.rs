@@ -5,7 +5,7 @@ use super::pod::{
     PGBOUNCER_GROUP, add_additional_volumes, add_tmp, container, mount_read_only, pod_spec, topology_spread,
     with_log_directory, words,
 };
-use super::volumes::{certificate_key, config_map, item, projected, secret};
+use super::volumes::{KEY_MODE, certificate_key, config_map, item, key_item, projected, secret};
 use crate::cluster::{Cluster, PgBouncer};
 use crate::config::pgbouncer as configuration;
 use crate::kubernetes::{
@@ -13,7 +13,7 @@ use crate::kubernetes::{
     PodTemplateSpec, Quantity, ResourceRequirements, RollingUpdateDeployment, SecretProjection, Volume,
     VolumeProjection,
 };
-use crate::naming::{CONTAINER_PGBOUNCER, CONTAINER_PGBOUNCER_CONFIG, PORT_PGBOUNCER, annotation};
+use crate::naming::{CONTAINER_PGBOUNCER, CONTAINER_PGBOUNCER_CONFIG, annotation};
 use crate::scripts;
 
 /// `<cluster>-pgbouncer`.
@@ -66,7 +66,7 @@ fn server(cluster: &Cluster, pgbouncer: &PgBouncer) -> Container {
         command: Some(with_log_directory(configuration::log_directory(pgbouncer), command)),
         ports: Some(vec![ContainerPort {
             container_port: pgbouncer.port.into(),
-            name: Some(PORT_PGBOUNCER.to_owned()),
+            name: Some(cluster.pgbouncer_container_port()),
             protocol: Some("TCP".to_owned()),
             ..ContainerPort::default()
         }]),
@@ -100,7 +100,7 @@ fn configuration_volume(cluster: &Cluster, pgbouncer: &PgBouncer) -> Volume {
     let mut sources = vec![config_map(name.clone(), vec![item("pgbouncer-empty", "pgbouncer.ini")])];
     sources.extend(pgbouncer.files.iter().cloned());
     sources.push(config_map(name.clone(), vec![item("pgbouncer.ini", "~postgres-operator.ini")]));
-    sources.push(secret(name, vec![item("pgbouncer-users.txt", "~postgres-operator/users.txt")]));
+    sources.push(secret(name, vec![key_item("pgbouncer-users.txt", "~postgres-operator/users.txt")]));
     sources.push(frontend(cluster, pgbouncer));
     sources.push(backend(cluster));
     projected("pgbouncer-config", sources)
@@ -108,24 +108,25 @@ fn configuration_volume(cluster: &Cluster, pgbouncer: &PgBouncer) -> Volume {
 
 /// The certificate that clients see: ours, or the user's under the paths that pgBouncer is told (inventory 2.8).
 fn frontend(cluster: &Cluster, pgbouncer: &PgBouncer) -> VolumeProjection {
-    const FILES: [(&str, &str, &str); 3] = [
-        ("ca.crt", "pgbouncer-frontend.ca-roots", "~postgres-operator/frontend-ca.crt"),
-        ("tls.key", "pgbouncer-frontend.key", "~postgres-operator/frontend-tls.key"),
-        ("tls.crt", "pgbouncer-frontend.crt", "~postgres-operator/frontend-tls.crt"),
+    const FILES: [(&str, &str, &str, Option<i32>); 3] = [
+        ("ca.crt", "pgbouncer-frontend.ca-roots", "~postgres-operator/frontend-ca.crt", None),
+        ("tls.key", "pgbouncer-frontend.key", "~postgres-operator/frontend-tls.key", Some(KEY_MODE)),
+        ("tls.crt", "pgbouncer-frontend.crt", "~postgres-operator/frontend-tls.crt", None),
     ];
     let Some(custom) = &pgbouncer.custom_tls_secret else {
-        let items = FILES.map(|(file, key, path)| item(certificate_key(cluster, key, file), path));
+        let items =
+            FILES.map(|(file, key, path, mode)| KeyToPath { mode, ..item(certificate_key(cluster, key, file), path) });
         return secret(cluster.pgbouncer_certificate_secret(), items.to_vec());
     };
     let theirs = custom.items.iter().flatten();
     let mut items: Vec<KeyToPath> = theirs
         .filter_map(|theirs| {
-            let (_, _, path) = FILES.iter().find(|(file, _, _)| *file == theirs.path)?;
-            Some(KeyToPath { path: (*path).to_owned(), ..theirs.clone() })
+            let (_, _, path, mode) = FILES.iter().find(|(file, _, _, _)| *file == theirs.path)?;
+            Some(KeyToPath { path: (*path).to_owned(), mode: theirs.mode.or(*mode), ..theirs.clone() })
         })
         .collect();
     if items.is_empty() {
-        items = FILES.map(|(file, _, path)| item(file, path)).to_vec();
+        items = FILES.map(|(file, _, path, mode)| KeyToPath { mode, ..item(file, path) }).to_vec();
     }
     VolumeProjection {
         secret: Some(SecretProjection { items: Some(items), ..custom.clone() }),

@@ -59,7 +59,7 @@ pub(super) fn replicas(cluster: &Cluster) -> Service {
         metadata: object_meta(cluster, cluster.replicas_service(), &metadata, role.clone()),
         spec: Some(ServiceSpec {
             selector: Some(selector_labels(cluster, role)),
-            ..exposed(&cluster.replica_service, postgres_port(cluster))
+            ..exposed(&cluster.replica_service, led_to(postgres_port(cluster), cluster.postgres_container_port()))
         }),
         ..Service::default()
     }
@@ -68,7 +68,7 @@ pub(super) fn replicas(cluster: &Cluster) -> Service {
 /// `<cluster>-pgbouncer`.
 pub(super) fn pgbouncer(cluster: &Cluster, pgbouncer: &PgBouncer) -> Service {
     let metadata: Metadata = pgbouncer.metadata.merged(Some(&pgbouncer.service.metadata));
-    let port = port(PORT_PGBOUNCER, pgbouncer.port);
+    let port = led_to(port(PORT_PGBOUNCER, pgbouncer.port), cluster.pgbouncer_container_port());
     Service {
         metadata: object_meta(cluster, cluster.pgbouncer_name(), &metadata, pgbouncer_labels()),
         spec: Some(ServiceSpec {
@@ -83,7 +83,7 @@ fn postgres_port(cluster: &Cluster) -> ServicePort {
     port(PORT_POSTGRES, cluster.port)
 }
 
-/// A port that leads to the container port of the same name.
+/// A port, as a Service without selector has it: where it leads is what its Endpoints say for this name.
 fn port(name: &str, number: u16) -> ServicePort {
     ServicePort {
         name: Some(name.to_owned()),
@@ -92,6 +92,11 @@ fn port(name: &str, number: u16) -> ServicePort {
         target_port: Some(IntOrString::String(name.to_owned())),
         ..ServicePort::default()
     }
+}
+
+/// `port`, which leads to the container port of that name, and so to no pod that has none.
+fn led_to(port: ServicePort, container_port: String) -> ServicePort {
+    ServicePort { target_port: Some(IntOrString::String(container_port)), ..port }
 }
 
 fn headless() -> ServiceSpec {

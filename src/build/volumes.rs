@@ -8,7 +8,7 @@ use crate::kubernetes::{
 
 /// The mode of projected files unless said otherwise (`DefaultMode` of the API).
 const FILE_MODE: i32 = 0o644;
-/// The mode of private keys.
+/// The mode of private keys and verifiers. The kubelet adds that the pod's group may read them (`SetVolumeOwnership`).
 pub(super) const KEY_MODE: i32 = 0o600;
 
 /// A volume projected from several sources.

@@ -5,7 +5,7 @@ standard library of Python 3.9. It reads what is wanted from two files, compares
 differs. It never drops a role, a database, a repository or a volume.
 
     caretaker.py            the sidecar: runs until it is told to stop
-    caretaker.py pre-start  before Patroni in the database container of a replica: waits for a leader, then ends
+    caretaker.py pre-start  before Patroni in the database container: creates Endpoints, waits for a leader, then ends
     caretaker.py pre-stop   the preStop hook of the database container: hands the leader role over, then ends
 
 How to read it: a *duty* is one small function that makes one thing right and can be repeated at any time. GROUPS below
@@ -14,6 +14,7 @@ changed, after a failure with growing pauses, and every few minutes to find what
 
     credentials.py      verifiers of Secrets that the user brings
     databases.py        databases, schemas of users, the user's own SQL
+    endpoints.py        the Endpoints in which Patroni keeps what it knows
     extensions.py       extensions of every database
     roles.py            roles of users, and of our own programs
     pgbouncer.py        its role, and its function in every database
@@ -21,7 +22,7 @@ changed, after a failure with growing pauses, and every few minutes to find what
     members.py          Patroni's configuration, restarts, switchover, the Endpoints of `<cluster>-primary`
     backups.py          pgBackRest's stanza and the first backup
     pod.py              certificates, reloads, a dead Postgres, and hearing of changes
-    pre_start.py        the wait of a replica for its leader
+    pre_start.py        what is done before Patroni starts
     pre_stop.py         the handover of a leader that stops
     postgres.py         how all of them talk to Postgres
     surroundings.py     how all of them talk to files, Patroni and Kubernetes
@@ -40,6 +41,7 @@ from typing import Any, Callable, NamedTuple
 
 from backups import FirstBackup, stanza
 from databases import databases, init_sql, schemas
+from endpoints import patroni_endpoints
 from extensions import extensions
 from members import (
     PendingRestarts,
@@ -135,6 +137,7 @@ GROUPS = [
         [
             Duty(DeadPostmaster(), 0.2, "dead postmaster"),
             Duty(DeadPatroni(), 1, "dead Patroni"),
+            Duty(patroni_endpoints, 10),
             Duty(primary_endpoints),
         ],
         ANYONE,

@@ -14,6 +14,7 @@ from surroundings import (
     Failure,
     Refused,
     Wanted,
+    apply,
     data_directory,
     find,
     kubernetes,
@@ -216,10 +217,8 @@ def primary_endpoints(wanted: Wanted) -> None:
     there = find(primary_path(wanted))
     if there is None:
         trigger = (wanted.settings["switchover"] or {}).get("trigger", "")
-        metadata = {"name": f"{wanted.cluster}-primary", "labels": labels}
-        metadata["annotations"] = {SWITCHOVER: json.dumps({"done": trigger})}
-        body = {"apiVersion": "v1", "kind": "Endpoints", "metadata": metadata, "subsets": subsets}
-        kubernetes("POST", "/endpoints", body)
+        metadata = {"labels": labels, "annotations": {SWITCHOVER: json.dumps({"done": trigger})}}
+        apply("Endpoints", primary_path(wanted), {"metadata": metadata, "subsets": subsets})
         log(f"created Endpoints {wanted.cluster}-primary with {address}")
         return
     has_labels = labels.items() <= there["metadata"].get("labels", {}).items()

@@ -1,4 +1,5 @@
-"""What a replica waits for before Patroni starts: a leader, so that it does not become one itself.
+"""What is done before Patroni starts: there are Endpoints for it, and a replica waits for a leader, so that it does not become
+one itself.
 
 When all instances start at once, after a shutdown or an outage, Patroni lets any member lead that lacks less than
 `maximum_lag_on_failover`. A former replica that starts a second earlier than the former leader would win, and the last
@@ -10,6 +11,7 @@ import time
 from datetime import datetime, timezone
 from typing import Any
 
+from endpoints import patroni_endpoints
 from surroundings import Failure, Wanted, data_directory, find, log, read_wanted
 
 # What Patroni takes to answer, on a slow machine.
@@ -34,6 +36,11 @@ def wait_seconds(wanted: Wanted) -> float:
 FORGOTTEN_SECONDS = 5
 
 
+def was_led(endpoints: Any) -> bool:
+    """Whether anybody ever held the lock; who gives it up leaves the rest of the record. New Endpoints are empty."""
+    return endpoints is not None and "renewTime" in endpoints["metadata"].get("annotations", {})
+
+
 def has_leader(endpoints: Any, now: datetime) -> bool:
     """Whether somebody holds Patroni's leader lock, and has renewed it in time. Clocks of nodes differ by little."""
     annotations = endpoints["metadata"].get("annotations", {})
@@ -44,15 +51,14 @@ def has_leader(endpoints: Any, now: datetime) -> bool:
         return False
 
 
-def wait_for_leader(wanted: Wanted) -> None:
-    """Wait until there is a leader, or so long."""
-    started = time.monotonic()
+def wait_for_leader(wanted: Wanted, started: float) -> None:
+    """Wait until there is a leader, or so long from the start."""
     seconds = wait_seconds(wanted)
     problem = "nobody leads"
     while time.monotonic() - started < seconds:
         try:
             endpoints = find(f"/endpoints/{wanted.cluster}-ha", timeout=5)
-            if endpoints is None:
+            if not was_led(endpoints):
                 seconds = min(seconds, FORGOTTEN_SECONDS)
             elif has_leader(endpoints, datetime.now(timezone.utc)):
                 return
@@ -63,10 +69,24 @@ def wait_for_leader(wanted: Wanted) -> None:
         log(f"pre-start: {problem} after {seconds:.0f} s, Patroni decides")
 
 
+def create_endpoints(wanted: Wanted, started: float) -> None:
+    """Create what Patroni may not. What fails here the caretaker does later; Patroni only starts more slowly then."""
+    while time.monotonic() - started < START_SECONDS:
+        try:
+            patroni_endpoints(wanted)
+            return
+        except Failure as failure:
+            log(f"pre-start: {failure}")
+        time.sleep(0.5)
+
+
 def pre_start() -> None:
-    """Wait where there is data of a replica. It may never fail: Patroni starts either way."""
+    """Do it. It may never fail: Patroni starts either way."""
+    started = time.monotonic()
     try:
+        wanted = read_wanted()
+        create_endpoints(wanted, started)
         if (data_directory() / "standby.signal").exists():
-            wait_for_leader(read_wanted())
+            wait_for_leader(wanted, started)
     except Exception as error:  # noqa: BLE001
         log(f"pre-start: {error}")

@@ -44,6 +44,11 @@ impl Backups {
         self.volume_repositories().next().is_some()
     }
 
+    /// Whether any backup is scheduled.
+    pub fn has_schedules(&self) -> bool {
+        self.repositories.iter().any(|repository| !repository.schedules.is_empty())
+    }
+
     /// Whether any repository is in object storage.
     pub fn has_cloud_repository(&self) -> bool {
         self.repositories.iter().any(|repository| !repository.is_on_volume())

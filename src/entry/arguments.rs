@@ -120,6 +120,10 @@ pub(super) struct RenderArguments {
     #[arg(long = "trust-also", value_name = "NAME", value_parser = settings::trust_domain)]
     trust_also: Vec<String>,
 
+    /// Render NetworkPolicies too: who may connect to which port. The network plugin must enforce them
+    #[arg(long)]
+    network_policies: bool,
+
     /// File that holds the seed
     #[arg(long, value_name = "FILE", conflicts_with = "random")]
     seed_file: Option<PathBuf>,
@@ -156,6 +160,7 @@ impl RenderArguments {
             schedule: schedule.map_err(refused)?,
             trust_domain: self.trust_domain.clone(),
             trust_also: self.trust_also.clone(),
+            network_policies: self.network_policies,
             seed_file: self.seed_file.clone(),
             random: self.random,
         };

@@ -15,7 +15,7 @@ use crate::report::{Diagnostic, FieldPath};
 
 const API_VERSION: &str = "pgrender.dev/v1alpha1";
 const KIND: &str = "PgRender";
-const FIELDS: [&str; 13] = [
+const FIELDS: [&str; 14] = [
     "namespace",
     "clusterDomain",
     "images",
@@ -27,6 +27,7 @@ const FIELDS: [&str; 13] = [
     "certificateLifetimeDays",
     "trustDomain",
     "trustAlso",
+    "networkPolicies",
     "seedFile",
     "random",
 ];
@@ -143,6 +144,7 @@ impl Reader {
                     self.settings.trust_also.push(settings::trust_domain(&name)?);
                 }
             }
+            "networkPolicies" => self.settings.network_policies = boolean(value)?,
             "seedFile" => self.settings.seed_file = Some(string(value)?.into()),
             "random" => self.settings.random = boolean(value)?,
             "images" => {
@@ -225,7 +227,7 @@ mod tests {
         let settings = read(
             "apiVersion: pgrender.dev/v1alpha1\nkind: PgRender\nspec:\n  namespace: a\n  clusterDomain: b.local.\n  \
              images: {RELATED_IMAGE_PGBACKREST: c}\n  time: 12\n  certificates: seed\n  credentials: reference\n  certificateWindowDays: 30\n  \
-             certificateLifetimeDays: 90\n  trustDomain: e\n  trustAlso: [f, g]\n  seedFile: d\n  random: true\n",
+             certificateLifetimeDays: 90\n  trustDomain: e\n  trustAlso: [f, g]\n  networkPolicies: true\n  seedFile: d\n  random: true\n",
         )
         .unwrap();
         assert_eq!(
@@ -241,6 +243,7 @@ mod tests {
                 schedule: Schedule::new(30, 90).unwrap(),
                 trust_domain: Some("e".to_owned()),
                 trust_also: vec!["f".to_owned(), "g".to_owned()],
+                network_policies: true,
                 seed_file: Some("d".into()),
                 random: true,
             }
@@ -260,13 +263,13 @@ mod tests {
     #[test]
     fn a_config_map_holds_strings() {
         let settings = read(
-            "apiVersion: v1\nkind: ConfigMap\ndata: {random: 'true', time: '12', RELATED_IMAGE_PGBACKREST: c, \
+            "apiVersion: v1\nkind: ConfigMap\ndata: {random: 'true', networkPolicies: 'true', time: '12', RELATED_IMAGE_PGBACKREST: c, \
                   certificateWindowDays: '30', trustAlso: 'f, g'}\n",
         )
         .unwrap();
         assert_eq!(settings.schedule, Schedule::new(30, 397).unwrap());
         assert_eq!(settings.trust_also, ["f", "g"]);
-        assert!(settings.random);
+        assert!(settings.random && settings.network_policies);
         assert_eq!(settings.time, Some(12));
         assert_eq!(settings.images["RELATED_IMAGE_PGBACKREST"], "c");
     }
@@ -291,6 +294,7 @@ mod tests {
     fn wrong_values_are_errors() {
         for text in [
             "{apiVersion: pgrender.dev/v1alpha1, kind: PgRender, spec: {random: maybe}}",
+            "{apiVersion: pgrender.dev/v1alpha1, kind: PgRender, spec: {networkPolicies: [instances]}}",
             "{apiVersion: pgrender.dev/v1alpha1, kind: PgRender, spec: {images: [a]}}",
             "{apiVersion: pgrender.dev/v1alpha1, kind: PgRender, spec: {images: {PGBACKREST: a}}}",
             "{apiVersion: pgrender.dev/v1alpha1, kind: PgRender, spec: [a]}",

@@ -44,6 +44,8 @@ pub(super) struct Settings {
     pub(super) trust_domain: Option<String>,
     /// Other trust domains whose CA is trusted too.
     pub(super) trust_also: Vec<String>,
+    /// Whether NetworkPolicies are rendered.
+    pub(super) network_policies: bool,
     /// The file that holds the seed.
     pub(super) seed_file: Option<PathBuf>,
     /// Whether a seed is made up for this run.
@@ -92,6 +94,7 @@ impl Settings {
             },
             trust_domain: self.trust_domain.clone(),
             trust_also: self.trust_also.clone(),
+            network_policies: self.network_policies,
             ..defaults
         })
     }

@@ -2,6 +2,7 @@
 
 use super::{Context, quantity};
 use crate::kubernetes::{Container, IntOrString, ResourceRequirements};
+use crate::naming::is_container_port;
 use crate::report::FieldPath;
 use crate::spec::AdditionalVolume;
 
@@ -20,6 +21,15 @@ pub(super) fn sidecars(
             context.error(at.key("name"), message);
         } else if containers[..index].iter().any(|other| other.name == container.name) {
             context.error(at.key("name"), format!("two containers are named `{}`: rename one", container.name));
+        }
+        for (position, port) in container.ports.iter().flatten().enumerate() {
+            if let Some(name) = port.name.as_deref().filter(|name| is_container_port(name)) {
+                let message = format!(
+                    "`{name}` is a name of the kind that Services of clusters lead to, which would make this container one of \
+                     their servers: take another"
+                );
+                context.error(at.key("ports").index(position).key("name"), message);
+            }
         }
         if !is_restricted(container) {
             let message = format!(

@@ -9,12 +9,9 @@ use super::{Context, quantity};
 use crate::cluster::{Cluster, Patroni, Postgres, Standby, Switchover};
 use crate::config::postgres;
 use crate::kubernetes::IntOrString;
-use crate::naming::annotation;
+use crate::naming::{PGBACKREST_PORT, annotation};
 use crate::report::FieldPath;
 use crate::spec::{HbaRule, PatroniSpec, PostgresClusterSpec, SwitchoverType};
-
-/// The port of pgBackRest's TLS server (its default, `tls-server-port`).
-const PGBACKREST_PORT: u16 = 8432;
 
 /// `spec.config` and `spec.authentication`.
 pub(super) fn postgres(spec: &PostgresClusterSpec, version: u16, context: &mut Context) -> Postgres {

@@ -172,6 +172,13 @@ class PreStart(unittest.TestCase):
         self.assertFalse(leads(ttl="30"))
         self.assertFalse(pre_start.has_leader({"metadata": {}}, now))
 
+    def test_new_endpoints_are_as_good_as_none(self) -> None:
+        for metadata in ({}, {"annotations": {}}, {"annotations": {"leader": "a"}}):
+            self.assertFalse(pre_start.was_led({"metadata": metadata}))
+        self.assertFalse(pre_start.was_led(None))
+        given_up = {"renewTime": "2026-01-01T00:00:00+00:00", "transitions": "1", "ttl": "30"}
+        self.assertTrue(pre_start.was_led({"metadata": {"annotations": given_up}}))
+
 
 class Stanza(unittest.TestCase):
     """Which repositories lack a stanza, in the words of `pgbackrest info --output=json`."""

@@ -150,6 +150,7 @@ fn cluster(name: &str, namespace: &str) -> Cluster {
         custom_replication_tls_secret: None,
         referenced_credentials: BTreeSet::new(),
         cert_manager: None,
+        network_policies: false,
     }
 }
 

@@ -48,6 +48,7 @@ pub(crate) fn hippo() -> Cluster {
         custom_replication_tls_secret: None,
         referenced_credentials: BTreeSet::new(),
         cert_manager: None,
+        network_policies: false,
     }
 }
 

@@ -80,6 +80,27 @@ pub(crate) const DELIBERATE: &[Deliberate] = &[
         ],
     },
     Deliberate {
+        reason: "a Service leads to a container port of a name of its own, so that no other pod can be labelled into it",
+        source: "src/naming.rs; Kubernetes, Service, Port definitions",
+        places: &[
+            Place("StatefulSet", "*", "spec.template.spec.containers[database].ports*", OnlyTheirs, r#"*"postgres"*"#),
+            Place("StatefulSet", "*", "spec.template.spec.containers[database].ports*", OnlyOurs, r#"*"pg-*"#),
+            Place("Deployment", "*-pgbouncer", "*.containers[pgbouncer].ports*", OnlyTheirs, r#"*"pgbouncer"*"#),
+            Place("Deployment", "*-pgbouncer", "*.containers[pgbouncer].ports*", OnlyOurs, r#"*"pg-*"#),
+            Place("Service", "*-replicas", "spec.ports*targetPort", Different, r#""postgres" became "pg-*""#),
+            Place("Service", "*-pgbouncer", "spec.ports*targetPort", Different, r#""pgbouncer" became "pg-*""#),
+        ],
+    },
+    Deliberate {
+        reason: "only the pod's own user and group read keys and verifiers",
+        source: "src/build/volumes.rs",
+        places: &[
+            Place("StatefulSet", "*", "*.volumes[patroni-config].*[*crt+key].mode", OnlyOurs, "384"),
+            Place("Deployment", "*-pgbouncer", "*.volumes[pgbouncer-config].*[*users.txt].mode", OnlyOurs, "384"),
+            Place("Deployment", "*-pgbouncer", "*.volumes[pgbouncer-config].*[*-tls.key].mode", OnlyOurs, "384"),
+        ],
+    },
+    Deliberate {
         reason: "the leader hands its role over before its pod goes, and has a minute for it and for a checkpoint",
         source: "design, The caretaker",
         places: &[
@@ -115,7 +136,7 @@ pub(crate) const DELIBERATE: &[Deliberate] = &[
             "*",
             "spec.template.spec.containers[database].command",
             Different,
-            "*&& exec* became *caretaker.py pre-start; fi; exec*",
+            "*&& exec* became *caretaker.py pre-start; exec*",
         )],
     },
     Deliberate {
@@ -148,6 +169,8 @@ pub(crate) const DELIBERATE: &[Deliberate] = &[
         places: &[
             // Only `patronictl remove` asks for it (Patroni's `kubernetes.rst`).
             Place("Role", "*-instance", "rules[endpoints deletecollection]", OnlyTheirs, "*"),
+            // By server-side apply, which bears the name in its path; by POST it would be any.
+            Place("Role", "*-instance", "rules[endpoints create]", Different, r#""any" became ["*"]"#),
             Place("Role", "*-instance", "rules[endpoints get]", Different, r#""any" became ["*"]"#),
             Place("Role", "*-instance", "rules[endpoints patch]", Different, r#""any" became ["*"]"#),
             Place("Role", "*-instance", "rules[pods get]", Different, r#""any" became ["*"]"#),

@@ -233,7 +233,7 @@ impl<'a> Check<'a> {
     }
 
     /// A Service selects pods, or none on purpose: then Endpoints are written, and lead to the same ports. Its named ports
-    /// are ports of those pods.
+    /// are ports of those pods, and of no other pod: whoever labels one cannot make a server of it.
     fn service(&mut self, object: &Value) {
         let mut selector = object["spec"]["selector"].clone();
         // Patroni labels its pods with their role at run time.
@@ -246,10 +246,20 @@ impl<'a> Check<'a> {
             self.report(object, "selects no pod");
         }
         for port in items(&object["spec"]["ports"]) {
-            let ports = pods.iter().flat_map(|pod| items(&pod["spec"]["containers"])).flat_map(|c| items(&c["ports"]));
-            let mut leads = ports.filter(|there| there["name"] == port["targetPort"]);
-            if !leads.any(|there| there["containerPort"] == port["port"]) {
+            let leads = |pod: &&Value| {
+                let mut ports = items(&pod["spec"]["containers"]).iter().flat_map(|one| items(&one["ports"]));
+                ports.any(|there| {
+                    let led_to = if selector.is_null() { &port["name"] } else { &there["name"] };
+                    port["targetPort"] == *led_to && there["containerPort"] == port["port"]
+                })
+            };
+            if !pods.iter().any(leads) {
                 self.report(object, &format!("no container port {}", port["targetPort"]));
+            }
+            let all = self.pods();
+            let mut others = all.iter().filter(|pod| !selector.is_null() && !pods.contains(pod));
+            if others.any(leads) {
+                self.report(object, &format!("container port {} is one of other pods too", port["targetPort"]));
             }
         }
     }

@@ -68,7 +68,7 @@ def run(test: Test) -> None:
     memory = json.dumps({"apiVersion": "v1", "kind": "List", "items": patroni})
 
     delete(test, manifests, claims=False)
-    test.expect(not left(test), f"left behind: {[item['metadata']['name'] for item in left(test)]}")
+    until("no Endpoints are left", lambda: not left(test), 30)
     come_back(test, manifests, "over claims, nothing of Patroni")
     test.expect(animals(test) == "1", "the data is gone")
 
@@ -82,7 +82,7 @@ def run(test: Test) -> None:
 
     delete(test, manifests, claims=True)
     until("the claims are gone", lambda: not test.get("pvc")["items"], 60)
-    test.expect(not left(test), f"left behind: {[item['metadata']['name'] for item in left(test)]}")
+    until("no Endpoints are left", lambda: not left(test), 30)
     come_back(test, manifests, "over nothing")
     test.expect(animals(test) == "0", "the data is still there")
 
