@@ -22,8 +22,14 @@ def monitoring(wanted: Wanted) -> float | None:
     wrong = service_role(ROLE, role, ["pg_monitor"], LIMITS)
     again = None
     if role:
-        psql(OWN_SCHEMA, arguments={"schema": "monitor", "owner": ROLE})
-        again = every_database(lambda database: create(database, ["pg_stat_statements"], update=True))
+        try:
+            psql(OWN_SCHEMA, arguments={"schema": "monitor", "owner": ROLE})
+        except Failure as failure:
+            wrong.append(str(failure))
+        try:
+            again = every_database(lambda database: create(database, ["pg_stat_statements"], update=True))
+        except Failure as failure:
+            wrong.append(str(failure))
     if wrong:
         raise Failure("; ".join(wrong))
     return again

@@ -138,7 +138,10 @@ def pgbouncer(wanted: Wanted) -> float | None:
     again = None
     if role:
         schema = {"schema": "pgbouncer", "owner": None}
-        again = every_database(lambda database: psql(OWN_SCHEMA + FUNCTION, database, schema, DATABASE_SECONDS))
+        try:
+            again = every_database(lambda database: psql(OWN_SCHEMA + FUNCTION, database, schema, DATABASE_SECONDS))
+        except Failure as failure:
+            wrong.append(str(failure))
     if wrong:
         raise Failure("; ".join(wrong))
     return again

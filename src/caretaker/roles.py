@@ -160,16 +160,23 @@ def users(wanted: Wanted) -> None:
     superuser = {"options": "LOGIN SUPERUSER", "databases": ["postgres"]}
     roles = [{**user, **superuser} if user["name"] == "postgres" else user for user in wanted.roles["users"]]
     roles, wrong = credentials.complete(roles)
-    psql(USERS, arguments=roles)
+    try:
+        psql(USERS, arguments=roles)
+    except Failure as failure:
+        wrong.append(str(failure))
     if wrong:
         raise Failure("; ".join(wrong))
 
 
 def service_role(name: str, role: dict[str, Any] | None, memberships: list[str], settings: dict[str, str]) -> list[str]:
-    """Let a role of ours log in, or keep it out when it is not wanted. Gives what is wrong with its Secret."""
-    if role is None:
-        psql(SERVICE, arguments={"name": name, "verifier": None})
-        return []
-    [role], wrong = credentials.complete([role])
-    psql(SERVICE, arguments={**role, "memberships": memberships, "settings": settings})
+    """Let a role of ours log in, or keep it out when it is not wanted. Gives what went wrong, for there is more to do."""
+    wanted: dict[str, Any] = {"name": name, "verifier": None}
+    wrong: list[str] = []
+    if role is not None:
+        [role], wrong = credentials.complete([role])
+        wanted = {**role, "memberships": memberships, "settings": settings}
+    try:
+        psql(SERVICE, arguments=wanted)
+    except Failure as failure:
+        wrong.append(f"role {name}: {failure}")
     return wrong

@@ -119,16 +119,24 @@ class Databases(OnServer):
         self.assertEqual(psql("SELECT last_value FROM public.ran"), ["2"])
 
     def test_functions_of_others_in_public_keep_the_user_s_sql_from_running(self) -> None:
-        psql("GRANT CREATE ON SCHEMA public TO PUBLIC; SET ROLE hippo; CREATE FUNCTION public.f() RETURNS int LANGUAGE sql AS 'SELECT 1'")
-        with tempfile.TemporaryDirectory() as directory, unittest.mock.patch.object(databases, "SETTINGS", Path(directory)):
+        psql(
+            "GRANT CREATE ON SCHEMA public TO PUBLIC; SET ROLE hippo; CREATE FUNCTION public.f() RETURNS int LANGUAGE sql AS 'SELECT 1'"
+        )
+        with (
+            tempfile.TemporaryDirectory() as directory,
+            unittest.mock.patch.object(databases, "SETTINGS", Path(directory)),
+        ):
             (Path(directory) / "init.sql").write_text("CREATE TABLE made ();")
-            with self.assertRaisesRegex(Failure, "in schema public of database postgres that are of role hippo: move them"):
+            with self.assertRaisesRegex(
+                Failure, "in schema public of database postgres that are of role hippo: move them"
+            ):
                 self.converge(hippo(databaseInitSQL="init"))
             with self.assertRaisesRegex(Failure, "permission denied for schema public"):
                 psql("SET ROLE hippo; CREATE FUNCTION public.g() RETURNS int LANGUAGE sql AS 'SELECT 1'")
             psql("DROP FUNCTION public.f; CREATE SCHEMA postgres AUTHORIZATION hippo")
             self.assertEqual(
-                self.converge(hippo(databaseInitSQL="init")), ["ran the SQL of ConfigMap init once; 0 statements failed"]
+                self.converge(hippo(databaseInitSQL="init")),
+                ["ran the SQL of ConfigMap init once; 0 statements failed"],
             )
         self.converge(hippo())
         psql("DROP TABLE public.made; DROP SCHEMA postgres")
