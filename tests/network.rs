@@ -1,5 +1,6 @@
-//! Who reaches whose ports: through Services, by the names of container ports, and past NetworkPolicies, by labels. What the
-//! objects say is taken by the rules of Kubernetes; that kube-proxy does so, `tests/e2e/scenarios/labels.py` sees.
+//! What pods may do to each other: whose ports they reach through Services, by the names of container ports, and past
+//! NetworkPolicies, by labels; and what instances may change. What the objects say is taken by the rules of Kubernetes; that
+//! kube-proxy and the API server do so, `labels.py` and `endpoints.py` of `tests/e2e/scenarios` see.
 
 #![expect(clippy::disallowed_methods, reason = "a test reads its fixtures")]
 #![expect(clippy::unwrap_used, reason = "a helper of tests fails as a test does")]
@@ -131,6 +132,25 @@ fn a_service_leads_to_a_port_that_no_other_pod_has() {
         }
     }
     assert_eq!(names.len(), 9, "{names:?}");
+}
+
+#[test]
+fn an_instance_may_change_only_what_is_of_its_cluster() {
+    let objects = rendered(&["alpha", "beta", "alpha-a"].map(|name| cluster(name, "a")));
+    let mut owners = BTreeMap::new();
+    for role in of_kind(&objects, "Role") {
+        let owner = &role["metadata"]["name"];
+        for rule in items(&role["rules"]) {
+            let changes = items(&rule["verbs"]).iter().any(|verb| verb != "list" && verb != "watch");
+            let names = items(&rule["resourceNames"]);
+            assert!(!changes || !names.is_empty(), "{rule}");
+            for name in names {
+                let resource = format!("{} {name}", rule["resources"]);
+                assert_eq!(owners.entry(resource).or_insert(owner), &owner, "{name}");
+            }
+        }
+    }
+    assert!(owners.len() >= 3 * 10, "{owners:?}");
 }
 
 /// RFC 6335 5.1, in lower case.
