@@ -109,6 +109,7 @@ fn values(identity: &Identity) -> BTreeMap<String, String> {
         values.insert(format!("password {name}"), credential.password.to_string());
         values.insert(format!("verifier {name}"), credential.verifier.to_string());
     }
+    values.insert("password patroni".to_owned(), identity.patroni.as_ref().unwrap().password.to_string());
     for (name, certificate) in certificates(identity) {
         values.insert(format!("certificate {name}"), certificate.certificate.clone());
         values.insert(format!("key {name}"), certificate.key.to_string());
@@ -306,6 +307,8 @@ fn a_password_rotates_alone() {
         let rotated = identity(&annotated(&key, "2"));
         assert_eq!(differences(&first, &rotated), [format!("password {name}"), format!("verifier {name}")]);
     }
+    let rotated = identity(&annotated(&format!("{}_crunchypatroni", annotation::ROTATE_PASSWORD), "2"));
+    assert_eq!(differences(&first, &rotated), ["password patroni"]);
 }
 
 #[test]

@@ -115,11 +115,6 @@ fn patroni_config(cluster: &Cluster, set: &InstanceSet) -> Volume {
                 vec![item("patroni.yaml", "~postgres-operator_instance.yaml")],
             ),
             secret(
-                cluster.patroni_secret(),
-                vec![key_item(AUTHENTICATION_KEY, "~postgres-operator_restapi.yaml")],
-            ),
-            secret(cluster.patroni_rules_secret(), vec![key_item(RULES_KEY, "~postgres-operator_rules.yaml")]),
-            secret(
                 cluster.instance_set_certificate_secret(&set.name),
                 vec![
                     item(certificate_key(cluster, "patroni.ca-roots", "ca.crt"), "~postgres-operator/patroni.ca-roots"),
@@ -129,6 +124,8 @@ fn patroni_config(cluster: &Cluster, set: &InstanceSet) -> Volume {
                     ),
                 ],
             ),
+            secret(cluster.patroni_secret(), vec![key_item(AUTHENTICATION_KEY, "~postgres-operator_restapi.yaml")]),
+            secret(cluster.patroni_rules_secret(), vec![key_item(RULES_KEY, "~postgres-operator_rules.yaml")]),
         ],
     )
 }

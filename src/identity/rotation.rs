@@ -87,7 +87,8 @@ impl<'a> Generations<'a> {
 }
 
 fn is_user(cluster: &Cluster, name: &str) -> bool {
-    [PATRONI_USER, PGBOUNCER_USER, MONITORING_USER].contains(&name) || cluster.users.iter().any(|user| user.name == name)
+    [PATRONI_USER, PGBOUNCER_USER, MONITORING_USER].contains(&name)
+        || cluster.users.iter().any(|user| user.name == name)
 }
 
 /// A generation: a whole number from 1, written as everybody writes it, without sign, leading zero and space.

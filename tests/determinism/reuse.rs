@@ -18,11 +18,11 @@ static PLAIN: OnceLock<Vec<Value>> = OnceLock::new();
 const OTHER_SEED: &str = "YW5vdGhlciBzZWVkIGZvciB0aGUgdGVzdHMgYWxvbmUsIG5vdGhpbmcgaXMgZ3VhcmRlZCBieSBpdA==";
 
 /// All that rotates.
-fn rotations() -> [String; 5] {
+fn rotations() -> [String; 6] {
     let password = |user: &str| format!("{}{user}", annotation::ROTATE_PASSWORD);
     let all = [annotation::ROTATE_PASSWORDS, annotation::ROTATE_CERTIFICATES, annotation::ROTATE_CA].map(str::to_owned);
     let [passwords, certificates, ca] = all;
-    [password("hippo"), password("_crunchypgbouncer"), passwords, certificates, ca]
+    [password("hippo"), password("_crunchypatroni"), password("_crunchypgbouncer"), passwords, certificates, ca]
 }
 
 /// The cluster with these generations.
