@@ -6,6 +6,7 @@ mod rendering;
 
 use std::fs;
 use std::path::Path;
+use std::time::SystemTime;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -50,7 +51,10 @@ fn whoever_changes_something_has_the_certificate_and_the_password_of_the_cluster
     let (Some((postgres, version)), Some(python)) = (postgres_server(), python("patroni, psycopg, pysyncobj")) else {
         return;
     };
-    let alpha = |annotations: &Value, more: &Value| objects(&cluster("alpha", version, annotations, more)).unwrap();
+    // Certificates are of today.
+    let time = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs().try_into().unwrap();
+    let today = |text: &str| objects_from(text, SEED, &Options { time, ..options() }).unwrap();
+    let alpha = |annotations: &Value, more: &Value| today(&cluster("alpha", version, annotations, more));
     let claim = json!({"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}});
     let repository = json!({"name": "repo1", "volume": {"volumeClaimSpec": claim}});
     let beta = json!({
@@ -61,7 +65,7 @@ fn whoever_changes_something_has_the_certificate_and_the_password_of_the_cluster
         "plain": alpha(&json!({}), &json!({})),
         "secret": alpha(&json!({}), &json!({"authentication": rules()})),
         "rotated": alpha(&json!({"pgrender.dev/rotate-password._crunchypatroni": "2"}), &json!({})),
-        "beta": objects(&cluster("beta", version, &json!({}), &beta)).unwrap(),
+        "beta": today(&cluster("beta", version, &json!({}), &beta)),
     });
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("objects.json");

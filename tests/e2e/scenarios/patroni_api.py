@@ -12,8 +12,8 @@ from framework import CLAIM, Test, decoded, hippo, until
 
 from scenarios.users import processes
 
-PORT = 8008
 USER = "_crunchypatroni"
+FILE = "/etc/patroni/~postgres-operator_restapi.yaml"
 
 # Asks a Patroni with each certificate, and prints a status for each, or how TLS refused.
 ASK = r"""
@@ -207,8 +207,9 @@ def check_hand_over(test: Test) -> None:
         if generation:
             test.apply(rotated(generation))
             new = test.secret("hippo-patroni")["password"]
-            file = "/etc/patroni/~postgres-operator_restapi.yaml"
-            until("the file is there", lambda new=new, leader=leader: new in test.in_pod(leader, "cat", file), pause=0.05)
+            until(
+                "the file is there", lambda new=new, leader=leader: new in test.in_pod(leader, "cat", FILE), pause=0.05
+            )
         test.kubectl("delete", "pod", leader, "--wait=false")
         follower.join(90)
         test.expect(log and "pre-stop: handed over to" in log[0], f"no hand-over: {log}")
