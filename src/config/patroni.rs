@@ -1,6 +1,6 @@
-//! Patroni's configuration (PGO's `internal/patroni/config.go`). Patroni merges two files: one for the cluster, one for
-//! the instance set. What may change at run time is the dynamic configuration: it seeds a new cluster from the first
-//! file, and the caretaker keeps it up to date after that.
+//! Patroni's configuration (PGO's `internal/patroni/config.go`). Patroni merges files: one for the cluster, one for the
+//! instance set, and two from a Secret. What may change at run time is the dynamic configuration: it seeds a new cluster
+//! from the first file, and the caretaker keeps it up to date after that.
 
 use serde_json::{Map, Value, json};
 
