@@ -54,7 +54,9 @@ fn chosen(objects: &[Value], password: &str) -> Vec<Value> {
             ["password", "pgbouncer-password"].into_iter().filter(|key| data.contains_key(*key)).collect::<Vec<_>>()
         {
             data[key] = json!(STANDARD.encode(password));
-            data[&key.replace("password", "verifier")] = json!("");
+            if let Some(verifier) = data.get_mut(&key.replace("password", "verifier")) {
+                *verifier = json!("");
+            }
         }
     }
     secrets
