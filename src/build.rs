@@ -61,6 +61,10 @@ fn postgres(objects: &mut Objects, cluster: &Cluster, identity: &Identity) {
     objects.add(config_maps::cluster(cluster));
     objects.add(config_maps::caretaker(cluster));
     objects.add(secrets::caretaker(cluster, identity));
+    objects.add(match &identity.patroni {
+        Some(password) => secrets::patroni(cluster, password),
+        None => secrets::patroni_rules(cluster),
+    });
     let certificate = identity.cluster_certificate.as_ref();
     objects.add_all(certificate.map(|certificate| secrets::cluster_certificate(cluster, identity, certificate)));
     let certificate = identity.replication_certificate.as_ref();

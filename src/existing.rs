@@ -15,7 +15,7 @@ mod secret;
 use std::collections::BTreeMap;
 
 use crate::cluster::{Backups, Cluster};
-use crate::naming::{MONITORING_USER, PGBOUNCER_USER, annotation};
+use crate::naming::{MONITORING_USER, PATRONI_USER, PGBOUNCER_USER, annotation};
 use crate::object;
 use crate::options::Options;
 use crate::read::Document;
@@ -141,6 +141,8 @@ pub struct Existing<'a> {
     pub root: Option<Root<'a>>,
     /// By name of the user.
     pub users: BTreeMap<String, Credential<'a>>,
+    /// Of Patroni's API.
+    pub patroni: Option<Credential<'a>>,
     /// Of pgBouncer.
     pub pgbouncer: Option<Credential<'a>>,
     /// Of the exporter.
@@ -161,6 +163,9 @@ pub fn existing<'a>(sources: &Sources<'a>, cluster: &Cluster) -> (Existing<'a>, 
     for user in cluster.users.iter().filter(|user| known(&user.name)) {
         let credential = reader.read(&cluster.user_secret(&user.name), credentials::user);
         existing.users.extend(credential.map(|credential| (user.name.clone(), credential)));
+    }
+    if known(PATRONI_USER) {
+        existing.patroni = reader.read(&cluster.patroni_secret(), credentials::patroni);
     }
     if cluster.pgbouncer.is_some() && known(PGBOUNCER_USER) {
         existing.pgbouncer = reader.read(&cluster.pgbouncer_name(), credentials::pgbouncer);

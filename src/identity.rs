@@ -39,7 +39,7 @@ use self::rotation::Generations;
 use self::window::{Renewal, Window};
 use crate::cluster::{Backups, Cluster, PasswordType, User};
 use crate::existing::{self, Existing};
-use crate::naming::{MONITORING_USER, PGBOUNCER_USER};
+use crate::naming::{MONITORING_USER, PATRONI_USER, PGBOUNCER_USER};
 use crate::options::Options;
 use crate::report::{Diagnostic, ResourceRef, has_errors};
 use crate::x509::X509;
@@ -52,8 +52,10 @@ pub struct Identity {
     pub authority_generation: u32,
     /// When to render again.
     pub renewal: Renewal,
-    /// By name of the user, but for those whose Secret the user brings; the next two likewise.
+    /// By name of the user, but for those whose Secret the user brings; the next three likewise.
     pub users: BTreeMap<String, Credential>,
+    /// Of [`crate::naming::PATRONI_USER`].
+    pub patroni: Option<Password>,
     /// Of [`crate::naming::PGBOUNCER_USER`]; there when the cluster has pgBouncer.
     pub pgbouncer: Option<Credential>,
     /// Of [`crate::naming::MONITORING_USER`]; there when the cluster has an exporter.
@@ -97,6 +99,14 @@ pub struct Credential {
     pub password: Zeroizing<String>,
     /// `SCRAM-SHA-256$4096:…`, unless there was another.
     pub verifier: Zeroizing<String>,
+    /// How often it was replaced.
+    pub generation: PasswordGeneration,
+}
+
+/// A password that Postgres does not know.
+pub struct Password {
+    /// Letters and digits, unless a person has chosen it.
+    pub password: Zeroizing<String>,
     /// How often it was replaced.
     pub generation: PasswordGeneration,
 }
@@ -218,6 +228,7 @@ impl Derivation<'_> {
             authority_generation: self.authority.generation,
             renewal: self.window.renewal(),
             users: self.users(),
+            patroni: known(PATRONI_USER).then(|| self.patroni()),
             pgbouncer: (pgbouncer.is_some() && known(PGBOUNCER_USER)).then(|| {
                 let held = existing.pgbouncer.as_ref();
                 self.credential(PGBOUNCER_USER, &password::ASCII, password::PGBOUNCER_LENGTH, held)
@@ -253,6 +264,33 @@ impl Derivation<'_> {
         cluster.users.iter().filter(known).map(credential).collect()
     }
 
+    fn patroni(&mut self) -> Password {
+        let held = self.existing.patroni.as_ref();
+        let (password, _) = self.password(PATRONI_USER, &password::ALPHANUMERIC, password::PATRONI_LENGTH, held);
+        let asked = self.generations.password(PATRONI_USER);
+        self.diagnostics.extend(held.and_then(|held| reuse::password_note(held, asked)));
+        password
+    }
+
+    /// The password that is there, with the verifier beside it, or else the one that is derived.
+    fn password(
+        &self,
+        user: &str,
+        alphabet: &Alphabet,
+        length: usize,
+        held: Option<&existing::Credential>,
+    ) -> (Password, Option<Zeroizing<String>>) {
+        let Cluster { namespace, name, .. } = self.cluster;
+        let asked = self.generations.password(user);
+        let generation = held.map_or(asked, |held| asked.later(held.generation));
+        let kept = held.and_then(|held| reuse::credential(held, generation));
+        let (password, verifier) = kept.unwrap_or_else(|| {
+            let context = Context::password(namespace, name, user, alphabet.name, generation);
+            (password::derive(&context, self.seed, alphabet, length), None)
+        });
+        (Password { password, generation }, verifier)
+    }
+
     fn credential(
         &mut self,
         user: &str,
@@ -262,12 +300,7 @@ impl Derivation<'_> {
     ) -> Credential {
         let Cluster { namespace, name, .. } = self.cluster;
         let asked = self.generations.password(user);
-        let generation = held.map_or(asked, |held| asked.later(held.generation));
-        let kept = held.and_then(|held| reuse::credential(held, generation));
-        let (password, verifier) = kept.unwrap_or_else(|| {
-            let context = Context::password(namespace, name, user, alphabet.name, generation);
-            (password::derive(&context, self.seed, alphabet, length), None)
-        });
+        let (Password { password, generation }, verifier) = self.password(user, alphabet, length, held);
         let verifier = verifier.unwrap_or_else(|| {
             let salt = Context::scram_salt(namespace, name, user, &password).draw(self.seed, 0);
             scram::verifier(&password, &salt)

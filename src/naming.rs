@@ -136,6 +136,8 @@ pub fn is_container_port(name: &str) -> bool {
 pub const REPLICATION_USER: &str = "_crunchyrepl";
 /// The role that pgBouncer looks up passwords as.
 pub const PGBOUNCER_USER: &str = "_crunchypgbouncer";
+/// Who may change something through Patroni's REST API. It is no role of Postgres, and no user can have this name.
+pub const PATRONI_USER: &str = "_crunchypatroni";
 /// The role of the exporter.
 pub const MONITORING_USER: &str = "ccp_monitoring";
 /// pgBackRest's name of the cluster's one stanza.
@@ -188,6 +190,18 @@ impl Cluster {
     /// `<cluster>-caretaker`: the caretaker's program, and the Secret with what it applies.
     pub fn caretaker_name(&self) -> String {
         format!("{}-caretaker", self.name)
+    }
+
+    /// `<cluster>-patroni`: the Secret with the password of Patroni's REST API.
+    pub fn patroni_secret(&self) -> String {
+        format!("{}-patroni", self.name)
+    }
+
+    /// The Secret with the rules of `pg_hba.conf` that hold a password: `<cluster>-patroni`, or `<cluster>-patroni-rules` where
+    /// the user brings the other.
+    pub fn patroni_rules_secret(&self) -> String {
+        let own = self.referenced_credentials.contains(PATRONI_USER);
+        if own { format!("{}-patroni-rules", self.name) } else { self.patroni_secret() }
     }
 
     /// `<cluster>-fingerprints`: the ConfigMap that tells the caretaker what has changed.

@@ -7,6 +7,7 @@ mod claims;
 mod containers;
 mod credentials;
 mod end_of_life;
+mod exposed;
 mod images;
 mod instances;
 mod labels;
@@ -156,6 +157,7 @@ fn cluster(resource: &PostgresCluster, context: &mut Context) -> Cluster {
     postgres::check_ports(&cluster, context);
     names::check(&cluster, context);
     end_of_life::warn(postgres_version, context);
+    exposed::warn(spec, context);
     unrendered::warn(resource, context);
     cluster
 }

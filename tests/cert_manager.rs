@@ -113,7 +113,8 @@ fn each_certificate_has_its_secret_and_no_secret_has_a_certificate() {
     assert_eq!(secrets, expected.into());
     assert_eq!(names(&objects, "Certificate"), expected.into());
     assert_eq!(names(&objects, "Issuer"), ["hippo-ca", "hippo-selfsigned"].into());
-    assert_eq!(names(&objects, "Secret"), ["hippo-caretaker", "hippo-pgbouncer", "hippo-pguser-hippo"].into());
+    let expected = ["hippo-caretaker", "hippo-patroni", "hippo-pgbouncer", "hippo-pguser-hippo"];
+    assert_eq!(names(&objects, "Secret"), expected.into());
     for secret in objects.iter().filter(|object| object["kind"] == "Secret") {
         let keys = secret["data"].as_object().unwrap().keys();
         assert!(keys.clone().all(|key| !key.contains(".crt") && !key.contains(".key") && !key.contains("ca-roots")));

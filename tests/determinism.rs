@@ -93,7 +93,8 @@ fn by_name(objects: Vec<Value>) -> BTreeMap<String, Value> {
 }
 
 /// What of a Secret is no secret, and so is the same under any seed. A certificate is public as well, but it is another.
-const PUBLIC: [&str; 6] = ["dbname", "host", "pgbouncer-host", "pgbouncer-port", "port", "user"];
+const PUBLIC: [&str; 8] =
+    ["dbname", "host", "pg_hba.yaml", "pgbouncer-host", "pgbouncer-port", "port", "user", "username"];
 
 #[test]
 fn another_seed_changes_every_secret_and_nothing_else() {

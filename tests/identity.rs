@@ -109,6 +109,7 @@ fn values(identity: &Identity) -> BTreeMap<String, String> {
         values.insert(format!("password {name}"), credential.password.to_string());
         values.insert(format!("verifier {name}"), credential.verifier.to_string());
     }
+    values.insert("password patroni".to_owned(), identity.patroni.as_ref().unwrap().password.to_string());
     for (name, certificate) in certificates(identity) {
         values.insert(format!("certificate {name}"), certificate.certificate.clone());
         values.insert(format!("key {name}"), certificate.key.to_string());
@@ -136,7 +137,7 @@ fn the_same_seed_gives_the_same_bytes_anywhere_in_a_window() {
         let certificates = Schedule::new(window_days, lifetime_days).unwrap();
         let at = |time| with(&hippo(), &Options { time, certificates, ..Options::default() });
         let first = at(TIME);
-        assert_eq!(values(&first).len(), 2 + 2 * 4 + 2 * 6);
+        assert_eq!(values(&first).len(), 2 + 2 * 4 + 1 + 2 * 6);
         let window = window(certificates);
         for time in [window.start(), window.end() - 1] {
             assert_eq!(differences(&first, &at(time)), [""; 0]);
@@ -306,6 +307,8 @@ fn a_password_rotates_alone() {
         let rotated = identity(&annotated(&key, "2"));
         assert_eq!(differences(&first, &rotated), [format!("password {name}"), format!("verifier {name}")]);
     }
+    let rotated = identity(&annotated(&format!("{}_crunchypatroni", annotation::ROTATE_PASSWORD), "2"));
+    assert_eq!(differences(&first, &rotated), ["password patroni"]);
 }
 
 #[test]

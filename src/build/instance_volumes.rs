@@ -7,12 +7,13 @@ use super::volumes::{
 };
 use crate::caretaker::PROGRAM;
 use crate::cluster::{Cluster, InstanceSet};
+use crate::config::patroni::{AUTHENTICATION_KEY, RULES_KEY};
 use crate::kubernetes::{
     ConfigMapProjection, DownwardAPIProjection, DownwardAPIVolumeFile, DownwardAPIVolumeSource, EmptyDirVolumeSource,
     EphemeralVolumeSource, ObjectFieldSelector, ObjectMeta, PersistentVolumeClaimSpec, PersistentVolumeClaimTemplate,
     Quantity, ResourceFieldSelector, SecretProjection, ServiceAccountTokenProjection, Volume, VolumeProjection,
 };
-use crate::naming::{CONTAINER_DATABASE, MONITORING_USER, PGBOUNCER_USER};
+use crate::naming::{CONTAINER_DATABASE, MONITORING_USER, PATRONI_USER, PGBOUNCER_USER};
 
 /// In the order of PGO. The data and WAL volumes come from the claim templates of the StatefulSet. `labelled` is what the pod
 /// is labelled and annotated with.
@@ -102,7 +103,8 @@ fn temporary(spec: &PersistentVolumeClaimSpec, labelled: &ObjectMeta) -> Volume 
     }
 }
 
-/// `patroni-config`: Patroni reads the YAML files of this directory by name, and the later wins; `~` sorts last.
+/// `patroni-config`: Patroni reads the YAML files of this directory by name, and the later wins; `~` sorts last. All are always
+/// there, so that no pod restarts when a rule of `pg_hba.conf` gets a password.
 fn patroni_config(cluster: &Cluster, set: &InstanceSet) -> Volume {
     projected(
         "patroni-config",
@@ -122,6 +124,8 @@ fn patroni_config(cluster: &Cluster, set: &InstanceSet) -> Volume {
                     ),
                 ],
             ),
+            secret(cluster.patroni_secret(), vec![key_item(AUTHENTICATION_KEY, "~postgres-operator_restapi.yaml")]),
+            secret(cluster.patroni_rules_secret(), vec![key_item(RULES_KEY, "~postgres-operator_rules.yaml")]),
         ],
     )
 }
@@ -133,7 +137,8 @@ fn caretaker(cluster: &Cluster) -> Volume {
     let roles = vec![key_item("roles.json", "roles.json")];
     let name = cluster.caretaker_name();
     let mut sources = vec![config_map(name.clone(), program), secret(name, roles)];
-    sources.extend(cluster.referenced_credentials.iter().map(|role| credential(cluster, role)));
+    let roles_of_postgres = cluster.referenced_credentials.iter().filter(|role| *role != PATRONI_USER);
+    sources.extend(roles_of_postgres.map(|role| credential(cluster, role)));
     // Optional: a ConfigMap that is not there yet must not keep the database from starting.
     sources.extend(cluster.database_init_sql.as_ref().map(|sql| VolumeProjection {
         config_map: Some(ConfigMapProjection {

@@ -6,9 +6,10 @@ use serde_json::{Value, json};
 
 use super::metadata::{Labels, labels, object_meta, pgbackrest_labels, pgbouncer_labels, with_generations};
 use crate::cluster::{Backups, Cluster, InstanceSet, Metadata, PgBouncer, User};
-use crate::identity::{Certificate, Credential, Identity, uri};
+use crate::config::patroni;
+use crate::identity::{Certificate, Credential, Identity, Password, PasswordGeneration, uri};
 use crate::kubernetes::{ByteString, Secret};
-use crate::naming::{MONITORING_USER, PGBOUNCER_USER, annotation, label};
+use crate::naming::{MONITORING_USER, PATRONI_USER, PGBOUNCER_USER, annotation, label};
 
 /// The content of a Secret, by key.
 type Data = BTreeMap<String, ByteString>;
@@ -31,11 +32,9 @@ fn secret(cluster: &Cluster, name: String, metadata: &Metadata, labels: Labels, 
 }
 
 /// `secret` with the generation of the password that it holds, by which a later run knows whether it is the one asked for.
-fn of_password(secret: Secret, credential: &Credential) -> Secret {
-    let generations = [
-        (annotation::GENERATION_PASSWORD, credential.generation.own),
-        (annotation::GENERATION_PASSWORDS, credential.generation.all),
-    ];
+fn of_password(secret: Secret, generation: PasswordGeneration) -> Secret {
+    let generations =
+        [(annotation::GENERATION_PASSWORD, generation.own), (annotation::GENERATION_PASSWORDS, generation.all)];
     Secret { metadata: with_generations(secret.metadata, generations), ..secret }
 }
 
@@ -81,7 +80,7 @@ pub(super) fn user(cluster: &Cluster, user: &User, credential: &Credential) -> S
         }
     }
     let labels = labels([(label::ROLE, "pguser"), (label::POSTGRES_USER, name)]);
-    of_password(secret(cluster, cluster.user_secret(name), &cluster.metadata, labels, data), credential)
+    of_password(secret(cluster, cluster.user_secret(name), &cluster.metadata, labels, data), credential.generation)
 }
 
 /// `<cluster>-cluster-cert`: Postgres' server certificate.
@@ -158,7 +157,7 @@ pub(super) fn pgbouncer(
     let certificate = identity.pgbouncer_frontend.as_ref();
     data.extend(certificate.into_iter().flat_map(|certificate| frontend(identity, certificate)));
     let secret = secret(cluster, cluster.pgbouncer_name(), &pgbouncer.metadata, pgbouncer_labels(), data);
-    of_certificate(of_password(secret, credential), identity, certificate)
+    of_certificate(of_password(secret, credential.generation), identity, certificate)
 }
 
 /// `<cluster>-pgbouncer-tls`: pgBouncer's certificate alone, where the user brings the Secret above.
@@ -185,7 +184,26 @@ fn frontend(identity: &Identity, certificate: &Certificate) -> Data {
 pub(super) fn monitoring(cluster: &Cluster, credential: &Credential) -> Secret {
     let labels = labels([(label::ROLE, "monitoring")]);
     let data = data([("password", &credential.password), ("verifier", &credential.verifier)]);
-    of_password(secret(cluster, cluster.monitoring_secret(), &cluster.metadata, labels, data), credential)
+    of_password(secret(cluster, cluster.monitoring_secret(), &cluster.metadata, labels, data), credential.generation)
+}
+
+/// `<cluster>-patroni`: what Patroni's REST API demands of who changes something, for Patroni and its clients and for people;
+/// and the rules of `pg_hba.conf` where they hold a password.
+pub(super) fn patroni(cluster: &Cluster, password: &Password) -> Secret {
+    let data = data([
+        (patroni::AUTHENTICATION_KEY, &patroni::authentication_yaml(&password.password)),
+        (patroni::RULES_KEY, &patroni::rules_yaml(cluster)),
+        ("password", &password.password),
+        ("username", PATRONI_USER),
+    ]);
+    let secret = secret(cluster, cluster.patroni_secret(), &cluster.metadata, labels([]), data);
+    of_password(secret, password.generation)
+}
+
+/// `<cluster>-patroni-rules`: those rules alone, where the user brings the Secret above.
+pub(super) fn patroni_rules(cluster: &Cluster) -> Secret {
+    let data = data([(patroni::RULES_KEY, &patroni::rules_yaml(cluster))]);
+    secret(cluster, cluster.patroni_rules_secret(), &cluster.metadata, labels([]), data)
 }
 
 /// `<cluster>-caretaker`: the roles that the caretaker makes so, with their verifiers and never a password. One Secret for

@@ -48,9 +48,11 @@ def label_pod(_: Wanted) -> None:
 
 
 class OnChange:
-    """A duty that acts when mounted directories change, and once at the start, because they may have changed before."""
+    """A duty that acts when mounted directories change, and once at the start, because they may have changed before.
 
-    def __init__(self, what: str, act: Callable[[], bool], *directories: Path) -> None:
+    What it does says whether there was something to do, or None when it is too early for it."""
+
+    def __init__(self, what: str, act: Callable[[], bool | None], *directories: Path) -> None:
         self.what, self.act, self.directories = what, act, directories
         self.seen: tuple[str, ...] | None = None
 
@@ -59,7 +61,10 @@ class OnChange:
         version = version_of(*self.directories)
         if version == self.seen:
             return
-        if self.act() and self.seen is not None:
+        done = self.act()
+        if done is None:
+            return
+        if done and self.seen is not None:
             log(f"{self.what}, because {' or '.join(map(str, self.directories))} changed")
         self.seen = version
 
@@ -82,15 +87,28 @@ def copy_replication_certificate() -> bool:
     return True
 
 
-def reload_patroni() -> bool:
-    """Have Patroni read its files anew. One that does not run will do so when it starts."""
+def reload_patroni() -> bool | None:
+    """Have Patroni read its files anew. One that does not run will do so when it starts.
+
+    By a signal, because its API would want the password that it has until then, and the files have the new one. Patroni
+    that is only starting would die of it, so it waits until that one listens."""
+    there = dict(processes("patroni"))
+    parents = [pid for pid, parent in there.items() if parent not in there]
+    if not all(map(heeds_hangup, parents)):
+        return None
+    for pid in parents:
+        os.kill(pid, signal.SIGHUP)
+    return bool(parents)
+
+
+def heeds_hangup(pid: int) -> bool:
+    """Whether a process has a handler for SIGHUP by now (`SigCgt` of proc(5))."""
     try:
-        patroni("POST", "/reload", {})
-    except Failure as failure:
-        if isinstance(failure.__cause__, ConnectionRefusedError):
-            return False
-        raise
-    return True
+        status = Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return False
+    caught = next(line.split()[1] for line in status.splitlines() if line.startswith("SigCgt:"))
+    return bool(int(caught, 16) & 1 << signal.SIGHUP - 1)
 
 
 def reload_pgbackrest() -> bool:

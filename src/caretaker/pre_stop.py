@@ -9,12 +9,13 @@ import signal
 import time
 from typing import Any
 
-from pod import fingerprints_path, processes
+from pod import fingerprints_path, processes, reload_patroni
 from postgres import psql
 from surroundings import (
     LABEL,
     LEADER,
     LEADERS,
+    UNAUTHORIZED,
     Failure,
     Leadership,
     Refused,
@@ -119,14 +120,29 @@ def hand_over() -> None:
     if Leadership.ask() not in LEADER:
         return
     time.sleep(1)  # pods that are deleted together are not marked at the same moment
-    heir = find_heir(read_wanted(), me)
+    wanted = read_wanted()
+    heir = find_heir(wanted, me)
     try:
         psql("CHECKPOINT", seconds=10)
     except Failure as failure:
         log(f"pre-stop: {failure}")
     if heir:
-        answer = patroni("POST", "/switchover", {"leader": me, "candidate": heir}, timeout=PRE_STOP_SECONDS)
-        log(f"pre-stop: handed over to {heir}: {answer}")
+        log(f"pre-stop: handed over to {heir}: {switch_over(wanted, me, heir)}")
+
+
+def switch_over(wanted: Wanted, me: str, heir: str) -> Any:
+    """Ask Patroni for the handover, and again for a while when its password has just changed: it takes a new one from its
+    files at its next look, and the caretaker that would tell it to stops as well."""
+    deadline = time.monotonic() + float(wanted.settings["dynamicConfiguration"].get("loop_wait", 10)) + 3
+    told = False
+    while True:
+        try:
+            return patroni("POST", "/switchover", {"leader": me, "candidate": heir}, timeout=PRE_STOP_SECONDS)
+        except Refused as refused:
+            if refused.status != UNAUTHORIZED or time.monotonic() > deadline:
+                raise
+        told = told or bool(reload_patroni())
+        time.sleep(0.5)
 
 
 def pre_stop() -> None:

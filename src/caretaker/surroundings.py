@@ -4,6 +4,7 @@ Every request and every program has a time limit. Nothing secret is ever on a co
 
 from __future__ import annotations
 
+import base64
 import http.client
 import json
 import os
@@ -33,6 +34,10 @@ WRITER, LEADER, ANYONE = ("primary",), ("primary", "standby_leader"), ()
 
 # The roles of leaders in `GET /cluster`, which has other words.
 LEADERS = ("leader", "standby_leader")
+
+
+# The status of who has the wrong password, or none.
+UNAUTHORIZED = 401
 
 
 class Failure(Exception):
@@ -135,10 +140,31 @@ def exchange(connection: Connection, method: str, path: str, body: Any, headers:
         return text
 
 
+AUTHENTICATION = PATRONI / "~postgres-operator_restapi.yaml"
+
+
+def authentication() -> dict[str, str]:
+    """Give the header for Patroni's unsafe endpoints. The file is read each time, because the password is rotated.
+
+    A pod that was made before there was a password has no such file, and its Patroni wants none."""
+    try:
+        words = json.loads(AUTHENTICATION.read_bytes())["restapi"]["authentication"]
+        credential = f"{words['username']}:{words['password']}".encode()
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        raise Failure(f"the password of Patroni's API: {error}") from None
+    except (KeyError, TypeError, ValueError):
+        form = '{"restapi": {"authentication": {"username": …, "password": …}}}'
+        raise Failure(f"the password of Patroni's API: {AUTHENTICATION} is not JSON of the form {form}") from None
+    return {"Authorization": f"Basic {base64.b64encode(credential).decode()}"}
+
+
 def patroni(method: str, path: str, body: Any = None, url: str = "", timeout: float = 10) -> Any:
     """Ask the Patroni of this pod, or that of another member by its `api_url`.
 
-    Patroni's unsafe endpoints want a client certificate (`restapi.verify_client: optional`)."""
+    Patroni's unsafe endpoints want a client certificate (`restapi.verify_client: optional`) and the password of its
+    cluster, because other clusters have certificates of the same authority."""
     names = PATRONI / "~postgres-operator"
     try:
         tls = ssl.create_default_context(cafile=str(names / "patroni.ca-roots"))
@@ -148,7 +174,18 @@ def patroni(method: str, path: str, body: Any = None, url: str = "", timeout: fl
     place = urllib.parse.urlsplit(url or f"https://{os.environ['PATRONI_RESTAPI_CONNECT_ADDRESS']}")
     host = (place.hostname or "").rstrip(".")
     connection = Connection(host if url else "127.0.0.1", host, place.port or 8008, tls, timeout)
-    return exchange(connection, method, path, body, {})
+    headers = {} if method == "GET" else authentication()
+    try:
+        return exchange(connection, method, path, body, headers)
+    except Refused as refused:
+        if refused.status != UNAUTHORIZED:
+            raise
+        why = (
+            "has another password: it reads a new one within seconds"
+            if headers
+            else "wants a password, which this pod gets when it is made anew"
+        )
+        raise Refused(UNAUTHORIZED, "Unauthorized", f"the Patroni of {host} {why}") from None
 
 
 def kubernetes_connection(timeout: float) -> tuple[Connection, dict[str, str]]:

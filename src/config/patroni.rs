@@ -1,17 +1,22 @@
-//! Patroni's configuration (PGO's `internal/patroni/config.go`). Patroni merges two files: one for the cluster, one for
-//! the instance set. What may change at run time is the dynamic configuration: it seeds a new cluster from the first
-//! file, and the caretaker keeps it up to date after that.
+//! Patroni's configuration (PGO's `internal/patroni/config.go`). Patroni merges files: one for the cluster, one for the
+//! instance set, and two from a Secret. What may change at run time is the dynamic configuration: it seeds a new cluster
+//! from the first file, and the caretaker keeps it up to date after that.
 
 use serde_json::{Map, Value, json};
 
 use super::{HEADER, postgres, wal_directory};
 use crate::cluster::{Cluster, InstanceSet};
-use crate::naming::{REPLICATION_USER, STANZA, label};
+use crate::naming::{PATRONI_USER, REPLICATION_USER, STANZA, label};
 
 /// The certificate authority of Patroni's REST API.
 pub const CA_FILE: &str = "/etc/patroni/~postgres-operator/patroni.ca-roots";
 /// The certificate of Patroni's REST API and of its client, followed by the key.
 pub const CERTIFICATE_FILE: &str = "/etc/patroni/~postgres-operator/patroni.crt+key";
+
+/// The key of a Secret with what [`authentication_yaml`] gives.
+pub const AUTHENTICATION_KEY: &str = "authentication.yaml";
+/// The key of a Secret with what [`rules_yaml`] gives.
+pub const RULES_KEY: &str = "pg_hba.yaml";
 
 /// Where replicas' client certificate is, readable by its owner only, as libpq demands of a key.
 pub const REPLICATION_CERTIFICATE_DIRECTORY: &str = "/tmp/replication";
@@ -41,11 +46,25 @@ pub fn cluster_yaml(cluster: &Cluster) -> String {
             "use_endpoints": true,
         },
         "postgresql": {"authentication": {"replication": replication, "rewind": replication}},
-        // Probes need no certificate; endpoints that change something do.
+        // Probes need no certificate; endpoints that change something do, and the password of `authentication_yaml`.
         "restapi": {"cafile": CA_FILE, "certfile": CERTIFICATE_FILE, "verify_client": "optional"},
         "scope": cluster.scope(),
         "watchdog": {"mode": "off"},
     }))
+}
+
+/// What endpoints that change something want, from a Secret. Any cluster of the same CA has certificates that Patroni
+/// accepts, but not this password. It is JSON, which is YAML, so that the caretaker can read it with what Python has.
+pub fn authentication_yaml(password: &str) -> String {
+    let authentication = json!({"password": password, "username": PATRONI_USER});
+    format!("{:#}\n", json!({"restapi": {"authentication": authentication}}))
+}
+
+/// The rules of `pg_hba.conf` where one holds a password, from a Secret; else nothing. Patroni shows its dynamic configuration
+/// to everybody (`GET /config`), and prefers rules of its own files to those that are there.
+pub fn rules_yaml(cluster: &Cluster) -> String {
+    let rules = postgres::hba(cluster);
+    file(if postgres::holds_password(&rules) { json!({"postgresql": {"pg_hba": rules}}) } else { json!({}) })
 }
 
 /// `patroni.yaml` of an instance set: how its instances come to their data.
@@ -81,7 +100,7 @@ pub fn instance_set_yaml(cluster: &Cluster, set: &InstanceSet) -> String {
 }
 
 /// The dynamic configuration, keys sorted: the user's, with parameters and rules of `pg_hba.conf` complete, and with
-/// what other fields of the spec say.
+/// what other fields of the spec say. Everybody who reaches Patroni's port may read it.
 pub fn dynamic_configuration(cluster: &Cluster) -> Value {
     let mut configuration = cluster.patroni.dynamic_configuration.clone();
     configuration.insert("ttl".to_owned(), json!(cluster.patroni.leader_lease_duration_seconds));
@@ -90,7 +109,13 @@ pub fn dynamic_configuration(cluster: &Cluster) -> Value {
     let mut postgresql = Map::from_iter([("use_slots".to_owned(), json!(false))]);
     postgresql.extend(section(&configuration, "postgresql"));
     postgresql.insert("parameters".to_owned(), json!(postgres::parameters(cluster)));
-    postgresql.insert("pg_hba".to_owned(), json!(postgres::hba(cluster)));
+    let rules = postgres::hba(cluster);
+    if postgres::holds_password(&rules) {
+        // They are in `rules_yaml`.
+        postgresql.remove("pg_hba");
+    } else {
+        postgresql.insert("pg_hba".to_owned(), json!(rules));
+    }
     // Older versions want a superuser for it.
     postgresql.insert("use_pg_rewind".to_owned(), json!(cluster.postgres_version > 10));
     configuration.insert("postgresql".to_owned(), Value::Object(postgresql));

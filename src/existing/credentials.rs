@@ -15,7 +15,7 @@ pub struct Credential<'a> {
     pub password: Option<Zeroizing<String>>,
     /// What Postgres stores of it, in any form, unless it is missing or empty.
     pub verifier: Option<Zeroizing<String>>,
-    /// The key of the verifier.
+    /// The key of the verifier, or of what stands for it.
     pub verifier_key: &'static str,
     /// How often the password was replaced.
     pub generation: PasswordGeneration,
@@ -35,6 +35,18 @@ pub(super) fn pgbouncer(secret: Secret) -> Result<Credential, Vec<Diagnostic>> {
         return Err(vec![credential.secret.error("pgbouncer-password", what)]);
     }
     Ok(credential)
+}
+
+/// Reads the Secret of Patroni's API, whose password Postgres does not know.
+pub(super) fn patroni(secret: Secret) -> Result<Credential, Vec<Diagnostic>> {
+    let credential = read(secret, "password", "password")?;
+    // Patroni's clients put it into a header, each in an encoding of its own.
+    let printable = |password: &Zeroizing<String>| password.bytes().all(|byte| matches!(byte, b' '..=b'~'));
+    if !credential.password.as_ref().is_none_or(printable) {
+        let what = "has more than printable ASCII, which Patroni's clients do not agree on: write it without";
+        return Err(vec![credential.secret.error("password", what)]);
+    }
+    Ok(Credential { verifier: None, ..credential })
 }
 
 fn read<'a>(

@@ -133,7 +133,7 @@ impl Context {
         Self::of(&parts)
     }
 
-    /// Of the password of a Postgres role. The alphabet takes part so that changing it changes the password entirely.
+    /// Of the password of a Postgres role, or of Patroni's API. The alphabet takes part so that changing it changes the password entirely.
     pub(super) fn password(
         namespace: &str,
         cluster: &str,

@@ -8,6 +8,9 @@ use super::seed::Seed;
 /// The length of a user's password, and of the exporter's.
 pub(super) const USER_LENGTH: usize = 24;
 
+/// The length of the password of Patroni's API.
+pub(super) const PATRONI_LENGTH: usize = 32;
+
 /// The length of pgBouncer's password.
 pub(super) const PGBOUNCER_LENGTH: usize = 32;
 

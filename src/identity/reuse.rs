@@ -24,6 +24,16 @@ pub(super) fn credential(
     Some((password, held.verifier.clone()))
 }
 
+/// A warning where a password is of a later generation than what is asked for.
+pub(super) fn password_note(held: &existing::Credential, asked: PasswordGeneration) -> Option<Diagnostic> {
+    if asked.later(held.generation) == asked {
+        return None;
+    }
+    let annotation =
+        if held.generation.own > asked.own { annotation::ROTATE_PASSWORD } else { annotation::ROTATE_PASSWORDS };
+    Some(held.secret.warning(held.verifier_key, &not_back(annotation)))
+}
+
 /// What there is to tell of a password that is kept or not.
 pub(super) fn credential_notes(
     held: &existing::Credential,
@@ -31,12 +41,10 @@ pub(super) fn credential_notes(
     asked: PasswordGeneration,
     kept: &Credential,
 ) -> Option<Diagnostic> {
-    let key = held.verifier_key;
-    if asked.later(held.generation) != asked {
-        let annotation =
-            if held.generation.own > asked.own { annotation::ROTATE_PASSWORD } else { annotation::ROTATE_PASSWORDS };
-        return Some(held.secret.warning(key, &not_back(annotation)));
+    if let Some(note) = password_note(held, asked) {
+        return Some(note);
     }
+    let key = held.verifier_key;
     let verifier = held.verifier.as_ref().filter(|verifier| **verifier == kept.verifier)?;
     let what = match judge(verifier, user, &kept.password) {
         Verdict::Fits => return None,

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use crate::cluster::Cluster;
-use crate::naming::{MONITORING_USER, PGBOUNCER_USER, annotation};
+use crate::naming::{MONITORING_USER, PATRONI_USER, PGBOUNCER_USER, annotation};
 use crate::report::{Diagnostic, FieldPath};
 
 /// The generations of one cluster; 1 is the first.
@@ -87,7 +87,8 @@ impl<'a> Generations<'a> {
 }
 
 fn is_user(cluster: &Cluster, name: &str) -> bool {
-    [PGBOUNCER_USER, MONITORING_USER].contains(&name) || cluster.users.iter().any(|user| user.name == name)
+    [PATRONI_USER, PGBOUNCER_USER, MONITORING_USER].contains(&name)
+        || cluster.users.iter().any(|user| user.name == name)
 }
 
 /// A generation: a whole number from 1, written as everybody writes it, without sign, leading zero and space.

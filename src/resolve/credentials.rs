@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::Context;
 use crate::cluster::Cluster;
-use crate::naming::{MONITORING_USER, PGBOUNCER_USER, annotation};
+use crate::naming::{MONITORING_USER, PATRONI_USER, PGBOUNCER_USER, annotation};
 use crate::options::CredentialSource;
 use crate::report::FieldPath;
 
@@ -13,7 +13,7 @@ pub(super) fn referenced(cluster: &Cluster, context: &mut Context) -> BTreeSet<S
     let users = cluster.users.iter().map(|user| user.name.as_str());
     let pgbouncer = cluster.pgbouncer.is_some().then_some(PGBOUNCER_USER);
     let monitoring = cluster.exporter.then_some(MONITORING_USER);
-    let roles: BTreeSet<&str> = users.chain(pgbouncer).chain(monitoring).collect();
+    let roles: BTreeSet<&str> = users.chain([PATRONI_USER]).chain(pgbouncer).chain(monitoring).collect();
     let mut referenced = match context.options.credentials {
         CredentialSource::Seed => BTreeSet::new(),
         CredentialSource::Reference => roles.clone(),
@@ -42,7 +42,7 @@ pub(super) fn referenced(cluster: &Cluster, context: &mut Context) -> BTreeSet<S
 fn check_rotation(cluster: &Cluster, roles: &BTreeSet<&str>, referenced: &BTreeSet<&str>, context: &mut Context) {
     for key in cluster.annotations.keys() {
         let own = key.strip_prefix(annotation::ROTATE_PASSWORD).is_some_and(|role| referenced.contains(role));
-        let all = key == annotation::ROTATE_PASSWORDS && !roles.is_empty() && roles == referenced;
+        let all = key == annotation::ROTATE_PASSWORDS && roles == referenced;
         if own || all {
             let message = "rotates nothing, because you bring the Secret: remove it, and change the password there";
             context.error(FieldPath::of("metadata.annotations").key(key.as_str()), message);

@@ -79,6 +79,44 @@ class Restarts(unittest.TestCase):
         self.assertEqual(self.order(member("a", pending_restart=True)), ["a"])
 
 
+class Reloads(unittest.TestCase):
+    """When Patroni is told to read its files."""
+
+    def child(self, script: str) -> subprocess.Popen[str]:
+        """Another interpreter, ended with the test."""
+        child = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
+        self.addCleanup(child.communicate)
+        self.addCleanup(child.kill)
+        return child
+
+    def test_one_that_only_starts_is_left_alone_and_lives(self) -> None:
+        words = "print('ready', flush=True); import time; time.sleep(60)"
+        starting = self.child(words)
+        running = self.child(f"import signal; signal.signal(signal.SIGHUP, lambda *_: print('reload', flush=True)); {words}")
+        for child in (starting, running):
+            assert child.stdout
+            self.assertEqual(child.stdout.readline(), "ready\n")
+        self.addCleanup(setattr, pod, "processes", pod.processes)
+        pod.processes = lambda _: [(starting.pid, 1)]
+        self.assertIsNone(pod.reload_patroni())
+        # A process that Patroni has made bears its name for a moment.
+        pod.processes = lambda _: [(starting.pid, running.pid), (running.pid, 1)]
+        self.assertIs(pod.reload_patroni(), True)
+        assert running.stdout
+        self.assertEqual(running.stdout.readline(), "reload\n")
+        self.assertIsNone(starting.poll())
+        pod.processes = lambda _: []
+        self.assertIs(pod.reload_patroni(), False)
+
+    def test_what_came_too_early_is_done_again(self) -> None:
+        answers = iter([None, None, True, True])
+        with tempfile.TemporaryDirectory() as directory:
+            duty = pod.OnChange("acted", lambda: next(answers), Path(directory))
+            for _ in range(5):
+                duty(surroundings.Wanted({}, {}))
+        self.assertEqual(list(answers), [True])
+
+
 class CalmTest(unittest.TestCase):
     """Whether all members know."""
 

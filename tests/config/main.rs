@@ -8,6 +8,7 @@
 )]
 
 mod clusters;
+mod patroni_api;
 mod processes;
 mod programs;
 mod settings;

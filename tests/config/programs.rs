@@ -43,6 +43,8 @@ fn patroni_accepts_its_configuration() {
             let directory = tempfile::tempdir().expect("a directory");
             write(&directory.path().join("etc/1.yaml"), &patroni::cluster_yaml(&cluster));
             write(&directory.path().join("etc/2.yaml"), &patroni::instance_set_yaml(&cluster, set));
+            write(&directory.path().join("etc/3.yaml"), &patroni::authentication_yaml("secret"));
+            write(&directory.path().join("etc/4.yaml"), &patroni::rules_yaml(&cluster));
             let mut validate = Command::new(&patroni);
             validate.args(["--validate-config", "--ignore-listen-port"]).arg(directory.path().join("etc"));
             // What a pod's environment gives.

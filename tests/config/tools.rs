@@ -24,6 +24,15 @@ pub(crate) fn postgres_server() -> Option<(PathBuf, u16)> {
     found_or_skipped("initdb", versions.into_iter().find(|(directory, _)| directory.join("initdb").is_file()))
 }
 
+/// A Python that has these modules.
+pub(crate) fn python(modules: &str) -> Option<PathBuf> {
+    let has_them = |python: &PathBuf| {
+        Command::new(python).args(["-c", &format!("import {modules}")]).output().is_ok_and(|done| done.status.success())
+    };
+    let found = program("python3").filter(has_them);
+    found_or_skipped(&format!("python3 with {modules}"), found)
+}
+
 /// A file of the reference material that lies beside the repository.
 pub(crate) fn shared(path: &str) -> Option<String> {
     let root = env::var_os("PGRENDER_SHARED").unwrap_or_else(|| OsString::from("../shared"));

@@ -82,9 +82,12 @@ fn all_passwords_change_the_secrets_that_hold_one() {
         with_generations(
             &[
                 "~ ConfigMap/hippo-fingerprints /data/secret.hippo-caretaker",
+                "~ ConfigMap/hippo-fingerprints /data/secret.hippo-patroni",
                 "~ ConfigMap/hippo-fingerprints /data/secret.hippo-pgbouncer",
                 "~ ConfigMap/hippo-fingerprints /data/secret.hippo-pguser-hippo",
                 "~ Secret/hippo-caretaker /data/roles.json",
+                "~ Secret/hippo-patroni /data/authentication.yaml",
+                "~ Secret/hippo-patroni /data/password",
                 "~ Secret/hippo-pgbouncer /data/pgbouncer-password",
                 "~ Secret/hippo-pgbouncer /data/pgbouncer-users.txt",
                 "~ Secret/hippo-pgbouncer /data/pgbouncer-verifier",
@@ -95,7 +98,7 @@ fn all_passwords_change_the_secrets_that_hold_one() {
                 "~ Secret/hippo-pguser-hippo /data/uri",
                 "~ Secret/hippo-pguser-hippo /data/verifier",
             ],
-            &["pgbouncer", "pguser-hippo"]
+            &["patroni", "pgbouncer", "pguser-hippo"]
         )
     );
 }

@@ -66,6 +66,9 @@ fn the_identity_of_hippo_is_what_it_always_was() {
             "app": credential(&identity.users["app"], "alphanumeric"),
             "_crunchypgbouncer": credential(identity.pgbouncer.as_ref().unwrap(), "ascii"),
             "ccp_monitoring": credential(identity.monitoring.as_ref().unwrap(), "ascii"),
+            "_crunchypatroni": {
+                "alphabet": "alphanumeric", "generation": 1, "password": *identity.patroni.as_ref().unwrap().password,
+            },
         },
         "certificates": described(&identity),
     });

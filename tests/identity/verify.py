@@ -219,10 +219,13 @@ def check_identity(identity):
         return ec.derive_private_key(private_key(seed, parts), ec.SECP256R1())
 
     for user, credential in identity["credentials"].items():
-        length = 32 if user == "_crunchypgbouncer" else 24
+        length = 32 if user in ("_crunchypgbouncer", "_crunchypatroni") else 24
         text = password(seed, namespace, cluster, user, credential["alphabet"], length, credential["generation"])
         salt = draw(seed, ["scram/salt", namespace, cluster, user, text], 16)
-        for field, value in {"password": text, "verifier": verifier(text, salt)}.items():
+        derived = {"password": text, "verifier": verifier(text, salt)}
+        if user == "_crunchypatroni":
+            del derived["verifier"]  # Postgres does not know it
+        for field, value in derived.items():
             if credential[field] != value:
                 yield f"{user}: {field} is {credential[field]}, derived {value}"
 

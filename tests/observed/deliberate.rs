@@ -101,6 +101,14 @@ pub(crate) const DELIBERATE: &[Deliberate] = &[
         ],
     },
     Deliberate {
+        reason: "any client of the namespace's CA could change the cluster through Patroni's API, so that wants a password as well",
+        source: "README, Differences from PGO",
+        places: &[
+            Place("Secret", "*-patroni", "", OnlyOurs, ""),
+            Place("StatefulSet", "*", "*.volumes[patroni-config].projected.sources[*]", OnlyOurs, "*-patroni*"),
+        ],
+    },
+    Deliberate {
         reason: "the leader hands its role over before its pod goes, and has a minute for it and for a checkpoint",
         source: "design, The caretaker",
         places: &[

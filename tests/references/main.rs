@@ -84,8 +84,9 @@ proptest! {
         let objects = rendering::objects_from(&cluster.to_string(), rendering::SEED, &options);
         let objects = objects.map_err(|errors| TestCaseError::fail(format!("{errors:#?}")))?;
         let mut brought = generate::brought(&cluster);
-        // The one that a pod waits for; the caretaker does not.
-        brought.insert(format!("{}-pgbouncer", cluster["metadata"]["name"].as_str().unwrap()));
+        // Those that pods wait for; the caretaker does not.
+        let name = cluster["metadata"]["name"].as_str().unwrap();
+        brought.extend(["patroni", "pgbouncer"].map(|secret| format!("{name}-{secret}")));
         prop_assert_eq!(dangling(&objects, &brought), [""; 0]);
     }
 }

@@ -19,7 +19,8 @@ enum Content {
 /// What the key of a Secret holds, apart from what is not secret.
 fn contents(key: &str) -> &'static [Content] {
     match key {
-        "password"
+        "authentication.yaml"
+        | "password"
         | "verifier"
         | "uri"
         | "jdbc-uri"
@@ -77,12 +78,13 @@ fn check(cluster: &Value, annotation: &str, rotated: &[Content], secrets: &[Stri
             && contents(key).iter().any(|content| rotated.contains(content))
             && (secrets.is_empty() || secrets.iter().any(|ending| id.ends_with(ending)))
     };
-    // Without any password the caretaker's Secret lists none.
-    let mut expected: BTreeSet<(String, String)> = before.keys().filter(|place| is_meant(place)).cloned().collect();
-    if expected.iter().all(|(_, key)| key == "roles.json") {
-        expected.clear();
-    }
     let name = cluster["metadata"]["name"].as_str().unwrap();
+    let mut expected: BTreeSet<(String, String)> = before.keys().filter(|place| is_meant(place)).cloned().collect();
+    // Without any password of Postgres the caretaker's Secret lists none.
+    let patroni = format!("Secret/{name}-patroni");
+    if expected.iter().all(|(id, key)| key == "roles.json" || *id == patroni) {
+        expected.retain(|(_, key)| key != "roles.json");
+    }
     let marks = |id: &String| format!("secret.{}", id.trim_start_matches("Secret/"));
     let fingerprints: BTreeSet<(String, String)> =
         expected.iter().map(|(id, _)| (format!("ConfigMap/{name}-fingerprints"), marks(id))).collect();

@@ -47,6 +47,9 @@ def patroni(test: Test, leader: str) -> None:
         test.expect(status == "403", f"a neighbour's {method} /config is answered with {status}")
     mine = ["--cert", f"{CERTIFICATES}/patroni.crt+key", "--cacert", f"{CERTIFICATES}/patroni.ca-roots"]
     status = test.in_pod(leader, *CURL, *mine, *body, f"{name}/reload")
+    test.expect(status == "401", f"a POST /reload without a password is answered with {status}")
+    user = f'user = "_crunchypatroni:{test.secret("hippo-patroni")["password"]}"'
+    status = test.in_pod(leader, *CURL, "--config", "-", *mine, *body, f"{name}/reload", text=user)
     test.expect(status == "202", f"a member's POST /reload is answered with {status} ({url})")
 
 

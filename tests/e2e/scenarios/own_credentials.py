@@ -1,4 +1,4 @@
-"""Passwords that somebody else keeps: nothing waits for a Secret that is not there, and nobody logs in without it."""
+"""Passwords that somebody else keeps: only Patroni waits for its own, and nobody logs in without a Secret."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ import json
 import time
 
 from framework import Test, hippo, until
+
+from scenarios.patroni_api import USER, accepts
 
 PASSWORDS = {"hippo": "not from the seed", "rhino": "neither is this"}
 # By an annotation the kubelet is told at once; by itself it looks every minute.
@@ -32,6 +34,12 @@ def bring(test: Test, name: str, **values: str) -> None:
         test.kubectl("annotate", "pod", pod, "--overwrite", f"example.com/look={time.time()}")
 
 
+def bring_patroni(test: Test, password: str) -> None:
+    """Bring the password of Patroni's API."""
+    authentication = {"username": USER, "password": password}
+    bring(test, "hippo-patroni", **{"authentication.yaml": json.dumps({"restapi": {"authentication": authentication}})})
+
+
 def login(test: Test, user: str, password: str, service: str = "primary") -> bool:
     """Whether a user gets into its database with a password."""
     return test.logs_in(user, {"hippo": "hippo", "rhino": "zoo"}[user], password, service)
@@ -41,9 +49,14 @@ def run(test: Test) -> None:
     """Start without Secrets, then bring them one after the other."""
     manifests = test.render(hippo(), "--credentials=reference")
     rendered = test.secrets(manifests)
-    test.expect(not [name for name in rendered if "pguser" in name or name == "hippo-pgbouncer"], f"there: {rendered.keys()}")
+    test.expect(
+        not [name for name in rendered if "pguser" in name or name == "hippo-pgbouncer"], f"there: {rendered.keys()}"
+    )
     test.apply_manifests(manifests)
+    until("there are pods", lambda: len(test.instances()) == 2)
+    bring_patroni(test, "mine")
     test.wait_until_well(2)
+    test.expect(accepts(test, test.leader(), "mine"), "Patroni does not take the password that was brought")
     client = test.pod("client", ["sleep", "infinity"])
     container = client["spec"]["containers"][0]
     container["env"] = [entry for entry in container["env"] if "value" in entry]  # the others are of the Secret
@@ -60,7 +73,7 @@ def run(test: Test) -> None:
     test.figure("a password is brought: first login", time.time() - brought, SECONDS)
     bring(test, "hippo-pguser-rhino", verifier=verifier(PASSWORDS["rhino"]))
     until("rhino logs in", lambda: login(test, "rhino", PASSWORDS["rhino"]))
-    own = "it's 100% \"mine\""
+    own = 'it\'s 100% "mine"'
     users = '"_crunchypgbouncer" "{}"\n'.format(own.replace('"', '""'))
     bring(test, "hippo-pgbouncer", **{"pgbouncer-password": own, "pgbouncer-users.txt": users})
     until("PgBouncer takes hippo", lambda: login(test, "hippo", PASSWORDS["hippo"], "pgbouncer"), 150)
@@ -70,7 +83,11 @@ def run(test: Test) -> None:
     until("hippo logs in with the new password", lambda: login(test, "hippo", "another one"))
     test.figure("a password is changed: first login", time.time() - brought, SECONDS)
     test.expect(not login(test, "hippo", PASSWORDS["hippo"]), "the old password still works")
+    bring_patroni(test, "another one")
     for pod in test.instances():
+        until(f"Patroni of {pod} takes another", lambda pod=pod: accepts(test, pod, "another one"))
         for name in ("caretaker", "database"):
             log = test.kubectl("logs", pod, f"--container={name}")
-            test.expect("another one" not in log and "SCRAM-SHA-256$" not in log, f"a secret is in the log of {name} of {pod}")
+            test.expect(
+                "another one" not in log and "SCRAM-SHA-256$" not in log, f"a secret is in the log of {name} of {pod}"
+            )

@@ -1,0 +1,194 @@
+"""Runs a whole Patroni, with its Postgres, on rendered files, and asks its API as members, people and neighbours do.
+
+    patroni_api.py OBJECTS POSTGRES
+
+OBJECTS is JSON: the rendered objects of a cluster `alpha`, by variant, and of `beta`, a cluster of the same namespace.
+POSTGRES is the directory of Postgres' programs. What changes on the way into a pod's place are places only: directories,
+ports, the names of hosts, and where Patroni keeps what the cluster knows, which needs an API server otherwise."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import patroni.api
+from patroni_pod import CARETAKER, HOST, HOSTS, USER, Pod, certificates, until, value
+
+sys.path.insert(0, CARETAKER)
+
+import pod
+import surroundings
+
+# `POST /mpp` tells the coordinator of Citus of a worker. Patroni is one where its own files have a section `citus` only.
+ONLY_FOR_CITUS = ("POST", "mpp")
+
+
+def unsafe_endpoints() -> list[tuple[str, str]]:
+    """Every endpoint of the installed Patroni that is not for reading."""
+    names = [re.fullmatch(r"do_([A-Z]+)_(\w+)", name) for name in dir(patroni.api.RestApiHandler)]
+    return [(match[1], match[2]) for match in names if match and match[1] != "GET"]
+
+
+def check_endpoints(here: Pod, alpha: list[Any], beta: list[Any]) -> None:
+    """Whatever changes something wants the certificate and the password, both."""
+    password = f"{USER}:{value(alpha, 'Secret', 'alpha-patroni', 'password')}"
+    own = value(alpha, "Secret", "alpha-one-certs", "patroni.crt-combined")
+    theirs = certificates(beta)
+    before = here.answer("GET", "config")
+    wrong = f"{USER}:{value(beta, 'Secret', 'beta-patroni', 'password')}"
+    endpoints = unsafe_endpoints()
+    assert {("PATCH", "config"), ("PUT", "config"), ("POST", "restart"), ("POST", "failsafe")} <= set(endpoints)
+    accepted = set()
+    for endpoint in endpoints:
+        if endpoint == ONLY_FOR_CITUS:
+            continue
+        method, path = endpoint
+        ask = lambda pem="", credential="", method=method, path=path: here.ask(method, path, pem, credential, {})  # noqa: E731
+        assert ask() == 403, f"{endpoint} without anything: {ask()}"
+        assert ask(credential=password) == 403, f"{endpoint} with the password alone: {ask(credential=password)}"
+        for name, pem in [*theirs.items(), ("own", own)]:
+            for credential in ("", wrong, f"{USER}:", "x:y"):
+                status = ask(pem, credential)
+                assert status in (0, 401, 403), f"{endpoint} with {name} and {credential or 'nothing'}: {status}"
+                if status == 401:
+                    accepted.add(name)
+        status = ask(own, password)
+        assert status not in (0, 401, 403), f"{endpoint} with both: {status}"
+    # These certificates are refused for the missing password alone.
+    assert {"own", "beta-pgbackrest pgbackrest-client.key", "beta-one-certs"} <= accepted, accepted
+    assert here.answer("GET", "config") == before
+    for path in ("liveness", "readiness", "primary"):
+        assert here.ask("GET", path) == 200, f"a probe of {path}"
+    until("Postgres is back", lambda: here.leads())
+    body = {"postgresql": {"parameters": {"work_mem": "5MB"}}}
+    assert here.ask("PATCH", "config", own, password, body) == 200
+    until("the change is there", lambda: here.sql("SHOW work_mem") == "5MB")
+
+
+def check_caretaker(here: Pod, alpha: list[Any]) -> None:
+    """The caretaker sends the password with what is unsafe, and says nothing of it."""
+    surroundings.PATRONI = here.etc
+    surroundings.AUTHENTICATION = here.etc / surroundings.AUTHENTICATION.name
+    os.environ["PATRONI_RESTAPI_CONNECT_ADDRESS"] = f"{HOST}:{here.api_port}"
+    there = surroundings.patroni("GET", "/config")
+    assert surroundings.patroni("PUT", "/config", there) == there
+    file = surroundings.AUTHENTICATION
+    text, password = file.read_text(), value(alpha, "Secret", "alpha-patroni", "password")
+    for wrong, expected in [
+        (None, "wants a password, which this pod gets when it is made anew"),
+        (text.replace(password, "another"), "has another password: it reads a new one within seconds"),
+        (f"restapi:\n  authentication:\n    password: {password}\n", "is not JSON"),
+        (text.replace('"password"', '"word"'), "is not JSON of the form"),
+    ]:
+        file.unlink(missing_ok=True)
+        if wrong is not None:
+            file.write_text(wrong)
+        try:
+            surroundings.patroni("PUT", "/config", there)
+        except surroundings.Failure as failure:
+            assert expected in str(failure) and password not in str(failure), failure
+        else:
+            raise AssertionError(expected)
+        assert surroundings.patroni("GET", "/config") == there
+    file.write_text(text)
+    here.give(here.etc)
+
+
+def check_patronictl(here: Pod) -> None:
+    """A person in the container needs nothing more than before."""
+    assert "alpha-one-0" in here.patronictl("list")
+    started = here.sql("SELECT pg_postmaster_start_time()")
+    assert "Success" in here.patronictl("restart", "alpha-ha", "alpha-one-0", "--force")
+    assert here.sql("SELECT pg_postmaster_start_time()") != started
+    here.patronictl("edit-config", "--force", "--quiet", "--set", "postgresql.parameters.work_mem=6MB")
+    until("edit-config is there", lambda: here.sql("SHOW work_mem") == "6MB")
+    assert "Reload request received" in here.patronictl("reload", "alpha-ha", "--force")
+
+
+def reload(process: subprocess.Popen[bytes]) -> None:
+    """Have Patroni read its files as the caretaker does."""
+    pod.processes = lambda _: [(process.pid, 0)]
+    assert pod.reload_patroni() is True
+
+
+def configure(here: Pod, objects: list[Any]) -> None:
+    """Bring the dynamic configuration as the caretaker of the leader does."""
+    text = value(objects, "ConfigMap", "alpha-caretaker", "caretaker.json")
+    surroundings.patroni("PUT", "/config", json.loads(here.localized(text))["dynamicConfiguration"])
+
+
+def shown(here: Pod) -> str:
+    """What Patroni shows to everybody."""
+    return here.answer("GET", "config")[1]
+
+
+def check_rules(here: Pod, process: subprocess.Popen[bytes], plain: list[Any], secret: list[Any]) -> None:
+    """Rules with a password come and go with nobody seeing it, in whichever order files and configuration arrive."""
+    question = (
+        "SELECT count(*) FROM pg_hba_file_rules WHERE 'ldapbindpasswd=hush-hush' = ANY (options) AND error IS NULL"
+    )
+    all_rules = "SELECT count(*) FROM pg_hba_file_rules"
+    number = here.sql(all_rules)
+    steps = {"files": lambda to: (here.mount(to), reload(process)), "configuration": lambda to: configure(here, to)}
+    for order in (("files", "configuration"), ("configuration", "files")):
+        for to, expected in ((secret, "1"), (plain, "0")):
+            before = here.sql(question)
+            for step in order:
+                assert here.sql(question) == before, f"{order}: the rules changed early"
+                steps[step](to)
+                if step != order[-1]:
+                    # What Patroni would do at its next look.
+                    time.sleep(4)
+                    # Never without rules: then those of initdb would be there, or none.
+                    assert int(here.sql(all_rules)) >= int(number)
+                    before = here.sql(question)
+            until(
+                f"{order}: the rule is there {expected}", lambda expected=expected: here.sql(question) == expected, 30
+            )
+            until(f"{order}: everybody sees the rules", lambda to=to: ("pg_hba" in shown(here)) == (to is plain), 30)
+            cached = here.root / "pgdata/data/patroni.dynamic.json"
+            assert "hush-hush" not in shown(here) + cached.read_text()
+    assert "hush-hush" not in (here.root / "patroni.log").read_text()
+
+
+def check_rotation(here: Pod, process: subprocess.Popen[bytes], before: list[Any], after: list[Any]) -> None:
+    """The password is another as soon as Patroni has read its files; nothing restarts."""
+    started = here.sql("SELECT pg_postmaster_start_time()")
+    own = value(before, "Secret", "alpha-one-certs", "patroni.crt-combined")
+    old, new = (f"{USER}:{value(objects, 'Secret', 'alpha-patroni', 'password')}" for objects in (before, after))
+    ask = lambda credential: here.ask("POST", "failsafe", own, credential, {})  # noqa: E731
+    here.mount(after)
+    assert (ask(old), ask(new)) == (502, 401)
+    reload(process)
+    until("the new password works", lambda: ask(new) == 502, 30)
+    assert ask(old) == 401
+    here.patronictl("reload", "alpha-ha", "--force")
+    assert process.poll() is None and here.sql("SELECT pg_postmaster_start_time()") == started
+
+
+def main() -> None:
+    """Start one Patroni, and do everything with it."""
+    objects = json.loads(Path(sys.argv[1]).read_text())
+    exec(HOSTS, {})
+    with tempfile.TemporaryDirectory() as directory:
+        root = Path(directory)
+        root.chmod(0o755)
+        here = Pod(root, sys.argv[2])
+        here.mount(objects["plain"])
+        with here.running() as process:
+            check_endpoints(here, objects["plain"], objects["beta"])
+            check_caretaker(here, objects["plain"])
+            check_patronictl(here)
+            check_rules(here, process, objects["plain"], objects["secret"])
+            check_rotation(here, process, objects["plain"], objects["rotated"])
+
+
+if __name__ == "__main__":
+    main()

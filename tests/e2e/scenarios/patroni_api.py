@@ -1,0 +1,231 @@
+"""Patroni's API is closed to the certificates of a neighbour, open to its own cluster, and shows no password."""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+import time
+from typing import Any
+
+from framework import CLAIM, Test, decoded, hippo, until
+
+from scenarios.users import processes
+
+USER = "_crunchypatroni"
+FILE = "/etc/patroni/~postgres-operator_restapi.yaml"
+
+# Asks a Patroni with each certificate, and prints a status for each, or how TLS refused.
+ASK = r"""
+import base64, http.client, json, ssl, sys, tempfile
+asked = json.load(sys.stdin)
+answers = {}
+for name, pem in asked["certificates"].items():
+    with tempfile.NamedTemporaryFile("w") as file:
+        file.write(pem)
+        file.flush()
+        tls = ssl.create_default_context(cadata=asked["authority"])
+        if pem:
+            tls.load_cert_chain(file.name)
+        headers = {"Authorization": "Basic " + base64.b64encode(asked["password"].encode()).decode()} if asked["password"] else {}
+        connection = http.client.HTTPSConnection(asked["host"], 8008, context=tls, timeout=10)
+        try:
+            connection.request(asked["method"], asked["path"], asked["body"], headers)
+            response = connection.getresponse()
+            answers[name] = [response.status, response.read().decode()]
+        except OSError as error:
+            answers[name] = [0, type(error).__name__]
+print(json.dumps(answers))
+"""
+
+
+def neighbour() -> dict[str, Any]:
+    """Another cluster of the namespace, with everything that has a certificate."""
+    cluster = hippo(users=[{"name": "beta"}])
+    cluster["metadata"]["name"] = "beta"
+    cluster["spec"]["instances"] = [{"name": "instance1", "replicas": 1, "dataVolumeClaimSpec": CLAIM}]
+    return cluster
+
+
+def certificates(test: Test, cluster: str) -> dict[str, str]:
+    """Every key with its certificate that pods of a cluster have from Secrets, by the name of the Secret."""
+    pairs = {}
+    for secret in test.get("secrets", f"--selector=postgres-operator.crunchydata.com/cluster={cluster}")["items"]:
+        data = decoded(secret["data"])
+        name = secret["metadata"]["name"]
+        combined = data.get("patroni.crt-combined")
+        if combined:
+            pairs[name] = combined
+        for key in data:
+            if key.endswith(".key"):
+                pairs[f"{name} {key}"] = data[key] + data[f"{key[:-4]}.crt"]
+    return pairs
+
+
+def ask(test: Test, pod: str, to: str, pairs: dict[str, str], password: str, request: str, body: Any = None) -> Any:
+    """Ask the Patroni of `to` from a pod, with each of these certificates."""
+    method, path = request.split()
+    asked = {
+        "authority": test.secret("hippo-cluster-cert")["ca.crt"],
+        "body": None if body is None else json.dumps(body),
+        "certificates": pairs,
+        "host": f"{to}.hippo-pods.{test.namespace}.svc.cluster.local",
+        "method": method,
+        "password": password and f"{USER}:{password}",
+        "path": path,
+    }
+    return json.loads(test.in_pod(pod, "python3", "-c", ASK, text=json.dumps(asked)))
+
+
+def own(test: Test) -> dict[str, str]:
+    """The certificate with which members of the cluster call each other."""
+    return {"own": test.secret("hippo-instance1-certs")["patroni.crt-combined"]}
+
+
+def configuration(test: Test) -> str:
+    """What Patroni shows to somebody without any certificate."""
+    status, text = ask(test, "beta-instance1-0", test.leader(), {"none": ""}, "", "GET /config")["none"]
+    test.expect(status == 200, f"GET /config is answered with {status}")
+    return str(text)
+
+
+def check_neighbour(test: Test) -> None:
+    """No certificate of the other cluster, with no password, its own or a wrong one, changes anything."""
+    pairs = {"none": "", **certificates(test, "beta")}
+    test.expect(len(pairs) >= 7, f"only {sorted(pairs)}")
+    before = configuration(test)
+    for password in ("", test.secret("beta-patroni")["password"], "x"):
+        for to in test.instances():
+            body = {"postgresql": {"parameters": {"work_mem": "6MB"}}}
+            answers = ask(test, "beta-instance1-0", to, pairs, password, "PATCH /config", body)
+            statuses = {name: status for name, (status, _) in answers.items()}
+            test.expect(set(statuses.values()) <= {0, 401, 403}, f"answers to the neighbour: {statuses}")
+            # The right reason: these certificates Patroni takes.
+            test.expect(list(statuses.values()).count(401) >= 3, f"answers to the neighbour: {statuses}")
+    test.expect(configuration(test) == before, "the neighbour changed the configuration")
+    password = test.secret("hippo-patroni")["password"]
+    status = ask(test, "beta-instance1-0", test.leader(), {"none": ""}, password, "POST /reload", {})["none"][0]
+    test.expect(status == 403, f"the password without a certificate is answered with {status}")
+    status = ask(test, "beta-instance1-0", test.leader(), own(test), password, "POST /reload", {})["own"][0]
+    test.expect(status == 202, f"the password with a certificate is answered with {status}")
+
+
+def check_patronictl(test: Test) -> None:
+    """A person in the container goes on as ever."""
+    leader = test.leader()
+    replica = next(pod for pod in test.instances() if pod != leader)
+    test.expect(len(test.members()) == 2, "patronictl list shows not all")
+    question = "SELECT pg_postmaster_start_time()"
+    before = test.superuser(replica, question)
+    print(test.in_pod(leader, "patronictl", "restart", "hippo-ha", replica, "--force"))
+    until("the replica was restarted", lambda: test.superuser(replica, question) != before)
+    test.wait_until_well(2)
+    print(test.in_pod(leader, "patronictl", "switchover", "hippo-ha", "--candidate", replica, "--force"))
+    test.expect(test.leader() == replica, "patronictl switchover moved nothing")
+    test.wait_until_well(2)
+
+
+def rules(*more: Any) -> dict[str, Any]:
+    """`spec.authentication` with more before the rule for everybody."""
+    return {"rules": [*more, {"connection": "hostssl", "method": "scram-sha-256"}]}
+
+
+def check_rules(test: Test) -> None:
+    """A password in a rule reaches Postgres, and nobody else; nothing restarts."""
+    options = {"ldapserver": "ldap.invalid", "ldapbasedn": "dc=x", "ldapbinddn": "cn=x", "ldapbindpasswd": "hush-hush"}
+    rule = {"connection": "hostssl", "users": ["nobody"], "method": "ldap", "options": options}
+    test.expect("pg_hba" in configuration(test), "GET /config shows no rules before")
+    before = processes(test)
+    question = "SELECT count(*) FROM pg_hba_file_rules WHERE 'ldapbindpasswd=hush-hush' = ANY (options)"
+    applied = test.apply(hippo(authentication=rules(rule)))
+    for pod in test.instances():
+        until(f"{pod} has the rule", lambda pod=pod: test.superuser(pod, question) == "1")
+    test.figure("rule with a password applies everywhere", time.time() - applied, target=30)
+    until("GET /config has no rules", lambda: "pg_hba" not in configuration(test))
+    test.expect("hush-hush" not in configuration(test), "GET /config shows the password")
+    everything = test.kubectl("get", "configmaps,endpoints,pods,statefulsets", "--output=json")
+    test.expect("hush-hush" not in everything, "the password is somewhere outside of the Secret")
+
+    test.apply(hippo(authentication=rules()))
+    for pod in test.instances():
+        until(f"{pod} has the rule no more", lambda pod=pod: test.superuser(pod, question) == "0")
+    until("GET /config has the rules again", lambda: "pg_hba" in configuration(test))
+    test.expect(before == processes(test), "something restarted for a rule")
+
+
+def check_parameter(test: Test) -> None:
+    """The caretaker may still change the configuration."""
+    parameters = {"dynamicConfiguration": {"postgresql": {"parameters": {"work_mem": "5MB"}}}}
+    test.apply(hippo(authentication=rules(), patroni=parameters))
+    for pod in test.instances():
+        until(f"{pod} has work_mem", lambda pod=pod: test.superuser(pod, "SHOW work_mem") == "5MB")
+
+
+def rotated(generation: int) -> dict[str, Any]:
+    """The cluster with another password of Patroni."""
+    cluster = hippo(authentication=rules())
+    cluster["metadata"]["annotations"][f"pgrender.dev/rotate-password.{USER}"] = str(generation)
+    return cluster
+
+
+def accepts(test: Test, pod: str, password: str) -> bool:
+    """Whether a Patroni takes a password."""
+    status = ask(test, pod, pod, own(test), password, "DELETE /restart")["own"][0]
+    test.expect(status in (401, 404), f"DELETE /restart is answered with {status}")
+    return bool(status == 404)
+
+
+def check_rotation(test: Test) -> None:
+    """Another password, everywhere, within seconds; nothing restarts, and no log has it."""
+    before, old = processes(test), test.secret("hippo-patroni")["password"]
+    applied = test.apply(rotated(2))
+    new = test.secret("hippo-patroni")["password"]
+    test.expect(new != old and re.fullmatch("[A-Za-z0-9]{32}", new), "the password stays")
+    for pod in test.instances():
+        until(f"{pod} takes the new password", lambda pod=pod: accepts(test, pod, new))
+        test.figure("new password of Patroni works", time.time() - applied, target=30)
+        test.expect(not accepts(test, pod, old), f"{pod} takes the old password")
+    test.expect(before == processes(test), "something restarted")
+    test.superuser(test.leader(), "SELECT 1")
+    test.apply(hippo(authentication=rules(), config={"parameters": {"work_mem": "7MB"}}))
+    for pod in test.instances():
+        until(f"{pod} has work_mem", lambda pod=pod: test.superuser(pod, "SHOW work_mem") == "7MB")
+        for container in ("caretaker", "database"):
+            log = test.kubectl("logs", pod, f"--container={container}")
+            test.expect(new not in log and old not in log, f"the log of {container} of {pod} has a password")
+
+
+def check_hand_over(test: Test) -> None:
+    """A leader that stops while its Patroni has still the old password hands over all the same."""
+    for generation in (None, 3):
+        test.wait_until_well(2)
+        leader = test.leader()
+        log: list[str] = []
+        words = ["logs", leader, "--container=database", "--follow", "--tail=1"]
+        follower = threading.Thread(target=lambda log=log, words=words: log.append(test.kubectl(*words)))
+        follower.start()
+        if generation:
+            test.apply(rotated(generation))
+            new = test.secret("hippo-patroni")["password"]
+            until(
+                "the file is there", lambda new=new, leader=leader: new in test.in_pod(leader, "cat", FILE), pause=0.05
+            )
+        test.kubectl("delete", "pod", leader, "--wait=false")
+        follower.join(90)
+        test.expect(log and "pre-stop: handed over to" in log[0], f"no hand-over: {log}")
+        test.expect(test.leader() != leader, "the leader stayed")
+    test.wait_until_well(2)
+
+
+def run(test: Test) -> None:
+    """Two clusters of one namespace."""
+    test.apply(hippo(authentication=rules()))
+    test.apply(neighbour())
+    test.wait_until_well(2)
+    until("the neighbour runs", lambda: "beta" in test.in_pod("beta-instance1-0", "patronictl", "list"), 120)
+    check_neighbour(test)
+    check_patronictl(test)
+    check_parameter(test)
+    check_rules(test)
+    check_rotation(test)
+    check_hand_over(test)
