@@ -1,6 +1,7 @@
-//! Postgres' own settings: parameters, and the rules of `pg_hba.conf` (PGO's `internal/postgres`).
+//! Postgres' own settings: parameters, and the lines of `pg_hba.conf` and `pg_ident.conf` (PGO's `internal/postgres`).
 
 mod hba;
+mod ident;
 mod log_directory;
 
 use std::collections::BTreeMap;
@@ -8,6 +9,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 
 pub use self::hba::{hba, hba_rule, hba_text};
+pub use self::ident::{ident, is_ours};
 pub use self::log_directory::{LogDirectory, log_directory};
 use crate::cluster::Cluster;
 use crate::naming::STANZA;
