@@ -1,6 +1,6 @@
 //! Patroni's REST API with the rendered configuration of an instance.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::certificates::{Company, private};
@@ -10,14 +10,18 @@ use crate::processes::{start, wait_for};
 use crate::tools::{program, run};
 
 /// The interpreter that has Patroni.
-fn interpreter() -> Option<std::path::PathBuf> {
+fn interpreter() -> Option<PathBuf> {
     let patroni = program("patroni")?;
     Some(patroni.with_file_name("python3"))
 }
 
+fn script(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/pairs").join(name)
+}
+
 #[test]
 fn patroni_changes_nothing_for_a_certificate_alone() {
-    let (Some(python), Some(_), Some(curl)) = (interpreter(), program("openssl"), program("curl")) else { return };
+    let (Some(python), Some(_)) = (interpreter(), program("openssl")) else { return };
     let company = Company::new();
     let root = company.directory.path().join("patroni");
     let authorities = company.alpha.secret("alpha-one-certs", "patroni.ca-roots");
@@ -28,32 +32,19 @@ fn patroni_changes_nothing_for_a_certificate_alone() {
         private(&root.join(path), &text);
     }
     let (port, log) = (free_port(), company.directory.path().join("patroni.log"));
-    let mut server = Command::new(python);
-    server.arg("-B").arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/pairs/rest_api.py")).arg(&root);
+    let mut server = Command::new(&python);
+    server.arg("-B").arg(script("rest_api.py")).arg(&root);
     for (name, value) in [("CONNECT_ADDRESS", "localhost"), ("LISTEN", "127.0.0.1")] {
         server.env(format!("PATRONI_RESTAPI_{name}"), format!("{value}:{port}"));
     }
     let _running = start(server.env("PATRONI_NAME", "alpha-one-0").env("PYTHONUNBUFFERED", "1"), &log);
     wait_for(&log, "serves");
 
-    let reload = |certificate: &[&Path], password: Option<&str>| {
-        let mut request = Command::new(&curl);
-        request.args([
-            "--silent",
-            "--insecure",
-            "--output",
-            "/dev/null",
-            "--write-out",
-            "%{http_code}",
-            "--request",
-            "POST",
-        ]);
-        request.args(["--data", "{}"]).arg(format!("https://localhost:{port}/reload"));
-        if let [certificate, key] = certificate {
-            request.arg("--cert").arg(certificate).arg("--key").arg(key);
-        }
-        request.args(password.into_iter().flat_map(|password| ["--user", password]));
-        let status = String::from_utf8_lossy(&run(&mut request).stdout).into_owned();
+    let reload = |pair: &[&Path], password: Option<&str>| {
+        let mut request = Command::new(&python);
+        request.arg("-B").arg(script("reload.py")).arg(port.to_string()).args(pair);
+        request.envs(password.map(|password| ("PASSWORD", password)));
+        let status = String::from_utf8_lossy(&run(&mut request).stdout).trim().to_owned();
         if status.starts_with('2') { Ok(()) } else { Err(status) }
     };
     // Its own members have more than a certificate.
