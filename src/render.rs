@@ -19,7 +19,7 @@ use crate::read::Document;
 use crate::read::node::Node;
 use crate::report::{Diagnostic, FieldPath, Position, ResourceRef, has_errors};
 use crate::resolve;
-use crate::standby::Party;
+use crate::standby::{self, Party};
 
 pub use crate::parse::KIND;
 
@@ -75,7 +75,7 @@ pub fn render(documents: &[Document], options: &Options, seed: Result<&Seed, &[D
         clusters.push(RenderedCluster { resource, file: file.clone(), position: node.position, objects });
     }
     refuse_duplicates(&clusters, &mut diagnostics);
-    note_standbys(&parties, &mut diagnostics);
+    diagnostics.extend(standby::notes(&parties));
     let renewal = renewal.filter(|_| options.certificate_source == CertificateSource::Seed);
     if let (Some(renewal), false) = (renewal, has_errors(&diagnostics)) {
         diagnostics.push(Diagnostic::info(renewal.to_string()));
@@ -185,14 +185,5 @@ fn refuse_duplicates(clusters: &[RenderedCluster], diagnostics: &mut Vec<Diagnos
             };
             diagnostics.push(Diagnostic::error(message).of(here.clone()).located(&cluster.file, cluster.position));
         }
-    }
-}
-
-/// A standby cluster may be refused by the one that it follows.
-fn note_standbys(parties: &[(ResourceRef, &Document, Party)], diagnostics: &mut Vec<Diagnostic>) {
-    for (resource, document, party) in parties {
-        let others = parties.iter().filter(|(other, ..)| other != resource);
-        let note = party.notes(others.map(|(other, _, party)| (other, party)));
-        diagnostics.extend(note.map(|note| document.locate(note).of(resource.clone())));
     }
 }

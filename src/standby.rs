@@ -2,6 +2,7 @@
 
 use crate::cluster::Cluster;
 use crate::naming::annotation;
+use crate::read::Document;
 use crate::report::{Diagnostic, FieldPath, ResourceRef};
 
 /// What matters here of one cluster.
@@ -45,9 +46,9 @@ impl Party {
         of_pod || self.services.iter().any(|names| among(names, host))
     }
 
-    /// What there is to tell of whom this cluster follows: a warning where that is one of `others` that does not let it in, and
-    /// what it must have where nobody here knows it.
-    pub fn notes<'a>(&self, others: impl Iterator<Item = (&'a ResourceRef, &'a Self)>) -> Option<Diagnostic> {
+    /// A warning where this cluster follows one of `others` that does not let it in; what its source must have where that is none
+    /// of them.
+    fn note<'a>(&self, others: impl Iterator<Item = (&'a ResourceRef, &'a Self)>) -> Option<Diagnostic> {
         let hosts: Vec<&str> = self.follows.as_deref()?.split(',').collect();
         let mut sources = others.filter(|(_, other)| hosts.iter().any(|host| other.is_called(host, &self.namespace)));
         let annotation = annotation::ACCEPT_STANDBY;
@@ -65,4 +66,14 @@ impl Party {
         let place = if self.by_spec { "spec.standby" } else { "spec.patroni.dynamicConfiguration.standby_cluster" };
         Some(note.at(FieldPath::of(place).key("host")))
     }
+}
+
+/// What there is to tell of the clusters of an input, each with the document that it is from.
+pub fn notes(parties: &[(ResourceRef, &Document, Party)]) -> Vec<Diagnostic> {
+    let note = |(resource, document, party): &(ResourceRef, &Document, Party)| {
+        let others = parties.iter().filter(|(other, ..)| other != resource);
+        let note = party.note(others.map(|(other, _, party)| (other, party)))?;
+        Some(document.locate(note).of(resource.clone()))
+    };
+    parties.iter().filter_map(note).collect()
 }

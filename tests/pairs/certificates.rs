@@ -151,9 +151,8 @@ impl Company {
         let issuer = Authority::new();
         let mut leaves = Vec::new();
         let mut leaf = |name: String, certificate: &str, key: &str| {
-            let path = directory.path().join(name.replace('/', "+"));
-            let [certificate, key] =
-                [("crt", certificate), ("key", key)].map(|(end, text)| private(&path.with_added_extension(end), text));
+            let file = |end: &str| directory.path().join(format!("{}.{end}", name.replace('/', "+")));
+            let (certificate, key) = (private(&file("crt"), certificate), private(&file("key"), key));
             leaves.push(Leaf { name, certificate, key });
         };
         let [beta, gamma] =

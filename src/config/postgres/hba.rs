@@ -99,7 +99,7 @@ fn literal(name: &str) -> String {
     quoted(&expression)
 }
 
-pub(super) fn quoted(text: &str) -> String {
+fn quoted(text: &str) -> String {
     format!("\"{}\"", text.replace('"', "\"\""))
 }
 

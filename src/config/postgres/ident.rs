@@ -3,15 +3,15 @@
 
 use serde_json::Value;
 
-use super::hba::quoted;
 use crate::cluster::Cluster;
 use crate::naming::{REPLICATION_MAP, REPLICATION_USER};
 
 /// Every line: first the map of replicas, then the user's lines inside `patroni.dynamicConfiguration`.
 pub fn ident(cluster: &Cluster) -> Vec<String> {
     let names = cluster.replication_names();
-    // In quotes no name is a keyword. A leading slash would make it a regular expression, but ours begin with that of the role.
-    let ours = names.iter().map(|name| [REPLICATION_MAP, &quoted(name), &quoted(REPLICATION_USER)].join(" "));
+    // In quotes no name is a keyword. A leading slash would make it a regular expression, but ours begin with that of the role,
+    // and names in Kubernetes have no quotes.
+    let ours = names.iter().map(|name| format!(r#"{REPLICATION_MAP} "{name}" "{REPLICATION_USER}""#));
     ours.chain(dynamic_lines(cluster)).collect()
 }
 
