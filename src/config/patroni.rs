@@ -91,9 +91,9 @@ pub fn dynamic_configuration(cluster: &Cluster) -> Value {
     postgresql.extend(section(&configuration, "postgresql"));
     postgresql.insert("parameters".to_owned(), json!(postgres::parameters(cluster)));
     postgresql.insert("pg_hba".to_owned(), json!(postgres::hba(cluster)));
-    postgresql.insert("pg_ident".to_owned(), json!(postgres::ident(cluster)));
     // Older versions want a superuser for it.
     postgresql.insert("use_pg_rewind".to_owned(), json!(cluster.postgres_version > 10));
+    postgresql.insert("pg_ident".to_owned(), json!(postgres::ident(cluster)));
     configuration.insert("postgresql".to_owned(), Value::Object(postgresql));
 
     if let Some(standby) = standby_section(cluster) {
