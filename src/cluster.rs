@@ -3,6 +3,7 @@
 
 mod backups;
 mod pgbouncer;
+mod replication;
 
 use std::collections::{BTreeMap, BTreeSet};
 

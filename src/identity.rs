@@ -30,6 +30,7 @@ pub use self::rotation::PasswordGeneration;
 pub(crate) use self::rotation::number as generation;
 pub use self::seed::{Seed, SeedError};
 pub use self::subject::Subject;
+pub(crate) use self::subject::replication_role;
 
 use self::authority::{Authorities, Authority};
 use self::context::{CertificateId, Context};
@@ -238,7 +239,7 @@ impl Derivation<'_> {
                 self.credential(MONITORING_USER, &password::ASCII, password::USER_LENGTH, held)
             }),
             cluster_certificate: self.certificate_if(needs_postgres, Role::Postgres)?,
-            replication_certificate: self.certificate_if(needs_replication, Role::Replication)?,
+            replication_certificate: self.certificate_if(needs_replication, replication_role(cluster))?,
             instance_sets: if ours { self.instance_sets()? } else { BTreeMap::new() },
             pgbackrest_client: self.certificate_if(needs_client, Role::PgBackRestClient)?,
             pgbackrest_repo_host: self.certificate_if(needs_repo_host, Role::PgBackRestRepoHost)?,
@@ -349,7 +350,7 @@ impl Derivation<'_> {
         let cluster = self.cluster;
         match role {
             Role::Postgres => (cluster.cluster_certificate_secret(), "tls.crt"),
-            Role::Replication => (cluster.replication_certificate_secret(), "tls.crt"),
+            Role::Replication | Role::Replica => (cluster.replication_certificate_secret(), "tls.crt"),
             Role::InstanceSet => (cluster.instance_set_certificate_secret(set), "patroni.crt-combined"),
             Role::PgBackRestClient => (cluster.pgbackrest_name(), "pgbackrest-client.crt"),
             Role::PgBackRestRepoHost => (cluster.repo_host_certificate_secret(), "pgbackrest-repo-host.crt"),

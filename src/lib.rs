@@ -28,5 +28,6 @@ pub mod report;
 pub mod resolve;
 pub mod scripts;
 pub mod spec;
+pub mod standby;
 pub mod write;
 pub mod x509;

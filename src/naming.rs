@@ -84,6 +84,8 @@ pub mod annotation {
     pub const ROTATE_CERTIFICATES: &str = "pgrender.dev/rotate-certificates";
     /// Generation of the CA.
     pub const ROTATE_CA: &str = "pgrender.dev/rotate-ca";
+    /// `true` lets standby clusters of the same trust domain stream from this one.
+    pub const ACCEPT_STANDBY: &str = "pgrender.dev/accept-standby";
     /// What all annotations of generations begin with.
     pub const ROTATE: &str = "pgrender.dev/rotate-";
     /// What the annotations of rendered Secrets begin with that say which generation they hold, where it is not the first.
@@ -132,8 +134,10 @@ pub fn is_container_port(name: &str) -> bool {
         .is_some_and(|hash| hash.len() == CONTAINER_PORT_HASH && hash.bytes().all(|digit| BASE32.contains(&digit)))
 }
 
-/// The role that replicas and pg_rewind connect as; its client certificate must bear this name.
+/// The role that replicas and pg_rewind connect as, and the name in PGO's client certificate for it.
 pub const REPLICATION_USER: &str = "_crunchyrepl";
+/// The map of `pg_ident.conf` from the names of client certificates to [`REPLICATION_USER`].
+pub const REPLICATION_MAP: &str = "_crunchyrepl";
 /// The role that pgBouncer looks up passwords as.
 pub const PGBOUNCER_USER: &str = "_crunchypgbouncer";
 /// Who may change something through Patroni's REST API. It is no role of Postgres, and no user can have this name.
@@ -372,6 +376,13 @@ impl Cluster {
     /// an API server. A common name may have 64 characters (X.520 `ub-common-name`), so a longer one ends in a hash.
     pub fn pgbackrest_client_name(&self) -> String {
         common_name(format!("pgbackrest@{}/{}", self.namespace, self.name))
+    }
+
+    /// Who replicas of this cluster say they are, in their certificate's common name: `_crunchyrepl@<namespace>/<cluster>`,
+    /// shortened like [`Cluster::pgbackrest_client_name`]. PGO's is [`REPLICATION_USER`] in every cluster, so that one can read
+    /// all others that trust the same CA.
+    pub fn replica_name(&self) -> String {
+        common_name(format!("{REPLICATION_USER}@{}/{}", self.namespace, self.name))
     }
 }
 

@@ -19,6 +19,7 @@ use crate::read::Document;
 use crate::read::node::Node;
 use crate::report::{Diagnostic, FieldPath, Position, ResourceRef, has_errors};
 use crate::resolve;
+use crate::standby::{self, Party};
 
 pub use crate::parse::KIND;
 
@@ -57,10 +58,14 @@ pub fn render(documents: &[Document], options: &Options, seed: Result<&Seed, &[D
     }
     let mut clusters = Vec::new();
     let mut renewal: Option<Renewal> = None;
+    let mut parties = Vec::new();
     for (resource, document) in sources {
         let mut found = Vec::new();
         let made = one_cluster(document, options, seed.ok(), &secrets, &mut found);
-        let (objects, own) = made.map_or((Vec::new(), None), |(objects, own)| (objects, Some(own)));
+        let (objects, own) = made.map_or((Vec::new(), None), |(objects, own, party)| {
+            parties.push((resource.clone(), document, party));
+            (objects, Some(own))
+        });
         renewal = own.map(|own| renewal.map_or(own, |renewal| renewal.earlier(own))).or(renewal);
         diagnostics.extend(found.into_iter().map(|mut diagnostic| {
             diagnostic.resource.get_or_insert_with(|| resource.clone());
@@ -70,6 +75,7 @@ pub fn render(documents: &[Document], options: &Options, seed: Result<&Seed, &[D
         clusters.push(RenderedCluster { resource, file: file.clone(), position: node.position, objects });
     }
     refuse_duplicates(&clusters, &mut diagnostics);
+    diagnostics.extend(standby::notes(&parties));
     let renewal = renewal.filter(|_| options.certificate_source == CertificateSource::Seed);
     if let (Some(renewal), false) = (renewal, has_errors(&diagnostics)) {
         diagnostics.push(Diagnostic::info(renewal.to_string()));
@@ -78,7 +84,7 @@ pub fn render(documents: &[Document], options: &Options, seed: Result<&Seed, &[D
     Rendered { clusters, diagnostics }
 }
 
-/// The objects of one cluster, and when to render it again. Without a seed the cluster is only checked. Everything that is
+/// The objects of one cluster, when to render it again, and what it is for standby clusters. Without a seed the cluster is only checked. Everything that is
 /// wrong with it goes to `diagnostics`.
 fn one_cluster(
     document: &Document,
@@ -86,7 +92,7 @@ fn one_cluster(
     seed: Option<&Seed>,
     secrets: &Sources,
     diagnostics: &mut Vec<Diagnostic>,
-) -> Option<(Vec<Value>, Renewal)> {
+) -> Option<(Vec<Value>, Renewal, Party)> {
     let settings = parse::Settings { through_kustomize: options.through_kustomize };
     let (resource, found) = parse::parse(document, settings);
     diagnostics.extend(found);
@@ -101,7 +107,7 @@ fn one_cluster(
     let (identity, found) = identity::derive(&cluster, seed, options, &existing);
     diagnostics.extend(found.into_iter().map(|found| document.locate(found)));
     let identity = identity?;
-    Some((build::build(&cluster, &identity), identity.renewal))
+    Some((build::build(&cluster, &identity), identity.renewal, Party::of(&cluster)))
 }
 
 /// The clusters among `documents`, each once, by namespace and name.

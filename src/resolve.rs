@@ -15,6 +15,7 @@ mod names;
 mod pgbouncer;
 mod postgres;
 mod quantity;
+mod replication;
 mod schedule;
 mod services;
 mod unrendered;
@@ -153,6 +154,7 @@ fn cluster(resource: &PostgresCluster, context: &mut Context) -> Cluster {
     };
     postgres::check_custom_certificates(spec, &cluster, context);
     certificates::check_rotation(&cluster, context);
+    replication::check(spec, &cluster, context);
     cluster.referenced_credentials = credentials::referenced(&cluster, context);
     postgres::check_ports(&cluster, context);
     names::check(&cluster, context);

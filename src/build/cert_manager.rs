@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::metadata::{Labels, labels, object_meta, pgbackrest_labels, pgbouncer_labels, pod_meta};
 use crate::cluster::{Backups, CertManager, Cluster, Metadata};
-use crate::identity::{Role, Subject, Usage};
+use crate::identity::{Role, Subject, Usage, replication_role};
 use crate::kubernetes::ObjectMeta;
 use crate::naming::{common_name, label};
 use crate::options::IssuerReference;
@@ -118,7 +118,8 @@ pub(super) fn certificates(cluster: &Cluster, settings: &CertManager) -> Vec<Res
     }
     if cluster.custom_replication_tls_secret.is_none() {
         let labels = labels([(label::CLUSTER_CERTIFICATE, "replication-client-tls")]);
-        certificates.push(leaf(Role::Replication, cluster.replication_certificate_secret(), &cluster.metadata, labels));
+        let secret = cluster.replication_certificate_secret();
+        certificates.push(leaf(replication_role(cluster), secret, &cluster.metadata, labels));
     }
     for set in &cluster.instance_sets {
         let labels = labels([(label::INSTANCE_SET, &set.name)]);

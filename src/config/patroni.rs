@@ -118,6 +118,7 @@ pub fn dynamic_configuration(cluster: &Cluster) -> Value {
     }
     // Older versions want a superuser for it.
     postgresql.insert("use_pg_rewind".to_owned(), json!(cluster.postgres_version > 10));
+    postgresql.insert("pg_ident".to_owned(), json!(postgres::ident(cluster)));
     configuration.insert("postgresql".to_owned(), Value::Object(postgresql));
 
     if let Some(standby) = standby_section(cluster) {

@@ -1,7 +1,8 @@
-//! Postgres' own settings: parameters, and the rules of `pg_hba.conf` (PGO's `internal/postgres`).
+//! Postgres' own settings: parameters, and the lines of `pg_hba.conf` and `pg_ident.conf` (PGO's `internal/postgres`).
 
 mod hba;
 mod hba_password;
+mod ident;
 mod log_directory;
 
 use std::collections::BTreeMap;
@@ -10,6 +11,7 @@ use serde_json::{Map, Value};
 
 pub use self::hba::{hba, hba_rule, hba_text};
 pub use self::hba_password::holds_password;
+pub use self::ident::{ident, is_ours};
 pub use self::log_directory::{LogDirectory, log_directory};
 use crate::cluster::Cluster;
 use crate::naming::STANZA;

@@ -40,8 +40,10 @@ pub(super) struct Context(Zeroizing<Vec<u8>>);
 pub enum Role {
     /// Postgres' server.
     Postgres,
-    /// The replicas, as clients of Postgres.
+    /// The members of a standby cluster, as clients of the Postgres of another cluster and of their own.
     Replication,
+    /// The replicas, as clients of the Postgres of their own cluster.
+    Replica,
     /// Patroni and pgBackRest in the pods of one instance set.
     InstanceSet,
     /// pgBackRest's clients.
@@ -55,9 +57,10 @@ pub enum Role {
 impl Role {
     /// All of them.
     #[cfg(test)]
-    pub(super) const ALL: [Self; 6] = [
+    pub(super) const ALL: [Self; 7] = [
         Self::Postgres,
         Self::Replication,
+        Self::Replica,
         Self::InstanceSet,
         Self::PgBackRestClient,
         Self::PgBackRestRepoHost,
@@ -69,6 +72,7 @@ impl Role {
         match self {
             Self::Postgres => "postgres",
             Self::Replication => "replication",
+            Self::Replica => "replica",
             Self::InstanceSet => "instance-set",
             Self::PgBackRestClient => "pgbackrest-client",
             Self::PgBackRestRepoHost => "pgbackrest-repo-host",

@@ -5,6 +5,12 @@ use super::context::Role;
 use crate::cluster::Cluster;
 use crate::naming::{self, COMMON_NAME_MAX, REPLICATION_USER};
 
+/// The role of the one client certificate that the members of `cluster` show to Postgres, their own and, in a standby cluster
+/// that streams, that of another.
+pub(crate) fn replication_role(cluster: &Cluster) -> Role {
+    if cluster.streams_from().is_some() { Role::Replication } else { Role::Replica }
+}
+
 /// The holder of a certificate.
 pub struct Subject {
     /// At most 64 characters.
@@ -26,6 +32,7 @@ impl Subject {
                 (services.iter().flat_map(|service| cluster.service_names(service)).collect(), Usage::Server)
             }
             Role::Replication => (vec![REPLICATION_USER.to_owned()], Usage::Client),
+            Role::Replica => (vec![cluster.replica_name()], Usage::Client),
             Role::InstanceSet => (pod_names(cluster, "*"), Usage::Both),
             Role::PgBackRestClient => (vec![cluster.pgbackrest_client_name()], Usage::Client),
             Role::PgBackRestRepoHost => (pod_names(cluster, &cluster.repo_host_pod()), Usage::Server),

@@ -40,7 +40,9 @@ impl Authority {
         );
         let [key, extensions] =
             [("leaf.key", key), ("leaf.cnf", &extensions)].map(|(name, text)| self.file(name, text));
-        let request = made(&["req", "-new", "-key", &key, "-subj", &format!("/CN={common_name}")], "");
+        // A slash would begin another part of the name.
+        let subject = format!("/CN={}", common_name.replace('/', "\\/"));
+        let request = made(&["req", "-new", "-key", &key, "-subj", &subject], "");
         let [root, root_key] = ["root.crt", "root.key"].map(|name| self.path(name));
         let signing = ["x509", "-req", "-sha384", "-days", "365", "-CA", &root, "-CAkey", &root_key];
         made(&[&signing[..], &["-extfile", &extensions]].concat(), &request)

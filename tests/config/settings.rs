@@ -24,7 +24,15 @@ fn patroni_is_given_the_dynamic_configuration_that_pgo_gives_it() {
             named.then(|| object["metadata"]["annotations"]["config"].as_str().map(str::to_owned))?
         });
         let theirs: Value = serde_json::from_str(&theirs.expect("a configuration")).expect("JSON");
-        assert_eq!(patroni::dynamic_configuration(&cluster), theirs);
+        let mut ours = patroni::dynamic_configuration(&cluster);
+        let section = ours["postgresql"].as_object_mut().expect("a section");
+        // Of its own, and the rules that name it.
+        let map = format!(r#"_crunchyrepl "_crunchyrepl@{}/{}" "_crunchyrepl""#, cluster.namespace, cluster.name);
+        assert_eq!(section.remove("pg_ident"), Some(json!([map])));
+        for rule in section["pg_hba"].as_array_mut().expect("rules") {
+            *rule = json!(rule.as_str().expect("a line").trim_end_matches(" map=_crunchyrepl"));
+        }
+        assert_eq!(ours, theirs);
     }
 }
 

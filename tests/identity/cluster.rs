@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use pgrender::cluster::{
     BackupJobs, Backups, Cluster, InstanceSet, Metadata, PasswordType, Patroni, PgBouncer, Postgres, RepoHost,
-    Repository, Scheduling, ServiceSettings, Storage, User,
+    Repository, Scheduling, ServiceSettings, Standby, Storage, User,
 };
 use pgrender::kubernetes::PersistentVolumeClaimSpec;
 
@@ -50,6 +50,12 @@ pub(crate) fn hippo() -> Cluster {
         cert_manager: None,
         network_policies: false,
     }
+}
+
+/// The same as a standby cluster that streams from another.
+pub(crate) fn standby() -> Cluster {
+    let standby = Standby { host: Some("rhino-primary".to_owned()), port: None, repository: None };
+    Cluster { standby: Some(standby), ..hippo() }
 }
 
 pub(crate) fn user(name: &str, password: PasswordType) -> User {

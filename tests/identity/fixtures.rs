@@ -4,7 +4,7 @@ use pgrender::identity::{Certificate, Credential, Identity};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use crate::cluster::hippo;
+use crate::cluster::{hippo, standby};
 use crate::tools::{available, run};
 use crate::{SEED, TIME, blocks, identity};
 
@@ -12,8 +12,8 @@ fn sha256(text: &str) -> String {
     Sha256::digest(text.as_bytes()).iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
 }
 
-/// What the certificates of `hippo` say: role, name, DNS names, purposes.
-fn described(identity: &Identity) -> Vec<Value> {
+/// What the certificates of `hippo` say: role, name, DNS names, purposes. One of them it has only as a standby cluster.
+fn described(identity: &Identity, standby: &Identity) -> Vec<Value> {
     let service = |service: &str| {
         ["postgres-operator.svc.cluster.local", "postgres-operator.svc", "postgres-operator"]
             .map(|domain| format!("{service}.{domain}"))
@@ -33,10 +33,11 @@ fn described(identity: &Identity) -> Vec<Value> {
         row(role, "", certificate.as_ref().unwrap(), names, &[purpose])
     };
     let replication = ["_crunchyrepl".to_owned()];
+    let replica = ["_crunchyrepl@postgres-operator/hippo".to_owned()];
     let pgbackrest = ["pgbackrest@postgres-operator/hippo".to_owned()];
     vec![
         single("postgres", &identity.cluster_certificate, &postgres, "serverAuth"),
-        single("replication", &identity.replication_certificate, &replication, "clientAuth"),
+        single("replication", &standby.replication_certificate, &replication, "clientAuth"),
         single("pgbackrest-client", &identity.pgbackrest_client, &pgbackrest, "clientAuth"),
         single("pgbackrest-repo-host", &identity.pgbackrest_repo_host, &pod("hippo-repo-host-0"), "serverAuth"),
         single("pgbouncer", &identity.pgbouncer_frontend, &service("hippo-pgbouncer"), "serverAuth"),
@@ -47,6 +48,7 @@ fn described(identity: &Identity) -> Vec<Value> {
             &pod("*"),
             &["serverAuth", "clientAuth"],
         ),
+        single("replica", &identity.replication_certificate, &replica, "clientAuth"),
     ]
 }
 
@@ -70,7 +72,7 @@ fn the_identity_of_hippo_is_what_it_always_was() {
                 "alphabet": "alphanumeric", "generation": 1, "password": *identity.patroni.as_ref().unwrap().password,
             },
         },
-        "certificates": described(&identity),
+        "certificates": described(&identity, &crate::identity(&standby())),
     });
     let text = serde_json::to_string_pretty(&actual).unwrap() + "\n";
     snapbox::assert_data_eq!(text, snapbox::file!["../../fixtures/identity/hippo.json"].raw());

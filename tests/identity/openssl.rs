@@ -2,9 +2,9 @@
 
 use pgrender::cluster::Cluster;
 use pgrender::identity::Certificate;
-use pgrender::naming::COMMON_NAME_MAX;
+use pgrender::naming::{COMMON_NAME_MAX, REPLICATION_USER};
 
-use crate::cluster::hippo;
+use crate::cluster::{hippo, standby};
 use crate::tools::{available, run, verifies};
 use crate::{certificates, identity};
 
@@ -40,7 +40,7 @@ fn openssl_verifies_every_certificate_for_its_names_and_purposes() {
             true,
             false,
         ),
-        Expectation("replication", &["_crunchyrepl"], &["hippo-primary"], false, true),
+        Expectation("replication", &[], &["hippo-primary", "_crunchyrepl"], false, true),
         Expectation(
             "instance-set instance1",
             &[
@@ -112,14 +112,24 @@ fn every_key_is_that_of_its_certificate() {
 }
 
 #[test]
-fn pgbackrest_is_called_what_its_servers_expect() {
+fn clients_are_called_what_their_servers_expect() {
     if !available("openssl") {
         return;
     }
-    let cluster = hippo();
-    let certificate = identity(&cluster).pgbackrest_client.unwrap().certificate;
-    let subject = run("openssl", &["x509", "-noout", "-subject", "-nameopt", "multiline"], &certificate);
-    assert!(subject.ends_with(&format!("= {}\n", cluster.pgbackrest_client_name())), "{subject}");
+    for name in ["hippo".to_owned(), "c".repeat(46)] {
+        let cluster = Cluster { name, ..hippo() };
+        let standby = Cluster { name: cluster.name.clone(), ..standby() };
+        let [ours, followers] = [&cluster, &standby].map(identity);
+        for (certificate, name) in [
+            (ours.pgbackrest_client, cluster.pgbackrest_client_name()),
+            (ours.replication_certificate, cluster.replica_name()),
+            (followers.replication_certificate, REPLICATION_USER.to_owned()),
+        ] {
+            let certificate = certificate.unwrap().certificate;
+            let subject = run("openssl", &["x509", "-noout", "-subject", "-nameopt", "multiline"], &certificate);
+            assert!(subject.ends_with(&format!("= {name}\n")), "{subject}");
+        }
+    }
 }
 
 #[test]

@@ -18,7 +18,7 @@ pub(crate) fn server() -> Option<(Identity, Server)> {
     }
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs();
     let identity = at(&hippo(), now.try_into().unwrap());
-    let server = Server::start(&identity)?;
+    let server = Server::start(&hippo(), &identity)?;
     Some((identity, server))
 }
 

@@ -13,7 +13,7 @@ use pgrender::read::{self, Document};
 use serde_json::{Value, json};
 
 use crate::authority::{Authority, new_key};
-use crate::cluster::hippo;
+use crate::cluster::{hippo, standby};
 use crate::server::Server;
 use crate::tools::{available, run};
 use crate::{annotated, at, blocks, certificates, seed};
@@ -149,15 +149,11 @@ fn whoever_trusts_pgos_ca_notices_nothing_of_a_take_over() {
     for (name, certificate) in certificates(&identity) {
         assert!(pgo.verifies(pgo.root(), &certificate.certificate), "{name}");
     }
-    // Its names suffice, so it stays; the server's do not.
-    let kept = |name: &str, secret: &Value| {
-        STANDARD.encode(&certificates(&identity)[name].certificate) == secret["data"]["tls.crt"].as_str().unwrap()
-    };
-    assert!(kept("replication", &secrets[2]) && !kept("postgres", &secrets[1]));
-    assert!(
-        told.iter()
-            .any(|line| line.contains("`hippo-primary.postgres-operator.svc.cluster.local` is none of its names"))
-    );
+    // PGO's replicas have the same name in every cluster, and its server has too few.
+    for name in ["_crunchyrepl@postgres-operator/hippo", "hippo-primary.postgres-operator.svc.cluster.local"] {
+        let reason = format!("is replaced, because `{name}` is none of its names");
+        assert!(told.iter().any(|line| line.contains(&reason)), "{name}: {told:?}");
+    }
     assert_eq!(blocks(&identity.trust_bundle)[0], pgo.root());
 
     // The next run finds nothing to do, whatever of PGO's it is given besides.
@@ -238,6 +234,29 @@ fn pgos_ca_signs_in_the_trust_domain_of_its_namespace_only() {
     }
 }
 
+/// A standby cluster's source knows it by PGO's name, and once it is promoted nobody shall.
+#[test]
+fn a_standby_cluster_keeps_pgos_certificate_until_it_is_promoted() {
+    if !available("openssl") {
+        return;
+    }
+    let pgo = Pgo::new();
+    let secrets = pgo.secrets();
+    let shown = |identity: &Identity| certificates(identity)["replication"].certificate.clone();
+    let (follower, _) = with(&standby(), &secrets, now());
+    assert_eq!(STANDARD.encode(shown(&follower)), secrets[2]["data"]["tls.crt"].as_str().unwrap());
+    let mut second = rendered(&follower);
+    second.push(pgo.root_secret());
+    let (promoted, told) = with(&hippo(), &second, now());
+    assert!(told.iter().any(|line| line.contains("/hippo-replication-cert` is replaced")), "{told:?}");
+    assert_eq!(crate::differences(&follower, &promoted), ["certificate replication", "key replication"]);
+    assert!(pgo.verifies(pgo.root(), &shown(&promoted)));
+    let mut third = rendered(&promoted);
+    third.push(pgo.root_secret());
+    let (back, _) = with(&standby(), &third, now());
+    assert_ne!(shown(&back), shown(&promoted));
+}
+
 #[test]
 fn pgos_ca_must_outlive_what_it_signs() {
     if !available("openssl") {
@@ -263,7 +282,8 @@ fn a_certificate_of_another_client_is_replaced_even_if_it_has_the_name_too() {
         return;
     }
     let pgo = Pgo::new();
-    for (names, kept) in [(["_crunchyrepl", "more"], true), (["more", "_crunchyrepl"], false)] {
+    let name = hippo().replica_name();
+    for (names, kept) in [([name.as_str(), "more"], true), (["more", &name], false), (["_crunchyrepl", &name], false)] {
         let (certificate, key) = pgo.leaf(&names);
         let client = [("tls.crt", &*certificate), ("tls.key", &*key), ("ca.crt", pgo.root())];
         let (identity, _) = with(&hippo(), &[pgo.root_secret(), secret("hippo-replication-cert", &client)], now());
@@ -279,7 +299,7 @@ fn a_certificate_is_kept_for_two_thirds_of_its_life() {
     let pgo = Pgo::new();
     let secrets = pgo.secrets();
     let kept = |days: i64| {
-        let (identity, _) = with(&hippo(), &secrets, now() + days * DAY);
+        let (identity, _) = with(&standby(), &secrets, now() + days * DAY);
         let certificate = STANDARD.encode(identity.replication_certificate.unwrap().certificate);
         certificate == secrets[2]["data"]["tls.crt"].as_str().unwrap()
     };
@@ -348,7 +368,7 @@ fn postgres_lets_in_whom_a_kept_verifier_lets_in() {
             && told[0].contains("`verifier` of `Secret postgres-operator/hippo-monitoring`")
     );
     assert!(told[0].contains("is not of the password beside it"));
-    let Some(server) = Server::start(&identity) else { return };
+    let Some(server) = Server::start(&hippo(), &identity) else { return };
     let login = |role: &str, password: &str| {
         let connection = format!("host=hippo-primary user={role} dbname=postgres");
         server.connect(&connection, &[("PGPASSWORD", password)]).status.success()

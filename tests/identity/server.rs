@@ -6,6 +6,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use pgrender::cluster::Cluster;
+use pgrender::config::postgres;
 use pgrender::identity::{Identity, scram};
 use tempfile::TempDir;
 
@@ -26,8 +28,8 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Starts a server that knows no role but its superuser. `None` where there is no PostgreSQL.
-    pub(crate) fn start(identity: &Identity) -> Option<Self> {
+    /// Starts a server that knows no role but its superuser, with the rules of `cluster`. `None` where there is no PostgreSQL.
+    pub(crate) fn start(cluster: &Cluster, identity: &Identity) -> Option<Self> {
         let Some(bin) = binaries() else {
             println!("skipped: no PostgreSQL server on this machine");
             assert_ne!(std::env::var("CI").as_deref(), Ok("true"), "no PostgreSQL server, and CI=true");
@@ -43,11 +45,11 @@ impl Server {
             let path = file(server.path(), name, content);
             fs::set_permissions(path, fs::Permissions::from_mode(0o600)).unwrap();
         }
-        file(
-            server.path(),
-            "hba.conf",
-            "local all all trust\nhostssl all _crunchyrepl all cert\nhostssl all all all scram-sha-256\n",
-        );
+        let mut rules = postgres::hba(cluster);
+        // This machine's user has another name.
+        "local all all trust".clone_into(&mut rules[0]);
+        file(server.path(), "hba.conf", &(rules.join("\n") + "\n"));
+        file(server.path(), "ident.conf", &(postgres::ident(cluster).join("\n") + "\n"));
         let path = server.path().to_str().unwrap();
         if is_root() {
             run("chown", &["-R", "nobody", path], "");
@@ -56,7 +58,7 @@ impl Server {
         server.administer("initdb", &["-D", &data, "-U", "postgres", "-E", "UTF8", "--locale=C", "-A", "trust", "-N"]);
         let options = format!(
             "-c listen_addresses=127.0.0.1 -c port={port} -c unix_socket_directories={path} -c hba_file={path}/hba.conf \
-             -c ssl=on -c ssl_cert_file={path}/tls.crt -c ssl_key_file={path}/tls.key -c ssl_ca_file={path}/ca.crt \
+             -c ident_file={path}/ident.conf -c ssl=on -c ssl_cert_file={path}/tls.crt -c ssl_key_file={path}/tls.key -c ssl_ca_file={path}/ca.crt \
              -c fsync=off"
         );
         server.administer("pg_ctl", &["-D", &data, "-l", &format!("{path}/log"), "-o", &options, "-w", "start"]);

@@ -64,6 +64,34 @@ pub(crate) const DELIBERATE: &[Deliberate] = &[
         ],
     },
     Deliberate {
+        reason: "the certificate of replicas names its cluster, and a map lets in no other: PGO's name is the same in every cluster",
+        source: "src/config/postgres/ident.rs",
+        places: &[
+            Place("Secret", "*-replication-cert", "data[tls.crt].certificates[0].subject", Different, REPLICA),
+            Place(
+                "Secret",
+                "*-replication-cert",
+                "data[tls.crt].certificates[0].extensions[Subject Alternative Name]",
+                Different,
+                REPLICA,
+            ),
+            Place(
+                "ConfigMap",
+                "*-config",
+                "data[patroni.yaml].bootstrap.dcs.postgresql[pg_hba]",
+                Different,
+                r#"*"hostssl replication \"_crunchyrepl\" all \"cert\"",* became *"hostssl replication \"_crunchyrepl\" all \"cert\" map=_crunchyrepl",*"#,
+            ),
+            Place(
+                "ConfigMap",
+                "*-config",
+                "data[patroni.yaml].bootstrap.dcs.postgresql[pg_ident]",
+                OnlyOurs,
+                r#"["_crunchyrepl \"_crunchyrepl@*\" \"_crunchyrepl\""]"#,
+            ),
+        ],
+    },
+    Deliberate {
         reason: "the caretaker does what PGO's operator and two of its sidecars did, and hears of changes by fingerprints",
         source: "design, The caretaker",
         places: &[
@@ -433,3 +461,4 @@ pub(crate) const DELIBERATE: &[Deliberate] = &[
 
 const INSTANCE_LABEL: &str = "metadata.labels[postgres-operator.crunchydata.com/instance]";
 const SUBJECT_NAMES: &str = "data[*].certificates[0].extensions[Subject Alternative Name]";
+const REPLICA: &str = r#"*_crunchyrepl"* became *_crunchyrepl@*"#;

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use crate::cluster::Cluster;
-use crate::naming::{MONITORING_USER, PGBOUNCER_USER, REPLICATION_USER};
+use crate::naming::{MONITORING_USER, PGBOUNCER_USER, REPLICATION_MAP, REPLICATION_USER};
 
 /// Every line, first those of our own roles, which no rule of the user can open or close. Where the user has no rules,
 /// any role with a password may connect over TLS.
@@ -14,9 +14,9 @@ pub fn hba(cluster: &Cluster) -> Vec<String> {
     let mut lines = vec![
         // Patroni and the caretaker, over the socket.
         r#"local all "postgres" "peer""#.to_owned(),
-        // Replicas, and pg_rewind, which needs a database.
-        format!(r#"hostssl replication "{REPLICATION_USER}" all "cert""#),
-        format!(r#"hostssl "postgres" "{REPLICATION_USER}" all "cert""#),
+        // Replicas, and pg_rewind, which needs a database. The map says whose certificates.
+        format!(r#"hostssl replication "{REPLICATION_USER}" all "cert" map={REPLICATION_MAP}"#),
+        format!(r#"hostssl "postgres" "{REPLICATION_USER}" all "cert" map={REPLICATION_MAP}"#),
         format!(r#"host all "{REPLICATION_USER}" all "reject""#),
     ];
     if cluster.exporter {

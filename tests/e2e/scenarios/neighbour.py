@@ -1,8 +1,10 @@
-"""What a pod of the same namespace, with no more than the authority's certificate, cannot do.
+"""What a pod of the same namespace cannot do, with the authority's certificate or with all those of another cluster there.
 
 Each refusal is beside the same act by somebody who may, so that it is refused for the right reason."""
 
 from __future__ import annotations
+
+import copy
 
 from framework import Failed, Test, hippo
 
@@ -82,6 +84,36 @@ def as_another(test: Test, user: str) -> str:
     return test.sql("SELECT 1", **{"user": "hippo", "database": f"postgres user={user}"})
 
 
+REPLICATE = """
+cd "$(mktemp -d)" && cat > all && umask 077 && csplit --quiet --prefix=part all '/^-----BEGIN CERTIFICATE/' && touch part00 part01
+exec psql -XAtqwc "$1" "host=$0 user=_crunchyrepl dbname=postgres $2 sslmode=require sslkey=$PWD/part00 sslcert=$PWD/part01"
+"""
+
+
+def certificates_of_another(test: Test) -> None:
+    """No client certificate of another cluster of the namespace replicates this one, reads its files, or changes Patroni."""
+    rhino = copy.deepcopy(hippo())
+    rhino["metadata"]["name"] = "rhino"
+    theirs = test.secrets(test.render(rhino))
+    replica, backups = theirs["rhino-replication-cert"], theirs["rhino-pgbackrest"]
+    pairs = {
+        "replica": replica["tls.key"] + replica["tls.crt"],
+        "pgBackRest": backups["pgbackrest-client.key"] + backups["pgbackrest-client.crt"],
+        "Patroni": theirs["rhino-instance1-certs"]["patroni.crt-combined"],
+    }
+    mine = test.secret("hippo-replication-cert")
+    host = f"hippo-primary.{test.namespace}.svc"
+    ways = [("IDENTIFY_SYSTEM", "replication=true"), ("SELECT pg_read_binary_file('PG_VERSION')", "")]
+    for sql, more in ways:
+        act = lambda pair, sql=sql, more=more: test.in_pod(  # noqa: E731
+            "client", "bash", "-c", REPLICATE, host, sql, more, container="client", text=pair
+        )
+        test.expect(act(mine["tls.key"] + mine["tls.crt"]), "its own replicas cannot either")
+        why = 'certificate authentication failed for user "_crunchyrepl"'
+        for who, pair in pairs.items():
+            refused(test, why, f"`{sql}` as rhino's {who}", act, pair)
+
+
 def data(test: Test) -> None:
     """One user's tables are closed to another, through Postgres and through PgBouncer."""
     test.sql("CREATE TABLE secrets AS SELECT 'hush' AS what", user="rhino", database="zoo")
@@ -104,4 +136,5 @@ def run(test: Test) -> None:
     patroni(test, leader)
     pgbackrest(test, leader)
     login(test)
+    certificates_of_another(test)
     data(test)

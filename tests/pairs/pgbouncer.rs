@@ -1,0 +1,60 @@
+//! pgBouncer with its rendered configuration asks everybody for a password.
+
+use std::fs;
+use std::process::Command;
+
+use crate::certificates::{Company, private};
+use crate::compare;
+use crate::postgres::{Postgres, answer, free_port, servers};
+use crate::processes::{start, wait_for};
+use crate::tools::{give_to_unprivileged, program, unprivileged};
+
+#[test]
+fn pgbouncer_takes_no_certificate_for_a_password() {
+    let (Some(pgbouncer), Some(_)) = (program("pgbouncer"), program("openssl")) else { return };
+    let Some(bin) = servers().pop() else { return };
+    let company = Company::new();
+    let postgres = Postgres::start(&company, &bin);
+    let root = company.directory.path().join("pgbouncer");
+    let place = root.display().to_string();
+    let files = root.join("~postgres-operator");
+    let secret = |key: &str| company.alpha.secret("alpha-pgbouncer", key);
+    private(&files.join("frontend-tls.crt"), &secret("pgbouncer-frontend.crt"));
+    private(&files.join("frontend-tls.key"), &secret("pgbouncer-frontend.key"));
+    private(&files.join("frontend-ca.crt"), &company.authorities());
+    private(&files.join("backend-ca.crt"), &company.authorities());
+    private(&files.join("users.txt"), &(secret("pgbouncer-users.txt") + "\"alpha\" \"geheim\"\n"));
+    private(&root.join("pgbouncer.ini"), "");
+    let port = free_port();
+    // Postgres is here, and called by its socket.
+    let text = company.alpha.file("alpha-pgbouncer", "pgbouncer.ini");
+    let text = text
+        .replace("/etc/pgbouncer/", &format!("{place}/"))
+        .replace("listen_addr = *", "listen_addr = 127.0.0.1")
+        .replace("listen_port = 5432", &format!("listen_port = {port}"))
+        .replace(
+            "host=alpha-primary port=5432",
+            &format!("host={} port={}", postgres.socket().display(), postgres.port),
+        );
+    let conf = private(&root.join("~postgres-operator.ini"), &text);
+    give_to_unprivileged(&root);
+    let log = root.join("log");
+    let _running = start(unprivileged(&pgbouncer).arg(&conf), &log);
+    wait_for(&log, "process up");
+
+    let login = |certificate: &str, more: &str| {
+        let target = format!("host=localhost hostaddr=127.0.0.1 port={port} sslmode=require {certificate} {more}");
+        answer(Command::new(bin.join("psql")).args(["-qXAtw", "--command", "SHOW server_version", "--dbname", &target]))
+    };
+    for who in [
+        "user=alpha dbname=alpha",
+        "user=postgres dbname=postgres",
+        "user=_crunchypgbouncer dbname=alpha",
+        "user=_crunchypgbouncer dbname=pgbouncer",
+    ] {
+        compare(&format!("pgBouncer, {who}"), &company.leaves, &[], |leaf| {
+            login(&format!("sslcert='{}' sslkey='{}'", leaf.certificate.display(), leaf.key.display()), who)
+        });
+    }
+    assert_eq!(login("", "user=alpha dbname=alpha password=geheim"), Ok(()), "{}", fs::read_to_string(log).unwrap());
+}
