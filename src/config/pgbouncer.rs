@@ -1,5 +1,7 @@
 //! pgBouncer's configuration (PGO's `internal/pgbouncer/config.go`).
 
+pub mod setting;
+
 use super::HEADER;
 use super::ini::{Options, lines, options, section};
 use crate::cluster::{Cluster, PgBouncer};

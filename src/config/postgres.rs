@@ -1,13 +1,19 @@
 //! Postgres' own settings: parameters, and the rules of `pg_hba.conf` (PGO's `internal/postgres`).
 
 mod hba;
+mod hba_method;
+mod hba_rule;
+mod hba_text;
 mod log_directory;
+pub mod parameter;
 
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-pub use self::hba::{hba, hba_rule, hba_text};
+pub use self::hba::hba;
+pub use self::hba_rule::Rule;
+pub use self::hba_text::{check_hba_text, check_ident_text, hba_text};
 pub use self::log_directory::{LogDirectory, log_directory};
 use crate::cluster::Cluster;
 use crate::naming::STANZA;
