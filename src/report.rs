@@ -87,9 +87,7 @@ impl fmt::Display for FieldPath {
         for (position, segment) in self.0.iter().enumerate() {
             match segment {
                 Segment::Index(index) => write!(f, "[{index}]")?,
-                Segment::Key(key)
-                    if key.contains(['.', '/', '[', ' ', '"']) || key.contains(line::is_control) || key.is_empty() =>
-                {
+                Segment::Key(key) if !is_plain(key) => {
                     write!(f, "[{key:?}]")?;
                 }
                 Segment::Key(key) if position == 0 => f.write_str(key)?,
@@ -98,6 +96,11 @@ impl fmt::Display for FieldPath {
         }
         Ok(())
     }
+}
+
+/// Whether a key needs no quotes to be seen as one.
+fn is_plain(key: &str) -> bool {
+    !key.is_empty() && key.chars().all(|character| character.is_alphanumeric() || matches!(character, '-' | '_'))
 }
 
 /// A place in a text, counted from 1, columns in characters.

@@ -18,8 +18,6 @@ mod pgbouncer;
 mod postgres;
 #[path = "../config/processes.rs"]
 mod processes;
-#[path = "../common/rendering.rs"]
-mod rendering;
 mod spec;
 #[path = "../config/tools.rs"]
 mod tools;

@@ -27,16 +27,38 @@ pub fn check_hba_text(text: &str, version: u16) -> Result<bool, String> {
     if !is_connection(connection, version) {
         return Err(format!("a line of pg_hba.conf for Postgres {version} does not begin with `{connection}`"));
     }
-    // An address is followed by a mask, but where it has one, or is a name.
-    let method = match (connection, first_word(&fields, 3)) {
-        ("local", _) => 3,
-        (_, Some(address)) if address.parse::<IpAddr>().is_ok() => 5,
-        _ => 4,
-    };
+    for (index, field) in fields.iter().enumerate().skip(3) {
+        if field.len() > 1 && !field.iter().all(|word| word.text.contains('=')) {
+            return Err(format!("field {} has a comma: databases and users are the only lists", index + 1));
+        }
+    }
+    let method = if connection == "local" { 3 } else { method_after_address(&fields)? };
+    if let Some(word) = fields.iter().skip(method + 1).flatten().find(|word| !word.text.contains('=')) {
+        return Err(format!("`{}` after the method is not an option: options are `name=value`", word.text));
+    }
     match first_word(&fields, method) {
         Some(word) if is_method(word, version) => Ok(word == "trust"),
         Some(word) => Err(format!("`{word}` is not a method of Postgres {version}")),
         None => Err("the line ends before the method".to_owned()),
+    }
+}
+
+/// Where the method is: behind the address, and behind its mask where that is a field of its own.
+fn method_after_address(fields: &[Vec<Word>]) -> Result<usize, String> {
+    let Some(address) = first_word(fields, 3) else { return Err("the line ends before the address".to_owned()) };
+    let (host, length) = address.split_once('/').map_or((address, None), |(host, length)| (host, Some(length)));
+    let no_address = || Err(format!("`{address}` is not an address: write `all`, a name, or one like `10.0.0.0/8`"));
+    match (host.parse::<IpAddr>(), length) {
+        (Ok(ip), Some(length)) => {
+            let longest = if ip.is_ipv4() { 32 } else { 128 };
+            if length.parse::<u8>().is_ok_and(|length| length <= longest) { Ok(4) } else { no_address() }
+        }
+        (Ok(ip), None) => match first_word(fields, 4).map(str::parse::<IpAddr>) {
+            Some(Ok(mask)) if mask.is_ipv4() == ip.is_ipv4() => Ok(5),
+            _ => Err(format!("`{address}` has no mask: write how many bits count, as in `{address}/32`")),
+        },
+        (Err(_), None) if !host.is_empty() && !host.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') => Ok(4),
+        (Err(_), _) => no_address(),
     }
 }
 
@@ -178,6 +200,14 @@ mod tests {
             "host all all 10.0.0.1 trust",
             "host all all all oauth",
             "hosts all all all md5",
+            "host all all 10.0.0.1,10.0.0.2 md5",
+            "host all all 10.0.0.1/33 md5",
+            "host all all 10.0.0.1 ::1 md5",
+            "host all all example.com/8 md5",
+            "host all all 10 255.0.0.0 md5",
+            "host all all all md5,trust",
+            "host all all all md5 clientcert",
+            "local all all all md5",
         ] {
             assert!(check_hba_text(line, 17).is_err(), "{line}");
         }
