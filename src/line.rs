@@ -10,10 +10,9 @@ use std::fmt::Write;
 pub fn check(text: &str) -> Result<(), String> {
     match text.chars().find(|character| *character != '\t' && is_control(*character)) {
         None => Ok(()),
-        Some(found) if is_line_break(found) => Err(format!(
-            "the line break {} would end the setting, and another would begin: write one line",
-            code_point(found)
-        )),
+        Some(found) if is_line_break(found) => {
+            Err(format!("the line break {} would end the setting: write one line", code_point(found)))
+        }
         Some(found) => Err(format!("the control character {} has no place in a setting: remove it", code_point(found))),
     }
 }
@@ -77,7 +76,7 @@ mod tests {
 
     #[test]
     fn a_message_shows_the_code_point() {
-        let message = "the line break U+2028 would end the setting, and another would begin: write one line";
+        let message = "the line break U+2028 would end the setting: write one line";
         assert_eq!(check("a\u{2028}b"), Err(message.to_owned()));
         assert_eq!(shown("a\n\u{2028}\té"), "a\\n\\u{2028}\té");
     }

@@ -104,6 +104,9 @@ fn cluster(resource: &PostgresCluster, context: &mut Context) -> Cluster {
         context.error(FieldPath::of("metadata.namespace"), message);
     }
     files::check_certificates(spec, context);
+    if let Some(sql) = &spec.database_init_sql {
+        names::check_init_sql(sql, context);
+    }
     let postgres_version = u16::try_from(spec.postgres_version).unwrap_or_default();
     let variable = images::postgres_variable(postgres_version, spec.post_gis_version.as_deref());
     let image = context.image(spec.image.as_deref(), &variable, "spec.image");

@@ -33,6 +33,12 @@ pub fn ini(cluster: &Cluster, pgbouncer: &PgBouncer) -> String {
     text
 }
 
+/// `users.txt`, the password of pgBouncer's own role. Quotes are doubled, and nothing else has a meaning between them
+/// (pgbouncer.org/config.html, "Authentication file format").
+pub fn users(password: &str) -> String {
+    format!("\"{PGBOUNCER_USER}\" \"{}\"\n", password.replace('"', "\"\""))
+}
+
 /// The directory that must be made for the user's `logfile`; `None` where there is none to make.
 pub fn log_directory(pgbouncer: &PgBouncer) -> Option<&str> {
     let (directory, _) = pgbouncer.global.get("logfile")?.rsplit_once('/')?;

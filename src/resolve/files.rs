@@ -28,10 +28,9 @@ pub(super) fn checked(
 /// The files of a user's own certificates. Those of replicas are in the volume of the server's.
 pub(super) fn check_certificates(spec: &PostgresClusterSpec, context: &mut Context) {
     let pgbouncer = spec.proxy.as_ref().and_then(|proxy| proxy.pg_bouncer.custom_tls_secret.as_ref());
-    for (path, secret) in [
-        ("spec.customTLSSecret", spec.custom_tls_secret.as_ref()),
-        ("spec.proxy.pgBouncer.customTLSSecret", pgbouncer),
-    ] {
+    for (path, secret) in
+        [("spec.customTLSSecret", spec.custom_tls_secret.as_ref()), ("spec.proxy.pgBouncer.customTLSSecret", pgbouncer)]
+    {
         for (index, item) in items(secret).enumerate() {
             let ours = item == "replication" || item.starts_with("replication/") || item.starts_with(OURS);
             context.check(&FieldPath::of(path).key("items").index(index).key("path"), check_path(item, ours));
@@ -65,7 +64,9 @@ fn files(projection: &VolumeProjection) -> Vec<(FieldPath, String)> {
 /// the place of.
 fn check_path(file: &str, ours: bool) -> Result<(), String> {
     if file.is_empty() || file.starts_with('/') || file.starts_with("..") || file.split('/').any(|part| part == "..") {
-        return Err(format!("{file:?} is not a path inside the volume: write one without `..`, and no `/` at its beginning"));
+        return Err(format!(
+            "{file:?} is not a path inside the volume: write one without `..`, and no `/` at its beginning"
+        ));
     }
     if ours {
         return Err(format!("{file:?} is a file of this cluster's own: choose another path"));

@@ -93,7 +93,8 @@ pub(super) fn hba_text(text: &str, path: &FieldPath, version: u16, context: &mut
     match postgres::check_hba_text(text, version) {
         Err(why) => context.error(path.clone(), why),
         Ok(true) => {
-            let message = "`trust` lets in whoever comes this way, without proof: write `scram-sha-256` or another method";
+            let message =
+                "`trust` lets in whoever comes this way, without proof: write `scram-sha-256` or another method";
             context.warning(path.clone(), message);
         }
         Ok(false) => {}
@@ -170,7 +171,8 @@ pub(super) fn standby(spec: &PostgresClusterSpec, context: &mut Context) -> Opti
 
 /// A host, or several with commas. Patroni makes it part of a connection string, where a blank would begin another setting.
 pub(super) fn check_host(host: &str) -> Result<(), String> {
-    let is_host = !host.is_empty() && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._:,%/[]@".contains(&byte));
+    let is_host =
+        !host.is_empty() && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._:,%/[]@".contains(&byte));
     if is_host {
         return Ok(());
     }

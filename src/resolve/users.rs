@@ -18,6 +18,9 @@ pub(super) fn resolve(spec: &PostgresClusterSpec, cluster: &str, context: &mut C
         for (index, database) in user.databases.iter().enumerate() {
             let at = || path.key("databases").index(index);
             context.check(&at(), check_database(database));
+            if database == "pgbouncer" && spec.proxy.is_some() {
+                context.warning(at(), "cannot be reached through pgBouncer, whose console has this name");
+            }
             if !databases.contains(database) {
                 databases.push(database.clone());
             }

@@ -82,13 +82,7 @@ pub(crate) fn rich() -> Cluster {
 }
 
 /// The line of a structured rule.
-pub(crate) fn hba_line(
-    version: u16,
-    connection: &str,
-    databases: &[String],
-    users: &[String],
-    method: &str,
-) -> String {
+pub(crate) fn hba_line(version: u16, connection: &str, databases: &[String], users: &[String], method: &str) -> String {
     Rule { connection, databases, users, method, options: &BTreeMap::new() }.line(version).expect("a line")
 }
 

@@ -37,9 +37,12 @@ fn pooler(config: &Value) -> Value {
 #[test]
 fn the_name_of_an_option_with_a_number_is_no_second_rule() {
     let options = json!({"map=m\nhost all all all trust #": 1});
-    let (field, message) = refused(17, &rule(&json!({
-        "connection": "host", "users": ["nobody"], "method": "ident", "options": options
-    })));
+    let (field, message) = refused(
+        17,
+        &rule(&json!({
+            "connection": "host", "users": ["nobody"], "method": "ident", "options": options
+        })),
+    );
     assert_eq!(field, "spec.authentication.rules[0].options[\"map=m\\nhost all all all trust #\"]");
     assert!(message.contains("no such option of the method `ident`: it has `map`"), "{message}");
 }
@@ -129,7 +132,9 @@ fn a_line_of_the_user_is_one_line() {
 
 #[test]
 fn a_name_that_no_version_could_match_is_refused() {
-    for (field, name) in [("databases", "é".repeat(32)), ("users", "a\u{2028}b".to_owned()), ("users", "a\tb".to_owned())] {
+    for (field, name) in
+        [("databases", "é".repeat(32)), ("users", "a\u{2028}b".to_owned()), ("users", "a\tb".to_owned())]
+    {
         let (at, _) = refused(16, &rule(&json!({"connection": "host", "method": "reject", field: [name]})));
         assert_eq!(at, format!("spec.authentication.rules[0].{field}[0]"));
     }
@@ -212,6 +217,51 @@ fn a_file_of_the_user_takes_no_place_of_ours() {
     }
     refused(17, &json!({"config": {"files": secret("../x")}}));
     let items = json!([{"key": "k", "path": "replication/tls.key"}]);
-    refused(17, &json!({"customTLSSecret": {"name": "s", "items": items}, "customReplicationTLSSecret": {"name": "r"}}));
+    refused(
+        17,
+        &json!({"customTLSSecret": {"name": "s", "items": items}, "customReplicationTLSSecret": {"name": "r"}}),
+    );
     assert!(resolved(17, &pooler(&json!({"files": secret("pgbouncer.ini")}))).is_ok());
+}
+
+#[test]
+fn the_sql_of_the_user_is_in_a_config_map() {
+    for (name, key, field) in [("a\nb", "k", "name"), ("it's", "k", "name"), ("a", "../k", "key"), ("a", "", "key")] {
+        let (at, _) = refused(17, &json!({"databaseInitSQL": {"name": name, "key": key}}));
+        assert_eq!(at, format!("spec.databaseInitSQL.{field}"));
+    }
+}
+
+#[test]
+fn a_directory_is_no_variable_of_a_container() {
+    let directory = "/volumes/logs/$(PGDATA)/$$";
+    let instances = json!([{
+        "dataVolumeClaimSpec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}},
+        "volumes": {"additional": [{"name": "logs", "claimName": "logs"}]},
+    }]);
+    let repositories = json!([{"name": "repo1", "gcs": {"bucket": "b"}}]);
+    let cluster = resolved(
+        17,
+        &json!({
+            "instances": instances,
+            "config": {"parameters": {"log_directory": directory}},
+            "backups": {"pgbackrest": {"image": "i", "repos": repositories, "log": {"path": directory}}},
+        }),
+    )
+    .unwrap();
+    // The files have it as it is; the kubelet makes one `$` of two.
+    assert_eq!(parameters(&cluster)["log_directory"], directory);
+    let words = pgrender::scripts::postgres_startup(&cluster, &cluster.instance_sets[0]);
+    let words: Vec<&str> = words.iter().rev().take(2).map(String::as_str).collect();
+    assert_eq!(words, ["/volumes/logs/$$(PGDATA)/$$$$"; 2]);
+    for path in ["/volumes/logs/../../pgdata/pg17", "/volumes/logs/.."] {
+        let (at, _) = refused(
+            17,
+            &json!({
+                "instances": instances,
+                "backups": {"pgbackrest": {"image": "i", "repos": repositories, "log": {"path": path}}},
+            }),
+        );
+        assert_eq!(at, "spec.backups.pgbackrest.log.path");
+    }
 }

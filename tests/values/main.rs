@@ -20,4 +20,5 @@ mod postgres;
 mod processes;
 mod spec;
 #[path = "../config/tools.rs"]
+#[expect(dead_code, reason = "other tests use the rest")]
 mod tools;

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use pgrender::cluster::Cluster;
-use pgrender::config::pgbouncer::ini;
+use pgrender::config::pgbouncer::{ini, users};
 use serde_json::{Map, Value, json};
 
 use crate::processes::{Running, start, wait_for};
@@ -91,11 +91,13 @@ fn pgbouncer_reads_every_database_and_every_user_as_it_was_said() {
     let mut expected: Vec<(String, String)> = Vec::new();
     for (number, text) in strings(&["]x", "[users]", "\"a b\"", "%include /etc/passwd"], 500).into_iter().enumerate() {
         // As the name of a database, of a user, and as a value, with quotes and without.
-        if pgbouncer.cluster(&none, &json!(named(text.clone(), "dbname=d port=77".to_owned())), &no_sections).is_some() {
+        if pgbouncer.cluster(&none, &json!(named(text.clone(), "dbname=d port=77".to_owned())), &no_sections).is_some()
+        {
             databases.insert(text.clone(), json!("dbname=d port=77"));
             expected.push((text.clone(), "d".to_owned()));
         }
-        if pgbouncer.cluster(&none, &no_sections, &json!(named(text.clone(), "pool_mode=session".to_owned()))).is_some() {
+        if pgbouncer.cluster(&none, &no_sections, &json!(named(text.clone(), "pool_mode=session".to_owned()))).is_some()
+        {
             users.insert(text.clone(), json!("pool_mode=session"));
         }
         let mut values = vec![(format!("q{number}"), format!("dbname='{}' port=77", text.replace('\'', "''")))];
@@ -125,7 +127,8 @@ fn pgbouncer_reads_every_database_and_every_user_as_it_was_said() {
     read.sort();
     assert_eq!(read, expected);
     let rows = pgbouncer.console(&["SHOW USERS"]);
-    let read: Vec<&str> = rows.iter().filter(|row| row.get(1).is_some_and(|mode| mode == "session")).map(|row| row[0].as_str()).collect();
+    let read: Vec<&str> =
+        rows.iter().filter(|row| row.get(1).is_some_and(|mode| mode == "session")).map(|row| row[0].as_str()).collect();
     for user in users.keys() {
         assert!(read.contains(&user.as_str()), "{user}");
     }
@@ -139,7 +142,8 @@ const SETTINGS: [&str; 4] = ["auth_query", "ignore_startup_parameters", "server_
 fn pgbouncer_reads_every_setting_as_it_was_said() {
     let Some(mut pgbouncer) = PgBouncer::new() else { return };
     let (none, no_sections) = (Map::new(), json!({}));
-    let cluster = |pgbouncer: &PgBouncer, global: &Map<String, Value>| pgbouncer.cluster(global, &no_sections, &no_sections);
+    let cluster =
+        |pgbouncer: &PgBouncer, global: &Map<String, Value>| pgbouncer.cluster(global, &no_sections, &no_sections);
     let accepted: Vec<String> = strings(&["a\n[databases]\nx = host=y", "a\n%include b"], 420)
         .into_iter()
         .filter(|text| cluster(&pgbouncer, &named("server_check_query".to_owned(), text.clone())).is_some())
@@ -163,4 +167,33 @@ fn pgbouncer_reads_every_setting_as_it_was_said() {
         assert_eq!(config(&pgbouncer), expected.collect::<Vec<_>>());
     }
     assert_eq!(fs::read_to_string(pgbouncer.path("log")).unwrap().matches("ERROR").count(), 0);
+}
+
+/// A password comes from a Secret that the user may bring, so it may hold what the file gives a meaning to.
+#[test]
+fn pgbouncer_reads_every_password_as_it_is() {
+    let Some(mut pgbouncer) = PgBouncer::new() else { return };
+    let mut passwords = strings(&["\"\n\"admin\" \"x", ";", "\\\""], 250);
+    // libpq and pgBouncer take no NUL, and an empty password is none.
+    passwords.retain(|password| !password.is_empty() && !password.contains('\0'));
+    passwords.truncate(60);
+    let user = |number: usize| format!("u{number:03}");
+    let named = |number: usize, password: &String| users(password).replacen("_crunchypgbouncer", &user(number), 1);
+    let text: String = passwords.iter().enumerate().map(|(number, password)| named(number, password)).collect();
+    fs::write(pgbouncer.path("users.txt"), text).unwrap();
+    let admins = (0..passwords.len()).map(user).collect::<Vec<_>>().join(",");
+    let global = Map::from_iter([
+        ("auth_type".to_owned(), json!("scram-sha-256")),
+        ("admin_users".to_owned(), json!(admins)),
+        ("auth_query".to_owned(), json!("")),
+        ("auth_user".to_owned(), json!("")),
+    ]);
+    pgbouncer.write(&pgbouncer.cluster(&global, &json!({}), &json!({})).unwrap());
+    pgbouncer.start();
+    for (number, password) in passwords.iter().enumerate() {
+        let mut psql = unprivileged(&pgbouncer.psql);
+        psql.args(["--no-psqlrc", "--host=127.0.0.1", "--dbname=pgbouncer", "--command=SHOW VERSION"]);
+        psql.arg(format!("--port={}", pgbouncer.port)).arg(format!("--username={}", user(number)));
+        success(psql.env("PGPASSWORD", password).env("PGSSLMODE", "disable"));
+    }
 }

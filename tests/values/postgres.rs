@@ -100,7 +100,9 @@ fn rules(version: u16, strings: &[String]) -> Vec<Asked> {
     for field in ["databases", "users", "options"] {
         for text in strings {
             let rule = match field {
-                "options" => json!({"connection": "host", "method": "ldap", "options": {"ldapprefix": text, "ldapserver": "s"}}),
+                "options" => {
+                    json!({"connection": "host", "method": "ldap", "options": {"ldapprefix": text, "ldapserver": "s"}})
+                }
                 _ => json!({"connection": "host", "method": "reject", field: [text]}),
             };
             let Ok(cluster) = resolved(version, &json!({"authentication": {"rules": [rule]}})) else { continue };
@@ -143,7 +145,12 @@ fn postgres_reads_every_rule_as_it_was_said() {
                 assert_eq!(read["auth_method"], "ldap");
                 assert_eq!(read["options"][1], format!("ldapprefix={}", asked.text), "{}", asked.line);
             } else {
-                assert_eq!((&read["auth_method"], &read["options"]), (&json!("reject"), &Value::Null), "{}", asked.line);
+                assert_eq!(
+                    (&read["auth_method"], &read["options"]),
+                    (&json!("reject"), &Value::Null),
+                    "{}",
+                    asked.line
+                );
             }
         }
     }
@@ -152,7 +159,8 @@ fn postgres_reads_every_rule_as_it_was_said() {
 /// The view shows an expression; whether it matches its name, and nothing that looks like it, only logging in shows.
 #[test]
 fn a_rule_for_a_name_with_a_slash_keeps_that_name_out_and_no_other() {
-    let names = ["/secret", "/", "/€ x", "/文😀", "/a.b*c", "/^a\\b$", "/[a]", "/a,\"b\"", "/(?i)A|b", "/é", "//", "/a#+-_'~"];
+    let names =
+        ["/secret", "/", "/€ x", "/文😀", "/a.b*c", "/^a\\b$", "/[a]", "/a,\"b\"", "/(?i)A|b", "/é", "//", "/a#+-_'~"];
     for (programs, version) in servers() {
         let mut server = Server::new(&programs);
         let mut lines = Vec::new();
@@ -163,7 +171,8 @@ fn a_rule_for_a_name_with_a_slash_keeps_that_name_out_and_no_other() {
         fs::write(server.data("pg_hba.conf"), format!("{}\nlocal all all trust\n", lines.join("\n"))).unwrap();
         server.start();
         let others = ["secret", "/secre", "/secrett", "x/secret", "/SECRET", "/axbbc", "/a", "/B", "/€x", "/b"];
-        let roles = names.iter().chain(&others).map(|name| format!("create role \"{}\" login;", name.replace('"', "\"\"")));
+        let roles =
+            names.iter().chain(&others).map(|name| format!("create role \"{}\" login;", name.replace('"', "\"\"")));
         success(server.psql("postgres", "postgres").arg("--command").arg(roles.collect::<String>()));
         for name in names {
             let output = run(server.psql(name, "postgres").args(["--command", "select 1"]));

@@ -13,7 +13,8 @@ pub fn check_name(name: &str) -> Result<(), String> {
     if is_name {
         return Ok(());
     }
-    Err("this is not the name of an option: write lower-case letters, digits and `-`, as in `repo1-retention-full`".to_owned())
+    Err("this is not the name of an option: write lower-case letters, digits and `-`, as in `repo1-retention-full`"
+        .to_owned())
 }
 
 /// Checks the value of an option.
@@ -50,9 +51,9 @@ pub fn weakness(name: &str, value: &str) -> Option<&'static str> {
     let off = value == "n";
     let of_repository = name.strip_prefix("repo").map(|rest| rest.trim_start_matches(|c: char| c.is_ascii_digit()));
     match (name, of_repository) {
-        (_, Some("-storage-verify-tls" | "-s3-verify-tls" | "-azure-verify-tls" | "-gcs-verify-tls")) if off => {
-            Some("whoever is on the way to the storage can read and change backups: name its CA in `repoN-storage-ca-file`")
-        }
+        (_, Some("-storage-verify-tls" | "-s3-verify-tls" | "-azure-verify-tls" | "-gcs-verify-tls")) if off => Some(
+            "whoever is on the way to the storage can read and change backups: name its CA in `repoN-storage-ca-file`",
+        ),
         ("archive-header-check", _) if off => {
             Some("the archive of another cluster is not told from this one's any more, and one can spoil the other")
         }
@@ -70,7 +71,9 @@ mod tests {
         for name in ["repo1-path", "compress-level", "process-max"] {
             assert_eq!(check_name(name), Ok(()), "{name}");
         }
-        for name in ["", "[db]", "]x", "%include x", "a=b", "#a", ";a", "a b", " a", "a ", "A", "-a", "a\nb", "a\u{2028}b", "é"] {
+        for name in
+            ["", "[db]", "]x", "%include x", "a=b", "#a", ";a", "a b", " a", "a ", "A", "-a", "a\nb", "a\u{2028}b", "é"]
+        {
             assert!(check_name(name).is_err(), "{name:?}");
         }
     }

@@ -119,7 +119,9 @@ pub fn weakness(name: &str, value: &str) -> Option<&'static str> {
     let value = value.to_ascii_lowercase();
     match (name, value.as_str()) {
         ("conffile", _) => Some("does nothing: the file is fixed"),
-        ("auth_type", "plain") => Some("asks for passwords in the clear, so the pooler sees them: `scram-sha-256` does not"),
+        ("auth_type", "plain") => {
+            Some("asks for passwords in the clear, so the pooler sees them: `scram-sha-256` does not")
+        }
         ("client_tls_sslmode", "disable" | "allow" | "prefer") => {
             Some("clients may connect without TLS, and be read: `require` is what is written without this")
         }
@@ -142,7 +144,9 @@ mod tests {
     #[test]
     fn a_name_is_what_pgbouncer_reads_as_one() {
         assert_eq!(check_name("pool_mode"), Ok(()));
-        for name in ["", "[users]", "]x", "%include /etc/passwd", "a=b", ";a", "#a", "a b", "a\n", "Conffile", "*", "\"a\""] {
+        for name in
+            ["", "[users]", "]x", "%include /etc/passwd", "a=b", ";a", "#a", "a b", "a\n", "Conffile", "*", "\"a\""]
+        {
             assert!(check_name(name).is_err(), "{name:?}");
         }
         for name in ["*", "App_1.b-c"] {
@@ -156,7 +160,9 @@ mod tests {
 
     #[test]
     fn a_value_of_a_database_is_pairs() {
-        for value in ["", "host=a port=5432", "host = 'x y' dbname='it''s'", "pool_mode=session\tpool_size=1", "a=", "a= b=1"] {
+        for value in
+            ["", "host=a port=5432", "host = 'x y' dbname='it''s'", "pool_mode=session\tpool_size=1", "a=", "a= b=1"]
+        {
             assert_eq!(check_pairs(value), Ok(()), "{value}");
         }
         for value in ["foo", "host='a", "host='a'b", "=a", "host=a foo", " host=a", "host=a\nport=1", "a-b=1"] {

@@ -86,7 +86,9 @@ pub(super) fn check_method(method: &str, host: Host, version: u16) -> Result<(),
         ("cert", Host::Local | Host::Other) => {
             Err("`cert` is for TLS: write `connection: hostssl` or another method".to_owned())
         }
-        ("gss", Host::Local) => Err("`gss` is not for the socket: write `connection: host` or another method".to_owned()),
+        ("gss", Host::Local) => {
+            Err("`gss` is not for the socket: write `connection: host` or another method".to_owned())
+        }
         _ => Ok(()),
     }
 }

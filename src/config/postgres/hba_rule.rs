@@ -43,7 +43,8 @@ impl Rule<'_> {
 
     fn faults(&self, version: u16) -> Vec<(FieldPath, String)> {
         let mut faults = Vec::new();
-        let mut note = |path: FieldPath, verdict: Result<(), String>| faults.extend(verdict.err().map(|why| (path, why)));
+        let mut note =
+            |path: FieldPath, verdict: Result<(), String>| faults.extend(verdict.err().map(|why| (path, why)));
         note(FieldPath::of("connection"), hba_method::check_connection(self.connection, version));
         for (field, names) in [("databases", self.databases), ("users", self.users)] {
             for (index, name) in names.iter().enumerate() {

@@ -139,7 +139,8 @@ fn word(rest: &mut Peekable<Chars>) -> (Word, bool) {
 /// `@file` stands for the words in a file. Where the file is not there, versions before 16 read no word at all, and a rule that
 /// rejects then rejects nobody.
 fn check_file(file: &str) -> Result<(), String> {
-    let brought = PLACES_OF_FILES.iter().any(|place| file.starts_with(place)) && !file.split('/').any(|part| part == "..");
+    let brought =
+        PLACES_OF_FILES.iter().any(|place| file.starts_with(place)) && !file.split('/').any(|part| part == "..");
     if brought {
         return Ok(());
     }

@@ -17,9 +17,11 @@ pub fn check_name(name: &str) -> Result<(), String> {
     };
     let parts: Vec<&str> = name.split('.').collect();
     if parts.len() > 2 || !parts.iter().all(|part| is_identifier(part)) {
-        return Err("this is not the name of a parameter: write letters, digits and `_`, after one dot where it is an \
+        return Err(
+            "this is not the name of a parameter: write letters, digits and `_`, after one dot where it is an \
                     extension's, as in `pgaudit.log`"
-            .to_owned());
+                .to_owned(),
+        );
     }
     if INCLUDES.contains(&name.to_ascii_lowercase().as_str()) {
         return Err("cannot include other files: write the parameters themselves".to_owned());
