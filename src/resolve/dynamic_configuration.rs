@@ -18,13 +18,8 @@ pub(super) fn check(configuration: &Map<String, Value>, version: u16, context: &
         }
         context.check(&path.key(name), line::check_name(name));
     }
-    if let Some(host) = configuration.get("standby_cluster").and_then(|section| section.get("host")) {
-        let path = path.key("standby_cluster").key("host");
-        match host {
-            Value::Null => {}
-            Value::String(host) => drop(context.check(&path, check_host(host))),
-            _ => context.error(path, "must be the name or the address of a host"),
-        }
+    if let Some(source) = configuration.get("standby_cluster") {
+        standby_source(source, &path.key("standby_cluster"), context);
     }
     let path = path.key("postgresql");
     for (name, value) in postgresql.and_then(Value::as_object).into_iter().flatten() {
@@ -40,6 +35,25 @@ pub(super) fn check(configuration: &Map<String, Value>, version: u16, context: &
                 check_tree(value, &path, context);
             }
         }
+    }
+}
+
+/// What Patroni makes a connection string of, in which it leaves tabs as they are.
+fn standby_source(source: &Value, path: &FieldPath, context: &mut Context) {
+    match &source["host"] {
+        Value::Null => {}
+        Value::String(host) => drop(context.check(&path.key("host"), check_host(host))),
+        _ => context.error(path.key("host"), "must be the name or the address of a host"),
+    }
+    let is_port = match &source["port"] {
+        Value::Null => true,
+        Value::Number(port) => port.as_u64().is_some_and(|port| u16::try_from(port).is_ok()),
+        // One for each host.
+        Value::String(ports) => ports.split(',').all(|port| port.parse::<u16>().is_ok()),
+        _ => false,
+    };
+    if !is_port {
+        context.error(path.key("port"), "is not a port");
     }
 }
 

@@ -2,9 +2,11 @@
 
 use pgrender::config::postgres::{hba, parameters};
 use pgrender::report::{Diagnostic, Severity};
+use pgrender::write::yaml;
 use serde_json::{Value, json};
 
-use crate::spec::resolved;
+use crate::rendering::objects;
+use crate::spec::{cluster, resolved};
 
 /// What is wrong with a spec, which is one field: its path and the message.
 fn refused(version: u16, more: &Value) -> (String, String) {
@@ -148,6 +150,9 @@ fn a_host_to_follow_is_a_host() {
         assert!(message.ends_with("is not the name or the address of a host"), "{message}");
         refused(17, &dynamic(&json!({"standby_cluster": {"host": host}})));
     }
+    for port in [json!("5432\tsslmode=disable"), json!(70000), json!([5432])] {
+        refused(17, &dynamic(&json!({"standby_cluster": {"host": "a", "port": port}})));
+    }
     for host in ["db.example.com", "10.0.0.1,[::1]", "fe80::1%eth0", "/tmp"] {
         assert!(resolved(17, &json!({"standby": {"host": host}})).is_ok(), "{host}");
     }
@@ -221,7 +226,13 @@ fn a_file_of_the_user_takes_no_place_of_ours() {
         17,
         &json!({"customTLSSecret": {"name": "s", "items": items}, "customReplicationTLSSecret": {"name": "r"}}),
     );
-    assert!(resolved(17, &pooler(&json!({"files": secret("pgbouncer.ini")}))).is_ok());
+    // This one the user may bring, and the API server takes no path twice.
+    for (path, paths) in [("pgbouncer.ini", 1), ("other.ini", 1)] {
+        let text = yaml::to_string(&cluster(17, &pooler(&json!({"files": secret(path)}))));
+        let objects = objects(&text).ok().unwrap();
+        let deployment = objects.iter().find(|object| object["kind"] == "Deployment").unwrap().to_string();
+        assert_eq!(deployment.matches("\"path\":\"pgbouncer.ini\"").count(), paths, "{deployment}");
+    }
 }
 
 #[test]

@@ -7,6 +7,7 @@
     clippy::disallowed_methods,
     clippy::panic,
     clippy::print_stdout,
+    clippy::unwrap_in_result,
     clippy::unwrap_used,
     reason = "a test reads its environment and files, says why it is skipped, and panics when it fails"
 )]
@@ -18,6 +19,8 @@ mod pgbouncer;
 mod postgres;
 #[path = "../config/processes.rs"]
 mod processes;
+#[path = "../common/rendering.rs"]
+mod rendering;
 mod spec;
 #[path = "../config/tools.rs"]
 #[expect(dead_code, reason = "other tests use the rest")]

@@ -79,8 +79,8 @@ impl PgBouncer {
     }
 }
 
-fn named(name: String, value: String) -> Map<String, Value> {
-    Map::from_iter([(name, json!(value))])
+fn named(name: &str, value: &str) -> Map<String, Value> {
+    Map::from_iter([(name.to_owned(), json!(value))])
 }
 
 #[test]
@@ -91,13 +91,11 @@ fn pgbouncer_reads_every_database_and_every_user_as_it_was_said() {
     let mut expected: Vec<(String, String)> = Vec::new();
     for (number, text) in strings(&["]x", "[users]", "\"a b\"", "%include /etc/passwd"], 500).into_iter().enumerate() {
         // As the name of a database, of a user, and as a value, with quotes and without.
-        if pgbouncer.cluster(&none, &json!(named(text.clone(), "dbname=d port=77".to_owned())), &no_sections).is_some()
-        {
+        if pgbouncer.cluster(&none, &json!(named(&text, "dbname=d port=77")), &no_sections).is_some() {
             databases.insert(text.clone(), json!("dbname=d port=77"));
             expected.push((text.clone(), "d".to_owned()));
         }
-        if pgbouncer.cluster(&none, &no_sections, &json!(named(text.clone(), "pool_mode=session".to_owned()))).is_some()
-        {
+        if pgbouncer.cluster(&none, &no_sections, &json!(named(&text, "pool_mode=session"))).is_some() {
             users.insert(text.clone(), json!("pool_mode=session"));
         }
         let mut values = vec![(format!("q{number}"), format!("dbname='{}' port=77", text.replace('\'', "''")))];
@@ -105,7 +103,7 @@ fn pgbouncer_reads_every_database_and_every_user_as_it_was_said() {
             values.push((format!("u{number}"), format!("dbname={text} port=77")));
         }
         for (name, value) in values {
-            if pgbouncer.cluster(&none, &json!(named(name.clone(), value.clone())), &no_sections).is_some() {
+            if pgbouncer.cluster(&none, &json!(named(&name, &value)), &no_sections).is_some() {
                 databases.insert(name.clone(), json!(value));
                 expected.push((name, text.clone()));
             }
@@ -146,7 +144,7 @@ fn pgbouncer_reads_every_setting_as_it_was_said() {
         |pgbouncer: &PgBouncer, global: &Map<String, Value>| pgbouncer.cluster(global, &no_sections, &no_sections);
     let accepted: Vec<String> = strings(&["a\n[databases]\nx = host=y", "a\n%include b"], 420)
         .into_iter()
-        .filter(|text| cluster(&pgbouncer, &named("server_check_query".to_owned(), text.clone())).is_some())
+        .filter(|text| cluster(&pgbouncer, &named("server_check_query", text)).is_some())
         .collect();
     assert!(accepted.len() > 200, "{}", accepted.len());
     pgbouncer.write(&cluster(&pgbouncer, &none).unwrap());

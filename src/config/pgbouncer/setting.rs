@@ -107,6 +107,9 @@ pub fn refusal(name: &str, value: &str, port: u16) -> Option<String> {
         ("listen_port", other) if other != port.to_string() => {
             Some("the Service looks for another port: remove it, and write `spec.proxy.pgBouncer.port`".to_owned())
         }
+        ("logfile", file) if file.split('/').any(|part| part == "..") => {
+            Some("would lead out of the volume: write the path without `..`".to_owned())
+        }
         ("user", user) if !user.is_empty() => {
             Some("pgBouncer may not become another user in its container, and does not start: remove it".to_owned())
         }

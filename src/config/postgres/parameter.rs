@@ -49,20 +49,16 @@ fn is_list(value: &str) -> bool {
         return true;
     }
     loop {
-        rest = match rest.strip_prefix('"') {
-            Some(quoted) => {
-                // Two quotes are one.
-                let quoted = quoted.replace("\"\"", "\u{1}\u{1}");
-                let Some(end) = quoted.find('"') else { return false };
-                rest[end + 2..].trim_start()
+        rest = if let Some(quoted) = rest.strip_prefix('"') {
+            // Two quotes are one.
+            let Some(end) = quoted.replace("\"\"", "\u{1}\u{1}").find('"') else { return false };
+            quoted[end + 1..].trim_start()
+        } else {
+            let end = rest.find(',').unwrap_or(rest.len());
+            if rest[..end].trim_end().is_empty() {
+                return false;
             }
-            None => {
-                let end = rest.find(',').unwrap_or(rest.len());
-                if rest[..end].trim_end().is_empty() {
-                    return false;
-                }
-                &rest[end..]
-            }
+            &rest[end..]
         };
         match rest.strip_prefix(',') {
             Some(next) => rest = next.trim_start(),
