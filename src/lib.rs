@@ -17,6 +17,7 @@ pub mod entry;
 pub mod existing;
 pub mod identity;
 pub mod kubernetes;
+pub mod line;
 pub mod merge;
 pub mod naming;
 pub mod object;

@@ -37,6 +37,7 @@ use crate::{
 use normalise::Normaliser;
 use schema::Schema;
 
+pub(crate) use rules::parameter_fault;
 pub use typed::parse;
 
 /// The API versions of a `PostgresCluster`, newest first: those of PGO's CRD.

@@ -5,6 +5,8 @@
 
 use std::fmt;
 
+use crate::line;
+
 /// How much a diagnostic matters. The names are those of a KRM function result
 /// (KRM Functions Specification v1, `Result.severity`).
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Ord, PartialOrd)]
@@ -85,7 +87,7 @@ impl fmt::Display for FieldPath {
         for (position, segment) in self.0.iter().enumerate() {
             match segment {
                 Segment::Index(index) => write!(f, "[{index}]")?,
-                Segment::Key(key) if key.contains(['.', '/', '[', ' ', '"']) || key.is_empty() => {
+                Segment::Key(key) if !is_plain(key) => {
                     write!(f, "[{key:?}]")?;
                 }
                 Segment::Key(key) if position == 0 => f.write_str(key)?,
@@ -94,6 +96,11 @@ impl fmt::Display for FieldPath {
         }
         Ok(())
     }
+}
+
+/// Whether a key needs no quotes to be seen as one.
+fn is_plain(key: &str) -> bool {
+    !key.is_empty() && key.chars().all(|character| character.is_alphanumeric() || matches!(character, '-' | '_'))
 }
 
 /// A place in a text, counted from 1, columns in characters.
@@ -209,7 +216,7 @@ impl fmt::Display for Diagnostic {
             write!(f, "{field}: ")?;
         }
         // One line per diagnostic, whatever a quoted word holds.
-        f.write_str(&self.message.replace('\n', " "))
+        f.write_str(&line::shown(&self.message.replace('\n', " ")))
     }
 }
 
@@ -229,6 +236,20 @@ mod tests {
         assert_eq!(path.0.len(), 7);
         let path = FieldPath::of("metadata.annotations").key("example.com/a");
         assert_eq!(path.to_string(), "metadata.annotations[\"example.com/a\"]");
+    }
+
+    #[test]
+    fn a_key_is_shown_in_one_line_whatever_it_holds() {
+        for (key, shown) in [
+            ("a\nb", "spec[\"a\\nb\"]"),
+            ("a\u{2028}b", "spec[\"a\\u{2028}b\"]"),
+            ("a\u{85}b", "spec[\"a\\u{85}b\"]"),
+            ("\0", "spec[\"\\0\"]"),
+            ("a\tb", "spec[\"a\\tb\"]"),
+        ] {
+            assert_eq!(FieldPath::of("spec").key(key).to_string(), shown);
+        }
+        assert_eq!(Diagnostic::error("`a\u{2028}\x1b[2Jb`").to_string(), "error: `a\\u{2028}\\u{1b}[2Jb`");
     }
 
     #[test]

@@ -6,8 +6,10 @@ mod certificates;
 mod claims;
 mod containers;
 mod credentials;
+mod dynamic_configuration;
 mod end_of_life;
 mod exposed;
+mod files;
 mod images;
 mod instances;
 mod labels;
@@ -54,11 +56,13 @@ impl Context<'_> {
         self.diagnostics.push(Diagnostic::warning(message).at(path));
     }
 
-    /// Refuses a line break in what becomes part of one line of a configuration file: the rest would be another setting.
-    fn single_line(&mut self, path: FieldPath, text: &str) {
-        if text.contains(['\n', '\r', '\0']) {
-            self.error(path, "a line break or NUL would end the setting: write one line");
+    /// Refuses what is wrong with a text, as the module of the file says that it becomes part of.
+    fn check(&mut self, path: &FieldPath, verdict: Result<(), String>) -> bool {
+        let good = verdict.is_ok();
+        if let Err(why) = verdict {
+            self.error(path.clone(), why);
         }
+        good
     }
 
     /// The user's labels and annotations for some objects, checked.
@@ -101,13 +105,17 @@ fn cluster(resource: &PostgresCluster, context: &mut Context) -> Cluster {
                        or give `--namespace`, or `spec.namespace` of the function configuration";
         context.error(FieldPath::of("metadata.namespace"), message);
     }
+    files::check_certificates(spec, context);
+    if let Some(sql) = &spec.database_init_sql {
+        names::check_init_sql(sql, context);
+    }
     let postgres_version = u16::try_from(spec.postgres_version).unwrap_or_default();
     let variable = images::postgres_variable(postgres_version, spec.post_gis_version.as_deref());
     let image = context.image(spec.image.as_deref(), &variable, "spec.image");
     let port = context.port(spec.port, "spec.port");
     let backups = backups::resolve(spec, &annotations, &metadata, context);
     let instance_sets = instances::resolve(spec, &metadata, context);
-    let patroni = postgres::patroni(spec, &annotations, context);
+    let patroni = postgres::patroni(spec, postgres_version, &annotations, context);
     let mut cluster = Cluster {
         domain: context.options.cluster_domain.clone(),
         service: services::resolve(spec.service.as_ref(), &FieldPath::of("spec.service"), context),

@@ -60,5 +60,21 @@ pub fn pgbouncer_config() -> Vec<String> {
 /// `bash -c -- <script> <name> <argument>...`; the name is what the script is called in its own messages.
 fn bash(script: &str, name: &str, arguments: impl IntoIterator<Item = String>) -> Vec<String> {
     let words = ["bash", "-c", "--", script, name].map(str::to_owned);
-    words.into_iter().chain(arguments).collect()
+    words.into_iter().chain(arguments.into_iter().map(|argument| literal(&argument))).collect()
+}
+
+/// `text` as a word of a container's command, or as the value of a variable: the kubelet puts the values of variables in the
+/// place of `$(NAME)` there, and one `$` in the place of two (Kubernetes' `third_party/forked/golang/expansion`).
+pub fn literal(text: &str) -> String {
+    text.replace('$', "$$")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::literal;
+
+    #[test]
+    fn the_kubelet_finds_no_variable_in_an_argument() {
+        assert_eq!(literal("/volumes/$(PGDATA)/$$"), "/volumes/$$(PGDATA)/$$$$");
+    }
 }

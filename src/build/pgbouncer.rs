@@ -97,13 +97,24 @@ fn reloader(cluster: &Cluster, pgbouncer: &PgBouncer) -> Container {
 /// `pgbouncer-config`: an empty `pgbouncer.ini`, which the user's files may replace, then ours.
 fn configuration_volume(cluster: &Cluster, pgbouncer: &PgBouncer) -> Volume {
     let name = cluster.pgbouncer_name();
-    let mut sources = vec![config_map(name.clone(), vec![item("pgbouncer-empty", "pgbouncer.ini")])];
+    let mut sources = Vec::new();
+    // The API server takes no path twice, of those that are named.
+    if !pgbouncer.files.iter().any(names_main_file) {
+        sources.push(config_map(name.clone(), vec![item("pgbouncer-empty", "pgbouncer.ini")]));
+    }
     sources.extend(pgbouncer.files.iter().cloned());
     sources.push(config_map(name.clone(), vec![item("pgbouncer.ini", "~postgres-operator.ini")]));
     sources.push(secret(name, vec![key_item("pgbouncer-users.txt", "~postgres-operator/users.txt")]));
     sources.push(frontend(cluster, pgbouncer));
     sources.push(backend(cluster));
     projected("pgbouncer-config", sources)
+}
+
+/// Whether a source of the user's says that a file of it is `pgbouncer.ini`.
+fn names_main_file(source: &VolumeProjection) -> bool {
+    let of_secret = source.secret.as_ref().and_then(|secret| secret.items.as_ref());
+    let of_config_map = source.config_map.as_ref().and_then(|config_map| config_map.items.as_ref());
+    of_secret.into_iter().chain(of_config_map).flatten().any(|item| item.path == "pgbouncer.ini")
 }
 
 /// The certificate that clients see: ours, or the user's under the paths that pgBouncer is told (inventory 2.8).

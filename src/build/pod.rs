@@ -56,7 +56,8 @@ pub(super) fn words<const N: usize>(words: [&str; N]) -> Vec<String> {
 /// than none, so it starts even where that fails.
 pub(super) fn with_log_directory(directory: Option<&str>, command: Vec<String>) -> Vec<String> {
     let Some(directory) = directory else { return command };
-    let shell = ["sh", "-c", "--", r#"mkdir -p "$1"; shift; exec "$@""#, "--", directory];
+    let directory = scripts::literal(directory);
+    let shell = ["sh", "-c", "--", r#"mkdir -p "$1"; shift; exec "$@""#, "--", &directory];
     shell.map(str::to_owned).into_iter().chain(command).collect()
 }
 

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::metadata::{Labels, labels, object_meta, pgbackrest_labels, pgbouncer_labels, with_generations};
 use crate::cluster::{Backups, Cluster, InstanceSet, Metadata, PgBouncer, User};
-use crate::config::patroni;
+use crate::config::{patroni, pgbouncer as configuration};
 use crate::identity::{Certificate, Credential, Identity, Password, PasswordGeneration, uri};
 use crate::kubernetes::{ByteString, Secret};
 use crate::naming::{MONITORING_USER, PATRONI_USER, PGBOUNCER_USER, annotation, label};
@@ -147,8 +147,7 @@ pub(super) fn pgbouncer(
     identity: &Identity,
     credential: &Credential,
 ) -> Secret {
-    // pgBouncer's userlist doubles quotes (pgbouncer.org/config.html, "Authentication file format").
-    let users = format!("\"{PGBOUNCER_USER}\" \"{}\"\n", credential.password.replace('"', "\"\""));
+    let users = configuration::users(&credential.password);
     let mut data = data([
         ("pgbouncer-password", &credential.password),
         ("pgbouncer-verifier", &credential.verifier),

@@ -1,6 +1,8 @@
 //! pgBackRest's configuration (PGO's `internal/pgbackrest/config.go`): one file for instances, one for the repo host
 //! and one for backups to object storage. They differ in who is local: the repositories or Postgres.
 
+pub mod option;
+
 use super::ini::{Options, file, options};
 use super::{clean_path, data_directory};
 use crate::cluster::{Backups, Cluster, Repository, Storage};

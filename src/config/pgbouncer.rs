@@ -1,5 +1,7 @@
 //! pgBouncer's configuration (PGO's `internal/pgbouncer/config.go`).
 
+pub mod setting;
+
 use super::HEADER;
 use super::ini::{Options, lines, options, section};
 use crate::cluster::{Cluster, PgBouncer};
@@ -29,6 +31,12 @@ pub fn ini(cluster: &Cluster, pgbouncer: &PgBouncer) -> String {
         text.push_str(&section("users", &lines(&pgbouncer.users)));
     }
     text
+}
+
+/// `users.txt`, the password of pgBouncer's own role. Quotes are doubled, and nothing else has a meaning between them
+/// (pgbouncer.org/config.html, "Authentication file format").
+pub fn users(password: &str) -> String {
+    format!("\"{PGBOUNCER_USER}\" \"{}\"\n", password.replace('"', "\"\""))
 }
 
 /// The directory that must be made for the user's `logfile`; `None` where there is none to make.

@@ -1,16 +1,22 @@
 //! Postgres' own settings: parameters, and the lines of `pg_hba.conf` and `pg_ident.conf` (PGO's `internal/postgres`).
 
 mod hba;
+mod hba_method;
 mod hba_password;
+mod hba_rule;
+mod hba_text;
 mod ident;
 mod log_directory;
+pub mod parameter;
 
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-pub use self::hba::{hba, hba_rule, hba_text};
+pub use self::hba::hba;
 pub use self::hba_password::holds_password;
+pub use self::hba_rule::Rule;
+pub use self::hba_text::{check_hba_text, check_ident_text, hba_text};
 pub use self::ident::{ident, is_ours};
 pub use self::log_directory::{LogDirectory, log_directory};
 use crate::cluster::Cluster;

@@ -77,7 +77,7 @@ pub(super) struct RenderArguments {
     existing: Vec<PathBuf>,
 
     /// Namespace of clusters that name none
-    #[arg(short, long, value_name = "NAMESPACE")]
+    #[arg(short, long, value_name = "NAMESPACE", value_parser = settings::namespace)]
     namespace: Option<String>,
 
     /// Domain of the Kubernetes cluster [default: cluster.local]

@@ -130,7 +130,7 @@ impl Reader {
             return Ok(());
         }
         match entry.key.as_str() {
-            "namespace" => self.settings.namespace = Some(string(value)?),
+            "namespace" => self.settings.namespace = Some(settings::namespace(&string(value)?)?),
             "clusterDomain" => self.settings.cluster_domain = Some(settings::cluster_domain(&string(value)?)?),
             "time" => self.settings.time = Some(settings::time(&scalar(value)?)?),
             "certificates" => self.settings.certificates = settings::certificates(&string(value)?)?,

@@ -109,6 +109,15 @@ pub(super) fn time(text: &str) -> Result<i64, String> {
         .ok_or_else(|| format!("`{text}` is no time, write it as `2026-01-31T12:00:00Z` or in seconds since 1970"))
 }
 
+/// Reads the name of a namespace, which becomes a part of hosts and of files; none where it is empty.
+pub(super) fn namespace(text: &str) -> Result<String, String> {
+    if text.is_empty() || (is_domain(text) && !text.contains('.')) {
+        Ok(text.to_owned())
+    } else {
+        Err(format!("{text:?} is no namespace, write one like `databases`"))
+    }
+}
+
 /// Reads the domain of a Kubernetes cluster; one final dot is taken off.
 pub(super) fn cluster_domain(text: &str) -> Result<String, String> {
     let domain = text.strip_suffix('.').unwrap_or(text);
@@ -250,6 +259,14 @@ mod tests {
         assert_eq!(time("1760000000"), Ok(1_760_000_000));
         assert!(time("yesterday").is_err());
         assert!(time("").is_err());
+    }
+
+    #[test]
+    fn a_namespace_is_a_dns_label() {
+        assert_eq!((namespace("team-a"), namespace("")), (Ok("team-a".to_owned()), Ok(String::new())));
+        for wrong in ["a b", "a.b", "A", "$(PATRONI_NAME)", "a\nb", "-a", &"a".repeat(64)] {
+            assert!(namespace(wrong).is_err(), "{wrong:?}");
+        }
     }
 
     #[test]

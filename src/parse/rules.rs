@@ -13,7 +13,7 @@ mod parameters;
 mod storage;
 mod various;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{
     Finding,
@@ -44,6 +44,12 @@ pub(crate) fn check(value: &Value, schema: &Schema, path: &FieldPath, findings: 
             findings.push(Finding::fault(path, rule.message));
         }
     });
+}
+
+/// Why the CRD refuses a parameter of this name in `spec.config.parameters`.
+pub(crate) fn parameter_fault(name: &str, value: &str) -> Option<&'static str> {
+    let parameters = json!({ name: value });
+    parameters::RULES.iter().find(|rule| !(rule.holds)(&parameters)).map(|rule| rule.message)
 }
 
 /// Asks every rule of a value and of all below it, and tells `answer` whether it holds and of which field it speaks.

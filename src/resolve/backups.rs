@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::{Context, claims, containers, schedule};
+use super::{Context, claims, containers, files, schedule};
 use crate::cluster::{BackupJobs, BackupType, Backups, Metadata, RepoHost, Repository, Schedule, Scheduling, Storage};
+use crate::config::pgbackrest::option;
 use crate::naming::{CONTAINER_PGBACKREST, CONTAINER_PGBACKREST_CONFIG, annotation};
 use crate::report::FieldPath;
 use crate::spec::{
@@ -30,8 +31,8 @@ pub(super) fn resolve(
     };
     let server_resources = sidecar_resources(sidecars.and_then(|s| s.pgbackrest.as_ref()), "pgbackrest");
     let config_resources = sidecar_resources(sidecars.and_then(|s| s.pgbackrest_config.as_ref()), "pgbackrestConfig");
-    for (key, value) in &pgbackrest.global {
-        context.single_line(path.key("global").key(key), &format!("{key}{value}"));
+    for (name, value) in &pgbackrest.global {
+        global_option(name, value, &path.key("global").key(name), context);
     }
     let log_path = log_path(pgbackrest.log.as_ref(), &path, context);
     let ip_version = annotations.get(annotation::PGBACKREST_IP_VERSION);
@@ -41,7 +42,12 @@ pub(super) fn resolve(
         metadata: metadata.merged(Some(&own)),
         repositories: repositories(pgbackrest, &path, context),
         global: pgbackrest.global.clone(),
-        configuration: pgbackrest.configuration.clone(),
+        configuration: files::checked(
+            pgbackrest.configuration.clone(),
+            &path.key("configuration"),
+            &["pgbackrest_instance.conf", "pgbackrest_repo.conf", "pgbackrest_cloud.conf", "config-hash"],
+            context,
+        ),
         log_path,
         listen_ipv6: ip_version.is_some_and(|version| version.eq_ignore_ascii_case("IPv6")),
         server_resources,
@@ -49,6 +55,19 @@ pub(super) fn resolve(
         repo_host: repo_host(pgbackrest.repo_host.as_ref(), &path.key("repoHost"), context),
         jobs: jobs(pgbackrest.jobs.as_ref(), &path.key("jobs"), context),
     })
+}
+
+/// One entry of `global`.
+fn global_option(name: &str, value: &str, path: &FieldPath, context: &mut Context) {
+    let verdict = option::check_name(name).and_then(|()| option::check_value(value));
+    if !context.check(path, verdict) {
+        return;
+    }
+    if let Some(why) = option::refusal(name) {
+        context.error(path.clone(), why);
+    } else if let Some(what) = option::weakness(name, value) {
+        context.warning(path.clone(), what);
+    }
 }
 
 fn repositories(pgbackrest: &PgBackRestSpec, path: &FieldPath, context: &mut Context) -> Vec<Repository> {
@@ -104,7 +123,7 @@ fn repository(spec: &RepositorySpec, path: &FieldPath, context: &mut Context) ->
         ("s3", "region", spec.s3.as_ref().map(|s3| &s3.region)),
     ];
     for (kind, field, text) in texts.iter().filter_map(|(kind, field, text)| Some((*kind, *field, (*text)?))) {
-        context.single_line(path.key(kind).key(field), text);
+        context.check(&path.key(kind).key(field), option::check_value(text));
     }
     let storage = if let Some(volume) = &spec.volume {
         let path = path.key("volume").key("volumeClaimSpec");
@@ -142,7 +161,11 @@ fn schedules(spec: Option<&SchedulesSpec>, path: &FieldPath, context: &mut Conte
 /// The directory of pgBackRest's logs in one kind of pod.
 fn log_path(spec: Option<&LogSpec>, path: &FieldPath, context: &mut Context) -> Option<String> {
     let directory = spec?.path.clone()?;
-    context.single_line(path.key("log").key("path"), &directory);
+    let path = path.key("log").key("path");
+    context.check(&path, option::check_value(&directory));
+    if directory.split('/').any(|part| part == "..") {
+        context.error(path, "would lead out of the volume: write the path without `..`");
+    }
     Some(directory)
 }
 

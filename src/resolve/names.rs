@@ -5,9 +5,24 @@ use super::Context;
 use crate::cluster::Cluster;
 use crate::naming::{CRON_JOB_MAX, STATEFUL_SET_MAX};
 use crate::report::FieldPath;
+use crate::spec::DatabaseInitSqlSpec;
 
 /// The longest name of a Service: a DNS label (RFC 1035).
 const SERVICE_MAX: usize = 63;
+
+/// Checks the names in `spec.databaseInitSQL`, which the schema leaves alone: a ConfigMap, and a key of one.
+pub(super) fn check_init_sql(sql: &DatabaseInitSqlSpec, context: &mut Context) {
+    let path = FieldPath::of("spec.databaseInitSQL");
+    let is_made_of = |text: &str, signs: &str, max: usize| {
+        (1..=max).contains(&text.len()) && text.chars().all(|c| c.is_ascii_alphanumeric() || signs.contains(c))
+    };
+    if !is_made_of(&sql.name, "-.", 253) || sql.name.contains(|c: char| c.is_ascii_uppercase()) {
+        context.error(path.key("name"), format!("{:?} is not the name of a ConfigMap", sql.name));
+    }
+    if !is_made_of(&sql.key, "-_.", 253) {
+        context.error(path.key("key"), format!("{:?} is not a key: write letters, digits, `-`, `_` and `.`", sql.key));
+    }
+}
 
 /// Checks every name that is made from the cluster's and the sets' names.
 pub(super) fn check(cluster: &Cluster, context: &mut Context) {

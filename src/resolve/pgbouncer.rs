@@ -1,10 +1,11 @@
 //! `spec.proxy.pgBouncer`.
 
-use super::{Context, containers, services};
+use super::{Context, containers, files, services};
 use crate::cluster::{Metadata, PgBouncer, Scheduling};
+use crate::config::pgbouncer::setting;
 use crate::naming::{CONTAINER_PGBOUNCER, CONTAINER_PGBOUNCER_CONFIG};
 use crate::report::FieldPath;
-use crate::spec::PostgresClusterSpec;
+use crate::spec::{PgBouncerConfigSpec, PostgresClusterSpec};
 
 /// The pooler, or `None` where the spec has none.
 pub(super) fn resolve(spec: &PostgresClusterSpec, metadata: &Metadata, context: &mut Context) -> Option<PgBouncer> {
@@ -17,12 +18,8 @@ pub(super) fn resolve(spec: &PostgresClusterSpec, metadata: &Metadata, context: 
     names.extend(spec.containers.iter().map(|container| container.name.as_str()));
     let volumes = spec.volumes.as_ref().map(|volumes| &volumes.additional);
     let config = spec.config.clone().unwrap_or_default();
-    for (section, settings) in [("global", &config.global), ("databases", &config.databases), ("users", &config.users)]
-    {
-        for (key, value) in settings {
-            context.single_line(path.key("config").key(section).key(key), &format!("{key}{value}"));
-        }
-    }
+    let port = context.port(spec.port, "spec.proxy.pgBouncer.port");
+    check(&config, port, &path.key("config"), context);
     let config_resources =
         spec.sidecars.as_ref().and_then(|sidecars| sidecars.pgbouncer_config.as_ref()?.resources.as_ref());
     let config_resources_path = path.key("sidecars").key("pgbouncerConfig").key("resources");
@@ -34,12 +31,12 @@ pub(super) fn resolve(spec: &PostgresClusterSpec, metadata: &Metadata, context: 
         image: context.image(spec.image.as_deref(), "RELATED_IMAGE_PGBOUNCER", "spec.proxy.pgBouncer.image"),
         metadata: metadata.merged(Some(&own)),
         replicas,
-        port: context.port(spec.port, "spec.proxy.pgBouncer.port"),
+        port,
         service: services::resolve(spec.service.as_ref(), &path.key("service"), context),
         global: config.global,
         databases: config.databases,
         users: config.users,
-        files: config.files,
+        files: files::checked(config.files, &path.key("config").key("files"), &[], context),
         resources: containers::resources(spec.resources.as_ref(), &path.key("resources"), context),
         config_resources: containers::resources(config_resources, &config_resources_path, context),
         additional_volumes: containers::additional_volumes(
@@ -63,4 +60,27 @@ pub(super) fn resolve(spec: &PostgresClusterSpec, metadata: &Metadata, context: 
         ),
         custom_tls_secret: spec.custom_tls_secret.clone(),
     })
+}
+
+/// What becomes `pgbouncer.ini`.
+fn check(config: &PgBouncerConfigSpec, port: u16, path: &FieldPath, context: &mut Context) {
+    for (name, value) in &config.global {
+        let path = path.key("global").key(name);
+        if !context.check(&path, setting::check_name(name).and_then(|()| setting::check_value(value))) {
+            continue;
+        }
+        if let Some(why) = setting::refusal(name, value, port) {
+            context.error(path, why);
+        } else if let Some(what) = setting::weakness(name, value) {
+            context.warning(path, what);
+        }
+    }
+    for (name, value) in &config.databases {
+        let verdict = setting::check_database(name).and_then(|()| setting::check_pairs(value));
+        context.check(&path.key("databases").key(name), verdict);
+    }
+    for (name, value) in &config.users {
+        let verdict = setting::check_user(name).and_then(|()| setting::check_pairs(value));
+        context.check(&path.key("users").key(name), verdict);
+    }
 }

@@ -2,14 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
-
 use super::backups::{repository_index, unknown_repository};
-use super::{Context, quantity};
+use super::{Context, dynamic_configuration, files, quantity};
 use crate::cluster::{Cluster, Patroni, Postgres, Standby, Switchover};
-use crate::config::postgres;
+use crate::config::postgres::{self, parameter};
 use crate::kubernetes::IntOrString;
 use crate::naming::{PGBACKREST_PORT, annotation};
+use crate::parse::parameter_fault;
 use crate::report::FieldPath;
 use crate::spec::{HbaRule, PatroniSpec, PostgresClusterSpec, SwitchoverType};
 
@@ -23,9 +22,17 @@ pub(super) fn postgres(spec: &PostgresClusterSpec, version: u16, context: &mut C
             IntOrString::String(text) => text,
         };
         let path = FieldPath::of("spec.config.parameters").key(&name);
-        // Patroni writes it into postgresql.conf, where a quoted text ends with its line (`guc-file.l`).
-        context.single_line(path.clone(), &value);
+        if !context.check(&path, parameter::check_name(&name)) {
+            continue;
+        }
+        context.check(&path, parameter::check_value(&name, &value));
         let lower = name.to_lowercase();
+        // The CRD looks at the names as they are written; Postgres does not distinguish upper and lower case.
+        if lower != name
+            && let Some(why) = parameter_fault(&lower, &value)
+        {
+            context.error(path.clone(), why);
+        }
         if lower == "log_directory" {
             let directory = postgres::log_directory(version, &value);
             if directory.changed {
@@ -41,31 +48,21 @@ pub(super) fn postgres(spec: &PostgresClusterSpec, version: u16, context: &mut C
     let mut huge_pages = limits.filter(|(name, _)| name.starts_with("hugepages-"));
     Postgres {
         parameters,
-        files: config.files,
-        hba_rules: rules.filter_map(|(index, rule)| hba_line(rule, index, context)).collect(),
+        files: files::checked(config.files, &FieldPath::of("spec.config.files"), &[], context),
+        hba_rules: rules.filter_map(|(index, rule)| hba_line(rule, index, version, context)).collect(),
         huge_pages: huge_pages.any(|(_, limit)| quantity::value(&limit.0) > Some(0.0)),
     }
 }
 
-fn hba_line(rule: &HbaRule, index: usize, context: &mut Context) -> Option<String> {
+fn hba_line(rule: &HbaRule, index: usize, version: u16, context: &mut Context) -> Option<String> {
+    let path = FieldPath::of("spec.authentication.rules").index(index);
     if let Some(text) = &rule.hba {
         let line = postgres::hba_text(text);
-        if line.is_none() {
-            let path = FieldPath::of("spec.authentication.rules").index(index).key("hba");
-            context.warning(path, "nothing is left of this rule");
+        match &line {
+            None => context.warning(path.key("hba"), "nothing is left of this rule"),
+            Some(line) => hba_text(line, &path.key("hba"), version, context),
         }
         return line;
-    }
-    let path = FieldPath::of("spec.authentication.rules").index(index);
-    for (field, names) in [("databases", &rule.databases), ("users", &rule.users)] {
-        for (position, name) in names.iter().enumerate() {
-            context.single_line(path.key(field).index(position), name);
-        }
-    }
-    for (name, value) in &rule.options {
-        if let IntOrString::String(text) = value {
-            context.single_line(path.key("options").key(name), &format!("{name}{text}"));
-        }
     }
     let options = rule.options.iter().map(|(name, value)| {
         let value = match value {
@@ -74,23 +71,42 @@ fn hba_line(rule: &HbaRule, index: usize, context: &mut Context) -> Option<Strin
         };
         (name.clone(), value)
     });
+    let options = options.collect();
     // The schema requires both where there is no `hba`.
     let (connection, method) = (rule.connection.as_deref()?, rule.method.as_deref()?);
-    Some(postgres::hba_rule(connection, &rule.databases, &rule.users, method, &options.collect()))
+    let rule = postgres::Rule { connection, databases: &rule.databases, users: &rule.users, method, options: &options };
+    let faults = match rule.line(version) {
+        Ok(line) => return Some(line),
+        Err(faults) => faults,
+    };
+    for (field, why) in faults {
+        context.error(path.join(&field), why);
+    }
+    None
+}
+
+/// A line of `pg_hba.conf` that the user wrote in full.
+pub(super) fn hba_text(text: &str, path: &FieldPath, version: u16, context: &mut Context) {
+    match postgres::check_hba_text(text, version) {
+        Err(why) => context.error(path.clone(), why),
+        Ok(true) => {
+            let message =
+                "`trust` lets in whoever comes this way, without proof: write `scram-sha-256` or another method";
+            context.warning(path.clone(), message);
+        }
+        Ok(false) => {}
+    }
 }
 
 /// `spec.patroni`.
 pub(super) fn patroni(
     spec: &PostgresClusterSpec,
+    version: u16,
     annotations: &BTreeMap<String, String>,
     context: &mut Context,
 ) -> Patroni {
     let patroni = spec.patroni.clone().unwrap_or_default();
-    let rules = patroni.dynamic_configuration.get("postgresql").and_then(|section| section.get("pg_hba"));
-    for (index, rule) in rules.and_then(Value::as_array).into_iter().flatten().enumerate() {
-        let path = FieldPath::of("spec.patroni.dynamicConfiguration.postgresql.pg_hba").index(index);
-        context.single_line(path, rule.as_str().unwrap_or_default());
-    }
+    dynamic_configuration::check(&patroni.dynamic_configuration, version, context);
     if patroni.sync_period_seconds * 2 > patroni.leader_lease_duration_seconds {
         // Patroni itself raises `ttl` or lowers `loop_wait` so that loop_wait + 2 * retry_timeout <= ttl.
         let message = "is shorter than two sync periods: the leader could lose its lease while it is well";
@@ -130,6 +146,9 @@ pub(super) fn standby(spec: &PostgresClusterSpec, context: &mut Context) -> Opti
     if standby.host.is_none() && standby.repo_name.is_none() {
         context.error(path.clone(), "a standby follows something: add `host`, `repoName` or both");
     }
+    if let Some(host) = &standby.host {
+        context.check(&path.key("host"), check_host(host));
+    }
     let pgbackrest = spec.backups.as_ref().and_then(|backups| backups.pgbackrest.as_ref());
     if let Some(name) = &standby.repo_name {
         match pgbackrest {
@@ -145,6 +164,16 @@ pub(super) fn standby(spec: &PostgresClusterSpec, context: &mut Context) -> Opti
         port: standby.port.map(|port| context.port(port, "spec.standby.port")),
         repository: standby.repo_name.as_deref().and_then(repository_index),
     })
+}
+
+/// A host, or several with commas. Patroni makes it part of a connection string, where a blank would begin another setting.
+pub(super) fn check_host(host: &str) -> Result<(), String> {
+    let is_host =
+        !host.is_empty() && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._:,%/[]@".contains(&byte));
+    if is_host {
+        return Ok(());
+    }
+    Err(format!("{host:?} is not the name or the address of a host"))
 }
 
 /// Replicas trust the CA of the server's certificate, and the server that of theirs: both are brought, or none.

@@ -2,6 +2,7 @@
 
 use super::Context;
 use crate::cluster::{PasswordType, User};
+use crate::line;
 use crate::report::FieldPath;
 use crate::spec;
 use crate::spec::PostgresClusterSpec;
@@ -16,15 +17,17 @@ pub(super) fn resolve(spec: &PostgresClusterSpec, cluster: &str, context: &mut C
         let mut databases: Vec<String> = Vec::new();
         for (index, database) in user.databases.iter().enumerate() {
             let at = || path.key("databases").index(index);
-            // Postgres cuts a longer name off at 63 bytes, without a word (`NAMEDATALEN`).
-            if database.len() > 63 {
-                context.error(at(), "a database name has at most 63 bytes");
-            } else if database.contains('\0') {
-                context.error(at(), "a database name cannot contain a NUL character");
+            context.check(&at(), check_database(database));
+            if database == "pgbouncer" && spec.proxy.is_some() {
+                context.warning(at(), "cannot be reached through pgBouncer, whose console has this name");
             }
             if !databases.contains(database) {
                 databases.push(database.clone());
             }
+        }
+        if RESERVED_ROLES.contains(&user.name.as_str()) {
+            let message = format!("Postgres makes no role of the name `{}`: choose another", user.name);
+            context.error(path.key("name"), message);
         }
         let alpha_numeric = user.password.is_some_and(|password| password.type_ == spec::PasswordType::AlphaNumeric);
         resolved.push(User {
@@ -35,6 +38,23 @@ pub(super) fn resolve(spec: &PostgresClusterSpec, cluster: &str, context: &mut C
         });
     }
     resolved
+}
+
+/// What means everybody and nobody to Postgres (`check_rolespec_name`).
+const RESERVED_ROLES: [&str; 2] = ["none", "public"];
+
+/// The database of a user: one that Postgres can make and that tells nobody else's connections what to do.
+fn check_database(name: &str) -> Result<(), String> {
+    // Postgres cuts a longer name off at 63 bytes, without a word (`NAMEDATALEN`).
+    if name.len() > 63 {
+        return Err("a database name has at most 63 bytes".to_owned());
+    }
+    line::check_name(name)?;
+    match name {
+        "template0" => Err("nobody may connect to `template0`: name another database".to_owned()),
+        "template1" => Err("what is in `template1` comes into every new database: name another database".to_owned()),
+        _ => Ok(()),
+    }
 }
 
 fn default_user(cluster: &str, context: &mut Context) -> Vec<User> {

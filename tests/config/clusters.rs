@@ -6,7 +6,7 @@ use pgrender::cluster::{
     BackupJobs, Backups, Cluster, InstanceSet, Metadata, Patroni, PgBouncer, Postgres, RepoHost, Repository,
     Scheduling, ServiceSettings, Storage,
 };
-use pgrender::config::postgres::hba_rule;
+use pgrender::config::postgres::Rule;
 use pgrender::kubernetes::PersistentVolumeClaimSpec;
 use serde_json::{Map, Value, json};
 
@@ -41,7 +41,7 @@ pub(crate) fn rich() -> Cluster {
                 ("max_connections", "150"),
                 ("shared_preload_libraries", "auto_explain"),
             ]),
-            hba_rules: vec![hba_rule("hostssl", &words(&["app"]), &words(&["app"]), "scram-sha-256", &BTreeMap::new())],
+            hba_rules: vec![hba_line(17, "hostssl", &words(&["app"]), &words(&["app"]), "scram-sha-256")],
             ..Postgres::default()
         },
         patroni: Patroni {
@@ -79,6 +79,11 @@ pub(crate) fn rich() -> Cluster {
         }),
         ..cluster("rich", "pgo-rich")
     }
+}
+
+/// The line of a structured rule.
+pub(crate) fn hba_line(version: u16, connection: &str, databases: &[String], users: &[String], method: &str) -> String {
+    Rule { connection, databases, users, method, options: &BTreeMap::new() }.line(version).expect("a line")
 }
 
 /// A repository of each kind: PGO's example `multi-backup-repo`.

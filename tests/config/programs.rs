@@ -1,7 +1,6 @@
 //! Gives generated configuration to the programs that it is for. What changes on the way are places only: directories,
 //! host names and ports of this machine for those of pods.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -10,7 +9,7 @@ use std::process::Command;
 use pgrender::cluster::Cluster;
 use pgrender::config::{patroni, pgbackrest, pgbouncer, postgres};
 
-use crate::clusters::{hippo, rich};
+use crate::clusters::{hba_line, hippo, rich};
 use crate::processes::{start, wait_for};
 use crate::tools::{give_to_unprivileged, postgres_server, program, run, success, unprivileged};
 
@@ -168,13 +167,8 @@ fn postgres_and_pgbackrest_run_with_their_configuration() {
     let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
     let mut cluster = Cluster { postgres_version: version, port: free_port(), exporter: true, ..hippo() };
     cluster.instance_sets[0].replicas = 1;
-    cluster.postgres.hba_rules = vec![postgres::hba_rule(
-        "hostssl",
-        &names(&["a\"b", "all"]),
-        &names(&["/it's", "a,b c"]),
-        "password",
-        &BTreeMap::default(),
-    )];
+    cluster.postgres.hba_rules =
+        vec![hba_line(version, "hostssl", &names(&["a\"b", "all"]), &names(&["/it's", "a,b c"]), "password")];
     let place = BackedUp { root: directory.path().to_owned(), programs, cluster, tls_port: free_port() };
     let (root, cluster) = (&place.root, &place.cluster);
     let backups = cluster.backups.as_ref().expect("backups");
@@ -217,9 +211,10 @@ fn postgres_and_pgbackrest_run_with_their_configuration() {
 
     assert_eq!(place.psql("select error from pg_hba_file_rules where error is not null"), "");
     assert_eq!(place.psql("select count(*) from pg_hba_file_rules").trim(), (postgres::hba(cluster).len()).to_string());
+    let slash = if version < 16 { "/it's" } else { "/^[/]it[']s$" };
     assert_eq!(
         place.psql("select database, user_name from pg_hba_file_rules order by line_number desc limit 1").trim(),
-        r#"{"a\"b",all}|{/^[/]it[']s$,"a,b c"}"#
+        format!(r#"{{"a\"b",all}}|{{{slash},"a,b c"}}"#)
     );
     assert_eq!(place.psql("select name, setting from pg_file_settings where error is not null"), "");
 

@@ -67,7 +67,7 @@ pub(crate) const PLACES: [Place; 7] = [
         find: |objects, number| {
             Some(caretaker(objects)?["dynamicConfiguration"][format!("s{number}")]["deep"][0].clone())
         },
-        refused: |_| false,
+        refused: ends_its_line,
     },
     Place {
         name: "global",
@@ -85,7 +85,8 @@ pub(crate) const PLACES: [Place; 7] = [
             };
             file.as_str()?.split('\n').find_map(value)
         },
-        refused: ends_its_line,
+        // pgBackRest takes no option without a value, and no blanks at the ends of one.
+        refused: |text| ends_its_line(text) || text.is_empty() || text.trim_matches([' ', '\t']) != text,
     },
     Place {
         name: "options",
@@ -103,14 +104,16 @@ pub(crate) const PLACES: [Place; 7] = [
             assert_eq!(json!(decode(&name)), role);
             Some(role)
         },
-        // Postgres cuts a longer name off, and takes neither an empty one nor one with a NUL.
-        refused: |text| text.is_empty() || text.len() > 63 || text.contains('\0'),
+        // Postgres cuts a longer name off, and takes no empty one.
+        refused: |text| text.is_empty() || text.len() > 63 || ends_its_line(text) || text.contains('\t'),
     },
 ];
 
-/// What would begin another setting where a setting is a line.
+/// What would begin another setting for some reader, where a setting is a line, or cannot be seen.
 fn ends_its_line(text: &str) -> bool {
-    text.contains(['\n', '\r', '\0'])
+    text.contains(|character: char| {
+        (character.is_control() && character != '\t') || matches!(character, '\u{2028}' | '\u{2029}')
+    })
 }
 
 fn user(spec: &mut Value, number: usize, mut user: Value) -> String {

@@ -1,0 +1,98 @@
+//! Options of pgBackRest's files (`common/ini.c`, `config/parse.c`): a line `name = value`, of which blanks at both ends are lost;
+//! `#` and `[` at its beginning are a comment and a section, and the first `=` ends the name.
+
+use crate::line;
+
+/// Checks the name of an option.
+///
+/// # Errors
+/// What pgBackRest would not read as the name of an option.
+pub fn check_name(name: &str) -> Result<(), String> {
+    let is_name = name.starts_with(|first: char| first.is_ascii_lowercase())
+        && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
+    if is_name {
+        return Ok(());
+    }
+    Err("this is not the name of an option: write lower-case letters, digits and `-`, as in `repo1-retention-full`"
+        .to_owned())
+}
+
+/// Checks the value of an option.
+///
+/// # Errors
+/// What pgBackRest would refuse, or would read as something else.
+pub fn check_value(value: &str) -> Result<(), String> {
+    line::check(value)?;
+    if value.trim_matches([' ', '\t']).is_empty() {
+        return Err("pgBackRest refuses an option without a value: write one, or remove the option".to_owned());
+    }
+    if value.starts_with([' ', '\t']) || value.ends_with([' ', '\t']) {
+        return Err("pgBackRest does not read blanks at the ends of a value: remove them".to_owned());
+    }
+    Ok(())
+}
+
+/// Why an option is not for `global`, where it undoes what keeps others out.
+pub fn refusal(name: &str) -> Option<&'static str> {
+    match name {
+        "tls-server-auth" => Some(
+            "would let other clients read and write every repository and the data of every instance; the cluster's own are \
+             let in already: remove it",
+        ),
+        "tls-server-address" | "tls-server-ca-file" | "tls-server-cert-file" | "tls-server-key-file" => {
+            Some("is set already, and pgBackRest's server does not start with a second one: remove it")
+        }
+        _ => None,
+    }
+}
+
+/// What an option with this value takes away of what keeps data safe, and is rendered all the same.
+pub fn weakness(name: &str, value: &str) -> Option<&'static str> {
+    let off = value == "n";
+    let of_repository = name.strip_prefix("repo").map(|rest| rest.trim_start_matches(|c: char| c.is_ascii_digit()));
+    match (name, of_repository) {
+        (_, Some("-storage-verify-tls" | "-s3-verify-tls" | "-azure-verify-tls" | "-gcs-verify-tls")) if off => Some(
+            "whoever is on the way to the storage can read and change backups: name its CA in `repoN-storage-ca-file`",
+        ),
+        ("archive-header-check", _) if off => {
+            Some("the archive of another cluster is not told from this one's any more, and one can spoil the other")
+        }
+        ("checksum-page", _) if off => Some("a damaged page is backed up without a word"),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_a_name_of_an_option() {
+        for name in ["repo1-path", "compress-level", "process-max"] {
+            assert_eq!(check_name(name), Ok(()), "{name}");
+        }
+        for name in
+            ["", "[db]", "]x", "%include x", "a=b", "#a", ";a", "a b", " a", "a ", "A", "-a", "a\nb", "a\u{2028}b", "é"]
+        {
+            assert!(check_name(name).is_err(), "{name:?}");
+        }
+    }
+
+    #[test]
+    fn a_value_is_one_value() {
+        for value in ["n", "a = b # c ; d", "[db]", "\"x\"", "/a b"] {
+            assert_eq!(check_value(value), Ok(()), "{value}");
+        }
+        for value in ["", " ", " a", "a ", "a\t", "a\nb", "a\rb", "a\0b", "a\u{85}b"] {
+            assert!(check_value(value).is_err(), "{value:?}");
+        }
+    }
+
+    #[test]
+    fn who_is_let_in_is_not_for_the_spec() {
+        assert!(refusal("tls-server-auth").is_some() && refusal("tls-server-port").is_none());
+        assert!(weakness("repo2-storage-verify-tls", "n").is_some());
+        assert!(weakness("repo2-storage-verify-tls", "y").is_none());
+        assert!(weakness("repo1-path", "n").is_none());
+    }
+}

@@ -1,0 +1,184 @@
+//! Settings of `pgbouncer.ini` (libusual's `cfparser.c`): a line `name = value`. A name has letters, digits and four signs, and
+//! cannot be quoted, whatever the documentation says; of a value blanks at both ends are lost, and nothing in it is a comment.
+
+use crate::line;
+
+/// Checks the name of a setting of `[pgbouncer]`.
+///
+/// # Errors
+/// What pgBouncer would not read as the name of a setting.
+pub fn check_name(name: &str) -> Result<(), String> {
+    let is_name = name.starts_with(|first: char| first.is_ascii_lowercase())
+        && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_');
+    if is_name {
+        return Ok(());
+    }
+    Err("this is not the name of a setting: write lower-case letters, digits and `_`, as in `pool_mode`".to_owned())
+}
+
+/// Checks the name of a database in `[databases]`; `*` stands for every other.
+///
+/// # Errors
+/// What pgBouncer would not read as that name.
+pub fn check_database(name: &str) -> Result<(), String> {
+    check_key(name, "choose such a name, and say in the value which database it is: `dbname='…'`")?;
+    if name == "pgbouncer" {
+        return Err("`pgbouncer` is the console of pgBouncer: choose another name".to_owned());
+    }
+    Ok(())
+}
+
+/// Checks the name of a user in `[users]`.
+///
+/// # Errors
+/// What pgBouncer would not read as that name.
+pub fn check_user(name: &str) -> Result<(), String> {
+    check_key(name, "another user cannot have settings of its own")
+}
+
+fn check_key(name: &str, instead: &str) -> Result<(), String> {
+    let is_key = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.-*".contains(&byte));
+    if !is_key {
+        return Err(format!("pgBouncer reads only letters, digits and `_`, `.`, `-`, `*` in a name: {instead}"));
+    }
+    // `NAMEDATALEN` of Postgres.
+    if name.len() > 63 { Err("a name has at most 63 characters".to_owned()) } else { Ok(()) }
+}
+
+/// Checks a value of `[pgbouncer]`.
+///
+/// # Errors
+/// What pgBouncer would read as something else.
+pub fn check_value(value: &str) -> Result<(), String> {
+    line::check(value)?;
+    if value.starts_with([' ', '\t']) || value.ends_with([' ', '\t']) {
+        return Err("pgBouncer does not read blanks at the ends of a value: remove them".to_owned());
+    }
+    Ok(())
+}
+
+/// Checks a value of `[databases]` or `[users]`: pairs `name=value`, a value with blanks in single quotes.
+///
+/// # Errors
+/// What pgBouncer would refuse, or would read as something else.
+pub fn check_pairs(value: &str) -> Result<(), String> {
+    check_value(value)?;
+    if is_pairs(value) {
+        return Ok(());
+    }
+    Err("this is not a list of `name=value`: write blanks between them, and `'` around a value with blanks".to_owned())
+}
+
+/// Whether pgBouncer reads pairs (`util.c`, `cstr_get_pair`).
+fn is_pairs(value: &str) -> bool {
+    let blanks = [' ', '\t'];
+    let mut rest = value.trim_start_matches(blanks);
+    while !rest.is_empty() {
+        let end = rest.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).unwrap_or(rest.len());
+        let Some(after) = rest[end..].trim_start_matches(blanks).strip_prefix('=') else { return false };
+        if end == 0 {
+            return false;
+        }
+        let value = after.trim_start_matches(blanks);
+        rest = match value.strip_prefix('\'') {
+            None => value.trim_start_matches(|c: char| !blanks.contains(&c)),
+            Some(quoted) => {
+                // Two quotes are one.
+                let Some(end) = quoted.replace("''", "\u{1}\u{1}").find('\'') else { return false };
+                &quoted[end + 1..]
+            }
+        };
+        if !rest.is_empty() && !rest.starts_with(blanks) {
+            return false;
+        }
+        rest = rest.trim_start_matches(blanks);
+    }
+    true
+}
+
+/// Why a setting of `[pgbouncer]` is not for the spec: it lets anybody in, or pgBouncer does not start with it here. `port` is
+/// the one of the spec.
+pub fn refusal(name: &str, value: &str, port: u16) -> Option<String> {
+    let value = value.to_ascii_lowercase();
+    match (name, value.as_str()) {
+        ("auth_type", "any" | "trust") => Some(format!(
+            "`{value}` lets anybody in: write `scram-sha-256`, `md5`, `cert`, or `hba` with a file of your own"
+        )),
+        ("listen_port", other) if other != port.to_string() => {
+            Some("the Service looks for another port: remove it, and write `spec.proxy.pgBouncer.port`".to_owned())
+        }
+        ("logfile", file) if file.split('/').any(|part| part == "..") => {
+            Some("would lead out of the volume: write the path without `..`".to_owned())
+        }
+        ("user", user) if !user.is_empty() => {
+            Some("pgBouncer may not become another user in its container, and does not start: remove it".to_owned())
+        }
+        _ => None,
+    }
+}
+
+/// What a setting takes away of what keeps connections safe, or that it does nothing; it is rendered all the same.
+pub fn weakness(name: &str, value: &str) -> Option<&'static str> {
+    let value = value.to_ascii_lowercase();
+    match (name, value.as_str()) {
+        ("conffile", _) => Some("does nothing: the file is fixed"),
+        ("auth_type", "plain") => {
+            Some("asks for passwords in the clear, so the pooler sees them: `scram-sha-256` does not")
+        }
+        ("client_tls_sslmode", "disable" | "allow" | "prefer") => {
+            Some("clients may connect without TLS, and be read: `require` is what is written without this")
+        }
+        ("server_tls_sslmode", "disable" | "allow") => Some(
+            "pgBouncer connects to Postgres without TLS, where its own role is refused then: `verify-full` is what is written \
+             without this",
+        ),
+        ("server_tls_sslmode", "prefer" | "require" | "verify-ca") => Some(
+            "pgBouncer does not check that it speaks with this cluster's Postgres: `verify-full` is what is written without \
+             this",
+        ),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_what_pgbouncer_reads_as_one() {
+        assert_eq!(check_name("pool_mode"), Ok(()));
+        for name in
+            ["", "[users]", "]x", "%include /etc/passwd", "a=b", ";a", "#a", "a b", "a\n", "Conffile", "*", "\"a\""]
+        {
+            assert!(check_name(name).is_err(), "{name:?}");
+        }
+        for name in ["*", "App_1.b-c"] {
+            assert_eq!((check_database(name), check_user(name)), (Ok(()), Ok(())), "{name}");
+        }
+        for name in ["", "\"a b\"", "a b", "[x]", "%include", "é", "a=", "a\u{b}", &"n".repeat(64)] {
+            assert!(check_database(name).is_err() && check_user(name).is_err(), "{name:?}");
+        }
+        assert!(check_database("pgbouncer").is_err());
+    }
+
+    #[test]
+    fn a_value_of_a_database_is_pairs() {
+        for value in
+            ["", "host=a port=5432", "host = 'x y' dbname='it''s'", "pool_mode=session\tpool_size=1", "a=", "a= b=1"]
+        {
+            assert_eq!(check_pairs(value), Ok(()), "{value}");
+        }
+        for value in ["foo", "host='a", "host='a'b", "=a", "host=a foo", " host=a", "host=a\nport=1", "a-b=1"] {
+            assert!(check_pairs(value).is_err(), "{value:?}");
+        }
+    }
+
+    #[test]
+    fn what_lets_anybody_in_is_refused() {
+        assert!(refusal("auth_type", "TRUST", 1).is_some() && refusal("auth_type", "any", 1).is_some());
+        assert_eq!(refusal("auth_type", "scram-sha-256", 1), None);
+        assert_eq!(refusal("listen_port", "6432", 6432), None);
+        assert!(refusal("listen_port", "6433", 6432).is_some());
+        assert!(weakness("server_tls_sslmode", "require").is_some() && weakness("pool_mode", "session").is_none());
+    }
+}

@@ -1,0 +1,83 @@
+//! What must not be inside a line of a configuration file, whatever the file: it would end the line for one of its readers, and
+//! what follows would be another setting.
+
+use std::fmt::Write;
+
+/// Checks a text that becomes part of one line. A tab is blank space like any other there.
+///
+/// # Errors
+/// Which character is in the way, and what to do, in words that follow the name of the field.
+pub fn check(text: &str) -> Result<(), String> {
+    match text.chars().find(|character| *character != '\t' && is_control(*character)) {
+        None => Ok(()),
+        Some(found) if is_line_break(found) => {
+            Err(format!("the line break {} would end the setting: write one line", code_point(found)))
+        }
+        Some(found) => Err(format!("the control character {} has no place in a setting: remove it", code_point(found))),
+    }
+}
+
+/// Checks a name, which is looked up as it is written: it has no tabs either.
+///
+/// # Errors
+/// As [`check`].
+pub fn check_name(name: &str) -> Result<(), String> {
+    match name.chars().find(|character| is_control(*character)) {
+        None => Ok(()),
+        Some(found) if is_line_break(found) => {
+            Err(format!("the line break {} has no place in a name: remove it", code_point(found)))
+        }
+        Some(found) => Err(format!("the control character {} has no place in a name: remove it", code_point(found))),
+    }
+}
+
+/// `text` with every character that [`check`] refuses written as an escape, so that it can be shown in one line.
+pub fn shown(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for character in text.chars() {
+        if is_control(character) && character != '\t' {
+            // Writing to a string cannot fail.
+            let _ = write!(shown, "{}", character.escape_default());
+        } else {
+            shown.push(character);
+        }
+    }
+    shown
+}
+
+/// Unicode's control characters (C0, DEL, C1), and its two separators of lines and paragraphs.
+pub fn is_control(character: char) -> bool {
+    character.is_control() || matches!(character, '\u{2028}' | '\u{2029}')
+}
+
+/// What ends a line: for every reader, for C's `isspace` at both ends of a value, or for Unicode (UAX #14; Python's
+/// `str.splitlines`).
+fn is_line_break(character: char) -> bool {
+    matches!(character, '\n' | '\r' | '\u{b}' | '\u{c}' | '\u{1c}'..='\u{1e}' | '\u{85}' | '\u{2028}' | '\u{2029}')
+}
+
+fn code_point(character: char) -> String {
+    format!("U+{:04X}", u32::from(character))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whatever_ends_a_line_is_refused() {
+        for character in "\0\x01\x07\x08\n\x0b\x0c\r\x1c\x1d\x1e\x1f\x7f\u{80}\u{85}\u{9f}\u{2028}\u{2029}".chars() {
+            let text = format!("a{character}b");
+            assert!(check(&text).is_err() && check_name(&text).is_err(), "{text:?}");
+        }
+        assert_eq!(check("a\tb é ' \" # ; \\ \u{a0} 😀"), Ok(()));
+        assert!(check_name("a\tb").is_err());
+    }
+
+    #[test]
+    fn a_message_shows_the_code_point() {
+        let message = "the line break U+2028 would end the setting: write one line";
+        assert_eq!(check("a\u{2028}b"), Err(message.to_owned()));
+        assert_eq!(shown("a\n\u{2028}\té"), "a\\n\\u{2028}\té");
+    }
+}

@@ -1,0 +1,120 @@
+//! `spec.patroni.dynamicConfiguration`: what Patroni writes into files of Postgres, of which the schema knows nothing.
+
+use serde_json::{Map, Value};
+
+use super::Context;
+use super::postgres::{check_host, hba_text};
+use crate::config::postgres::{check_ident_text, parameter};
+use crate::line;
+use crate::report::FieldPath;
+
+/// Checks all of it.
+pub(super) fn check(configuration: &Map<String, Value>, version: u16, context: &mut Context) {
+    let path = FieldPath::of("spec.patroni.dynamicConfiguration");
+    let postgresql = configuration.get("postgresql");
+    for (name, value) in configuration {
+        if name != "postgresql" || !value.is_object() {
+            check_tree(value, &path.key(name), context);
+        }
+        context.check(&path.key(name), line::check_name(name));
+    }
+    if let Some(source) = configuration.get("standby_cluster") {
+        standby_source(source, &path.key("standby_cluster"), context);
+    }
+    let path = path.key("postgresql");
+    for (name, value) in postgresql.and_then(Value::as_object).into_iter().flatten() {
+        let path = path.key(name);
+        match name.as_str() {
+            "parameters" | "recovery_conf" => parameters(value, &path, context),
+            "pg_hba" => lines(value, &path, context, |line, path, context| hba_text(line, path, version, context)),
+            "pg_ident" => lines(value, &path, context, |line, path, context| {
+                context.check(path, check_ident_text(line));
+            }),
+            _ => {
+                context.check(&path, line::check_name(name));
+                check_tree(value, &path, context);
+            }
+        }
+    }
+}
+
+/// What Patroni makes a connection string of, in which it leaves tabs as they are.
+fn standby_source(source: &Value, path: &FieldPath, context: &mut Context) {
+    match &source["host"] {
+        Value::Null => {}
+        Value::String(host) => drop(context.check(&path.key("host"), check_host(host))),
+        _ => context.error(path.key("host"), "must be the name or the address of a host"),
+    }
+    let is_port = match &source["port"] {
+        Value::Null => true,
+        Value::Number(port) => port.as_u64().is_some_and(|port| u16::try_from(port).is_ok()),
+        // One for each host.
+        Value::String(ports) => ports.split(',').all(|port| port.parse::<u16>().is_ok()),
+        _ => false,
+    };
+    if !is_port {
+        context.error(path.key("port"), "is not a port");
+    }
+}
+
+/// Names and values of parameters, as Patroni writes them into `postgresql.conf`.
+fn parameters(parameters: &Value, path: &FieldPath, context: &mut Context) {
+    let parameters = match parameters {
+        Value::Null => return,
+        Value::Object(parameters) => parameters,
+        _ => return context.error(path.clone(), "must be a mapping of names to values"),
+    };
+    for (name, value) in parameters {
+        let path = path.key(name);
+        if !context.check(&path, parameter::check_name(name)) {
+            continue;
+        }
+        match value {
+            Value::String(text) => drop(context.check(&path, parameter::check_value(name, text))),
+            Value::Array(_) | Value::Object(_) => {
+                context.error(path.clone(), "a parameter has one value: write a text, a number or a boolean");
+            }
+            Value::Null | Value::Bool(_) | Value::Number(_) => {}
+        }
+        if ["hba_file", "ident_file"].contains(&name.to_lowercase().as_str()) {
+            let message = "takes the place of every rule that is written here, those of the cluster's own roles too: the file \
+                           must have them";
+            context.warning(path, message);
+        }
+    }
+}
+
+/// A list of lines; Patroni writes each item as a line, and passes over what is not a text.
+fn lines(lines: &Value, path: &FieldPath, context: &mut Context, check: impl Fn(&str, &FieldPath, &mut Context)) {
+    match lines {
+        Value::Null => {}
+        Value::Array(lines) => {
+            for (index, line) in lines.iter().enumerate() {
+                match line {
+                    Value::String(line) => check(line, &path.index(index), context),
+                    _ => context.error(path.index(index), "must be a text of one line"),
+                }
+            }
+        }
+        _ => context.error(path.clone(), "must be a list of lines"),
+    }
+}
+
+/// Every key and every text of what Patroni keeps for itself, or makes a part of something else.
+fn check_tree(value: &Value, path: &FieldPath, context: &mut Context) {
+    match value {
+        Value::String(text) => drop(context.check(path, line::check(text))),
+        Value::Array(items) => {
+            for (index, item) in items.iter().enumerate() {
+                check_tree(item, &path.index(index), context);
+            }
+        }
+        Value::Object(entries) => {
+            for (name, value) in entries {
+                context.check(&path.key(name), line::check_name(name));
+                check_tree(value, &path.key(name), context);
+            }
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}

@@ -1,0 +1,75 @@
+//! The files that the user brings into a volume of ours: where each may be in it.
+
+use super::Context;
+use crate::kubernetes::{SecretProjection, VolumeProjection};
+use crate::report::FieldPath;
+use crate::spec::PostgresClusterSpec;
+
+/// How our own files begin, in every volume that the user may add to.
+const OURS: &str = "~postgres-operator";
+
+/// `projections`, after a look at the paths that they name. In the volume are files of ours: those that begin with
+/// [`OURS`], and `reserved`.
+pub(super) fn checked(
+    projections: Vec<VolumeProjection>,
+    path: &FieldPath,
+    reserved: &[&str],
+    context: &mut Context,
+) -> Vec<VolumeProjection> {
+    for (index, projection) in projections.iter().enumerate() {
+        for (field, file) in files(projection) {
+            let ours = file.starts_with(OURS) || reserved.contains(&file.as_str());
+            context.check(&path.index(index).join(&field), check_path(&file, ours));
+        }
+    }
+    projections
+}
+
+/// The files of a user's own certificates. Those of replicas are in the volume of the server's.
+pub(super) fn check_certificates(spec: &PostgresClusterSpec, context: &mut Context) {
+    let pgbouncer = spec.proxy.as_ref().and_then(|proxy| proxy.pg_bouncer.custom_tls_secret.as_ref());
+    for (path, secret) in
+        [("spec.customTLSSecret", spec.custom_tls_secret.as_ref()), ("spec.proxy.pgBouncer.customTLSSecret", pgbouncer)]
+    {
+        for (index, item) in items(secret).enumerate() {
+            let ours = item == "replication" || item.starts_with("replication/") || item.starts_with(OURS);
+            context.check(&FieldPath::of(path).key("items").index(index).key("path"), check_path(item, ours));
+        }
+    }
+}
+
+fn items(secret: Option<&SecretProjection>) -> impl Iterator<Item = &str> {
+    secret.and_then(|secret| secret.items.as_ref()).into_iter().flatten().map(|item| item.path.as_str())
+}
+
+/// Each path that a projection names, and the field that it is in.
+fn files(projection: &VolumeProjection) -> Vec<(FieldPath, String)> {
+    // Kinds of projections differ in where they name paths, and Kubernetes adds new ones.
+    let mut found = Vec::new();
+    let Ok(tree) = serde_json::to_value(projection) else { return found };
+    for (kind, source) in tree.as_object().into_iter().flatten() {
+        let path = FieldPath::default().key(kind);
+        for field in ["path", "certificateChainPath", "credentialBundlePath", "keyPath"] {
+            found.extend(source[field].as_str().map(|file| (path.key(field), file.to_owned())));
+        }
+        for (index, item) in source["items"].as_array().into_iter().flatten().enumerate() {
+            let field = path.key("items").index(index).key("path");
+            found.extend(item["path"].as_str().map(|file| (field, file.to_owned())));
+        }
+    }
+    found
+}
+
+/// What Kubernetes lets a projected file be called (`validateLocalNonReservedPath`), and not one of `ours`, which it would take
+/// the place of.
+fn check_path(file: &str, ours: bool) -> Result<(), String> {
+    if file.is_empty() || file.starts_with('/') || file.starts_with("..") || file.split('/').any(|part| part == "..") {
+        return Err(format!(
+            "{file:?} is not a path inside the volume: write one without `..`, and no `/` at its beginning"
+        ));
+    }
+    if ours {
+        return Err(format!("{file:?} is a file of this cluster's own: choose another path"));
+    }
+    crate::line::check_name(file)
+}

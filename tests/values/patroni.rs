@@ -1,0 +1,34 @@
+//! Patroni's own `ConfigWriter` writes `postgresql.conf`, `pg_hba.conf` and `pg_ident.conf`.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::json;
+
+use crate::tools::{program, success};
+
+const SCRIPT: &str = include_str!("config_writer.py");
+
+/// Patroni's, in the interpreter that Patroni runs with.
+pub(crate) struct ConfigWriter {
+    python: PathBuf,
+}
+
+impl ConfigWriter {
+    /// `None` where there is no Patroni.
+    pub(crate) fn new() -> Option<Self> {
+        let patroni = program("patroni")?;
+        let text = fs::read_to_string(patroni).unwrap();
+        let python = text.lines().next().unwrap().trim_start_matches("#!").trim();
+        Some(Self { python: PathBuf::from(python) })
+    }
+
+    /// Writes each parameter into a file of its own in `directory`, in this order of names.
+    pub(crate) fn write(&self, directory: &Path, parameters: &[(String, String)]) {
+        fs::create_dir(directory).unwrap();
+        let input = directory.with_extension("json");
+        fs::write(&input, json!(parameters).to_string()).unwrap();
+        success(Command::new(&self.python).arg("-c").arg(SCRIPT).arg(&input).arg(directory));
+    }
+}

@@ -1,0 +1,197 @@
+//! pgBouncer reads its file, and shows on its console what it has read.
+
+use std::fs;
+use std::net::TcpListener;
+use std::path::PathBuf;
+use std::process::Command;
+
+use pgrender::cluster::Cluster;
+use pgrender::config::pgbouncer::{ini, users};
+use serde_json::{Map, Value, json};
+
+use crate::processes::{Running, start, wait_for};
+use crate::spec::{resolved, strings};
+use crate::tools::{give_to_unprivileged, program, success, unprivileged};
+
+/// A pgBouncer with a socket in a directory of its own.
+struct PgBouncer {
+    directory: tempfile::TempDir,
+    program: PathBuf,
+    psql: PathBuf,
+    port: u16,
+    running: Option<Running>,
+}
+
+impl PgBouncer {
+    fn new() -> Option<Self> {
+        let (program, psql) = (program("pgbouncer")?, program("psql")?);
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let directory = tempfile::tempdir().unwrap();
+        fs::write(directory.path().join("pgbouncer.ini"), "").unwrap();
+        fs::write(directory.path().join("users.txt"), "").unwrap();
+        Some(Self { directory, program, psql, port, running: None })
+    }
+
+    /// A cluster with this configuration, and what this machine needs beside it.
+    fn cluster(&self, global: &Map<String, Value>, databases: &Value, users: &Value) -> Option<Cluster> {
+        let place = self.directory.path().to_str().unwrap();
+        let mut settings = json!({
+            "auth_file": format!("{place}/users.txt"),
+            "client_tls_sslmode": "disable",
+            "listen_addr": "127.0.0.1",
+            "server_tls_sslmode": "disable",
+            "unix_socket_dir": place,
+        });
+        settings.as_object_mut().unwrap().extend(global.clone());
+        let config = json!({"global": settings, "databases": databases, "users": users});
+        resolved(17, &json!({"proxy": {"pgBouncer": {"image": "i", "port": self.port, "config": config}}})).ok()
+    }
+
+    fn write(&self, cluster: &Cluster) {
+        let text = ini(cluster, cluster.pgbouncer.as_ref().unwrap());
+        let place = format!("{}/", self.directory.path().display());
+        fs::write(self.path("~postgres-operator.ini"), text.replace("/etc/pgbouncer/", &place)).unwrap();
+        give_to_unprivileged(self.directory.path());
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    fn start(&mut self) {
+        let log = self.path("log");
+        self.running = Some(start(unprivileged(&self.program).arg(self.path("~postgres-operator.ini")), &log));
+        wait_for(&log, "process up");
+    }
+
+    /// The rows that commands on the console give. Whoever runs pgBouncer may use it over the socket.
+    fn console(&self, commands: &[&str]) -> Vec<Vec<String>> {
+        let mut psql: Command = unprivileged(&self.psql);
+        psql.args(["--no-psqlrc", "--tuples-only", "--no-align", "--set=ON_ERROR_STOP=1", "--username=pgbouncer"]);
+        psql.args(["--field-separator=\u{1}", "--record-separator=\u{2}", "--dbname=pgbouncer"]);
+        psql.arg("--host").arg(self.directory.path()).arg(format!("--port={}", self.port));
+        for command in commands {
+            psql.args(["--command", command]);
+        }
+        let output = success(&mut psql);
+        output.split(['\u{2}', '\n']).map(|row| row.split('\u{1}').map(str::to_owned).collect()).collect()
+    }
+}
+
+fn named(name: &str, value: &str) -> Map<String, Value> {
+    Map::from_iter([(name.to_owned(), json!(value))])
+}
+
+#[test]
+fn pgbouncer_reads_every_database_and_every_user_as_it_was_said() {
+    let Some(mut pgbouncer) = PgBouncer::new() else { return };
+    let (none, no_sections) = (Map::new(), json!({}));
+    let (mut databases, mut users) = (Map::new(), Map::new());
+    let mut expected: Vec<(String, String)> = Vec::new();
+    for (number, text) in strings(&["]x", "[users]", "\"a b\"", "%include /etc/passwd"], 500).into_iter().enumerate() {
+        // As the name of a database, of a user, and as a value, with quotes and without.
+        if pgbouncer.cluster(&none, &json!(named(&text, "dbname=d port=77")), &no_sections).is_some() {
+            databases.insert(text.clone(), json!("dbname=d port=77"));
+            expected.push((text.clone(), "d".to_owned()));
+        }
+        if pgbouncer.cluster(&none, &no_sections, &json!(named(&text, "pool_mode=session"))).is_some() {
+            users.insert(text.clone(), json!("pool_mode=session"));
+        }
+        let mut values = vec![(format!("q{number}"), format!("dbname='{}' port=77", text.replace('\'', "''")))];
+        if !text.is_empty() && !text.contains([' ', '\t']) && !text.starts_with('\'') {
+            values.push((format!("u{number}"), format!("dbname={text} port=77")));
+        }
+        for (name, value) in values {
+            if pgbouncer.cluster(&none, &json!(named(&name, &value)), &no_sections).is_some() {
+                databases.insert(name.clone(), json!(value));
+                expected.push((name, text.clone()));
+            }
+        }
+    }
+    assert!(expected.len() > 400 && users.len() > 20, "{} {}", expected.len(), users.len());
+    pgbouncer.write(&pgbouncer.cluster(&none, &json!(databases), &json!(users)).unwrap());
+    pgbouncer.start();
+    let rows = pgbouncer.console(&["SHOW DATABASES"]);
+    let mut read: Vec<(String, String)> = Vec::new();
+    for row in rows.iter().filter(|row| row.len() > 3 && row[0] != "pgbouncer") {
+        assert_eq!((row[1].as_str(), row[2].as_str()), ("", "77"), "{row:?}");
+        read.push((row[0].clone(), row[3].clone()));
+    }
+    // `*` is no database of its own.
+    expected.retain(|(name, _)| name != "*");
+    expected.sort();
+    expected.dedup();
+    read.sort();
+    assert_eq!(read, expected);
+    let rows = pgbouncer.console(&["SHOW USERS"]);
+    let read: Vec<&str> =
+        rows.iter().filter(|row| row.get(1).is_some_and(|mode| mode == "session")).map(|row| row[0].as_str()).collect();
+    for user in users.keys() {
+        assert!(read.contains(&user.as_str()), "{user}");
+    }
+    assert_eq!(read.len(), users.len(), "{read:?}");
+}
+
+/// Settings that take any text.
+const SETTINGS: [&str; 4] = ["auth_query", "ignore_startup_parameters", "server_check_query", "server_reset_query"];
+
+#[test]
+fn pgbouncer_reads_every_setting_as_it_was_said() {
+    let Some(mut pgbouncer) = PgBouncer::new() else { return };
+    let (none, no_sections) = (Map::new(), json!({}));
+    let cluster =
+        |pgbouncer: &PgBouncer, global: &Map<String, Value>| pgbouncer.cluster(global, &no_sections, &no_sections);
+    let accepted: Vec<String> = strings(&["a\n[databases]\nx = host=y", "a\n%include b"], 420)
+        .into_iter()
+        .filter(|text| cluster(&pgbouncer, &named("server_check_query", text)).is_some())
+        .collect();
+    assert!(accepted.len() > 200, "{}", accepted.len());
+    pgbouncer.write(&cluster(&pgbouncer, &none).unwrap());
+    pgbouncer.start();
+    let config = |pgbouncer: &PgBouncer| -> Vec<(String, String)> {
+        let rows = pgbouncer.console(&["RELOAD", "SHOW CONFIG"]);
+        rows.iter().filter(|row| row.len() > 2).map(|row| (row[0].clone(), row[1].clone())).collect()
+    };
+    let plain = config(&pgbouncer);
+    for texts in accepted.chunks(SETTINGS.len()) {
+        let global: Map<String, Value> =
+            SETTINGS.iter().zip(texts).map(|(name, text)| ((*name).to_owned(), json!(text))).collect();
+        pgbouncer.write(&cluster(&pgbouncer, &global).unwrap());
+        let expected = plain.iter().map(|(name, value)| {
+            let value = global.get(name).and_then(Value::as_str).unwrap_or(value);
+            (name.clone(), value.to_owned())
+        });
+        assert_eq!(config(&pgbouncer), expected.collect::<Vec<_>>());
+    }
+    assert_eq!(fs::read_to_string(pgbouncer.path("log")).unwrap().matches("ERROR").count(), 0);
+}
+
+/// A password comes from a Secret that the user may bring, so it may hold what the file gives a meaning to.
+#[test]
+fn pgbouncer_reads_every_password_as_it_is() {
+    let Some(mut pgbouncer) = PgBouncer::new() else { return };
+    let mut passwords = strings(&["\"\n\"admin\" \"x", ";", "\\\""], 250);
+    // libpq and pgBouncer take no NUL, and an empty password is none.
+    passwords.retain(|password| !password.is_empty() && !password.contains('\0'));
+    passwords.truncate(60);
+    let user = |number: usize| format!("u{number:03}");
+    let named = |number: usize, password: &String| users(password).replacen("_crunchypgbouncer", &user(number), 1);
+    let text: String = passwords.iter().enumerate().map(|(number, password)| named(number, password)).collect();
+    fs::write(pgbouncer.path("users.txt"), text).unwrap();
+    let admins = (0..passwords.len()).map(user).collect::<Vec<_>>().join(",");
+    let global = Map::from_iter([
+        ("auth_type".to_owned(), json!("scram-sha-256")),
+        ("admin_users".to_owned(), json!(admins)),
+        ("auth_query".to_owned(), json!("")),
+        ("auth_user".to_owned(), json!("")),
+    ]);
+    pgbouncer.write(&pgbouncer.cluster(&global, &json!({}), &json!({})).unwrap());
+    pgbouncer.start();
+    for (number, password) in passwords.iter().enumerate() {
+        let mut psql = unprivileged(&pgbouncer.psql);
+        psql.args(["--no-psqlrc", "--host=127.0.0.1", "--dbname=pgbouncer", "--command=SHOW VERSION"]);
+        psql.arg(format!("--port={}", pgbouncer.port)).arg(format!("--username={}", user(number)));
+        success(psql.env("PGPASSWORD", password).env("PGSSLMODE", "disable"));
+    }
+}

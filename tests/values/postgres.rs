@@ -1,0 +1,281 @@
+//! Postgres itself reads `pg_hba.conf`, `pg_ident.conf` and `postgresql.conf`.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use pgrender::cluster::Cluster;
+use pgrender::config::patroni::dynamic_configuration;
+use pgrender::config::postgres::{hba, parameters as parameters_of};
+use serde_json::{Value, json};
+
+use crate::patroni;
+use crate::processes::{Running, start, wait_for};
+use crate::spec::{resolved, strings};
+use crate::tools::{give_to_unprivileged, run, success, unprivileged};
+
+/// Every directory with Postgres' server programs on this machine, with its version: those of the system and one that
+/// `tools/install.sh` may have brought.
+pub(crate) fn servers() -> Vec<(PathBuf, u16)> {
+    let brought = Path::new(env!("CARGO_MANIFEST_DIR")).join(".cache");
+    let places = (13..=18).flat_map(|version| {
+        [
+            PathBuf::from(format!("/usr/lib/postgresql/{version}/bin")),
+            PathBuf::from(format!("/usr/pgsql-{version}/bin")),
+            brought.join(format!("postgresql-{version}/bin")),
+        ]
+        .map(|directory| (directory, version))
+    });
+    let found: Vec<_> = places.filter(|(directory, _)| directory.join("initdb").is_file()).collect();
+    if found.is_empty() {
+        assert!(std::env::var("CI").as_deref() != Ok("true"), "no server of Postgres is installed");
+        println!("skipped: no server of Postgres is installed");
+    }
+    found
+}
+
+/// A server over a socket in a directory of its own.
+pub(crate) struct Server {
+    directory: tempfile::TempDir,
+    programs: PathBuf,
+    running: Option<Running>,
+}
+
+impl Server {
+    /// Makes the data; [`Server::start`] starts it.
+    pub(crate) fn new(programs: &Path) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        give_to_unprivileged(directory.path());
+        let mut initdb = unprivileged(programs.join("initdb"));
+        initdb.args(["--username=postgres", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync", "--pgdata"]);
+        success(initdb.arg(directory.path().join("data")));
+        Self { directory, programs: programs.to_owned(), running: None }
+    }
+
+    /// A file of the data directory.
+    pub(crate) fn data(&self, name: &str) -> PathBuf {
+        self.directory.path().join("data").join(name)
+    }
+
+    pub(crate) fn start(&mut self) {
+        give_to_unprivileged(self.directory.path());
+        let log = self.directory.path().join("log");
+        let mut server = unprivileged(self.programs.join("postgres"));
+        server.arg("-D").arg(self.data("")).arg("-k").arg(self.directory.path());
+        server.args(["-c", "listen_addresses=", "-c", "fsync=off"]);
+        self.running = Some(start(&mut server, &log).ended_with("QUIT"));
+        wait_for(&log, "ready to accept connections");
+    }
+
+    pub(crate) fn psql(&self, user: &str, database: &str) -> Command {
+        let mut psql = unprivileged(self.programs.join("psql"));
+        psql.args(["--no-psqlrc", "--tuples-only", "--no-align", "--set=ON_ERROR_STOP=1", "--username", user]);
+        // Not as an argument that could be a connection string.
+        psql.env("PGDATABASE", database).arg("--host").arg(self.directory.path());
+        psql
+    }
+
+    /// The answer to a query that gives one value of JSON.
+    pub(crate) fn json(&self, query: &str) -> Value {
+        let mut psql = self.psql("postgres", "postgres");
+        serde_json::from_str(&success(psql.arg("--command").arg(query))).unwrap()
+    }
+}
+
+/// The last line of `pg_hba.conf`, which is the user's.
+fn last_rule(cluster: &Cluster) -> String {
+    hba(cluster).pop().unwrap()
+}
+
+/// What a rule of `spec.authentication` is for.
+struct Asked {
+    field: &'static str,
+    text: String,
+    line: String,
+}
+
+/// Every string as a database, as a role and as the value of an option, those that are refused left out.
+fn rules(version: u16, strings: &[String]) -> Vec<Asked> {
+    let mut asked = Vec::new();
+    for field in ["databases", "users", "options"] {
+        for text in strings {
+            let rule = match field {
+                "options" => {
+                    json!({"connection": "host", "method": "ldap", "options": {"ldapprefix": text, "ldapserver": "s"}})
+                }
+                _ => json!({"connection": "host", "method": "reject", field: [text]}),
+            };
+            let Ok(cluster) = resolved(version, &json!({"authentication": {"rules": [rule]}})) else { continue };
+            let line = last_rule(&cluster);
+            asked.push(Asked { field, text: text.clone(), line });
+        }
+    }
+    asked
+}
+
+#[test]
+fn postgres_reads_every_rule_as_it_was_said() {
+    for (programs, version) in servers() {
+        let asked = rules(version, &strings(&["/secret", "@/etc/passwd", "+postgres", "/^a"], 420));
+        for field in ["databases", "users", "options"] {
+            assert!(asked.iter().filter(|asked| asked.field == field).count() > 100, "{field}");
+        }
+        let mut server = Server::new(&programs);
+        let lines: Vec<&str> = asked.iter().map(|asked| asked.line.as_str()).collect();
+        fs::write(server.data("pg_hba.conf"), format!("local all all trust\n{}\n", lines.join("\n"))).unwrap();
+        server.start();
+        let read = server.json("select json_agg(r order by line_number) from pg_hba_file_rules r");
+        let read = &read.as_array().unwrap()[1..];
+        assert_eq!(read.len(), asked.len());
+        for (read, asked) in read.iter().zip(&asked) {
+            assert_eq!(read["error"], Value::Null, "{}", asked.line);
+            let text = json!([asked.text]);
+            let all = json!(["all"]);
+            let expression = version >= 16 && asked.text.starts_with('/');
+            for column in ["databases", "users"] {
+                let read = &read[if column == "databases" { "database" } else { "user_name" }];
+                if asked.field != column {
+                    assert_eq!(*read, all, "{}", asked.line);
+                } else if !expression {
+                    assert_eq!(*read, text, "{}", asked.line);
+                }
+            }
+            assert_eq!(read["address"], "all");
+            if asked.field == "options" {
+                assert_eq!(read["auth_method"], "ldap");
+                assert_eq!(read["options"][1], format!("ldapprefix={}", asked.text), "{}", asked.line);
+            } else {
+                assert_eq!(
+                    (&read["auth_method"], &read["options"]),
+                    (&json!("reject"), &Value::Null),
+                    "{}",
+                    asked.line
+                );
+            }
+        }
+    }
+}
+
+/// The view shows an expression and leaves out quotes; whether a rule matches its name, and nothing that looks like it, only
+/// logging in shows.
+#[test]
+fn a_rule_keeps_its_name_out_and_no_other() {
+    let slashes =
+        ["/secret", "/", "/€ x", "/文😀", "/a.b*c", "/^a\\b$", "/[a]", "/a,\"b\"", "/(?i)A|b", "/é", "//", "/a#+-_'~"];
+    let words = ["all", "+postgres", "+group", "@file", "samerole", "a,b", "a b", "#a", "\"a\"", "a\\", "é"];
+    let names: Vec<&str> = slashes.iter().chain(&words).copied().collect();
+    for (programs, version) in servers() {
+        let mut server = Server::new(&programs);
+        let mut lines = Vec::new();
+        for name in &names {
+            let rule = json!({"connection": "local", "method": "reject", "users": [name]});
+            lines.push(last_rule(&resolved(version, &json!({"authentication": {"rules": [rule]}})).unwrap()));
+        }
+        fs::write(server.data("pg_hba.conf"), format!("{}\nlocal all all trust\n", lines.join("\n"))).unwrap();
+        server.start();
+        let others = [
+            "secret", "/secre", "/secrett", "x/secret", "/SECRET", "/axbbc", "/a", "/B", "/€x", "/b", "a", "member",
+            "group",
+        ];
+        let roles =
+            names.iter().chain(&others).map(|name| format!("create role \"{}\" login;", name.replace('"', "\"\"")));
+        let sql = roles.collect::<String>() + "grant \"group\" to member; grant postgres to a;";
+        success(server.psql("postgres", "postgres").arg("--command").arg(sql));
+        for name in &names {
+            let output = run(server.psql(name, "postgres").args(["--command", "select 1"]));
+            assert!(!output.status.success(), "{name} came in on {version}");
+            assert!(String::from_utf8_lossy(&output.stderr).contains("rejects connection"), "{name}: {output:?}");
+        }
+        for name in others {
+            success(server.psql(name, "postgres").args(["--command", "select 1"]));
+        }
+    }
+}
+
+#[test]
+fn postgres_reads_every_line_of_the_user_as_one_line() {
+    for (programs, version) in servers() {
+        let mut server = Server::new(&programs);
+        let (mut hba_lines, mut ident_lines) = (Vec::new(), Vec::new());
+        for text in strings(&[], 380) {
+            for line in [format!("host all {text} all reject"), format!("host {text} all ::1/128 md5")] {
+                let more = json!({"patroni": {"dynamicConfiguration": {"postgresql": {"pg_hba": [line]}}}});
+                hba_lines.extend(resolved(version, &more).ok().map(|cluster| last_rule(&cluster)));
+            }
+            let line = format!("map {text} role");
+            let more = json!({"patroni": {"dynamicConfiguration": {"postgresql": {"pg_ident": [line]}}}});
+            if let Ok(cluster) = resolved(version, &more) {
+                let lines = dynamic_configuration(&cluster)["postgresql"]["pg_ident"].clone();
+                ident_lines.extend(lines.as_array().unwrap().iter().map(|line| line.as_str().unwrap().to_owned()));
+            }
+        }
+        assert!(hba_lines.len() > 200 && ident_lines.len() > 100, "{} {}", hba_lines.len(), ident_lines.len());
+        fs::write(server.data("pg_hba.conf"), "local all all trust\n").unwrap();
+        server.start();
+        // The views read the files as they are now.
+        fs::write(server.data("pg_hba.conf"), hba_lines.join("\n") + "\n").unwrap();
+        fs::write(server.data("pg_ident.conf"), ident_lines.join("\n") + "\n").unwrap();
+        let read = server.json("select json_agg(r order by line_number) from pg_hba_file_rules r");
+        let rules = read.as_array().unwrap();
+        let of_line = |number: usize| rules.iter().filter(move |rule| rule["line_number"] == number);
+        for (line, number) in hba_lines.iter().zip(1..) {
+            let comment = line.trim_start_matches([' ', ',', '\t']).starts_with('#');
+            assert_eq!(of_line(number).count(), usize::from(!comment), "{line}");
+            for rule in of_line(number) {
+                // An expression that is none is for its author.
+                let error = rule["error"].as_str().unwrap_or_default();
+                assert!(error.is_empty() || error.contains("regular expression"), "{line} {error}");
+                let method = rule["auth_method"].as_str().unwrap_or_default();
+                assert!(["", "reject", "md5"].contains(&method), "{line} {method}");
+            }
+        }
+        assert_eq!(rules.len(), hba_lines.iter().zip(1..).map(|(_, number)| of_line(number).count()).sum::<usize>());
+        if version >= 15 {
+            let read = server.json("select json_agg(r order by line_number) from pg_ident_file_mappings r");
+            for mapping in read.as_array().unwrap() {
+                let line = &ident_lines[usize::try_from(mapping["line_number"].as_u64().unwrap()).unwrap() - 1];
+                assert!(mapping["error"] != Value::Null || mapping["map_name"] == "map", "{line}: {mapping}");
+            }
+        }
+    }
+}
+
+#[test]
+fn postgres_reads_every_parameter_that_patroni_writes() {
+    for (programs, version) in servers() {
+        let Some(patroni) = patroni::ConfigWriter::new() else { return };
+        let mut parameters = Vec::new();
+        for (number, text) in strings(&["x\narchive_command", "'; --", "a' # b"], 420).into_iter().enumerate() {
+            // As a value, in both places of the spec, and as a part of a name.
+            let (value, name) = (format!("x.v{number}"), format!("x.n{text}"));
+            for more in [
+                json!({"config": {"parameters": {(value.as_str()): text}}}),
+                json!({"patroni": {"dynamicConfiguration": {"postgresql": {"parameters": {(value.as_str()): text}}}}}),
+                json!({"config": {"parameters": {(name.as_str()): "n"}}}),
+                json!({"patroni": {"dynamicConfiguration": {"postgresql": {"parameters": {(name.as_str()): "n"}}}}}),
+            ] {
+                let Ok(cluster) = resolved(version, &more) else { continue };
+                parameters.extend(parameters_of(&cluster).into_iter().filter(|(name, _)| name.starts_with("x.")));
+            }
+        }
+        assert!(parameters.len() > 700, "{}", parameters.len());
+        let mut server = Server::new(&programs);
+        // One file for each, so that one that is wrong takes no other with it.
+        let directory = server.data("values");
+        patroni.write(&directory, &parameters);
+        fs::write(server.data("values.conf"), "include_dir 'values'\n").unwrap();
+        let conf = fs::read_to_string(server.data("postgresql.conf")).unwrap();
+        fs::write(server.data("postgresql.conf"), conf + "include_if_exists 'read.conf'\n").unwrap();
+        server.start();
+        fs::rename(server.data("values.conf"), server.data("read.conf")).unwrap();
+        let read = server.json(
+            "select json_agg(json_build_array(name, setting, error) order by sourcefile collate \"C\", sourceline) \
+             from pg_file_settings where sourcefile like '%/values/%'",
+        );
+        let expected: Vec<Value> = parameters.iter().map(|(name, value)| json!([name, value, null])).collect();
+        for (read, expected) in read.as_array().unwrap().iter().zip(&expected) {
+            assert_eq!(read, expected);
+        }
+        assert_eq!(read.as_array().unwrap().len(), expected.len());
+    }
+}
