@@ -258,7 +258,7 @@ fn postgres_reads_every_parameter_that_patroni_writes() {
                 parameters.extend(parameters_of(&cluster).into_iter().filter(|(name, _)| name.starts_with("x.")));
             }
         }
-        assert!(parameters.len() > 700, "{}", parameters.len());
+        assert!(parameters.len() > 500, "{}", parameters.len());
         let mut server = Server::new(&programs);
         // One file for each, so that one that is wrong takes no other with it.
         let directory = server.data("values");
