@@ -30,6 +30,7 @@ pub use self::rotation::PasswordGeneration;
 pub(crate) use self::rotation::number as generation;
 pub use self::seed::{Seed, SeedError};
 pub use self::subject::Subject;
+pub(crate) use self::verifier::checked_rounds;
 
 use self::authority::{Authorities, Authority};
 use self::context::{CertificateId, Context};

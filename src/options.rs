@@ -73,6 +73,8 @@ pub struct Options {
     /// Other trust domains of the same seed whose CA is trusted too, for the time in which clusters move from one domain to
     /// another.
     pub trust_also: Vec<String>,
+    /// How many clusters are rendered in one run, or what is as much work.
+    pub max_clusters: usize,
     /// Whether the input may have gone through kustomize, which puts quotes around the booleans of YAML 1.1.
     pub through_kustomize: bool,
 }
@@ -89,6 +91,7 @@ impl Default for Options {
             credentials: CredentialSource::default(),
             trust_domain: None,
             trust_also: Vec::new(),
+            max_clusters: 128,
             through_kustomize: false,
         }
     }

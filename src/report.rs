@@ -3,7 +3,11 @@
 //! A [`Diagnostic`] never holds a secret: messages quote field names and the user's words from a `PostgresCluster`,
 //! never a value of a Secret.
 
+mod shorten;
+
 use std::fmt;
+
+pub use shorten::shorten;
 
 /// How much a diagnostic matters. The names are those of a KRM function result
 /// (KRM Functions Specification v1, `Result.severity`).

@@ -1,5 +1,7 @@
 //! `spec.users`.
 
+use std::collections::BTreeSet;
+
 use super::Context;
 use crate::cluster::{PasswordType, User};
 use crate::report::FieldPath;
@@ -14,6 +16,7 @@ pub(super) fn resolve(spec: &PostgresClusterSpec, cluster: &str, context: &mut C
     for (index, user) in users.iter().enumerate() {
         let path = FieldPath::of("spec.users").index(index);
         let mut databases: Vec<String> = Vec::new();
+        let mut seen = BTreeSet::new();
         for (index, database) in user.databases.iter().enumerate() {
             let at = || path.key("databases").index(index);
             // Postgres cuts a longer name off at 63 bytes, without a word (`NAMEDATALEN`).
@@ -22,7 +25,7 @@ pub(super) fn resolve(spec: &PostgresClusterSpec, cluster: &str, context: &mut C
             } else if database.contains('\0') {
                 context.error(at(), "a database name cannot contain a NUL character");
             }
-            if !databases.contains(database) {
+            if seen.insert(database) {
                 databases.push(database.clone());
             }
         }
