@@ -2,7 +2,7 @@
 SHELL := bash
 export PATH := $(CURDIR)/.cache/bin:$(CURDIR)/.cache/python/bin:$(PATH):/usr/sbin
 
-.PHONY: help tools build test lint golden bench e2e clean
+.PHONY: help tools build test lint golden bench fuzz e2e clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z0-9]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 16
@@ -24,6 +24,9 @@ golden: tools ## write the goldens below fixtures anew: read the diff before you
 
 bench: ## how long parsing, deriving, building and writing take
 	cargo bench
+
+fuzz: ## changed inputs for half an hour, or PGRENDER_FUZZ_SECONDS
+	PGRENDER_FUZZ_SECONDS=$${PGRENDER_FUZZ_SECONDS:-1800} cargo test --release --lib fuzz -- --nocapture
 
 e2e: tools ## the scenarios of tests/e2e on a real Kubernetes, or only SCENARIO=name
 	cargo build

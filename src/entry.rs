@@ -9,6 +9,8 @@ mod command_line;
 mod environment;
 mod function;
 mod function_config;
+#[cfg(test)]
+mod fuzz;
 mod input;
 mod legacy_plugin;
 mod outcome;
@@ -44,9 +46,9 @@ fn run(arguments: &[OsString], environment: &Environment) -> Outcome {
         }
         Ok(Arguments { command: None }) => match input::stdin() {
             Ok(text) => function::run(&text, environment),
-            Err(error) => function::unreadable(&[error]),
+            Err(error) => function::unreadable(vec![error]),
         },
         Err(error) if error.use_stderr() => Outcome::misused(&error),
-        Err(help) => Outcome { stdout: help.render().to_string(), ..Outcome::default() },
+        Err(help) => Outcome::new(help.render().to_string(), Vec::new()),
     }
 }

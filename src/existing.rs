@@ -13,6 +13,7 @@ mod credentials;
 mod secret;
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use crate::cluster::{Backups, Cluster};
 use crate::naming::{MONITORING_USER, PATRONI_USER, PGBOUNCER_USER, annotation};
@@ -51,8 +52,16 @@ fn is_maker(reference: &ResourceRef) -> bool {
 /// The Secrets of an input by namespace and name, and what makes Secrets. Those of other clusters are never looked at.
 #[derive(Default)]
 pub struct Sources<'a> {
-    secrets: BTreeMap<(String, String), Vec<&'a Document>>,
+    secrets: BTreeMap<(String, String), Source<'a>>,
     makers: BTreeMap<(String, String), &'a Document>,
+}
+
+/// A Secret of the input, with the first one of the same name and other contents. It has no `Debug`, so that it cannot be
+/// printed.
+struct Source<'a> {
+    first: &'a Document,
+    content: [Option<serde_json::Value>; 3],
+    rival: Option<&'a Document>,
 }
 
 impl<'a> Sources<'a> {
@@ -66,7 +75,14 @@ impl<'a> Sources<'a> {
             }
             let place = |name: &str| (reference.namespace.clone(), name.to_owned());
             if is_secret(&reference) {
-                sources.secrets.entry(place(&reference.name)).or_default().push(document);
+                let content = content(document);
+                match sources.secrets.entry(place(&reference.name)) {
+                    Entry::Vacant(entry) => _ = entry.insert(Source { first: document, content, rival: None }),
+                    Entry::Occupied(mut entry) if entry.get().content != content => {
+                        entry.get_mut().rival.get_or_insert(document);
+                    }
+                    Entry::Occupied(_) => {}
+                }
             } else if is_maker(&reference) {
                 // An `ExternalSecret` may give its Secret another name (`spec.target.name`).
                 let target = document.node.get("spec").and_then(|spec| spec.get("target")?.get("name")?.as_str());
@@ -80,23 +96,22 @@ impl<'a> Sources<'a> {
     /// something else of the input makes it.
     pub(crate) fn find(&self, namespace: &str, name: &str) -> Result<Option<Secret<'a>>, Diagnostic> {
         let place = (namespace.to_owned(), name.to_owned());
-        let Some(documents) = self.secrets.get(&place) else {
+        let Some(source) = self.secrets.get(&place) else {
             return match self.makers.get(&place) {
                 Some(maker) => Err(made_by(maker)),
                 None => Ok(None),
             };
         };
         let reference = secret_reference(namespace, name);
-        let (first, others) = documents.split_first().expect("a list of Secrets begins with one");
-        if let Some(other) = others.iter().find(|other| content(other) != content(first)) {
-            return Err(object::twice(&reference, first, other));
+        if let Some(rival) = source.rival {
+            return Err(object::twice(&reference, source.first, rival));
         }
-        Secret::new(first, reference).map(Some)
+        Secret::new(source.first, reference).map(Some)
     }
 
     /// A Secret that the user brings under a name of their own, if it is there and can be read.
     pub(crate) fn brought(&self, namespace: &str, name: &str) -> Option<Secret<'a>> {
-        let document = self.secrets.get(&(namespace.to_owned(), name.to_owned()))?.first()?;
+        let document = self.secrets.get(&(namespace.to_owned(), name.to_owned()))?.first;
         Secret::new(document, secret_reference(namespace, name)).ok()
     }
 }

@@ -31,6 +31,7 @@ pub(crate) use self::rotation::number as generation;
 pub use self::seed::{Seed, SeedError};
 pub use self::subject::Subject;
 pub(crate) use self::subject::replication_role;
+pub(crate) use self::verifier::checked_rounds;
 
 use self::authority::{Authorities, Authority};
 use self::context::{CertificateId, Context};

@@ -3,7 +3,7 @@
 //! Children of an earlier run are known by the label [`label::RENDERED`], never by their path, because users move files. A
 //! Secret of PGO's is replaced too, for its values are in ours.
 //! A cluster, a seed and PGO's CA stay in the list, for dropping an item makes kpt delete the user's file; the annotation
-//! `local-config` keeps them away from the Kubernetes cluster.
+//! `local-config` keeps them away from the Kubernetes cluster. For a cluster and the CA it is the user's to decide otherwise.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -131,11 +131,18 @@ fn clash(item: &Document, reference: ResourceRef, value: &Value) -> Diagnostic {
 /// An item that is not one of our children.
 fn keep(position: usize, item: &Document, clusters: &[RenderedCluster]) -> Item {
     let decided = object::annotation(&item.node, bookkeeping::LOCAL_CONFIG).is_some();
-    if (render::is_cluster(&item.node) || is_seed(item) || is_root(item, clusters)) && !decided {
+    if (render::is_cluster(&item.node) || is_root(item, clusters)) && !decided {
         Item::LocalConfig(position)
     } else {
-        Item::Kept(position)
+        as_it_came(position, item)
     }
+}
+
+/// An item that is given back untouched, unless it is a seed: with that, whoever reads the Secrets of a namespace would know
+/// every password, so nobody may decide that it is applied.
+pub fn as_it_came(position: usize, item: &Document) -> Item {
+    let away = object::annotation(&item.node, bookkeeping::LOCAL_CONFIG) == Some("true");
+    if is_seed(item) && !away { Item::LocalConfig(position) } else { Item::Kept(position) }
 }
 
 /// A child of an earlier run. It stays in its file, and untouched when nothing has changed, so that comments which
@@ -198,7 +205,6 @@ mod tests {
 
     use super::*;
     use crate::read;
-    use crate::report::Position;
 
     fn child(cluster: &str, name: &str, data: &str) -> Value {
         json!({
@@ -211,7 +217,7 @@ mod tests {
 
     fn cluster(name: &str, file: &str, objects: Vec<Value>) -> RenderedCluster {
         let resource = ResourceRef { namespace: "shop".to_owned(), name: name.to_owned(), ..ResourceRef::default() };
-        RenderedCluster { resource, file: file.to_owned(), position: Position::default(), objects }
+        RenderedCluster { resource, file: file.to_owned(), objects }
     }
 
     fn items(values: &[Value]) -> Vec<Document> {
@@ -319,7 +325,9 @@ mod tests {
         let seed = json!({"kind": "Secret", "metadata": {"annotations": {annotation::SEED: "true"}}});
         let no_seed = json!({"kind": "Secret", "metadata": {"annotations": {annotation::SEED: "false"}}});
         let decided = with(hippo.clone(), &[(bookkeeping::LOCAL_CONFIG, "false")]);
-        let merged = merge(&items(&[hippo, seed, no_seed, decided]), &[]);
+        let merged = merge(&items(&[hippo, seed.clone(), no_seed, decided]), &[]);
         assert!(merged.items == [Item::LocalConfig(0), Item::LocalConfig(1), Item::Kept(2), Item::Kept(3)]);
+        let of_seed = |value: &str| merge(&items(&[with(seed.clone(), &[(bookkeeping::LOCAL_CONFIG, value)])]), &[]).items;
+        assert!(of_seed("false") == [Item::LocalConfig(0)] && of_seed("true") == [Item::Kept(0)]);
     }
 }

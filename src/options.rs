@@ -75,6 +75,8 @@ pub struct Options {
     pub trust_also: Vec<String>,
     /// Whether NetworkPolicies are rendered, which needs a network plugin that enforces them.
     pub network_policies: bool,
+    /// How many clusters are rendered in one run, or what is as much work.
+    pub max_clusters: usize,
     /// Whether the input may have gone through kustomize, which puts quotes around the booleans of YAML 1.1.
     pub through_kustomize: bool,
 }
@@ -92,6 +94,7 @@ impl Default for Options {
             trust_domain: None,
             trust_also: Vec::new(),
             network_policies: false,
+            max_clusters: 128,
             through_kustomize: false,
         }
     }

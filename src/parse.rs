@@ -89,8 +89,8 @@ impl Finding {
 pub fn validate(document: &Document, settings: Settings) -> (Option<Value>, Vec<Diagnostic>) {
     let (object, findings) = check(&document.node, settings);
     let resource = reference(&document.node);
-    let mut diagnostics: Vec<Diagnostic> =
-        findings.into_iter().map(|finding| locate(finding, document, &resource)).collect();
+    let told = findings.into_iter().map(|finding| told(finding, &resource)).collect();
+    let mut diagnostics: Vec<Diagnostic> = document.locate_all(told).collect();
     // Stable, so that findings at one place keep the order of the checks.
     diagnostics.sort_by_key(|diagnostic| diagnostic.location.as_ref().map(|location| location.position));
     let valid = !has_errors(&diagnostics);
@@ -168,9 +168,15 @@ fn identify(root: &Node, findings: &mut Vec<Finding>) -> Option<&'static Schema>
 fn unknown_at_the_top(root: &Node, findings: &mut Vec<Finding>) {
     // `status` is a report of what runs, not a wish: a resource that was read back from a cluster renders all the same.
     const KNOWN: [&str; 5] = ["apiVersion", "kind", "metadata", "spec", "status"];
-    for entry in root.entries().iter().filter(|entry| !KNOWN.contains(&entry.key.as_str())) {
+    let unknown = root.entries().iter().filter(|entry| !KNOWN.contains(&entry.key.as_str()));
+    for (position, entry) in unknown.enumerate() {
         let path = FieldPath::default().key(entry.key.as_str());
-        findings.push(Finding::blocking(&path, words::unknown_field(&entry.key, KNOWN)));
+        let message = if position < words::SUGGESTIONS {
+            words::unknown_field(&entry.key, KNOWN)
+        } else {
+            words::UNKNOWN.to_owned()
+        };
+        findings.push(Finding::blocking(&path, message));
     }
 }
 
@@ -185,15 +191,14 @@ fn reference(root: &Node) -> ResourceRef {
     }
 }
 
-fn locate(finding: Finding, document: &Document, resource: &ResourceRef) -> Diagnostic {
-    let position = document.node.locate(&finding.path);
+fn told(finding: Finding, resource: &ResourceRef) -> Diagnostic {
     let diagnostic = match finding.severity {
         Severity::Error => Diagnostic::error(finding.message),
         Severity::Warning => Diagnostic::warning(finding.message),
         Severity::Info => Diagnostic::info(finding.message),
     };
     let diagnostic = if finding.path.0.is_empty() { diagnostic } else { diagnostic.at(finding.path) };
-    diagnostic.of(resource.clone()).located(document.file.as_str(), position)
+    diagnostic.of(resource.clone())
 }
 
 #[cfg(test)]

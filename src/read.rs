@@ -8,11 +8,13 @@ mod compose;
 mod limits;
 mod mapping;
 pub mod node;
+pub(crate) mod places;
 mod scalar;
 mod syntax;
 
 use limits::MAX_BYTES;
 use node::Node;
+use places::Places;
 
 use crate::report::{Diagnostic, Location, Position};
 
@@ -27,10 +29,20 @@ pub struct Document {
 
 impl Document {
     /// `diagnostic` with the place of its field in this document, unless it has one.
-    pub fn locate(&self, mut diagnostic: Diagnostic) -> Diagnostic {
+    pub fn locate(&self, diagnostic: Diagnostic) -> Diagnostic {
+        self.locate_with(&mut Places::new(&self.node), diagnostic)
+    }
+
+    /// Each of `diagnostics` as [`Self::locate`] gives it.
+    pub fn locate_all(&self, diagnostics: Vec<Diagnostic>) -> impl Iterator<Item = Diagnostic> {
+        let mut places = Places::new(&self.node);
+        diagnostics.into_iter().map(move |diagnostic| self.locate_with(&mut places, diagnostic))
+    }
+
+    fn locate_with(&self, places: &mut Places, mut diagnostic: Diagnostic) -> Diagnostic {
         if diagnostic.location.is_none() {
             let field = diagnostic.field.as_ref();
-            let position = field.map_or(self.node.position, |field| self.node.locate(field));
+            let position = field.map_or(self.node.position, |field| places.locate(field));
             diagnostic.location = Some(Location { file: self.file.clone(), position });
         }
         diagnostic

@@ -1,15 +1,19 @@
 //! From the documents of an input to the objects of its clusters: the whole way through the program, apart from the two
 //! ends that touch the world.
 //!
-//! The result does not depend on the order of the documents, and everything that is wrong is said at once.
+//! The result does not depend on the order of the documents, and everything that is wrong is said at once. What would be too
+//! much work is refused before it is done (`work.rs`).
+
+mod work;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
 use crate::build;
+use crate::cluster::Cluster;
 use crate::custom_tls;
-use crate::existing::{Sources, existing};
+use crate::existing::{Existing, Sources, existing};
 use crate::identity::window::Renewal;
 use crate::identity::{self, Seed};
 use crate::object::{self, Identity};
@@ -20,6 +24,7 @@ use crate::read::node::Node;
 use crate::report::{Diagnostic, FieldPath, Position, ResourceRef, has_errors};
 use crate::resolve;
 use crate::standby::{self, Party};
+use work::Work;
 
 pub use crate::parse::KIND;
 
@@ -40,74 +45,162 @@ pub struct RenderedCluster {
     pub resource: ResourceRef,
     /// The file that the cluster was read from.
     pub file: String,
-    /// Where in the file it begins.
-    pub position: Position,
     /// Its objects, dependencies first.
     pub objects: Vec<Value>,
 }
 
-/// Renders every `PostgresCluster` among `documents`. `seed` is the seed, or why there is none, which matters only when there
-/// is a cluster. Secrets among `documents` that have the names of those of a cluster lend it their values; documents of other
-/// kinds are ignored.
+/// The outcome of [`plan`]. It holds secrets, so it has no `Debug`.
+pub struct Plan {
+    /// By namespace and name. Worthless when a diagnostic is an error.
+    pub clusters: Vec<PlannedCluster>,
+    /// Everything there is to tell, by place in the input.
+    pub diagnostics: Vec<Diagnostic>,
+    /// When to render again.
+    renewal: Option<Renewal>,
+}
+
+/// One cluster of which everything is decided. Its objects are made when they are asked for: those of many clusters would
+/// fill the memory. It holds secrets, so it has no `Debug`.
+pub struct PlannedCluster {
+    /// The cluster, with the namespace that it is rendered for.
+    pub resource: ResourceRef,
+    file: String,
+    position: Position,
+    content: Option<(Cluster, identity::Identity)>,
+}
+
+impl PlannedCluster {
+    /// Its objects, dependencies first.
+    pub fn objects(&self) -> Vec<Value> {
+        self.content.as_ref().map_or_else(Vec::new, |(cluster, identity)| build::build(cluster, identity))
+    }
+
+}
+
+/// Renders every `PostgresCluster` among `documents`: the objects of all of them, as [`plan`] gives them one by one.
 pub fn render(documents: &[Document], options: &Options, seed: Result<&Seed, &[Diagnostic]>) -> Rendered {
+    let mut plan = decide(documents, options, seed);
+    let mut clusters = Vec::new();
+    if !has_errors(&plan.diagnostics) {
+        let mut names = Names::default();
+        for cluster in plan.clusters {
+            let objects = cluster.objects();
+            plan.diagnostics.extend(names.add(&cluster, &objects));
+            clusters.push(RenderedCluster { resource: cluster.resource, file: cluster.file, objects });
+        }
+    }
+    Rendered { clusters, diagnostics: in_order(plan.diagnostics, plan.renewal) }
+}
+
+/// Decides everything about every `PostgresCluster` among `documents`; nothing can go wrong after it. `seed` is the seed, or why
+/// there is none, which matters only when there is a cluster. Secrets among `documents` that have the names of those of a
+/// cluster lend it their values; documents of other kinds are ignored.
+pub fn plan(documents: &[Document], options: &Options, seed: Result<&Seed, &[Diagnostic]>) -> Plan {
+    let mut plan = decide(documents, options, seed);
+    if !has_errors(&plan.diagnostics) {
+        let mut names = Names::default();
+        for cluster in &plan.clusters {
+            plan.diagnostics.extend(names.add(cluster, &cluster.objects()));
+        }
+    }
+    Plan { diagnostics: in_order(plan.diagnostics, plan.renewal), ..plan }
+}
+
+/// All but whether two clusters make the same object.
+fn decide(documents: &[Document], options: &Options, seed: Result<&Seed, &[Diagnostic]>) -> Plan {
     let mut diagnostics = Vec::new();
-    let secrets = Sources::of(documents, options);
     let sources = clusters(documents, options, &mut diagnostics);
     if let (Err(reasons), false) = (seed, sources.is_empty()) {
         diagnostics.extend_from_slice(reasons);
     }
-    let mut clusters = Vec::new();
-    let mut renewal: Option<Renewal> = None;
-    let mut parties = Vec::new();
-    for (resource, document) in sources {
-        let mut found = Vec::new();
-        let made = one_cluster(document, options, seed.ok(), &secrets, &mut found);
-        let (objects, own) = made.map_or((Vec::new(), None), |(objects, own, party)| {
-            parties.push((resource.clone(), document, party));
-            (objects, Some(own))
-        });
-        renewal = own.map(|own| renewal.map_or(own, |renewal| renewal.earlier(own))).or(renewal);
-        diagnostics.extend(found.into_iter().map(|mut diagnostic| {
-            diagnostic.resource.get_or_insert_with(|| resource.clone());
-            diagnostic
-        }));
-        let Document { file, node } = document;
-        clusters.push(RenderedCluster { resource, file: file.clone(), position: node.position, objects });
+    let mut plan = Plan { clusters: Vec::new(), diagnostics, renewal: None };
+    match work::of_clusters(sources.len(), options) {
+        Ok(work) => decide_all(&sources, documents, options, seed.ok(), work, &mut plan),
+        Err(error) => plan.diagnostics.push(error),
     }
-    refuse_duplicates(&clusters, &mut diagnostics);
-    diagnostics.extend(standby::notes(&parties));
-    let renewal = renewal.filter(|_| options.certificate_source == CertificateSource::Seed);
+    plan.renewal = plan.renewal.filter(|_| options.certificate_source == CertificateSource::Seed);
+    plan
+}
+
+/// `diagnostics` by place in the input, with when to render again unless something is wrong.
+fn in_order(mut diagnostics: Vec<Diagnostic>, renewal: Option<Renewal>) -> Vec<Diagnostic> {
     if let (Some(renewal), false) = (renewal, has_errors(&diagnostics)) {
         diagnostics.push(Diagnostic::info(renewal.to_string()));
     }
     diagnostics.sort_by(|a, b| a.location.cmp(&b.location));
-    Rendered { clusters, diagnostics }
+    diagnostics
 }
 
-/// The objects of one cluster, when to render it again, and what it is for standby clusters. Without a seed the cluster is only checked. Everything that is
-/// wrong with it goes to `diagnostics`.
-fn one_cluster(
-    document: &Document,
+/// Decides about the clusters of `sources`, as far as `work` goes.
+fn decide_all(
+    sources: &[(ResourceRef, &Document)],
+    documents: &[Document],
     options: &Options,
     seed: Option<&Seed>,
-    secrets: &Sources,
-    diagnostics: &mut Vec<Diagnostic>,
-) -> Option<(Vec<Value>, Renewal, Party)> {
+    mut work: Work,
+    plan: &mut Plan,
+) {
+    let secrets = Sources::of(documents, options);
+    let (mut checked, mut parties) = (Vec::new(), Vec::new());
+    for (resource, document) in sources {
+        let mut found = Vec::new();
+        let cluster = check(document, options, &mut found);
+        if let Some(cluster) = &cluster {
+            work.add(cluster, &document.node);
+            parties.push((resource.clone(), *document, Party::of(cluster)));
+        }
+        checked.push((cluster, found));
+    }
+    plan.diagnostics.extend(standby::notes(&parties));
+    let mut refused = work.check().err();
+    for ((resource, document), (cluster, mut found)) in sources.iter().zip(checked) {
+        let seed = seed.filter(|_| refused.is_none());
+        let content = cluster.and_then(|cluster| {
+            let (existing, unusable) = take_over(document, &cluster, &secrets, options, &mut found);
+            work.add_existing(&existing);
+            refused = refused.take().or_else(|| work.check().err());
+            let seed = seed.filter(|_| refused.is_none() && !unusable)?;
+            let (identity, told) = identity::derive(&cluster, seed, options, &existing);
+            found.extend(document.locate_all(told));
+            Some((cluster, identity?))
+        });
+        let own = content.as_ref().map(|(_, identity)| identity.renewal);
+        plan.renewal = own.map(|own| plan.renewal.map_or(own, |renewal| renewal.earlier(own))).or(plan.renewal);
+        plan.diagnostics.extend(found.into_iter().map(|mut diagnostic| {
+            diagnostic.resource.get_or_insert_with(|| resource.clone());
+            diagnostic
+        }));
+        let Document { file, node } = *document;
+        let cluster =
+            PlannedCluster { resource: resource.clone(), file: file.clone(), position: node.position, content };
+        plan.clusters.push(cluster);
+    }
+    plan.diagnostics.extend(refused);
+}
+
+/// The cluster that `document` asks for, unless something is wrong with it. Everything there is to tell goes to `diagnostics`.
+fn check(document: &Document, options: &Options, diagnostics: &mut Vec<Diagnostic>) -> Option<Cluster> {
     let settings = parse::Settings { through_kustomize: options.through_kustomize };
     let (resource, found) = parse::parse(document, settings);
     diagnostics.extend(found);
     let (cluster, found) = resolve::resolve(&resource?, options);
-    diagnostics.extend(found.into_iter().map(|found| document.locate(found)));
-    let cluster = cluster?;
-    let (existing, mut found) = existing(secrets, &cluster);
-    found.extend(custom_tls::check(&cluster, secrets, options));
+    diagnostics.extend(document.locate_all(found));
+    cluster
+}
+
+/// What `cluster` has already, and whether something is wrong with it.
+fn take_over<'a>(
+    document: &Document,
+    cluster: &Cluster,
+    secrets: &Sources<'a>,
+    options: &Options,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> (Existing<'a>, bool) {
+    let (existing, mut found) = existing(secrets, cluster);
+    found.extend(custom_tls::check(cluster, secrets, options));
     let unusable = has_errors(&found);
-    diagnostics.extend(found.into_iter().map(|found| document.locate(found)));
-    let seed = seed.filter(|_| !unusable)?;
-    let (identity, found) = identity::derive(&cluster, seed, options, &existing);
-    diagnostics.extend(found.into_iter().map(|found| document.locate(found)));
-    let identity = identity?;
-    Some((build::build(&cluster, &identity), identity.renewal, Party::of(&cluster)))
+    diagnostics.extend(document.locate_all(found));
+    (existing, unusable)
 }
 
 /// The clusters among `documents`, each once, by namespace and name.
@@ -116,19 +209,24 @@ fn clusters<'a>(
     options: &Options,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Vec<(ResourceRef, &'a Document)> {
-    let mut clusters: BTreeMap<Identity, (ResourceRef, &Document)> = BTreeMap::new();
+    let mut clusters: BTreeMap<Identity, (ResourceRef, &Document, Option<Value>)> = BTreeMap::new();
     for document in documents {
         if !is_cluster(&document.node) {
             diagnostics.extend(refuse_unknown_version(document));
             continue;
         }
         let resource = cluster_reference(document, options);
-        let (_, first) = *clusters.entry(Identity::from(&resource)).or_insert_with(|| (resource.clone(), document));
-        if object::without_bookkeeping(&first.node) != object::without_bookkeeping(&document.node) {
+        let identity = Identity::from(&resource);
+        let Some((_, first, content)) = clusters.get_mut(&identity) else {
+            clusters.insert(identity, (resource, document, None));
+            continue;
+        };
+        let content = content.get_or_insert_with(|| object::without_bookkeeping(&first.node));
+        if *content != object::without_bookkeeping(&document.node) {
             diagnostics.push(object::twice(&resource, first, document));
         }
     }
-    clusters.into_values().collect()
+    clusters.into_values().map(|(resource, document, _)| (resource, document)).collect()
 }
 
 /// The reference to the cluster of `document`, its namespace filled in from `options`.
@@ -165,19 +263,23 @@ fn refuse_unknown_version(document: &Document) -> Option<Diagnostic> {
     Some(Diagnostic::error(message).at(field).of(resource).located(&document.file, position))
 }
 
-/// Two objects of the same identity, say of clusters `a-b` with a set `c` and `a` with a set `b-c`, would overwrite each
-/// other. One is named for each two clusters: their other objects have the same cause.
-fn refuse_duplicates(clusters: &[RenderedCluster], diagnostics: &mut Vec<Diagnostic>) {
-    let mut origins: BTreeMap<Identity, &RenderedCluster> = BTreeMap::new();
-    for cluster in clusters {
+/// The objects that are made so far, each with the cluster that makes it.
+#[derive(Default)]
+struct Names(BTreeMap<Identity, ResourceRef>);
+
+impl Names {
+    /// Adds the objects of `cluster`. Two objects of the same identity, say of clusters `a-b` with a set `c` and `a` with a set
+    /// `b-c`, would overwrite each other. One is named for each two clusters: their other objects have the same cause.
+    fn add(&mut self, cluster: &PlannedCluster, objects: &[Value]) -> Vec<Diagnostic> {
         let mut rivals = BTreeSet::new();
-        for rendered in &cluster.objects {
-            let reference = object::rendered_reference(rendered);
-            let Some(first) = origins.insert(Identity::from(&reference), cluster) else { continue };
-            if !rivals.insert(Identity::from(&first.resource)) {
+        let mut diagnostics = Vec::new();
+        for object in objects {
+            let reference = object::rendered_reference(object);
+            let Some(first) = self.0.insert(Identity::from(&reference), cluster.resource.clone()) else { continue };
+            if !rivals.insert(Identity::from(&first)) {
                 continue;
             }
-            let (here, there) = (&cluster.resource, &first.resource);
+            let (here, there) = (&cluster.resource, &first);
             let message = if here == there {
                 format!("`{reference}` would be made twice by `{here}`: rename an instance set or a user")
             } else {
@@ -185,5 +287,6 @@ fn refuse_duplicates(clusters: &[RenderedCluster], diagnostics: &mut Vec<Diagnos
             };
             diagnostics.push(Diagnostic::error(message).of(here.clone()).located(&cluster.file, cluster.position));
         }
+        diagnostics
     }
 }

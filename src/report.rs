@@ -3,7 +3,11 @@
 //! A [`Diagnostic`] never holds a secret: messages quote field names and the user's words from a `PostgresCluster`,
 //! never a value of a Secret.
 
+mod shorten;
+
 use std::fmt;
+
+pub use shorten::shorten;
 
 use crate::line;
 

@@ -2,23 +2,22 @@
 
 use super::arguments::{Command, RenderArguments};
 use super::environment::Environment;
-use super::outcome::Outcome;
+use super::outcome::{Outcome, Stdout};
 use super::{input, output_directory, seed};
 use crate::existing;
-use crate::render::{self, render};
+use crate::render::{self, Plan};
 use crate::report::{Diagnostic, has_errors};
 use crate::spec;
-use crate::write::resource_list;
 
 /// Runs a command.
 pub(super) fn run(command: &Command, environment: &Environment) -> Outcome {
     match command {
         Command::Render(arguments) => run_render(arguments, environment),
         Command::Seed => match seed::generate() {
-            Ok(text) => Outcome::new(format!("{}\n", text.as_str()), &[]),
-            Err(error) => Outcome::failed(&[error]),
+            Ok(text) => Outcome::new(format!("{}\n", text.as_str()), Vec::new()),
+            Err(error) => Outcome::failed(vec![error]),
         },
-        Command::Schema => Outcome::new(format!("{:#}\n", spec::json_schema()), &[]),
+        Command::Schema => Outcome::new(format!("{:#}\n", spec::json_schema()), Vec::new()),
     }
 }
 
@@ -29,34 +28,35 @@ fn run_render(arguments: &RenderArguments, environment: &Environment) -> Outcome
     };
     let options = match settings.options(environment) {
         Ok(options) => options,
-        Err(error) => return Outcome::failed(&[error]),
+        Err(error) => return Outcome::failed(vec![error]),
     };
     let (mut documents, existing) = match (input::documents(&arguments.inputs), arguments.existing()) {
         (Ok(documents), Ok(existing)) => (documents, existing),
         (documents, existing) => {
             let errors = [documents.err(), existing.err()].into_iter().flatten();
-            return Outcome::failed(&errors.flatten().collect::<Vec<_>>());
+            return Outcome::failed(errors.flatten().collect());
         }
     };
     let found = seed::find(&settings, environment, &documents);
     let seed = found.as_ref().map(|found| &found.seed).map_err(Vec::as_slice);
+    let nearly = seed::nearly::check(&documents);
     documents.extend(existing.into_iter().filter(existing::is_source));
-    let mut rendered = render(&documents, &options, seed);
-    rendered.diagnostics.extend(found.into_iter().flat_map(|found| found.warnings));
-    if rendered.clusters.is_empty() && !has_errors(&rendered.diagnostics) {
+    let Plan { clusters, mut diagnostics, .. } = render::plan(&documents, &options, seed);
+    diagnostics.extend(nearly);
+    diagnostics.extend(found.into_iter().flat_map(|found| found.warnings));
+    if clusters.is_empty() && !has_errors(&diagnostics) {
         // Applied with pruning, an empty output would delete every database.
         let message = format!("no {} in the input: give a file or directory that has one", render::KIND);
-        rendered.diagnostics.push(Diagnostic::error(message));
+        diagnostics.push(Diagnostic::error(message));
     }
-    if has_errors(&rendered.diagnostics) {
-        return Outcome::failed(&rendered.diagnostics);
+    if has_errors(&diagnostics) {
+        return Outcome::failed(diagnostics);
     }
     let Some(directory) = &arguments.output_dir else {
-        let objects = rendered.clusters.into_iter().flat_map(|cluster| cluster.objects);
-        return Outcome::new(resource_list::stream(objects), &rendered.diagnostics);
+        return Outcome::new(Stdout::Clusters(clusters), diagnostics);
     };
-    match output_directory::write(directory, &rendered.clusters) {
-        Ok(()) => Outcome::new(String::new(), &rendered.diagnostics),
-        Err(error) => Outcome::failed(&[error]),
+    match output_directory::write(directory, &clusters) {
+        Ok(()) => Outcome::new(String::new(), diagnostics),
+        Err(error) => Outcome::failed(vec![error]),
     }
 }

@@ -8,12 +8,12 @@ use serde_json::Value;
 use super::environment::Environment;
 use super::outcome::Outcome;
 use super::{function_config, input, seed};
-use crate::merge::{self, Item, Merged};
+use crate::merge::{self, Merged};
 use crate::object;
-use crate::read::node::Node;
+use crate::read::node::{Entry, Node, NodeValue};
 use crate::read::{self, Document};
 use crate::render::{self, render};
-use crate::report::{Diagnostic, has_errors};
+use crate::report::{Diagnostic, has_errors, shorten};
 use crate::write::resource_list;
 use crate::write::verbatim::Texts;
 
@@ -21,43 +21,46 @@ use crate::write::verbatim::Texts;
 pub(super) fn run(text: &str, environment: &Environment) -> Outcome {
     let list = match list(text) {
         Ok(list) => list,
-        Err(errors) => return unreadable(&errors),
+        Err(errors) => return unreadable(errors),
     };
-    let items = list.node.get("items").map(Node::items).unwrap_or_default();
-    let mut documents: Vec<Document> = items.iter().map(item).collect();
-    // Some tools say "no configuration" with an empty one.
-    documents.extend(list.node.get("functionConfig").filter(|config| !config.entries().is_empty()).map(item));
-
-    let merged = transform(&documents, items.len(), environment);
+    let texts = Texts::find(text, &list.node);
     let earlier = list.node.get("results").map(Node::items).unwrap_or_default();
     let mut results: Vec<Value> = earlier.iter().map(Node::to_json).collect();
+    let (items, config) = parts(list.node);
+    let count = items.len();
+    // Some tools say "no configuration" with an empty one.
+    let config = config.filter(|config| !config.entries().is_empty());
+    let documents: Vec<Document> = items.into_iter().chain(config).map(item).collect();
+
+    let Merged { items, diagnostics } = transform(&documents, count, environment);
+    let diagnostics = shorten(diagnostics);
     // A list that has been here before holds some of ours already.
-    for result in merged.diagnostics.iter().map(resource_list::result) {
+    for result in diagnostics.iter().map(resource_list::result) {
         if !results.contains(&result) {
             results.push(result);
         }
     }
-    let texts = Texts::find(text, &list.node);
-    Outcome {
-        stdout: resource_list::to_string(&texts, &documents, &merged.items, &results),
-        ..Outcome::new(String::new(), &for_people(&merged.diagnostics))
-    }
+    let stdout = resource_list::to_string(&texts, &documents, &items, &results);
+    Outcome { stdout: stdout.into(), ..Outcome::new(String::new(), for_people(diagnostics)) }
 }
 
 /// The answer to an input that is no list: nobody takes its items, for the exit code says that the run has failed.
-pub(super) fn unreadable(errors: &[Diagnostic]) -> Outcome {
+pub(super) fn unreadable(errors: Vec<Diagnostic>) -> Outcome {
+    let errors = shorten(errors);
     let results: Vec<Value> = errors.iter().map(resource_list::result).collect();
     let stdout = resource_list::to_string(&Texts::default(), &[], &[], &results);
-    Outcome { stdout, ..Outcome::failed(errors) }
+    Outcome { stdout: stdout.into(), ..Outcome::failed(errors) }
 }
 
 /// Renders the clusters among `documents`, of which the first `items` are items and one more may be the function's
-/// configuration, and merges their objects into the items. When something is wrong the items stay as they are.
+/// configuration, and merges their objects into the items. When something is wrong the items stay as they are, but for a seed,
+/// which never goes out in a form that could be applied.
 pub(super) fn transform(documents: &[Document], items: usize, environment: &Environment) -> Merged {
     let merged = try_transform(documents, items, environment)
         .unwrap_or_else(|diagnostics| Merged { items: Vec::new(), diagnostics });
     if has_errors(&merged.diagnostics) {
-        return Merged { items: (0..items).map(Item::Kept).collect(), ..merged };
+        let items = documents.iter().take(items).enumerate();
+        return Merged { items: items.map(|(position, item)| merge::as_it_came(position, item)).collect(), ..merged };
     }
     merged
 }
@@ -72,6 +75,7 @@ fn try_transform(documents: &[Document], items: usize, environment: &Environment
     let found = seed::find(&settings, environment, documents);
     let seed = found.as_ref().map(|found| &found.seed).map_err(Vec::as_slice);
     let mut rendered = render(documents, &options, seed);
+    rendered.diagnostics.extend(seed::nearly::check(documents));
     rendered.diagnostics.extend(found.into_iter().flat_map(|found| found.warnings));
     if has_errors(&rendered.diagnostics) {
         return Err(rendered.diagnostics);
@@ -85,8 +89,8 @@ fn try_transform(documents: &[Document], items: usize, environment: &Environment
 }
 
 /// What goes to standard error: the object instead of a line of the list, which nobody sees.
-pub(super) fn for_people(diagnostics: &[Diagnostic]) -> Vec<Diagnostic> {
-    diagnostics.iter().map(|diagnostic| Diagnostic { location: None, ..diagnostic.clone() }).collect()
+pub(super) fn for_people(diagnostics: Vec<Diagnostic>) -> Vec<Diagnostic> {
+    diagnostics.into_iter().map(|diagnostic| Diagnostic { location: None, ..diagnostic }).collect()
 }
 
 /// The one document of `text`, which must be a list.
@@ -104,6 +108,20 @@ fn list(text: &str) -> Result<Document, Vec<Diagnostic>> {
 }
 
 /// An item, under the name of the file that it is from.
-fn item(node: &Node) -> Document {
-    Document { file: object::path(node).unwrap_or(input::STDIN).to_owned(), node: node.clone() }
+fn item(node: Node) -> Document {
+    Document { file: object::path(&node).unwrap_or(input::STDIN).to_owned(), node }
+}
+
+/// The items of a list and its `functionConfig`. They are taken out, for a copy of a large list would take as much memory again.
+fn parts(list: Node) -> (Vec<Node>, Option<Node>) {
+    let (mut items, mut config) = (Vec::new(), None);
+    let NodeValue::Mapping(entries) = list.value else { return (items, config) };
+    for Entry { key, value, .. } in entries {
+        match (key.as_str(), value.value) {
+            ("items", NodeValue::Sequence(nodes)) => items = nodes,
+            ("functionConfig", content) => config = Some(Node { value: content, ..value }),
+            _ => {}
+        }
+    }
+    (items, config)
 }

@@ -172,7 +172,9 @@ fn fields<'a>(config: &'a Node, key: &str) -> &'a [Entry] {
 
 /// `, did you mean …?` with the nearest of `known`, else the list of them.
 fn did_you_mean(word: &str, known: &[&str]) -> String {
-    let near = known.iter().map(|name| (strsim::damerau_levenshtein(&word.to_lowercase(), &name.to_lowercase()), name));
+    // To compare two words takes their lengths multiplied, and none of these is that long.
+    let near = known.iter().filter(|name| word.len().abs_diff(name.len()) <= 2);
+    let near = near.map(|name| (strsim::damerau_levenshtein(&word.to_lowercase(), &name.to_lowercase()), name));
     match near.min() {
         Some((distance, name)) if distance <= 2 => format!(", did you mean `{name}`?"),
         _ => format!(", known are `{}`", known.join("`, `")),

@@ -5,6 +5,7 @@ use std::fs::{self, DirEntry, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+use crate::read::node::NodeValue;
 use crate::read::{self, Document};
 use crate::report::Diagnostic;
 
@@ -89,10 +90,12 @@ fn find(input: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
 /// The items of a list (`kubectl get -o yaml` prints one), else the document itself.
 fn flatten(document: Document) -> Vec<Document> {
     let kind = document.node.get("kind").and_then(|kind| kind.as_str()).unwrap_or_default();
-    match document.node.get("items") {
-        Some(items) if kind.ends_with("List") => {
-            items.items().iter().map(|node| Document { file: document.file.clone(), node: node.clone() }).collect()
-        }
-        _ => vec![document],
+    if !kind.ends_with("List") || document.node.get("items").is_none() {
+        return vec![document];
     }
+    let Document { file, node } = document;
+    let NodeValue::Mapping(entries) = node.value else { return Vec::new() };
+    let items = entries.into_iter().find(|entry| entry.key == "items").map(|entry| entry.value.value);
+    let Some(NodeValue::Sequence(items)) = items else { return Vec::new() };
+    items.into_iter().map(|node| Document { file: file.clone(), node }).collect()
 }

@@ -29,21 +29,26 @@ pub(super) fn run(file: &Path, environment: &Environment) -> Outcome {
         let items = read::documents(input::STDIN, &input::stdin()?)?;
         Ok((items, read::documents(CONFIG, &input::text(file)?)?))
     };
-    let (mut documents, config): (Vec<Document>, Vec<Document>) = match read() {
-        Ok(read) => read,
-        Err(Failure(errors)) => return Outcome::failed(&errors),
-    };
-    if config.len() != 1 {
-        return Outcome::failed(&[Diagnostic::error("expected one document as the plugin's configuration")]);
+    match read() {
+        Ok((items, config)) => answer(items, config, environment),
+        Err(Failure(errors)) => Outcome::failed(errors),
     }
+}
+
+/// What the plugin gives for these items and this configuration.
+pub(super) fn answer(items: Vec<Document>, config: Vec<Document>, environment: &Environment) -> Outcome {
+    if config.len() != 1 {
+        return Outcome::failed(vec![Diagnostic::error("expected one document as the plugin's configuration")]);
+    }
+    let mut documents = items;
     let items = documents.len();
     documents.extend(config);
     let merged = function::transform(&documents, items, environment);
-    let diagnostics = function::for_people(&merged.diagnostics);
+    let diagnostics = function::for_people(merged.diagnostics);
     if has_errors(&diagnostics) {
-        return Outcome::failed(&diagnostics);
+        return Outcome::failed(diagnostics);
     }
-    Outcome::new(resource_list::to_stream(&documents, &merged.items), &diagnostics)
+    Outcome::new(resource_list::to_stream(&documents, &merged.items), diagnostics)
 }
 
 /// One error or many.

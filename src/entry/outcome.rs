@@ -1,15 +1,60 @@
-//! What a run gives back to its caller: written once, at the end, so that a failed run leaves nothing half done.
+//! What a run gives back to its caller: written at the end, when nothing can go wrong any more, so that a failed run leaves
+//! nothing half done.
 
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use crate::report::{Diagnostic, Severity, has_errors};
+use crate::render::PlannedCluster;
+use crate::report::{Diagnostic, Severity, has_errors, shorten};
+use crate::write::resource_list;
+
+/// What goes to standard output. It holds secrets, so it has no `Debug`.
+pub(super) enum Stdout {
+    /// This text.
+    Text(String),
+    /// The objects of these clusters. Each is made when the one before is written: those of many clusters would fill the
+    /// memory.
+    Clusters(Vec<PlannedCluster>),
+}
+
+impl Default for Stdout {
+    fn default() -> Self {
+        Self::Text(String::new())
+    }
+}
+
+impl From<String> for Stdout {
+    fn from(text: String) -> Self {
+        Self::Text(text)
+    }
+}
+
+impl Stdout {
+    fn write(&self, out: &mut impl Write) -> io::Result<()> {
+        match self {
+            Self::Text(text) => out.write_all(text.as_bytes())?,
+            Self::Clusters(clusters) => {
+                let objects = clusters.iter().flat_map(PlannedCluster::objects);
+                resource_list::write_stream(out, objects)?;
+            }
+        }
+        out.flush()
+    }
+
+    /// All of it.
+    #[cfg(test)]
+    pub(super) fn text(&self) -> String {
+        let mut text = Vec::new();
+        self.write(&mut text).unwrap();
+        String::from_utf8(text).unwrap()
+    }
+}
 
 /// The end of a run. It holds secrets, so it has no `Debug`.
 #[derive(Default)]
 pub(super) struct Outcome {
     /// Goes to standard output.
-    pub(super) stdout: String,
+    pub(super) stdout: Stdout,
     /// Goes to standard error.
     pub(super) stderr: String,
     /// 0 rendered, 1 something is wrong with the input, 2 something is wrong with the command line.
@@ -20,15 +65,15 @@ impl Outcome {
     /// A run that gives `stdout` and tells `diagnostics`; it has failed when one of them is an error. People are told
     /// informations only where they explain an error: a run that went well is silent, so that a scheduled one is noticed
     /// when it has something to say.
-    pub(super) fn new(stdout: String, diagnostics: &[Diagnostic]) -> Self {
-        let failed = has_errors(diagnostics);
-        let told = diagnostics.iter().filter(|diagnostic| failed || diagnostic.severity != Severity::Info);
-        let lines: Vec<String> = told.map(|diagnostic| format!("{diagnostic}\n")).collect();
-        Self { stdout, stderr: lines.concat(), code: u8::from(failed) }
+    pub(super) fn new(stdout: impl Into<Stdout>, diagnostics: Vec<Diagnostic>) -> Self {
+        let failed = has_errors(&diagnostics);
+        let told = diagnostics.into_iter().filter(|diagnostic| failed || diagnostic.severity != Severity::Info);
+        let lines: Vec<String> = shorten(told.collect()).iter().map(|diagnostic| format!("{diagnostic}\n")).collect();
+        Self { stdout: stdout.into(), stderr: lines.concat(), code: u8::from(failed) }
     }
 
     /// A run that gives nothing but `diagnostics`.
-    pub(super) fn failed(diagnostics: &[Diagnostic]) -> Self {
+    pub(super) fn failed(diagnostics: Vec<Diagnostic>) -> Self {
         Self { code: 1, ..Self::new(String::new(), diagnostics) }
     }
 
@@ -40,7 +85,7 @@ impl Outcome {
     /// Writes both streams. A reader that went away has seen what it wanted.
     pub(super) fn finish(self) -> ExitCode {
         let mut stdout = io::stdout().lock();
-        let written = stdout.write_all(self.stdout.as_bytes()).and_then(|()| stdout.flush());
+        let written = self.stdout.write(&mut stdout);
         // Nobody is left to tell when standard error fails.
         let mut stderr = io::stderr().lock();
         let _ = stderr.write_all(self.stderr.as_bytes());

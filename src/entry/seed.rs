@@ -4,6 +4,7 @@
 //! it is one of `PGRENDER_SEED_FILE`, `PGRENDER_SEED` and an annotated Secret of the input. Two at once are an error,
 //! because the wrong one would change every password.
 
+pub(super) mod nearly;
 mod permissions;
 
 use std::fmt;

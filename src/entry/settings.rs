@@ -79,6 +79,12 @@ impl Settings {
             })?,
             (None, None) => environment::now(),
         };
+        // Whoever can set the environment trusts the input; nothing in the input can say so.
+        let max_clusters = environment.max_clusters.as_ref().map(|text| {
+            text.parse().map_err(|_| {
+                Diagnostic::error(format!("`PGRENDER_MAX_CLUSTERS` is `{text}`, write a whole number like `300`"))
+            })
+        });
         let mut images = environment.images.clone();
         images.extend(self.images.clone());
         Ok(Options {
@@ -95,6 +101,7 @@ impl Settings {
             trust_domain: self.trust_domain.clone(),
             trust_also: self.trust_also.clone(),
             network_policies: self.network_policies,
+            max_clusters: max_clusters.transpose()?.unwrap_or(defaults.max_clusters),
             ..defaults
         })
     }

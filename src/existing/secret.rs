@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 use crate::identity::generation;
 use crate::object;
 use crate::read::Document;
-use crate::read::node::Node;
+use crate::read::node::{Node, NodeValue};
 use crate::report::{Diagnostic, FieldPath, ResourceRef};
 
 /// A Secret whose values may be reused. It has no `Debug`, so that it cannot be printed.
@@ -19,9 +19,17 @@ pub struct Secret<'a> {
 
 impl<'a> Secret<'a> {
     /// The Secret that `document` holds, in the namespace that it is meant for. An error where SOPS has encrypted it: then
-    /// its values are there, but nobody could keep them.
+    /// its values are there, but nobody could keep them. An error too where its values are no mapping: to take it for empty
+    /// would mean other passwords.
     pub(crate) fn new(document: &'a Document, reference: ResourceRef) -> Result<Self, Diagnostic> {
         let secret = Self { document, reference };
+        for section in ["data", "stringData"] {
+            let value = document.node.get(section).map(|section| &section.value);
+            if !matches!(value, None | Some(NodeValue::Null | NodeValue::Mapping(_))) {
+                let message = format!("`{section}` of `{}` is no mapping, write `key: value` below it", secret.reference);
+                return Err(secret.locate(Diagnostic::error(message), FieldPath::of(section)));
+            }
+        }
         let sections = ["data", "stringData"].into_iter().filter_map(|section| document.node.get(section));
         let encrypted = |text: Option<&str>| text.is_some_and(|text| text.starts_with("ENC["));
         if document.node.get("sops").is_some()

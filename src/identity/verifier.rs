@@ -11,7 +11,7 @@ use super::scram;
 
 /// The most rounds that are computed here; Postgres has 4096 unless told otherwise. A verifier with many more would hold up
 /// every rendering.
-const ROUNDS_MAX: u32 = 100_000;
+const ROUNDS_MAX: u32 = 16_384;
 
 /// What a verifier is to a password.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -43,6 +43,12 @@ pub(super) fn judge(verifier: &str, user: &str, password: &str) -> Verdict {
         scram::verifier_of(password, &salt, rounds)
     };
     if *expected == verifier { Verdict::Fits } else { Verdict::Differs }
+}
+
+/// The rounds that it takes to judge `verifier`, if any.
+pub(crate) fn checked_rounds(verifier: &str) -> Option<usize> {
+    let (_, rounds) = scram_parameters(verifier).filter(|(_, rounds)| *rounds <= ROUNDS_MAX)?;
+    usize::try_from(rounds).ok()
 }
 
 /// The salt and the rounds of `SCRAM-SHA-256$<rounds>:<salt>$<stored key>:<server key>` (Postgres' `parse_scram_secret`).

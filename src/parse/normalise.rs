@@ -20,12 +20,14 @@ pub(crate) struct Normaliser<'a> {
     path: FieldPath,
     settings: Settings,
     findings: &'a mut Vec<Finding>,
+    /// For how many more unknown fields it is looked for the one that was meant.
+    suggestions: usize,
 }
 
 impl<'a> Normaliser<'a> {
     /// Starts at `path`; findings are added to `findings`.
     pub(crate) fn new(path: &FieldPath, settings: Settings, findings: &'a mut Vec<Finding>) -> Self {
-        Self { path: path.clone(), settings, findings }
+        Self { path: path.clone(), settings, findings, suggestions: words::SUGGESTIONS }
     }
 
     /// The value as the server would see it. Where the type is wrong that is reported and the value stays as it was
@@ -106,7 +108,12 @@ impl<'a> Normaliser<'a> {
     }
 
     fn unknown_field(&mut self, key: &str, schema: &Schema) {
-        let message = words::unknown_field(key, schema.fields().map(|(name, _)| name));
+        let message = if self.suggestions > 0 {
+            self.suggestions -= 1;
+            words::unknown_field(key, schema.fields().map(|(name, _)| name))
+        } else {
+            words::UNKNOWN.to_owned()
+        };
         self.findings.push(Finding::blocking(&self.path.key(key), message));
     }
 

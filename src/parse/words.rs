@@ -8,8 +8,17 @@ use crate::{
 /// Of a field that must be there.
 pub(crate) const REQUIRED: &str = "required field is missing";
 
+/// Of a field that is not there to be set.
+pub(crate) const UNKNOWN: &str = "unknown field";
+
+/// For how many unknown fields of an object it is looked for the one that was meant: more are not shown.
+pub(crate) const SUGGESTIONS: usize = 100;
+
 /// How much of the user's text a message repeats.
 const QUOTED: usize = 60;
+
+/// The longest word that is taken for a misspelling.
+const LONGEST: usize = 128;
 
 /// The user's words in backticks, shortened where they are long.
 pub(crate) fn quote(text: &str) -> String {
@@ -58,15 +67,25 @@ pub(crate) fn unknown_field<'a>(field: &str, known: impl IntoIterator<Item = &'a
         None if (1..=FEW).contains(&known.len()) => {
             format!("unknown field; the fields here are {}", list(known))
         }
-        None => "unknown field".to_owned(),
+        None => UNKNOWN.to_owned(),
     }
 }
 
 /// The candidate that `word` is probably a misspelling of: at most a third of its letters differ, or only their case does.
 pub(crate) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    // To compare two words takes their lengths multiplied, and no field is that long.
+    if word.len() > LONGEST {
+        return None;
+    }
     let word = word.to_lowercase();
+    let length = word.chars().count();
+    let is_near = |candidate: &&str| {
+        let other = candidate.chars().count();
+        length.abs_diff(other) <= other.div_ceil(3)
+    };
     candidates
         .into_iter()
+        .filter(is_near)
         .map(|candidate| (strsim::damerau_levenshtein(&word, &candidate.to_lowercase()), candidate))
         .filter(|(distance, candidate)| *distance <= candidate.chars().count().div_ceil(3))
         .min_by_key(|(distance, _)| *distance)

@@ -172,7 +172,11 @@ impl<'input> Composer<'input> {
             open.range.end = range.end;
         }
         let value = match open.content {
-            Content::Sequence(items) => NodeValue::Sequence(items),
+            Content::Sequence(mut items) => {
+                // A list of one has room for four: deep ones would take much more memory than their text.
+                items.shrink_to_fit();
+                NodeValue::Sequence(items)
+            }
             Content::Mapping(mapping) => NodeValue::Mapping(mapping.finish(&mut self.errors)),
         };
         let end = open.range.end;

@@ -11,33 +11,48 @@ pub(super) const MAX_DEPTH: usize = 64;
 /// The most values of one text, keys included, those that an alias repeats counted each time. They take some 100 MB.
 pub(super) const MAX_NODES: usize = 1_000_000;
 
+/// The most values that anchors keep and aliases repeat. Few are meant; a short text can ask for many.
+const MAX_REPEATED_NODES: usize = 100_000;
+
+/// The most bytes of text that anchors keep and aliases repeat.
+const MAX_REPEATED_BYTES: usize = 8 * 1024 * 1024;
+
 /// What is left of the limits while a text is read.
 #[derive(Debug)]
 pub(super) struct Budget {
     nodes: usize,
+    /// Values that may be repeated.
+    repeated_nodes: usize,
     /// Bytes of scalars that may be repeated.
-    bytes: usize,
+    repeated_bytes: usize,
 }
 
 impl Budget {
     pub(super) fn new() -> Self {
-        Self { nodes: MAX_NODES, bytes: MAX_BYTES }
+        Self { nodes: MAX_NODES, repeated_nodes: MAX_REPEATED_NODES, repeated_bytes: MAX_REPEATED_BYTES }
     }
 
     /// Takes one value off.
     pub(super) fn take(&mut self) -> Result<(), String> {
-        self.take_copy(Size { nodes: 1, height: 0, bytes: 0 })
+        self.take_nodes(1)
+    }
+
+    fn take_nodes(&mut self, nodes: usize) -> Result<(), String> {
+        let left = self.nodes.checked_sub(nodes);
+        self.nodes = left.ok_or_else(|| format!("more than {MAX_NODES} values; split the file"))?;
+        Ok(())
     }
 
     /// Takes a copy of a tree of this size off.
     pub(super) fn take_copy(&mut self, size: Size) -> Result<(), String> {
-        let left = (self.nodes.checked_sub(size.nodes), self.bytes.checked_sub(size.bytes));
+        self.take_nodes(size.nodes)?;
+        let left = (self.repeated_nodes.checked_sub(size.nodes), self.repeated_bytes.checked_sub(size.bytes));
         let (Some(nodes), Some(bytes)) = left else {
             return Err(format!(
-                "more than {MAX_NODES} values, or {MAX_BYTES} bytes of text repeated by aliases; split the file"
+                "aliases repeat more than {MAX_REPEATED_NODES} values or {MAX_REPEATED_BYTES} bytes of text; split the file"
             ));
         };
-        (self.nodes, self.bytes) = (nodes, bytes);
+        (self.repeated_nodes, self.repeated_bytes) = (nodes, bytes);
         Ok(())
     }
 }
@@ -138,9 +153,10 @@ mod tests {
             let alias = format!("*a{}, ", level - 1);
             writeln!(text, "a{level}: &a{level} [{}]", alias.repeat(10)).unwrap();
         }
-        assert!(refused(&text).contains("more than 1000000 values"));
+        let message = "aliases repeat more than 100000 values or 8388608 bytes of text; split the file";
+        assert!(refused(&text).contains(message));
         let text = format!("- &a {}\n{}", "x".repeat(1_000_000), "- *a\n".repeat(100));
-        assert!(refused(&text).contains("67108864 bytes of text repeated by aliases"));
+        assert!(refused(&text).contains(message));
     }
 
     #[test]

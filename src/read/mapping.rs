@@ -70,6 +70,8 @@ impl Mapping {
         if let Some(merge) = merge {
             errors.extend(merge_into(&mut entries, merge).err());
         }
+        // As of a list, see `compose.rs`.
+        entries.shrink_to_fit();
         entries
     }
 }

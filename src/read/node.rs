@@ -4,7 +4,9 @@ use std::ops::Range;
 
 use serde_json::{Map, Number, Value};
 
-use crate::report::{FieldPath, Position, Segment};
+use super::limits::Size;
+use super::places::Places;
+use crate::report::{FieldPath, Position};
 
 /// A value and where it stands.
 #[derive(Clone, Debug, PartialEq)]
@@ -97,22 +99,16 @@ impl Node {
     /// Where the field at `path` stands: its key where it has one, else its value. A path that leaves the tree gives the
     /// place of the nearest ancestor that is there.
     pub fn locate(&self, path: &FieldPath) -> Position {
-        let mut node = self;
-        let mut position = self.position;
-        for segment in &path.0 {
-            let next = match (segment, &node.value) {
-                (Segment::Key(key), NodeValue::Mapping(entries)) => {
-                    entries.iter().find(|entry| &entry.key == key).map(|entry| (&entry.value, entry.key_position))
-                }
-                (Segment::Index(index), NodeValue::Sequence(items)) => {
-                    items.get(*index).map(|item| (item, item.position))
-                }
-                _ => None,
-            };
-            let Some((child, at)) = next else { break };
-            (node, position) = (child, at);
-        }
-        position
+        Places::new(self).locate(path)
+    }
+
+    /// What a value costs in memory and time beside its text, in bytes.
+    pub const OVERHEAD: usize = 48;
+
+    /// How much it is to copy the value, about in bytes.
+    pub fn weight(&self) -> usize {
+        let Size { nodes, bytes, .. } = Size::of(self);
+        nodes * Self::OVERHEAD + bytes
     }
 
     /// The same value without places, as JSON.

@@ -1,5 +1,7 @@
 //! What of the user can clash with our containers: sidecars, additional volumes, resources.
 
+use std::collections::BTreeSet;
+
 use super::{Context, quantity};
 use crate::kubernetes::{Container, IntOrString, ResourceRequirements};
 use crate::naming::is_container_port;
@@ -14,12 +16,14 @@ pub(super) fn sidecars(
     path: &FieldPath,
     context: &mut Context,
 ) -> Vec<Container> {
+    let mut names = BTreeSet::new();
     for (index, container) in containers.iter().enumerate() {
         let at = path.index(index);
+        let is_new = names.insert(&container.name);
         if ours.contains(&container.name.as_str()) {
             let message = format!("`{}` is the name of a container that is there already", container.name);
             context.error(at.key("name"), message);
-        } else if containers[..index].iter().any(|other| other.name == container.name) {
+        } else if !is_new {
             context.error(at.key("name"), format!("two containers are named `{}`: rename one", container.name));
         }
         for (position, port) in container.ports.iter().flatten().enumerate() {

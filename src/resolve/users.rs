@@ -1,5 +1,7 @@
 //! `spec.users`.
 
+use std::collections::BTreeSet;
+
 use super::Context;
 use crate::cluster::{PasswordType, User};
 use crate::line;
@@ -15,13 +17,14 @@ pub(super) fn resolve(spec: &PostgresClusterSpec, cluster: &str, context: &mut C
     for (index, user) in users.iter().enumerate() {
         let path = FieldPath::of("spec.users").index(index);
         let mut databases: Vec<String> = Vec::new();
+        let mut seen = BTreeSet::new();
         for (index, database) in user.databases.iter().enumerate() {
             let at = || path.key("databases").index(index);
             context.check(&at(), check_database(database));
             if database == "pgbouncer" && spec.proxy.is_some() {
                 context.warning(at(), "cannot be reached through pgBouncer, whose console has this name");
             }
-            if !databases.contains(database) {
+            if seen.insert(database) {
                 databases.push(database.clone());
             }
         }

@@ -17,7 +17,11 @@ pub fn directories(clusters: &[&ResourceRef]) -> Vec<String> {
 
 /// The file of an object inside the directory of its cluster.
 pub fn file_name(value: &Value) -> String {
-    let reference = object::rendered_reference(value);
+    file_of(&object::rendered_reference(value))
+}
+
+/// The file of the object that this is the reference of.
+pub fn file_of(reference: &ResourceRef) -> String {
     format!("{}-{}.yaml", reference.kind.to_lowercase(), reference.name)
 }
 

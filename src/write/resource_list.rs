@@ -1,5 +1,7 @@
 //! The answer of a KRM function: a `ResourceList` with items and results (KRM Functions Specification v1).
 
+use std::io;
+
 use serde_json::{Map, Value, json};
 
 use crate::merge::Item;
@@ -42,6 +44,17 @@ pub fn to_string(texts: &Texts, input: &[Document], items: &[Item], results: &[V
 /// The items as a stream of documents, as a legacy plugin of kustomize gives them.
 pub fn to_stream(input: &[Document], items: &[Item]) -> String {
     stream(items.iter().map(|item| value(input, item)))
+}
+
+/// Writes a stream of documents, each as soon as it is there.
+pub fn write_stream(out: &mut impl io::Write, values: impl IntoIterator<Item = Value>) -> io::Result<()> {
+    for (position, value) in values.into_iter().enumerate() {
+        if position > 0 {
+            out.write_all(b"---\n")?;
+        }
+        out.write_all(yaml::to_string(&value).as_bytes())?;
+    }
+    Ok(())
 }
 
 /// A stream of documents.

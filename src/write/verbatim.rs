@@ -4,10 +4,8 @@
 //! Every copy is read back and compared before it is used, so an item whose text cannot stand alone (an alias to another
 //! item, flow style) is written anew instead.
 
-use serde_json::Value;
-
-use crate::object::{self, bookkeeping};
-use crate::read::node::Node;
+use crate::object::bookkeeping;
+use crate::read::node::{Node, NodeValue};
 use crate::read::{self, Document};
 
 /// The text of the items of a list.
@@ -60,21 +58,19 @@ impl<'a> Texts<'a> {
         if !text.ends_with('\n') {
             text.push('\n');
         }
-        reads_as(&text, &node.to_json()).then_some(text)
+        read_item(&text).is_some_and(|read| same(&read, node)).then_some(text)
     }
 
     /// The same with the annotation that keeps an item away from the cluster, put above the other annotations.
     pub fn local_config(&self, position: usize, node: &Node) -> Option<String> {
         let text = self.item(position, node)?;
-        let read = read::documents("", &text).ok()?;
-        let item = read.first()?.node.items().first()?;
-        let first = item.get("metadata")?.get("annotations")?.entries().first()?.key_position;
+        let first = read_item(&text)?.get("metadata")?.get("annotations")?.entries().first()?.key_position;
         let line_start: usize = text.split_inclusive('\n').take(first.line - 1).map(str::len).sum();
         let line = format!("{}{}: \"true\"\n", " ".repeat(first.column - 1), bookkeeping::LOCAL_CONFIG);
         let annotated = format!("{}{line}{}", text.get(..line_start)?, text.get(line_start..)?);
-        let mut value = node.to_json();
-        object::annotate(&mut value, bookkeeping::LOCAL_CONFIG, "true");
-        reads_as(&annotated, &value).then_some(annotated)
+        let mut read = read_item(&annotated)?;
+        let added = take_annotation(&mut read, bookkeeping::LOCAL_CONFIG)?;
+        (added.as_str() == Some("true") && same(&read, node)).then_some(annotated)
     }
 }
 
@@ -91,14 +87,42 @@ fn is_dash(line: &str) -> bool {
     line.trim_start().strip_prefix('-').is_some_and(|rest| rest.is_empty() || rest.starts_with([' ', '\n', '\r']))
 }
 
-/// Whether `text` is a sequence of one item that is `value`.
-fn reads_as(text: &str, value: &Value) -> bool {
-    match read::documents("", text).as_deref() {
-        Ok([Document { node, .. }]) => {
-            node.to_json().as_array().is_some_and(|items| items.as_slice() == [value.clone()])
+/// The one item of the sequence that `text` is.
+fn read_item(text: &str) -> Option<Node> {
+    let [document] = <[Document; 1]>::try_from(read::documents("", text).ok()?).ok()?;
+    let NodeValue::Sequence(items) = document.node.value else { return None };
+    let [item] = <[Node; 1]>::try_from(items).ok()?;
+    Some(item)
+}
+
+/// Whether two trees are the same value, in the same order of keys, wherever they stand.
+fn same(one: &Node, other: &Node) -> bool {
+    match (&one.value, &other.value) {
+        (NodeValue::Null, NodeValue::Null) => true,
+        (NodeValue::Bool { value: one, .. }, NodeValue::Bool { value: other, .. }) => one == other,
+        (NodeValue::Number { value: one, .. }, NodeValue::Number { value: other, .. }) => one == other,
+        (NodeValue::String { value: one, .. }, NodeValue::String { value: other, .. }) => one == other,
+        (NodeValue::Sequence(one), NodeValue::Sequence(other)) => {
+            one.len() == other.len() && one.iter().zip(other).all(|(one, other)| same(one, other))
+        }
+        (NodeValue::Mapping(one), NodeValue::Mapping(other)) => {
+            one.len() == other.len()
+                && one.iter().zip(other).all(|(one, other)| one.key == other.key && same(&one.value, &other.value))
         }
         _ => false,
     }
+}
+
+/// Takes an annotation out of an item.
+fn take_annotation(item: &mut Node, key: &str) -> Option<Node> {
+    let mut node = item;
+    for step in ["metadata", "annotations"] {
+        let NodeValue::Mapping(entries) = &mut node.value else { return None };
+        node = &mut entries.iter_mut().find(|entry| entry.key == step)?.value;
+    }
+    let NodeValue::Mapping(entries) = &mut node.value else { return None };
+    let position = entries.iter().position(|entry| entry.key == key)?;
+    Some(entries.remove(position).value)
 }
 
 #[cfg(test)]

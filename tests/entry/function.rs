@@ -128,3 +128,81 @@ fn results_of_earlier_functions_stay() {
     let input = list(&[&cluster("shop", "hippo")], "results:\n- message: before\n  severity: info\n");
     assert!(function(&input).ok().contains("message: before"));
 }
+
+/// A seed in a Secret, with more annotations.
+fn seed(annotations: &str) -> String {
+    format!(
+        "apiVersion: v1\nkind: Secret\nmetadata:\n  name: seed\n  annotations:\n    pgrender.dev/seed: \"true\"\n{annotations}\
+         stringData:\n  seed: {SEED}\n"
+    )
+}
+
+#[test]
+fn a_seed_never_goes_out_in_a_form_that_could_be_applied() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), SEED).unwrap();
+    let config = format!(
+        "functionConfig:\n  apiVersion: pgrender.dev/v1alpha1\n  kind: PgRender\n  spec: {{seedFile: {}}}\n",
+        file.path().display()
+    );
+    let hippo = cluster("shop", "hippo");
+    let broken = hippo.replace("17", "x");
+    for annotations in ["", "    config.kubernetes.io/local-config: \"false\"\n", "    config.kubernetes.io/local-config: false\n"] {
+        let seed = seed(annotations);
+        for (items, rest, code) in [
+            (vec![seed.as_str(), &hippo], "", 0),
+            (vec![seed.as_str(), &hippo], config.as_str(), 0),
+            (vec![seed.as_str()], "", 0),
+            (vec![seed.as_str(), &broken], "", 1),
+            (vec![seed.as_str(), &hippo], "functionConfig: {kind: Service}\n", 1),
+            (vec![seed.as_str(), seed.as_str(), &hippo], "", 1),
+        ] {
+            let output = run(pgrender().env("SOURCE_DATE_EPOCH", TIME), list(&items, rest));
+            assert_eq!(output.code, code, "{}", output.stderr);
+            let answer = self::items(&output.stdout);
+            let annotation = |item: &Document| {
+                item.node.get("metadata")?.get("annotations")?.get("config.kubernetes.io/local-config").cloned()
+            };
+            let seeds = answer.iter().filter(|item| item.node.get("stringData").is_some_and(|data| data.get("seed").is_some()));
+            let local: Vec<_> = seeds.map(|seed| annotation(seed).unwrap().to_json()).collect();
+            assert!(!local.is_empty() && local.iter().all(|value| *value == "true"), "{local:?}");
+        }
+    }
+}
+
+#[test]
+fn what_is_nearly_a_seed_is_an_error_whatever_else_gives_one() {
+    for (from, to) in [
+        ("\"true\"", "\"True\""),
+        ("\"true\"", "true"),
+        ("\"true\"", "\"yes\""),
+        ("dev/seed", "io/seed"),
+        ("dev/seed", "dev/Seed"),
+        ("annotations", "labels"),
+        ("kind: Secret", "kind: ConfigMap"),
+    ] {
+        let output = function(&list(&[&seed("").replace(from, to), &cluster("shop", "hippo")], ""));
+        assert_eq!(output.code, 1, "{to}");
+        assert!(output.stderr.contains("seed\"]: ") || output.stderr.contains("Seed\"]: "), "{to}: {}", output.stderr);
+        assert!(!output.stderr.contains(SEED));
+        let mut command = pgrender();
+        command.args(["render", "--random"]);
+        let output = run(&mut command, seed("").replace(from, to) + "---\n" + &cluster("shop", "hippo"));
+        assert_eq!((output.code, output.stdout.as_str()), (1, ""), "{to}");
+    }
+    let none = seed("").replace("\"true\"", "\"false\"");
+    let answer = function(&list(&[&none, &cluster("shop", "hippo")], "")).ok();
+    assert!(!items(&answer)[0].node.to_json().to_string().contains("local-config"));
+}
+
+#[test]
+fn a_secret_whose_values_are_no_mapping_lends_nothing_silently() {
+    for data in ["stringData: text", "data: [x]", "data: 1", "stringData: [{password: x}]"] {
+        let secret = format!("apiVersion: v1\nkind: Secret\nmetadata: {{name: hippo-pguser-hippo, namespace: shop}}\n{data}\n");
+        let output = function(&list(&[&cluster("shop", "hippo"), &secret], ""));
+        assert_eq!(output.code, 1, "{data}");
+        let (section, _) = data.split_once(':').unwrap();
+        let expected = format!("{section}: `{section}` of `Secret shop/hippo-pguser-hippo` is no mapping");
+        assert!(output.stderr.contains(&expected), "{}", output.stderr);
+    }
+}

@@ -12,6 +12,7 @@ mod examples;
 mod function;
 mod kpt;
 mod kustomize;
+mod limits;
 mod output_directory;
 
 use std::fs;

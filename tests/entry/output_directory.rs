@@ -26,15 +26,192 @@ fn each_object_gets_a_file_and_stale_ones_go() {
         assert_eq!(owners(&documents).len(), 1, "{name}");
     }
 
-    // A file of an earlier run, one of another cluster's run, and one of the user's.
-    let ours = first.iter().find(|(name, _)| name.starts_with("hippo/")).unwrap().1;
-    fs::write(out.join("hippo/old.yaml"), ours).unwrap();
-    fs::write(out.join("hippo/other.yaml"), ours.replace("namespace: shop", "namespace: other")).unwrap();
-    fs::write(out.join("hippo/mine.yaml"), "kind: Secret\n").unwrap();
-    render(directory.path(), &cluster("shop", "hippo")).ok();
+    // A file of an earlier run; files of another cluster's run, of another name, with two objects, and of the user's.
+    let ours = first.iter().find(|(name, _)| name.starts_with("hippo/configmap-")).unwrap().1;
+    let old = ours.replacen("  name: hippo-", "  name: old-", 1);
+    let name = "hippo/".to_owned() + &old_file(&old);
+    let others = [
+        ("hippo/configmap-other.yaml", ours.replace("namespace: shop", "namespace: other")),
+        ("hippo/kept.yaml", ours.clone()),
+        ("hippo/configmap-two.yaml", format!("{old}---\n{old}")),
+        ("hippo/mine.yaml", "kind: Secret\n".to_owned()),
+        ("mine.yaml", ours.clone()),
+    ];
+    fs::write(out.join(&name), old).unwrap();
+    for (name, text) in &others {
+        fs::write(out.join(name), text).unwrap();
+    }
+    render(directory.path(), &input).ok();
     let mut second = files(&out);
-    assert!(second.remove("hippo/other.yaml").is_some() && second.remove("hippo/mine.yaml").is_some());
+    for (name, _) in &others {
+        assert!(second.remove(*name).is_some(), "{name}");
+    }
     assert_eq!(second, first);
+}
+
+/// The file of a ConfigMap.
+fn old_file(text: &str) -> String {
+    format!("configmap-{}.yaml", super::object::reference(&super::documents(text)[0].node).name)
+}
+
+#[test]
+fn files_of_a_cluster_that_has_left_the_input_go() {
+    let directory = tempfile::tempdir().unwrap();
+    let out = directory.path().join("out");
+    let both = cluster("shop", "hippo") + "---\n" + &cluster("shop", "rhino");
+    render(directory.path(), &both).ok();
+    fs::write(out.join("rhino/mine.yaml"), "kind: Secret\n").unwrap();
+    // Another command, with another input, into the same directory.
+    render(directory.path(), &cluster("zoo", "giraffe")).ok();
+    // A run that fails removes nothing.
+    let before = files(&out);
+    assert_eq!(render(directory.path(), &(cluster("shop", "hippo") + "---\na: [\n")).code, 1);
+    assert_eq!(files(&out), before);
+
+    assert_eq!(render(directory.path(), &cluster("shop", "hippo")).ok(), "");
+    let left = files(&out);
+    assert!(left.keys().any(|name| name.starts_with("hippo/")));
+    assert!(left.keys().any(|name| name.starts_with("giraffe/")));
+    assert_eq!(left.keys().filter(|name| name.starts_with("rhino/")).collect::<Vec<_>>(), ["rhino/mine.yaml"]);
+
+    // Where nothing is left in it, the directory goes too; what no record names stays.
+    fs::remove_file(out.join("rhino/mine.yaml")).unwrap();
+    render(directory.path(), &both).ok();
+    fs::remove_file(out.join(".pgrender")).unwrap();
+    render(directory.path(), &cluster("shop", "hippo")).ok();
+    assert!(out.join("rhino").is_dir());
+    render(directory.path(), &both).ok();
+    render(directory.path(), &cluster("shop", "hippo")).ok();
+    assert!(!out.join("rhino").exists());
+}
+
+#[test]
+fn files_move_when_a_namesake_comes_and_goes() {
+    let directory = tempfile::tempdir().unwrap();
+    let out = directory.path().join("out");
+    render(directory.path(), &cluster("one", "hippo")).ok();
+    let alone = files(&out);
+    render(directory.path(), &(cluster("one", "hippo") + "---\n" + &cluster("two", "hippo"))).ok();
+    assert!(!out.join("hippo").exists());
+    render(directory.path(), &cluster("one", "hippo")).ok();
+    assert_eq!(files(&out), alone);
+    assert!(!out.join("one").exists() && !out.join("two").exists());
+}
+
+#[cfg(unix)]
+mod links {
+    use std::os::unix::fs::{MetadataExt, symlink};
+
+    use super::*;
+
+    /// A directory that has been written to, and a file and a directory outside that must stay as they are.
+    fn world() -> tempfile::TempDir {
+        let directory = tempfile::tempdir().unwrap();
+        render(directory.path(), &cluster("shop", "hippo")).ok();
+        fs::create_dir(directory.path().join("outside")).unwrap();
+        fs::write(directory.path().join("outside/victim"), "mine").unwrap();
+        directory
+    }
+
+    fn assert_untouched(directory: &Path) {
+        let outside = files(&directory.join("outside"));
+        assert_eq!(outside.into_iter().collect::<Vec<_>>(), [("victim".to_owned(), "mine".to_owned())]);
+    }
+
+    /// A Secret of the output.
+    fn secret(out: &Path) -> std::path::PathBuf {
+        let name = files(out).into_keys().find(|name| name.starts_with("hippo/secret-")).unwrap();
+        out.join(name)
+    }
+
+    fn draft(path: &Path) -> std::path::PathBuf {
+        path.with_file_name(format!(".{}.pgrender", path.file_name().unwrap().to_str().unwrap()))
+    }
+
+    #[test]
+    fn files_are_for_their_owner_alone() {
+        let world = world();
+        let secret = secret(&world.path().join("out"));
+        for (name, _) in files(&world.path().join("out")) {
+            assert_eq!(fs::metadata(world.path().join("out").join(&name)).unwrap().mode() & 0o777, 0o600, "{name}");
+        }
+        // What a run that was interrupted has left has another mode.
+        fs::write(draft(&secret), "left").unwrap();
+        render(world.path(), &cluster("shop", "hippo")).ok();
+        assert_eq!(fs::metadata(&secret).unwrap().mode() & 0o777, 0o600);
+        assert!(!draft(&secret).exists());
+    }
+
+    #[test]
+    fn no_link_to_a_file_is_followed() {
+        let world = world();
+        let secret = secret(&world.path().join("out"));
+        for link in [draft(&secret), secret.clone(), world.path().join("out/.pgrender")] {
+            let _ = fs::remove_file(&link);
+            symlink(world.path().join("outside/victim"), &link).unwrap();
+            render(world.path(), &cluster("shop", "hippo")).ok();
+            assert_untouched(world.path());
+            assert!(fs::symlink_metadata(&secret).unwrap().is_file());
+        }
+        // Nor is one created that is not there yet.
+        symlink(world.path().join("outside/new"), draft(&secret)).unwrap();
+        render(world.path(), &cluster("shop", "hippo")).ok();
+        assert_untouched(world.path());
+    }
+
+    #[test]
+    fn a_directory_that_is_a_link_is_refused() {
+        let world = world();
+        let out = world.path().join("out");
+        fs::rename(out.join("hippo"), world.path().join("aside")).unwrap();
+        symlink(world.path().join("outside"), out.join("hippo")).unwrap();
+        let output = render(world.path(), &cluster("shop", "hippo"));
+        assert_eq!(output.code, 1);
+        assert!(output.stderr.contains("out/hippo` is a link, which is not followed: remove it"), "{}", output.stderr);
+        assert_untouched(world.path());
+        fs::remove_file(out.join("hippo")).unwrap();
+        symlink(world.path().join("outside"), out.join("one")).unwrap();
+        let namesakes = cluster("one", "hippo") + "---\n" + &cluster("two", "hippo");
+        assert_eq!(render(world.path(), &namesakes).code, 1);
+        assert_untouched(world.path());
+        fs::remove_file(out.join("one")).unwrap();
+        fs::write(out.join("one"), "").unwrap();
+        assert!(render(world.path(), &namesakes).stderr.contains("out/one` is no directory: remove it"));
+    }
+
+    #[test]
+    fn nothing_is_removed_through_a_link() {
+        let world = world();
+        let out = world.path().join("out");
+        render(world.path(), &(cluster("shop", "hippo") + "---\n" + &cluster("shop", "rhino"))).ok();
+        // The files of a cluster that is gone, behind a link to their directory and each behind a link.
+        fs::rename(out.join("rhino"), world.path().join("aside")).unwrap();
+        symlink(world.path().join("aside"), out.join("rhino")).unwrap();
+        let aside = files(&world.path().join("aside"));
+        render(world.path(), &cluster("shop", "hippo")).ok();
+        assert_eq!(files(&world.path().join("aside")), aside);
+        assert!(fs::symlink_metadata(out.join("rhino")).unwrap().is_symlink());
+
+        let name = aside.keys().next().unwrap();
+        let text = aside[name].replace("rhino", "hippo").replacen("name: hippo", "name: old-hippo", 1);
+        let (kind, _) = name.split_once('-').unwrap();
+        let target = world.path().join("outside.yaml");
+        fs::write(&target, &text).unwrap();
+        let old = super::super::object::reference(&super::super::documents(&text)[0].node).name;
+        let link = out.join(format!("hippo/{kind}-{old}.yaml"));
+        symlink(&target, &link).unwrap();
+        render(world.path(), &cluster("shop", "hippo")).ok();
+        assert!(target.exists() && fs::symlink_metadata(link).unwrap().is_symlink());
+    }
+
+    #[test]
+    fn the_directory_itself_may_be_a_link() {
+        let world = world();
+        fs::rename(world.path().join("out"), world.path().join("real")).unwrap();
+        symlink(world.path().join("real"), world.path().join("out")).unwrap();
+        render(world.path(), &cluster("shop", "rhino")).ok();
+        assert!(world.path().join("real/rhino").is_dir());
+    }
 }
 
 #[test]

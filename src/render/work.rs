@@ -1,0 +1,118 @@
+//! How much is rendered in one run. What a cluster costs does not depend on how long its text is: a merge key makes a
+//! cluster of 40 bytes, and one number makes 256 instances. So the work is added up before it is done, and too much is refused.
+//! Only the caller can allow more ([`Options::max_clusters`]), never the input.
+
+use crate::cluster::{Cluster, Metadata};
+use crate::existing::Existing;
+use crate::identity::checked_rounds;
+use crate::options::Options;
+use crate::read::node::Node;
+use crate::report::Diagnostic;
+
+/// What an ordinary cluster costs at most: with a few users, pgBouncer, backups and three instances. This and the following are
+/// microseconds, measured on one core of a machine of 2020.
+const ORDINARY: usize = 6_000;
+/// The trust bundle of a cluster and the objects that each has.
+const CLUSTER: usize = 1_600;
+/// The rounds of SCRAM for a password, and its Secret.
+const PASSWORD: usize = 600;
+/// A key and a signature.
+const CERTIFICATE: usize = 250;
+/// A claim of an instance, and the mentions of the instance.
+const CLAIM: usize = 25;
+/// What is copied from the spec into an object and written.
+const KIBIBYTE: usize = 12;
+/// SCRAM, to compare a verifier with its password.
+const ROUNDS_IN_A_MICROSECOND: usize = 8;
+
+/// Objects that have the labels and annotations of the whole cluster, without those of instances and users.
+const COMMON_OBJECTS: usize = 40;
+/// Objects of an instance set that have its labels and annotations, without the claims.
+const SET_OBJECTS: usize = 6;
+
+/// The work that is known so far.
+pub(super) struct Work {
+    clusters: usize,
+    allowed: usize,
+    /// Microseconds.
+    done: usize,
+}
+
+/// The work of so many clusters, as long as nothing else is known of them.
+pub(super) fn of_clusters(clusters: usize, options: &Options) -> Result<Work, Diagnostic> {
+    // Three generations of the CA of each domain are trusted.
+    let domains = options.trust_also.len().saturating_mul(3 * CERTIFICATE).saturating_mul(clusters);
+    let work = Work { clusters, allowed: options.max_clusters, done: domains };
+    if clusters > options.max_clusters {
+        let message = format!("{clusters} clusters in one input: {}", work.advice(clusters));
+        return Err(Diagnostic::error(message));
+    }
+    Ok(work)
+}
+
+impl Work {
+    /// Adds what `cluster` costs, which was read from `node`.
+    pub(super) fn add(&mut self, cluster: &Cluster, node: &Node) {
+        self.done = self.done.saturating_add(of_cluster(cluster, node));
+    }
+
+    /// Adds what it costs to look at the Secrets that a cluster has already.
+    pub(super) fn add_existing(&mut self, existing: &Existing) {
+        let held = existing.users.values().chain(&existing.pgbouncer).chain(&existing.monitoring);
+        let rounds: usize = held.filter_map(|held| checked_rounds(held.verifier.as_ref()?)).sum();
+        self.done = self.done.saturating_add(rounds / ROUNDS_IN_A_MICROSECOND);
+    }
+
+    /// Refuses what is too much.
+    pub(super) fn check(&self) -> Result<(), Diagnostic> {
+        let ordinary = self.done.div_ceil(ORDINARY);
+        if ordinary <= self.allowed {
+            return Ok(());
+        }
+        let these = if self.clusters == 1 { "this cluster".to_owned() } else { format!("these {} clusters", self.clusters) };
+        let message = format!(
+            "{these}, with all users, instances, labels and so on, are as much work as {ordinary} ordinary ones: {}",
+            self.advice(ordinary)
+        );
+        Err(Diagnostic::error(message))
+    }
+
+    fn advice(&self, needed: usize) -> String {
+        format!(
+            "at most {} are rendered in one run, so that no input can hold up a pipeline: render them in several runs, or, if \
+             you trust the input, set the environment variable `PGRENDER_MAX_CLUSTERS` to {needed}",
+            self.allowed
+        )
+    }
+}
+
+fn of_cluster(cluster: &Cluster, node: &Node) -> usize {
+    let made = |role: &str| !cluster.referenced_credentials.contains(role);
+    let users = cluster.users.iter().filter(|user| made(&user.name)).count();
+    let passwords = users + usize::from(cluster.pgbouncer.is_some()) + usize::from(cluster.exporter);
+    let sets = cluster.instance_sets.len();
+    let certificates = if cluster.cert_manager.is_none() { sets + 5 } else { 0 };
+    let spec = node.get("spec");
+    let set_nodes = spec.and_then(|spec| spec.get("instances")).map(Node::items).unwrap_or_default();
+    let mut claims = 0;
+    let mut copied = 0;
+    for (set, node) in cluster.instance_sets.iter().zip(set_nodes) {
+        let of_set = usize::from(set.replicas) * (1 + usize::from(set.wal_volume_claim_spec.is_some()));
+        claims += of_set;
+        copied += (node.weight() + weight(&cluster.metadata)) * (of_set + SET_OBJECTS);
+    }
+    let backups = cluster.backups.as_ref();
+    let pods = 6 + 2 * sets
+        + backups.map_or(0, |backups| backups.repositories.iter().map(|repository| repository.schedules.len()).sum());
+    copied += spec.map_or(0, Node::weight) * pods;
+    let metadata = weight(&cluster.metadata)
+        + backups.map_or(0, |backups| weight(&backups.metadata))
+        + cluster.pgbouncer.as_ref().map_or(0, |pgbouncer| weight(&pgbouncer.metadata));
+    copied += metadata * (COMMON_OBJECTS + users);
+    CLUSTER + PASSWORD * passwords + CERTIFICATE * certificates + CLAIM * claims + KIBIBYTE * (copied / 1024)
+}
+
+fn weight(metadata: &Metadata) -> usize {
+    let entries = metadata.labels.iter().chain(&metadata.annotations);
+    entries.map(|(key, value)| 2 * Node::OVERHEAD + key.len() + value.len()).sum()
+}

@@ -1,0 +1,71 @@
+//! How much is told at once. Nobody reads ten thousand lines, and an input that is made to have them would only fill logs.
+
+use super::{Diagnostic, Severity};
+
+/// The most that is told at once.
+const MOST: usize = 100;
+
+/// The first of `diagnostics`, in their order, and how many more there are. No error gives way to a warning, and no warning
+/// to an information.
+pub fn shorten(mut diagnostics: Vec<Diagnostic>) -> Vec<Diagnostic> {
+    // One more would only give its place to a line that counts it.
+    if diagnostics.len() <= MOST + 1 {
+        return diagnostics;
+    }
+    let mut by_weight: Vec<usize> = (0..diagnostics.len()).collect();
+    by_weight.sort_by_key(|position| diagnostics[*position].severity);
+    let hidden = by_weight.split_off(MOST);
+    let message = rest(hidden.iter().map(|position| diagnostics[*position].severity));
+    let severity = diagnostics[hidden[0]].severity;
+    let mut shown = vec![false; diagnostics.len()];
+    for position in by_weight {
+        shown[position] = true;
+    }
+    let mut shown = shown.into_iter();
+    diagnostics.retain(|_| shown.next().unwrap_or_default());
+    diagnostics.push(Diagnostic::new(severity, message));
+    diagnostics
+}
+
+/// The line that stands for what is not told.
+fn rest(severities: impl Iterator<Item = Severity> + Clone) -> String {
+    let count = |severity: Severity, one: &str, many: &str| {
+        let count = severities.clone().filter(|other| *other == severity).count();
+        (count > 0).then(|| format!("{count} more {}", if count == 1 { one } else { many }))
+    };
+    let counts = [
+        count(Severity::Error, "error", "errors"),
+        count(Severity::Warning, "warning", "warnings"),
+        count(Severity::Info, "information", "informations"),
+    ];
+    format!("… and {}", counts.into_iter().flatten().collect::<Vec<_>>().join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(diagnostics: Vec<Diagnostic>) -> Vec<String> {
+        shorten(diagnostics).iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn a_hundred_are_told_in_their_order_and_the_rest_is_counted() {
+        let errors: Vec<_> = (0..250).map(|number| Diagnostic::error(number.to_string())).collect();
+        let lines = told(errors.clone());
+        assert_eq!(lines.len(), 101);
+        assert_eq!((lines[0].as_str(), lines[99].as_str()), ("error: 0", "error: 99"));
+        assert_eq!(lines[100], "error: … and 150 more errors");
+        assert_eq!(shorten(shorten(errors.clone())), shorten(errors.clone()));
+        assert_eq!(told(errors[..101].to_vec()).last().unwrap(), "error: 100");
+    }
+
+    #[test]
+    fn no_error_gives_way_to_a_warning() {
+        let mut diagnostics: Vec<_> = (0..150).map(|number| Diagnostic::warning(number.to_string())).collect();
+        diagnostics.push(Diagnostic::info("i"));
+        diagnostics.extend((0..2).map(|number| Diagnostic::error(number.to_string())));
+        let lines = told(diagnostics);
+        assert_eq!(lines[97..], ["warning: 97", "error: 0", "error: 1", "warning: … and 52 more warnings, 1 more information"]);
+    }
+}
