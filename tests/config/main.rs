@@ -4,6 +4,7 @@
     clippy::disallowed_methods,
     clippy::panic,
     clippy::print_stdout,
+    clippy::unwrap_used,
     reason = "a test reads its environment and files, says why it is skipped, and panics when it fails"
 )]
 

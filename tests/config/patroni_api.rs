@@ -82,9 +82,9 @@ fn decoded(secret: &Value) -> String {
 
 /// The objects in which a text is; Secrets are decoded.
 fn places(objects: &[Value], text: &str) -> Vec<String> {
-    let has = |object: &&Value| match object["kind"] == "Secret" {
-        true => decoded(object).contains(text),
-        false => object.to_string().contains(text),
+    let has = |object: &&Value| {
+        let is_secret = object["kind"] == "Secret";
+        if is_secret { decoded(object).contains(text) } else { object.to_string().contains(text) }
     };
     let name = |object: &Value| format!("{} {}", object["kind"], object["metadata"]["name"]).replace('"', "");
     objects.iter().filter(has).map(name).collect()
