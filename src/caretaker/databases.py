@@ -18,7 +18,7 @@ BEGIN
     WHERE datname = 'template1' AND grantee = 0 AND privilege_type = 'CONNECT')
   THEN
     REVOKE CONNECT ON DATABASE template1 FROM PUBLIC;
-    RAISE INFO 'revoked from PUBLIC to connect to template1';
+    RAISE INFO 'revoked CONNECT on database template1 from PUBLIC';
   END IF;
 END
 $caretaker$;
@@ -78,7 +78,7 @@ BEGIN
     WHERE nspname = 'public' AND grantee = 0 AND privilege_type = 'CREATE')
   THEN
     REVOKE CREATE ON SCHEMA public FROM PUBLIC;
-    RAISE INFO 'revoked from PUBLIC to create in schema public, as since PostgreSQL 15';
+    RAISE INFO 'revoked CREATE on schema public from PUBLIC, as it is since PostgreSQL 15';
   END IF;
 END
 $caretaker$;

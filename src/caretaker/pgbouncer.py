@@ -75,7 +75,7 @@ BEGIN
       EXECUTE format('REVOKE ALL PRIVILEGES ON SCHEMA pgbouncer FROM %s CASCADE', item.grantee);
     END LOOP;
     GRANT USAGE ON SCHEMA pgbouncer TO _crunchypgbouncer;
-    RAISE INFO 'granted schema pgbouncer to nobody but role _crunchypgbouncer';
+    RAISE INFO 'granted USAGE on schema pgbouncer to role _crunchypgbouncer only';
   END IF;
   -- No other function of that name, and this one right in all that matters.
   IF 1 <> (SELECT count(*) FROM pg_proc WHERE pronamespace = schema AND proname = 'get_auth') OR NOT EXISTS (

@@ -90,9 +90,9 @@ def psql(sql: str, database: str = "postgres", arguments: Any = None, seconds: i
 
     `arguments` reach the SQL as JSON in the setting `caretaker.arguments`. What the SQL reports with `RAISE INFO` goes to
     the log. An error is a failure, and so is a warning of ours; others, of an old collation for example, are not."""
-    options = {**OPTIONS, "statement_timeout": f"{seconds}s"}
+    options, server = {**OPTIONS, "statement_timeout": f"{seconds}s"}, version()
     for since, more in OPTIONS_SINCE.items():
-        options.update(more if version() >= since else {})
+        options.update(more if server >= since else {})
     script = DEFAULTS
     if arguments is not None:
         literal = json.dumps(arguments, ensure_ascii=False).replace("'", "''")

@@ -39,9 +39,19 @@ def sql(test: Test, text: str, user: str, database: str, service: str = "primary
 
 
 def gets_in(test: Test, name: str, database: str, password: str) -> bool:
-    """What the pooler answers to somebody; no answer is none."""
+    """What the pooler answers to somebody, whom it may not know; no answer is none."""
     answers: list[bool] = []
-    until("the pooler answers", lambda: answers.append(test.logs_in(name, database, password, "pgbouncer")) is None)
+
+    def answer() -> bool:
+        try:
+            answers.append(test.logs_in(name, database, password, "pgbouncer"))
+        except Failed as failure:
+            if "no such user" not in str(failure):
+                raise
+            answers.append(False)
+        return True
+
+    until("the pooler answers", answer)
     return answers[0]
 
 
