@@ -73,7 +73,6 @@ impl PlannedCluster {
     pub fn objects(&self) -> Vec<Value> {
         self.content.as_ref().map_or_else(Vec::new, |(cluster, identity)| build::build(cluster, identity))
     }
-
 }
 
 /// Renders every `PostgresCluster` among `documents`: the objects of all of them, as [`plan`] gives them one by one.

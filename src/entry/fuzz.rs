@@ -103,7 +103,9 @@ impl Fuzzer {
     /// Makes one input and looks at what becomes of it.
     fn once(&mut self) {
         let documents = self.documents();
-        let way = *[Way::CommandLine, Way::CommandLine, Way::Function, Way::Function, Way::Plugin].choose(&mut self.random).unwrap();
+        let way = *[Way::CommandLine, Way::CommandLine, Way::Function, Way::Function, Way::Plugin]
+            .choose(&mut self.random)
+            .unwrap();
         let config = self.config();
         let mut text = match way {
             Way::Function => list(&documents, &config),
@@ -173,10 +175,29 @@ impl Fuzzer {
 
     /// Secrets by the names of those of a cluster, with the canary in every value.
     fn secrets(&mut self, cluster: &str) -> Vec<Value> {
-        let names = ["pguser-hippo", "pgbouncer", "monitoring", "cluster-cert", "replication-cert", "pgbackrest", "instance1-certs"];
+        let names = [
+            "pguser-hippo",
+            "pgbouncer",
+            "monitoring",
+            "cluster-cert",
+            "replication-cert",
+            "pgbackrest",
+            "instance1-certs",
+        ];
         let keys = [
-            "password", "verifier", "pgbouncer-password", "pgbouncer-verifier", "tls.crt", "tls.key", "ca.crt", "patroni.crt-combined",
-            "pgbackrest-client.crt", "pgbackrest-client.key", "root.crt", "root.key", "seed",
+            "password",
+            "verifier",
+            "pgbouncer-password",
+            "pgbouncer-verifier",
+            "tls.crt",
+            "tls.key",
+            "ca.crt",
+            "patroni.crt-combined",
+            "pgbackrest-client.crt",
+            "pgbackrest-client.key",
+            "root.crt",
+            "root.key",
+            "seed",
         ];
         let shapes = [
             CANARY.to_owned(),
@@ -230,7 +251,8 @@ impl Fuzzer {
             json!({"random": true}),
         ];
         let spec = specs.choose(&mut self.random).unwrap();
-        let mut config = json!({"apiVersion": "pgrender.dev/v1alpha1", "kind": "PgRender", "metadata": {"name": "a"}, "spec": spec});
+        let mut config =
+            json!({"apiVersion": "pgrender.dev/v1alpha1", "kind": "PgRender", "metadata": {"name": "a"}, "spec": spec});
         if self.random.random_ratio(1, 8) {
             self.mutator.tree(&mut config, &mut self.random);
             // The caller's files are not the fuzzer's business.
@@ -278,7 +300,8 @@ fn command_line(input: &Path, random: &mut SmallRng, environment: &Environment) 
 }
 
 fn plugin(text: &str, config: &str, environment: &Environment) -> Outcome {
-    let read = read::documents("<stdin>", text).and_then(|items| Ok((items, read::documents("<configuration>", config)?)));
+    let read =
+        read::documents("<stdin>", text).and_then(|items| Ok((items, read::documents("<configuration>", config)?)));
     match read {
         Ok((items, config)) => legacy_plugin::answer(items, config, environment),
         Err(errors) => Outcome::failed(errors),
@@ -304,14 +327,18 @@ fn check(way: Way, documents: &[Value], bytes: bool, code: u8, stdout: &str, std
     if !matches!(way, Way::Function) && code == 1 && !stdout.is_empty() {
         return Err("there is output beside errors".to_owned());
     }
-    let read = read::documents("answer", stdout).map_err(|errors| format!("the answer cannot be read: {}", first(&errors)))?;
+    let read =
+        read::documents("answer", stdout).map_err(|errors| format!("the answer cannot be read: {}", first(&errors)))?;
     let Way::Function = way else {
         let kinds = read.iter().all(|document| document.node.get("kind").is_some() || matches!(way, Way::Plugin));
         return if kinds { Ok(()) } else { Err("an object without a kind".to_owned()) };
     };
     let [Document { node, .. }] = read.as_slice() else { return Err("the answer is no list".to_owned()) };
     let items = node.get("items").ok_or("the answer has no items")?.items().len();
-    let results: Vec<Value> = node.get("results").map(|results| results.items().iter().map(|node| node.to_json()).collect()).unwrap_or_default();
+    let results: Vec<Value> = node
+        .get("results")
+        .map(|results| results.items().iter().map(|node| node.to_json()).collect())
+        .unwrap_or_default();
     if results.iter().any(|result| result.to_string().contains(CANARY)) {
         return Err("a result tells a secret".to_owned());
     }
@@ -351,8 +378,11 @@ impl Usage {
             (Some(before), Some(now)) => Duration::from_nanos(now.saturating_sub(before)).as_secs_f64(),
             _ => self.start.elapsed().as_secs_f64(),
         };
-        let status = if self.measured { fs::read_to_string("/proc/self/status").unwrap_or_default() } else { String::new() };
-        let most = status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB")?.parse::<u64>().ok());
+        let status =
+            if self.measured { fs::read_to_string("/proc/self/status").unwrap_or_default() } else { String::new() };
+        let most = status
+            .lines()
+            .find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB")?.parse::<u64>().ok());
         (seconds, most.unwrap_or_default() / 1024)
     }
 }

@@ -66,6 +66,9 @@ mod tests {
         diagnostics.push(Diagnostic::info("i"));
         diagnostics.extend((0..2).map(|number| Diagnostic::error(number.to_string())));
         let lines = told(diagnostics);
-        assert_eq!(lines[97..], ["warning: 97", "error: 0", "error: 1", "warning: … and 52 more warnings, 1 more information"]);
+        assert_eq!(
+            lines[97..],
+            ["warning: 97", "error: 0", "error: 1", "warning: … and 52 more warnings, 1 more information"]
+        );
     }
 }
