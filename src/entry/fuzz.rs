@@ -23,6 +23,7 @@ use serde_json::{Value, json};
 
 use super::environment::Environment;
 use super::{function, legacy_plugin, outcome::Outcome, run};
+use crate::read::node::Node;
 use crate::read::{self, Document};
 use crate::report::{Diagnostic, Severity, has_errors};
 use crate::write::yaml;
@@ -75,7 +76,9 @@ impl Fuzzer {
     fn new(seed: u64, measured: bool) -> Self {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
         let mut files = Vec::new();
-        CORPUS.iter().for_each(|name| find(&root.join(name), &mut files));
+        for name in CORPUS {
+            find(&root.join(name), &mut files);
+        }
         files.sort();
         let corpus: Vec<(PathBuf, Vec<Value>)> = files
             .into_iter()
@@ -114,7 +117,7 @@ impl Fuzzer {
         // Changes of bytes may put what was a value in the place of a key, and a key may be told.
         let bytes = self.random.random_ratio(1, 4);
         if bytes {
-            text = self.mutator.bytes(text, &mut self.random);
+            text = Mutator::bytes(&text, &mut self.random);
         }
         let input = self.directory.path().join("input.yaml");
         fs::write(&input, &text).unwrap();
@@ -266,7 +269,9 @@ impl Fuzzer {
 
 fn find(path: &Path, files: &mut Vec<PathBuf>) {
     if path.is_dir() {
-        fs::read_dir(path).unwrap().for_each(|entry| find(&entry.unwrap().path(), files));
+        for entry in fs::read_dir(path).unwrap() {
+            find(&entry.unwrap().path(), files);
+        }
     } else if path.extension().is_some_and(|extension| extension == "yaml") {
         files.push(path.to_owned());
     }
@@ -335,10 +340,8 @@ fn check(way: Way, documents: &[Value], bytes: bool, code: u8, stdout: &str, std
     };
     let [Document { node, .. }] = read.as_slice() else { return Err("the answer is no list".to_owned()) };
     let items = node.get("items").ok_or("the answer has no items")?.items().len();
-    let results: Vec<Value> = node
-        .get("results")
-        .map(|results| results.items().iter().map(|node| node.to_json()).collect())
-        .unwrap_or_default();
+    let results: Vec<Value> =
+        node.get("results").map(|results| results.items().iter().map(Node::to_json).collect()).unwrap_or_default();
     if results.iter().any(|result| result.to_string().contains(CANARY)) {
         return Err("a result tells a secret".to_owned());
     }

@@ -60,7 +60,7 @@ impl Mutator {
     }
 
     /// A text in which bytes are changed, left out, repeated or put in. It stays UTF-8: other bytes are refused at once.
-    pub(super) fn bytes(&self, text: String, random: &mut SmallRng) -> String {
+    pub(super) fn bytes(text: &str, random: &mut SmallRng) -> String {
         let mut text: Vec<char> = text.chars().collect();
         for _ in 0..random.random_range(1..6) {
             if text.is_empty() {
