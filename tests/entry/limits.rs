@@ -33,9 +33,8 @@ fn clusters_are_counted_and_only_the_caller_can_allow_more() {
         assert!(render(&cluster("shop", "hippo"), wrong).stderr.contains("write a whole number like `300`"), "{wrong}");
     }
     // Neither an annotation nor a function's configuration says so.
-    let list = format!(
-        "kind: ResourceList\nitems: []\nfunctionConfig:\n  apiVersion: pgrender.dev/v1alpha1\n  kind: PgRender\n  spec: {{maxClusters: 300}}\n"
-    );
+    let list = "kind: ResourceList\nitems: []\nfunctionConfig:\n  apiVersion: pgrender.dev/v1alpha1\n  kind: PgRender\n  \
+                spec: {maxClusters: 300}\n";
     assert!(run(&mut pgrender(), list).stderr.contains("unknown field"));
 }
 
