@@ -327,7 +327,8 @@ mod tests {
         let decided = with(hippo.clone(), &[(bookkeeping::LOCAL_CONFIG, "false")]);
         let merged = merge(&items(&[hippo, seed.clone(), no_seed, decided]), &[]);
         assert!(merged.items == [Item::LocalConfig(0), Item::LocalConfig(1), Item::Kept(2), Item::Kept(3)]);
-        let of_seed = |value: &str| merge(&items(&[with(seed.clone(), &[(bookkeeping::LOCAL_CONFIG, value)])]), &[]).items;
+        let of_seed =
+            |value: &str| merge(&items(&[with(seed.clone(), &[(bookkeeping::LOCAL_CONFIG, value)])]), &[]).items;
         assert!(of_seed("false") == [Item::LocalConfig(0)] && of_seed("true") == [Item::Kept(0)]);
     }
 }

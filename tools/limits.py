@@ -123,6 +123,14 @@ def cases() -> Iterator[tuple[str, str]]:
     sets = f"  instances: [{{replicas: 256, dataVolumeClaimSpec: {STORAGE}, walVolumeClaimSpec: {STORAGE}}}]\n"
     yield "annotations of many claims", cluster("hippo", sets + f"  metadata: {{annotations: {{a: {'x' * 250_000}}}}}\n")
     yield "labels of many claims", cluster("hippo", sets + "  metadata:\n" + block("labels", lambda n: f"a{n}: x", 4, 200_000))
+    # Nearly as much as is allowed.
+    yield "annotations just allowed", cluster("hippo", sets + f"  metadata: {{annotations: {{a: {'x' * 90_000}}}}}\n")
+    labels = "  metadata:\n    labels:\n" + "".join(f"      a{n}: x\n" for n in range(900))
+    yield "labels just allowed", cluster("hippo", sets + labels)
+    yield "users just allowed", "---\n".join(cluster(f"c{number}", users(64)) for number in range(17))
+    yield "instances just allowed", "---\n".join(cluster(f"c{number}", sets) for number in range(30))
+    parameters = "  patroni:\n    dynamicConfiguration:\n" + block("a", lambda n: f"k{n}: v", 6, 80_000)
+    yield "dynamic configuration just allowed", "---\n".join(cluster(f"c{number}", parameters) for number in range(11))
     yield "256 instances", cluster("hippo", sets)
     yield "60 clusters of 256 instances", "---\n".join(cluster(f"c{number}", sets) for number in range(60))
     yield "instances beyond measure", cluster("hippo", sets.replace("256", "2147483647"))

@@ -26,7 +26,8 @@ impl<'a> Secret<'a> {
         for section in ["data", "stringData"] {
             let value = document.node.get(section).map(|section| &section.value);
             if !matches!(value, None | Some(NodeValue::Null | NodeValue::Mapping(_))) {
-                let message = format!("`{section}` of `{}` is no mapping, write `key: value` below it", secret.reference);
+                let message =
+                    format!("`{section}` of `{}` is no mapping, write `key: value` below it", secret.reference);
                 return Err(secret.locate(Diagnostic::error(message), FieldPath::of(section)));
             }
         }

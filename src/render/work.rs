@@ -69,7 +69,8 @@ impl Work {
         if ordinary <= self.allowed {
             return Ok(());
         }
-        let these = if self.clusters == 1 { "this cluster".to_owned() } else { format!("these {} clusters", self.clusters) };
+        let these =
+            if self.clusters == 1 { "this cluster".to_owned() } else { format!("these {} clusters", self.clusters) };
         let message = format!(
             "{these}, with all users, instances, labels and so on, are as much work as {ordinary} ordinary ones: {}",
             self.advice(ordinary)
@@ -102,7 +103,8 @@ fn of_cluster(cluster: &Cluster, node: &Node) -> usize {
         copied += (node.weight() + weight(&cluster.metadata)) * (of_set + SET_OBJECTS);
     }
     let backups = cluster.backups.as_ref();
-    let pods = 6 + 2 * sets
+    let pods = 6
+        + 2 * sets
         + backups.map_or(0, |backups| backups.repositories.iter().map(|repository| repository.schedules.len()).sum());
     copied += spec.map_or(0, Node::weight) * pods;
     let metadata = weight(&cluster.metadata)

@@ -15,7 +15,8 @@ pub fn shorten(mut diagnostics: Vec<Diagnostic>) -> Vec<Diagnostic> {
     let mut by_weight: Vec<usize> = (0..diagnostics.len()).collect();
     by_weight.sort_by_key(|position| diagnostics[*position].severity);
     let hidden = by_weight.split_off(MOST);
-    let message = rest(hidden.iter().map(|position| diagnostics[*position].severity));
+    let severities: Vec<Severity> = hidden.iter().map(|position| diagnostics[*position].severity).collect();
+    let message = rest(&severities);
     let severity = diagnostics[hidden[0]].severity;
     let mut shown = vec![false; diagnostics.len()];
     for position in by_weight {
@@ -28,9 +29,9 @@ pub fn shorten(mut diagnostics: Vec<Diagnostic>) -> Vec<Diagnostic> {
 }
 
 /// The line that stands for what is not told.
-fn rest(severities: impl Iterator<Item = Severity> + Clone) -> String {
+fn rest(severities: &[Severity]) -> String {
     let count = |severity: Severity, one: &str, many: &str| {
-        let count = severities.clone().filter(|other| *other == severity).count();
+        let count = severities.iter().filter(|other| **other == severity).count();
         (count > 0).then(|| format!("{count} more {}", if count == 1 { one } else { many }))
     };
     let counts = [
@@ -66,6 +67,9 @@ mod tests {
         diagnostics.push(Diagnostic::info("i"));
         diagnostics.extend((0..2).map(|number| Diagnostic::error(number.to_string())));
         let lines = told(diagnostics);
-        assert_eq!(lines[97..], ["warning: 97", "error: 0", "error: 1", "warning: … and 52 more warnings, 1 more information"]);
+        assert_eq!(
+            lines[97..],
+            ["warning: 97", "error: 0", "error: 1", "warning: … and 52 more warnings, 1 more information"]
+        );
     }
 }

@@ -66,11 +66,15 @@ pub(super) fn additional_volumes(
     context: &mut Context,
 ) -> Vec<AdditionalVolume> {
     let volumes = volumes.cloned().unwrap_or_default();
+    // All of thousands in each of thousands of messages would fill the memory.
+    let few = containers.iter().take(10).copied().collect::<Vec<_>>().join("`, `");
+    let more = if containers.len() > 10 { " and others" } else { "" };
+    let known: BTreeSet<&str> = containers.iter().copied().collect();
     for (index, volume) in volumes.iter().enumerate() {
         for (position, name) in volume.containers.iter().flatten().enumerate() {
-            if !containers.contains(&name.as_str()) {
+            if !known.contains(name.as_str()) {
                 let at = path.index(index).key("containers").index(position);
-                context.warning(at, format!("there is no container `{name}`; there are `{}`", containers.join("`, `")));
+                context.warning(at, format!("there is no container `{name}`; there are `{few}`{more}"));
             }
         }
     }

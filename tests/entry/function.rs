@@ -147,7 +147,9 @@ fn a_seed_never_goes_out_in_a_form_that_could_be_applied() {
     );
     let hippo = cluster("shop", "hippo");
     let broken = hippo.replace("17", "x");
-    for annotations in ["", "    config.kubernetes.io/local-config: \"false\"\n", "    config.kubernetes.io/local-config: false\n"] {
+    for annotations in
+        ["", "    config.kubernetes.io/local-config: \"false\"\n", "    config.kubernetes.io/local-config: false\n"]
+    {
         let seed = seed(annotations);
         for (items, rest, code) in [
             (vec![seed.as_str(), &hippo], "", 0),
@@ -163,7 +165,8 @@ fn a_seed_never_goes_out_in_a_form_that_could_be_applied() {
             let annotation = |item: &Document| {
                 item.node.get("metadata")?.get("annotations")?.get("config.kubernetes.io/local-config").cloned()
             };
-            let seeds = answer.iter().filter(|item| item.node.get("stringData").is_some_and(|data| data.get("seed").is_some()));
+            let seeds =
+                answer.iter().filter(|item| item.node.get("stringData").is_some_and(|data| data.get("seed").is_some()));
             let local: Vec<_> = seeds.map(|seed| annotation(seed).unwrap().to_json()).collect();
             assert!(!local.is_empty() && local.iter().all(|value| *value == "true"), "{local:?}");
         }
@@ -198,7 +201,8 @@ fn what_is_nearly_a_seed_is_an_error_whatever_else_gives_one() {
 #[test]
 fn a_secret_whose_values_are_no_mapping_lends_nothing_silently() {
     for data in ["stringData: text", "data: [x]", "data: 1", "stringData: [{password: x}]"] {
-        let secret = format!("apiVersion: v1\nkind: Secret\nmetadata: {{name: hippo-pguser-hippo, namespace: shop}}\n{data}\n");
+        let secret =
+            format!("apiVersion: v1\nkind: Secret\nmetadata: {{name: hippo-pguser-hippo, namespace: shop}}\n{data}\n");
         let output = function(&list(&[&cluster("shop", "hippo"), &secret], ""));
         assert_eq!(output.code, 1, "{data}");
         let (section, _) = data.split_once(':').unwrap();

@@ -7,14 +7,38 @@ use serde_json::{Map, Value, json};
 
 /// What is put into a text.
 const TEXTS: [&str; 24] = [
-    "\0", "\n", "\r", "\t", "\u{feff}", "\u{2028}", "é", "😀", "---\n", "...\n", "? ", "- ", ": ", "#", "&a ", "*a", "<<: ", "!!str ", "|\n",
-    ">-\n", "\"", "'", "{", "[",
+    "\0", "\n", "\r", "\t", "\u{feff}", "\u{2028}", "é", "😀", "---\n", "...\n", "? ", "- ", ": ", "#", "&a ", "*a",
+    "<<: ", "!!str ", "|\n", ">-\n", "\"", "'", "{", "[",
 ];
 
 /// What is put into the place of a value.
 const WORDS: [&str; 26] = [
-    "", " ", "-", "0", "null", "true", "yes", "~", "../x", "/", "a b", "a\nb", "a\r\nb", "a\0b", "\u{2028}", "é", "😀", "${VAR}", "$(X)", "'", "\"",
-    "repo1", "repo9", "host all all all trust", "1Gi", "* * * * *",
+    "",
+    " ",
+    "-",
+    "0",
+    "null",
+    "true",
+    "yes",
+    "~",
+    "../x",
+    "/",
+    "a b",
+    "a\nb",
+    "a\r\nb",
+    "a\0b",
+    "\u{2028}",
+    "é",
+    "😀",
+    "${VAR}",
+    "$(X)",
+    "'",
+    "\"",
+    "repo1",
+    "repo9",
+    "host all all all trust",
+    "1Gi",
+    "* * * * *",
 ];
 
 /// Changes what it is given.
@@ -36,7 +60,7 @@ impl Mutator {
     }
 
     /// A text in which bytes are changed, left out, repeated or put in. It stays UTF-8: other bytes are refused at once.
-    pub(super) fn bytes(&self, text: String, random: &mut SmallRng) -> String {
+    pub(super) fn bytes(text: &str, random: &mut SmallRng) -> String {
         let mut text: Vec<char> = text.chars().collect();
         for _ in 0..random.random_range(1..6) {
             if text.is_empty() {
@@ -95,11 +119,15 @@ fn nasty(random: &mut SmallRng) -> Value {
         1 => json!([]),
         2 => json!({}),
         3 => json!(random.random::<bool>()),
-        4 => json!(*[0, -1, 1, 255, 256, 65535, 65536, i64::from(i32::MAX), i64::MAX, i64::MIN].choose(random).unwrap()),
+        4 => {
+            json!(*[0, -1, 1, 255, 256, 65535, 65536, i64::from(i32::MAX), i64::MAX, i64::MIN].choose(random).unwrap())
+        }
         5 => json!(1.5),
         6 => json!("x".repeat(*[63, 64, 253, 254, 1000, 70_000].choose(random).unwrap())),
         7 => (0..random.random_range(1..70)).fold(json!("deep"), |value, _| json!([value])),
-        8 => Value::Object((0..random.random_range(1..300)).map(|number| (format!("k{number}"), json!("v"))).collect::<Map<_, _>>()),
+        8 => Value::Object(
+            (0..random.random_range(1..300)).map(|number| (format!("k{number}"), json!("v"))).collect::<Map<_, _>>(),
+        ),
         9 => json!(random.next_u64()),
         _ => json!(WORDS.choose(random).unwrap()),
     }

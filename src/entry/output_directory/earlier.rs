@@ -126,7 +126,10 @@ impl Record {
             names.join(" ") + "\n"
         };
         let lines: Vec<String> = self.0.iter().map(line).collect();
-        format!("# Written by pgrender: the clusters of each run, so that the next knows which are gone.\n{}", lines.concat())
+        format!(
+            "# Written by pgrender: the clusters of each run, so that the next knows which are gone.\n{}",
+            lines.concat()
+        )
     }
 }
 

@@ -100,7 +100,10 @@ mod tests {
         for value in ["'True'", "'TRUE'", "true", "True", "false", "'yes'", "'1'", "1", "''", "", "' true'", "[true]"] {
             let lines = told(&secret("annotations", &format!("pgrender.dev/seed: {value}")));
             assert_eq!(lines.len(), 1, "{value}");
-            assert!(lines[0].contains("metadata.annotations[\"pgrender.dev/seed\"]: does not make this a seed"), "{lines:?}");
+            assert!(
+                lines[0].contains("metadata.annotations[\"pgrender.dev/seed\"]: does not make this a seed"),
+                "{lines:?}"
+            );
         }
     }
 
@@ -123,7 +126,10 @@ mod tests {
         ] {
             for section in ["annotations", "labels"] {
                 let lines = told(&secret(section, &format!("{key}: 'true'")));
-                assert!(lines.len() == 1 && lines[0].contains("write the annotation `pgrender.dev/seed: \"true\"`"), "{key}");
+                assert!(
+                    lines.len() == 1 && lines[0].contains("write the annotation `pgrender.dev/seed: \"true\"`"),
+                    "{key}"
+                );
             }
         }
     }
