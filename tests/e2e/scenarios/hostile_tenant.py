@@ -77,8 +77,6 @@ def run(test: Test) -> None:
         {"name": "rhino", "databases": ["hippo", "postgres"]},
         {"name": "maker", "databases": ["hippo"], "options": "CREATEDB"},
     ]
-    # Verifiers are asked for in a database that no tenant owns.
-    cluster["spec"]["proxy"]["pgBouncer"]["config"] = {"global": {"auth_dbname": "postgres"}}
     with_pgbouncer = copy.deepcopy(cluster)
     del cluster["spec"]["proxy"]
     test.apply(cluster)
