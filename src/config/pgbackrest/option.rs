@@ -39,7 +39,11 @@ pub fn refusal(name: &str) -> Option<&'static str> {
             "would let other clients read and write every repository and the data of every instance; the cluster's own are \
              let in already: remove it",
         ),
-        "tls-server-address" | "tls-server-ca-file" | "tls-server-cert-file" | "tls-server-key-file" => {
+        "tls-server-address" => Some(
+            "is set already, and pgBackRest's server does not start with a second one: remove it; for IPv6 annotate the cluster \
+             with `postgres-operator.crunchydata.com/pgbackrest-ip-version: IPv6`",
+        ),
+        "tls-server-ca-file" | "tls-server-cert-file" | "tls-server-key-file" => {
             Some("is set already, and pgBackRest's server does not start with a second one: remove it")
         }
         _ => None,
