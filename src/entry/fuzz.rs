@@ -289,12 +289,11 @@ fn list(documents: &[Value], config: &Value) -> String {
 
 fn command_line(input: &Path, random: &mut SmallRng, environment: &Environment) -> Outcome {
     let mut arguments = vec!["pgrender".into(), "render".into(), input.into(), "--namespace=postgres-operator".into()];
-    arguments.extend(
-        ["--certificates=cert-manager", "--credentials=reference", "--trust-also=b"]
-            .iter()
-            .filter(|_| random.random_ratio(1, 5))
-            .map(Into::into),
-    );
+    // These two do not go together.
+    let certificates =
+        ["--certificates=cert-manager", "--trust-also=b"].choose(random).filter(|_| random.random_ratio(1, 3));
+    let credentials = random.random_ratio(1, 5).then_some(&"--credentials=reference");
+    arguments.extend(certificates.into_iter().chain(credentials).map(Into::into));
     if random.random_ratio(1, 5) {
         arguments.extend(["--existing".into(), input.into()]);
     }
