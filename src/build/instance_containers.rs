@@ -205,7 +205,7 @@ fn patroni_env(cluster: &Cluster) -> Vec<EnvVar> {
         variable("PATRONI_POSTGRESQL_DATA_DIR", data_directory(cluster)),
         variable("PATRONI_RESTAPI_CONNECT_ADDRESS", format!("{host}:{api_port}")),
         variable("PATRONI_RESTAPI_LISTEN", format!("*:{api_port}")),
-        variable("PATRONICTL_CONFIG_FILE", "/etc/patroni"),
+        variable("PATRONICTL_CONFIG_FILE", "/etc/patroni/patronictl"),
     ]
 }
 

@@ -103,13 +103,20 @@ fn temporary(spec: &PersistentVolumeClaimSpec, labelled: &ObjectMeta) -> Volume 
     }
 }
 
-/// `patroni-config`: Patroni reads the YAML files of this directory by name, and the later wins; `~` sorts last. All are always
-/// there, so that no pod restarts when a rule of `pg_hba.conf` gets a password.
+/// `patroni-config`: Patroni reads the YAML files of this directory by name, and the later wins; `~` sorts last. `patronictl`
+/// reads those of a directory in it, without what Patroni tells other members (`config::patroni`). All are always there, so that
+/// no pod restarts when a rule of `pg_hba.conf` gets a password.
 fn patroni_config(cluster: &Cluster, set: &InstanceSet) -> Volume {
     projected(
         "patroni-config",
         vec![
-            config_map(cluster.config_map(), vec![item("patroni.yaml", "~postgres-operator_cluster.yaml")]),
+            config_map(
+                cluster.config_map(),
+                vec![
+                    item("patroni.yaml", "~postgres-operator_cluster.yaml"),
+                    item("patroni.yaml", "patronictl/cluster.yaml"),
+                ],
+            ),
             config_map(
                 cluster.instance_set_config_map(set),
                 vec![item("patroni.yaml", "~postgres-operator_instance.yaml")],
@@ -124,7 +131,13 @@ fn patroni_config(cluster: &Cluster, set: &InstanceSet) -> Volume {
                     ),
                 ],
             ),
-            secret(cluster.patroni_secret(), vec![key_item(AUTHENTICATION_KEY, "~postgres-operator_restapi.yaml")]),
+            secret(
+                cluster.patroni_secret(),
+                vec![
+                    key_item(AUTHENTICATION_KEY, "~postgres-operator_restapi.yaml"),
+                    key_item(AUTHENTICATION_KEY, "patronictl/restapi.yaml"),
+                ],
+            ),
             secret(cluster.patroni_rules_secret(), vec![key_item(RULES_KEY, "~postgres-operator_rules.yaml")]),
         ],
     )

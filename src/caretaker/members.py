@@ -128,21 +128,22 @@ class PendingRestarts:
     def __call__(self, wanted: Wanted) -> float | None:
         """Restart one, and come back soon for the next."""
         view = patroni("GET", "/cluster")
-        waiting = {f"{member['name']} {member.get('pending_restart_reason')}" for member in pending(view["members"])}
+        there = wanted.members(view)
+        waiting = {f"{member['name']} {member.get('pending_restart_reason')}" for member in pending(there)}
         if not self.calm.has_come(wanted, waiting) or not waiting or view.get("pause"):
             return None
         followed = json.loads("".join(psql(FOLLOWED)))
-        member = next_restart(view["members"], followed["settings"])
+        member = next_restart(there, followed["settings"])
         if member is None:
             return None
         unwell = [
             f"{other['name']} is {other['state'] or 'away'}"
-            for other in view["members"]
+            for other in there
             if other["state"] not in HEALTHY or not follows(other, followed["followers"])
         ]
         if unwell:
             raise Failure(f"{member['name']} waits for a restart of Postgres, but {', '.join(unwell)}")
-        patroni("POST", "/restart", {"restart_pending": True}, url=member["api_url"], timeout=180)
+        patroni("POST", "/restart", {"restart_pending": True}, member=member["name"], timeout=180)
         log(
             f"restarted Postgres of {member['name']}: {', '.join(member.get('pending_restart_reason', {})) or 'settings'}"
         )

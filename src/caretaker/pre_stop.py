@@ -37,14 +37,14 @@ PRE_STOP_SECONDS = 40
 LEVEL_BYTES = 1048576
 
 
-def heirs(view: Any, leaving: set[str], updated: set[str]) -> list[str]:
+def heirs(members: list[Any], leaving: set[str], updated: set[str]) -> list[str]:
     """Who may take over, the best first: the most advanced, and among those level one that need not restart any more.
 
     Members that follow, know their position and stay; Patroni before 3.0 calls one that streams `running`. With
     synchronous replication Patroni takes only synchronous ones."""
     replicas = [
         member
-        for member in view["members"]
+        for member in members
         if member["role"] not in LEADERS
         and member["state"] in ("streaming", "running")
         and member["name"] not in leaving
@@ -89,8 +89,9 @@ def find_heir(wanted: Wanted, me: str) -> str | None:
     while time.monotonic() < min(started + HEIR_SECONDS, seen + ALONE_SECONDS):
         pods = {pod["metadata"]["name"]: pod["metadata"] for pod in pods_of(wanted.cluster)}
         view = patroni("GET", "/cluster", timeout=5)
+        there = wanted.members(view)
         leaving = {name for name, metadata in pods.items() if "deletionTimestamp" in metadata}
-        found = [] if view.get("pause") else heirs(view, leaving, updated_pods(pods, me))
+        found = [] if view.get("pause") else heirs(there, leaving, updated_pods(pods, me))
         if found:
             return found[0]
         if wanted.instances == 1 or view.get("pause") or not goes_on(wanted):

@@ -79,9 +79,20 @@ class Wanted(NamedTuple):
         return str(self.settings["cluster"])
 
     @property
+    def names(self) -> list[str]:
+        """The instances of all sets, by the names of their pods."""
+        sets = self.settings["instanceSets"]
+        return [f"{self.cluster}-{there['name']}-{number}" for there in sets for number in range(int(there["replicas"]))]
+
+    @property
     def instances(self) -> int:
         """How many instances there are in all sets."""
-        return sum(int(instance_set["replicas"]) for instance_set in self.settings["instanceSets"])
+        return len(self.names)
+
+    def members(self, view: Any) -> list[Any]:
+        """The members of this cluster in what Patroni answers to `GET /cluster`. It takes every pod with the labels of the
+        cluster for one, and whoever has taken an instance of another cluster of the namespace can label a pod so."""
+        return [member for member in view["members"] if member["name"] in self.names]
 
 
 def read_wanted() -> Wanted:
@@ -160,20 +171,22 @@ def authentication() -> dict[str, str]:
     return {"Authorization": f"Basic {base64.b64encode(credential).decode()}"}
 
 
-def patroni(method: str, path: str, body: Any = None, url: str = "", timeout: float = 10) -> Any:
-    """Ask the Patroni of this pod, or that of another member by its `api_url`.
+def patroni(method: str, path: str, body: Any = None, member: str = "", timeout: float = 10) -> Any:
+    """Ask the Patroni of this pod, or that of another member.
 
     Patroni's unsafe endpoints want a client certificate (`restapi.verify_client: optional`) and the password of its
-    cluster, because other clusters have certificates of the same authority."""
+    cluster, because other clusters have certificates of the same authority. So the password goes to the address that a
+    member has, and not to the one that it announces."""
     names = PATRONI / "~postgres-operator"
     try:
         tls = ssl.create_default_context(cafile=str(names / "patroni.ca-roots"))
         tls.load_cert_chain(names / "patroni.crt+key")
     except OSError as error:
         raise Failure(f"the certificate of Patroni's clients: {error}") from error
-    place = urllib.parse.urlsplit(url or f"https://{os.environ['PATRONI_RESTAPI_CONNECT_ADDRESS']}")
+    me, address = os.environ["PATRONI_NAME"], os.environ["PATRONI_RESTAPI_CONNECT_ADDRESS"]
+    place = urllib.parse.urlsplit(f"https://{address.replace(me, member or me, 1)}")
     host = (place.hostname or "").rstrip(".")
-    connection = Connection(host if url else "127.0.0.1", host, place.port or 8008, tls, timeout)
+    connection = Connection(host if member else "127.0.0.1", host, place.port or 8008, tls, timeout)
     headers = {} if method == "GET" else authentication()
     try:
         return exchange(connection, method, path, body, headers)

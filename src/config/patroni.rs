@@ -67,7 +67,8 @@ pub fn rules_yaml(cluster: &Cluster) -> String {
     file(if postgres::holds_password(&rules) { json!({"postgresql": {"pg_hba": rules}}) } else { json!({}) })
 }
 
-/// `patroni.yaml` of an instance set: how its instances come to their data.
+/// `patroni.yaml` of an instance set: how its instances come to their data, and what they say to each other. `patronictl` does
+/// not read it.
 pub fn instance_set_yaml(cluster: &Cluster, set: &InstanceSet) -> String {
     let wal_directory = wal_directory(cluster, set);
     let mut postgresql = json!({
@@ -92,11 +93,19 @@ pub fn instance_set_yaml(cluster: &Cluster, set: &InstanceSet) -> String {
             "initdb": ["allow-group-access", "data-checksums", "encoding=UTF8", format!("waldir={wal_directory}")],
             "method": "initdb",
         },
+        "ctl": as_client(cluster),
         "kubernetes": {},
         "postgresql": postgresql,
         "restapi": {},
         "tags": {},
     }))
+}
+
+/// How Patroni introduces itself to other members. It would send the password of the API with each question, to whoever
+/// announces to be a member; but its questions want none (Patroni's `request.py`), except those of the failsafe mode.
+fn as_client(cluster: &Cluster) -> Value {
+    let failsafe = cluster.patroni.dynamic_configuration.get("failsafe_mode").is_some_and(|mode| *mode != json!(false));
+    if failsafe { json!({}) } else { json!({"auth": "member:none"}) }
 }
 
 /// The dynamic configuration, keys sorted: the user's, with parameters and rules of `pg_hba.conf` complete, and with

@@ -76,7 +76,8 @@ fn parameters(parameters: &Value, path: &FieldPath, context: &mut Context) {
             }
             Value::Null | Value::Bool(_) | Value::Number(_) => {}
         }
-        if ["hba_file", "ident_file"].contains(&name.to_lowercase().as_str()) {
+        // `replication.rs` refuses `ident_file`.
+        if name.eq_ignore_ascii_case("hba_file") {
             let message = "takes the place of every rule that is written here, those of the cluster's own roles too: the file \
                            must have them";
             context.warning(path, message);

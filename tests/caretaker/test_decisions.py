@@ -39,6 +39,17 @@ def waiting(name: str, settings: dict[str, tuple[str, str]], role: str = "replic
     return member(name, role, pending_restart=True, pending_restart_reason=reasons)
 
 
+class Members(unittest.TestCase):
+    """Who is taken for a member."""
+
+    def test_a_pod_of_another_cluster_is_none_however_it_is_labelled(self) -> None:
+        sets = [{"name": "a", "replicas": 2}, {"name": "b", "replicas": 1}]
+        wanted = surroundings.Wanted({"cluster": "hippo", "instanceSets": sets}, {})
+        there = ["hippo-a-0", "hippo-a-1", "hippo-a-2", "hippo-b-0", "zebra-a-0", "hippo-a-0-0"]
+        ours = wanted.members({"members": [member(name) for name in there]})
+        self.assertEqual([there["name"] for there in ours], ["hippo-a-0", "hippo-a-1", "hippo-b-0"])
+
+
 class Restarts(unittest.TestCase):
     """The order of restarts."""
 
@@ -140,7 +151,7 @@ class Heirs(unittest.TestCase):
 
     def heirs(self, *who: dict[str, Any], leaving: tuple[str, ...] = (), updated: tuple[str, ...] = ()) -> list[str]:
         """With a leader in front."""
-        return pre_stop.heirs({"members": [member("leader", "leader"), *who]}, set(leaving), set(updated))
+        return pre_stop.heirs([member("leader", "leader"), *who], set(leaving), set(updated))
 
     def test_the_most_advanced_comes_first(self) -> None:
         self.assertEqual(self.heirs(member("a", lag=20), member("b", lag=3)), ["b", "a"])
@@ -182,7 +193,8 @@ class PreStart(unittest.TestCase):
     def wanted(self, *replicas: int, **configuration: Any) -> surroundings.Wanted:
         """Settings of a cluster with so many replicas in its sets."""
         sets = [{"name": f"set{number}", "replicas": count} for number, count in enumerate(replicas)]
-        settings = {"instanceSets": sets, "dynamicConfiguration": {"ttl": 30, "loop_wait": 10, **configuration}}
+        settings = {"cluster": "hippo", "instanceSets": sets}
+        settings["dynamicConfiguration"] = {"ttl": 30, "loop_wait": 10, **configuration}
         return surroundings.Wanted(settings, {})
 
     def test_a_replica_waits_for_half_the_lease(self) -> None:

@@ -8,6 +8,7 @@ ports, the names of hosts, and where Patroni keeps what the cluster knows, which
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import re
@@ -19,6 +20,8 @@ from pathlib import Path
 from typing import Any
 
 import patroni.api
+import patroni.config
+import patroni.request
 from patroni_pod import CARETAKER, HOST, HOSTS, USER, Pod, certificates, until, value
 
 sys.path.insert(0, CARETAKER)
@@ -112,6 +115,15 @@ def check_patronictl(here: Pod) -> None:
     assert "Reload request received" in here.patronictl("reload", "alpha-ha", "--force")
 
 
+def check_introductions(here: Pod, objects: list[Any]) -> None:
+    """Patroni tells no password to who announces to be a member; patronictl has it."""
+    password = f"{USER}:{value(objects, 'Secret', 'alpha-patroni', 'password')}"
+    for place, expected in ((here.etc, "member:none"), (here.etc / "patronictl", password)):
+        client = patroni.request.PatroniRequest(patroni.config.Config(str(place)))
+        credential = client._pool.headers["authorization"].removeprefix("Basic ")
+        assert base64.b64decode(credential).decode() == expected, place
+
+
 def reload(process: subprocess.Popen[bytes]) -> None:
     """Have Patroni read its files as the caretaker does."""
     pod.processes = lambda _: [(process.pid, 0)]
@@ -185,6 +197,7 @@ def main() -> None:
         with here.running() as process:
             check_endpoints(here, objects["plain"], objects["beta"])
             check_caretaker(here, objects["plain"])
+            check_introductions(here, objects["plain"])
             check_patronictl(here)
             check_rules(here, process, objects["plain"], objects["secret"])
             check_rotation(here, process, objects["plain"], objects["rotated"])

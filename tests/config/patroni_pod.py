@@ -112,7 +112,7 @@ class Pod:
             "PATRONI_POSTGRESQL_DATA_DIR": str(root / "pgdata/data"),
             "PATRONI_RESTAPI_CONNECT_ADDRESS": f"{HOST}:{self.api_port}",
             "PATRONI_RESTAPI_LISTEN": f"127.0.0.1:{self.api_port}",
-            "PATRONICTL_CONFIG_FILE": str(self.etc),
+            "PATRONICTL_CONFIG_FILE": str(self.etc / "patronictl"),
         }
 
     def localized(self, text: str) -> str:
@@ -146,8 +146,8 @@ class Pod:
                 file.parent.mkdir(parents=True, exist_ok=True)
                 file.write_text(self.localized(value(objects, kind, projection["name"], item["key"])))
                 file.chmod(item.get("mode", volume["projected"]["defaultMode"]))
-        for name in ("cluster", "instance"):
-            file = new / f"~postgres-operator_{name}.yaml"
+        for name in ("~postgres-operator_cluster", "~postgres-operator_instance", "patronictl/cluster"):
+            file = new / f"{name}.yaml"
             content = yaml.safe_load(file.read_text())
             assert "citus" not in content
             del content["kubernetes"]
