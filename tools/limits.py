@@ -60,7 +60,7 @@ def block(key: str, item: Callable[[int], str], indent: int = 2, size: int = SIZ
 
 def merged(count: int, spec: str = "", size: int = 0) -> str:
     """Clusters that take all but their name from one by `<<`."""
-    base = f"apiVersion: v1\nkind: List\nitems:\n- &base\n  apiVersion: postgres-operator.crunchydata.com/v1\n  kind: PostgresCluster\n"
+    base = "apiVersion: v1\nkind: List\nitems:\n- &base\n  apiVersion: postgres-operator.crunchydata.com/v1\n  kind: PostgresCluster\n"
     filler = f"    dynamicConfiguration: {{x: {'y' * size}}}\n" if size else ""
     patroni = f"    patroni:\n  {filler}" if filler else ""
     base += (
