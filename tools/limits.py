@@ -267,6 +267,7 @@ def as_list(text: str) -> str:
 def function_cases() -> Iterator[tuple[str, str]]:
     """Each input of a function that is no cluster."""
     head = "apiVersion: config.kubernetes.io/v1\nkind: ResourceList\n"
+    yield "clusters by merge keys as items", merged(2000)
     yield "items", head + "items:\n" + fill(lambda n: f"- {{kind: A, metadata: {{name: a{n}}}}}\n")
     yield "items of nothing", head + "items:\n" + fill(lambda _: "-\n")
     yield "items in flow style", head + "items: [" + fill(lambda n: f"{{kind: A, metadata: {{name: a{n}}}}},") + "]\n"
