@@ -60,11 +60,15 @@ def block(key: str, item: Callable[[int], str], indent: int = 2, size: int = SIZ
 
 def merged(count: int, spec: str = "", size: int = 0) -> str:
     """Clusters that take all but their name from one by `<<`."""
-    base = f"apiVersion: v1\nkind: List\nitems:\n- &base\n  apiVersion: postgres-operator.crunchydata.com/v1\n  kind: PostgresCluster\n"
+    base = "apiVersion: v1\nkind: List\nitems:\n- &base\n  apiVersion: postgres-operator.crunchydata.com/v1\n  kind: PostgresCluster\n"
     filler = f"    dynamicConfiguration: {{x: {'y' * size}}}\n" if size else ""
     patroni = f"    patroni:\n  {filler}" if filler else ""
-    base += f"  metadata: {{name: c, namespace: shop}}\n  spec: &spec\n    postgresVersion: 17\n    {SETS}\n{patroni}{spec}"
-    return base + "".join(f"- {{<<: *base, metadata: {{name: c{number}, namespace: shop}}}}\n" for number in range(count))
+    base += (
+        f"  metadata: {{name: c, namespace: shop}}\n  spec: &spec\n    postgresVersion: 17\n    {SETS}\n{patroni}{spec}"
+    )
+    return base + "".join(
+        f"- {{<<: *base, metadata: {{name: c{number}, namespace: shop}}}}\n" for number in range(count)
+    )
 
 
 def users(count: int) -> str:
@@ -104,12 +108,14 @@ def cases() -> Iterator[tuple[str, str]]:
     yield "one cluster again and again", documents(lambda _: cluster())
     yield (
         "one cluster again and again, once large",
-        cluster("hippo", block("config", lambda n: f"p{n}: x", 2, SIZE // 2)) + documents(lambda _: cluster(), SIZE // 2),
+        cluster("hippo", block("config", lambda n: f"p{n}: x", 2, SIZE // 2))
+        + documents(lambda _: cluster(), SIZE // 2),
     )
     yield "broken clusters", documents(lambda number: f"{HEAD}metadata: {{name: c{number}}}\nspec: 1\n")
     yield "clusters of no version", documents(lambda _: "{apiVersion: x, kind: PostgresCluster}\n")
-    yield "tiny clusters", documents(
-        lambda _: "{apiVersion: postgres-operator.crunchydata.com/v1, kind: PostgresCluster}\n"
+    yield (
+        "tiny clusters",
+        documents(lambda _: "{apiVersion: postgres-operator.crunchydata.com/v1, kind: PostgresCluster}\n"),
     )
     yield "unknown fields", cluster("hippo", fill(lambda number: f"  u{number}: 1\n"))
     yield "unknown fields, nearly right", cluster("hippo", fill(lambda number: f"  instancez{number}: 1\n"))
@@ -121,8 +127,14 @@ def cases() -> Iterator[tuple[str, str]]:
     yield "labels", cluster("hippo", "  metadata:\n" + block("labels", lambda n: f"a{n}: x", 4))
     yield "annotations", cluster("hippo", "  metadata:\n" + block("annotations", lambda n: f"a{n}: x", 4))
     sets = f"  instances: [{{replicas: 256, dataVolumeClaimSpec: {STORAGE}, walVolumeClaimSpec: {STORAGE}}}]\n"
-    yield "annotations of many claims", cluster("hippo", sets + f"  metadata: {{annotations: {{a: {'x' * 250_000}}}}}\n")
-    yield "labels of many claims", cluster("hippo", sets + "  metadata:\n" + block("labels", lambda n: f"a{n}: x", 4, 200_000))
+    yield (
+        "annotations of many claims",
+        cluster("hippo", sets + f"  metadata: {{annotations: {{a: {'x' * 250_000}}}}}\n"),
+    )
+    yield (
+        "labels of many claims",
+        cluster("hippo", sets + "  metadata:\n" + block("labels", lambda n: f"a{n}: x", 4, 200_000)),
+    )
     # Nearly as much as is allowed.
     yield "annotations just allowed", cluster("hippo", sets + f"  metadata: {{annotations: {{a: {'x' * 90_000}}}}}\n")
     labels = "  metadata:\n    labels:\n" + "".join(f"      a{n}: x\n" for n in range(900))
@@ -136,40 +148,84 @@ def cases() -> Iterator[tuple[str, str]]:
     yield "instances beyond measure", cluster("hippo", sets.replace("256", "2147483647"))
     sets = "  instances:\n" + "".join(f"  - {{name: s{n}, dataVolumeClaimSpec: {STORAGE}}}\n" for n in range(256))
     yield "256 sets", cluster("hippo", sets)
-    yield "256 sets that pull much", cluster("hippo", sets + block("imagePullSecrets", lambda n: f"- {{name: s{n}}}", 2, SIZE // 2))
+    yield (
+        "256 sets that pull much",
+        cluster("hippo", sets + block("imagePullSecrets", lambda n: f"- {{name: s{n}}}", 2, SIZE // 2)),
+    )
     yield "sets", cluster("hippo", block("instances", lambda n: f"- {{name: s{n}, dataVolumeClaimSpec: {STORAGE}}}"))
-    yield "sets of one name", cluster("hippo", block("instances", lambda n: f"- {{name: s, replicas: 1, dataVolumeClaimSpec: {STORAGE}}}"))
+    yield (
+        "sets of one name",
+        cluster("hippo", block("instances", lambda n: f"- {{name: s, replicas: 1, dataVolumeClaimSpec: {STORAGE}}}")),
+    )
     containers = f"  instances:\n  - dataVolumeClaimSpec: {STORAGE}\n"
     yield "containers", cluster("hippo", containers + block("containers", lambda n: f"- {{name: c{n}, image: i}}", 4))
-    yield "containers of one name", cluster("hippo", containers + block("containers", lambda n: "- {name: c, image: i}", 4))
-    yield "databases of a user", cluster("hippo", "  users:\n  - name: u\n" + block("databases", lambda n: f"- d{n}", 4))
+    yield (
+        "containers of one name",
+        cluster("hippo", containers + block("containers", lambda n: "- {name: c, image: i}", 4)),
+    )
+    yield (
+        "databases of a user",
+        cluster("hippo", "  users:\n  - name: u\n" + block("databases", lambda n: f"- d{n}", 4)),
+    )
     yield "users", cluster("hippo", block("users", lambda n: f"- name: u{n}"))
     yield "users of one name", cluster("hippo", block("users", lambda n: "- name: u"))
     yield "parameters", cluster("hippo", "  config:\n" + block("parameters", lambda n: f"a.p{n}: x", 4))
     yield "unknown parameters", cluster("hippo", "  config:\n" + block("parameters", lambda n: f"p{n}: x", 4))
     yield "rules", cluster("hippo", "  authentication:\n" + block("rules", lambda n: f"- hba: local all u{n} md5", 4))
-    yield "dynamic configuration", cluster("hippo", "  patroni:\n    dynamicConfiguration:\n      a:\n" + fill(lambda n: f"      - k{n}: v\n"))
+    yield (
+        "dynamic configuration",
+        cluster("hippo", "  patroni:\n    dynamicConfiguration:\n      a:\n" + fill(lambda n: f"      - k{n}: v\n")),
+    )
     yield "dynamic list", cluster("hippo", "  patroni:\n    dynamicConfiguration:\n      a: [" + "a," * 500_000 + "]\n")
-    yield "global of pgbackrest", cluster("hippo", "  backups:\n    pgbackrest:\n" + block("global", lambda n: f"a{n}: x", 6))
-    yield "repositories", cluster("hippo", "  backups:\n    pgbackrest:\n" + block("repos", lambda n: f"- {{name: repo1, volume: {{volumeClaimSpec: {STORAGE}}}}}", 6))
+    yield (
+        "global of pgbackrest",
+        cluster("hippo", "  backups:\n    pgbackrest:\n" + block("global", lambda n: f"a{n}: x", 6)),
+    )
+    yield (
+        "repositories",
+        cluster(
+            "hippo",
+            "  backups:\n    pgbackrest:\n"
+            + block("repos", lambda n: f"- {{name: repo1, volume: {{volumeClaimSpec: {STORAGE}}}}}", 6),
+        ),
+    )
     yield "verifiers of many rounds", verifiers(64, 100_000)
     yield "verifiers of some rounds", verifiers(64, 16_000)
     yield "a long value", cluster("hippo", f"  image: {'x' * 1_000_000}\n")
-    yield "long values that fit no pattern", cluster("hippo", block("users", lambda n: f"- {{name: {'x' * 8000}, options: {'y' * 8000}}}"))
+    yield (
+        "long values that fit no pattern",
+        cluster("hippo", block("users", lambda n: f"- {{name: {'x' * 8000}, options: {'y' * 8000}}}")),
+    )
     yield "secrets", cluster() + documents(lambda n: secret(f"s{n}", {"a": "b"}))
     yield "one secret again and again", cluster() + documents(lambda _: secret("hippo-pguser-hippo", {"password": "b"}))
-    yield "one secret with two contents", cluster() + documents(lambda n: secret("hippo-pguser-hippo", {"password": f"b{n}"}))
-    yield "a root for many clusters", (
-        documents(lambda n: cluster(f"c{n}"), 30_000)
-        + "---\n"
-        + secret("pgo-root-cacert", {"z": "z"})
-        + fill(lambda n: f"  k{n}: v\n", 800_000)
+    yield (
+        "one secret with two contents",
+        cluster() + documents(lambda n: secret("hippo-pguser-hippo", {"password": f"b{n}"})),
     )
-    yield "many roots for many clusters", (
-        documents(lambda n: cluster(f"c{n}"), 30_000) + documents(lambda n: secret("pgo-root-cacert", {"a": "b"}), 900_000)
+    yield (
+        "a root for many clusters",
+        (
+            documents(lambda n: cluster(f"c{n}"), 30_000)
+            + "---\n"
+            + secret("pgo-root-cacert", {"z": "z"})
+            + fill(lambda n: f"  k{n}: v\n", 800_000)
+        ),
     )
-    yield "seeds", cluster() + documents(
-        lambda n: f"{{kind: Secret, apiVersion: v1, metadata: {{name: s{n}, annotations: {{pgrender.dev/seed: 'true'}}}}}}\n"
+    yield (
+        "many roots for many clusters",
+        (
+            documents(lambda n: cluster(f"c{n}"), 30_000)
+            + documents(lambda n: secret("pgo-root-cacert", {"a": "b"}), 900_000)
+        ),
+    )
+    yield (
+        "seeds",
+        cluster()
+        + documents(
+            lambda n: (
+                f"{{kind: Secret, apiVersion: v1, metadata: {{name: s{n}, annotations: {{pgrender.dev/seed: 'true'}}}}}}\n"
+            )
+        ),
     )
     yield "documents", documents(lambda _: "a: 1\n")
     yield "values", cluster() + "---\n[" + "a," * 500_000 + "]\n"
@@ -178,7 +234,10 @@ def cases() -> Iterator[tuple[str, str]]:
     yield "aliases", cluster() + "---\n- &a {b: c}\n" + fill(lambda _: "- *a\n")
     yield "aliases of a list", cluster() + "---\n- &a [" + "x," * 100 + "]\n" + "- *a\n" * 9000
     yield "aliases of a text", cluster() + f"---\n- &a {'x' * 500_000}\n" + "- *a\n" * 100
-    yield "merge keys", cluster() + "---\n- &a {" + ", ".join(f"k{n}: v" for n in range(900)) + "}\n" + "- {<<: *a}\n" * 500
+    yield (
+        "merge keys",
+        cluster() + "---\n- &a {" + ", ".join(f"k{n}: v" for n in range(900)) + "}\n" + "- {<<: *a}\n" * 500,
+    )
     yield "merge keys, many at once", cluster() + "---\n- &a {b: c}\n- {<<: [" + "*a," * 300_000 + "]}\n"
     yield "deep", cluster() + "---\n" + "[" * 500_000
     yield "deep again and again", cluster() + "---\n" + ("- " + "[" * 60 + "]" * 60 + "\n") * 8000
@@ -208,33 +267,62 @@ def as_list(text: str) -> str:
 def function_cases() -> Iterator[tuple[str, str]]:
     """Each input of a function that is no cluster."""
     head = "apiVersion: config.kubernetes.io/v1\nkind: ResourceList\n"
+    yield "clusters by merge keys as items", merged(2000)
     yield "items", head + "items:\n" + fill(lambda n: f"- {{kind: A, metadata: {{name: a{n}}}}}\n")
     yield "items of nothing", head + "items:\n" + fill(lambda _: "-\n")
     yield "items in flow style", head + "items: [" + fill(lambda n: f"{{kind: A, metadata: {{name: a{n}}}}},") + "]\n"
-    yield "items by aliases", head + "items:\n- &a {kind: A, metadata: {name: a}}\n" + fill(lambda _: "- *a\n", SIZE // 2)
+    yield (
+        "items by aliases",
+        head + "items:\n- &a {kind: A, metadata: {name: a}}\n" + fill(lambda _: "- *a\n", SIZE // 2),
+    )
     yield "results", head + "items: []\nresults:\n" + fill(lambda n: f"- message: a{n}\n")
-    yield "results and errors", (
-        as_list(cluster("hippo", fill(lambda n: f"  u{n}: 1\n", SIZE // 2)))
-        + "results:\n"
-        + fill(lambda n: f"- message: a{n}\n", SIZE // 2)
+    yield (
+        "results and errors",
+        (
+            as_list(cluster("hippo", fill(lambda n: f"  u{n}: 1\n", SIZE // 2)))
+            + "results:\n"
+            + fill(lambda n: f"- message: a{n}\n", SIZE // 2)
+        ),
     )
-    yield "children of clusters that are gone", head + "items:\n" + fill(
-        lambda n: f"- {{kind: A, metadata: {{name: a{n}, namespace: n, labels: {{pgrender.dev/cluster: c{n}}}}}}}\n"
+    yield (
+        "children of clusters that are gone",
+        head
+        + "items:\n"
+        + fill(
+            lambda n: f"- {{kind: A, metadata: {{name: a{n}, namespace: n, labels: {{pgrender.dev/cluster: c{n}}}}}}}\n"
+        ),
     )
-    yield "configuration", as_list(cluster()) + (
-        "functionConfig:\n  apiVersion: pgrender.dev/v1alpha1\n  kind: PgRender\n  spec:\n"
-        + fill(lambda n: f"    seedfil{n}: a\n")
+    yield (
+        "configuration",
+        as_list(cluster())
+        + (
+            "functionConfig:\n  apiVersion: pgrender.dev/v1alpha1\n  kind: PgRender\n  spec:\n"
+            + fill(lambda n: f"    seedfil{n}: a\n")
+        ),
     )
-    yield "configuration of a long field", as_list(cluster()) + (
-        "functionConfig:\n  apiVersion: pgrender.dev/v1alpha1\n  kind: PgRender\n  spec:\n" + f"    ? {'seed' * 250_000}\n    : a\n"
+    yield (
+        "configuration of a long field",
+        as_list(cluster())
+        + (
+            "functionConfig:\n  apiVersion: pgrender.dev/v1alpha1\n  kind: PgRender\n  spec:\n"
+            + f"    ? {'seed' * 250_000}\n    : a\n"
+        ),
     )
-    yield "configuration of many domains", as_list(cluster()) + (
-        "functionConfig:\n  apiVersion: pgrender.dev/v1alpha1\n  kind: PgRender\n  spec:\n    trustAlso:\n"
-        + fill(lambda n: f"    - a{n}\n")
+    yield (
+        "configuration of many domains",
+        as_list(cluster())
+        + (
+            "functionConfig:\n  apiVersion: pgrender.dev/v1alpha1\n  kind: PgRender\n  spec:\n    trustAlso:\n"
+            + fill(lambda n: f"    - a{n}\n")
+        ),
     )
-    yield "configuration of many images", as_list(cluster()) + (
-        "functionConfig:\n  apiVersion: pgrender.dev/v1alpha1\n  kind: PgRender\n  spec:\n    images:\n"
-        + fill(lambda n: f"      RELATED_IMAGE_{n}: a\n")
+    yield (
+        "configuration of many images",
+        as_list(cluster())
+        + (
+            "functionConfig:\n  apiVersion: pgrender.dev/v1alpha1\n  kind: PgRender\n  spec:\n    images:\n"
+            + fill(lambda n: f"      RELATED_IMAGE_{n}: a\n")
+        ),
     )
 
 
@@ -275,7 +363,10 @@ def main() -> None:
         failed = failed or bad
         size = len(text) / SIZE
         mark = "  TOO MUCH" if bad else ""
-        print(f"{name} ({way}, {size:.2f} MiB): {seconds:.2f} s, {mebibytes:.0f} MiB, exit {code}{mark}  {said[:110] if names or bad else ''}", flush=True)
+        print(
+            f"{name} ({way}, {size:.2f} MiB): {seconds:.2f} s, {mebibytes:.0f} MiB, exit {code}{mark}  {said[:110] if names or bad else ''}",
+            flush=True,
+        )
 
     with tempfile.NamedTemporaryFile("w", suffix=".yaml") as configuration:
         configuration.write("apiVersion: pgrender.dev/v1alpha1\nkind: PgRender\n")

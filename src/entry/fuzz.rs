@@ -114,7 +114,6 @@ impl Fuzzer {
             Way::Function => list(&documents, &config),
             _ => stream(&documents),
         };
-        // Changes of bytes may put what was a value in the place of a key, and a key may be told.
         let bytes = self.random.random_ratio(1, 4);
         if bytes {
             text = Mutator::bytes(&text, &mut self.random);
@@ -146,10 +145,11 @@ impl Fuzzer {
             let _ = fs::copy(&kept, &place);
             format!("{way:?}, input {} of this run, kept in {}", self.runs, place.display())
         };
+        let changed = Changed { bytes, public: bytes && text.contains(CANARY) };
         let Ok(outcome) = outcome else { panic!("it panics: {}", context()) };
         assert!(used.0 <= MAX_SECONDS && used.1 <= MAX_MEBIBYTES, "{} s, {} MiB: {}", used.0, used.1, context());
         let answer = outcome.stdout.text();
-        if let Err(fault) = check(way, &documents, bytes, outcome.code, &answer, &outcome.stderr) {
+        if let Err(fault) = check(way, &documents, changed, outcome.code, &answer, &outcome.stderr) {
             panic!("{fault}: {}\n{}", context(), outcome.stderr);
         }
         self.rendered += usize::from(outcome.code == 0);
@@ -312,19 +312,27 @@ fn plugin(text: &str, config: &str, environment: &Environment) -> Outcome {
     }
 }
 
+/// How an input was changed.
+#[derive(Clone, Copy)]
+struct Changed {
+    /// Whether its bytes were.
+    bytes: bool,
+    /// Whether that may have brought the canary from a Secret to where values are told.
+    public: bool,
+}
+
 /// What is wrong with an answer.
-fn check(way: Way, documents: &[Value], bytes: bool, code: u8, stdout: &str, stderr: &str) -> Result<(), String> {
+fn check(way: Way, documents: &[Value], changed: Changed, code: u8, stdout: &str, stderr: &str) -> Result<(), String> {
     if code > 1 {
         return Err(format!("exit code {code}"));
     }
     if (code == 1) != stderr.lines().any(|line| line.contains("error: ")) {
         return Err(format!("exit code {code} does not fit what it says"));
     }
+    let Changed { bytes, public } = changed;
     let hidden = STANDARD.encode(CANARY);
-    let told = stderr.lines().find(|line| {
-        let tells = line.contains(CANARY) || line.contains(hidden.trim_end_matches('='));
-        tells && !(bytes && line.contains(" stands here and on line "))
-    });
+    let told = stderr.lines().find(|line| line.contains(CANARY) || line.contains(hidden.trim_end_matches('=')));
+    let told = told.filter(|_| !public);
     if let Some(line) = told {
         return Err(format!("it tells a secret: {line}"));
     }
@@ -341,7 +349,7 @@ fn check(way: Way, documents: &[Value], bytes: bool, code: u8, stdout: &str, std
     let items = node.get("items").ok_or("the answer has no items")?.items().len();
     let results: Vec<Value> =
         node.get("results").map(|results| results.items().iter().map(Node::to_json).collect()).unwrap_or_default();
-    if results.iter().any(|result| result.to_string().contains(CANARY)) {
+    if !public && results.iter().any(|result| result.to_string().contains(CANARY)) {
         return Err("a result tells a secret".to_owned());
     }
     if code == 1 && !results.iter().any(|result| result["severity"] == Severity::Error.to_string()) {
