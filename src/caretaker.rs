@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::cluster::Cluster;
 use crate::config::patroni;
@@ -26,6 +26,16 @@ pub const PROGRAM: [(&str, &str); 15] = [
     ("roles.py", include_str!("caretaker/roles.py")),
     ("surroundings.py", include_str!("caretaker/surroundings.py")),
 ];
+
+/// The files that came after the first version, those that others import first.
+const LATER: [&str; 6] = ["postgres", "roles", "extensions", "pgbouncer", "monitoring", "endpoints"];
+
+/// The text of these files, by the names of the modules. A pod that an earlier version made mounts the files that there were
+/// then, and finds the others here until it is made anew: its leader hands over, and applies what its replicas wait for.
+fn later_files() -> Map<String, Value> {
+    let text = |module: &str| PROGRAM.iter().find(|(name, _)| name.strip_suffix(".py") == Some(module));
+    LATER.iter().filter_map(|module| Some(((*module).to_owned(), json!(text(module)?.1)))).collect()
+}
 
 /// The extensions of every database, those that others need first (inventory 5.1).
 fn extensions(cluster: &Cluster) -> Vec<&'static str> {
@@ -64,6 +74,7 @@ pub fn settings(cluster: &Cluster) -> String {
             "type": switchover.type_,
         })),
         "fingerprints": cluster.fingerprints_config_map(),
+        "laterFiles": later_files(),
     });
     format!("{settings:#}\n")
 }

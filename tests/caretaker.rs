@@ -2,7 +2,25 @@
 
 #![allow(clippy::disallowed_methods, clippy::unwrap_used, reason = "tests run real tools with files and environment")]
 
+#[path = "common/rendering.rs"]
+mod rendering;
+
+use std::fs;
 use std::process::Command;
+
+/// The files that pods of the first version mount.
+const FIRST: [&str; 10] = [
+    "backups.py",
+    "caretaker.json",
+    "caretaker.py",
+    "credentials.py",
+    "databases.py",
+    "members.py",
+    "pod.py",
+    "pre_start.py",
+    "pre_stop.py",
+    "surroundings.py",
+];
 
 #[test]
 fn the_program_passes_its_tests() {
@@ -10,4 +28,24 @@ fn the_program_passes_its_tests() {
     python.args(["-B", "-m", "unittest", "discover", "--start-directory", "tests/caretaker"]);
     let output = python.current_dir(env!("CARGO_MANIFEST_DIR")).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[test]
+fn a_pod_of_the_first_version_runs_the_program_of_this_one() {
+    let text = include_str!("../fixtures/hippo/cluster.yaml");
+    let objects = rendering::objects(text).unwrap();
+    let is_program = |object: &&serde_json::Value| {
+        object["kind"] == "ConfigMap" && object["metadata"]["name"].as_str().unwrap().ends_with("-caretaker")
+    };
+    let program = objects.iter().find(is_program).unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    for name in FIRST {
+        let text = program["data"][name].as_str().unwrap();
+        let text = text.replace("\"/etc/pgrender\"", &format!("{:?}", directory.path()));
+        fs::write(directory.path().join(name), text).unwrap();
+    }
+    let import = "import caretaker, roles; print(roles.users.__name__, caretaker.users is roles.users)";
+    let mut python = Command::new("python3");
+    let output = python.args(["-B", "-c", import]).current_dir(directory.path()).output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "users True\n", "{}", String::from_utf8_lossy(&output.stderr));
 }

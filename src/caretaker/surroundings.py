@@ -11,8 +11,10 @@ import os
 import socket
 import ssl
 import subprocess
+import sys
 import threading
 import time
+import types
 import urllib.parse
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -331,3 +333,20 @@ def run(command: list[str], timeout: float, text: str = "", **environment: str) 
         raise Failure(f"`{command[0]}` took longer than {timeout:.0f} s") from None
     except OSError as error:
         raise Failure(f"`{command[0]}` does not start: {error}") from None
+
+
+def load_later_files() -> None:
+    """Load the modules whose files are not mounted, from the settings.
+
+    A pod mounts the files that its template names, and one that an earlier version made lacks those that came later."""
+    try:
+        modules = json.loads((SETTINGS / "caretaker.json").read_bytes()).get("laterFiles", {})
+    except (OSError, ValueError):
+        return
+    for name, text in modules.items():
+        if not (SETTINGS / f"{name}.py").exists():
+            module = sys.modules[name] = types.ModuleType(name)
+            exec(compile(text, f"{name}.py", "exec"), module.__dict__)
+
+
+load_later_files()

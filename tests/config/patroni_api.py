@@ -79,7 +79,8 @@ def check_caretaker(here: Pod, alpha: list[Any]) -> None:
     """The caretaker sends the password with what is unsafe, and says nothing of it."""
     surroundings.PATRONI = here.etc
     surroundings.AUTHENTICATION = here.etc / surroundings.AUTHENTICATION.name
-    os.environ["PATRONI_RESTAPI_CONNECT_ADDRESS"] = f"{HOST}:{here.api_port}"
+    for name in ("PATRONI_NAME", "PATRONI_RESTAPI_CONNECT_ADDRESS"):
+        os.environ[name] = here.environment[name]
     there = surroundings.patroni("GET", "/config")
     assert surroundings.patroni("PUT", "/config", there) == there
     file = surroundings.AUTHENTICATION
