@@ -27,7 +27,7 @@ pub const PROGRAM: [(&str, &str); 15] = [
     ("surroundings.py", include_str!("caretaker/surroundings.py")),
 ];
 
-/// The files that came after the first version, those that others import first.
+/// The files that came after the first version, those that others import first. A new file is added here as well.
 const LATER: [&str; 6] = ["postgres", "roles", "extensions", "pgbouncer", "monitoring", "endpoints"];
 
 /// The text of these files, by the names of the modules. A pod that an earlier version made mounts the files that there were

@@ -5,6 +5,7 @@ use super::volumes::{
     KEY_MODE, certificate_key, config_map, item, key_item, pgbackrest_config, pgbackrest_server, projected,
     projected_with_mode, secret,
 };
+use crate::caretaker::PROGRAM;
 use crate::cluster::{Cluster, InstanceSet};
 use crate::config::patroni::{AUTHENTICATION_KEY, RULES_KEY};
 use crate::kubernetes::{
@@ -142,12 +143,13 @@ fn patroni_config(cluster: &Cluster, set: &InstanceSet) -> Volume {
     )
 }
 
-/// `caretaker`: its program, its settings and the roles it makes so. The program has no list of files here, so that a new one
-/// reaches pods that run.
+/// `caretaker`: its program, its settings and the roles it makes so.
 fn caretaker(cluster: &Cluster) -> Volume {
+    let files = PROGRAM.iter().map(|(name, _)| *name).chain(["caretaker.json"]);
+    let program = files.map(|key| item(key, key)).collect();
     let roles = vec![key_item("roles.json", "roles.json")];
     let name = cluster.caretaker_name();
-    let mut sources = vec![config_map(name.clone(), Vec::new()), secret(name, roles)];
+    let mut sources = vec![config_map(name.clone(), program), secret(name, roles)];
     let roles_of_postgres = cluster.referenced_credentials.iter().filter(|role| *role != PATRONI_USER);
     sources.extend(roles_of_postgres.map(|role| credential(cluster, role)));
     // Optional: a ConfigMap that is not there yet must not keep the database from starting.

@@ -42,11 +42,10 @@ pub(super) fn secret(name: String, items: Vec<KeyToPath>) -> VolumeProjection {
     }
 }
 
-/// Keys of a ConfigMap as files, all of them where none is named.
+/// Keys of a ConfigMap as files.
 pub(super) fn config_map(name: String, items: Vec<KeyToPath>) -> VolumeProjection {
-    let items = (!items.is_empty()).then_some(items);
     VolumeProjection {
-        config_map: Some(ConfigMapProjection { name, items, optional: None }),
+        config_map: Some(ConfigMapProjection { name, items: Some(items), optional: None }),
         ..VolumeProjection::default()
     }
 }

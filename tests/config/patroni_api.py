@@ -16,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import unittest.mock
 from pathlib import Path
 from typing import Any
 
@@ -120,7 +121,9 @@ def check_introductions(here: Pod, objects: list[Any]) -> None:
     """Patroni tells no password to who announces to be a member; patronictl has it."""
     password = f"{USER}:{value(objects, 'Secret', 'alpha-patroni', 'password')}"
     for place, expected in ((here.etc, "member:none"), (here.etc / "patronictl", password)):
-        client = patroni.request.PatroniRequest(patroni.config.Config(str(place)))
+        # Patroni takes its variables out of the environment.
+        with unittest.mock.patch.dict(os.environ):
+            client = patroni.request.PatroniRequest(patroni.config.Config(str(place)))
         credential = client._pool.headers["authorization"].removeprefix("Basic ")
         assert base64.b64decode(credential).decode() == expected, place
 

@@ -134,6 +134,10 @@ pub(crate) const DELIBERATE: &[Deliberate] = &[
         places: &[
             Place("Secret", "*-patroni", "", OnlyOurs, ""),
             Place("StatefulSet", "*", "*.volumes[patroni-config].projected.sources[*]", OnlyOurs, "*-patroni*"),
+            // Patroni has no password for who announces to be a member; patronictl has files of its own.
+            Place("ConfigMap", "*-config", "data[patroni.yaml].ctl", OnlyOurs, r#"{"auth":"member:none"}"#),
+            Place("StatefulSet", "*", "*.env[PATRONICTL_CONFIG_FILE].value", Different, "*became*/patronictl*"),
+            Place("StatefulSet", "*", "*.sources[*].configMap.items[patronictl/cluster.yaml]", OnlyOurs, "*"),
         ],
     },
     Deliberate {
