@@ -23,7 +23,7 @@ from typing import Any
 import patroni.api
 import patroni.config
 import patroni.request
-from patroni_pod import CARETAKER, HOST, HOSTS, USER, Pod, certificates, until, value
+from patroni_pod import CARETAKER, HOSTS, USER, Pod, certificates, until, value
 
 sys.path.insert(0, CARETAKER)
 
