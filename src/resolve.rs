@@ -1,6 +1,7 @@
 //! From what the author wrote to what is meant: defaults, images and names, and everything that the schema of a
 //! `PostgresCluster` lets pass but no cluster could live with. After this, nothing can go wrong any more.
 
+mod annotations;
 mod backups;
 mod certificates;
 mod claims;
@@ -166,6 +167,7 @@ fn cluster(resource: &PostgresCluster, context: &mut Context) -> Cluster {
     cluster.referenced_credentials = credentials::referenced(&cluster, context);
     postgres::check_ports(&cluster, context);
     names::check(&cluster, context);
+    annotations::check(&cluster, context);
     end_of_life::warn(postgres_version, context);
     exposed::warn(spec, context);
     unrendered::warn(resource, context);
