@@ -68,8 +68,9 @@ AND setting LIKE 'pgrender.database\\_init\\_sql=%'
 """
 INIT_SQL_SECONDS = 3600
 
-# The author of the SQL expects `public` in the path. So nobody else may have put functions or operators there, which could be
-# taken for those of pg_catalog; before PostgreSQL 15 everybody may. Casts are no danger: they are of their types' owners.
+# The author of the SQL expects `public` in the path, and that what is there is their own. Functions and operators of others could
+# be taken for those of pg_catalog, and tables of others have triggers that the author's statements would run. So nobody but a
+# superuser may own anything in the database but a schema; before PostgreSQL 15 everybody may create in `public`.
 # Each statement is a transaction: what is revoked stays so when the other finds something.
 INIT_SQL_PATH = """
 DO $caretaker$
@@ -84,13 +85,13 @@ END
 $caretaker$;
 DO $caretaker$
 DECLARE
-  strangers CONSTANT text := (SELECT string_agg(DISTINCT quote_ident(rolname), ', ')
-    FROM (SELECT pronamespace, proowner FROM pg_proc UNION SELECT oprnamespace, oprowner FROM pg_operator) AS _ (place, owner)
-    JOIN pg_roles ON pg_roles.oid = owner WHERE place = to_regnamespace('public') AND NOT rolsuper);
+  strangers CONSTANT text := (SELECT string_agg(DISTINCT quote_ident(rolname), ', ') FROM pg_shdepend
+    JOIN pg_roles ON pg_roles.oid = refobjid WHERE refclassid = 'pg_authid'::regclass AND deptype = 'o' AND NOT rolsuper
+    AND dbid = (SELECT oid FROM pg_database WHERE datname = current_database()) AND classid <> 'pg_namespace'::regclass);
 BEGIN
   IF strangers IS NOT NULL THEN
-    RAISE EXCEPTION 'the user''s SQL would run functions or operators in schema public of database postgres that are of role %: '
-      'move them to another schema', strangers;
+    RAISE EXCEPTION 'the user''s SQL could run code of role %, which owns something in database postgres: drop it, or give it to a '
+      'superuser', strangers;
   END IF;
 END
 $caretaker$;
@@ -99,12 +100,15 @@ $caretaker$;
 
 def databases(wanted: Wanted) -> None:
     """Create the databases that are missing; existing ones are left as they are."""
-    psql(CLOSE_TEMPLATE)
+    wrong = []
+    try:
+        psql(CLOSE_TEMPLATE, seconds=DATABASE_SECONDS)
+    except Failure as failure:
+        wrong.append(f"database template1: {failure}")
     existing = json.loads("".join(psql(EXISTING)))
     missing = sorted(set(wanted.settings["databases"]) - set(existing))
     if missing:
         psql(EMPTY_TEMPLATE, "template1")
-    wrong = []
     for database in missing:
         try:
             psql(f"CREATE DATABASE {identifier(database)}")

@@ -60,7 +60,7 @@ BEGIN
       IF EXISTS (SELECT FROM pg_roles r, pg_namespace n WHERE NOT rolsuper AND rolname <> 'pg_database_owner'
         AND nspname = ANY (places || target || name 'extension_' || extension) AND has_schema_privilege(r.oid, n.oid, 'CREATE'))
       THEN
-        LOCK TABLE pg_proc, pg_operator IN SHARE ROW EXCLUSIVE MODE;
+        LOCK TABLE pg_namespace, pg_proc, pg_operator IN SHARE ROW EXCLUSIVE MODE;
         FOR attempt IN 0..30 LOOP
           PERFORM pg_stat_clear_snapshot(), pg_sleep(CASE WHEN attempt > 0 THEN 0.1 ELSE 0 END);
           writing := ARRAY(SELECT xid FROM (
@@ -77,7 +77,13 @@ BEGIN
         SELECT FROM (SELECT pronamespace, proowner FROM pg_proc UNION SELECT oprnamespace, oprowner FROM pg_operator) AS _ (place, owner)
         JOIN pg_roles ON pg_roles.oid = owner WHERE place = to_regnamespace('public') AND NOT rolsuper))
       THEN
-        target := 'extension_' || extension;
+        -- Applications look for PostGIS in their path, so that waits until `public` has nothing of others.
+        IF extension NOT LIKE 'postgis%' AND extension <> 'fuzzystrmatch' THEN
+          target := 'extension_' || extension;
+          WHILE EXISTS (SELECT FROM pg_namespace JOIN pg_roles ON pg_roles.oid = nspowner WHERE nspname = target AND NOT rolsuper) LOOP
+            target := format('extension_%s_%s', extension, left(md5(random()::text), 8));
+          END LOOP;
+        END IF;
       END IF;
       problem := coalesce(
         (SELECT string_agg(DISTINCT format('schema %I has functions or operators of role %I', nspname, rolname), ', ')
@@ -96,6 +102,7 @@ BEGIN
       ELSE
         IF NOT EXISTS (SELECT FROM pg_namespace WHERE nspname = target) THEN
           EXECUTE format('CREATE SCHEMA %I', target);
+          EXECUTE format('GRANT USAGE ON SCHEMA %I TO PUBLIC', target);
         END IF;
         EXECUTE format('CREATE EXTENSION %I SCHEMA %I', extension, target);
         RAISE INFO 'created extension % in schema %', quote_ident(extension), quote_ident(target);
@@ -113,7 +120,8 @@ every_database = EveryDatabase()
 
 def create(database: str, names: list[str], update: bool = False) -> None:
     """Create extensions in a database, and bring them to the newest version that the server has."""
-    psql(EXTENSIONS, database, {"names": names, "update": update})
+    # What scripts of PostGIS make the path of the database is the path of the connection, with one schema more.
+    psql(EXTENSIONS, database, {"names": names, "update": update}, path='"$user",public')
 
 
 def extensions(wanted: Wanted) -> float | None:

@@ -9,7 +9,8 @@ from roles import service_role
 from surroundings import Failure, Wanted
 
 ROLE = "ccp_monitoring"
-LIMITS = {"jit": "off", "lock_timeout": "2min"}
+# Without "$user": a role that may create in `postgres` may own a schema of this role's name.
+LIMITS = {"jit": "off", "lock_timeout": "2min", "search_path": "monitor"}
 
 every_database = EveryDatabase()
 

@@ -24,7 +24,10 @@ BEGIN
     SELECT FROM pg_proc JOIN pg_roles ON pg_roles.oid = proowner
     WHERE pronamespace = there.oid AND rolname <> owner AND NOT rolsuper))
   THEN
-    aside := format('%s_%s', place, there.oid);
+    LOOP
+      aside := format('%s_%s', place, md5(random()::text));
+      EXIT WHEN NOT EXISTS (SELECT FROM pg_namespace WHERE nspname = aside);
+    END LOOP;
     EXECUTE format('ALTER SCHEMA %I RENAME TO %I', place, aside);
     RAISE INFO 'renamed schema % of role % to %: it must have nothing of others', quote_ident(place),
       quote_ident(there.rolname), quote_ident(aside);
@@ -43,7 +46,8 @@ $caretaker$;
 
 # It shows neither superusers nor replication roles (PGO's internal/pgbouncer/postgres.go). Whoever calls it chooses the
 # path, so it has its own, with `pg_temp` last (PostgreSQL, "Writing SECURITY DEFINER Functions Safely"): without it, a
-# caller's temporary type would be found before that of pg_catalog. And it depends on no path.
+# caller's temporary type would be found before that of pg_catalog. And it depends on no path. It answers sessions of that role
+# only: a function that somebody had this role make would ask in its name for whoever may call it.
 FUNCTION = """
 DO $caretaker$
 DECLARE
@@ -55,6 +59,7 @@ DECLARE
   SELECT rolname::pg_catalog.text, rolpassword::pg_catalog.text
   FROM pg_catalog.pg_authid
   WHERE pg_authid.rolname::pg_catalog.text OPERATOR(pg_catalog.=) $1
+    AND SESSION_USER OPERATOR(pg_catalog.=) '_crunchypgbouncer'::pg_catalog.name
     AND pg_authid.rolcanlogin
     AND NOT pg_authid.rolsuper
     AND NOT pg_authid.rolreplication
@@ -126,20 +131,31 @@ END
 $caretaker$;
 """
 
+ROLE = "_crunchypgbouncer"
+SETTINGS = {"search_path": "pgbouncer"}
+SCHEMA = {"schema": "pgbouncer", "owner": None}
+
 every_database = EveryDatabase()
 
 
 def pgbouncer(wanted: Wanted) -> float | None:
     """Let pgBouncer look up passwords in every database, or keep its role out when there is no pgBouncer.
 
-    The role comes first: it can log in whatever is wrong with a database."""
+    No code of others may run as its role: so that cannot log in before the function is right in `postgres`, where pgBouncer asks
+    for it. But it can whatever is wrong with another database."""
     role = wanted.roles["pgbouncer"]
-    wrong = service_role("_crunchypgbouncer", role, [], {"search_path": "pgbouncer"})
-    again = None
-    if role:
-        schema = {"schema": "pgbouncer", "owner": None}
+    if not role:
+        wrong, again = service_role(ROLE, None, [], SETTINGS), None
+    else:
+        wrong, again = service_role(ROLE, {"name": ROLE, "verifier": ""}, [], SETTINGS), None
         try:
-            again = every_database(lambda database: psql(OWN_SCHEMA + FUNCTION, database, schema, DATABASE_SECONDS))
+            psql(OWN_SCHEMA + FUNCTION, "postgres", SCHEMA, DATABASE_SECONDS)
+        except Failure as failure:
+            wrong.append(f"database postgres: {failure}")
+        if not wrong:
+            wrong = service_role(ROLE, role, [], SETTINGS)
+        try:
+            again = every_database(lambda database: psql(OWN_SCHEMA + FUNCTION, database, SCHEMA, DATABASE_SECONDS))
         except Failure as failure:
             wrong.append(str(failure))
     if wrong:

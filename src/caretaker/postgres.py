@@ -85,15 +85,18 @@ def connection_options(options: dict[str, str]) -> str:
     return " ".join(f"-c {name}={value}" for name, value in escaped.items())
 
 
-def psql(sql: str, database: str = "postgres", arguments: Any = None, seconds: int = 120) -> list[str]:
+def psql(
+    sql: str, database: str = "postgres", arguments: Any = None, seconds: int = 120, path: str = ""
+) -> list[str]:
     """Run SQL as superuser over the socket. Gives the lines that it printed.
 
     `arguments` reach the SQL as JSON in the setting `caretaker.arguments`. What the SQL reports with `RAISE INFO` goes to
-    the log. An error is a failure, and so is a warning of ours; others, of an old collation for example, are not."""
-    options, server = {**OPTIONS, "statement_timeout": f"{seconds}s"}, version()
+    the log. An error is a failure, and so is a warning of ours; others, of an old collation for example, are not. `path` is what
+    `RESET search_path` would give; until then the path is empty."""
+    options, server = {**OPTIONS, "search_path": path, "statement_timeout": f"{seconds}s"}, version()
     for since, more in OPTIONS_SINCE.items():
         options.update(more if server >= since else {})
-    script = DEFAULTS
+    script = "SET search_path TO '';\n" + DEFAULTS
     if arguments is not None:
         literal = json.dumps(arguments, ensure_ascii=False).replace("'", "''")
         script += f"SELECT pg_catalog.set_config('caretaker.arguments', '{literal}', false) \\g /dev/null\n"

@@ -10,20 +10,18 @@ import credentials
 from postgres import psql
 from surroundings import Failure, Wanted
 
-# One role after the other, and one database after the other, so that what is impossible or locked keeps nothing else from
-# being done.
+# One role after the other, so that what is impossible keeps nothing else from being done.
 USERS = """
 DO $caretaker$
 DECLARE
   wanted record;
-  database name;
-  creator name;
+  creator text;
   before jsonb;
   done text[];
   line text;
 BEGIN
   FOR wanted IN SELECT * FROM json_to_recordset(current_setting('caretaker.arguments')::json)
-    AS _ (name text, options text, verifier text, databases json)
+    AS _ (name text, options text, verifier text)
   LOOP
     BEGIN
       done := '{}';
@@ -61,21 +59,39 @@ BEGIN
       RAISE WARNING 'caretaker: role %: %', quote_ident(wanted.name), SQLERRM;
       CONTINUE;
     END;
-    FOR database IN SELECT datname FROM pg_database
-      WHERE datname IN (SELECT json_array_elements_text(wanted.databases)) AND 3 > (
-        SELECT count(DISTINCT privilege_type) FROM aclexplode(datacl)
-        WHERE grantee = (SELECT oid FROM pg_roles WHERE rolname = wanted.name))
-    LOOP
-      BEGIN
-        EXECUTE format('GRANT ALL PRIVILEGES ON DATABASE %I TO %I', database, wanted.name);
-        done := done || format('granted database %I to role %I', database, wanted.name);
-      EXCEPTION WHEN OTHERS THEN
-        RAISE WARNING 'caretaker: role %, database %: %', quote_ident(wanted.name), quote_ident(database), SQLERRM;
-      END;
-    END LOOP;
     FOREACH line IN ARRAY done LOOP
       RAISE INFO '%', line;
     END LOOP;
+  END LOOP;
+END
+$caretaker$;
+"""
+
+# In a transaction of their own: whoever may connect to a database can lock its row, and roles and passwords do not wait for
+# that. Neither do other databases: one that is locked is left at once.
+GRANTS = """
+SET lock_timeout TO '1s';
+DO $caretaker$
+DECLARE
+  item record;
+  role name;
+BEGIN
+  FOR item IN SELECT datname, array_agg(rolname ORDER BY rolname) AS roles
+    FROM json_to_recordset(current_setting('caretaker.arguments')::json) AS wanted (name text, databases json)
+    CROSS JOIN json_array_elements_text(databases) AS _ (database)
+    JOIN pg_database ON datname = database JOIN pg_roles ON rolname = wanted.name
+    WHERE 3 > (SELECT count(DISTINCT privilege_type) FROM aclexplode(datacl) WHERE grantee = pg_roles.oid)
+    GROUP BY datname ORDER BY datname
+  LOOP
+    BEGIN
+      EXECUTE format('GRANT ALL PRIVILEGES ON DATABASE %I TO %s', item.datname,
+        (SELECT string_agg(quote_ident(name), ', ') FROM unnest(item.roles) AS _ (name)));
+      FOREACH role IN ARRAY item.roles LOOP
+        RAISE INFO 'granted database % to role %', quote_ident(item.datname), quote_ident(role);
+      END LOOP;
+    EXCEPTION WHEN OTHERS THEN
+      RAISE WARNING 'caretaker: grants of database %: %', quote_ident(item.datname), SQLERRM;
+    END;
   END LOOP;
 END
 $caretaker$;
@@ -160,10 +176,11 @@ def users(wanted: Wanted) -> None:
     superuser = {"options": "LOGIN SUPERUSER", "databases": ["postgres"]}
     roles = [{**user, **superuser} if user["name"] == "postgres" else user for user in wanted.roles["users"]]
     roles, wrong = credentials.complete(roles)
-    try:
-        psql(USERS, arguments=roles)
-    except Failure as failure:
-        wrong.append(str(failure))
+    for sql in (USERS, GRANTS):
+        try:
+            psql(sql, arguments=roles)
+        except Failure as failure:
+            wrong.append(str(failure))
     if wrong:
         raise Failure("; ".join(wrong))
 

@@ -118,7 +118,7 @@ class Databases(OnServer):
             self.converge(wanted)
         self.assertEqual(psql("SELECT last_value FROM public.ran"), ["2"])
 
-    def test_functions_of_others_in_public_keep_the_user_s_sql_from_running(self) -> None:
+    def test_what_others_own_in_postgres_keeps_the_user_s_sql_from_running(self) -> None:
         psql(
             "GRANT CREATE ON SCHEMA public TO PUBLIC; SET ROLE hippo; CREATE FUNCTION public.f() RETURNS int LANGUAGE sql AS 'SELECT 1'"
         )
@@ -127,13 +127,17 @@ class Databases(OnServer):
             unittest.mock.patch.object(databases, "SETTINGS", Path(directory)),
         ):
             (Path(directory) / "init.sql").write_text("CREATE TABLE made ();")
-            with self.assertRaisesRegex(
-                Failure, "in schema public of database postgres that are of role hippo: move them"
-            ):
+            refused = "could run code of role hippo, which owns something in database postgres"
+            with self.assertRaisesRegex(Failure, refused):
                 self.converge(hippo(databaseInitSQL="init"))
             with self.assertRaisesRegex(Failure, "permission denied for schema public"):
                 psql("SET ROLE hippo; CREATE FUNCTION public.g() RETURNS int LANGUAGE sql AS 'SELECT 1'")
+            # A table has triggers.
             psql("DROP FUNCTION public.f; CREATE SCHEMA postgres AUTHORIZATION hippo")
+            psql("SET ROLE hippo; CREATE TABLE postgres.t ()")
+            with self.assertRaisesRegex(Failure, refused):
+                self.converge(hippo(databaseInitSQL="init"))
+            psql("DROP TABLE postgres.t")
             self.assertEqual(
                 self.converge(hippo(databaseInitSQL="init")),
                 ["ran the SQL of ConfigMap init once; 0 statements failed"],
@@ -157,7 +161,7 @@ class Databases(OnServer):
     def test_pgbouncer_sees_users_and_no_superuser(self) -> None:
         for database in ("hippo", "postgres", "template1"):
             seen = psql(
-                "SET ROLE _crunchypgbouncer; SELECT count(*) FROM pgbouncer.get_auth('hippo');"
+                "SET SESSION AUTHORIZATION _crunchypgbouncer; SELECT count(*) FROM pgbouncer.get_auth('hippo');"
                 "SELECT count(*) FROM pgbouncer.get_auth('postgres')",
                 database,
             )
@@ -183,16 +187,17 @@ class Databases(OnServer):
         self.assertEqual(left, ["f", "f"])
 
     def test_a_broken_database_does_not_stop_the_others(self) -> None:
-        for database in ("postgres", "zoo"):
+        for database in ("hippo", "zoo"):
             psql("DROP FUNCTION pgbouncer.get_auth", database)
         psql(
             "CREATE FUNCTION public.stop() RETURNS event_trigger LANGUAGE plpgsql AS $$BEGIN RAISE 'stop'; END$$;"
-            "CREATE EVENT TRIGGER stop ON ddl_command_start EXECUTE FUNCTION public.stop()"
+            "CREATE EVENT TRIGGER stop ON ddl_command_start EXECUTE FUNCTION public.stop()",
+            "hippo",
         )
-        with self.assertRaisesRegex(Failure, "^database postgres: stop"):
+        with self.assertRaisesRegex(Failure, "^database hippo: stop"):
             self.converge(hippo())
         self.assertEqual(psql("SELECT count(*) FROM pg_proc WHERE proname = 'get_auth'", "zoo"), ["1"])
-        psql("DROP EVENT TRIGGER stop; DROP FUNCTION public.stop")
+        psql("DROP EVENT TRIGGER stop; DROP FUNCTION public.stop", "hippo")
 
     def test_roles_of_secrets_that_the_user_brings_can_log_in(self) -> None:
         with tempfile.TemporaryDirectory() as directory:

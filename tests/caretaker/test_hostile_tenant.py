@@ -292,12 +292,15 @@ class HostileTenant(OnServer):
             self.assertEqual(sql(look, database), [right], database)
             seen = f"SELECT username, password = '{verifier('other')}' FROM pgbouncer.get_auth('other')"
             self.assertEqual(
-                sql(f"SET ROLE _crunchypgbouncer; SET transaction_read_only TO off; {seen}", database),
+                sql(f"SET SESSION AUTHORIZATION _crunchypgbouncer; SET transaction_read_only TO off; {seen}", database),
                 ["other|t"],
                 database,
             )
+            # In the name of the role, but not in its session.
+            self.assertEqual(sql(f"SET ROLE _crunchypgbouncer; {seen}", database), [], database)
             for call in ("'postgres'", "'_crunchypgbouncer'", "NULL"):
-                self.assertEqual(sql(f"SELECT * FROM pgbouncer.get_auth({call})", database), [], database)
+                asked = f"SET SESSION AUTHORIZATION _crunchypgbouncer; SELECT * FROM pgbouncer.get_auth({call})"
+                self.assertEqual(sql(asked, database), [], database)
 
     def test_no_tenant_reads_verifiers(self) -> None:
         for tenant in TENANTS:
@@ -313,7 +316,7 @@ class HostileTenant(OnServer):
     def test_the_roles_of_programs_log_in_and_have_nothing_of_others(self) -> None:
         for role, path in (
             ("_crunchypgbouncer", "search_path=pgbouncer"),
-            ("ccp_monitoring", "jit=off,lock_timeout=2min"),
+            ("ccp_monitoring", "jit=off,lock_timeout=2min,search_path=monitor"),
         ):
             for database in ("postgres", "app", "plain"):
                 self.assertEqual(sql("SELECT current_user", database, role), [role])
