@@ -108,7 +108,8 @@ def psql(
         # From the environment libpq takes a name as it is, and looks for no connection string in it.
         PGDATABASE=database,
         PGAPPNAME="caretaker",
-        PGCLIENTENCODING="UTF8",
+        # No conversion: names in shared catalogs are bytes, and in some encodings not every name can be written in another.
+        PGCLIENTENCODING="SQL_ASCII",
         PGOPTIONS=connection_options(options),
         PGCONNECT_TIMEOUT="10",
     )
