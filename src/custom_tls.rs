@@ -260,7 +260,8 @@ impl<'a> Brought<'a> {
 fn certificates(secret: &Secret, key: &str, text: &str) -> Result<Option<Vec<X509>>, Diagnostic> {
     let count = text.matches("-----BEGIN").count();
     if count > MOST_CERTIFICATES {
-        let what = format!("has {count} certificates, and at most {MOST_CERTIFICATES} are read: leave those that are needed");
+        let what =
+            format!("has {count} certificates, and at most {MOST_CERTIFICATES} are read: leave those that are needed");
         return Err(secret.error(key, &what));
     }
     let mut seen = BTreeSet::new();

@@ -96,9 +96,15 @@ mod tests {
 
     #[test]
     fn two_quotes_do_not_end_a_text() {
-        for (text, end) in
-            [("a'", Some(1)), ("a''b' c'", Some(4)), ("'", Some(0)), ("''", None), ("'''", Some(2)), ("a", None), ("", None)]
-        {
+        for (text, end) in [
+            ("a'", Some(1)),
+            ("a''b' c'", Some(4)),
+            ("'", Some(0)),
+            ("''", None),
+            ("'''", Some(2)),
+            ("a", None),
+            ("", None),
+        ] {
             assert_eq!(closing(text, '\''), end, "{text}");
         }
     }

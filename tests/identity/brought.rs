@@ -72,7 +72,7 @@ fn tls(name: &str, made: &Made, chain: &str, authority: &str) -> Value {
 fn told(cluster: &Cluster, secrets: &[Value], time: i64) -> Vec<String> {
     let (documents, options) = (documents(secrets), Options { time, ..Options::default() });
     let found = check(cluster, &Sources::of(&documents, &options), &options);
-    let lines = found.iter().map(ToString::to_string);
+    let lines = found.diagnostics.iter().map(ToString::to_string);
     lines
         .filter(|line| !line.starts_with("info: "))
         .map(|line| line.split_once("data").map(|(_, rest)| rest.to_owned()).unwrap_or(line))
