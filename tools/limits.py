@@ -284,6 +284,10 @@ def findings() -> Iterator[tuple[str, str]]:
         yield f"files of {item}", cluster("hippo", f"  config: {{files: {items}}}\n")
         yield f"rules of {item}", cluster("hippo", f"  authentication: {{rules: {items}}}\n")
         yield f"pull secrets of {item}", cluster("hippo", f"  imagePullSecrets: {items}\n")
+        allowed = f"[{(item + ',') * 19_900}]"
+        yield f"just allowed: environment of {item}", cluster("hippo", f"{set_of}containers: [{{name: a, env: {allowed}}}]}}]\n")
+        yield f"just allowed: files of {item}", cluster("hippo", f"  config: {{files: {allowed}}}\n")
+        yield f"just allowed: instances of {item}", cluster("hippo", f"  instances: {allowed}\n")
         for field in ("pg_hba", "pg_ident"):
             dynamic = f"  patroni: {{dynamicConfiguration: {{postgresql: {{{field}: {items}}}}}}}\n"
             yield f"{field} of {item}", cluster("hippo", dynamic)

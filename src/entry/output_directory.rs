@@ -158,3 +158,23 @@ fn remove_leftovers(directory: &Path) {
         }
     }
 }
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_draft_is_never_one_that_is_there() {
+        let directory = tempfile::tempdir().unwrap();
+        let draft = |attempt: u8| directory.path().join(format!(".a.yaml.{}-{attempt}.pgrender", std::process::id()));
+        std::os::unix::fs::symlink(directory.path().join("outside"), draft(0)).unwrap();
+        File::create(draft(1)).unwrap();
+        let (path, _) = create(directory.path(), "a.yaml").unwrap();
+        assert_eq!(path, draft(2));
+        assert!(!directory.path().join("outside").exists());
+        for attempt in 3..100 {
+            File::create(draft(attempt)).unwrap();
+        }
+        assert_eq!(create(directory.path(), "a.yaml").unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+    }
+}

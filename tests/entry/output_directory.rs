@@ -160,6 +160,7 @@ mod links {
             assert!(fs::symlink_metadata(&secret).unwrap().is_file());
         }
         // Nor is one created that is not there yet.
+        fs::remove_file(draft(&secret)).unwrap();
         symlink(world.path().join("outside/new"), draft(&secret)).unwrap();
         render(world.path(), &cluster("shop", "hippo")).ok();
         assert_untouched(world.path());
