@@ -4,6 +4,8 @@
 //! They are referred to and never copied. Where such a Secret is in the input it is looked at, and what would not work is
 //! said; where it is not, what it must hold.
 
+use std::collections::BTreeSet;
+
 use crate::cluster::Cluster;
 use crate::existing::{Pair, Secret, Sources, pair};
 use crate::kubernetes::SecretProjection;
@@ -19,10 +21,25 @@ const PGBOUNCER: &str = "spec.proxy.pgBouncer.customTLSSecret";
 /// The files that each of them must become.
 const FILES: [&str; 3] = ["ca.crt", "tls.crt", "tls.key"];
 
+/// The most certificates that one file may have.
+const MOST_CERTIFICATES: usize = 64;
+
+/// The most signatures that are checked to find out whether one side trusts the other. An issuer is found by its name, so
+/// only certificates of one name need more than a few.
+const MOST_SIGNATURES: usize = 100;
+
+/// The outcome of [`check`].
+pub struct Checked {
+    /// What there is to tell.
+    pub diagnostics: Vec<Diagnostic>,
+    /// How many signatures were checked.
+    pub signatures: usize,
+}
+
 /// Tells what there is to tell of the Secrets that `cluster` brings. Those among `sources` are looked at, at the time of
 /// `options`.
-pub fn check(cluster: &Cluster, sources: &Sources, options: &Options) -> Vec<Diagnostic> {
-    let mut check = Check { cluster, sources, time: options.time, diagnostics: Vec::new() };
+pub fn check(cluster: &Cluster, sources: &Sources, options: &Options) -> Checked {
+    let mut check = Check { cluster, sources, time: options.time, diagnostics: Vec::new(), signatures: 0 };
     let postgres = cluster.custom_tls_secret.as_ref().and_then(|secret| {
         let services = [cluster.primary_service(), cluster.replicas_service()];
         let mut hosts = services.map(|service| cluster.service_host(&service)).to_vec();
@@ -34,8 +51,10 @@ pub fn check(cluster: &Cluster, sources: &Sources, options: &Options) -> Vec<Dia
         check.bring(REPLICATION, name, FILES.map(|file| Some(file.to_owned())), &Purpose::Client(REPLICATION_USER))
     });
     if let (Some(server), Some(client)) = (&postgres, &replication) {
-        check.diagnostics.extend(server.distrusts(client));
-        check.diagnostics.extend(client.distrusts(server));
+        for (one, other) in [(server, client), (client, server)] {
+            let told = one.distrusts(other, &mut check.signatures);
+            check.diagnostics.extend(told);
+        }
     }
     let frontend = cluster.pgbouncer.as_ref().and_then(|pgbouncer| pgbouncer.custom_tls_secret.as_ref());
     if let Some(secret) = frontend {
@@ -43,7 +62,7 @@ pub fn check(cluster: &Cluster, sources: &Sources, options: &Options) -> Vec<Dia
         check.bring(PGBOUNCER, &secret.name, keys(secret, true), &Purpose::Server(vec![host]));
     }
     check.trust();
-    check.diagnostics
+    Checked { diagnostics: check.diagnostics, signatures: check.signatures }
 }
 
 /// The key of the Secret that becomes each of [`FILES`]: what the items say, else the same. For pgBouncer, items that name
@@ -70,6 +89,7 @@ struct Check<'c, 'a> {
     sources: &'c Sources<'a>,
     time: i64,
     diagnostics: Vec<Diagnostic>,
+    signatures: usize,
 }
 
 impl<'a> Check<'_, 'a> {
@@ -161,13 +181,13 @@ impl<'a> Brought<'a> {
     ) -> Result<Self, Diagnostic> {
         let missing = |key: &str| secret.error(key, &format!("is missing, and `{field}` needs it: add it"));
         let text = secret.text(&authority_key)?.ok_or_else(|| missing(&authority_key))?;
-        let authorities = x509::certificates(&text)
+        let authorities = certificates(&secret, &authority_key, &text)?
             .ok_or_else(|| secret.error(&authority_key, "is no certificate in PEM, put one here"))?;
         if secret.bytes(&certificate_key)?.is_none() {
             return Err(missing(&certificate_key));
         }
         let Some(Pair { certificate, .. }) = pair(&secret, &certificate_key, key)? else { return Err(missing(key)) };
-        let chain = x509::certificates(&certificate).unwrap_or_default();
+        let chain = certificates(&secret, &certificate_key, &certificate)?.unwrap_or_default();
         Ok(Self { secret, authority_key, certificate_key, authorities, chain })
     }
 
@@ -202,21 +222,49 @@ impl<'a> Brought<'a> {
         faults
     }
 
-    /// A warning when this side does not accept the certificate of the other.
-    fn distrusts(&self, other: &Self) -> Option<Diagnostic> {
-        let mut current = other.chain.first()?;
-        // A chain is no longer than what is there.
-        for _ in &other.chain {
-            if self.authorities.iter().any(|authority| current.is_signed_by(authority) != Some(false)) {
-                return None;
+    /// A warning when this side does not accept the certificate of the other. Adds to `signatures` how many were checked.
+    fn distrusts(&self, other: &Self, signatures: &mut usize) -> Option<Diagnostic> {
+        let (mut current, rest) = other.chain.split_first()?;
+        let mut rest: Vec<&X509> = rest.iter().collect();
+        let mut left = MOST_SIGNATURES;
+        let mut is_signed = |one: &X509, authority: &X509| {
+            if !one.names_issuer(authority) || left == 0 {
+                return false;
             }
-            match other.chain.iter().find(|next| current.is_signed_by(next) != Some(false)) {
-                Some(next) => current = next,
-                None => break,
+            left -= 1;
+            one.is_signed_by(authority) != Some(false)
+        };
+        let trusts = loop {
+            if self.authorities.iter().any(|authority| is_signed(current, authority)) {
+                break true;
             }
-        }
-        let what = "has not the CA of the other side, so replicas and their leader refuse each other: add the CA that has signed \
-                    the certificate there";
-        Some(self.secret.warning(&self.authority_key, what))
+            // Each is passed once, so that the walk ends.
+            match rest.iter().position(|next| is_signed(current, next)) {
+                Some(position) => current = rest.remove(position),
+                None => break false,
+            }
+        };
+        *signatures += MOST_SIGNATURES - left;
+        let what = if left == 0 {
+            "and the certificate of the other side have so many of one name that nobody checks which has signed it: leave one \
+             of each name"
+        } else {
+            "has not the CA of the other side, so replicas and their leader refuse each other: add the CA that has signed the \
+             certificate there"
+        };
+        (!trusts).then(|| self.secret.warning(&self.authority_key, what))
     }
+}
+
+/// The certificates of `text`, which is under `key` of `secret`, each once; `None` where something else is there.
+fn certificates(secret: &Secret, key: &str, text: &str) -> Result<Option<Vec<X509>>, Diagnostic> {
+    let count = text.matches("-----BEGIN").count();
+    if count > MOST_CERTIFICATES {
+        let what =
+            format!("has {count} certificates, and at most {MOST_CERTIFICATES} are read: leave those that are needed");
+        return Err(secret.error(key, &what));
+    }
+    let mut seen = BTreeSet::new();
+    let once = |certificate: &X509| seen.insert(certificate.der.clone());
+    Ok(x509::certificates(text).map(|certificates| certificates.into_iter().filter(once).collect()))
 }

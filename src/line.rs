@@ -60,6 +60,19 @@ fn code_point(character: char) -> String {
     format!("U+{:04X}", u32::from(character))
 }
 
+/// Where in `text`, which follows a quote, the quote stands that ends it; two are one that belongs to it.
+pub(crate) fn closing(text: &str, quote: char) -> Option<usize> {
+    let mut from = 0;
+    loop {
+        let at = from + text[from..].find(quote)?;
+        let after = at + quote.len_utf8();
+        if !text[after..].starts_with(quote) {
+            return Some(at);
+        }
+        from = after + quote.len_utf8();
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -79,5 +92,26 @@ mod tests {
         let message = "the line break U+2028 would end the setting: write one line";
         assert_eq!(check("a\u{2028}b"), Err(message.to_owned()));
         assert_eq!(shown("a\n\u{2028}\té"), "a\\n\\u{2028}\té");
+    }
+
+    #[test]
+    fn two_quotes_do_not_end_a_text() {
+        for (text, end) in [
+            ("a'", Some(1)),
+            ("a''b' c'", Some(4)),
+            ("'", Some(0)),
+            ("''", None),
+            ("'''", Some(2)),
+            ("a", None),
+            ("", None),
+        ] {
+            assert_eq!(closing(text, '\''), end, "{text}");
+        }
+    }
+
+    /// Each quote must not cost a look at all that follows.
+    #[test]
+    fn a_million_quotes_are_read_once() {
+        assert_eq!(closing(&"''".repeat(500_000), '\''), None);
     }
 }

@@ -70,6 +70,9 @@ pub fn merge(items: &[Document], clusters: &[RenderedCluster]) -> Merged {
         let reference = object::reference(&item.node);
         let owner = object::label(&item.node, label::RENDERED);
         match (wanted.remove(&Identity::from(&reference)), owner) {
+            // Whatever its labels say: to leave it out, or to replace it, would delete the seed from the user's file.
+            (Some(value), _) if is_seed(item) => merged.diagnostics.push(clash(item, reference, value)),
+            (None, _) if is_seed(item) => merged.items.push(as_it_came(position, item)),
             (Some(value), None) if is_taken_over(item, value) => merged.items.push(replace(position, item, value)),
             (Some(value), None) => merged.diagnostics.push(clash(item, reference, value)),
             (Some(value), Some(_)) => merged.items.push(replace(position, item, value)),
@@ -117,7 +120,7 @@ fn is_taken_over(item: &Document, value: &Value) -> bool {
 
 fn clash(item: &Document, reference: ResourceRef, value: &Value) -> Diagnostic {
     let adopt = match value["metadata"]["labels"][label::CLUSTER].as_str() {
-        Some(cluster) if reference.kind == "Secret" => {
+        Some(cluster) if reference.kind == "Secret" && !is_seed(item) => {
             format!(", or label it `{}: {cluster}` to have it replaced by one with its values", label::CLUSTER)
         }
         _ => String::new(),
@@ -163,6 +166,9 @@ fn replace(position: usize, item: &Document, value: &Value) -> Item {
     Item::Rendered(value)
 }
 
+/// No file has as many documents; an index above it says nothing about a place.
+const MOST_DOCUMENTS: usize = 1_000_000;
+
 /// The files of a package and how many documents each has. Two items at the same place are an error to kpt.
 struct Files(BTreeMap<String, usize>);
 
@@ -173,7 +179,8 @@ impl Files {
             if let Some(path) = object::path(&item.node) {
                 let index = object::annotation(&item.node, bookkeeping::INDEX)
                     .or_else(|| object::annotation(&item.node, bookkeeping::LEGACY_INDEX));
-                let next = index.and_then(|index| index.parse().ok()).unwrap_or(0) + 1;
+                let index = index.and_then(|index| index.parse().ok()).filter(|index| *index < MOST_DOCUMENTS);
+                let next = index.unwrap_or(0) + 1;
                 let documents = files.0.entry(path.to_owned()).or_default();
                 *documents = next.max(*documents);
             }
@@ -330,5 +337,38 @@ mod tests {
         let of_seed =
             |value: &str| merge(&items(&[with(seed.clone(), &[(bookkeeping::LOCAL_CONFIG, value)])]), &[]).items;
         assert!(of_seed("false") == [Item::LocalConfig(0)] && of_seed("true") == [Item::Kept(0)]);
+    }
+
+    #[test]
+    fn a_seed_stays_whatever_its_labels_and_its_name_say() {
+        let seed = |name: &str, labels: Value| {
+            json!({"apiVersion": "v1", "kind": "Secret", "metadata": {
+                "name": name, "namespace": "shop", "labels": labels, "annotations": {annotation::SEED: "true"},
+            }})
+        };
+        let wanted = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {
+            "name": "hippo-pguser-hippo", "namespace": "shop", "labels": {label::RENDERED: "hippo", label::CLUSTER: "hippo"},
+        }});
+        let render = |item: Value| merge(&items(&[item]), &[cluster("hippo", "<stdin>", vec![wanted.clone()])]);
+        for key in [label::RENDERED, label::CLUSTER] {
+            for owner in ["hippo", "other"] {
+                let merged = render(seed("seed", json!({key: owner})));
+                assert!(merged.items[0] == Item::LocalConfig(0), "{key}: {owner}");
+                let told = render(seed("hippo-pguser-hippo", json!({key: owner}))).diagnostics;
+                assert!(crate::report::has_errors(&told) && !told[0].message.contains("label it"), "{told:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_index_that_no_file_has_is_ignored() {
+        let path = "hippo/configmap-a.yaml";
+        for index in [usize::MAX.to_string(), (usize::MAX - 1).to_string(), "99999999999999999999999".to_owned()] {
+            let other = json!({"kind": "Service", "metadata": {"name": "x"}});
+            let items = items(&[with(other, &[(bookkeeping::PATH, path), (bookkeeping::INDEX, &index)])]);
+            let merged = merge(&items, &[cluster("hippo", "<stdin>", vec![child("hippo", "a", "1")])]);
+            let [Item::Kept(0), Item::Rendered(value)] = merged.items.as_slice() else { panic!("other items") };
+            assert_eq!(value["metadata"]["annotations"][bookkeeping::INDEX], "1");
+        }
     }
 }

@@ -32,7 +32,7 @@ use crate::{
         Document,
         node::{Node, NodeValue},
     },
-    report::{Diagnostic, FieldPath, ResourceRef, Severity, has_errors},
+    report::{Collector, Diagnostic, FieldPath, ResourceRef, Severity, has_errors},
 };
 use normalise::Normaliser;
 use schema::Schema;
@@ -82,6 +82,21 @@ impl Finding {
     }
 }
 
+/// What was found so far.
+#[derive(Default)]
+pub(crate) struct Findings {
+    collected: Collector<Finding>,
+    /// Whether one of them keeps the CEL rules from running.
+    blocked: bool,
+}
+
+impl Findings {
+    fn push(&mut self, finding: Finding) {
+        self.blocked |= finding.blocking;
+        self.collected.push(finding.severity, finding);
+    }
+}
+
 /// Validates a document that claims to be a `PostgresCluster`.
 ///
 /// Gives the object as the server would store it (nulls dropped, defaults filled in, no `status`), or nothing where an error
@@ -89,7 +104,9 @@ impl Finding {
 pub fn validate(document: &Document, settings: Settings) -> (Option<Value>, Vec<Diagnostic>) {
     let (object, findings) = check(&document.node, settings);
     let resource = reference(&document.node);
-    let told = findings.into_iter().map(|finding| told(finding, &resource)).collect();
+    let (kept, rest) = findings.collected.finish();
+    let rest = rest.map(|diagnostic| diagnostic.of(resource.clone()));
+    let told = kept.into_iter().map(|finding| told(finding, &resource)).chain(rest).collect();
     let mut diagnostics: Vec<Diagnostic> = document.locate_all(told).collect();
     // Stable, so that findings at one place keep the order of the checks.
     diagnostics.sort_by_key(|diagnostic| diagnostic.location.as_ref().map(|location| location.position));
@@ -97,14 +114,15 @@ pub fn validate(document: &Document, settings: Settings) -> (Option<Value>, Vec<
     (valid.then_some(object), diagnostics)
 }
 
-fn check(root: &Node, settings: Settings) -> (Value, Vec<Finding>) {
+fn check(root: &Node, settings: Settings) -> (Value, Findings) {
     let top = FieldPath::default();
+    let mut findings = Findings::default();
     if !matches!(root.value, NodeValue::Mapping(_)) {
         let found = words::describe(root, false);
-        return (Value::Null, vec![Finding::blocking(&top, format!("expected a {KIND}, found {found}"))]);
+        findings.push(Finding::blocking(&top, format!("expected a {KIND}, found {found}")));
+        return (Value::Null, findings);
     }
 
-    let mut findings = Vec::new();
     let spec_schema = identify(root, &mut findings);
     unknown_at_the_top(root, &mut findings);
 
@@ -130,7 +148,7 @@ fn check(root: &Node, settings: Settings) -> (Value, Vec<Finding>) {
         metadata::check(metadata, &mut findings);
     }
     if let (Some(spec), Some(schema)) = (object.get("spec"), spec_schema)
-        && !findings.iter().any(|finding| finding.blocking)
+        && !findings.blocked
     {
         rules::check(spec, schema, &top.key("spec"), &mut findings);
     }
@@ -138,7 +156,7 @@ fn check(root: &Node, settings: Settings) -> (Value, Vec<Finding>) {
 }
 
 /// The schema of the spec, when `apiVersion` and `kind` are right.
-fn identify(root: &Node, findings: &mut Vec<Finding>) -> Option<&'static Schema> {
+fn identify(root: &Node, findings: &mut Findings) -> Option<&'static Schema> {
     let top = FieldPath::default();
     let [newest, older] = API_VERSIONS;
     match root.get("kind") {
@@ -165,7 +183,7 @@ fn identify(root: &Node, findings: &mut Vec<Finding>) -> Option<&'static Schema>
     known?.rsplit('/').next().and_then(Schema::of_version)
 }
 
-fn unknown_at_the_top(root: &Node, findings: &mut Vec<Finding>) {
+fn unknown_at_the_top(root: &Node, findings: &mut Findings) {
     // `status` is a report of what runs, not a wish: a resource that was read back from a cluster renders all the same.
     const KNOWN: [&str; 5] = ["apiVersion", "kind", "metadata", "spec", "status"];
     let unknown = root.entries().iter().filter(|entry| !KNOWN.contains(&entry.key.as_str()));

@@ -155,7 +155,10 @@ fn decide_all(
     for ((resource, document), (cluster, mut found)) in sources.iter().zip(checked) {
         let seed = seed.filter(|_| refused.is_none());
         let content = cluster.and_then(|cluster| {
-            let (existing, unusable) = take_over(document, &cluster, &secrets, options, &mut found);
+            if refused.is_some() {
+                return None;
+            }
+            let (existing, unusable) = take_over(document, &cluster, &secrets, options, &mut work, &mut found);
             work.add_existing(&existing);
             refused = refused.take().or_else(|| work.check().err());
             let seed = seed.filter(|_| refused.is_none() && !unusable)?;
@@ -193,10 +196,13 @@ fn take_over<'a>(
     cluster: &Cluster,
     secrets: &Sources<'a>,
     options: &Options,
+    work: &mut Work,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> (Existing<'a>, bool) {
     let (existing, mut found) = existing(secrets, cluster);
-    found.extend(custom_tls::check(cluster, secrets, options));
+    let brought = custom_tls::check(cluster, secrets, options);
+    work.add_signatures(brought.signatures);
+    found.extend(brought.diagnostics);
     let unusable = has_errors(&found);
     diagnostics.extend(document.locate_all(found));
     (existing, unusable)

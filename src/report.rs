@@ -3,10 +3,12 @@
 //! A [`Diagnostic`] never holds a secret: messages quote field names and the user's words from a `PostgresCluster`,
 //! never a value of a Secret.
 
+mod collector;
 mod shorten;
 
 use std::fmt;
 
+pub(crate) use collector::Collector;
 pub use shorten::shorten;
 
 use crate::line;
@@ -162,11 +164,13 @@ pub struct Diagnostic {
     pub resource: Option<ResourceRef>,
     /// The place in the input, when it is known.
     pub location: Option<Location>,
+    /// How many others it stands for that were counted and not kept; none for one that speaks for itself.
+    pub(crate) more: usize,
 }
 
 impl Diagnostic {
     fn new(severity: Severity, message: impl Into<String>) -> Self {
-        Self { severity, message: message.into(), field: None, resource: None, location: None }
+        Self { severity, message: message.into(), field: None, resource: None, location: None, more: 0 }
     }
 
     /// An error: nothing will be rendered.

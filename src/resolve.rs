@@ -29,32 +29,32 @@ use std::collections::BTreeSet;
 use crate::cluster::{Cluster, ConfigMapKey, Metadata};
 use crate::naming::annotation;
 use crate::options::Options;
-use crate::report::{Diagnostic, FieldPath, has_errors};
+use crate::report::{Collector, Diagnostic, FieldPath, has_errors};
 use crate::spec::{MetadataSpec, PostgresCluster};
 
 /// Resolves one `PostgresCluster` whose schema has been checked.
 ///
 /// Gives the cluster unless a diagnostic is an error; diagnostics name fields of the `PostgresCluster`.
 pub fn resolve(resource: &PostgresCluster, options: &Options) -> (Option<Cluster>, Vec<Diagnostic>) {
-    let mut context = Context { options, diagnostics: Vec::new() };
+    let mut context = Context { options, diagnostics: Collector::default() };
     let cluster = cluster(resource, &mut context);
-    let diagnostics = context.diagnostics;
+    let diagnostics = context.diagnostics.diagnostics();
     ((!has_errors(&diagnostics)).then_some(cluster), diagnostics)
 }
 
 /// What every part of the resolution needs at hand.
 struct Context<'a> {
     options: &'a Options,
-    diagnostics: Vec<Diagnostic>,
+    diagnostics: Collector<Diagnostic>,
 }
 
 impl Context<'_> {
     fn error(&mut self, path: FieldPath, message: impl Into<String>) {
-        self.diagnostics.push(Diagnostic::error(message).at(path));
+        self.diagnostics.add(Diagnostic::error(message).at(path));
     }
 
     fn warning(&mut self, path: FieldPath, message: impl Into<String>) {
-        self.diagnostics.push(Diagnostic::warning(message).at(path));
+        self.diagnostics.add(Diagnostic::warning(message).at(path));
     }
 
     /// Refuses what is wrong with a text, as the module of the file says that it becomes part of.

@@ -102,10 +102,15 @@ impl X509 {
         self.names.iter().any(|own| own.eq_ignore_ascii_case(name) || below.as_ref() == Some(own))
     }
 
+    /// Whether it says that `authority` has signed it.
+    pub fn names_issuer(&self, authority: &Self) -> bool {
+        self.issuer == authority.subject
+    }
+
     /// Whether `authority` has signed it; `None` when only the names say so, because the signature is of another kind than
     /// ECDSA on P-256.
     pub fn is_signed_by(&self, authority: &Self) -> Option<bool> {
-        if self.issuer != authority.subject {
+        if !self.names_issuer(authority) {
             return Some(false);
         }
         let key = VerifyingKey::from_sec1_bytes(&authority.public_key).ok()?;

@@ -5,9 +5,11 @@ second of CPU time or 256 MiB, or ends in another way than with exit code 0 or 1
 Usage: tools/limits.py PROGRAM [NAME]...
 """
 
+import base64
 import os
 import resource
 import signal
+import subprocess
 import sys
 import tempfile
 import threading
@@ -252,6 +254,83 @@ def cases() -> Iterator[tuple[str, str]]:
     yield "metadata", cluster("hippo", "", block("annotations", lambda n: f"a{n}: x"))
     yield "finalizers", cluster("hippo", "", block("finalizers", lambda n: f"- a{n}/b"))
     yield "managed fields", cluster("hippo", "", block("managedFields", lambda n: f"- {{manager: a{n}}}"))
+    yield from findings()
+    yield from quotes()
+    yield from certificates()
+    yield "nearly seeds", cluster() + documents(nearly_seed)
+    many = fill(lambda n: f"pgrender.dev/seed{n}: '', ")
+    yield (
+        "nearly a seed again and again",
+        cluster() + f"---\n{{kind: Secret, metadata: {{name: s, annotations: {{{many}}}}}}}\n",
+    )
+
+
+def nearly_seed(number: int) -> str:
+    return f"{{kind: Secret, metadata: {{name: s{number}, annotations: {{pgrender.dev/seed: 'yes'}}}}}}\n"
+
+
+def findings() -> Iterator[tuple[str, str]]:
+    """Lists whose items are short and all wrong."""
+    for item in ("1", "{}", "a", "[]"):
+        items = f"[{(item + ',') * ((SIZE - 4096) // (len(item) + 1))}]"
+        set_of = f"  instances: [{{dataVolumeClaimSpec: {STORAGE}, "
+        yield f"environment of {item}", cluster("hippo", f"{set_of}containers: [{{name: a, env: {items}}}]}}]\n")
+        yield f"tablespaces of {item}", cluster("hippo", f"{set_of}tablespaceVolumes: {items}}}]\n")
+        yield f"tolerations of {item}", cluster("hippo", f"{set_of}tolerations: {items}}}]\n")
+        yield f"instances of {item}", cluster("hippo", f"  instances: {items}\n")
+        yield f"repositories of {item}", cluster("hippo", f"  backups: {{pgbackrest: {{repos: {items}}}}}\n")
+        yield f"users of {item}", cluster("hippo", f"  users: {items}\n")
+        yield f"databases of {item}", cluster("hippo", f"  users: [{{name: a, databases: {items}}}]\n")
+        yield f"files of {item}", cluster("hippo", f"  config: {{files: {items}}}\n")
+        yield f"rules of {item}", cluster("hippo", f"  authentication: {{rules: {items}}}\n")
+        yield f"pull secrets of {item}", cluster("hippo", f"  imagePullSecrets: {items}\n")
+        allowed = f"[{(item + ',') * 19_900}]"
+        yield f"just allowed: environment of {item}", cluster("hippo", f"{set_of}containers: [{{name: a, env: {allowed}}}]}}]\n")
+        yield f"just allowed: files of {item}", cluster("hippo", f"  config: {{files: {allowed}}}\n")
+        yield f"just allowed: instances of {item}", cluster("hippo", f"  instances: {allowed}\n")
+        for field in ("pg_hba", "pg_ident"):
+            dynamic = f"  patroni: {{dynamicConfiguration: {{postgresql: {{{field}: {items}}}}}}}\n"
+            yield f"{field} of {item}", cluster("hippo", dynamic)
+
+
+def quotes() -> Iterator[tuple[str, str]]:
+    """Values in which every quote is followed by many."""
+    for name, value in (("pairs", "a='x' " * 170_000), ("quotes", "a=" + "''" * 500_000)):
+        value = value.strip()
+        yield (
+            f"{name} of pgBouncer",
+            cluster("hippo", f'  proxy: {{pgBouncer: {{config: {{databases: {{a: "{value}"}}}}}}}}\n'),
+        )
+    libraries = ",".join(['"a"'] * 250_000)
+    yield "libraries", cluster("hippo", f"  config: {{parameters: {{shared_preload_libraries: '{libraries}'}}}}\n")
+
+
+def certificates() -> Iterator[tuple[str, str]]:
+    """Clusters that bring certificates with many authorities of one name, none of which has signed."""
+    for count, clusters in ((60, 1), (60, 100), (400, 1)):
+        with tempfile.TemporaryDirectory() as directory:
+            key, leaf, authorities = brought(directory, count)
+        data = {"tls.crt": leaf + authorities, "ca.crt": authorities, "tls.key": key}
+        encoded = {name: base64.b64encode(text.encode()).decode() for name, text in data.items()}
+        spec = "  customTLSSecret: {name: server}\n  customReplicationTLSSecret: {name: client}\n"
+        made = [cluster(f"c{number}", spec) for number in range(clusters)]
+        made += [secret(name, encoded, "data") for name in ("server", "client")]
+        yield f"{count} authorities of {clusters} clusters", "---\n".join(made)
+
+
+def brought(directory: str, count: int) -> tuple[str, str, str]:
+    """A key, its certificate, and as many authorities of the name of its issuer."""
+
+    def certificate(key: str) -> str:
+        curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "3650"]
+        command = ["openssl", "req", "-x509", *curve, "-subj", "/CN=ca", "-keyout", key, "-out", "-"]
+        return subprocess.run(command, check=True, capture_output=True, text=True, cwd=directory).stdout
+
+    authorities = [certificate("ca.key") for _ in range(count)]
+    # Its issuer is none of them, only called like them.
+    leaf = certificate("tls.key")
+    with open(os.path.join(directory, "tls.key")) as file:
+        return file.read(), leaf, "".join(authorities)
 
 
 def as_list(text: str) -> str:

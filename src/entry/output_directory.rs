@@ -10,6 +10,7 @@ use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::render::PlannedCluster;
 use crate::report::{Diagnostic, ResourceRef};
@@ -29,8 +30,10 @@ pub(super) fn write(directory: &Path, clusters: &[PlannedCluster]) -> Result<(),
 fn write_all(directory: &Path, clusters: &[PlannedCluster], drafts: &mut Drafts) -> Result<(), Diagnostic> {
     let resources: Vec<&ResourceRef> = clusters.iter().map(|cluster| &cluster.resource).collect();
     fs::create_dir_all(directory).map_err(|error| failed(directory, &error))?;
+    remove_leftovers(directory);
     for (cluster, name) in clusters.iter().zip(layout::directories(&resources)) {
         let parent = make_directories(directory, &name)?;
+        remove_leftovers(&parent);
         for value in cluster.objects() {
             drafts.add(&parent, &layout::file_name(&value), yaml::to_string(&value).as_bytes())?;
         }
@@ -87,13 +90,9 @@ impl Drafts {
         if fs::symlink_metadata(&target).is_ok_and(|metadata| metadata.is_dir()) {
             return Err(failed(&target, &io::ErrorKind::IsADirectory.into()));
         }
-        let path = parent.join(format!(".{file}.pgrender"));
-        create(&path)
-            .and_then(|mut draft| {
-                self.0.push(Draft { path: path.clone(), target });
-                draft.write_all(content)
-            })
-            .map_err(|error| failed(&path, &error))
+        let (path, mut draft) = create(parent, file).map_err(|error| failed(&target, &error))?;
+        self.0.push(Draft { path: path.clone(), target });
+        draft.write_all(content).map_err(|error| failed(&path, &error))
     }
 
     /// Gives the files their names; these names.
@@ -113,17 +112,69 @@ impl Drafts {
     }
 }
 
+/// The end of the name of a draft: by it no manifest, so that nobody takes it for one.
+const DRAFT: &str = ".pgrender";
+
+/// After this time a draft is one of a run that was interrupted.
+const LEFT_BEHIND: Duration = Duration::from_secs(3600);
+
+/// A new file, and its path, for what shall be `file` in the directory `parent`. Another run may write into the same directory
+/// at the same time, and one of another container may have the same id, so a name that is taken is left alone.
+fn create(parent: &Path, file: &str) -> io::Result<(PathBuf, File)> {
+    let mut attempts = (0..100).map(|attempt| {
+        let path = parent.join(format!(".{file}.{}-{attempt}{DRAFT}", std::process::id()));
+        create_new(&path).map(|file| (path, file))
+    });
+    let taken = |result: &io::Result<_>| matches!(result, Err(error) if error.kind() == io::ErrorKind::AlreadyExists);
+    attempts.find(|result| !taken(result)).unwrap_or_else(|| Err(io::ErrorKind::AlreadyExists.into()))
+}
+
 /// A new file for its owner's eyes only: Secrets hold passwords, and what is copied from the spec into other objects may
-/// hold one too (`ldapbindpasswd`, `repo1-cipher-pass`, the environment of a sidecar). What a run that was interrupted has
-/// left in its place is removed, for its mode may be another and it may be a link; the new file is never one that is there.
-fn create(path: &Path) -> io::Result<File> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
+/// hold one too (`ldapbindpasswd`, `repo1-cipher-pass`, the environment of a sidecar). It is never one that is there, for its
+/// mode may be another and it may be a link.
+fn create_new(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     options.open(path)
+}
+
+/// Removes the drafts in `directory` that a run has left behind which was interrupted: Secrets may be among them. What cannot
+/// be removed is in nobody's way.
+fn remove_leftovers(directory: &Path) {
+    for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        // The one of the record begins with two dots.
+        let file = name.to_str().and_then(|name| name.strip_prefix('.')?.strip_suffix(DRAFT));
+        let is_draft = file.is_some_and(|file| file.contains(".yaml") || file.starts_with(earlier::FILE));
+        // Of a link, not of what it leads to.
+        let is_old = entry.metadata().is_ok_and(|metadata| {
+            !metadata.is_dir()
+                && metadata.modified().is_ok_and(|time| time.elapsed().is_ok_and(|elapsed| elapsed > LEFT_BEHIND))
+        });
+        if is_draft && is_old {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_draft_is_never_one_that_is_there() {
+        let directory = tempfile::tempdir().unwrap();
+        let draft = |attempt: u8| directory.path().join(format!(".a.yaml.{}-{attempt}.pgrender", std::process::id()));
+        std::os::unix::fs::symlink(directory.path().join("outside"), draft(0)).unwrap();
+        File::create(draft(1)).unwrap();
+        let (path, _) = create(directory.path(), "a.yaml").unwrap();
+        assert_eq!(path, draft(2));
+        assert!(!directory.path().join("outside").exists());
+        for attempt in 3..100 {
+            File::create(draft(attempt)).unwrap();
+        }
+        assert_eq!(create(directory.path(), "a.yaml").unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+    }
 }

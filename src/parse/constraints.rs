@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use super::{
-    Finding, duration,
+    Finding, Findings, duration,
     patterns::Patterns,
     schema::{Format, Schema, Type},
     words,
@@ -17,14 +17,14 @@ use super::{
 use crate::report::{FieldPath, Segment};
 
 /// Checks a value and all below it.
-pub(crate) fn check(value: &Value, schema: &'static Schema, path: &FieldPath, findings: &mut Vec<Finding>) {
+pub(crate) fn check(value: &Value, schema: &'static Schema, path: &FieldPath, findings: &mut Findings) {
     Checker { path: path.clone(), patterns: Patterns::default(), findings }.value(value, schema);
 }
 
 struct Checker<'a> {
     path: FieldPath,
     patterns: Patterns,
-    findings: &'a mut Vec<Finding>,
+    findings: &'a mut Findings,
 }
 
 impl Checker<'_> {

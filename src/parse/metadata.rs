@@ -3,17 +3,17 @@
 
 use serde_json::{Map, Value};
 
-use super::{Finding, words};
+use super::{Finding, Findings, words};
 use crate::report::FieldPath;
 
 /// All annotations together, keys and values, in bytes.
 const ANNOTATIONS_LIMIT: usize = 256 * 1024;
 
 /// Checks the metadata of an object after normalisation.
-pub(crate) fn check(metadata: &Value, findings: &mut Vec<Finding>) {
+pub(crate) fn check(metadata: &Value, findings: &mut Findings) {
     let path = FieldPath::of("metadata");
     let mut fault = |path: &FieldPath, message: Option<String>| {
-        findings.extend(message.map(|message| Finding::fault(path, message)));
+        message.into_iter().for_each(|message| findings.push(Finding::fault(path, message)));
     };
 
     if let Some(name) = metadata["name"].as_str() {
@@ -164,9 +164,9 @@ mod tests {
     fn annotations_have_a_limit_for_all_together() {
         let check = |size: usize| {
             let metadata = serde_json::json!({"annotations": {"a": "x".repeat(size), "B": "x"}});
-            let mut findings = Vec::new();
+            let mut findings = Findings::default();
             check(&metadata, &mut findings);
-            findings.len()
+            findings.collected.finish().0.len()
         };
         assert_eq!(check(ANNOTATIONS_LIMIT - 3), 0);
         assert_eq!(check(ANNOTATIONS_LIMIT - 2), 1);

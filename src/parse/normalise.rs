@@ -6,7 +6,7 @@
 use serde_json::{Map, Value};
 
 use super::{
-    Finding, Settings, number,
+    Finding, Findings, Settings, number,
     schema::{Schema, Type},
     words,
 };
@@ -19,15 +19,20 @@ use crate::{
 pub(crate) struct Normaliser<'a> {
     path: FieldPath,
     settings: Settings,
-    findings: &'a mut Vec<Finding>,
+    findings: &'a mut Findings,
     /// For how many more unknown fields it is looked for the one that was meant.
     suggestions: usize,
+    /// How many more items of lists are read.
+    items: usize,
 }
+
+/// The most items that all lists of a spec may have together: an item of three bytes becomes an object of several hundred.
+const MOST_ITEMS: usize = 20_000;
 
 impl<'a> Normaliser<'a> {
     /// Starts at `path`; findings are added to `findings`.
-    pub(crate) fn new(path: &FieldPath, settings: Settings, findings: &'a mut Vec<Finding>) -> Self {
-        Self { path: path.clone(), settings, findings, suggestions: words::SUGGESTIONS }
+    pub(crate) fn new(path: &FieldPath, settings: Settings, findings: &'a mut Findings) -> Self {
+        Self { path: path.clone(), settings, findings, suggestions: words::SUGGESTIONS, items: MOST_ITEMS }
     }
 
     /// The value as the server would see it. Where the type is wrong that is reported and the value stays as it was
@@ -92,6 +97,16 @@ impl<'a> Normaliser<'a> {
         let Some(item) = schema.item() else {
             return Value::Array(items.iter().map(Node::to_json).collect());
         };
+        if items.len() > self.items {
+            if self.items > 0 {
+                let message = format!("all lists together have more than {MOST_ITEMS} items: write fewer");
+                self.findings.push(Finding::blocking(&self.path, message));
+            }
+            self.items = 0;
+            // Nothing that a later check could speak of.
+            return Value::Null;
+        }
+        self.items -= items.len();
         let values = items
             .iter()
             .enumerate()

@@ -16,7 +16,7 @@ mod various;
 use serde_json::{Value, json};
 
 use super::{
-    Finding,
+    Finding, Findings,
     schema::{RuleText, Schema},
 };
 use crate::report::FieldPath;
@@ -38,7 +38,7 @@ fn all() -> impl Iterator<Item = &'static Rule> {
 }
 
 /// Checks the rules of a value and of all below it.
-pub(crate) fn check(value: &Value, schema: &Schema, path: &FieldPath, findings: &mut Vec<Finding>) {
+pub(crate) fn check(value: &Value, schema: &Schema, path: &FieldPath, findings: &mut Findings) {
     visit(value, schema, path, &mut |rule, holds, path| {
         if !holds {
             findings.push(Finding::fault(path, rule.message));

@@ -21,6 +21,37 @@ spec:
 }
 
 #[test]
+fn of_many_findings_the_first_are_kept_and_the_rest_is_counted() {
+    let items = "1, ".repeat(19_000);
+    let text = format!(
+        "{{apiVersion: {}, kind: PostgresCluster, metadata: {{name: hippo}}, spec: {{postgresVersion: 17, \
+         instances: [{{containers: [{{name: a, env: [{items}]}}]}}]}}}}",
+        API_VERSIONS[0]
+    );
+    let documents = crate::read::documents("", &text).unwrap();
+    let (_, found) = validate(&documents[0], Settings::default());
+    assert!(found.len() < 1000, "{}", found.len());
+    let told = crate::report::shorten(found);
+    let last = told.last().unwrap().to_string();
+    // Each has a wrong type, and all but one the name of another; the claim of the instance is missing.
+    assert!(last.contains("… and 37900 more errors"), "{last}");
+}
+
+#[test]
+fn all_lists_together_have_a_limit() {
+    let items = "{}, ".repeat(15_000);
+    let text = format!(
+        "{{apiVersion: {}, kind: PostgresCluster, metadata: {{name: hippo}}, spec: {{postgresVersion: 17, \
+         config: {{files: [{items}]}}, imagePullSecrets: [{items}]}}}}",
+        API_VERSIONS[0],
+    );
+    let documents = crate::read::documents("", &text).unwrap();
+    let (_, found) = validate(&documents[0], Settings::default());
+    let told: Vec<_> = found.iter().filter(|one| one.message.contains("more than 20000 items")).collect();
+    assert_eq!(told.len(), 1, "{told:?}");
+}
+
+#[test]
 fn defaults_are_filled_in_and_nulls_and_status_dropped() {
     let (object, messages) = verdict(&cluster("  proxy: null\n  port: null\nstatus: {x: y}\n"), Settings::default());
     assert!(messages.is_empty(), "{messages:?}");

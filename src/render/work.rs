@@ -18,6 +18,8 @@ const CLUSTER: usize = 1_600;
 const PASSWORD: usize = 600;
 /// A key and a signature.
 const CERTIFICATE: usize = 250;
+/// The check of a signature, as of a certificate that the user brings.
+const SIGNATURE: usize = 250;
 /// A claim of an instance, and the mentions of the instance.
 const CLAIM: usize = 25;
 /// What is copied from the spec into an object and written.
@@ -61,6 +63,11 @@ impl Work {
         let held = existing.users.values().chain(&existing.pgbouncer).chain(&existing.monitoring);
         let rounds: usize = held.filter_map(|held| checked_rounds(held.verifier.as_ref()?)).sum();
         self.done = self.done.saturating_add(rounds / ROUNDS_IN_A_MICROSECOND);
+    }
+
+    /// Adds what it costs to check so many signatures.
+    pub(super) fn add_signatures(&mut self, signatures: usize) {
+        self.done = self.done.saturating_add(signatures.saturating_mul(SIGNATURE));
     }
 
     /// Refuses what is too much.

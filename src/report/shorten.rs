@@ -13,11 +13,16 @@ pub fn shorten(mut diagnostics: Vec<Diagnostic>) -> Vec<Diagnostic> {
         return diagnostics;
     }
     let mut by_weight: Vec<usize> = (0..diagnostics.len()).collect();
-    by_weight.sort_by_key(|position| diagnostics[*position].severity);
+    // What only counts others is counted with the rest.
+    by_weight.sort_by_key(|position| (diagnostics[*position].more > 0, diagnostics[*position].severity));
     let hidden = by_weight.split_off(MOST);
-    let severities: Vec<Severity> = hidden.iter().map(|position| diagnostics[*position].severity).collect();
-    let message = rest(&severities);
-    let severity = diagnostics[hidden[0]].severity;
+    let mut counts = [0; 3];
+    for position in &hidden {
+        let diagnostic = &diagnostics[*position];
+        counts[diagnostic.severity as usize] += diagnostic.more.max(1);
+    }
+    let message = rest(counts);
+    let severity = hidden.iter().map(|position| diagnostics[*position].severity).min().unwrap_or(Severity::Info);
     let mut shown = vec![false; diagnostics.len()];
     for position in by_weight {
         shown[position] = true;
@@ -28,10 +33,17 @@ pub fn shorten(mut diagnostics: Vec<Diagnostic>) -> Vec<Diagnostic> {
     diagnostics
 }
 
+/// What stands for `count` diagnostics that were not kept.
+pub(super) fn more(severity: Severity, count: usize) -> Diagnostic {
+    let mut counts = [0; 3];
+    counts[severity as usize] = count;
+    Diagnostic { more: count, ..Diagnostic::new(severity, rest(counts)) }
+}
+
 /// The line that stands for what is not told.
-fn rest(severities: &[Severity]) -> String {
+fn rest(counts: [usize; 3]) -> String {
     let count = |severity: Severity, one: &str, many: &str| {
-        let count = severities.iter().filter(|other| **other == severity).count();
+        let count = counts[severity as usize];
         (count > 0).then(|| format!("{count} more {}", if count == 1 { one } else { many }))
     };
     let counts = [

@@ -23,12 +23,13 @@ pub(super) fn warn(version: u16, context: &mut Context) {
 mod tests {
     use super::*;
     use crate::options::Options;
+    use crate::report::Collector;
 
     fn warned(version: u16, time: i64) -> bool {
         let options = Options { time, ..Options::default() };
-        let mut context = Context { options: &options, diagnostics: Vec::new() };
+        let mut context = Context { options: &options, diagnostics: Collector::default() };
         warn(version, &mut context);
-        !context.diagnostics.is_empty()
+        !context.diagnostics.diagnostics().is_empty()
     }
 
     /// `date --utc --date 2025-12-13 +%s`.

@@ -3,21 +3,21 @@
 
 use crate::cluster::Metadata;
 use crate::naming::PREFIX;
-use crate::report::{Diagnostic, FieldPath};
+use crate::report::{Collector, Diagnostic, FieldPath};
 
 /// Checks the labels and annotations that the user wants on objects, at `path`.
-pub(super) fn check(metadata: &Metadata, path: &FieldPath, diagnostics: &mut Vec<Diagnostic>) {
+pub(super) fn check(metadata: &Metadata, path: &FieldPath, diagnostics: &mut Collector<Diagnostic>) {
     for (key, value) in &metadata.labels {
         let at = path.key("labels").key(key);
         if let Err(why) = qualified_name(key).and_then(|()| label_value(value)) {
-            diagnostics.push(Diagnostic::error(why).at(at));
+            diagnostics.add(Diagnostic::error(why).at(at));
         } else if key.starts_with(PREFIX) {
-            diagnostics.push(Diagnostic::warning("labels of PGO are set by pgrender where they are needed").at(at));
+            diagnostics.add(Diagnostic::warning("labels of PGO are set by pgrender where they are needed").at(at));
         }
     }
     for key in metadata.annotations.keys() {
         if let Err(why) = qualified_name(key) {
-            diagnostics.push(Diagnostic::error(why).at(path.key("annotations").key(key)));
+            diagnostics.add(Diagnostic::error(why).at(path.key("annotations").key(key)));
         }
     }
 }
@@ -68,9 +68,9 @@ mod tests {
 
     fn verdicts(labels: &[(&str, &str)]) -> usize {
         let labels = labels.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
-        let mut diagnostics = Vec::new();
+        let mut diagnostics = Collector::default();
         check(&Metadata { labels, ..Metadata::default() }, &FieldPath::of("spec.metadata"), &mut diagnostics);
-        diagnostics.len()
+        diagnostics.diagnostics().len()
     }
 
     #[test]

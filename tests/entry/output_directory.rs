@@ -125,7 +125,7 @@ mod links {
     }
 
     fn draft(path: &Path) -> std::path::PathBuf {
-        path.with_file_name(format!(".{}.pgrender", path.file_name().unwrap().to_str().unwrap()))
+        path.with_file_name(format!(".{}.1-0.pgrender", path.file_name().unwrap().to_str().unwrap()))
     }
 
     #[test]
@@ -135,11 +135,17 @@ mod links {
         for (name, _) in files(&world.path().join("out")) {
             assert_eq!(fs::metadata(world.path().join("out").join(&name)).unwrap().mode() & 0o777, 0o600, "{name}");
         }
-        // What a run that was interrupted has left has another mode.
-        fs::write(draft(&secret), "left").unwrap();
-        render(world.path(), &cluster("shop", "hippo")).ok();
-        assert_eq!(fs::metadata(&secret).unwrap().mode() & 0o777, 0o600);
-        assert!(!draft(&secret).exists());
+        // What a run has left that was interrupted goes, and what another may be writing stays.
+        for old in [false, true] {
+            fs::write(draft(&secret), "left").unwrap();
+            if old {
+                let time = std::time::SystemTime::UNIX_EPOCH;
+                fs::File::options().write(true).open(draft(&secret)).unwrap().set_modified(time).unwrap();
+            }
+            render(world.path(), &cluster("shop", "hippo")).ok();
+            assert_eq!(fs::metadata(&secret).unwrap().mode() & 0o777, 0o600);
+            assert_eq!(draft(&secret).exists(), !old);
+        }
     }
 
     #[test]
@@ -154,6 +160,7 @@ mod links {
             assert!(fs::symlink_metadata(&secret).unwrap().is_file());
         }
         // Nor is one created that is not there yet.
+        fs::remove_file(draft(&secret)).unwrap();
         symlink(world.path().join("outside/new"), draft(&secret)).unwrap();
         render(world.path(), &cluster("shop", "hippo")).ok();
         assert_untouched(world.path());
@@ -212,6 +219,23 @@ mod links {
         render(world.path(), &cluster("shop", "rhino")).ok();
         assert!(world.path().join("real/rhino").is_dir());
     }
+}
+
+/// Jobs of a pipeline share a directory.
+#[test]
+fn runs_at_once_do_not_disturb_each_other() {
+    let directory = tempfile::tempdir().unwrap();
+    let input = cluster("shop", "hippo");
+    std::thread::scope(|scope| {
+        let runs: Vec<_> = (0..4).map(|_| scope.spawn(|| render(directory.path(), &input))).collect();
+        for run in runs {
+            run.join().unwrap().ok();
+        }
+    });
+    let together = files(&directory.path().join("out"));
+    let alone = tempfile::tempdir().unwrap();
+    render(alone.path(), &input).ok();
+    assert_eq!(together, files(&alone.path().join("out")));
 }
 
 #[test]

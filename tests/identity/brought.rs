@@ -72,7 +72,7 @@ fn tls(name: &str, made: &Made, chain: &str, authority: &str) -> Value {
 fn told(cluster: &Cluster, secrets: &[Value], time: i64) -> Vec<String> {
     let (documents, options) = (documents(secrets), Options { time, ..Options::default() });
     let found = check(cluster, &Sources::of(&documents, &options), &options);
-    let lines = found.iter().map(ToString::to_string);
+    let lines = found.diagnostics.iter().map(ToString::to_string);
     lines
         .filter(|line| !line.starts_with("info: "))
         .map(|line| line.split_once("data").map(|(_, rest)| rest.to_owned()).unwrap_or(line))
@@ -168,4 +168,40 @@ fn whom_clients_must_trust_is_told_where_only_one_server_is_the_users() {
         lines[2].contains("`root.pem` of your Secret `elsewhere`, and `ca.crt` of `hippo-cluster-cert`"),
         "{lines:?}"
     );
+}
+
+#[test]
+fn many_authorities_are_not_all_tried() {
+    if !available("openssl") {
+        return;
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path();
+    let roots: Vec<Made> = (0..60).map(|_| make(path, "root", &P256, AUTHORITY, None)).collect();
+    let stranger = make(path, "root", &P256, AUTHORITY, None);
+    let bundle: String = roots.iter().map(|root| root.certificate.as_str()).collect();
+    let server = make(path, "server", &P256, SERVER, Some(&stranger));
+    let client = make(path, "_crunchyrepl", &P256, CLIENT, Some(&roots[59]));
+
+    // None of them has signed, and there are as many between.
+    let secrets = [tls("server", &server, &bundle, &bundle), tls("client", &client, "", &bundle)];
+    let (documents, options) = (documents(&secrets), Options { time: now(), ..Options::default() });
+    let found = check(&bringing("server", "client"), &Sources::of(&documents, &options), &options);
+    assert_eq!(found.signatures, 100 + 60);
+    let lines = told(&bringing("server", "client"), &secrets, now());
+    assert!(lines.len() == 1 && lines[0].contains("so many of one name"), "{lines:?}");
+
+    // The same again and again is one.
+    let copies = roots[59].certificate.repeat(50);
+    let good = make(path, "server", &P256, SERVER, Some(&roots[59]));
+    let secrets = [tls("server", &good, &copies, &copies), tls("client", &client, "", &copies)];
+    assert_eq!(told(&bringing("server", "client"), &secrets, now()), [""; 0]);
+
+    for (chain, authorities, key) in [("", copies.repeat(2), "ca.crt"), (copies.repeat(2).as_str(), copies, "tls.crt")]
+    {
+        let secrets = [tls("server", &good, chain, &authorities), tls("client", &client, "", &bundle)];
+        let lines = told(&bringing("server", "client"), &secrets, now());
+        let refused = lines.iter().any(|line| line.contains(key) && line.contains("at most 64 are read"));
+        assert!(refused, "{lines:?}");
+    }
 }

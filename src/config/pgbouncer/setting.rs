@@ -88,7 +88,7 @@ fn is_pairs(value: &str) -> bool {
             None => value.trim_start_matches(|c: char| !blanks.contains(&c)),
             Some(quoted) => {
                 // Two quotes are one.
-                let Some(end) = quoted.replace("''", "\u{1}\u{1}").find('\'') else { return false };
+                let Some(end) = line::closing(quoted, '\'') else { return false };
                 &quoted[end + 1..]
             }
         };

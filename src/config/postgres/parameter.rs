@@ -51,7 +51,7 @@ fn is_list(value: &str) -> bool {
     loop {
         rest = if let Some(quoted) = rest.strip_prefix('"') {
             // Two quotes are one.
-            let Some(end) = quoted.replace("\"\"", "\u{1}\u{1}").find('"') else { return false };
+            let Some(end) = line::closing(quoted, '"') else { return false };
             quoted[end + 1..].trim_start()
         } else {
             let end = rest.find(',').unwrap_or(rest.len());

@@ -26,6 +26,9 @@ pub(super) const FILE: &str = ".pgrender";
 /// The longest record that is read.
 const MAX: u64 = 1024 * 1024;
 
+/// The longest object that is read: longer than what an API server takes (etcd: 1.5 MiB).
+const MAX_OBJECT: u64 = 4 * 1024 * 1024;
+
 /// A cluster whose objects a directory may hold.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(super) struct Owner {
@@ -70,7 +73,11 @@ impl Owner {
             let entry = entry?;
             let path = entry.path();
             if entry.file_type()?.is_file() && !written.contains(&path) && self.has_written(&path) {
-                fs::remove_file(&path)?;
+                match fs::remove_file(&path) {
+                    // Another run was faster.
+                    Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                    _ => {}
+                }
             }
         }
         Ok(())
@@ -79,6 +86,15 @@ impl Owner {
     /// Whether a file is what pgrender writes for this cluster. One that cannot be read is not.
     #[expect(clippy::disallowed_methods, reason = "looks at the files of an earlier run")]
     fn has_written(&self, path: &Path) -> bool {
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        let kind = name.strip_suffix(".yaml").and_then(|name| name.split_once('-')).map_or("", |(kind, _)| kind);
+        // What somebody else has put there is not read, nor what is too long.
+        if kind.is_empty() || !kind.bytes().all(|byte| byte.is_ascii_lowercase()) {
+            return false;
+        }
+        if !fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_file() && metadata.len() <= MAX_OBJECT) {
+            return false;
+        }
         let Ok(text) = fs::read_to_string(path) else { return false };
         let documents = read::documents("", &text);
         let Ok([document]) = documents.as_deref() else { return false };
@@ -173,5 +189,24 @@ mod tests {
             assert_eq!(Owner::parse(text), None, "{text}");
         }
         assert!(Owner::parse("shop/hippo").is_some());
+    }
+
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "a test writes its files")]
+    fn only_what_pgrender_may_have_written_is_read() {
+        let owner = Owner { namespace: "shop".to_owned(), name: "hippo".to_owned() };
+        let object = "{apiVersion: v1, kind: Service, metadata: {name: a, namespace: shop, labels: {pgrender.dev/cluster: hippo}}}\n";
+        let directory = tempfile::tempdir().unwrap();
+        let has_written = |name: &str, text: &str| {
+            let path = directory.path().join(name);
+            fs::write(&path, text).unwrap();
+            owner.has_written(&path)
+        };
+        assert!(has_written("service-a.yaml", object));
+        for name in ["service-b.yaml", "service-a.yml", "Service-a.yaml", "-a.yaml", "service.yaml", "a"] {
+            assert!(!has_written(name, object), "{name}");
+        }
+        let long = format!("{object}#{}", "x".repeat(usize::try_from(MAX_OBJECT).unwrap()));
+        assert!(!has_written("service-a.yaml", &long));
     }
 }

@@ -28,7 +28,7 @@ fn the_corpus_has_a_case_for_every_rule_both_ways() {
             let text = fs::read_to_string(entry.unwrap().path()).unwrap();
             let Ok(documents) = read::documents("", &text) else { continue };
             let (object, findings) = parse::check(&documents[0].node, Settings::default());
-            if findings.iter().any(|finding| finding.blocking) {
+            if findings.blocked {
                 continue;
             }
             let version = object["apiVersion"].as_str().and_then(|version| version.rsplit('/').next()).unwrap();
@@ -62,8 +62,8 @@ fn a_rule_that_speaks_of_a_field_points_at_it() {
         }}],
         "config": {"parameters": {"log_directory": "/pgwal/logs/postgres"}},
     });
-    let mut findings = Vec::new();
+    let mut findings = parse::Findings::default();
     check(&spec, Schema::of_version("v1").unwrap(), &FieldPath::of("spec"), &mut findings);
-    let paths: Vec<String> = findings.iter().map(|finding| finding.path.to_string()).collect();
+    let paths: Vec<String> = findings.collected.finish().0.iter().map(|finding| finding.path.to_string()).collect();
     assert_eq!(paths, ["spec.config.parameters.log_directory"]);
 }
