@@ -28,7 +28,7 @@ pub(super) fn check(configuration: &Map<String, Value>, version: u16, context: &
             "parameters" | "recovery_conf" => parameters(value, &path, context),
             "pg_hba" => lines(value, &path, context, |line, path, context| hba_text(line, path, version, context)),
             "pg_ident" => lines(value, &path, context, |line, path, context| {
-                context.check(path, check_ident_text(line));
+                context.check(path, check_ident_text(line, version));
             }),
             _ => {
                 context.check(&path, line::check_name(name));
