@@ -48,7 +48,7 @@ fn run(arguments: &[OsString], environment: &Environment) -> Outcome {
             Ok(text) => function::run(&text, environment),
             Err(error) => function::unreadable(vec![error]),
         },
-        Err(error) if error.use_stderr() => Outcome::misused(&error),
+        Err(error) if error.use_stderr() => Outcome::misused(error),
         Err(help) => Outcome::new(help.render().to_string(), Vec::new()),
     }
 }

@@ -1,5 +1,6 @@
 //! Postgres' own settings: parameters, and the lines of `pg_hba.conf` and `pg_ident.conf` (PGO's `internal/postgres`).
 
+mod expression;
 mod hba;
 mod hba_method;
 mod hba_password;

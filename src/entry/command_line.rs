@@ -24,7 +24,7 @@ pub(super) fn run(command: &Command, environment: &Environment) -> Outcome {
 fn run_render(arguments: &RenderArguments, environment: &Environment) -> Outcome {
     let settings = match arguments.settings() {
         Ok(settings) => settings,
-        Err(error) => return Outcome::misused(&error),
+        Err(error) => return Outcome::misused(error),
     };
     let options = match settings.options(environment) {
         Ok(options) => options,

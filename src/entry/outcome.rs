@@ -4,6 +4,9 @@
 use std::io::{self, Write};
 use std::process::ExitCode;
 
+use clap::error::{ContextKind, ContextValue};
+
+use crate::line;
 use crate::render::PlannedCluster;
 use crate::report::{Diagnostic, Severity, has_errors, shorten};
 use crate::write::resource_list;
@@ -78,7 +81,16 @@ impl Outcome {
     }
 
     /// A run that a wrong command line has kept from happening.
-    pub(super) fn misused(error: &clap::Error) -> Self {
+    pub(super) fn misused(mut error: clap::Error) -> Self {
+        for kind in [ContextKind::InvalidArg, ContextKind::InvalidSubcommand, ContextKind::InvalidValue] {
+            let shown = match error.get(kind) {
+                Some(ContextValue::String(text)) if text.contains(line::is_control) => line::shown(text),
+                _ => continue,
+            };
+            // No line of what is said comes from an argument; a tip would repeat it.
+            error.insert(kind, ContextValue::String(shown));
+            error.insert(ContextKind::Suggested, ContextValue::None);
+        }
         Self { stderr: error.render().to_string(), code: 2, ..Self::default() }
     }
 

@@ -8,6 +8,7 @@ use time::format_description::well_known::Rfc3339;
 
 use super::environment::{self, Environment, IMAGE_PREFIX};
 use crate::identity::window::{Schedule, ScheduleError};
+use crate::line::shown;
 use crate::options::{CertificateSource, CredentialSource, IssuerReference, Options};
 use crate::report::Diagnostic;
 
@@ -111,9 +112,9 @@ impl Settings {
 pub(super) fn time(text: &str) -> Result<i64, String> {
     let seconds = text.parse().ok();
     let moment = || OffsetDateTime::parse(text, &Rfc3339).ok().map(OffsetDateTime::unix_timestamp);
-    seconds
-        .or_else(moment)
-        .ok_or_else(|| format!("`{text}` is no time, write it as `2026-01-31T12:00:00Z` or in seconds since 1970"))
+    seconds.or_else(moment).ok_or_else(|| {
+        format!("`{}` is no time, write it as `2026-01-31T12:00:00Z` or in seconds since 1970", shown(text))
+    })
 }
 
 /// Reads the name of a namespace, which becomes a part of hosts and of files; none where it is empty.
@@ -131,7 +132,7 @@ pub(super) fn cluster_domain(text: &str) -> Result<String, String> {
     if is_domain(domain) {
         Ok(domain.to_owned())
     } else {
-        Err(format!("`{text}` is no domain, write one like `cluster.local`"))
+        Err(format!("`{}` is no domain, write one like `cluster.local`", shown(text)))
     }
 }
 
@@ -195,7 +196,7 @@ pub(super) fn certificates(text: &str) -> Result<Certificates, String> {
     match text {
         "seed" => Ok(Certificates::Seed),
         "cert-manager" => Ok(Certificates::CertManager),
-        _ => Err(format!("`{text}` makes no certificates, write `seed` or `cert-manager`")),
+        _ => Err(format!("`{}` makes no certificates, write `seed` or `cert-manager`", shown(text))),
     }
 }
 
@@ -204,7 +205,7 @@ pub(super) fn credentials(text: &str) -> Result<CredentialSource, String> {
     match text {
         "seed" => Ok(CredentialSource::Seed),
         "reference" => Ok(CredentialSource::Reference),
-        _ => Err(format!("`{text}` gives no passwords, write `seed` or `reference`")),
+        _ => Err(format!("`{}` gives no passwords, write `seed` or `reference`", shown(text))),
     }
 }
 
@@ -218,7 +219,7 @@ pub(super) fn issuer(text: &str) -> Result<IssuerReference, String> {
     if is_kind && is_domain(group) && is_domain(name) {
         Ok(IssuerReference { group: group.to_owned(), kind: kind.to_owned(), name: name.to_owned() })
     } else {
-        Err(format!("`{text}` is no issuer, write one like `Issuer/databases` or `ClusterIssuer/company-ca`"))
+        Err(format!("`{}` is no issuer, write one like `Issuer/databases` or `ClusterIssuer/company-ca`", shown(text)))
     }
 }
 
@@ -227,7 +228,7 @@ pub(super) fn trust_domain(text: &str) -> Result<String, String> {
     if is_domain(text) {
         Ok(text.to_owned())
     } else {
-        Err(format!("`{text}` is no trust domain, write a name like `team-a` or `databases.example.com`"))
+        Err(format!("`{}` is no trust domain, write a name like `team-a` or `databases.example.com`", shown(text)))
     }
 }
 
@@ -243,7 +244,7 @@ fn is_domain(text: &str) -> bool {
 
 /// Reads a number of days.
 pub(super) fn days(text: &str) -> Result<u16, String> {
-    text.parse().map_err(|_| format!("`{text}` is no number of days, write a whole number like `182`"))
+    text.parse().map_err(|_| format!("`{}` is no number of days, write a whole number like `182`", shown(text)))
 }
 
 /// Checks the name of an image, which is that of PGO's environment variable.
@@ -251,7 +252,7 @@ pub(super) fn image_name(name: &str) -> Result<String, String> {
     if name.len() > IMAGE_PREFIX.len() && name.starts_with(IMAGE_PREFIX) {
         Ok(name.to_owned())
     } else {
-        Err(format!("`{name}` names no image, write one of PGO's names like `{IMAGE_PREFIX}PGBACKREST`"))
+        Err(format!("`{}` names no image, write one of PGO's names like `{IMAGE_PREFIX}PGBACKREST`", shown(name)))
     }
 }
 

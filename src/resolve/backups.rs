@@ -65,6 +65,16 @@ fn global_option(name: &str, value: &str, path: &FieldPath, context: &mut Contex
     }
     if let Some(why) = option::refusal(name) {
         context.error(path.clone(), why);
+    } else if let Some(current) = option::current_name(name) {
+        let message = format!(
+            "is the old name of `{current}`, which is set already, and pgBackRest runs no command with both: remove it, or write \
+             `{current}`"
+        );
+        context.error(path.clone(), message);
+    } else if option::is_secret(name) {
+        let message = "is a secret, but stands in a ConfigMap: write it in a file like `secret.conf` of a Secret, and name the \
+                       Secret in `spec.backups.pgbackrest.configuration`";
+        context.warning(path.clone(), message);
     } else if let Some(what) = option::weakness(name, value) {
         context.warning(path.clone(), what);
     }

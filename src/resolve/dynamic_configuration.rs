@@ -28,13 +28,20 @@ pub(super) fn check(configuration: &Map<String, Value>, version: u16, context: &
             "parameters" | "recovery_conf" => parameters(value, &path, context),
             "pg_hba" => lines(value, &path, context, |line, path, context| hba_text(line, path, version, context)),
             "pg_ident" => lines(value, &path, context, |line, path, context| {
-                context.check(path, check_ident_text(line));
+                context.check(path, check_ident_text(line, version));
             }),
             _ => {
                 context.check(&path, line::check_name(name));
                 check_tree(value, &path, context);
             }
         }
+    }
+    // `replication.rs` refuses `ident_file`. Of `recovery_conf` Patroni takes neither.
+    let parameters = postgresql.and_then(|postgresql| postgresql.get("parameters")).and_then(Value::as_object);
+    for name in parameters.into_iter().flat_map(Map::keys).filter(|name| name.eq_ignore_ascii_case("hba_file")) {
+        let message = "takes the place of every rule that is written here, those of the cluster's own roles too: the file \
+                       must have them";
+        context.warning(path.key("parameters").key(name), message);
     }
 }
 
@@ -75,12 +82,6 @@ fn parameters(parameters: &Value, path: &FieldPath, context: &mut Context) {
                 context.error(path.clone(), "a parameter has one value: write a text, a number or a boolean");
             }
             Value::Null | Value::Bool(_) | Value::Number(_) => {}
-        }
-        // `replication.rs` refuses `ident_file`.
-        if name.eq_ignore_ascii_case("hba_file") {
-            let message = "takes the place of every rule that is written here, those of the cluster's own roles too: the file \
-                           must have them";
-            context.warning(path, message);
         }
     }
 }

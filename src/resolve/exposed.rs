@@ -30,6 +30,14 @@ static IN_URL: LazyLock<Regex> =
 
 /// Warns of each value that is, or holds, a secret.
 pub(super) fn warn(spec: &PostgresClusterSpec, context: &mut Context) {
+    let pgbouncer = spec.proxy.as_ref().and_then(|proxy| proxy.pg_bouncer.config.as_ref());
+    for (name, value) in pgbouncer.into_iter().flat_map(|config| &config.databases) {
+        if holds_secret(value) {
+            let message = "looks like a secret, but stands in a ConfigMap: write the line in the section `[databases]` of a \
+                           file `pgbouncer.ini` of a Secret, and name the Secret in `spec.proxy.pgBouncer.config.files`";
+            context.warning(FieldPath::of("spec.proxy.pgBouncer.config.databases").key(name), message);
+        }
+    }
     if let Some(config) = &spec.config {
         for (name, value) in &config.parameters {
             if let IntOrString::String(text) = value {

@@ -18,7 +18,8 @@ pub(super) fn checked(
 ) -> Vec<VolumeProjection> {
     for (index, projection) in projections.iter().enumerate() {
         for (field, file) in files(projection) {
-            let ours = file.starts_with(OURS) || reserved.contains(&file.as_str());
+            let first = file.split('/').next().unwrap_or_default();
+            let ours = file.starts_with(OURS) || reserved.contains(&first);
             context.check(&path.index(index).join(&field), check_path(&file, ours));
         }
     }
@@ -61,15 +62,32 @@ fn files(projection: &VolumeProjection) -> Vec<(FieldPath, String)> {
 }
 
 /// What Kubernetes lets a projected file be called (`validateLocalNonReservedPath`), and not one of `ours`, which it would take
-/// the place of.
+/// the place of. A file has one path here, so parts that mean nothing are refused.
 fn check_path(file: &str, ours: bool) -> Result<(), String> {
-    if file.is_empty() || file.starts_with('/') || file.starts_with("..") || file.split('/').any(|part| part == "..") {
+    if file.starts_with("..") || file.split('/').any(|part| ["", ".", ".."].contains(&part)) {
         return Err(format!(
-            "{file:?} is not a path inside the volume: write one without `..`, and no `/` at its beginning"
+            "{file:?} is not a plain path inside the volume: write one without `.`, `..` and `//`, and no `/` at its ends"
         ));
     }
     if ours {
         return Err(format!("{file:?} is a file of this cluster's own: choose another path"));
     }
     crate::line::check_name(file)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::check_path;
+
+    #[test]
+    fn a_path_is_written_in_one_way() {
+        for path in ["a", "a/b.conf", ".hidden/a", "a..b", "~a"] {
+            assert_eq!(check_path(path, false), Ok(()), "{path}");
+        }
+        for path in
+            ["", "/a", "a/", "./a", "a/.", "a/./b", "a//b", ".", "..", "..a", "a/../b", "./~postgres-operator/a"]
+        {
+            assert!(check_path(path, false).is_err(), "{path}");
+        }
+    }
 }

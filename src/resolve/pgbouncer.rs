@@ -76,11 +76,11 @@ fn check(config: &PgBouncerConfigSpec, port: u16, path: &FieldPath, context: &mu
         }
     }
     for (name, value) in &config.databases {
-        let verdict = setting::check_database(name).and_then(|()| setting::check_pairs(value));
+        let verdict = setting::check_database(name).and_then(|()| setting::check_pairs(value, &setting::OF_DATABASES));
         context.check(&path.key("databases").key(name), verdict);
     }
     for (name, value) in &config.users {
-        let verdict = setting::check_user(name).and_then(|()| setting::check_pairs(value));
+        let verdict = setting::check_user(name).and_then(|()| setting::check_pairs(value, &setting::OF_USERS));
         context.check(&path.key("users").key(name), verdict);
     }
 }

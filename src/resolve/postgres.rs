@@ -89,12 +89,7 @@ fn hba_line(rule: &HbaRule, index: usize, version: u16, context: &mut Context) -
 pub(super) fn hba_text(text: &str, path: &FieldPath, version: u16, context: &mut Context) {
     match postgres::check_hba_text(text, version) {
         Err(why) => context.error(path.clone(), why),
-        Ok(true) => {
-            let message =
-                "`trust` lets in whoever comes this way, without proof: write `scram-sha-256` or another method";
-            context.warning(path.clone(), message);
-        }
-        Ok(false) => {}
+        Ok(notes) => notes.into_iter().for_each(|note| context.warning(path.clone(), note)),
     }
 }
 

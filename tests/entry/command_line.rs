@@ -186,6 +186,23 @@ fn a_wrong_command_line_ends_with_two() {
 }
 
 #[test]
+fn a_line_break_in_an_argument_is_shown_and_not_written() {
+    for arguments in [
+        ["render", "--cluster-domain", "a\nerror: b"],
+        ["render", "--trust-domain", "a\nerror: b"],
+        ["render", "--certificate-issuer", "a\nerror: b"],
+        ["render", "--time", "a\nerror: b"],
+        ["render", "--image", "a\nerror: b=c"],
+        ["render", "--random", "--a\nerror: b"],
+    ] {
+        let output = run(pgrender().args(arguments), "");
+        assert_eq!(output.code, 2, "{arguments:?}");
+        assert!(output.stderr.contains(r"a\nerror: b"), "{}", output.stderr);
+        assert!(!output.stderr.contains("a\nerror: b"), "{}", output.stderr);
+    }
+}
+
+#[test]
 fn a_window_that_a_lifetime_does_not_bear_is_an_error_of_its_flag() {
     for (arguments, flag) in [
         (vec!["--certificate-window", "366"], "--certificate-window <DAYS>"),

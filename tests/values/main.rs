@@ -22,6 +22,7 @@ mod processes;
 #[path = "../common/rendering.rs"]
 mod rendering;
 mod spec;
+mod told;
 #[path = "../config/tools.rs"]
 #[expect(dead_code, reason = "other tests use the rest")]
 mod tools;

@@ -99,7 +99,7 @@ fn pgbouncer_reads_every_database_and_every_user_as_it_was_said() {
             users.insert(text.clone(), json!("pool_mode=session"));
         }
         let mut values = vec![(format!("q{number}"), format!("dbname='{}' port=77", text.replace('\'', "''")))];
-        if !text.is_empty() && !text.contains([' ', '\t']) && !text.starts_with('\'') {
+        if !text.contains(' ') && !text.starts_with('\'') {
             values.push((format!("u{number}"), format!("dbname={text} port=77")));
         }
         for (name, value) in values {
@@ -127,6 +127,7 @@ fn pgbouncer_reads_every_database_and_every_user_as_it_was_said() {
     expected.dedup();
     read.sort();
     assert_eq!(read, expected);
+    // Versions differ in the columns.
     let rows = pgbouncer.console(&["SHOW USERS"]);
     let read: Vec<&str> =
         rows.iter().filter(|row| row.iter().skip(1).any(|cell| cell == "session")).map(|row| row[0].as_str()).collect();

@@ -50,6 +50,44 @@ pub fn refusal(name: &str) -> Option<&'static str> {
     }
 }
 
+/// The name that an old one stands for, where the files have an option of that name already: pgBackRest runs no command with
+/// both (`config/parse.c`).
+pub fn current_name(name: &str) -> Option<String> {
+    if let Some(rest) = name.strip_prefix("repo-") {
+        let written = ["path", "type", "s3-bucket", "s3-endpoint", "s3-region", "gcs-bucket", "azure-container"];
+        let is_written = rest == "host" || rest.starts_with("host-") || written.contains(&rest);
+        return is_written.then(|| format!("repo1-{rest}"));
+    }
+    match name {
+        "backup-host" => return Some("repo1-host".to_owned()),
+        "backup-user" => return Some("repo1-host-user".to_owned()),
+        _ => {}
+    }
+    let (number, rest) = name.strip_prefix("db")?.split_once('-')?;
+    let option = match rest {
+        "path" | "port" | "socket-path" | "host" => rest,
+        "user" => "host-user",
+        _ => return None,
+    };
+    let number = if number.is_empty() { "1" } else { number };
+    number.bytes().all(|byte| byte.is_ascii_digit()).then(|| format!("pg{number}-{option}"))
+}
+
+/// Whether the value of an option is a secret, and not the place of one.
+pub fn is_secret(name: &str) -> bool {
+    let of_repository = name.strip_prefix("repo").map(|rest| rest.trim_start_matches(|c: char| c.is_ascii_digit()));
+    let secrets = [
+        "-azure-key",
+        "-cipher-pass",
+        "-s3-key",
+        "-s3-key-secret",
+        "-s3-sse-customer-key",
+        "-s3-token",
+        "-sftp-private-key-passphrase",
+    ];
+    of_repository.is_some_and(|rest| secrets.contains(&rest))
+}
+
 /// What an option with this value takes away of what keeps data safe, and is rendered all the same.
 pub fn weakness(name: &str, value: &str) -> Option<&'static str> {
     let off = value == "n";
@@ -89,6 +127,35 @@ mod tests {
         }
         for value in ["", " ", " a", "a ", "a\t", "a\nb", "a\rb", "a\0b", "a\u{85}b"] {
             assert!(check_value(value).is_err(), "{value:?}");
+        }
+    }
+
+    #[test]
+    fn an_old_name_of_what_is_written_is_known() {
+        for (old, new) in [
+            ("repo-path", "repo1-path"),
+            ("repo-s3-bucket", "repo1-s3-bucket"),
+            ("backup-host", "repo1-host"),
+            ("backup-user", "repo1-host-user"),
+            ("db-path", "pg1-path"),
+            ("db2-port", "pg2-port"),
+        ] {
+            assert_eq!(current_name(old).as_deref(), Some(new));
+        }
+        for name in
+            ["repo1-path", "backup-standby", "db-timeout", "db-exclude", "repo-cipher-type", "pg1-path", "dbx-path"]
+        {
+            assert_eq!(current_name(name), None, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_secret_is_told_from_its_place() {
+        for name in ["repo1-cipher-pass", "repo4-s3-key-secret", "repo-s3-key", "repo2-azure-key"] {
+            assert!(is_secret(name), "{name}");
+        }
+        for name in ["repo1-gcs-key", "repo1-s3-key-type", "repo1-host-key-file", "repo1-s3-kms-key-id"] {
+            assert!(!is_secret(name), "{name}");
         }
     }
 

@@ -61,21 +61,71 @@ pub fn check_value(value: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// Checks a value of `[databases]` or `[users]`: pairs `name=value`, a value with blanks in single quotes.
+/// What a value of `[databases]` may say, whatever the version (`loader.c`, `parse_database`).
+pub const OF_DATABASES: [&str; 22] = [
+    "application_name",
+    "auth_dbname",
+    "auth_query",
+    "auth_user",
+    "client_encoding",
+    "connect_query",
+    "datestyle",
+    "dbname",
+    "host",
+    "load_balance_hosts",
+    "max_db_client_connections",
+    "max_db_connections",
+    "min_pool_size",
+    "password",
+    "pool_mode",
+    "pool_size",
+    "port",
+    "reserve_pool",
+    "reserve_pool_size",
+    "server_lifetime",
+    "timezone",
+    "user",
+];
+
+/// What a value of `[users]` may say, whatever the version (`loader.c`, `parse_user`).
+pub const OF_USERS: [&str; 10] = [
+    "client_idle_timeout",
+    "idle_transaction_timeout",
+    "max_user_client_connections",
+    "max_user_connections",
+    "pool_mode",
+    "pool_size",
+    "query_timeout",
+    "reserve_pool",
+    "reserve_pool_size",
+    "transaction_timeout",
+];
+
+/// Checks a value of `[databases]` or `[users]`: pairs `name=value`, a value with blanks in single quotes. pgBouncer does not
+/// start with a name that is not one of `known`.
 ///
 /// # Errors
 /// What pgBouncer would refuse, or would read as something else.
-pub fn check_pairs(value: &str) -> Result<(), String> {
+pub fn check_pairs(value: &str, known: &[&str]) -> Result<(), String> {
     check_value(value)?;
-    if is_pairs(value) {
-        return Ok(());
+    let mut names = Vec::new();
+    if !is_pairs(value, &mut names) {
+        return Err(
+            "this is not a list of `name=value`: write blanks and no tabs between them, leave out what has no value, \
+                    and write `'` around a value with blanks"
+                .to_owned(),
+        );
     }
-    Err("this is not a list of `name=value`: write blanks between them, and `'` around a value with blanks".to_owned())
+    match names.iter().find(|name| !known.contains(name)) {
+        None => Ok(()),
+        Some(name) => Err(format!("pgBouncer knows no `{name}` here: write some of `{}`", known.join("`, `"))),
+    }
 }
 
-/// Whether pgBouncer reads pairs (`util.c`, `cstr_get_pair`).
-fn is_pairs(value: &str) -> bool {
-    let blanks = [' ', '\t'];
+/// Whether pgBouncer reads pairs (`loader.c`, `cstr_get_pair`), and their names. A tab parts nothing, and a value that is empty
+/// is an error, or becomes what comes behind the blanks.
+fn is_pairs<'a>(value: &'a str, names: &mut Vec<&'a str>) -> bool {
+    let blanks = [' '];
     let mut rest = value.trim_start_matches(blanks);
     while !rest.is_empty() {
         let end = rest.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).unwrap_or(rest.len());
@@ -83,9 +133,18 @@ fn is_pairs(value: &str) -> bool {
         if end == 0 {
             return false;
         }
+        names.push(&rest[..end]);
         let value = after.trim_start_matches(blanks);
         rest = match value.strip_prefix('\'') {
-            None => value.trim_start_matches(|c: char| !blanks.contains(&c)),
+            None => {
+                let word = value.split(blanks).next().unwrap_or_default();
+                if word.is_empty() || word.contains('\t') || (value.len() < after.len() && word.contains('=')) {
+                    return false;
+                }
+                &value[word.len()..]
+            }
+            // Nothing is in the quotes.
+            Some(quoted) if quoted.starts_with('\'') && !quoted.starts_with("''") => return false,
             Some(quoted) => {
                 // Two quotes are one.
                 let Some(end) = line::closing(quoted, '\'') else { return false };
@@ -173,14 +232,41 @@ mod tests {
 
     #[test]
     fn a_value_of_a_database_is_pairs() {
-        for value in
-            ["", "host=a port=5432", "host = 'x y' dbname='it''s'", "pool_mode=session\tpool_size=1", "a=", "a= b=1"]
-        {
-            assert_eq!(check_pairs(value), Ok(()), "{value}");
+        for value in [
+            "",
+            "host=a port=5432",
+            "host = 'x y'  dbname='it''s'",
+            "host = a",
+            "password='\t=''' connect_query='select 1'",
+            "password=a=b",
+        ] {
+            assert_eq!(check_pairs(value, &OF_DATABASES), Ok(()), "{value}");
         }
-        for value in ["foo", "host='a", "host='a'b", "=a", "host=a foo", " host=a", "host=a\nport=1", "a-b=1"] {
-            assert!(check_pairs(value).is_err(), "{value:?}");
+        assert_eq!(check_pairs("pool_mode=session query_timeout=5", &OF_USERS), Ok(()));
+        for value in [
+            "foo",
+            "host='a",
+            "host='a'b",
+            "=a",
+            "host=a foo",
+            " host=a",
+            "host=a\nport=1",
+            "a-b=1",
+            "host=a\tport=1",
+            "host\t=a",
+            "host=\ta",
+            "host=a \tport=1",
+            "host=",
+            "host= port=1",
+            "password='' host=a",
+            "password=''",
+            "foo=bar",
+            "sslmode=require",
+            "HOST=a",
+        ] {
+            assert!(check_pairs(value, &OF_DATABASES).is_err(), "{value:?}");
         }
+        assert!(check_pairs("host=a", &OF_USERS).is_err());
     }
 
     #[test]

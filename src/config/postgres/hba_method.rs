@@ -115,6 +115,22 @@ pub(super) fn check_option(name: &str, value: &str, method: &str, host: Host, ve
     Err(format!("Postgres {version} knows no such option of the method `{method}`: {instead}"))
 }
 
+/// Whether `names` has every option that the method cannot do without (`parse_hba_line`).
+pub(super) fn check_required<'a>(method: &str, names: impl IntoIterator<Item = &'a str>) -> Result<(), String> {
+    let names: Vec<&str> = names.into_iter().collect();
+    // One of each list.
+    let required: &[&[&str]] = match method {
+        "ldap" => &[&["ldapbasedn", "ldapprefix", "ldapsuffix", "ldapurl"]],
+        "oauth" => &[&["issuer"], &["scope"]],
+        "radius" => &[&["radiusservers"], &["radiussecrets"]],
+        _ => &[],
+    };
+    match required.iter().find(|any| !any.iter().any(|option| names.contains(option))) {
+        None => Ok(()),
+        Some(any) => Err(format!("the method `{method}` needs the option `{}`", any.join("` or `"))),
+    }
+}
+
 /// From 14 on a certificate is asked for by what is checked of it (`parse_hba_auth_opt`).
 fn client_certificate_values(name: &str, method: &str, version: u16) -> &'static [&'static str] {
     match (name, method) {

@@ -10,7 +10,7 @@ use crate::line;
 use crate::report::FieldPath;
 
 /// The longest word of a line, in bytes (`MAX_TOKEN` of `hba.c`).
-const MAX_WORD: usize = 10_000;
+pub(super) const MAX_WORD: usize = 10_000;
 
 /// The longest name of a role or database, in bytes (`NAMEDATALEN`). Postgres compares with a name that it has cut off there.
 const MAX_NAME: usize = 63;
@@ -57,6 +57,8 @@ impl Rule<'_> {
             let verdict = hba_method::check_option(name, value, self.method, host, version);
             note(FieldPath::of("options").key(name), verdict.and_then(|()| check_value(name, value)));
         }
+        let names = self.options.keys().map(String::as_str);
+        note(FieldPath::of("options"), hba_method::check_required(self.method, names));
         faults
     }
 
@@ -163,6 +165,17 @@ mod tests {
     fn a_name_with_a_leading_slash_matches_only_itself() {
         assert_eq!(literal(r#"/a_9.*"^\ €"#, 16), r#""/^[/]a_9[.][*][""]\^\\[ ]€$""#);
         assert_eq!(literal(r#"/a_9.*"^\ €"#, 15), r#""/a_9.*""^\ €""#);
+    }
+
+    #[test]
+    fn an_option_that_the_method_needs_is_asked_for() {
+        let mut options = BTreeMap::from([("issuer".to_owned(), "https://x".to_owned())]);
+        let rule = |options: &BTreeMap<String, String>| {
+            Rule { connection: "hostssl", databases: &[], users: &[], method: "oauth", options }.line(18).err()
+        };
+        assert!(rule(&options).unwrap()[0].1.contains("`scope`"));
+        options.insert("scope".to_owned(), "openid".to_owned());
+        assert_eq!(rule(&options), None);
     }
 
     #[test]

@@ -5,7 +5,9 @@ use std::iter::Peekable;
 use std::net::IpAddr;
 use std::str::Chars;
 
-use super::hba_method::{is_connection, is_method};
+use super::expression;
+use super::hba_method::{self, Host, is_connection, is_method};
+use super::hba_rule::MAX_WORD;
 use crate::line;
 
 /// Where files that the user brings are in every instance: `spec.config.files`, and additional volumes.
@@ -17,30 +19,107 @@ pub fn hba_text(raw: &str) -> Option<String> {
     (!line.is_empty()).then(|| line.to_owned())
 }
 
-/// Checks a line of `pg_hba.conf`, and says whether it is one of the method `trust`, which asks for no proof. A comment is a line too.
+/// Checks a line of `pg_hba.conf`, and says what is likely not meant although Postgres reads it. A comment is a line too.
 ///
 /// # Errors
-/// What Postgres would refuse, or would read as something else than this line.
-pub fn check_hba_text(text: &str, version: u16) -> Result<bool, String> {
+/// What Postgres would refuse, or would read as something else than this line, and what would not reject anybody though it says so.
+pub fn check_hba_text(text: &str, version: u16) -> Result<Vec<String>, String> {
     let fields = fields(text)?;
-    let Some(connection) = first_word(&fields, 0) else { return Ok(false) };
+    let Some(connection) = first_word(&fields, 0) else { return Ok(Vec::new()) };
     if !is_connection(connection, version) {
         return Err(format!("a line of pg_hba.conf for Postgres {version} does not begin with `{connection}`"));
     }
-    for (index, field) in fields.iter().enumerate().skip(3) {
-        if field.len() > 1 && !field.iter().all(|word| word.text.contains('=')) {
+    let host = Host::of(connection);
+    let method_at = if host == Host::Local { 3 } else { method_after_address(&fields)? };
+    for (index, field) in fields.iter().enumerate().take(method_at + 1) {
+        if field.len() > 1 && ![1, 2].contains(&index) {
             return Err(format!("field {} has a comma: databases and users are the only lists", index + 1));
         }
     }
-    let method = if connection == "local" { 3 } else { method_after_address(&fields)? };
-    if let Some(word) = fields.iter().skip(method + 1).flatten().find(|word| !word.text.contains('=')) {
-        return Err(format!("`{}` after the method is not an option: options are `name=value`", word.text));
+    let method = match first_word(&fields, method_at) {
+        Some(word) if is_method(word, version) => word,
+        Some(word) => return Err(format!("`{word}` is not a method of Postgres {version}")),
+        None => return Err("the line ends before the method".to_owned()),
+    };
+    if method != "trust" {
+        hba_method::check_method(method, host, version)?;
     }
-    match first_word(&fields, method) {
-        Some(word) if is_method(word, version) => Ok(word == "trust"),
-        Some(word) => Err(format!("`{word}` is not a method of Postgres {version}")),
-        None => Err("the line ends before the method".to_owned()),
+    for word in fields[1..3].iter().flatten() {
+        check_expression(&word.text, version >= 16)?;
     }
+    check_options(fields.get(method_at + 1..).unwrap_or_default(), method, host, version)?;
+
+    let mut notes = misread(&fields[..method_at]);
+    if method == "reject" && !notes.is_empty() {
+        return Err(format!("this would reject nobody: {}", notes.join("; ")));
+    }
+    if method == "trust" {
+        notes.push(
+            "`trust` lets in whoever comes this way, without proof: write `scram-sha-256` or another method".to_owned(),
+        );
+    }
+    Ok(notes)
+}
+
+/// A word that begins with a slash, where such a word is a regular expression in this version, and where it is none.
+fn check_expression(word: &str, is_expression: bool) -> Result<(), String> {
+    match word.strip_prefix('/') {
+        None => Ok(()),
+        Some(expression) if is_expression => expression::check(expression),
+        Some(_) => Err(format!(
+            "`{word}` is a regular expression only from Postgres 16 on, and would match nothing: write the names themselves"
+        )),
+    }
+}
+
+/// The options behind the method. Commas part them too (`parse_hba_line`).
+fn check_options(fields: &[Vec<Word>], method: &str, host: Host, version: u16) -> Result<(), String> {
+    let mut names = Vec::new();
+    for field in fields {
+        for (index, word) in field.iter().enumerate() {
+            let verdict = match word.text.split_once('=') {
+                None => Err("options are `name=value`".to_owned()),
+                Some((name, value)) => {
+                    names.push(name);
+                    hba_method::check_option(name, value, method, host, version)
+                }
+            };
+            let name = word.text.split('=').next().unwrap_or_default();
+            verdict.map_err(|why| match index {
+                0 => format!("`{name}` after the method: {why}"),
+                _ => format!(
+                    "`{name}` after a comma would be another option: put a value that has commas in quotes, as in \
+                     `ldapbasedn=\"dc=example,dc=net\"`"
+                ),
+            })?;
+        }
+    }
+    hba_method::check_required(method, names)
+}
+
+/// Words before the method that look as if they had a meaning, and have none.
+fn misread(fields: &[Vec<Word>]) -> Vec<String> {
+    let mut notes = Vec::new();
+    for (index, field) in fields.iter().enumerate().skip(1) {
+        let keywords = match index {
+            1 => &["all", "sameuser", "samerole", "samegroup", "replication"][..],
+            2 => &["all"],
+            _ => &["all", "samehost", "samenet"],
+        };
+        for word in field {
+            let Some(keyword) = keywords.iter().find(|keyword| word.text.eq_ignore_ascii_case(keyword)) else {
+                continue;
+            };
+            // A role or a database may have such a name, but no host does.
+            if (word.quoted && index == 3) || (!word.quoted && word.text != **keyword) {
+                notes.push(format!(
+                    "`{}` is a name here, and not the keyword: write `{keyword}`, without quotes",
+                    word.text
+                ));
+            }
+        }
+    }
+    notes
 }
 
 /// Where the method is: behind the address, and behind its mask where that is a field of its own.
@@ -57,20 +136,50 @@ fn method_after_address(fields: &[Vec<Word>]) -> Result<usize, String> {
             Some(Ok(mask)) if mask.is_ipv4() == ip.is_ipv4() => Ok(5),
             _ => Err(format!("`{address}` has no mask: write how many bits count, as in `{address}/32`")),
         },
-        (Err(_), None) if !host.is_empty() && !host.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') => Ok(4),
+        (Err(_), None) if is_host_name(host) => Ok(4),
         (Err(_), _) => no_address(),
     }
 }
 
-/// Checks a line of `pg_ident.conf`.
+/// Whether this is the name of a host or a keyword. Numbers of whatever base are addresses (`inet_aton`), and colons are in no name.
+fn is_host_name(host: &str) -> bool {
+    let is_number = |part: &str| {
+        let hexadecimal = part.strip_prefix("0x").or_else(|| part.strip_prefix("0X"));
+        hexadecimal.map_or_else(
+            || part.bytes().all(|byte| byte.is_ascii_digit()),
+            |digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit()),
+        )
+    };
+    !host.contains([':', '%', '@']) && !host.split('.').all(is_number)
+}
+
+/// Checks a line of `pg_ident.conf`. One that Postgres cannot read takes away every map, that of replicas too.
 ///
 /// # Errors
 /// What Postgres would refuse, or would read as something else than this line.
-pub fn check_ident_text(text: &str) -> Result<(), String> {
-    match fields(text)?.len() {
-        0 | 3 => Ok(()),
-        _ => Err("a line of pg_ident.conf has three fields: the map, the system user, the role".to_owned()),
+pub fn check_ident_text(text: &str, version: u16) -> Result<(), String> {
+    let fields = fields(text)?;
+    if ![0, 3].contains(&fields.len()) {
+        return Err("a line of pg_ident.conf has three fields: the map, the system user, the role".to_owned());
     }
+    for (index, field) in fields.iter().enumerate() {
+        let [word] = field.as_slice() else {
+            return Err(format!(
+                "field {} has a comma: write a line for each name, or put the name in quotes",
+                index + 1
+            ));
+        };
+        if is_file(word) {
+            return Err(format!(
+                "`{}` would be read from a file: write the lines here, or put the name in quotes",
+                word.text
+            ));
+        }
+        if index > 0 {
+            check_expression(&word.text, index == 1 || version >= 16)?;
+        }
+    }
+    Ok(())
 }
 
 /// A word; one in quotes has no other meaning than its text.
@@ -96,7 +205,10 @@ fn fields(text: &str) -> Result<Vec<Vec<Word>>, String> {
             break;
         }
         let (word, comma) = word(&mut rest);
-        if !word.quoted && word.text.len() > 1 && word.text.starts_with('@') {
+        if word.text.len() > MAX_WORD {
+            return Err(format!("a word is too long: write at most {MAX_WORD} bytes"));
+        }
+        if is_file(&word) {
             check_file(&word.text[1..])?;
         }
         match fields.last_mut() {
@@ -110,6 +222,11 @@ fn fields(text: &str) -> Result<Vec<Vec<Word>>, String> {
         return Err(format!("`{directive}` would read another file: write its lines here"));
     }
     Ok(fields)
+}
+
+/// Whether Postgres reads the words of a file here.
+fn is_file(word: &Word) -> bool {
+    !word.quoted && word.text.len() > 1 && word.text.starts_with('@')
 }
 
 fn is_include(word: &str) -> bool {
@@ -181,7 +298,7 @@ mod tests {
             if line.ends_with(',') {
                 assert!(verdict.is_err(), "{line}");
             } else {
-                assert_eq!(verdict, Ok(trusts), "{line}");
+                assert_eq!(verdict.map(|notes| !notes.is_empty()), Ok(trusts), "{line}");
             }
         }
     }
@@ -209,19 +326,81 @@ mod tests {
             "host all all all md5,trust",
             "host all all all md5 clientcert",
             "local all all all md5",
+            "host,local all all all md5",
+            "host all all all reject foo=bar",
+            "host all all all ldap ldapserver=x ldapbasedn=dc=example,dc=net",
+            "host all all all ldap ldapserver=x",
+            "host all all all cert",
+            "hostssl all all all md5 clientcert=1",
+            "host all all 0x7f000001 md5",
+            "host all all 0X7f.1 md5",
+            "host all all fe80::1%1 md5",
+            "host all all @x md5",
+            "host all \"/[\" all md5",
+            "host /a,/*b all all md5",
+            "host all all ALL reject",
+            "host all ALL all reject",
+            "host SameUser all all reject",
+            "host all all \"all\" reject",
         ] {
             assert!(check_hba_text(line, 17).is_err(), "{line}");
         }
         assert!(check_hba_text("host all all all oauth issuer=x scope=y", 18).is_ok());
+        assert!(check_hba_text("host all all all oauth issuer=x", 18).is_err());
+    }
+
+    #[test]
+    fn a_slash_begins_an_expression_from_16_on() {
+        for line in ["host all /^ap all reject", "host \"/x\" all all md5", "host all a,\"/^ap\" all reject"] {
+            assert!(check_hba_text(line, 15).unwrap_err().contains("from Postgres 16 on"), "{line}");
+            assert_eq!(check_hba_text(line, 16), Ok(Vec::new()), "{line}");
+        }
+        assert_eq!(check_ident_text("m /^a b", 13), Ok(()));
+        assert!(check_ident_text("m a /^b", 15).is_err());
+        assert_eq!(check_ident_text("m a /^b", 16), Ok(()));
+    }
+
+    #[test]
+    fn a_keyword_that_is_none_is_told() {
+        for line in [
+            "host all all ALL md5",
+            "host all All all md5",
+            "host all all \"samenet\" md5",
+            "host REPLICATION all all md5",
+        ] {
+            assert_eq!(check_hba_text(line, 17).unwrap().len(), 1, "{line}");
+        }
+        for line in [
+            "host \"ALL\" \"all\" all reject",
+            "host replication all samenet md5",
+            "host all all all ldap ldapserver=x ldapbasedn=\"dc=example,dc=net\"",
+            "hostssl all all example.com cert clientcert=verify-full",
+        ] {
+            assert_eq!(check_hba_text(line, 17), Ok(Vec::new()), "{line}");
+        }
     }
 
     #[test]
     fn a_line_of_pg_ident_has_three_fields() {
         for line in ["map system role", "# comment", r#"map "/^(.*)@x$" \1"#] {
-            assert_eq!(check_ident_text(line), Ok(()), "{line}");
+            assert_eq!(check_ident_text(line, 17), Ok(()), "{line}");
+        }
+        assert_eq!(check_ident_text("m \"a,b\" \"@c\"", 17), Ok(()));
+        for line in [
+            "@/etc/postgres/map _crunchyrepl _crunchyrepl",
+            "m @/etc/postgres/map x",
+            "m x @/etc/postgres/map",
+            "m c,d e",
+            "a,b c d",
+            "m c d, e",
+            "m \"/[\" x",
+            "m /(a x",
+            "m x /*",
+        ] {
+            assert!(check_ident_text(line, 17).is_err(), "{line}");
         }
         for line in ["map system", "a b c d", "include x", "include x y", "map system role\n", "map system role\\"] {
-            assert!(check_ident_text(line).is_err(), "{line}");
+            assert!(check_ident_text(line, 17).is_err(), "{line}");
         }
     }
 }
