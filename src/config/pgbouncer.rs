@@ -13,20 +13,24 @@ pub const INI_FILE: &str = "/etc/pgbouncer/~postgres-operator.ini";
 /// The file that the user may bring, and that is included first; empty otherwise, for it must exist.
 const USER_FILE: &str = "/etc/pgbouncer/pgbouncer.ini";
 
+/// The database `postgres` under the name where pgBouncer asks for verifiers, whichever database a client wants:
+/// there the superuser has the schema `pgbouncer` from the beginning, and what a role made elsewhere would run as
+/// pgBouncer's role (`auth_dbname`, pgbouncer.org/config.html; PgBouncer 1.19).
+pub const AUTH_DATABASE: &str = PGBOUNCER_USER;
+
 /// `pgbouncer.ini`: the user's file, then these settings, of which the user's `config.global` overrides all but
 /// `conffile`. Databases of the user replace the wildcard, which offers every database of the cluster.
 pub fn ini(cluster: &Cluster, pgbouncer: &PgBouncer) -> String {
-    let wildcard;
-    let databases = if pgbouncer.databases.is_empty() {
-        wildcard = options([("*", &format!("host={} port={}", cluster.primary_service(), cluster.port))]);
-        &wildcard
-    } else {
-        &pgbouncer.databases
-    };
+    let primary = format!("host={} port={}", cluster.primary_service(), cluster.port);
+    let mut databases = pgbouncer.databases.clone();
+    if databases.is_empty() {
+        databases.insert("*".to_owned(), primary.clone());
+    }
+    databases.insert(AUTH_DATABASE.to_owned(), format!("{primary} dbname=postgres"));
     let mut text = HEADER.to_owned();
     text.push_str(&section("pgbouncer", &format!("%include {USER_FILE}\n")));
     text.push_str(&section("pgbouncer", &lines(&settings(pgbouncer))));
-    text.push_str(&section("databases", &lines(databases)));
+    text.push_str(&section("databases", &lines(&databases)));
     if !pgbouncer.users.is_empty() {
         text.push_str(&section("users", &lines(&pgbouncer.users)));
     }
@@ -47,6 +51,7 @@ pub fn log_directory(pgbouncer: &PgBouncer) -> Option<&str> {
 
 fn settings(pgbouncer: &PgBouncer) -> Options {
     let mut settings = options([
+        ("auth_dbname", AUTH_DATABASE),
         ("auth_file", "/etc/pgbouncer/~postgres-operator/users.txt"),
         ("auth_query", "SELECT username, password from pgbouncer.get_auth($1)"),
         ("auth_user", PGBOUNCER_USER),

@@ -11,7 +11,9 @@ use pgrender::config::{patroni, pgbackrest, pgbouncer, postgres};
 
 use crate::clusters::{hba_line, hippo, rich};
 use crate::processes::{start, wait_for};
-use crate::tools::{give_to_unprivileged, postgres_server, program, run, success, unprivileged};
+use crate::tools::{
+    give_to_unprivileged, pgbouncer as pgbouncer_program, postgres_server, program, run, success, unprivileged,
+};
 
 fn free_port() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
@@ -66,7 +68,7 @@ fn patroni_accepts_its_configuration() {
 
 #[test]
 fn pgbouncer_starts_with_its_configuration() {
-    let Some(program) = program("pgbouncer") else { return };
+    let Some(program) = pgbouncer_program() else { return };
     for cluster in [hippo(), rich()] {
         let directory = tempfile::tempdir().expect("a directory");
         let path = |name: &str| directory.path().join(name);

@@ -26,11 +26,14 @@ fn patroni_is_given_the_dynamic_configuration_that_pgo_gives_it() {
         let theirs: Value = serde_json::from_str(&theirs.expect("a configuration")).expect("JSON");
         let mut ours = patroni::dynamic_configuration(&cluster);
         let section = ours["postgresql"].as_object_mut().expect("a section");
-        // Of its own, and the rules that name it.
+        // Of its own, and the rules that name it; and pgBouncer's role has one database.
         let map = format!(r#"_crunchyrepl "_crunchyrepl@{}/{}" "_crunchyrepl""#, cluster.namespace, cluster.name);
         assert_eq!(section.remove("pg_ident"), Some(json!([map])));
         for rule in section["pg_hba"].as_array_mut().expect("rules") {
-            *rule = json!(rule.as_str().expect("a line").trim_end_matches(" map=_crunchyrepl"));
+            let line = rule.as_str().expect("a line").trim_end_matches(" map=_crunchyrepl");
+            let bouncer =
+                line.replace(r#"hostssl "postgres" "_crunchypgbouncer""#, r#"hostssl all "_crunchypgbouncer""#);
+            *rule = json!(bouncer);
         }
         assert_eq!(ours, theirs);
     }

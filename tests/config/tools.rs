@@ -15,6 +15,16 @@ pub(crate) fn program(name: &str) -> Option<PathBuf> {
     found_or_skipped(name, found)
 }
 
+/// A pgBouncer that knows `auth_dbname`: 1.19 or newer. `tools/install.sh` brings one.
+pub(crate) fn pgbouncer() -> Option<PathBuf> {
+    let found = program("pgbouncer").filter(|program| {
+        let version = success(Command::new(program).arg("--version"));
+        let minor = version.strip_prefix("PgBouncer 1.").and_then(|rest| rest.split('.').next()?.parse::<u16>().ok());
+        minor.is_none_or(|minor| minor >= 19)
+    });
+    found_or_skipped("pgbouncer 1.19 or newer", found)
+}
+
 /// The newest directory with Postgres' server programs, and the version.
 pub(crate) fn postgres_server() -> Option<(PathBuf, u16)> {
     let versions = (13..=18).rev().flat_map(|version| {

@@ -63,6 +63,29 @@ pub(crate) const DELIBERATE: &[Deliberate] = &[
             Place("PersistentVolumeClaim", "*", "metadata.annotations[cli-utils.sigs.k8s.io/on-remove]", OnlyOurs, "*"),
         ],
     },
+    // Before that of the replicas' certificates, which shows in the same list.
+    Deliberate {
+        reason: "pgBouncer asks for verifiers in the database `postgres`, and its role may log in there only: in any other, \
+                 somebody else's function may wait for it",
+        source: "src/config/pgbouncer.rs; PgBouncer, auth_dbname",
+        places: &[
+            Place("ConfigMap", "*-pgbouncer", "*.pgbouncer[auth_dbname]", OnlyOurs, r#""_crunchypgbouncer""#),
+            Place(
+                "ConfigMap",
+                "*-pgbouncer",
+                "*.databases[_crunchypgbouncer]",
+                OnlyOurs,
+                r#""host=* dbname=postgres""#,
+            ),
+            Place(
+                "ConfigMap",
+                "*-config",
+                "data[patroni.yaml].bootstrap.dcs.postgresql[pg_hba]",
+                Different,
+                r#"*"hostssl all \"_crunchypgbouncer\" * became * map=_crunchyrepl",*"hostssl \"postgres\" \"_crunchypgbouncer\" *"#,
+            ),
+        ],
+    },
     Deliberate {
         reason: "the certificate of replicas names its cluster, and a map lets in no other: PGO's name is the same in every cluster",
         source: "src/config/postgres/ident.rs",

@@ -1,4 +1,4 @@
-//! pgBouncer with its rendered configuration asks everybody for a password.
+//! pgBouncer with its rendered configuration asks everybody for a password, and Postgres for verifiers in one database only.
 
 use std::fs;
 use std::process::Command;
@@ -7,14 +7,27 @@ use crate::certificates::{Company, private};
 use crate::compare;
 use crate::postgres::{Postgres, answer, free_port, servers};
 use crate::processes::{start, wait_for};
-use crate::tools::{give_to_unprivileged, program, unprivileged};
+use crate::tools::{self, give_to_unprivileged, program, unprivileged};
+
+/// A function that answers pgBouncer with this verifier.
+fn get_auth(verifier: &str) -> String {
+    format!(
+        "CREATE SCHEMA pgbouncer; GRANT USAGE ON SCHEMA pgbouncer TO PUBLIC; CREATE FUNCTION pgbouncer.get_auth(username text) \
+         RETURNS TABLE (username text, password text) LANGUAGE sql AS $$ SELECT username, '{verifier}'::text $$"
+    )
+}
 
 #[test]
 fn pgbouncer_takes_no_certificate_for_a_password() {
-    let (Some(pgbouncer), Some(_)) = (program("pgbouncer"), program("openssl")) else { return };
+    let (Some(pgbouncer), Some(_)) = (tools::pgbouncer(), program("openssl")) else { return };
     let Some(bin) = servers().pop() else { return };
     let company = Company::new();
     let postgres = Postgres::start(&company, &bin);
+    postgres.configure(&company.alpha, "alpha");
+    let verifier = |password| pgrender::identity::scram::verifier(password, b"sixteen bytes ok");
+    postgres.sql_in("postgres", &get_auth(&verifier("geheim")));
+    // What somebody else made in the database that the client wants.
+    postgres.sql_in("alpha", &get_auth(&verifier("untergeschoben")));
     let root = company.directory.path().join("pgbouncer");
     let place = root.display().to_string();
     let files = root.join("~postgres-operator");
@@ -23,19 +36,17 @@ fn pgbouncer_takes_no_certificate_for_a_password() {
     private(&files.join("frontend-tls.key"), &secret("pgbouncer-frontend.key"));
     private(&files.join("frontend-ca.crt"), &company.authorities());
     private(&files.join("backend-ca.crt"), &company.authorities());
-    private(&files.join("users.txt"), &(secret("pgbouncer-users.txt") + "\"alpha\" \"geheim\"\n"));
+    private(&files.join("users.txt"), &secret("pgbouncer-users.txt"));
     private(&root.join("pgbouncer.ini"), "");
     let port = free_port();
-    // Postgres is here, and called by its socket.
+    // Postgres is here, under a name that is not in its certificate.
     let text = company.alpha.file("alpha-pgbouncer", "pgbouncer.ini");
     let text = text
         .replace("/etc/pgbouncer/", &format!("{place}/"))
         .replace("listen_addr = *", "listen_addr = 127.0.0.1")
         .replace("listen_port = 5432", &format!("listen_port = {port}"))
-        .replace(
-            "host=alpha-primary port=5432",
-            &format!("host={} port={}", postgres.socket().display(), postgres.port),
-        );
+        .replace("server_tls_sslmode = verify-full", "server_tls_sslmode = verify-ca")
+        .replace("host=alpha-primary port=5432", &format!("host=127.0.0.1 port={}", postgres.port));
     let conf = private(&root.join("~postgres-operator.ini"), &text);
     give_to_unprivileged(&root);
     let log = root.join("log");
@@ -56,5 +67,6 @@ fn pgbouncer_takes_no_certificate_for_a_password() {
             login(&format!("sslcert='{}' sslkey='{}'", leaf.certificate.display(), leaf.key.display()), who)
         });
     }
+    assert!(login("", "user=alpha dbname=alpha password=untergeschoben").is_err());
     assert_eq!(login("", "user=alpha dbname=alpha password=geheim"), Ok(()), "{}", fs::read_to_string(log).unwrap());
 }

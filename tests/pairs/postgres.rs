@@ -59,23 +59,19 @@ impl Postgres {
         wait_for(&log, "ready to accept connections");
         let server = Self { bin: bin.to_owned(), root, port, _running: running };
         let verifier = pgrender::identity::scram::verifier("geheim", b"sixteen bytes ok");
+        let bouncer = company.alpha.secret("alpha-pgbouncer", "pgbouncer-verifier");
         // As Patroni makes them (`post_bootstrap`), and the caretaker.
         server.sql(&format!(
-            "CREATE ROLE _crunchyrepl LOGIN REPLICATION; CREATE ROLE _crunchypgbouncer LOGIN; CREATE ROLE alpha LOGIN PASSWORD \
-             '{}'; GRANT EXECUTE ON FUNCTION pg_catalog.pg_read_binary_file(text) TO _crunchyrepl;",
+            "CREATE ROLE _crunchyrepl LOGIN REPLICATION; CREATE ROLE _crunchypgbouncer LOGIN PASSWORD '{bouncer}'; \
+             CREATE ROLE alpha LOGIN PASSWORD '{}'; GRANT EXECUTE ON FUNCTION pg_catalog.pg_read_binary_file(text) TO _crunchyrepl;",
             *verifier
         ));
         server.sql("CREATE DATABASE alpha OWNER alpha");
         server
     }
 
-    /// The directory of its socket.
-    pub(crate) fn socket(&self) -> &Path {
-        &self.root
-    }
-
     /// Has it read the rules and the map of a cluster.
-    fn configure(&self, cluster: &Rendered, name: &str) {
+    pub(crate) fn configure(&self, cluster: &Rendered, name: &str) {
         let text = cluster.file(&format!("{name}-config"), "patroni.yaml");
         let configuration = read::documents("patroni.yaml", &text).unwrap()[0].node.to_json();
         let section = &configuration["bootstrap"]["dcs"]["postgresql"];
@@ -101,8 +97,13 @@ impl Postgres {
     }
 
     fn sql(&self, sql: &str) -> String {
+        self.sql_in("postgres", sql)
+    }
+
+    /// What the superuser gets there.
+    pub(crate) fn sql_in(&self, database: &str, sql: &str) -> String {
         let mut psql = unprivileged(self.bin.join("psql"));
-        psql.args(["-qXAt", "--username=postgres", "--dbname=postgres", "--set=ON_ERROR_STOP=1", "--command", sql]);
+        psql.args(["-qXAt", "--username=postgres", "--dbname", database, "--set=ON_ERROR_STOP=1", "--command", sql]);
         success(psql.arg("--host").arg(&self.root).arg(format!("--port={}", self.port))).trim_end().to_owned()
     }
 
@@ -139,13 +140,14 @@ const REWIND: (&str, &str) =
     ("user=_crunchyrepl dbname=postgres", "SELECT pg_catalog.pg_read_binary_file('PG_VERSION')");
 
 /// What no certificate opens: there each role has a password, and the superuser has the socket.
-const SHUT: [&str; 6] = [
+const SHUT: [&str; 7] = [
     "user=_crunchyrepl dbname=alpha",
     "user=_crunchyrepl dbname=template1",
     "user=postgres dbname=postgres",
     "user=postgres dbname=postgres replication=true",
     "user=alpha dbname=alpha",
     "user=_crunchypgbouncer dbname=alpha",
+    "user=_crunchypgbouncer dbname=postgres",
 ];
 
 #[test]
@@ -187,6 +189,19 @@ fn postgres_is_replicated_by_whoever_the_map_names() {
         // The password alone does, so it was the certificates that did not.
         let leaf = company.leaves.iter().find(|leaf| leaf.name == own).unwrap();
         assert_eq!(server.login(leaf, "user=alpha dbname=alpha password=geheim", "SELECT 1"), Ok(()));
+
+        // Nor is a function of others where pgBouncer's role may log in.
+        let password = company.alpha.secret("alpha-pgbouncer", "pgbouncer-password");
+        for database in server.sql("SELECT datname FROM pg_database WHERE datallowconn").lines() {
+            let login = |more: &str| {
+                let who = format!("user=_crunchypgbouncer dbname={database} password='{password}' {more}");
+                server.login(leaf, &who, "SELECT 1")
+            };
+            assert_eq!(login("").is_ok(), database == "postgres", "{database}: {:?}", login(""));
+            assert!(login("sslmode=disable").is_err_and(|why| why.contains("rejects")), "{database}");
+            let refused = login("").err().is_none_or(|why| why.contains("pg_hba.conf rejects"));
+            assert!(refused, "{database}: {:?}", login(""));
+        }
 
         // A whole replica, as Patroni makes one.
         let copy = company.directory.path().join(format!("copy-{doors}"));

@@ -1,6 +1,7 @@
 //! Settings of `pgbouncer.ini` (libusual's `cfparser.c`): a line `name = value`. A name has letters, digits and four signs, and
 //! cannot be quoted, whatever the documentation says; of a value blanks at both ends are lost, and nothing in it is a comment.
 
+use super::AUTH_DATABASE;
 use crate::line;
 
 /// Checks the name of a setting of `[pgbouncer]`.
@@ -24,6 +25,9 @@ pub fn check_database(name: &str) -> Result<(), String> {
     check_key(name, "choose such a name, and say in the value which database it is: `dbname='…'`")?;
     if name == "pgbouncer" {
         return Err("`pgbouncer` is the console of pgBouncer: choose another name".to_owned());
+    }
+    if name == AUTH_DATABASE {
+        return Err(format!("`{name}` is where pgBouncer asks for passwords: choose another name"));
     }
     Ok(())
 }
@@ -122,6 +126,10 @@ pub fn weakness(name: &str, value: &str) -> Option<&'static str> {
     let value = value.to_ascii_lowercase();
     match (name, value.as_str()) {
         ("conffile", _) => Some("does nothing: the file is fixed"),
+        ("auth_dbname", database) if database != AUTH_DATABASE => Some(
+            "Postgres lets pgBouncer's own role into the database `postgres` only, so this needs an `auth_user` of yours; and \
+             whoever makes functions in that database can have them run as that role",
+        ),
         ("auth_type", "plain") => {
             Some("asks for passwords in the clear, so the pooler sees them: `scram-sha-256` does not")
         }
@@ -158,7 +166,9 @@ mod tests {
         for name in ["", "\"a b\"", "a b", "[x]", "%include", "é", "a=", "a\u{b}", &"n".repeat(64)] {
             assert!(check_database(name).is_err() && check_user(name).is_err(), "{name:?}");
         }
-        assert!(check_database("pgbouncer").is_err());
+        assert!(check_database("pgbouncer").is_err() && check_database("_crunchypgbouncer").is_err());
+        // To Postgres, these are others.
+        assert!(check_database("_crunchypgbouncer2").is_ok() && check_user("_crunchypgbouncer").is_ok());
     }
 
     #[test]
@@ -179,6 +189,7 @@ mod tests {
         assert_eq!(refusal("auth_type", "scram-sha-256", 1), None);
         assert_eq!(refusal("listen_port", "6432", 6432), None);
         assert!(refusal("listen_port", "6433", 6432).is_some());
+        assert!(weakness("auth_dbname", "zoo").is_some() && weakness("auth_dbname", "_crunchypgbouncer").is_none());
         assert!(weakness("server_tls_sslmode", "require").is_some() && weakness("pool_mode", "session").is_none());
     }
 }

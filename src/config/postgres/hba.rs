@@ -26,7 +26,8 @@ pub fn hba(cluster: &Cluster) -> Vec<String> {
     }
     if cluster.pgbouncer.is_some() {
         lines.extend([
-            format!(r#"hostssl all "{PGBOUNCER_USER}" all "scram-sha-256""#),
+            // Where it asks for verifiers. In any other database, functions of others may wait for it.
+            format!(r#"hostssl "postgres" "{PGBOUNCER_USER}" all "scram-sha-256""#),
             format!(r#"host all "{PGBOUNCER_USER}" all "reject""#),
         ]);
     }
