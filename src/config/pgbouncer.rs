@@ -14,8 +14,8 @@ pub const INI_FILE: &str = "/etc/pgbouncer/~postgres-operator.ini";
 const USER_FILE: &str = "/etc/pgbouncer/pgbouncer.ini";
 
 /// The database `postgres` under the name where pgBouncer asks for verifiers, whichever database a client wants:
-/// only the superuser makes functions there, and what a role made elsewhere would run as pgBouncer's role
-/// (`auth_dbname`, pgbouncer.org/config.html; PgBouncer 1.19).
+/// there the superuser has the schema `pgbouncer` from the beginning, and what a role made elsewhere would run as
+/// pgBouncer's role (`auth_dbname`, pgbouncer.org/config.html; PgBouncer 1.19).
 pub const AUTH_DATABASE: &str = PGBOUNCER_USER;
 
 /// `pgbouncer.ini`: the user's file, then these settings, of which the user's `config.global` overrides all but
