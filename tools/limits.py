@@ -245,6 +245,8 @@ def cases() -> Iterator[tuple[str, str]]:
     yield "deep again and again", cluster() + "---\n" + ("- " + "[" * 60 + "]" * 60 + "\n") * 8000
     yield "a deep error", cluster("hippo", "  patroni: " + "{a: " * 55 + "}" * 55 + "\n")
     yield "duplicate keys", cluster("hippo", fill(lambda _: "  port: 1\n"))
+    yield "duplicate keys in flow style", cluster() + "---\n{" + "a," * 490_000 + "}\n"
+    yield "unresolved aliases in flow style", cluster() + "---\n[" + "*b," * 330_000 + "]\n"
     yield "unresolved aliases", cluster("hippo", fill(lambda n: f"  a{n}: *b\n"))
     yield "numbers", cluster() + "---\n- " + "1" * 1_000_000 + "\n- 1e" + "9" * 40_000 + "\n"
     yield "comments", cluster() + "#\n" * 500_000
@@ -285,7 +287,10 @@ def findings() -> Iterator[tuple[str, str]]:
         yield f"rules of {item}", cluster("hippo", f"  authentication: {{rules: {items}}}\n")
         yield f"pull secrets of {item}", cluster("hippo", f"  imagePullSecrets: {items}\n")
         allowed = f"[{(item + ',') * 19_900}]"
-        yield f"just allowed: environment of {item}", cluster("hippo", f"{set_of}containers: [{{name: a, env: {allowed}}}]}}]\n")
+        yield (
+            f"just allowed: environment of {item}",
+            cluster("hippo", f"{set_of}containers: [{{name: a, env: {allowed}}}]}}]\n"),
+        )
         yield f"just allowed: files of {item}", cluster("hippo", f"  config: {{files: {allowed}}}\n")
         yield f"just allowed: instances of {item}", cluster("hippo", f"  instances: {allowed}\n")
         for field in ("pg_hba", "pg_ident"):

@@ -13,7 +13,9 @@ const ANNOTATIONS_LIMIT: usize = 256 * 1024;
 pub(crate) fn check(metadata: &Value, findings: &mut Findings) {
     let path = FieldPath::of("metadata");
     let mut fault = |path: &FieldPath, message: Option<String>| {
-        message.into_iter().for_each(|message| findings.push(Finding::fault(path, message)));
+        if let Some(message) = message {
+            findings.push(Finding::fault(path, message));
+        }
     };
 
     if let Some(name) = metadata["name"].as_str() {

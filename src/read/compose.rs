@@ -11,7 +11,7 @@ use super::limits::{Budget, MAX_DEPTH, Size};
 use super::mapping::{Error, Mapping};
 use super::node::{Node, NodeValue};
 use super::{scalar, syntax};
-use crate::report::{Diagnostic, Position};
+use crate::report::{Collector, Diagnostic, Position, Severity};
 
 /// The documents of `text` that are not empty; or what is wrong, in the order of the text. After an error that leaves the
 /// rest of its document unreadable it goes on with the next document.
@@ -47,13 +47,15 @@ pub(super) fn compose(file: &str, text: &str) -> Result<Vec<Node>, Vec<Diagnosti
             break;
         }
     }
-    let Composer { documents, mut errors, .. } = composer;
+    let Composer { documents, errors, .. } = composer;
+    let (mut errors, rest) = errors.finish();
     if errors.is_empty() {
         return Ok(documents);
     }
     errors.sort_by_key(|error| error.position);
     let diagnostics = errors.into_iter().map(|error| Diagnostic::error(error.message).located(file, error.position));
-    Err(diagnostics.collect())
+    let rest = rest.map(|diagnostic| diagnostic.located(file, Position { line: 1, column: 1 }));
+    Err(diagnostics.chain(rest).collect())
 }
 
 /// An error that nothing can be read after.
@@ -81,7 +83,7 @@ enum Content {
 struct Composer<'input> {
     text: &'input str,
     documents: Vec<Node>,
-    errors: Vec<Error>,
+    errors: Collector<Error>,
     open: Vec<Open>,
     /// By the parser's number, which no later anchor has again.
     anchors: BTreeMap<usize, Node>,
@@ -93,7 +95,7 @@ impl<'input> Composer<'input> {
         Self {
             text,
             documents: Vec::new(),
-            errors: Vec::new(),
+            errors: Collector::default(),
             open: Vec::new(),
             anchors: BTreeMap::new(),
             budget: Budget::new(),
@@ -102,7 +104,7 @@ impl<'input> Composer<'input> {
 
     /// Notes an error.
     fn report(&mut self, message: impl Into<String>, position: Position) {
-        self.errors.push(Error::new(message, position));
+        self.errors.push(Severity::Error, Error::new(message, position));
     }
 
     fn take(&mut self, event: Event<'_>, span: Span) -> Result<(), Stop> {
@@ -213,7 +215,11 @@ impl<'input> Composer<'input> {
         open.range.end = open.range.end.max(end);
         match &mut open.content {
             Content::Sequence(items) => items.push(node),
-            Content::Mapping(mapping) => self.errors.extend(mapping.add(node).err()),
+            Content::Mapping(mapping) => {
+                if let Err(error) = mapping.add(node) {
+                    self.errors.push(Severity::Error, error);
+                }
+            }
         }
         Ok(())
     }

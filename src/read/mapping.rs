@@ -5,7 +5,7 @@ use std::mem;
 
 use super::node::{Entry, Node, NodeValue};
 use super::scalar;
-use crate::report::Position;
+use crate::report::{Collector, Position, Severity};
 
 /// An error that leaves the rest of the document readable.
 #[derive(Debug)]
@@ -64,11 +64,13 @@ impl Mapping {
     }
 
     /// The entries, once all have come, those of `<<` last. What is wrong with them goes to `errors`.
-    pub(super) fn finish(self, errors: &mut Vec<Error>) -> Vec<Entry> {
+    pub(super) fn finish(self, errors: &mut Collector<Error>) -> Vec<Entry> {
         let Self { mut entries, merge, .. } = self;
-        errors.extend(duplicates(&entries));
-        if let Some(merge) = merge {
-            errors.extend(merge_into(&mut entries, merge).err());
+        duplicates(&entries, errors);
+        if let Some(merge) = merge
+            && let Err(error) = merge_into(&mut entries, merge)
+        {
+            errors.push(Severity::Error, error);
         }
         // As of a list, see `compose.rs`.
         entries.shrink_to_fit();
@@ -92,16 +94,14 @@ fn after_key(node: &Node) -> Result<Next, Error> {
 
 /// An error for each key that stands above already. kubectl keeps the last of two, the API server refuses them; a second
 /// one is never meant.
-fn duplicates(entries: &[Entry]) -> Vec<Error> {
+fn duplicates(entries: &[Entry], errors: &mut Collector<Error>) {
     let mut seen = BTreeMap::new();
-    let mut errors = Vec::new();
     for Entry { key, key_position, .. } in entries {
         if let Some(Position { line, column }) = seen.insert(key, key_position) {
             let message = format!("the key `{key}` stands here and on line {line}, column {column}; keep one");
-            errors.push(Error::new(message, *key_position));
+            errors.push(Severity::Error, Error::new(message, *key_position));
         }
     }
-    errors
 }
 
 /// Adds what the value of `<<` brings: of several mappings the earlier wins, and a key of the mapping itself wins over

@@ -71,7 +71,7 @@ impl Search<'_> {
             let items = node.get("items").map(Node::items).unwrap_or_default();
             for (index, item) in items.iter().enumerate() {
                 self.below([Segment::Key("items".to_owned()), Segment::Index(index)], |this| {
-                    this.object(item, &of_items)
+                    this.object(item, &of_items);
                 });
             }
         }
