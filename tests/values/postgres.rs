@@ -7,6 +7,10 @@ use std::process::Command;
 use pgrender::cluster::Cluster;
 use pgrender::config::patroni::dynamic_configuration;
 use pgrender::config::postgres::{hba, parameters as parameters_of};
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::strategy::ValueTree;
+use proptest::test_runner::TestRunner;
 use serde_json::{Value, json};
 
 use crate::patroni;
@@ -244,6 +248,39 @@ fn postgres_reads_every_line_of_the_user_as_one_line() {
                 assert_eq!((&mapping["error"], &mapping["map_name"]), (&Value::Null, &json!("map")), "{line}");
             }
         }
+    }
+}
+
+/// Expressions, right and wrong ones, always the same.
+fn expressions(count: usize) -> Vec<String> {
+    let pieces = r"a b Z 0 é - ^ $ . * + ? | ( ) (?: (?= (?! (?<! (? [ [^ ] [:alpha:] [. { } {2} {2,} {3,2} {0} , \ \d \w \y \m \1 \A \] \- a-z : =";
+    let pieces: Vec<&str> = pieces.split(' ').collect();
+    let mut runner = TestRunner::deterministic();
+    let expression = vec(proptest::sample::select(pieces), 1..7).prop_map(|pieces| pieces.concat());
+    (0..count).map(|_| expression.new_tree(&mut runner).unwrap().current()).collect()
+}
+
+#[test]
+fn postgres_compiles_every_expression_that_is_accepted() {
+    for (programs, version) in servers().into_iter().filter(|(_, version)| *version >= 15) {
+        let lines: Vec<String> = expressions(2500)
+            .into_iter()
+            .map(|expression| format!("map \"/{expression}\" role"))
+            .filter(|line| {
+                let more = json!({"patroni": {"dynamicConfiguration": {"postgresql": {"pg_ident": [line]}}}});
+                resolved(version, &more).is_ok()
+            })
+            .collect();
+        assert!(lines.len() > 500, "{}", lines.len());
+        let mut server = Server::new(&programs);
+        fs::write(server.data("pg_hba.conf"), "local all all trust\n").unwrap();
+        server.start();
+        fs::write(server.data("pg_ident.conf"), lines.join("\n") + "\n").unwrap();
+        let read = server.json("select json_agg(r order by line_number) from pg_ident_file_mappings r");
+        for (mapping, line) in read.as_array().unwrap().iter().zip(&lines) {
+            assert_eq!(mapping["error"], Value::Null, "{line}");
+        }
+        assert_eq!(read.as_array().unwrap().len(), lines.len());
     }
 }
 

@@ -143,6 +143,12 @@ impl Reader<'_> {
             if self.at > first && self.take("]") {
                 return Ok(Before::Atom);
             }
+            if self.at > first
+                && self.characters.get(self.at) == Some(&'-')
+                && self.characters.get(self.at + 1) != Some(&']')
+            {
+                return Err("a `-` in `[]` is between no two characters: write it at the end".to_owned());
+            }
             let start = self.element()?.ok_or_else(open)?;
             if self.characters.get(self.at) != Some(&'-')
                 || matches!(self.characters.get(self.at + 1), None | Some(']'))
@@ -239,7 +245,8 @@ mod tests {
             "[[.a.]]",
             "(?=a)*",
             "a{1}{2}",
-            "[a-b-c]x[",
+            "[a-b-c]",
+            "[a[:alpha:]-z]",
             &"(".repeat(99),
         ] {
             assert!(check(expression).is_err(), "{expression}");
