@@ -136,7 +136,6 @@ impl Reader<'_> {
     }
 
     fn bracket(&mut self) -> Result<Before, String> {
-        let open = || "a `[` has no `]`: write `\\[` for the character".to_owned();
         self.take("^");
         let first = self.at;
         loop {
@@ -149,38 +148,39 @@ impl Reader<'_> {
             {
                 return Err("a `-` in `[]` is between no two characters: write it at the end".to_owned());
             }
-            let start = self.element()?.ok_or_else(open)?;
+            let start = self.element()?;
             if self.characters.get(self.at) != Some(&'-')
                 || matches!(self.characters.get(self.at + 1), None | Some(']'))
             {
                 continue;
             }
             self.at += 1;
-            match (start, self.element()?.ok_or_else(open)?) {
+            match (start, self.element()?) {
                 (Some(from), Some(to)) if from <= to && to.is_ascii() => {}
                 _ => return Err("a range in `[]` is none of two characters in their order".to_owned()),
             }
         }
     }
 
-    /// An element of brackets, if there is one: a character, or a class of them.
-    fn element(&mut self) -> Result<Option<Option<char>>, String> {
-        let Some(character) = self.next() else { return Ok(None) };
-        match character {
-            '[' if self.take(":") => match CLASSES.iter().any(|class| self.take(&format!("{class}:]"))) {
-                true => Ok(Some(None)),
-                false => Err(format!("`[:` begins none of the classes {}", CLASSES.join(", "))),
-            },
+    /// An element of brackets: a character, or a class of them.
+    fn element(&mut self) -> Result<Option<char>, String> {
+        let open = || "a `[` has no `]`: write `\\[` for the character".to_owned();
+        match self.next().ok_or_else(open)? {
+            '[' if self.take(":") => {
+                let is_class = CLASSES.iter().any(|class| self.take(&format!("{class}:]")));
+                is_class
+                    .then_some(None)
+                    .ok_or_else(|| format!("`[:` begins none of the classes {}", CLASSES.join(", ")))
+            }
             '[' if matches!(self.characters.get(self.at), Some('.' | '=')) => {
                 Err("`[.` and `[=` inside brackets name characters of a language: write the characters".to_owned())
             }
-            '\\' => match self.next() {
-                None => Ok(None),
-                Some('d' | 's' | 'w' | 'n' | 't' | 'r' | 'f' | 'v') => Ok(Some(None)),
-                Some(other) if other.is_ascii() && !other.is_ascii_alphanumeric() => Ok(Some(Some(other))),
-                Some(other) => Err(format!("`\\{other}` has no plain meaning in brackets")),
+            '\\' => match self.next().ok_or_else(open)? {
+                'd' | 's' | 'w' | 'n' | 't' | 'r' | 'f' | 'v' => Ok(None),
+                other if other.is_ascii() && !other.is_ascii_alphanumeric() => Ok(Some(other)),
+                other => Err(format!("`\\{other}` has no plain meaning in brackets")),
             },
-            other => Ok(Some(Some(other))),
+            other => Ok(Some(other)),
         }
     }
 }
