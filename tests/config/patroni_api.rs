@@ -98,10 +98,10 @@ fn rules_with_a_password_are_in_a_secret_however_they_are_written() {
     for more in [
         json!({"authentication": rules()}),
         json!({"authentication": {"rules": [{"connection": "hostssl", "method": "radius", "options": radius}]}}),
-        raw(format!("host all all all ldap ldapserver=x ldapbindpasswd={HUSH}")),
-        raw(format!("host all all all ldap ldapserver=x \"ldapbindpasswd={HUSH}\"")),
-        raw(format!("host all all all ldap ldapserver=x ldap\"bind\"passwd=\"{HUSH}\"")),
-        raw(format!("# host all all all ldap ldapserver=x ldapbindpasswd={HUSH}")),
+        raw(format!("host all all all ldap ldapserver=x ldapbasedn=x ldapbindpasswd={HUSH}")),
+        raw(format!("host all all all ldap ldapserver=x ldapbasedn=x \"ldapbindpasswd={HUSH}\"")),
+        raw(format!("host all all all ldap ldapserver=x ldapbasedn=x ldap\"bind\"passwd=\"{HUSH}\"")),
+        raw(format!("# host all all all ldap ldapserver=x ldapbasedn=x ldapbindpasswd={HUSH}")),
         dynamic(json!([format!("host all all all radius radiusservers=x radiussecrets={HUSH}")])),
     ] {
         let objects = objects(&cluster("alpha", 17, &json!({}), &more)).unwrap();
