@@ -53,7 +53,7 @@ BEGIN
       EXECUTE format('CREATE SCHEMA %I AUTHORIZATION %I', item.role, item.role);
       RAISE INFO 'created schema %', quote_ident(item.role);
     EXCEPTION WHEN OTHERS THEN
-      RAISE WARNING 'caretaker: schema % %', quote_ident(item.role), SQLERRM;
+      RAISE WARNING 'schema % %', quote_ident(item.role), SQLERRM;
     END;
   END LOOP;
 END

@@ -108,7 +108,7 @@ BEGIN
         RAISE INFO 'created extension % in schema %', quote_ident(extension), quote_ident(target);
       END IF;
     EXCEPTION WHEN OTHERS THEN
-      RAISE WARNING 'caretaker: extension %: %', quote_ident(extension), SQLERRM;
+      RAISE WARNING 'extension %: %', quote_ident(extension), SQLERRM;
     END;
   END LOOP;
 END

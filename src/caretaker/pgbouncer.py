@@ -124,7 +124,7 @@ BEGIN
       EXECUTE format('REVOKE ALL PRIVILEGES ON SCHEMA %I FROM _crunchypgbouncer CASCADE', item.nspname);
       RAISE INFO 'revoked schema % from role _crunchypgbouncer', quote_ident(item.nspname);
     EXCEPTION WHEN OTHERS THEN
-      RAISE WARNING 'caretaker: schema %: %', quote_ident(item.nspname), SQLERRM;
+      RAISE WARNING 'schema %: %', quote_ident(item.nspname), SQLERRM;
     END;
   END LOOP;
 END

@@ -5,8 +5,13 @@ of either: what it runs with is here."""
 
 from __future__ import annotations
 
+import contextlib
 import json
+import re
+import secrets
+import threading
 import time
+from collections.abc import Iterator
 from typing import Any, Callable
 
 from surroundings import Failure, data_directory, log, run
@@ -61,8 +66,8 @@ WHERE source IN ('database', 'user', 'database user') AND context IN ('user', 's
 AND name NOT IN ('transaction_deferrable', 'transaction_isolation', 'transaction_read_only') \\g /dev/null
 """
 
-# How our SQL begins a warning that is a failure.
-OURS = "caretaker: "
+# How our SQL says what it did, and what it could not do.
+REPORT = re.compile(r"RAISE (INFO|WARNING) '")
 
 # How long one database may take with what takes no time, locks of others included.
 DATABASE_SECONDS = 10
@@ -85,14 +90,65 @@ def connection_options(options: dict[str, str]) -> str:
     return " ".join(f"-c {name}={value}" for name, value in escaped.items())
 
 
+# How long our SQL waits for others before they are ended.
+PATIENCE_SECONDS = 2
+
+# Sessions that hold up ours: those with a lock that ours waits for in `postgres`, where nobody but administrators has much to do,
+# and those that cannot even begin, because the owner of a database has a lock on its catalogs. The latter have no time limit
+# yet, outlive their clients, and would take all connections in the end, the superuser's reserve among them.
+# `OFFSET 0` has Postgres look at all conditions before it ends a session.
+CLEAR_THE_WAY = """
+SELECT coalesce(json_agg(format('ended a session of role %s: it had a lock for too long', quote_ident(rolname))), '[]') FROM (
+  SELECT pid, rolname FROM pg_stat_activity JOIN pg_roles ON pg_roles.oid = usesysid WHERE NOT rolsuper AND pid IN (
+    SELECT unnest(pg_blocking_pids(pid)) FROM pg_stat_activity WHERE datname = 'postgres' AND application_name = 'caretaker'
+    AND usesysid = (SELECT oid FROM pg_roles WHERE rolname = current_user)) OFFSET 0
+) AS _ WHERE pg_terminate_backend(pid);
+SELECT coalesce(json_agg(format('ended a session that could not begin in database %s: its catalogs are locked',
+  quote_ident(datname))), '[]') FROM (
+  SELECT DISTINCT pid, datname FROM pg_locks JOIN pg_database ON pg_database.oid = database
+  WHERE NOT granted AND datname <> 'postgres'
+  AND pid NOT IN (SELECT pid FROM pg_stat_activity WHERE usesysid IS NOT NULL OR backend_type <> 'client backend') OFFSET 0
+) AS _ WHERE pg_terminate_backend(pid);
+"""
+
+
+@contextlib.contextmanager
+def impatience() -> Iterator[None]:
+    """End the sessions that hold up what is done meanwhile, when it takes long."""
+    done = threading.Event()
+
+    def clear() -> None:
+        while not done.wait(PATIENCE_SECONDS):
+            try:
+                for lines in query(CLEAR_THE_WAY, "postgres", None, 5, ""):
+                    for line in json.loads(lines):
+                        log(line)
+            except Failure as failure:
+                log(f"the sessions that hold up others: {failure}")
+
+    thread = threading.Thread(target=clear)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
+
+
 def psql(
     sql: str, database: str = "postgres", arguments: Any = None, seconds: int = 120, path: str = ""
 ) -> list[str]:
-    """Run SQL as superuser over the socket. Gives the lines that it printed.
+    """Run SQL as superuser over the socket, and end the sessions that hold it up. Gives the lines that it printed.
 
     `arguments` reach the SQL as JSON in the setting `caretaker.arguments`. What the SQL reports with `RAISE INFO` goes to
     the log. An error is a failure, and so is a warning of ours; others, of an old collation for example, are not. `path` is what
     `RESET search_path` would give; until then the path is empty."""
+    with impatience():
+        return query(sql, database, arguments, seconds, path)
+
+
+def query(sql: str, database: str, arguments: Any, seconds: int, path: str) -> list[str]:
+    """Run SQL, whoever holds it up."""
     options, server = {**OPTIONS, "search_path": path, "statement_timeout": f"{seconds}s"}, version()
     for since, more in OPTIONS_SINCE.items():
         options.update(more if server >= since else {})
@@ -100,11 +156,14 @@ def psql(
     if arguments is not None:
         literal = json.dumps(arguments, ensure_ascii=False).replace("'", "''")
         script += f"SELECT pg_catalog.set_config('caretaker.arguments', '{literal}', false) \\g /dev/null\n"
+    # A name may hold line breaks, and what looks like a message of ours after them. So these begin with what nobody can know.
+    mark = secrets.token_hex(8)
+    script += REPORT.sub(rf"RAISE \1 '{mark} ", sql)
     result = run(
         ["psql", "--no-psqlrc", "--no-password", "--quiet", "--no-align", "--tuples-only"]
         + ["--set=ON_ERROR_STOP=1", "--set=VERBOSITY=terse"],
         timeout=seconds + 5,
-        text=script + sql,
+        text=script,
         # From the environment libpq takes a name as it is, and looks for no connection string in it.
         PGDATABASE=database,
         PGAPPNAME="caretaker",
@@ -116,12 +175,11 @@ def psql(
     wrong = []
     for line in result.stderr.split("\n"):
         level, _, message = line.partition(":")
-        if level == "INFO":
-            log(f"database {database}: {message.strip()}")
-        elif level in ("ERROR", "FATAL", "PANIC", "psql"):
-            wrong.append(message.strip())
-        elif level == "WARNING" and message.strip().startswith(OURS):
-            wrong.append(message.strip()[len(OURS) :])
+        marked, message = message.startswith(f"  {mark} "), message.strip().removeprefix(f"{mark} ")
+        if marked and level == "INFO":
+            log(f"database {database}: {message}")
+        elif marked or result.returncode != 0 and level in ("ERROR", "FATAL", "PANIC", "psql"):
+            wrong.append(message)
     if wrong or result.returncode != 0:
         raise Failure(failures(wrong) or f"psql ended with {result.returncode}")
     return result.stdout.split("\n")[:-1]

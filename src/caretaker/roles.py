@@ -15,7 +15,7 @@ USERS = """
 DO $caretaker$
 DECLARE
   wanted record;
-  creator text;
+  creator name;
   before jsonb;
   done text[];
   line text;
@@ -30,16 +30,24 @@ BEGIN
         done := done || format('created role %I', wanted.name);
       ELSIF current_setting('server_version_num')::int >= 160000 THEN
         -- Who makes a role without being a superuser is given nothing but ADMIN on it, by the superuser that initdb made. It is
-        -- enough to become that role.
-        FOR creator IN EXECUTE 'SELECT member::regrole::text FROM pg_auth_members JOIN pg_roles ON pg_roles.oid = member
+        -- enough to become that role, and to leave views and functions that work with its rights.
+        FOR creator IN EXECUTE 'SELECT rolname FROM pg_auth_members JOIN pg_roles ON pg_roles.oid = member
           WHERE roleid = (SELECT oid FROM pg_roles WHERE rolname = $1) AND grantor = 10 AND admin_option AND NOT inherit_option
           AND NOT set_option AND NOT rolsuper' USING wanted.name
         LOOP
-          EXECUTE format('REVOKE %I FROM %s GRANTED BY %s CASCADE', wanted.name, creator, 10::regrole);
+          IF EXISTS (SELECT FROM pg_shdepend JOIN pg_roles ON pg_roles.oid = refobjid
+            WHERE rolname = wanted.name AND refclassid = 'pg_authid'::regclass AND deptype = 'o')
+          THEN
+            RAISE EXCEPTION 'was made by role %, and what it owns may hand on its rights: rename the role, or, when you trust what it '
+              'owns, run REVOKE % FROM % as a superuser', quote_ident(creator), quote_ident(wanted.name), quote_ident(creator);
+          END IF;
+          EXECUTE format('REVOKE %I FROM %I GRANTED BY %s CASCADE', wanted.name, creator, 10::regrole);
+          -- Sessions that have become that role stay it.
+          PERFORM pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename IN (wanted.name, creator);
           EXECUTE format('ALTER ROLE %I RESET ALL', wanted.name);
           EXECUTE format('ALTER ROLE %I NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS INHERIT LOGIN
             PASSWORD NULL', wanted.name);
-          done := done || format('took over role %I from role %s, which had made it', wanted.name, creator);
+          done := done || format('took over role %I from role %I, which had made it', wanted.name, creator);
         END LOOP;
       END IF;
       IF wanted.options <> '' THEN
@@ -56,7 +64,7 @@ BEGIN
         done := done || format('set the password of role %I', wanted.name);
       END IF;
     EXCEPTION WHEN OTHERS THEN
-      RAISE WARNING 'caretaker: role %: %', quote_ident(wanted.name), SQLERRM;
+      RAISE WARNING 'role %: %', quote_ident(wanted.name), SQLERRM;
       CONTINUE;
     END;
     FOREACH line IN ARRAY done LOOP
@@ -90,7 +98,7 @@ BEGIN
         RAISE INFO 'granted database % to role %', quote_ident(item.datname), quote_ident(role);
       END LOOP;
     EXCEPTION WHEN OTHERS THEN
-      RAISE WARNING 'caretaker: grants of database %: %', quote_ident(item.datname), SQLERRM;
+      RAISE WARNING 'grants of database %: %', quote_ident(item.datname), SQLERRM;
     END;
   END LOOP;
 END
