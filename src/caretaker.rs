@@ -6,10 +6,13 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value, json};
 
 use crate::cluster::Cluster;
-use crate::config::patroni;
+use crate::config::{patroni, postgres};
 
-/// The files of the program, for the Python interpreter that Patroni runs with; they lie in one directory.
-pub const PROGRAM: [(&str, &str); 15] = [
+/// The files of the program, for the Python interpreter that Patroni runs with, and the commands that Postgres runs for its
+/// archive. They lie in one directory, [`postgres::SCRIPT_DIRECTORY`].
+pub const PROGRAM: [(&str, &str); 18] = [
+    postgres::ARCHIVE_GET,
+    postgres::ARCHIVE_PUSH,
     ("backups.py", include_str!("caretaker/backups.py")),
     ("caretaker.py", include_str!("caretaker/caretaker.py")),
     ("credentials.py", include_str!("caretaker/credentials.py")),
@@ -24,11 +27,12 @@ pub const PROGRAM: [(&str, &str); 15] = [
     ("pre_start.py", include_str!("caretaker/pre_start.py")),
     ("pre_stop.py", include_str!("caretaker/pre_stop.py")),
     ("roles.py", include_str!("caretaker/roles.py")),
+    ("slices.py", include_str!("caretaker/slices.py")),
     ("surroundings.py", include_str!("caretaker/surroundings.py")),
 ];
 
 /// The files that came after the first version, those that others import first. A new file is added here as well.
-const LATER: [&str; 6] = ["postgres", "roles", "extensions", "pgbouncer", "monitoring", "endpoints"];
+const LATER: [&str; 7] = ["postgres", "roles", "extensions", "pgbouncer", "monitoring", "endpoints", "slices"];
 
 /// The text of these files, by the names of the modules. A pod that an earlier version made mounts the files that there were
 /// then, and finds the others here until it is made anew: its leader hands over, and applies what its replicas wait for.

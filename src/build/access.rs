@@ -57,15 +57,24 @@ pub(super) fn instance_role(cluster: &Cluster) -> Role {
         rule("pods", &["get", "patch"], pods),
         rule("services", &["get"], vec![cluster.scope()]),
         rule("configmaps", &["list", "watch"], vec![cluster.fingerprints_config_map()]),
+        // Where Kubernetes makes none of Endpoints (`src/caretaker/slices.py`).
+        slices(rule("endpointslices", &["list"], Vec::new())),
+        slices(rule("endpointslices", &["create", "delete", "patch"], vec![cluster.scope(), cluster.primary_service()])),
     ];
     if cluster.openshift {
         // OpenShift refuses Endpoints with addresses of pods and Services without it (inventory 1.4).
         rules.push(rule("endpoints/restricted", &["create"], Vec::new()));
+        rules.push(slices(rule("endpointslices/restricted", &["create"], Vec::new())));
     }
     Role {
         metadata: object_meta(cluster, cluster.instance_service_account(), &cluster.metadata, labels([])),
         rules: Some(rules),
     }
+}
+
+/// The same rule for the API of EndpointSlices.
+fn slices(rule: PolicyRule) -> PolicyRule {
+    PolicyRule { api_groups: Some(vec!["discovery.k8s.io".to_owned()]), ..rule }
 }
 
 fn rule(resource: &str, verbs: &[&str], names: Vec<String>) -> PolicyRule {

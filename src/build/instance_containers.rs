@@ -4,6 +4,7 @@ use super::claims::{POSTGRES_DATA, POSTGRES_WAL};
 use super::pod::{container, mount, mount_read_only, nss_wrapper_env, nss_wrapper_init, variable, words};
 use crate::cluster::{Backups, Cluster, InstanceSet};
 use crate::config::data_directory;
+use crate::config::postgres::SCRIPT_DIRECTORY;
 use crate::kubernetes::{
     Container, ContainerPort, EnvVar, EnvVarSource, ExecAction, HTTPGetAction, IntOrString, Lifecycle,
     LifecycleHandler, ObjectFieldSelector, Probe, VolumeMount,
@@ -13,9 +14,6 @@ use crate::scripts;
 
 /// Where the token of the pod's ServiceAccount is looked for (client-go `rest.InClusterConfig`, Patroni, curl users).
 pub(super) const SERVICE_ACCOUNT_PATH: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
-
-/// Where the caretaker's program and settings are.
-pub(super) const CARETAKER_PATH: &str = "/etc/pgrender";
 
 /// How often an instance is asked whether it is ready: often enough for a rolling update not to wait.
 const READINESS_PERIOD_SECONDS: i32 = 2;
@@ -61,7 +59,7 @@ fn database(cluster: &Cluster, set: &InstanceSet) -> Container {
     }
     mounts.extend([
         mount_read_only("patroni-config", "/etc/patroni"),
-        mount_read_only("caretaker", CARETAKER_PATH),
+        mount_read_only("caretaker", SCRIPT_DIRECTORY),
         mount_read_only("service-account-token", SERVICE_ACCOUNT_PATH),
         mount("dshm", "/dev/shm"),
     ]);
@@ -69,7 +67,7 @@ fn database(cluster: &Cluster, set: &InstanceSet) -> Container {
     let version = cluster.postgres_version;
     let path = format!("/usr/lib/postgresql/{version}/bin:/usr/libexec/postgresql{version}:/usr/pgsql-{version}/bin");
     // There are Endpoints before Patroni looks for them, and a replica waits for a leader (`src/caretaker/pre_start.py`).
-    let before = format!("python3 {CARETAKER_PATH}/caretaker.py pre-start");
+    let before = format!("python3 {SCRIPT_DIRECTORY}/caretaker.py pre-start");
     let script = format!("PATH=\"{path}${{PATH+:${{PATH}}}}\"; {before}; exec \"$@\"");
     let mut env = postgres_env(cluster);
     env.extend(patroni_env(cluster));
@@ -97,7 +95,7 @@ fn database(cluster: &Cluster, set: &InstanceSet) -> Container {
         lifecycle: Some(Lifecycle {
             pre_stop: Some(LifecycleHandler {
                 exec: Some(ExecAction {
-                    command: Some(words(["python3", &format!("{CARETAKER_PATH}/caretaker.py"), "pre-stop"])),
+                    command: Some(words(["python3", &format!("{SCRIPT_DIRECTORY}/caretaker.py"), "pre-stop"])),
                 }),
                 ..LifecycleHandler::default()
             }),
@@ -157,14 +155,14 @@ fn caretaker(cluster: &Cluster, set: &InstanceSet) -> Container {
     }
     mounts.extend([
         mount_read_only("patroni-config", "/etc/patroni"),
-        mount_read_only("caretaker", CARETAKER_PATH),
+        mount_read_only("caretaker", SCRIPT_DIRECTORY),
         mount_read_only("service-account-token", SERVICE_ACCOUNT_PATH),
     ]);
     let mut env = postgres_env(cluster);
     env.extend(patroni_env(cluster));
     env.extend(nss_wrapper_env());
     Container {
-        command: Some(words(["python3", &format!("{CARETAKER_PATH}/caretaker.py")])),
+        command: Some(words(["python3", &format!("{SCRIPT_DIRECTORY}/caretaker.py")])),
         env: Some(env),
         resources: set.caretaker_resources.clone(),
         volume_mounts: Some(mounts),

@@ -31,20 +31,60 @@ def lacks_stanza(stanza: Any, repositories: list[int], system: str, version: int
     return [repository for repository in repositories if repository not in usable & ours]
 
 
+def made_at(system: str) -> int:
+    """When a database cluster was made, in seconds since 1970: `initdb` has its identifier begin with that (PostgreSQL,
+    `BootStrapXLOG`)."""
+    return int(system) >> 32
+
+
+def others(stanza: Any, repositories: list[int], system: str, version: int) -> list[str]:
+    """Say which repositories hold another database cluster, and goes on with ours: nothing of it is lost but by retention.
+
+    One that the other still uses is refused, because its archiving would fail from then on and its backups expire."""
+    newest = {entry["repo-key"]: entry for entry in stanza["db"] if entry["repo-key"] in repositories}
+    said = []
+    for repository, there in sorted(newest.items()):
+        if str(there["system-id"]) == system:
+            continue
+        whose = f"repo{repository} holds another database, with system identifier {there['system-id']} and version {there['version']}"
+        ids = {entry["id"] for entry in stanza["db"] if entry["repo-key"] == repository and str(entry["system-id"]) != system}
+        ends = [
+            backup["timestamp"]["stop"]
+            for backup in stanza["backup"]
+            if backup["database"]["repo-key"] == repository and backup["database"]["id"] in ids
+        ]
+        if int(there["version"].split(".")[0]) > version:
+            raise Failure(f"{whose}, which is newer than {version}: give this cluster a repository of its own")
+        if max(ends, default=0) > made_at(system):
+            raise Failure(f"{whose}, which was backed up after this one was made: give each a repository of its own")
+        said.append(f"{whose}: this one goes on there, and those backups stay until they expire")
+    return said
+
+
 def stanza(wanted: Wanted) -> None:
-    """Create or upgrade the stanza where a repository lacks it."""
+    """Create the stanza where a repository lacks it, or upgrade it where the repository is of another database cluster."""
     if not wanted.settings["stanza"]:
         return
     repositories = sorted(wanted.settings["volumeRepositories"] + wanted.settings["cloudRepositories"])
-    system = str(patroni("GET", "/patroni").get("database_system_identifier"))
+    system, version = str(patroni("GET", "/patroni").get("database_system_identifier")), wanted.settings["postgresVersion"]
     there = stanza_of(json.loads(pgbackrest("info", "--output=json")))
-    lacking = lacks_stanza(there, repositories, system, wanted.settings["postgresVersion"])
+    lacking = lacks_stanza(there, repositories, system, version)
     if not lacking:
         return
-    of_others = any(entry["repo-key"] in lacking for entry in there["db"])
+    of_others = others(there, lacking, system, version)
+    upgrade = any(entry["repo-key"] in lacking for entry in there["db"])
     # With locks of its own: `archive-push` in the same pod would meet ours, and then wait a minute for nothing.
-    pgbackrest("stanza-upgrade" if of_others else "stanza-create", "--lock-path=/tmp/pgbackrest-caretaker")
-    log(f"created the stanza in {', '.join(f'repo{number}' for number in lacking)}")
+    pgbackrest("stanza-upgrade" if upgrade else "stanza-create", "--lock-path=/tmp/pgbackrest-caretaker")
+    for line in of_others:
+        log(line)
+    log(f"{'upgraded' if upgrade else 'created'} the stanza in {', '.join(f'repo{number}' for number in lacking)}")
+
+
+def is_backed_up(stanza: Any, repository: int) -> bool:
+    """Whether a repository has a backup of the database cluster that its stanza is for now."""
+    ids = [entry["id"] for entry in stanza["db"] if entry["repo-key"] == repository]
+    current = {"id": max(ids, default=0), "repo-key": repository}
+    return any(backup["database"] == current for backup in stanza["backup"])
 
 
 class FirstBackup:
@@ -62,7 +102,7 @@ class FirstBackup:
             if not wanted.settings["stanza"] or not repositories or wanted.settings["volumeRepositories"]:
                 return None
             there = stanza_of(json.loads(pgbackrest("info", "--output=json")))
-            if any(backup["database"]["repo-key"] == repositories[0] for backup in there["backup"]):
+            if is_backed_up(there, repositories[0]):
                 return None
             command = ["pgbackrest", "--stanza=db", "--log-level-console=off", "--log-level-stderr=off", "backup"]
             self.process = subprocess.Popen([*command, f"--repo={repositories[0]}", "--type=full"], text=True)

@@ -15,6 +15,7 @@ changed, after a failure with growing pauses, and every few minutes to find what
     credentials.py      verifiers of Secrets that the user brings
     databases.py        databases, schemas of users, the user's own SQL
     endpoints.py        the Endpoints in which Patroni keeps what it knows
+    slices.py           EndpointSlices, where Kubernetes does not make them of Endpoints
     extensions.py       extensions of every database
     roles.py            roles of users, and of our own programs
     pgbouncer.py        its role, and its function in every database
@@ -66,6 +67,7 @@ from pod import (
 from pre_start import pre_start
 from pre_stop import pre_stop
 from roles import users
+from slices import follow_endpoints
 from surroundings import (
     ANYONE,
     CERTIFICATES,
@@ -210,7 +212,8 @@ def serve() -> None:
     running = program()
     for group in GROUPS:
         threading.Thread(target=look_after, args=[group], daemon=True).start()
-    threading.Thread(target=follow_fingerprints, daemon=True).start()
+    for follow in (follow_fingerprints, follow_endpoints):
+        threading.Thread(target=follow, daemon=True).start()
     log(f"started for {os.environ['PATRONI_NAME']}")
     while program() in (running, []):
         time.sleep(5)

@@ -215,28 +215,30 @@ def kubernetes_connection(timeout: float) -> tuple[Connection, dict[str, str]]:
     return connection, {"Authorization": f"Bearer {token}"}
 
 
-def kubernetes(method: str, path: str, body: Any = None, timeout: float = 10) -> Any:
-    """Ask the API server about core objects of this namespace, for example `/pods/hippo-00-0`. PATCH means merge patch."""
+def kubernetes(method: str, path: str, body: Any = None, timeout: float = 10, api: str = "v1") -> Any:
+    """Ask the API server about objects of this namespace, for example `/pods/hippo-00-0`; core objects unless another version
+    of an API is given. PATCH means merge patch."""
     content = "application/merge-patch+json" if method == "PATCH" else "application/json"
-    return kubernetes_request(method, path, body, content, timeout)
+    return kubernetes_request(method, path, body, content, timeout, api)
 
 
-def apply(kind: str, path: str, body: Any) -> Any:
+def apply(kind: str, path: str, body: Any, api: str = "v1") -> Any:
     """Create an object, or set these fields of one that is there.
 
     By server-side apply, because that bears the name in its path: the right to create by POST is the right to create any."""
     metadata = {"name": path.rsplit("/", 1)[1], **body["metadata"]}
-    body = {"apiVersion": "v1", "kind": kind, **body, "metadata": metadata}
+    body = {"apiVersion": api, "kind": kind, **body, "metadata": metadata}
     query = "fieldManager=caretaker&force=true"
-    return kubernetes_request("PATCH", f"{path}?{query}", body, "application/apply-patch+yaml", timeout=10)
+    return kubernetes_request("PATCH", f"{path}?{query}", body, "application/apply-patch+yaml", 10, api)
 
 
-def kubernetes_request(method: str, path: str, body: Any, content: str, timeout: float) -> Any:
+def kubernetes_request(method: str, path: str, body: Any, content: str, timeout: float, api: str) -> Any:
     """Send one request about this namespace."""
     connection, headers = kubernetes_connection(timeout)
     headers["Content-Type"] = content
     namespace = (SERVICE_ACCOUNT / "namespace").read_text().strip()
-    return exchange(connection, method, f"/api/v1/namespaces/{namespace}{path}", body, headers)
+    prefix = f"/apis/{api}" if "/" in api else f"/api/{api}"
+    return exchange(connection, method, f"{prefix}/namespaces/{namespace}{path}", body, headers)
 
 
 def find(path: str, timeout: float = 10) -> Any:

@@ -59,6 +59,14 @@ fn settings(pgbouncer: &PgBouncer) -> Options {
         ("client_tls_cert_file", "/etc/pgbouncer/~postgres-operator/frontend-tls.crt"),
         ("client_tls_key_file", "/etc/pgbouncer/~postgres-operator/frontend-tls.key"),
         ("client_tls_sslmode", "require"),
+        // What follows keeps clients from waiting for a leader that is there: by default pgBouncer looks 15 s later whether a
+        // server that did not answer does, gives one that is out of reach so long, and remembers names as long.
+        ("dns_max_ttl", "1"),
+        ("dns_nxdomain_ttl", "1"),
+        ("server_connect_timeout", "3"),
+        ("server_login_retry", "0.5"),
+        // A connection whose other end is gone without a word, in milliseconds: the kernel would go on sending for 15 minutes.
+        ("tcp_user_timeout", "10000"),
         // JDBC always sends it, and pgBouncer refuses what it does not know.
         ("ignore_startup_parameters", "extra_float_digits"),
         ("listen_addr", "*"),

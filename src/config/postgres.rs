@@ -26,6 +26,15 @@ use crate::naming::STANZA;
 /// The directory of Postgres' socket.
 pub const SOCKET_DIRECTORY: &str = "/tmp/postgres";
 
+/// Where the container of Postgres finds [`ARCHIVE_GET`] and [`ARCHIVE_PUSH`], and what else comes with them.
+pub const SCRIPT_DIRECTORY: &str = "/etc/pgrender";
+
+/// The script that runs the `restore_command`, by the name of its file.
+pub const ARCHIVE_GET: (&str, &str) = ("archive-get.sh", include_str!("../scripts/archive-get.sh"));
+
+/// The script that runs the `archive_command`, by the name of its file.
+pub const ARCHIVE_PUSH: (&str, &str) = ("archive-push.sh", include_str!("../scripts/archive-push.sh"));
+
 /// Every parameter that Patroni is given, names in lower case.
 ///
 /// Four layers, the later wins: defaults, the user's `patroni.dynamicConfiguration`, the user's `config.parameters`,
@@ -63,29 +72,35 @@ fn mandatory(cluster: &Cluster) -> BTreeMap<String, String> {
         ("wal_level", "logical"),
     ]);
     let archive_command = match cluster.backups {
-        Some(_) => format!(r#"pgbackrest --stanza={STANZA} archive-push "%p""#),
+        Some(_) => in_time(ARCHIVE_PUSH, &format!(r#"pgbackrest --stanza={STANZA} archive-push "%p""#)),
         None => "true".to_owned(),
     };
     parameters.insert("archive_command".to_owned(), archive_command);
     parameters.insert("restore_command".to_owned(), restore_command(cluster));
-    if cluster.exporter {
-        parameters.insert("pgnodemx.kdapi_path".to_owned(), "/etc/database-containerinfo".to_owned());
-    }
     parameters
 }
 
 /// How a replica, or a standby cluster, fetches a file of the write-ahead log from the archive.
 fn restore_command(cluster: &Cluster) -> String {
-    let command = format!(r#"pgbackrest --stanza={STANZA} archive-get %f "%p""#);
+    let command = in_time(ARCHIVE_GET, &format!(r#"pgbackrest --stanza={STANZA} archive-get %f "%p""#));
     match cluster.standby.as_ref().and_then(|standby| standby.repository) {
         Some(repository) => format!("{command} --repo={repository}"),
         None => command,
     }
 }
 
-/// `shared_preload_libraries`: ours, then the user's. Citus insists on being the first of all.
+/// A command for the archive, run by a script that keeps Postgres from waiting too long for it. A pod that was made before there
+/// was that script goes on without it: the configuration comes to it before it is made anew.
+fn in_time((script, _): (&str, &str), command: &str) -> String {
+    let script = format!("{SCRIPT_DIRECTORY}/{script}");
+    format!("$(test -e {script} && echo bash {script}) {command}")
+}
+
+/// `shared_preload_libraries`: ours, then the user's. Citus insists on being the first of all. Postgres does not start without
+/// one of them, so of those that PGO loads for its exporter only the one that comes with Postgres is here: pgnodemx is not in
+/// every image.
 fn preload_libraries(cluster: &Cluster, users: Option<&String>) -> String {
-    let ours = if cluster.exporter { "pgaudit,pg_stat_statements,pgnodemx" } else { "pgaudit" };
+    let ours = if cluster.exporter { "pgaudit,pg_stat_statements" } else { "pgaudit" };
     let libraries = match users {
         Some(users) if !users.is_empty() => format!("{ours},{users}"),
         _ => ours.to_owned(),

@@ -257,6 +257,34 @@ class Stanza(unittest.TestCase):
     def test_no_stanza_at_all(self) -> None:
         self.assertEqual(backups.lacks_stanza(backups.stanza_of([]), [1], "7", 17), [1])
 
+    MADE = 1_700_000_000
+    OURS = str(MADE << 32 | 12345)
+
+    def holding(self, version: str, stopped: int) -> dict[str, Any]:
+        """A repository with a backup of another database, which ended then."""
+        backup = {"database": {"id": 1, "repo-key": 1}, "timestamp": {"stop": stopped}}
+        there = {"id": 1, "repo-key": 1, "system-id": 8, "version": version}
+        return {"name": "db", "db": [there], "repo": [{"key": 1, "status": {"code": 0}}], "backup": [backup]}
+
+    def test_another_database_before_this_one_is_told(self) -> None:
+        for version in ("15", "17"):
+            [line] = backups.others(self.holding(version, self.MADE - 5), [1], self.OURS, 17)
+            self.assertIn(f"repo1 holds another database, with system identifier 8 and version {version}: this one goes", line)
+        self.assertEqual(backups.others(self.INFO, [1], "7", 18), [], "a major upgrade in place")
+
+    def test_another_database_that_is_in_use_or_newer_is_refused(self) -> None:
+        with self.assertRaisesRegex(surroundings.Failure, "was backed up after this one was made: give each"):
+            backups.others(self.holding("17", self.MADE + 5), [1], self.OURS, 17)
+        with self.assertRaisesRegex(surroundings.Failure, "is newer than 17: give this cluster a repository"):
+            backups.others(self.holding("18", self.MADE - 5), [1], self.OURS, 17)
+
+    def test_a_backup_counts_for_the_database_that_is_there_now(self) -> None:
+        there = self.holding("17", self.MADE)
+        self.assertTrue(backups.is_backed_up(there, 1))
+        there["db"].append({"id": 2, "repo-key": 1, "system-id": 9, "version": "17"})
+        self.assertFalse(backups.is_backed_up(there, 1))
+        self.assertFalse(backups.is_backed_up(there, 2))
+
 
 class Running(unittest.TestCase):
     """Duties, their pauses and their log."""

@@ -8,6 +8,7 @@
     reason = "a test reads its environment and files, says why it is skipped, and panics when it fails"
 )]
 
+mod archive;
 mod clusters;
 mod patroni_api;
 mod processes;

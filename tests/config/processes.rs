@@ -18,6 +18,11 @@ impl Running {
         self.signal = signal;
         self
     }
+
+    /// Whether it has not ended by itself.
+    pub(crate) fn runs(&mut self) -> bool {
+        self.child.try_wait().expect("a state").is_none()
+    }
 }
 
 impl Drop for Running {

@@ -140,7 +140,7 @@ impl BackedUp {
 
     fn write_postgres_conf(&self) {
         let mut parameters = postgres::parameters(&self.cluster);
-        // pgAudit and pgnodemx may not be here.
+        // pgAudit may not be here.
         assert!(parameters.remove("shared_preload_libraries").is_some());
         let mut text = "listen_addresses = ''\n".to_owned();
         for (name, value) in parameters {

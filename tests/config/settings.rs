@@ -54,7 +54,7 @@ fn a_standby_follows_its_sources_and_makes_replicas_from_them() {
             "host": "primary.example",
             "port": 5433,
             "primary_slot_name": "mine",
-            "restore_command": r#"pgbackrest --stanza=db archive-get %f "%p" --repo=2"#,
+            "restore_command": r#"$(test -e /etc/pgrender/archive-get.sh && echo bash /etc/pgrender/archive-get.sh) pgbackrest --stanza=db archive-get %f "%p" --repo=2"#,
         })
     );
     let text = parsed(&patroni::instance_set_yaml(&cluster, &cluster.instance_sets[1]));
@@ -99,7 +99,7 @@ fn the_users_parameters_give_way_to_what_the_cluster_needs() {
     let section = &configuration["postgresql"];
     assert_eq!((&section["use_slots"], &section["use_pg_rewind"]), (&json!(true), &json!(true)));
     for (name, value) in [
-        ("shared_preload_libraries", "citus,pgaudit,pg_stat_statements,pgnodemx,citus"),
+        ("shared_preload_libraries", "citus,pgaudit,pg_stat_statements,citus"),
         ("work_mem", "2MB"),
         ("jit", "true"),
         ("wal_level", "logical"),
@@ -107,8 +107,10 @@ fn the_users_parameters_give_way_to_what_the_cluster_needs() {
         ("synchronous_standby_names", r#"["a","b"]"#),
         ("log_directory", "/pgdata/logs/postgres"),
         ("ssl", "on"),
-        ("archive_command", r#"pgbackrest --stanza=db archive-push "%p""#),
-        ("pgnodemx.kdapi_path", "/etc/database-containerinfo"),
+        (
+            "archive_command",
+            r#"$(test -e /etc/pgrender/archive-push.sh && echo bash /etc/pgrender/archive-push.sh) pgbackrest --stanza=db archive-push "%p""#,
+        ),
     ] {
         assert_eq!(section["parameters"][name], value, "{name}");
     }

@@ -255,11 +255,12 @@ class Test:
             return False
         return True
 
-    def start_writer(self) -> Writer:
-        """Start an application that commits all the time, and wait until it does."""
+    def start_writer(self, bouncer: bool = False) -> Writer:
+        """Start an application that commits all the time, and wait until it does; one through pgBouncer when asked."""
         program = (Path(__file__).parent / "writer.py").read_text()
-        self.start_pod(self.pod("writer", ["python3", "-c", program]))
-        writer = Writer(self)
+        name = "bouncer-writer" if bouncer else "writer"
+        self.start_pod(self.pod(name, ["python3", "-c", program, *(["bouncer"] if bouncer else [])]))
+        writer = Writer(self, name)
         until("the writer commits", writer.commits)
         return writer
 
@@ -318,12 +319,14 @@ class Commit(NamedTuple):
 class Writer:
     """The application of writer.py, from outside."""
 
-    def __init__(self, test: Test) -> None:
+    def __init__(self, test: Test, pod: str) -> None:
         self.test = test
+        self.pod = pod
+        self.table = "bounced" if pod == "bouncer-writer" else "written"
 
     def log(self) -> list[str]:
         """All that it has printed."""
-        return self.test.kubectl("logs", "writer").splitlines()
+        return self.test.kubectl("logs", self.pod).splitlines()
 
     def commits(self) -> list[Commit]:
         """All commits until now."""
@@ -345,7 +348,7 @@ class Writer:
     def lost(self) -> list[int]:
         """The rows that were acknowledged and are not there."""
         acknowledged = {commit.row for commit in self.commits()}
-        there = set(map(int, self.test.superuser(self.test.leader(), "SELECT row FROM hippo.written", "hippo").split()))
+        there = set(map(int, self.test.superuser(self.test.leader(), f"SELECT row FROM hippo.{self.table}", "hippo").split()))
         return sorted(acknowledged - there)
 
 

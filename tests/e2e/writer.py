@@ -1,4 +1,5 @@
-"""An application that commits all the time, through the Service that its environment names.
+"""An application that commits all the time, through the Service that its environment names; through pgBouncer, with the
+argument `bouncer`.
 
 It runs in a pod of the Postgres image, so it needs nothing but `psql`. It prints a line for each commit that was
 acknowledged: when, and which row; and a line that begins with `#` for each attempt that failed. An answer that does not
@@ -6,15 +7,21 @@ come within a second is given up, as an application would with its own time limi
 
 from __future__ import annotations
 
+import os
 import select
 import subprocess
+import sys
 import time
 
 PAUSE_SECONDS = 0.05
 ANSWER_SECONDS = 1.0
 
 TARGET = "connect_timeout=2 application_name=writer"
-TABLE = "CREATE TABLE IF NOT EXISTS written (row bigint PRIMARY KEY, at timestamptz DEFAULT clock_timestamp());"
+TABLE = "written"
+if sys.argv[1:] == ["bouncer"]:
+    TARGET += " host={BOUNCER_HOST} port={BOUNCER_PORT}".format_map(os.environ)
+    TABLE = "bounced"
+CREATE = f"CREATE TABLE IF NOT EXISTS {TABLE} (row bigint PRIMARY KEY, at timestamptz DEFAULT clock_timestamp());"
 
 
 class Broken(Exception):
@@ -59,9 +66,9 @@ def main() -> None:
         try:
             session = session or Session()
             if not ready:
-                session.ask(f"{TABLE} SELECT 1;")
+                session.ask(f"{CREATE} SELECT 1;")
                 ready = True
-            session.ask(f"INSERT INTO written VALUES ({row}) RETURNING row;")
+            session.ask(f"INSERT INTO {TABLE} VALUES ({row}) RETURNING row;")
         except Broken as problem:
             print(f"# {time.time():.3f} {problem}", flush=True)
             if session:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from framework import CLAIM, Test, Writer, hippo, is_ready, until
+from framework import CLAIM, Test, hippo, is_ready, until
 
 # What PGO takes on the same machine for three replicas.
 LONGEST_GAP, DURATION = 3.1, 30
+
+# What pgBouncer may add to a gap.
+BOUNCER = 1
 
 
 def sized(memory: str, **replicas: int) -> dict[str, Any]:
@@ -22,18 +27,38 @@ def sized(memory: str, **replicas: int) -> dict[str, Any]:
     )
 
 
-def roll(test: Test, writer: Writer, name: str, cluster: dict[str, Any], pods: int) -> None:
+class Applications:
+    """One that connects to the leader, and one that connects through pgBouncer."""
+
+    def __init__(self, test: Test) -> None:
+        self.test = test
+        self.direct, self.bouncer = test.start_writer(), test.start_writer(bouncer=True)
+
+    @contextlib.contextmanager
+    def gaps(self, name: str) -> Iterator[list[float]]:
+        """Measure what happens in the block; gives the gaps of the direct one, longest first."""
+        with self.direct.gaps() as gaps, self.bouncer.gaps() as bounced:
+            yield gaps
+        self.test.figure(f"{name}: longest gap", gaps[0], LONGEST_GAP)
+        self.test.figure(f"{name}: longest gap through pgBouncer", bounced[0], LONGEST_GAP + BOUNCER)
+
+    def expect_nothing_lost(self) -> None:
+        """Fail where an acknowledged row is not there."""
+        for writer in (self.direct, self.bouncer):
+            self.test.expect(not writer.lost(), f"acknowledged rows are lost: {writer.lost()}")
+
+
+def roll(test: Test, applications: Applications, name: str, cluster: dict[str, Any], pods: int) -> None:
     """Apply a change of every pod, and look at how it went."""
     before = {pod["metadata"]["uid"] for pod in test.instance_pods()}
-    with writer.gaps() as gaps:
+    with applications.gaps(name) as gaps:
         test.apply(cluster)
         took = until("all pods are new and ready", lambda: all_new(test, before, pods), 120)
         # Members tell each other how they are once in `loop_wait`, so this may take ten seconds more.
         test.wait_until_well(pods, 120)
     test.figure(f"{name}: all pods new and ready", took, DURATION)
-    test.figure(f"{name}: longest gap", gaps[0], LONGEST_GAP)
     test.figure(f"{name}: gaps over 0.5 s", sum(gap > 0.5 for gap in gaps), unit="gaps")
-    test.expect(not writer.lost(), f"acknowledged rows are lost: {writer.lost()}")
+    applications.expect_nothing_lost()
 
 
 def all_new(test: Test, before: set[str], count: int) -> bool:
@@ -68,27 +93,26 @@ def roll_two_sets(test: Test) -> None:
     """Two sets of one replica: both StatefulSets replace their pod at the same time."""
     test.apply(sized("64Mi", left=1, right=1))
     test.wait_until_well(2)
-    writer = test.start_writer()
+    applications = Applications(test)
     for round_ in range(2):
-        roll(test, writer, "two sets of one", sized(f"{65 + round_}Mi", left=1, right=1), 2)
+        roll(test, applications, "two sets of one", sized(f"{65 + round_}Mi", left=1, right=1), 2)
 
 
 def roll_one_set(test: Test) -> None:
     """One set of three replicas."""
     test.apply(sized("64Mi", instance1=3))
     test.wait_until_well(3)
-    writer = test.start_writer()
+    applications = Applications(test)
     for round_, leader in enumerate(test.instances()):
         if test.leader() != leader:
             test.in_pod(leader, "patronictl", "switchover", "--force", "--candidate", leader)
             test.wait_until_well(3)
-        roll(test, writer, f"three replicas, {leader[-1]} leads", sized(f"{65 + round_}Mi", instance1=3), 3)
+        roll(test, applications, f"three replicas, {leader[-1]} leads", sized(f"{65 + round_}Mi", instance1=3), 3)
         test.expect(one_at_a_time(test), "a pod was replaced before the one before it was ready")
 
     for _ in range(3):
         old = test.leader()
-        with writer.gaps() as gaps:
+        with applications.gaps("leader's pod deleted"):
             test.kubectl("delete", "pod", old)
-        test.figure("leader's pod deleted: longest gap", gaps[0], LONGEST_GAP)
         test.wait_until_well(3)
         test.expect(test.leader() != old, "the leader did not hand over")
