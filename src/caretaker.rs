@@ -10,7 +10,7 @@ use crate::config::{patroni, postgres};
 
 /// The files of the program, for the Python interpreter that Patroni runs with, and the commands that Postgres runs for its
 /// archive. They lie in one directory, [`postgres::SCRIPT_DIRECTORY`].
-pub const PROGRAM: [(&str, &str); 18] = [
+pub const PROGRAM: [(&str, &str); 19] = [
     postgres::ARCHIVE_GET,
     postgres::ARCHIVE_PUSH,
     ("backups.py", include_str!("caretaker/backups.py")),
@@ -21,6 +21,7 @@ pub const PROGRAM: [(&str, &str); 18] = [
     ("extensions.py", include_str!("caretaker/extensions.py")),
     ("members.py", include_str!("caretaker/members.py")),
     ("monitoring.py", include_str!("caretaker/monitoring.py")),
+    ("ours.py", include_str!("caretaker/ours.py")),
     ("pgbouncer.py", include_str!("caretaker/pgbouncer.py")),
     ("pod.py", include_str!("caretaker/pod.py")),
     ("postgres.py", include_str!("caretaker/postgres.py")),
@@ -32,7 +33,7 @@ pub const PROGRAM: [(&str, &str); 18] = [
 ];
 
 /// The files that came after the first version, those that others import first. A new file is added here as well.
-const LATER: [&str; 7] = ["postgres", "roles", "extensions", "pgbouncer", "monitoring", "endpoints", "slices"];
+const LATER: [&str; 8] = ["postgres", "ours", "roles", "extensions", "pgbouncer", "monitoring", "endpoints", "slices"];
 
 /// The text of these files, by the names of the modules. A pod that an earlier version made mounts the files that there were
 /// then, and finds the others here until it is made anew: its leader hands over, and applies what its replicas wait for.

@@ -17,6 +17,7 @@ changed, after a failure with growing pauses, and every few minutes to find what
     endpoints.py        the Endpoints in which Patroni keeps what it knows
     slices.py           EndpointSlices, where Kubernetes does not make them of Endpoints
     extensions.py       extensions of every database
+    ours.py             which roles and databases are ours
     roles.py            roles of users, and of our own programs
     pgbouncer.py        its role, and its function in every database
     monitoring.py       the exporter's role, schema and extension

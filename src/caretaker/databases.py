@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 
+from ours import known, remember
 from postgres import DATABASE_SECONDS, connection_options, failures, identifier, psql
 from surroundings import SETTINGS, Failure, Wanted, log, run
 
@@ -32,7 +33,24 @@ SELECT format('ROLLBACK PREPARED %L', gid) FROM pg_prepared_xacts JOIN pg_roles 
 WHERE database = 'template1' AND NOT rolsuper \\gexec
 """
 
-EXISTING = "SELECT coalesce(json_agg(datname), '[]') FROM pg_database"
+# Those of the spec are the superuser's, and were so when they were made. The first time, with data of an earlier version or of
+# PGO, all that are there are taken for ours.
+EXISTING = """
+DO $caretaker$
+DECLARE
+  names CONSTANT name[] := ARRAY(SELECT json_array_elements_text(current_setting('caretaker.arguments')::json));
+  ids oid[];
+BEGIN
+  ids := ARRAY(SELECT pg_database.oid FROM pg_database JOIN pg_roles ON pg_roles.oid = datdba WHERE datname = ANY (names)
+    AND (KNOWN IS NULL OR rolsuper AND pg_database.oid <> ALL (KNOWN)) ORDER BY 1);
+  IF KNOWN IS NULL OR ids <> '{}' THEN
+    REMEMBER
+  END IF;
+END
+$caretaker$;
+SELECT coalesce(json_object_agg(datname, CASE WHEN pg_database.oid <> ALL (KNOWN) THEN quote_ident(rolname) END), '{}')
+FROM pg_database JOIN pg_roles ON pg_roles.oid = datdba;
+""".replace("REMEMBER", remember("databases")).replace("KNOWN", known("databases"))
 
 # A schema of another role would have the user run that role's functions: it is first in the user's path.
 SCHEMAS = """
@@ -98,6 +116,14 @@ $caretaker$;
 """
 
 
+NOT_OURS = "is of role {}, which made it before the spec named it: rename it, or ALTER DATABASE … OWNER TO postgres if you trust what is in it"
+
+
+def owners(names: list[str]) -> dict[str, str | None]:
+    """All databases, each with the role that owns it where it is not ours. Those of these names are remembered when they are."""
+    return dict(json.loads("".join(psql(EXISTING, arguments=names))))
+
+
 def databases(wanted: Wanted) -> None:
     """Create the databases that are missing; existing ones are left as they are."""
     wrong = []
@@ -105,8 +131,10 @@ def databases(wanted: Wanted) -> None:
         psql(CLOSE_TEMPLATE, seconds=DATABASE_SECONDS)
     except Failure as failure:
         wrong.append(f"database template1: {failure}")
-    existing = json.loads("".join(psql(EXISTING)))
-    missing = sorted(set(wanted.settings["databases"]) - set(existing))
+    names = wanted.settings["databases"]
+    existing = owners(names)
+    wrong += [f"database {name}: {NOT_OURS.format(existing[name])}" for name in names if existing.get(name)]
+    missing = sorted(set(names) - set(existing))
     if missing:
         psql(EMPTY_TEMPLATE, "template1")
     for database in missing:
@@ -115,6 +143,8 @@ def databases(wanted: Wanted) -> None:
             log(f"created database {identifier(database)}")
         except Failure as failure:
             wrong.append(f"database {database}: {failure}")
+    if missing:
+        owners(names)
     if wrong:
         raise Failure(failures(wrong))
 
@@ -151,13 +181,16 @@ def init_sql(wanted: Wanted) -> None:
 
 def schemas(wanted: Wanted) -> None:
     """Give each user a schema of their own in each of their databases (annotation `autoCreateUserSchema`)."""
-    owners: dict[str, list[str]] = {}
+    schemas_of: dict[str, list[str]] = {}
     for user in wanted.roles["users"] if wanted.settings["schemaPerUser"] else []:
         if user["name"] not in ("public", "pgbouncer", "monitor"):
             for database in user["databases"]:
-                owners.setdefault(database, []).append(user["name"])
+                schemas_of.setdefault(database, []).append(user["name"])
     wrong = []
-    for database, names in owners.items():
+    of_others = owners([]) if schemas_of else {}
+    for database, names in schemas_of.items():
+        if of_others.get(database):
+            continue  # it is told where databases are
         try:
             psql(SCHEMAS, database, names, DATABASE_SECONDS)
         except Failure as failure:

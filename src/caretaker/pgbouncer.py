@@ -117,16 +117,30 @@ BEGIN
     EXECUTE format('ALTER ROUTINE %s SECURITY INVOKER', item.id::regprocedure);
     RAISE INFO 'took the rights from function %', item.id::regprocedure;
   END LOOP;
-  FOR item IN SELECT nspname FROM pg_namespace WHERE nspname <> 'pg_catalog' AND oid <> schema AND EXISTS (
-    SELECT FROM aclexplode(nspacl) WHERE grantee = bouncer)
+END
+$caretaker$;
+"""
+
+# Others may let the role into their schemas, to have it find what is in there. There may be any number of them.
+SCHEMAS_OF_OTHERS = """
+DO $caretaker$
+DECLARE
+  item record;
+  revoked bigint := 0;
+BEGIN
+  FOR item IN SELECT nspname FROM pg_namespace WHERE nspname NOT IN ('pg_catalog', 'pgbouncer') AND EXISTS (
+    SELECT FROM aclexplode(nspacl) WHERE grantee = (SELECT oid FROM pg_roles WHERE rolname = '_crunchypgbouncer')) LIMIT 500
   LOOP
     BEGIN
       EXECUTE format('REVOKE ALL PRIVILEGES ON SCHEMA %I FROM _crunchypgbouncer CASCADE', item.nspname);
-      RAISE INFO 'revoked schema % from role _crunchypgbouncer', quote_ident(item.nspname);
+      revoked := revoked + 1;
     EXCEPTION WHEN OTHERS THEN
       RAISE WARNING 'schema %: %', quote_ident(item.nspname), SQLERRM;
     END;
   END LOOP;
+  IF revoked > 0 THEN
+    RAISE INFO 'revoked % schemas from role _crunchypgbouncer', revoked;
+  END IF;
 END
 $caretaker$;
 """
@@ -136,6 +150,12 @@ SETTINGS = {"search_path": "pgbouncer"}
 SCHEMA = {"schema": "pgbouncer", "owner": None}
 
 every_database = EveryDatabase()
+
+
+def look_up(database: str) -> None:
+    """Have a database ready for pgBouncer's role."""
+    psql(OWN_SCHEMA + FUNCTION, database, SCHEMA, DATABASE_SECONDS)
+    psql(SCHEMAS_OF_OTHERS, database, None, DATABASE_SECONDS)
 
 
 def pgbouncer(wanted: Wanted) -> float | None:
@@ -155,7 +175,7 @@ def pgbouncer(wanted: Wanted) -> float | None:
         if not wrong:
             wrong = service_role(ROLE, role, [], SETTINGS)
         try:
-            again = every_database(lambda database: psql(OWN_SCHEMA + FUNCTION, database, SCHEMA, DATABASE_SECONDS))
+            again = every_database(look_up)
         except Failure as failure:
             wrong.append(str(failure))
     if wrong:

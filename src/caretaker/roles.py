@@ -1,21 +1,68 @@
 """Roles: those of the spec's users, and the two that pgBouncer and the exporter log in with.
 
-A role with CREATEROLE may have made one of them first, to keep a say in it: whatever that left is taken away."""
+A role with CREATEROLE may have made one of them first, to have a share in its rights: by sessions, memberships, settings, or
+what it owns. So the caretaker remembers which roles it made, and one that it did not make gets another name."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import credentials
+from ours import known, remember
 from postgres import psql
 from surroundings import Failure, Wanted
+
+KNOWN, REMEMBER = known("roles"), remember("roles")
+
+# The first time, with data of an earlier version or of PGO, roles of these names are taken for ours. But who made a role without
+# being a superuser is given ADMIN on it by the superuser that initdb made, since PostgreSQL 16; that is nobody of ours.
+ADOPT = """
+DO $caretaker$
+DECLARE
+  names CONSTANT name[] := ARRAY(SELECT json_array_elements_text(current_setting('caretaker.arguments')::json));
+  of_others oid[] := '{}';
+  ids oid[];
+BEGIN
+  IF KNOWN IS NOT NULL THEN
+    RETURN;
+  END IF;
+  IF current_setting('server_version_num')::int >= 160000 THEN
+    EXECUTE 'SELECT array_agg(roleid) FROM pg_auth_members JOIN pg_roles ON pg_roles.oid = member
+      WHERE grantor = 10 AND admin_option AND NOT inherit_option AND NOT set_option AND NOT rolsuper' INTO of_others;
+  END IF;
+  ids := ARRAY(SELECT oid FROM pg_roles WHERE rolname = ANY (names) AND oid <> ALL (coalesce(of_others, '{}')) ORDER BY oid);
+  REMEMBER
+END
+$caretaker$;
+""".replace("REMEMBER", REMEMBER).replace("KNOWN", KNOWN)
+
+# A role of that name that is not ours gets another. It keeps what it owns, what it was granted, and its sessions.
+SET_ASIDE = """
+  IF KNOWN IS NULL THEN
+    RAISE EXCEPTION 'nobody has looked yet which roles were there before';
+  END IF;
+  IF EXISTS (SELECT FROM pg_roles WHERE rolname = :role AND NOT rolsuper AND oid <> ALL (KNOWN)) THEN
+    aside := format('%s_%s', left(:role, 30), md5(random()::text));
+    EXECUTE format('ALTER ROLE %I NOLOGIN', :role);
+    EXECUTE format('ALTER ROLE %I RENAME TO %I', :role, aside);
+    done := done || format('renamed role %1$I, which others had made, to %2$I: it keeps what it owns and was granted; '
+      'GRANT %2$I TO %1$I would hand that on', :role, aside);
+  END IF;
+  IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = :role) THEN
+    EXECUTE format('CREATE :kind %I', :role);
+    ids := ARRAY(SELECT oid FROM pg_roles WHERE rolname = :role);
+    REMEMBER
+    done := done || format('created role %I', :role);
+  END IF;
+""".replace("REMEMBER", REMEMBER).replace("KNOWN", KNOWN)
 
 # One role after the other, so that what is impossible keeps nothing else from being done.
 USERS = """
 DO $caretaker$
 DECLARE
   wanted record;
-  creator name;
+  aside name;
+  ids oid[];
   before jsonb;
   done text[];
   line text;
@@ -25,31 +72,7 @@ BEGIN
   LOOP
     BEGIN
       done := '{}';
-      IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = wanted.name) THEN
-        EXECUTE format('CREATE USER %I', wanted.name);
-        done := done || format('created role %I', wanted.name);
-      ELSIF current_setting('server_version_num')::int >= 160000 THEN
-        -- Who makes a role without being a superuser is given nothing but ADMIN on it, by the superuser that initdb made. It is
-        -- enough to become that role, and to leave views and functions that work with its rights.
-        FOR creator IN EXECUTE 'SELECT rolname FROM pg_auth_members JOIN pg_roles ON pg_roles.oid = member
-          WHERE roleid = (SELECT oid FROM pg_roles WHERE rolname = $1) AND grantor = 10 AND admin_option AND NOT inherit_option
-          AND NOT set_option AND NOT rolsuper' USING wanted.name
-        LOOP
-          IF EXISTS (SELECT FROM pg_shdepend JOIN pg_roles ON pg_roles.oid = refobjid
-            WHERE rolname = wanted.name AND refclassid = 'pg_authid'::regclass AND deptype = 'o')
-          THEN
-            RAISE EXCEPTION 'was made by role %, and what it owns may hand on its rights: rename the role, or, when you trust what it '
-              'owns, run REVOKE % FROM % as a superuser', quote_ident(creator), quote_ident(wanted.name), quote_ident(creator);
-          END IF;
-          EXECUTE format('REVOKE %I FROM %I GRANTED BY %s CASCADE', wanted.name, creator, 10::regrole);
-          -- Sessions that have become that role stay it.
-          PERFORM pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename IN (wanted.name, creator);
-          EXECUTE format('ALTER ROLE %I RESET ALL', wanted.name);
-          EXECUTE format('ALTER ROLE %I NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS INHERIT LOGIN
-            PASSWORD NULL', wanted.name);
-          done := done || format('took over role %I from role %I, which had made it', wanted.name, creator);
-        END LOOP;
-      END IF;
+      SET_ASIDE
       IF wanted.options <> '' THEN
         before := (SELECT to_jsonb(r) - 'rolpassword' FROM pg_authid r WHERE rolname = wanted.name);
         EXECUTE format('ALTER ROLE %I WITH %s', wanted.name, wanted.options);
@@ -73,7 +96,7 @@ BEGIN
   END LOOP;
 END
 $caretaker$;
-"""
+""".replace("SET_ASIDE", SET_ASIDE.replace(":role", "wanted.name").replace(":kind", "USER"))
 
 # In a transaction of their own: whoever may connect to a database can lock its row, and roles and passwords do not wait for
 # that. Neither do other databases: one that is locked is left at once.
@@ -84,11 +107,12 @@ DECLARE
   item record;
   role name;
 BEGIN
-  FOR item IN SELECT datname, array_agg(rolname ORDER BY rolname) AS roles
+  FOR item IN SELECT datname, array_agg(wanted.name ORDER BY wanted.name) AS roles
     FROM json_to_recordset(current_setting('caretaker.arguments')::json) AS wanted (name text, databases json)
     CROSS JOIN json_array_elements_text(databases) AS _ (database)
-    JOIN pg_database ON datname = database JOIN pg_roles ON rolname = wanted.name
-    WHERE 3 > (SELECT count(DISTINCT privilege_type) FROM aclexplode(datacl) WHERE grantee = pg_roles.oid)
+    JOIN pg_database ON datname = database JOIN pg_roles r ON r.rolname = wanted.name JOIN pg_roles o ON o.oid = datdba
+    WHERE (o.rolsuper OR pg_database.oid = ANY (KNOWN))
+    AND 3 > (SELECT count(DISTINCT privilege_type) FROM aclexplode(datacl) WHERE grantee = r.oid)
     GROUP BY datname ORDER BY datname
   LOOP
     BEGIN
@@ -103,10 +127,10 @@ BEGIN
   END LOOP;
 END
 $caretaker$;
-"""
+""".replace("KNOWN", known("databases"))
 
 # A role that a program of ours logs in with has the options, memberships, members, settings and password that are written
-# here, and no others. All in one transaction: one that somebody made first must not get memberships with their password. A
+# here, and no others. All in one transaction: memberships must not come with a password of others. A
 # verifier lets the role log in; null, once the role is no longer wanted, keeps it out; an empty one is not known at present.
 SERVICE = """
 DO $caretaker$
@@ -121,6 +145,10 @@ DECLARE
   item record;
   membership name;
   had_members boolean := false;
+  aside name;
+  ids oid[];
+  done text[] := '{}';
+  line text;
 BEGIN
   IF verifier IS NULL THEN
     IF EXISTS (SELECT FROM pg_authid WHERE rolname = role AND rolcanlogin) THEN
@@ -129,10 +157,10 @@ BEGIN
     END IF;
     RETURN;
   END IF;
-  IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = role) THEN
-    EXECUTE format('CREATE ROLE %I NOLOGIN', role);
-    RAISE INFO 'created role %', quote_ident(role);
-  END IF;
+  SET_ASIDE
+  FOREACH line IN ARRAY done LOOP
+    RAISE INFO '%', line;
+  END LOOP;
   id := (SELECT oid FROM pg_roles WHERE rolname = role);
   IF EXISTS (SELECT FROM pg_roles WHERE oid = id AND (rolsuper OR rolcreatedb OR rolcreaterole OR rolreplication OR rolbypassrls
     OR NOT rolinherit OR rolconnlimit <> -1 OR rolvaliduntil < 'infinity'))
@@ -176,7 +204,9 @@ BEGIN
   END IF;
 END
 $caretaker$;
-"""
+""".replace("SET_ASIDE", SET_ASIDE.replace(":role", "role").replace(":kind", "ROLE"))
+
+ROLES = ["_crunchypgbouncer", "ccp_monitoring"]
 
 
 def users(wanted: Wanted) -> None:
@@ -184,6 +214,7 @@ def users(wanted: Wanted) -> None:
     superuser = {"options": "LOGIN SUPERUSER", "databases": ["postgres"]}
     roles = [{**user, **superuser} if user["name"] == "postgres" else user for user in wanted.roles["users"]]
     roles, wrong = credentials.complete(roles)
+    psql(ADOPT, arguments=[*(role["name"] for role in roles), *ROLES])
     for sql in (USERS, GRANTS):
         try:
             psql(sql, arguments=roles)

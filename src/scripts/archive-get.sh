@@ -13,8 +13,11 @@ set -eu -o pipefail
 # did not give in time is fetched in the background (`archive-async`), for the next question.
 answer=3 silence=10
 
-# Recovery that is no replica's takes "no" for the end of the archive, and would lose what comes after: it has to wait.
-[[ -e standby.signal ]] || exec "$@"
+# Recovery that is no replica's takes "no" for the end of the archive, and would lose what comes after: it has to wait. Where
+# both files are, it is a replica's; with none, one is being promoted, and asks for the history of its timeline.
+if [[ -e recovery.signal && ! -e standby.signal ]]; then
+  exec "$@"
+fi
 
 until=${TMPDIR:-/tmp}/pgbackrest-archive-get-not-before
 printf -v now '%(%s)T'

@@ -76,7 +76,8 @@ fn a_replica_does_not_wait_for_a_silent_repository() {
         assert_eq!(done.status.code(), Some(1), "{file}: {}", String::from_utf8_lossy(&done.stderr));
         assert!(started.elapsed() < Duration::from_secs(most), "{file}: {:?}", started.elapsed());
     }
-    // It asks again when the silence is over.
+    // It asks again when the silence is over; then it is being promoted.
+    fs::remove_file(instance.pod.data().join("standby.signal")).expect("a file");
     fs::write(instance.pod.path("tmp/pgbackrest-archive-get-not-before"), "1\n").expect("a file");
     let started = Instant::now();
     assert_eq!(run(&mut instance.get("00000002.history")).status.code(), Some(1));
@@ -86,6 +87,7 @@ fn a_replica_does_not_wait_for_a_silent_repository() {
 #[test]
 fn a_recovery_that_ends_with_the_archive_waits_for_a_silent_repository() {
     let Some(instance) = Instance::new() else { return };
+    fs::write(instance.pod.data().join("recovery.signal"), "").expect("a file");
     let log = instance.pod.path("tmp/get.log");
     let mut running = start(&mut instance.get("000000010000000000000001"), &log);
     std::thread::sleep(Duration::from_secs(6));
