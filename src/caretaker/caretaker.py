@@ -7,6 +7,8 @@ differs. It never drops a role, a database, a repository or a volume.
     caretaker.py            the sidecar: runs until it is told to stop
     caretaker.py pre-start  before Patroni in the database container: creates Endpoints, waits for a leader, then ends
     caretaker.py pre-stop   the preStop hook of the database container: hands the leader role over, then ends
+    caretaker.py create-replica COMMAND
+                            run by Patroni to restore a backup: has the command restore one of this database cluster
 
 How to read it: a *duty* is one small function that makes one thing right and can be repeated at any time. GROUPS below
 names them all; each group has a thread, so that a slow backup never holds up a new user. A duty runs when something
@@ -23,6 +25,7 @@ changed, after a failure with growing pauses, and every few minutes to find what
     monitoring.py       the exporter's role, schema and extension
     members.py          Patroni's configuration, restarts, switchover, the Endpoints of `<cluster>-primary`
     backups.py          pgBackRest's stanza and the first backup
+    create_replica.py   which backup a replica is made from
     pod.py              certificates, reloads, a dead Postgres, and hearing of changes
     pre_start.py        what is done before Patroni starts
     pre_stop.py         the handover of a leader that stops
@@ -42,7 +45,8 @@ from pathlib import Path
 from typing import Any, Callable, NamedTuple
 
 from backups import FirstBackup, stanza
-from databases import databases, init_sql, schemas
+from create_replica import create_replica
+from databases import allow_init_sql, databases, init_sql, schemas
 from endpoints import patroni_endpoints
 from extensions import extensions
 from members import (
@@ -162,11 +166,20 @@ GROUPS = [
         tick=0.5,
     ),
     Group(
-        [Duty(extensions), Duty(databases), Duty(users), Duty(schemas), Duty(pgbouncer), Duty(monitoring), Duty(init_sql)],
+        [
+            Duty(extensions),
+            Duty(databases),
+            Duty(users),
+            Duty(schemas),
+            Duty(pgbouncer),
+            Duty(monitoring),
+            Duty(allow_init_sql),
+        ],
         WRITER,
         while_paused=False,
         tick=0.5,
     ),
+    Group([Duty(init_sql)], WRITER, while_paused=False, tick=0.5),
     Group(
         [
             Duty(dynamic_configuration),
@@ -241,6 +254,9 @@ def main() -> None:
     """Run as the sidecar or as one of the hooks."""
     if sys.argv[1:] == ["pre-start"]:
         pre_start()
+        return
+    if sys.argv[1:2] == ["create-replica"]:
+        create_replica(sys.argv[2:])
         return
     find_programs()
     if sys.argv[1:] == ["pre-stop"]:

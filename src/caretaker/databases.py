@@ -4,10 +4,13 @@ The SQL compares before it changes anything, so that it changes nothing that is 
 
 from __future__ import annotations
 
+import contextlib
 import json
+import threading
+from collections.abc import Iterator
 
 from ours import known, remember
-from postgres import DATABASE_SECONDS, connection_options, failures, identifier, psql
+from postgres import DATABASE_SECONDS, connection_options, failures, identifier, impatience, psql
 from surroundings import SETTINGS, Failure, Wanted, log, run
 
 # Whoever is connected to `template1` keeps databases from being created, and whoever may connect may leave something for
@@ -88,9 +91,22 @@ INIT_SQL_SECONDS = 3600
 
 # The author of the SQL expects `public` in the path, and that what is there is their own. Functions and operators of others could
 # be taken for those of pg_catalog, and tables of others have triggers that the author's statements would run. So nobody but a
-# superuser may own anything in the database but a schema; before PostgreSQL 15 everybody may create in `public`.
-# Each statement is a transaction: what is revoked stays so when the other finds something.
+# superuser may own anything in the database but a schema, or be connected to it and add something meanwhile; before PostgreSQL 15
+# everybody may create in `public`. Each statement is a transaction: what is revoked stays so when the next finds something.
 INIT_SQL_PATH = """
+DO $caretaker$
+BEGIN
+  FOR attempt IN 0..50 LOOP
+    PERFORM pg_stat_clear_snapshot(), pg_sleep(CASE WHEN attempt > 0 THEN 0.1 ELSE 0 END);
+    PERFORM pg_terminate_backend(pid) FROM (SELECT pid FROM pg_stat_activity JOIN pg_roles ON pg_roles.oid = usesysid
+      WHERE datname = current_database() AND NOT rolsuper OFFSET 0) AS _;
+    IF NOT FOUND THEN
+      RETURN;
+    END IF;
+  END LOOP;
+  RAISE EXCEPTION 'sessions of others in database postgres do not end';
+END
+$caretaker$;
 DO $caretaker$
 BEGIN
   IF EXISTS (SELECT FROM pg_namespace, aclexplode(nspacl)
@@ -103,17 +119,22 @@ END
 $caretaker$;
 DO $caretaker$
 DECLARE
-  strangers CONSTANT text := (SELECT string_agg(DISTINCT quote_ident(rolname), ', ') FROM pg_shdepend
-    JOIN pg_roles ON pg_roles.oid = refobjid WHERE refclassid = 'pg_authid'::regclass AND deptype = 'o' AND NOT rolsuper
-    AND dbid = (SELECT oid FROM pg_database WHERE datname = current_database()) AND classid <> 'pg_namespace'::regclass);
+  strangers CONSTANT text := (SELECT string_agg(DISTINCT quote_ident(rolname), ', ') FROM (
+    SELECT refobjid FROM pg_shdepend WHERE refclassid = 'pg_authid'::regclass AND deptype = 'o'
+      AND dbid = (SELECT oid FROM pg_database WHERE datname = current_database()) AND classid <> 'pg_namespace'::regclass
+    UNION SELECT oid FROM pg_roles WHERE rolname IN (SELECT owner FROM pg_prepared_xacts WHERE database = current_database())
+  ) AS _ (id) JOIN pg_roles ON pg_roles.oid = id WHERE NOT rolsuper);
 BEGIN
   IF strangers IS NOT NULL THEN
-    RAISE EXCEPTION 'the user''s SQL could run code of role %, which owns something in database postgres: drop it, or give it to a '
-      'superuser', strangers;
+    RAISE EXCEPTION 'the user''s SQL could run code of role %, which owns something in database postgres, or has prepared a '
+      'transaction: drop it, or give it to a superuser', strangers;
   END IF;
 END
 $caretaker$;
 """
+
+# Set when users and databases were made once, for the SQL may need them.
+INIT_SQL_MAY_RUN = threading.Event()
 
 
 NOT_OURS = "is of role {}, which made it before the spec named it: rename it, or ALTER DATABASE … OWNER TO postgres if you trust what is in it"
@@ -149,26 +170,47 @@ def databases(wanted: Wanted) -> None:
         raise Failure(failures(wrong))
 
 
-def init_sql(wanted: Wanted) -> None:
+def allow_init_sql(_: Wanted) -> None:
+    """Let the user's SQL begin, after the duties before this one."""
+    INIT_SQL_MAY_RUN.set()
+
+
+@contextlib.contextmanager
+def alone() -> Iterator[None]:
+    """Keep all but superusers out of the database `postgres`."""
+    [limit] = psql("SELECT datconnlimit FROM pg_database WHERE datname = 'postgres'")
+    psql("ALTER DATABASE postgres CONNECTION LIMIT 0")
+    try:
+        yield
+    finally:
+        # Where it is 0, the pod of a caretaker has ended before it came to this.
+        psql(f"ALTER DATABASE postgres CONNECTION LIMIT {-1 if int(limit) == 0 else int(limit)}")
+
+
+def init_sql(wanted: Wanted) -> float | None:
     """Run the user's SQL once (`spec.databaseInitSQL`), as PGO does: in `postgres`, and on after an error.
 
-    It runs again only after the field has been taken out of the spec for a while."""
+    It runs again only after the field has been taken out of the spec for a while. It may take long, so it has a thread of its
+    own."""
+    if not INIT_SQL_MAY_RUN.is_set():
+        return 1
     name = wanted.settings["databaseInitSQL"]
     done = psql(INIT_SQL_DONE)
     if done and not name:
         psql("ALTER DATABASE postgres RESET pgrender.database_init_sql")
     if done or not name:
-        return
+        return None
     try:
         sql = (SETTINGS / "init.sql").read_text()
     except OSError:
         raise Failure(f"ConfigMap {name} or its key is not there") from None
-    psql(INIT_SQL_PATH)
     command = ["psql", "--no-psqlrc", "--no-password", "--quiet", "--set=VERBOSITY=terse", "--file=-"]
     # Without "$user": a role that may create in `postgres` may own a schema of the superuser's name.
     options = connection_options({"search_path": "public", "role": "none", "local_preload_libraries": ""})
     environment = {"PGDATABASE": "postgres", "PGAPPNAME": "caretaker", "PGCLIENTENCODING": "UTF8", "PGOPTIONS": options}
-    result = run(command, INIT_SQL_SECONDS, sql, **environment)
+    with alone(), impatience():
+        psql(INIT_SQL_PATH)
+        result = run(command, INIT_SQL_SECONDS, sql, **environment)
     if result.returncode != 0:
         raise Failure(f"psql ended with {result.returncode} on the SQL of ConfigMap {name}")
     literal = name.replace("'", "''")
@@ -177,6 +219,7 @@ def init_sql(wanted: Wanted) -> None:
     log(f"ran the SQL of ConfigMap {name} once; {len(errors)} statements failed")
     for line in errors[:5]:
         log(f"init.sql: {line.removeprefix('psql:')}")
+    return None
 
 
 def schemas(wanted: Wanted) -> None:

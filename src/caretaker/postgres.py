@@ -94,22 +94,36 @@ def connection_options(options: dict[str, str]) -> str:
 PATIENCE_SECONDS = 2
 
 # Sessions that hold up ours: those with a lock that ours waits for in `postgres`, where nobody but administrators has much to do,
-# and those that cannot even begin, because the owner of a database has a lock on its catalogs. The latter have no time limit
-# yet, outlive their clients, and would take all connections in the end, the superuser's reserve among them.
-# `OFFSET 0` has Postgres look at all conditions before it ends a session.
+# and those that cannot even begin, because the owner of a database has a lock on it or on its catalogs. The latter have no time
+# limit yet, outlive their clients, and would take all connections in the end, the superuser's reserve among them. A prepared
+# transaction has locks and no session. `OFFSET 0` has Postgres look at all conditions before it ends a session.
 CLEAR_THE_WAY = """
 SELECT coalesce(json_agg(format('ended a session of role %s: it had a lock for too long', quote_ident(rolname))), '[]') FROM (
   SELECT pid, rolname FROM pg_stat_activity JOIN pg_roles ON pg_roles.oid = usesysid WHERE NOT rolsuper AND pid IN (
     SELECT unnest(pg_blocking_pids(pid)) FROM pg_stat_activity WHERE datname = 'postgres' AND application_name = 'caretaker'
     AND usesysid = (SELECT oid FROM pg_roles WHERE rolname = current_user)) OFFSET 0
 ) AS _ WHERE pg_terminate_backend(pid);
-SELECT coalesce(json_agg(format('ended a session that could not begin in database %s: its catalogs are locked',
-  quote_ident(datname))), '[]') FROM (
-  SELECT DISTINCT pid, datname FROM pg_locks JOIN pg_database ON pg_database.oid = database
+SELECT coalesce(json_agg(format('ended a session that could not begin in database %s: it is locked', quote_ident(datname))), '[]')
+FROM (SELECT DISTINCT pid, datname FROM pg_locks JOIN pg_database ON pg_database.oid =
+    CASE WHEN locktype = 'object' AND classid = 'pg_database'::regclass THEN objid ELSE database END
   WHERE NOT granted AND datname <> 'postgres'
   AND pid NOT IN (SELECT pid FROM pg_stat_activity WHERE usesysid IS NOT NULL OR backend_type <> 'client backend') OFFSET 0
 ) AS _ WHERE pg_terminate_backend(pid);
+SELECT coalesce(json_agg(json_build_array(database, gid, quote_ident(owner))), '[]') FROM pg_prepared_xacts
+JOIN pg_roles ON rolname = owner WHERE NOT rolsuper AND prepared < now() - interval '1 min' AND EXISTS (
+  SELECT FROM pg_stat_activity WHERE datname = 'postgres' AND application_name = 'caretaker' AND 0 = ANY (pg_blocking_pids(pid)));
 """
+
+
+def clear_the_way() -> None:
+    """End the sessions, and roll back the prepared transactions, that hold up ours."""
+    blocking, beginning, prepared = map(json.loads, query(CLEAR_THE_WAY, "postgres", None, 5, ""))
+    for line in blocking + beginning:
+        log(line)
+    for database, name, owner in prepared:
+        literal = name.replace("'", "''")
+        query(f"ROLLBACK PREPARED '{literal}'", database, None, 5, "")
+        log(f"database {database}: rolled back a prepared transaction of role {owner}: it had a lock for too long")
 
 
 @contextlib.contextmanager
@@ -120,9 +134,7 @@ def impatience() -> Iterator[None]:
     def clear() -> None:
         while not done.wait(PATIENCE_SECONDS):
             try:
-                for lines in query(CLEAR_THE_WAY, "postgres", None, 5, ""):
-                    for line in json.loads(lines):
-                        log(line)
+                clear_the_way()
             except Failure as failure:
                 log(f"the sessions that hold up others: {failure}")
 

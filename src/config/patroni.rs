@@ -171,9 +171,13 @@ fn replica_repository(cluster: &Cluster) -> Option<u8> {
     followed.or_else(first)
 }
 
-/// The command that makes a replica from a backup. Patroni splits it as a shell does.
+/// The command that makes a replica from a backup, which `src/caretaker/create_replica.py` chooses. Patroni splits it as a shell
+/// does.
 fn restore_command(repository: u8, wal_directory: &str) -> String {
     let words = [
+        "python3".to_owned(),
+        format!("{}/caretaker.py", postgres::SCRIPT_DIRECTORY),
+        "create-replica".to_owned(),
         "pgbackrest".to_owned(),
         "restore".to_owned(),
         "--delta".to_owned(),

@@ -134,7 +134,7 @@ def on_every_server(names: dict[str, Any], *tests: type) -> None:
 
 # Databases, roles and what belongs into each database, in the caretaker's order.
 DUTIES = {duty.name: duty.work for group in caretaker.GROUPS for duty in group.duties}
-ON_DATABASES = ("extensions", "databases", "users", "schemas", "pgbouncer", "monitoring", "init sql")
+ON_DATABASES = ("extensions", "databases", "users", "schemas", "pgbouncer", "monitoring", "allow init sql", "init sql")
 
 
 def converge(wanted: Wanted) -> tuple[list[str], list[str]]:

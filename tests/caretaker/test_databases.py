@@ -138,10 +138,23 @@ class Databases(OnServer):
             with self.assertRaisesRegex(Failure, refused):
                 self.converge(hippo(databaseInitSQL="init"))
             psql("DROP TABLE postgres.t")
-            self.assertEqual(
-                self.converge(hippo(databaseInitSQL="init")),
-                ["ran the SQL of ConfigMap init once; 0 statements failed"],
+            # One who would add something meanwhile is sent away, and nobody is let in.
+            psql("ALTER ROLE hippo PASSWORD 'known'")
+            stranger = subprocess.Popen(
+                ["psql", "-XqAt", "user=hippo dbname=postgres password=known"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
             )
+            assert stranger.stdin and stranger.stdout
+            stranger.stdin.write("BEGIN; CREATE TABLE postgres.t (); SELECT 'ready';\n")
+            stranger.stdin.flush()
+            self.assertEqual(stranger.stdout.readline(), "ready\n")
+            self.assertIn("ran the SQL of ConfigMap init once; 0 statements failed", self.converge(hippo(databaseInitSQL="init")))
+            self.assertIn("terminating connection", stranger.communicate("SELECT 1;\n")[1])
+            self.assertEqual(psql("SELECT datconnlimit FROM pg_database WHERE datname = 'postgres'"), ["-1"])
+            self.assertEqual(psql("SELECT to_regclass('postgres.t') IS NULL"), ["t"])
         self.converge(hippo())
         psql("DROP TABLE public.made; DROP SCHEMA postgres")
 

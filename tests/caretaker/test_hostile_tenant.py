@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 import unittest
+import unittest.mock
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "src" / "caretaker"
 import credentials
 import hostile
 import members
+import postgres
 from servers import OnServer, Refusal, Server, converge, on_every_server, password, sql, verifier
 from surroundings import Failure, Wanted
 
@@ -129,6 +131,11 @@ class HostileTenant(OnServer):
         """Prepare, and let the caretaker come."""
         super().setUpClass()
         cls.earlier = {}
+        patience = unittest.mock.patch.object(
+            postgres, "CLEAR_THE_WAY", postgres.CLEAR_THE_WAY.replace("1 min", "0 s")
+        )
+        cls.addClassCleanup(patience.stop)
+        patience.start()
         sql("GRANT CREATE ON SCHEMA public TO PUBLIC", "template1")  # as before PostgreSQL 15
         sql("GRANT CREATE ON SCHEMA public TO PUBLIC")
         said, failed = converge(wanted(cls.server, service=False))
@@ -139,7 +146,8 @@ class HostileTenant(OnServer):
         sessions = [
             Session("tenant", "template1", "BEGIN; SELECT 1;"),
             Session("tenant", "locked", "BEGIN; CREATE SCHEMA pgbouncer;"),
-            Session("guest", "postgres", "BEGIN; CREATE SCHEMA pgbouncer;"),
+            Session("guest", "postgres", "BEGIN; ALTER SCHEMA monitor RENAME TO mine;"),
+            Session("maker", "jammed", "BEGIN; ALTER DATABASE renamed RENAME TO another;"),
             Session("maker", "jammed", "BEGIN; SELECT FROM pg_class LIMIT 1;"),
             Session("maker", "jammed", "VACUUM FULL pg_class;", wait=False),
         ]
@@ -211,7 +219,9 @@ class HostileTenant(OnServer):
         hostile.fill("guest", "postgres", "postgres", "public")
         hostile.fill("tenant", "app", "postgres", "public")
         hostile.fill("tenant", "template1", "public")
-        sql("CREATE DATABASE jammed TEMPLATE template0", "postgres", "maker")
+        for database in ("jammed", "renamed"):
+            sql(f"CREATE DATABASE {database} TEMPLATE template0", "postgres", "maker")
+        sql("BEGIN; CREATE SCHEMA pgbouncer; PREPARE TRANSACTION 'held'", "postgres", "guest")
         for role in SERVICE.values():
             sql(f"CREATE ROLE {role} LOGIN PASSWORD '{password(role)}'; GRANT {role} TO creator", "postgres", "creator")
             cls.earlier[role] = Session(role, "postgres", "SELECT 1;")
@@ -409,13 +419,16 @@ class HostileTenant(OnServer):
         self.assertRegex(told, r"schemas: database app: schema other is owned by role tenant")
         self.assertEqual(len(self.failed_again), 3, told)
         # Where somebody held a lock the first time, and in `postgres` a transaction that had added something.
-        late = ("database locked: ", "database jammed: ", "database postgres: created extension ")
+        late = ("database locked: ", "database jammed: ", "database renamed: ", "database postgres: created extension ")
         self.assertEqual([line for line in self.said_again if not line.startswith(late)], [])
 
     def test_locks_hold_up_their_own_database_only_and_not_for_long(self) -> None:
         self.assertRegex("\n".join(self.failed), r"pgbouncer: database locked: canceling statement due to lock timeout")
         self.assertIn("ended a session of role guest: it had a lock for too long", self.said)
-        self.assertIn("ended a session that could not begin in database jammed: its catalogs are locked", self.said)
+        for database in ("jammed", "renamed"):
+            self.assertIn(f"ended a session that could not begin in database {database}: it is locked", self.said)
+        rolled_back = "database postgres: rolled back a prepared transaction of role guest: it had a lock for too long"
+        self.assertIn(rolled_back, self.said)
         self.assertIn('created database "later"', self.said)
         self.assertLess(self.seconds, 120)
         with self.assertRaisesRegex(Refusal, "permission denied for database"):
