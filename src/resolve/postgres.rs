@@ -164,10 +164,11 @@ pub(super) fn standby(spec: &PostgresClusterSpec, context: &mut Context) -> Opti
 /// A host, or several with commas. Patroni makes it part of a connection string, where a blank would begin another setting.
 pub(super) fn check_host(host: &str) -> Result<(), String> {
     let is_host =
-        !host.is_empty() && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._:,%/[]@".contains(&byte));
+        !host.is_empty() && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._:,%[]".contains(&byte));
     if is_host {
         return Ok(());
     }
+    // For libpq a slash or `@` begins the path of a socket, and in this pod there is none but its own.
     Err(format!("{host:?} is not the name or the address of a host"))
 }
 

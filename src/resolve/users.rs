@@ -32,6 +32,10 @@ pub(super) fn resolve(spec: &PostgresClusterSpec, cluster: &str, context: &mut C
             let message = format!("Postgres makes no role of the name `{}`: choose another", user.name);
             context.error(path.key("name"), message);
         }
+        // In SQL, line breaks are blanks.
+        for options in user.options.iter().flat_map(|options| options.split(['\n', '\r'])) {
+            context.check(&path.key("options"), line::check(options));
+        }
         let alpha_numeric = user.password.is_some_and(|password| password.type_ == spec::PasswordType::AlphaNumeric);
         resolved.push(User {
             name: user.name.clone(),
