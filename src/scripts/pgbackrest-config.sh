@@ -18,10 +18,11 @@ pause() {
 # Whether $1, what `info` says of one repository, has a backup of the database that the stanza is for now: the last of
 # those in the list `db`, for there may have been others before a major upgrade, or before the cluster was made anew.
 is_backed_up() {
-  local databases=${1##*'"db":['} id
-  id=${databases%%']'*}
-  id=${id##*'"id":'}
-  [[ $1 == *'"database":{"id":'"${id%%,*}"',"repo-key":'* ]]
+  local backups=${1#*'"backup":['} databases=${1##*'"db":['}
+  backups=${backups%%'"cipher":'*}
+  databases=${databases%%']'*}
+  local id=${databases##*'"id":'}
+  [[ ${backups} == *'"database":{"id":'"${id%%,*}"',"repo-key":'* ]]
 }
 
 # What a first backup of repository $1 waits for: nothing (`ready`, `taken`) or the stanza (`waiting`).
