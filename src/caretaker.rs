@@ -80,6 +80,7 @@ pub fn settings(cluster: &Cluster) -> String {
             "target": switchover.target,
             "type": switchover.type_,
         })),
+        "endpointSlices": cluster.endpoint_slices,
         "fingerprints": cluster.fingerprints_config_map(),
         "laterFiles": later_files(),
     });

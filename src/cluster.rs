@@ -111,6 +111,8 @@ pub struct Cluster {
     pub cert_manager: Option<CertManager>,
     /// Whether NetworkPolicies are wanted.
     pub network_policies: bool,
+    /// Whether the caretaker may write EndpointSlices.
+    pub endpoint_slices: bool,
 }
 
 /// How cert-manager makes certificates.

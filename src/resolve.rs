@@ -143,6 +143,7 @@ fn cluster(resource: &PostgresCluster, context: &mut Context) -> Cluster {
         referenced_credentials: BTreeSet::new(),
         cert_manager: certificates::cert_manager(context.options),
         network_policies: context.options.network_policies,
+        endpoint_slices: context.options.endpoint_slices,
         image_pull_policy: spec.image_pull_policy.clone(),
         image_pull_secrets: spec.image_pull_secrets.clone(),
         openshift: spec.openshift == Some(true),

@@ -57,14 +57,21 @@ pub(super) fn instance_role(cluster: &Cluster) -> Role {
         rule("pods", &["get", "patch"], pods),
         rule("services", &["get"], vec![cluster.scope()]),
         rule("configmaps", &["list", "watch"], vec![cluster.fingerprints_config_map()]),
-        // Where Kubernetes makes none of Endpoints (`src/caretaker/slices.py`).
+        // Whether Kubernetes makes them of Endpoints (`src/caretaker/slices.py`).
         slices(rule("endpointslices", &["list"], Vec::new())),
-        slices(rule("endpointslices", &["create", "delete", "patch"], vec![cluster.scope(), cluster.primary_service()])),
     ];
+    if cluster.endpoint_slices {
+        // A label says which Service a slice is for, and RBAC knows no labels: this is the right to lead any Service of the
+        // namespace to a pod.
+        let names = vec![cluster.scope(), cluster.primary_service()];
+        rules.push(slices(rule("endpointslices", &["create", "delete", "patch"], names)));
+    }
     if cluster.openshift {
         // OpenShift refuses Endpoints with addresses of pods and Services without it (inventory 1.4).
         rules.push(rule("endpoints/restricted", &["create"], Vec::new()));
-        rules.push(slices(rule("endpointslices/restricted", &["create"], Vec::new())));
+        if cluster.endpoint_slices {
+            rules.push(slices(rule("endpointslices/restricted", &["create"], Vec::new())));
+        }
     }
     Role {
         metadata: object_meta(cluster, cluster.instance_service_account(), &cluster.metadata, labels([])),

@@ -56,12 +56,13 @@ class Slices:
 
     def __init__(self) -> None:
         self.missing_since: float | None = None
+        self.told = False
 
     def __call__(self, wanted: Wanted, leaders: Any) -> float:
         """Look at the slices of both, given the Endpoints of the leader. Gives when to look again at the latest."""
         leader = leaders["metadata"].get("annotations", {}).get("leader")
         me = os.environ["PATRONI_NAME"]
-        if leader not in (me, "", None) or wanted.settings["paused"]:
+        if leader not in (me, "", None):
             self.missing_since = None
             return 300
         names = [f"{wanted.cluster}-ha", f"{wanted.cluster}-primary"]
@@ -80,6 +81,11 @@ class Slices:
             return 300
         if not ours and self.may_come():
             return 1
+        if not wanted.settings["endpointSlices"]:
+            if not self.told:
+                log(f"nobody reaches {' and '.join(names)}: Kubernetes makes no EndpointSlices of Endpoints; render with `--endpoint-slices`")
+            self.told = True
+            return 300
         self.write(wanted, leaders, ours)
         self.write(wanted, kubernetes("GET", f"/endpoints/{names[1]}"), ours)
         return 60

@@ -124,6 +124,11 @@ pub(super) struct RenderArguments {
     #[arg(long)]
     network_policies: bool,
 
+    /// Let the caretaker write EndpointSlices, for a Kubernetes whose controllers make none of Endpoints. They can lead any
+    /// Service of the namespace to a pod
+    #[arg(long)]
+    endpoint_slices: bool,
+
     /// File that holds the seed
     #[arg(long, value_name = "FILE", conflicts_with = "random")]
     seed_file: Option<PathBuf>,
@@ -161,6 +166,7 @@ impl RenderArguments {
             trust_domain: self.trust_domain.clone(),
             trust_also: self.trust_also.clone(),
             network_policies: self.network_policies,
+            endpoint_slices: self.endpoint_slices,
             seed_file: self.seed_file.clone(),
             random: self.random,
         };

@@ -15,7 +15,7 @@ use crate::report::{Diagnostic, FieldPath};
 
 const API_VERSION: &str = "pgrender.dev/v1alpha1";
 const KIND: &str = "PgRender";
-const FIELDS: [&str; 14] = [
+const FIELDS: [&str; 15] = [
     "namespace",
     "clusterDomain",
     "images",
@@ -28,6 +28,7 @@ const FIELDS: [&str; 14] = [
     "trustDomain",
     "trustAlso",
     "networkPolicies",
+    "endpointSlices",
     "seedFile",
     "random",
 ];
@@ -145,6 +146,7 @@ impl Reader {
                 }
             }
             "networkPolicies" => self.settings.network_policies = boolean(value)?,
+            "endpointSlices" => self.settings.endpoint_slices = boolean(value)?,
             "seedFile" => self.settings.seed_file = Some(string(value)?.into()),
             "random" => self.settings.random = boolean(value)?,
             "images" => {
@@ -229,7 +231,7 @@ mod tests {
         let settings = read(
             "apiVersion: pgrender.dev/v1alpha1\nkind: PgRender\nspec:\n  namespace: a\n  clusterDomain: b.local.\n  \
              images: {RELATED_IMAGE_PGBACKREST: c}\n  time: 12\n  certificates: seed\n  credentials: reference\n  certificateWindowDays: 30\n  \
-             certificateLifetimeDays: 90\n  trustDomain: e\n  trustAlso: [f, g]\n  networkPolicies: true\n  seedFile: d\n  random: true\n",
+             certificateLifetimeDays: 90\n  trustDomain: e\n  trustAlso: [f, g]\n  networkPolicies: true\n  endpointSlices: true\n  seedFile: d\n  random: true\n",
         )
         .unwrap();
         assert_eq!(
@@ -246,6 +248,7 @@ mod tests {
                 trust_domain: Some("e".to_owned()),
                 trust_also: vec!["f".to_owned(), "g".to_owned()],
                 network_policies: true,
+                endpoint_slices: true,
                 seed_file: Some("d".into()),
                 random: true,
             }

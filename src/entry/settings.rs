@@ -47,6 +47,8 @@ pub(super) struct Settings {
     pub(super) trust_also: Vec<String>,
     /// Whether NetworkPolicies are rendered.
     pub(super) network_policies: bool,
+    /// Whether the caretaker may write EndpointSlices.
+    pub(super) endpoint_slices: bool,
     /// The file that holds the seed.
     pub(super) seed_file: Option<PathBuf>,
     /// Whether a seed is made up for this run.
@@ -102,6 +104,7 @@ impl Settings {
             trust_domain: self.trust_domain.clone(),
             trust_also: self.trust_also.clone(),
             network_policies: self.network_policies,
+            endpoint_slices: self.endpoint_slices,
             max_clusters: max_clusters.transpose()?.unwrap_or(defaults.max_clusters),
             ..defaults
         })

@@ -23,6 +23,7 @@ import members
 import pod
 import pre_start
 import pre_stop
+import slices
 import surroundings
 
 import caretaker
@@ -229,6 +230,40 @@ class PreStart(unittest.TestCase):
         self.assertFalse(pre_start.was_led(None))
         given_up = {"renewTime": "2026-01-01T00:00:00+00:00", "transitions": "1", "ttl": "30"}
         self.assertTrue(pre_start.was_led({"metadata": {"annotations": given_up}}))
+
+
+class EndpointSlices(unittest.TestCase):
+    """Where the slices lead to that the leader's caretaker makes."""
+
+    WANTED = surroundings.Wanted({"cluster": "hippo"}, {})
+
+    def endpoints(self, *addresses: str) -> dict[str, Any]:
+        """Endpoints as Patroni writes them."""
+        subset = {"addresses": [{"ip": address} for address in addresses], "ports": [{"name": "postgres", "port": 5432}]}
+        return {"metadata": {"name": "hippo-ha"}, "subsets": [subset]}
+
+    def test_a_slice_leads_to_where_the_endpoints_do(self) -> None:
+        made = slices.endpoint_slice(self.WANTED, self.endpoints("10.0.0.1"))
+        self.assertEqual(made["metadata"]["labels"][slices.SERVICE], "hippo-ha")
+        self.assertEqual(made["endpoints"], [{"addresses": ["10.0.0.1"], "conditions": {"ready": True}}])
+        self.assertEqual(made["ports"], [{"name": "postgres", "port": 5432, "protocol": "TCP"}])
+        self.assertEqual(made["addressType"], "IPv4")
+        self.assertEqual(slices.endpoint_slice(self.WANTED, self.endpoints("fd00::1"))["addressType"], "IPv6")
+        nobody = slices.endpoint_slice(self.WANTED, {"metadata": {"name": "hippo-ha"}})
+        self.assertEqual((nobody["endpoints"], nobody["ports"]), ([], []))
+
+    def test_what_leads_elsewhere_or_is_labelled_otherwise_is_written_anew(self) -> None:
+        right = slices.endpoint_slice(self.WANTED, self.endpoints("10.0.0.1"))
+        self.assertFalse(slices.differs(right, right))
+        self.assertTrue(slices.differs(slices.endpoint_slice(self.WANTED, self.endpoints("10.0.0.2")), right))
+        self.assertTrue(slices.differs({**right, "metadata": {"labels": {}}}, right))
+
+    def test_who_has_led_is_found_by_its_address(self) -> None:
+        made = slices.endpoint_slice(self.WANTED, self.endpoints("10.0.0.1"))
+        for address, mine in (("10.0.0.1", True), ("10.0.0.2", False)):
+            with unittest.mock.patch.dict("os.environ", PATRONI_KUBERNETES_POD_IP=address):
+                self.assertEqual(slices.is_mine(made), mine)
+                self.assertFalse(slices.is_mine({}))
 
 
 class Stanza(unittest.TestCase):

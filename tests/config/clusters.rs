@@ -156,6 +156,7 @@ fn cluster(name: &str, namespace: &str) -> Cluster {
         referenced_credentials: BTreeSet::new(),
         cert_manager: None,
         network_policies: false,
+        endpoint_slices: false,
     }
 }
 

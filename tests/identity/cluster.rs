@@ -49,6 +49,7 @@ pub(crate) fn hippo() -> Cluster {
         referenced_credentials: BTreeSet::new(),
         cert_manager: None,
         network_policies: false,
+        endpoint_slices: false,
     }
 }
 
