@@ -32,6 +32,9 @@ HEIR_SECONDS = 25
 # A StatefulSet makes a pod anew within a second, except while the namespace is deleted.
 ALONE_SECONDS = 3
 PRE_STOP_SECONDS = 40
+# For so long the pod stays after it has handed over. Nodes hear of the new leader one after the other, and connections that they
+# send here until then are answered; to an address that is gone they would hang for as long as the client waits.
+LINGER_SECONDS = 2
 
 # Patroni's default of `maximum_lag_on_failover`: who is within it counts as level.
 LEVEL_BYTES = 1048576
@@ -129,6 +132,7 @@ def hand_over() -> None:
         log(f"pre-stop: {failure}")
     if heir:
         log(f"pre-stop: handed over to {heir}: {switch_over(wanted, me, heir)}")
+        time.sleep(LINGER_SECONDS)
 
 
 def switch_over(wanted: Wanted, me: str, heir: str) -> Any:
