@@ -65,7 +65,7 @@ pub struct Cluster {
     pub image_pull_policy: Option<String>,
     /// `spec.imagePullSecrets`.
     pub image_pull_secrets: Vec<LocalObjectReference>,
-    /// `spec.openshift`: no `fsGroup`, and the right to write restricted Endpoints.
+    /// `spec.openshift`, else what the caller says: no `fsGroup`, and the right to write restricted Endpoints.
     pub openshift: bool,
     /// `spec.paused`: the caretaker changes nothing.
     pub paused: bool,

@@ -75,6 +75,8 @@ pub struct Options {
     pub trust_also: Vec<String>,
     /// Whether NetworkPolicies are rendered, which needs a network plugin that enforces them.
     pub network_policies: bool,
+    /// Whether the Kubernetes cluster is OpenShift, for a `PostgresCluster` that does not say.
+    pub openshift: bool,
     /// How many clusters are rendered in one run, or what is as much work.
     pub max_clusters: usize,
     /// Whether the input may have gone through kustomize, which puts quotes around the booleans of YAML 1.1.
@@ -94,6 +96,7 @@ impl Default for Options {
             trust_domain: None,
             trust_also: Vec::new(),
             network_policies: false,
+            openshift: false,
             max_clusters: 128,
             through_kustomize: false,
         }

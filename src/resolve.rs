@@ -145,7 +145,7 @@ fn cluster(resource: &PostgresCluster, context: &mut Context) -> Cluster {
         network_policies: context.options.network_policies,
         image_pull_policy: spec.image_pull_policy.clone(),
         image_pull_secrets: spec.image_pull_secrets.clone(),
-        openshift: spec.openshift == Some(true),
+        openshift: spec.openshift.unwrap_or(context.options.openshift),
         paused: spec.paused == Some(true),
         shutdown: spec.shutdown == Some(true),
         supplemental_groups: spec.supplemental_groups.iter().copied().filter(|group| *group > 0).collect(),

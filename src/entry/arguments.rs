@@ -124,6 +124,10 @@ pub(super) struct RenderArguments {
     #[arg(long)]
     network_policies: bool,
 
+    /// The Kubernetes cluster is OpenShift, for clusters that do not say `spec.openshift` [default: PGRENDER_OPENSHIFT]
+    #[arg(long)]
+    openshift: bool,
+
     /// File that holds the seed
     #[arg(long, value_name = "FILE", conflicts_with = "random")]
     seed_file: Option<PathBuf>,
@@ -161,6 +165,7 @@ impl RenderArguments {
             trust_domain: self.trust_domain.clone(),
             trust_also: self.trust_also.clone(),
             network_policies: self.network_policies,
+            openshift: self.openshift.then_some(true),
             seed_file: self.seed_file.clone(),
             random: self.random,
         };
