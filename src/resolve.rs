@@ -170,6 +170,6 @@ fn cluster(resource: &PostgresCluster, context: &mut Context) -> Cluster {
     annotations::check(&cluster, context);
     end_of_life::warn(postgres_version, context);
     exposed::warn(spec, context);
-    unrendered::warn(resource, context);
+    unrendered::check(resource, &cluster, context);
     cluster
 }
