@@ -53,6 +53,8 @@ pub struct Cluster {
     pub domain: String,
     /// Annotations of the `PostgresCluster` itself: PGO's and pgrender's switches.
     pub annotations: BTreeMap<String, String>,
+    /// What the metadata of the `PostgresCluster` itself says to the tools that apply manifests: on every object, on no pod.
+    pub delivery: Metadata,
     /// `spec.metadata`.
     pub metadata: Metadata,
     /// Major version of Postgres.

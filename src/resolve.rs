@@ -7,6 +7,7 @@ mod certificates;
 mod claims;
 mod containers;
 mod credentials;
+mod delivery;
 mod dynamic_configuration;
 mod end_of_life;
 mod exposed;
@@ -99,6 +100,7 @@ fn cluster(resource: &PostgresCluster, context: &mut Context) -> Cluster {
     let spec = &resource.spec;
     let name = resource.metadata.name.clone().unwrap_or_default();
     let annotations = resource.metadata.annotations.clone().unwrap_or_default();
+    let delivery = delivery::resolve(resource, context);
     let metadata = context.metadata(spec.metadata.as_ref(), &FieldPath::of("spec.metadata"));
     let namespace = resource.metadata.namespace.clone().or_else(|| context.options.namespace.clone());
     if namespace.is_none() {
@@ -153,6 +155,7 @@ fn cluster(resource: &PostgresCluster, context: &mut Context) -> Cluster {
         namespace: namespace.unwrap_or_default(),
         name,
         annotations,
+        delivery,
         metadata,
         postgres_version,
         port,
