@@ -18,6 +18,7 @@ mod pod;
 mod repo_host;
 mod secrets;
 mod services;
+mod substitution;
 mod volumes;
 
 use serde::Serialize;
@@ -46,7 +47,9 @@ pub fn build(cluster: &Cluster, identity: &Identity) -> Vec<Value> {
     }
     let fingerprints = fingerprints::fingerprints(cluster, &identity.fingerprint_key, &objects.0);
     objects.add(fingerprints);
-    objects.in_order()
+    let mut objects = objects.in_order();
+    substitution::prevent(&mut objects);
+    objects
 }
 
 fn postgres(objects: &mut Objects, cluster: &Cluster, identity: &Identity) {

@@ -53,6 +53,8 @@ pub struct Cluster {
     pub domain: String,
     /// Annotations of the `PostgresCluster` itself: PGO's and pgrender's switches.
     pub annotations: BTreeMap<String, String>,
+    /// What the metadata of the `PostgresCluster` itself says to the tools that apply manifests: on every object, on no pod.
+    pub delivery: Metadata,
     /// `spec.metadata`.
     pub metadata: Metadata,
     /// Major version of Postgres.
@@ -65,7 +67,7 @@ pub struct Cluster {
     pub image_pull_policy: Option<String>,
     /// `spec.imagePullSecrets`.
     pub image_pull_secrets: Vec<LocalObjectReference>,
-    /// `spec.openshift`: no `fsGroup`, and the right to write restricted Endpoints.
+    /// `spec.openshift`, else what the caller says: no `fsGroup`, and the right to write restricted Endpoints.
     pub openshift: bool,
     /// `spec.paused`: the caretaker changes nothing.
     pub paused: bool,

@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 
 use crate::cluster::Cluster;
-use crate::existing::{Pair, Secret, Sources, pair};
+use crate::existing::{self, Pair, Secret, Sources, pair};
 use crate::kubernetes::SecretProjection;
 use crate::naming::REPLICATION_USER;
 use crate::options::Options;
@@ -56,6 +56,7 @@ pub fn check(cluster: &Cluster, sources: &Sources, options: &Options) -> Checked
             check.diagnostics.extend(told);
         }
     }
+    check.one_for_two_purposes(replication.as_ref());
     let frontend = cluster.pgbouncer.as_ref().and_then(|pgbouncer| pgbouncer.custom_tls_secret.as_ref());
     if let Some(secret) = frontend {
         let host = cluster.service_host(&cluster.pgbouncer_name());
@@ -111,9 +112,23 @@ impl<'a> Check<'_, 'a> {
             self.diagnostics.push(Diagnostic::error(message).at(path.key("items")));
         }
         let [Some(authority), Some(certificate), Some(key)] = keys else { return None };
-        let Some(secret) = self.sources.brought(&self.cluster.namespace, name) else {
-            self.diagnostics.push(Diagnostic::info(unseen(name, [&authority, &certificate, &key], purpose)).at(path));
-            return None;
+        let why = match self.sources.brought(&self.cluster.namespace, name) {
+            Ok(existing::Brought::Readable(secret)) => Ok(secret),
+            Ok(existing::Brought::Encrypted) => Err("is encrypted by SOPS".to_owned()),
+            Ok(existing::Brought::Made(maker)) => Err(format!("is made by `{maker}`")),
+            Ok(existing::Brought::Absent) => Err("is not in the input".to_owned()),
+            Err(error) => {
+                self.diagnostics.push(error);
+                return None;
+            }
+        };
+        let secret = match why {
+            Ok(secret) => secret,
+            Err(why) => {
+                let message = unseen(name, &why, [&authority, &certificate, &key], purpose);
+                self.diagnostics.push(Diagnostic::info(message).at(path));
+                return None;
+            }
         };
         match Brought::read(secret, authority, certificate, &key, field) {
             Ok(brought) => {
@@ -125,6 +140,30 @@ impl<'a> Check<'_, 'a> {
                 None
             }
         }
+    }
+
+    /// Postgres' own certificate can be that of replicas too only if it is for a client of that name as well. Where nobody has
+    /// seen that it is, it most likely is not.
+    fn one_for_two_purposes(&mut self, replication: Option<&Brought>) {
+        let cluster = self.cluster;
+        let (Some(server), Some(client)) = (&cluster.custom_tls_secret, &cluster.custom_replication_tls_secret) else {
+            return;
+        };
+        let [_, certificate, _] = keys(server, false);
+        let is_client = |brought: &Brought| {
+            brought
+                .chain
+                .first()
+                .is_some_and(|leaf| leaf.calls && leaf.common_name.as_deref() == Some(REPLICATION_USER))
+        };
+        if server.name != *client || certificate.as_deref() != Some("tls.crt") || replication.is_some_and(is_client) {
+            return;
+        }
+        let message = format!(
+            "is the Secret of `{POSTGRES}` too, and no certificate of a server is one of replicas unless its common name is \
+             `{REPLICATION_USER}`: bring two Secrets, or other keys of this one with `items` there"
+        );
+        self.diagnostics.push(Diagnostic::warning(message).at(FieldPath::of(REPLICATION)));
     }
 
     /// Clients of Postgres and of pgBouncer are told to trust different authorities where only one of the two is the user's.
@@ -148,14 +187,14 @@ impl<'a> Check<'_, 'a> {
     }
 }
 
-/// What a Secret must hold that nobody has looked at.
-fn unseen(name: &str, [authority, certificate, key]: [&str; 3], purpose: &Purpose) -> String {
+/// What a Secret must hold that nobody has looked at, and why nobody has.
+fn unseen(name: &str, why: &str, [authority, certificate, key]: [&str; 3], purpose: &Purpose) -> String {
     let whose = match purpose {
         Purpose::Server(hosts) => format!("a server called `{}`", hosts.join("`, `")),
         Purpose::Client(role) => format!("a client with the common name `{role}`"),
     };
     format!(
-        "Secret `{name}` is not in the input, so nobody has looked at it: `{certificate}` must be the certificate of {whose}, \
+        "Secret `{name}` {why}, so nobody has looked at it: `{certificate}` must be the certificate of {whose}, \
          `{key}` its key, and `{authority}` whom the other side must show a certificate of"
     )
 }

@@ -10,6 +10,7 @@
 
 mod certificates;
 mod credentials;
+mod maker;
 mod secret;
 
 use std::collections::BTreeMap;
@@ -31,22 +32,14 @@ pub use self::secret::Secret;
 /// PGO's Secret with the CA of a namespace and its key (`pgo-inventory` 2.2).
 pub(crate) const ROOT_SECRET: &str = "pgo-root-cacert";
 
-/// Kinds whose controllers make a Secret, with their API groups: its values are not in the input.
-const MAKERS: [(&str, &str); 2] = [("bitnami.com", "SealedSecret"), ("external-secrets.io", "ExternalSecret")];
-
 /// Whether `document` is a Secret, or makes one.
 pub fn is_source(document: &Document) -> bool {
     let reference = object::reference(&document.node);
-    is_secret(&reference) || is_maker(&reference)
+    is_secret(&reference) || maker::is_maker(&reference)
 }
 
 fn is_secret(reference: &ResourceRef) -> bool {
     reference.api_version == "v1" && reference.kind == "Secret"
-}
-
-fn is_maker(reference: &ResourceRef) -> bool {
-    let group = reference.api_version.split_once('/').map_or("", |(group, _)| group);
-    MAKERS.contains(&(group, &reference.kind))
 }
 
 /// The Secrets of an input by namespace and name, and what makes Secrets. Those of other clusters are never looked at.
@@ -83,10 +76,9 @@ impl<'a> Sources<'a> {
                     }
                     Entry::Occupied(_) => {}
                 }
-            } else if is_maker(&reference) {
-                // An `ExternalSecret` may give its Secret another name (`spec.target.name`).
-                let target = document.node.get("spec").and_then(|spec| spec.get("target")?.get("name")?.as_str());
-                sources.makers.insert(place(target.unwrap_or(&reference.name)), document);
+            } else {
+                let made = maker::names(document, &reference);
+                sources.makers.extend(made.iter().map(|name| (place(name), document)));
             }
         }
         sources
@@ -109,11 +101,31 @@ impl<'a> Sources<'a> {
         Secret::new(source.first, reference).map(Some)
     }
 
-    /// A Secret that the user brings under a name of their own, if it is there and can be read.
-    pub(crate) fn brought(&self, namespace: &str, name: &str) -> Option<Secret<'a>> {
-        let document = self.secrets.get(&(namespace.to_owned(), name.to_owned()))?.first;
-        Secret::new(document, secret_reference(namespace, name)).ok()
+    /// A Secret that the user brings under a name of their own. It is only referred to, so it may be made elsewhere or be
+    /// decrypted later. An error where it is there twice with different contents, or is no Secret at all.
+    pub(crate) fn brought(&self, namespace: &str, name: &str) -> Result<Brought<'a>, Diagnostic> {
+        let place = (namespace.to_owned(), name.to_owned());
+        if let (None, Some(maker)) = (self.secrets.get(&place), self.makers.get(&place)) {
+            return Ok(Brought::Made(object::reference(&maker.node)));
+        }
+        match self.secrets.get(&place) {
+            Some(source) if source.rival.is_none() && Secret::is_encrypted(source.first) => Ok(Brought::Encrypted),
+            Some(_) => self.find(namespace, name).map(|secret| secret.map_or(Brought::Absent, Brought::Readable)),
+            None => Ok(Brought::Absent),
+        }
     }
+}
+
+/// What is known of a Secret that the user brings. It has no `Debug`, so that it cannot be printed.
+pub(crate) enum Brought<'a> {
+    /// It is in the input.
+    Readable(Secret<'a>),
+    /// It is in the input, encrypted by SOPS.
+    Encrypted,
+    /// This object of the input makes it.
+    Made(ResourceRef),
+    /// Nothing of it is in the input.
+    Absent,
 }
 
 fn secret_reference(namespace: &str, name: &str) -> ResourceRef {

@@ -1,6 +1,8 @@
 //! Names, labels and annotations. Only this module spells them; they are PGO's (`internal/naming`), so that
 //! applications and runbooks written for PGO work unchanged, plus a few under `pgrender.dev/`.
 
+pub mod delivery;
+
 use sha2::{Digest, Sha256};
 
 use crate::cluster::{BackupType, Cluster, InstanceSet, Repository};

@@ -77,6 +77,8 @@ pub struct Options {
     pub network_policies: bool,
     /// Whether the caretaker may write EndpointSlices, for a Kubernetes that makes none of Endpoints.
     pub endpoint_slices: bool,
+    /// Whether the Kubernetes cluster is OpenShift, for a `PostgresCluster` that does not say.
+    pub openshift: bool,
     /// How many clusters are rendered in one run, or what is as much work.
     pub max_clusters: usize,
     /// Whether the input may have gone through kustomize, which puts quotes around the booleans of YAML 1.1.
@@ -97,6 +99,7 @@ impl Default for Options {
             trust_also: Vec::new(),
             network_policies: false,
             endpoint_slices: false,
+            openshift: false,
             max_clusters: 128,
             through_kustomize: false,
         }

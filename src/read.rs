@@ -11,6 +11,7 @@ pub mod node;
 pub(crate) mod places;
 mod scalar;
 mod syntax;
+pub(crate) mod template;
 
 use limits::MAX_BYTES;
 use node::Node;
@@ -69,7 +70,7 @@ pub fn documents(file: &str, text: &str) -> Result<Vec<Document>, Vec<Diagnostic
     if let Some(diagnostic) = forbidden_character(file, text) {
         return Err(vec![diagnostic]);
     }
-    let nodes = compose::compose(file, text)?;
+    let nodes = compose::compose(file, text).map_err(|errors| template::explained(file, text, errors))?;
     Ok(nodes.into_iter().map(|node| Document { file: file.to_owned(), node }).collect())
 }
 

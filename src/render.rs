@@ -14,13 +14,13 @@ use crate::build;
 use crate::cluster::Cluster;
 use crate::custom_tls;
 use crate::existing::{Existing, Sources, existing};
-use crate::identity::window::Renewal;
+use crate::identity::window::{Renewal, Window};
 use crate::identity::{self, Seed};
 use crate::object::{self, Identity};
 use crate::options::{CertificateSource, Options};
 use crate::parse::{self, API_VERSIONS};
-use crate::read::Document;
 use crate::read::node::Node;
+use crate::read::{Document, template};
 use crate::report::{Diagnostic, FieldPath, Position, ResourceRef, has_errors};
 use crate::resolve;
 use crate::standby::{self, Party};
@@ -112,9 +112,13 @@ fn decide(documents: &[Document], options: &Options, seed: Result<&Seed, &[Diagn
     if let (Err(reasons), false) = (seed, sources.is_empty()) {
         diagnostics.extend_from_slice(reasons);
     }
+    // The same for all of them, so it is said once.
+    let time = Window::containing(options.time, options.certificates).err().filter(|_| !sources.is_empty());
+    diagnostics.extend(time.map(|error| Diagnostic::error(error.to_string())));
+    let seed = seed.ok().filter(|_| time.is_none());
     let mut plan = Plan { clusters: Vec::new(), diagnostics, renewal: None };
     match work::of_clusters(sources.len(), options) {
-        Ok(work) => decide_all(&sources, documents, options, seed.ok(), work, &mut plan),
+        Ok(work) => decide_all(&sources, documents, options, seed, work, &mut plan),
         Err(error) => plan.diagnostics.push(error),
     }
     plan.renewal = plan.renewal.filter(|_| options.certificate_source == CertificateSource::Seed);
@@ -216,6 +220,12 @@ fn clusters<'a>(
 ) -> Vec<(ResourceRef, &'a Document)> {
     let mut clusters: BTreeMap<Identity, (ResourceRef, &Document, Option<Value>)> = BTreeMap::new();
     for document in documents {
+        if let Some(error) = refuse_template(document) {
+            // The rest of a chart is like its first.
+            let is_first = diagnostics.iter().all(|diagnostic| diagnostic.message != error.message);
+            diagnostics.extend(is_first.then_some(error));
+            continue;
+        }
         if !is_cluster(&document.node) {
             diagnostics.extend(refuse_unknown_version(document));
             continue;
@@ -247,6 +257,18 @@ fn cluster_reference(document: &Document, options: &Options) -> ResourceRef {
 pub fn is_cluster(node: &Node) -> bool {
     let resource = object::reference(node);
     resource.kind == KIND && API_VERSIONS.contains(&resource.api_version.as_str())
+}
+
+/// A `PostgresCluster` that is still a template: whatever else is wrong with it would be a consequence.
+fn refuse_template(document: &Document) -> Option<Diagnostic> {
+    let node = &document.node;
+    if node.get("kind")?.as_str() != Some(KIND) {
+        return None;
+    }
+    let field = template::field(node, &["apiVersion", "metadata", "spec"])?;
+    // Its name may be a part of the template.
+    let resource = ResourceRef { kind: KIND.to_owned(), ..ResourceRef::default() };
+    Some(document.locate(Diagnostic::error(template::NOT_RENDERED).at(field).of(resource)))
 }
 
 /// A `PostgresCluster` of a version that does not exist is an error, so that nobody's database is left out for a slip of

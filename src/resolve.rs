@@ -7,6 +7,7 @@ mod certificates;
 mod claims;
 mod containers;
 mod credentials;
+mod delivery;
 mod dynamic_configuration;
 mod end_of_life;
 mod exposed;
@@ -99,6 +100,7 @@ fn cluster(resource: &PostgresCluster, context: &mut Context) -> Cluster {
     let spec = &resource.spec;
     let name = resource.metadata.name.clone().unwrap_or_default();
     let annotations = resource.metadata.annotations.clone().unwrap_or_default();
+    let delivery = delivery::resolve(resource, context);
     let metadata = context.metadata(spec.metadata.as_ref(), &FieldPath::of("spec.metadata"));
     let namespace = resource.metadata.namespace.clone().or_else(|| context.options.namespace.clone());
     if namespace.is_none() {
@@ -146,7 +148,7 @@ fn cluster(resource: &PostgresCluster, context: &mut Context) -> Cluster {
         endpoint_slices: context.options.endpoint_slices,
         image_pull_policy: spec.image_pull_policy.clone(),
         image_pull_secrets: spec.image_pull_secrets.clone(),
-        openshift: spec.openshift == Some(true),
+        openshift: spec.openshift.unwrap_or(context.options.openshift),
         paused: spec.paused == Some(true),
         shutdown: spec.shutdown == Some(true),
         supplemental_groups: spec.supplemental_groups.iter().copied().filter(|group| *group > 0).collect(),
@@ -154,6 +156,7 @@ fn cluster(resource: &PostgresCluster, context: &mut Context) -> Cluster {
         namespace: namespace.unwrap_or_default(),
         name,
         annotations,
+        delivery,
         metadata,
         postgres_version,
         port,
@@ -171,6 +174,6 @@ fn cluster(resource: &PostgresCluster, context: &mut Context) -> Cluster {
     annotations::check(&cluster, context);
     end_of_life::warn(postgres_version, context);
     exposed::warn(spec, context);
-    unrendered::warn(resource, context);
+    unrendered::check(resource, &cluster, context);
     cluster
 }

@@ -96,10 +96,16 @@ impl X509 {
         self.not_after - self.not_after.saturating_sub(self.not_before) / 3
     }
 
-    /// Whether `name` is one of its DNS names, or below a wildcard of them (RFC 6125 6.4.3).
+    /// Whether `name` is one of its DNS names, or below a wildcard of them (RFC 6125 6.4.3). Case says nothing in a name
+    /// (RFC 4343).
     pub fn is_for(&self, name: &str) -> bool {
         let below = name.split_once('.').map(|(_, parent)| format!("*.{parent}"));
-        self.names.iter().any(|own| own.eq_ignore_ascii_case(name) || below.as_ref() == Some(own))
+        self.has_name(name) || below.is_some_and(|below| self.has_name(&below))
+    }
+
+    /// Whether `name` is one of its DNS names as it stands, but for case.
+    pub fn has_name(&self, name: &str) -> bool {
+        self.names.iter().any(|own| own.eq_ignore_ascii_case(name))
     }
 
     /// Whether it says that `authority` has signed it.
@@ -233,7 +239,7 @@ h+xz6T2LGO/9Hp+9Ve/S+cSkTfzfTYRkKcrnN1Rw+gIgHVERJSpwrcPHDIiwLrP1
     #[test]
     fn a_wildcard_stands_for_one_label() {
         let signed = one(SIGNED);
-        assert!(signed.is_for("a.example.com"));
+        assert!(signed.is_for("a.example.com") && signed.is_for("A.Example.COM"));
         for name in ["example.com", "a.b.example.com", "example.org", "com", ""] {
             assert!(!signed.is_for(name), "{name}");
         }

@@ -129,3 +129,41 @@ fn the_configuration_to_copy_has_every_field_of_its_schema() {
     let answer = output(function.stdin(fs::File::open(directory.path().join("list.yaml")).unwrap()));
     assert!(answer.contains("registry.example.com/crunchy-postgres:18"));
 }
+
+#[test]
+fn openshift_is_said_outside_of_the_cluster_in_every_way() {
+    let cluster = fs::read_to_string(Path::new(ROOT).join("kustomize/hippo/cluster.yaml")).unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("cluster.yaml");
+    let rights = |manifests: &str| manifests.contains("endpoints/restricted") && !manifests.contains("fsGroup:");
+    let render = |text: &str, variable: &str, arguments: &[&str]| {
+        fs::write(&file, text).unwrap();
+        let mut command = command(Path::new(env!("CARGO_BIN_EXE_pgrender")));
+        command.args(["render", "--namespace", "postgres"]).args(arguments).arg(&file);
+        rights(&output(command.env("PGRENDER_OPENSHIFT", variable)))
+    };
+    let said = |word: &str| cluster.replacen("\nspec:\n", &format!("\nspec:\n  openshift: {word}\n"), 1);
+    assert_ne!(said("true"), cluster);
+    assert!(!render(&cluster, "", &[]) && !render(&cluster, "false", &[]));
+    assert!(render(&cluster, "", &["--openshift"]) && render(&cluster, "true", &[]));
+    // The cluster knows better, and an option better than the environment.
+    assert!(!render(&said("false"), "true", &["--openshift"]) && render(&said("true"), "false", &[]));
+    assert!(render(&cluster, "false", &["--openshift"]));
+
+    let function = |setting: &str, variable: &str| {
+        let items = serde_saphyr::from_str::<serde_json::Value>(&cluster).unwrap();
+        let list = serde_json::json!({
+            "apiVersion": "config.kubernetes.io/v1", "kind": "ResourceList", "items": [items],
+            "functionConfig": {"apiVersion": "v1", "kind": "ConfigMap", "data": {"namespace": "a", "openshift": setting}},
+        });
+        fs::write(&file, list.to_string()).unwrap();
+        let mut command = command(Path::new(env!("CARGO_BIN_EXE_pgrender")));
+        rights(&output(command.stdin(fs::File::open(&file).unwrap()).env("PGRENDER_OPENSHIFT", variable)))
+    };
+    assert!(function("true", "") && function("true", "false") && !function("false", "true"));
+
+    // As in the container of a plugin, where only variables can be given.
+    let Some(kustomize) = common::tool("kustomize") else { return };
+    let build = ["build", "--enable-alpha-plugins", "--enable-exec", "kustomize/hippo"];
+    assert!(rights(&output(command(&kustomize).args(build).env("PGRENDER_OPENSHIFT", "true"))));
+}

@@ -121,7 +121,7 @@ fn any_item(path: &str) -> String {
 fn every_field_of_the_spec_is_listed() {
     let fields = Fields::read();
     let listed = |section: &str| fields.section(section).keys().map(|path| any_item(path)).collect::<BTreeSet<_>>();
-    let (acts, warns) = (listed("acts"), listed("warns"));
+    let (acts, warns) = (listed("acts"), &listed("warns") | &listed("refused"));
     let schema = json_schema();
     let mut all = BTreeSet::new();
     walk(&schema["definitions"], &json!({"$ref": "#/definitions/PostgresClusterSpec"}), "spec", &warns, &mut all);
@@ -141,6 +141,94 @@ fn what_acts_changes_what_is_rendered() {
         }
     }
     assert!(idle.is_empty(), "{}", idle.join("\n"));
+}
+
+#[test]
+fn what_costs_data_when_it_is_left_out_is_refused() {
+    let fields = Fields::read();
+    for (path, value) in fields.section("refused") {
+        let field = FieldPath::of(path);
+        let [(_, before), (after, diagnostics)] = fields.difference(&field, value);
+        let told = diagnostics.iter().filter(|diagnostic| diagnostic.severity == Severity::Error).collect::<Vec<_>>();
+        let at = |diagnostic: &Diagnostic| diagnostic.field.as_ref().is_some_and(|at| at.0.starts_with(&field.0));
+        assert!(told.len() == 1 && at(told[0]) && !before.contains(told[0]), "{path}: {told:?}");
+        assert!(after.is_empty(), "{path}");
+    }
+}
+
+#[test]
+fn options_of_a_restore_that_is_not_asked_for_say_nothing() {
+    let fields = Fields::read();
+    let restore = json!({"repoName": "repo1", "enabled": false, "options": ["--type=time", "--target=now"]});
+    for (path, value) in [("spec.backups.pgbackrest.restore", &restore), ("spec.dataSource", &json!({}))] {
+        let [before, after] = fields.difference(&FieldPath::of(path), value);
+        assert!(before == after && !after.0.is_empty(), "{path}: {:?}", after.1);
+    }
+}
+
+#[test]
+fn snapshots_are_refused_where_nothing_else_backs_up() {
+    let mut cluster = Fields::read().0["cluster"].clone();
+    set(&mut cluster, &FieldPath::of("spec.backups"), &json!({"snapshots": {"volumeSnapshotClassName": "other"}}));
+    let (_, diagnostics) = rendered(&cluster);
+    let errors = diagnostics.iter().filter(|diagnostic| diagnostic.severity == Severity::Error);
+    let fields: Vec<String> = errors.filter_map(|error| Some(error.field.as_ref()?.to_string())).collect();
+    assert_eq!(fields, ["spec.backups.snapshots"]);
+}
+
+/// The commands that are told name what is rendered.
+#[test]
+fn a_backup_on_demand_is_told_with_a_command_for_this_cluster() {
+    let fields = Fields::read();
+    let told = |changes: &[(&str, Value)]| {
+        let mut cluster = fields.0["cluster"].clone();
+        for (path, value) in changes {
+            set(&mut cluster, &FieldPath::of(path), value);
+        }
+        let (objects, diagnostics) = rendered(&cluster);
+        let backup = |diagnostic: &&Diagnostic| {
+            let field = diagnostic.field.as_ref().map(ToString::to_string).unwrap_or_default();
+            field == "spec.backups.pgbackrest.manual" || field.contains("pgbackrest-backup")
+        };
+        let messages: Vec<String> =
+            diagnostics.iter().filter(backup).map(|diagnostic| diagnostic.message.clone()).collect();
+        let named = |kind: &str, name: &str| {
+            objects.iter().any(|object| object["kind"] == kind && object["metadata"]["name"] == name)
+        };
+        for message in &messages {
+            if let Some((_, job)) = message.split_once("--from=cronjob/") {
+                assert!(named("CronJob", job.trim_end_matches('`')), "{message}");
+            }
+            if let Some((_, rest)) = message.split_once(" exec ") {
+                let (pod, _) = rest.split_once("-0 ").unwrap();
+                assert!(named("StatefulSet", pod), "{message}");
+            }
+        }
+        messages
+    };
+    let manual = |repository: &str| ("spec.backups.pgbackrest.manual", json!({"repoName": repository}));
+    let schedule = ("spec.backups.pgbackrest.repos[0].schedules.differential", json!("0 1 * * *"));
+    let annotation = ("metadata.annotations", json!({"postgres-operator.crunchydata.com/pgbackrest-backup": "now"}));
+    let on_volume = "kubectl -n postgres exec hippo-repo-host-0 -- pgbackrest --stanza=db --repo=1 --type=full backup";
+    let of_schedule = "kubectl -n postgres create job hippo-repo1-diff-manual --from=cronjob/hippo-repo1-diff";
+    let none = ("spec.backups", json!({}));
+    for (changes, expected) in [
+        (vec![none, annotation.clone()], vec!["starts no backup: add a repository"]),
+        (vec![manual("repo1")], vec![on_volume]),
+        (vec![manual("repo1"), schedule.clone()], vec![of_schedule]),
+        (
+            vec![manual("repo2"), schedule.clone()],
+            vec!["`pgbackrest --stanza=db --repo=2 --type=full backup` in the pod of the leader"],
+        ),
+        (vec![manual("repo1"), annotation.clone()], vec![on_volume, on_volume]),
+        (vec![annotation, schedule], vec![of_schedule]),
+    ] {
+        let messages = told(&changes);
+        assert_eq!(messages.len(), expected.len(), "{messages:?}");
+        for (message, expected) in messages.iter().zip(expected) {
+            assert!(message.contains(expected), "{message}");
+        }
+    }
 }
 
 #[test]

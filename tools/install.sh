@@ -185,6 +185,11 @@ install_kubectl() {
   fi
 }
 
+# What Flux replaces variables with, as a module: `go run` of tests/envsubst builds it.
+fetch_envsubst() {
+  go -C tests/envsubst mod download || skip "the modules of tests/envsubst" "they could not be fetched"
+}
+
 # The driver of PostgreSQL for Java.
 install_pgjdbc() {
   have mvn || return 0 # named as skipped already
@@ -208,6 +213,7 @@ install_python_packages
 install_go
 install_kustomize
 install_kubectl
+fetch_envsubst
 install_pgjdbc
 find_kpt
 

@@ -7,7 +7,7 @@ use crate::kubernetes::{
     ObjectMeta, PersistentVolumeClaim, PersistentVolumeClaimSpec, PersistentVolumeClaimStatus, Quantity,
     VolumeResourceRequirements,
 };
-use crate::naming::label;
+use crate::naming::{delivery, label};
 
 /// The volume, and the claim template, of the data directory.
 pub(super) const POSTGRES_DATA: &str = "postgres-data";
@@ -16,11 +16,13 @@ pub(super) const POSTGRES_WAL: &str = "postgres-wal";
 
 /// What keeps GitOps tools from deleting data when a claim leaves the rendering, for example on scaling down: Argo CD,
 /// Flux and kpt (`kpt live`, cli-utils).
-const KEEP: [(&str, &str); 3] = [
-    ("argocd.argoproj.io/sync-options", "Prune=false,Delete=false"),
-    ("kustomize.toolkit.fluxcd.io/prune", "disabled"),
-    ("cli-utils.sigs.k8s.io/on-remove", "keep"),
-];
+const KEEP: [(&str, &str); 2] = [(delivery::FLUX_PRUNE, delivery::DISABLED), (delivery::KPT_ON_REMOVE, "keep")];
+
+/// The same for Argo CD, in a list with other options.
+const KEEP_OPTIONS: [&str; 2] = ["Prune=false", "Delete=false"];
+
+/// Options that never are on a claim but as above: Argo CD would delete it, or fail on each.
+const NEVER: [&str; 4] = ["Prune", "Delete", "Force", "Replace"];
 
 /// The claims of every instance of a set.
 pub(super) fn instance_claims(cluster: &Cluster, set: &InstanceSet) -> Vec<PersistentVolumeClaim> {
@@ -62,8 +64,18 @@ pub(super) fn repository_claim(
 }
 
 fn claim(meta: ObjectMeta, spec: &PersistentVolumeClaimSpec) -> PersistentVolumeClaim {
+    let annotations = meta.annotations.as_ref();
+    let options = sync_options(annotations.and_then(|annotations| annotations.get(delivery::ARGO_CD_SYNC_OPTIONS)));
+    let meta = annotated(meta, delivery::ARGO_CD_SYNC_OPTIONS, &options);
     let metadata = KEEP.iter().fold(meta, |meta, (key, value)| annotated(meta, key, value));
     PersistentVolumeClaim { metadata, spec: Some(completed(spec)), ..PersistentVolumeClaim::default() }
+}
+
+/// The options of a claim: those that keep it, then the user's.
+fn sync_options(given: Option<&String>) -> String {
+    let given = given.into_iter().flat_map(|given| delivery::options(given));
+    let others = given.filter(|option| !NEVER.contains(&delivery::option_name(option)));
+    KEEP_OPTIONS.into_iter().chain(others).collect::<Vec<_>>().join(",")
 }
 
 /// The claim with what the API server would fill in (`SetDefaults_PersistentVolumeClaimSpec`).

@@ -129,6 +129,10 @@ pub(super) struct RenderArguments {
     #[arg(long)]
     endpoint_slices: bool,
 
+    /// The Kubernetes cluster is OpenShift, for clusters that do not say `spec.openshift` [default: PGRENDER_OPENSHIFT]
+    #[arg(long)]
+    openshift: bool,
+
     /// File that holds the seed
     #[arg(long, value_name = "FILE", conflicts_with = "random")]
     seed_file: Option<PathBuf>,
@@ -167,6 +171,7 @@ impl RenderArguments {
             trust_also: self.trust_also.clone(),
             network_policies: self.network_policies,
             endpoint_slices: self.endpoint_slices,
+            openshift: self.openshift.then_some(true),
             seed_file: self.seed_file.clone(),
             random: self.random,
         };

@@ -57,6 +57,9 @@ fn run_render(arguments: &RenderArguments, environment: &Environment) -> Outcome
     };
     match output_directory::write(directory, &clusters) {
         Ok(()) => Outcome::new(String::new(), diagnostics),
-        Err(error) => Outcome::failed(vec![error]),
+        Err(error) => {
+            diagnostics.push(error);
+            Outcome::failed(diagnostics)
+        }
     }
 }

@@ -25,6 +25,8 @@ pub(super) struct Environment {
     pub(super) seed: Option<Zeroizing<Vec<u8>>>,
     /// `SOURCE_DATE_EPOCH` (reproducible-builds.org).
     pub(super) source_date_epoch: Option<String>,
+    /// `PGRENDER_OPENSHIFT`.
+    pub(super) openshift: Option<String>,
     /// `PGRENDER_MAX_CLUSTERS`.
     pub(super) max_clusters: Option<String>,
     /// Whether kustomize calls us as a legacy plugin: it sets `KUSTOMIZE_PLUGIN_CONFIG_ROOT`, and
@@ -45,6 +47,7 @@ impl Environment {
             "PGRENDER_SEED_FILE" => self.seed_file = Some(value.into()),
             "PGRENDER_SEED" => self.seed = Some(Zeroizing::new(value.into_encoded_bytes())),
             "SOURCE_DATE_EPOCH" => self.source_date_epoch = text(value),
+            "PGRENDER_OPENSHIFT" => self.openshift = text(value),
             "PGRENDER_MAX_CLUSTERS" => self.max_clusters = text(value),
             "KUSTOMIZE_PLUGIN_CONFIG_ROOT" | "KUSTOMIZE_PLUGIN_CONFIG_STRING" => self.legacy_plugin = true,
             _ if name.starts_with(IMAGE_PREFIX) => {

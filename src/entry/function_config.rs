@@ -15,7 +15,7 @@ use crate::report::{Diagnostic, FieldPath};
 
 const API_VERSION: &str = "pgrender.dev/v1alpha1";
 const KIND: &str = "PgRender";
-const FIELDS: [&str; 15] = [
+const FIELDS: [&str; 16] = [
     "namespace",
     "clusterDomain",
     "images",
@@ -29,6 +29,7 @@ const FIELDS: [&str; 15] = [
     "trustAlso",
     "networkPolicies",
     "endpointSlices",
+    "openshift",
     "seedFile",
     "random",
 ];
@@ -147,6 +148,7 @@ impl Reader {
             }
             "networkPolicies" => self.settings.network_policies = boolean(value)?,
             "endpointSlices" => self.settings.endpoint_slices = boolean(value)?,
+            "openshift" => self.settings.openshift = Some(boolean(value)?),
             "seedFile" => self.settings.seed_file = Some(string(value)?.into()),
             "random" => self.settings.random = boolean(value)?,
             "images" => {
@@ -230,8 +232,8 @@ mod tests {
     fn a_pg_render_holds_every_setting() {
         let settings = read(
             "apiVersion: pgrender.dev/v1alpha1\nkind: PgRender\nspec:\n  namespace: a\n  clusterDomain: b.local.\n  \
-             images: {RELATED_IMAGE_PGBACKREST: c}\n  time: 12\n  certificates: seed\n  credentials: reference\n  certificateWindowDays: 30\n  \
-             certificateLifetimeDays: 90\n  trustDomain: e\n  trustAlso: [f, g]\n  networkPolicies: true\n  endpointSlices: true\n  seedFile: d\n  random: true\n",
+             images: {RELATED_IMAGE_PGBACKREST: c}\n  time: 1767225600\n  certificates: seed\n  credentials: reference\n  certificateWindowDays: 30\n  \
+             certificateLifetimeDays: 90\n  trustDomain: e\n  trustAlso: [f, g]\n  networkPolicies: true\n  openshift: true\n  endpointSlices: true\n  seedFile: d\n  random: true\n",
         )
         .unwrap();
         assert_eq!(
@@ -240,7 +242,7 @@ mod tests {
                 namespace: Some("a".to_owned()),
                 cluster_domain: Some("b.local".to_owned()),
                 images: [("RELATED_IMAGE_PGBACKREST".to_owned(), "c".to_owned())].into(),
-                time: Some(12),
+                time: Some(1_767_225_600),
                 certificates: Certificates::Seed,
                 issuer: None,
                 credentials: CredentialSource::Reference,
@@ -249,6 +251,7 @@ mod tests {
                 trust_also: vec!["f".to_owned(), "g".to_owned()],
                 network_policies: true,
                 endpoint_slices: true,
+                openshift: Some(true),
                 seed_file: Some("d".into()),
                 random: true,
             }
@@ -268,14 +271,14 @@ mod tests {
     #[test]
     fn a_config_map_holds_strings() {
         let settings = read(
-            "apiVersion: v1\nkind: ConfigMap\ndata: {random: 'true', networkPolicies: 'true', time: '12', RELATED_IMAGE_PGBACKREST: c, \
+            "apiVersion: v1\nkind: ConfigMap\ndata: {random: 'true', networkPolicies: 'true', openshift: 'false', time: '1767225600', RELATED_IMAGE_PGBACKREST: c, \
                   certificateWindowDays: '30', trustAlso: 'f, g'}\n",
         )
         .unwrap();
         assert_eq!(settings.schedule, Schedule::new(30, 397).unwrap());
         assert_eq!(settings.trust_also, ["f", "g"]);
         assert!(settings.random && settings.network_policies);
-        assert_eq!(settings.time, Some(12));
+        assert_eq!((settings.time, settings.openshift), (Some(1_767_225_600), Some(false)));
         assert_eq!(settings.images["RELATED_IMAGE_PGBACKREST"], "c");
     }
 
@@ -300,6 +303,8 @@ mod tests {
         for text in [
             "{apiVersion: pgrender.dev/v1alpha1, kind: PgRender, spec: {random: maybe}}",
             "{apiVersion: pgrender.dev/v1alpha1, kind: PgRender, spec: {networkPolicies: [instances]}}",
+            "{apiVersion: pgrender.dev/v1alpha1, kind: PgRender, spec: {openshift: v4}}",
+            "{apiVersion: pgrender.dev/v1alpha1, kind: PgRender, spec: {time: 12}}",
             "{apiVersion: pgrender.dev/v1alpha1, kind: PgRender, spec: {images: [a]}}",
             "{apiVersion: pgrender.dev/v1alpha1, kind: PgRender, spec: {images: {PGBACKREST: a}}}",
             "{apiVersion: pgrender.dev/v1alpha1, kind: PgRender, spec: [a]}",

@@ -6,7 +6,7 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use crate::read::node::NodeValue;
-use crate::read::{self, Document};
+use crate::read::{self, Document, template};
 use crate::report::Diagnostic;
 
 /// Where reading a file stops, so that a device file does not fill the memory: beyond what [`read::documents`] takes,
@@ -37,6 +37,12 @@ pub(super) fn documents(inputs: &[PathBuf]) -> Result<Vec<Document>, Vec<Diagnos
             Err(found) => errors.extend(found),
         }
     }
+    // The files of a chart are all alike, so the first speaks for them.
+    let mut templates = 0;
+    errors.retain(|error| {
+        templates += usize::from(error.message == template::NOT_RENDERED);
+        templates < 2 || error.message != template::NOT_RENDERED
+    });
     if errors.is_empty() { Ok(documents) } else { Err(errors) }
 }
 

@@ -45,8 +45,13 @@ pub(super) fn find(
 ) -> Result<Found, Vec<Diagnostic>> {
     let mut warnings = Vec::new();
     let source = Source::choose(settings, environment, documents)?;
-    let seed = source.seed(&mut warnings).map_err(|error| vec![error])?;
-    Ok(Found { seed, warnings })
+    match source.seed(&mut warnings) {
+        Ok(seed) => Ok(Found { seed, warnings }),
+        Err(error) => {
+            warnings.push(error);
+            Err(warnings)
+        }
+    }
 }
 
 /// The text of a new seed.

@@ -7,7 +7,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::environment::{self, Environment, IMAGE_PREFIX};
-use crate::identity::window::{Schedule, ScheduleError};
+use crate::identity::window::{Schedule, ScheduleError, Window};
 use crate::line::shown;
 use crate::options::{CertificateSource, CredentialSource, IssuerReference, Options};
 use crate::report::Diagnostic;
@@ -49,6 +49,8 @@ pub(super) struct Settings {
     pub(super) network_policies: bool,
     /// Whether the caretaker may write EndpointSlices.
     pub(super) endpoint_slices: bool,
+    /// Whether the Kubernetes cluster is OpenShift.
+    pub(super) openshift: Option<bool>,
     /// The file that holds the seed.
     pub(super) seed_file: Option<PathBuf>,
     /// Whether a seed is made up for this run.
@@ -56,8 +58,12 @@ pub(super) struct Settings {
 }
 
 impl Settings {
-    /// Refuses what goes with another source of certificates than the one that is asked for.
+    /// Refuses a time that no certificate is for, and what goes with another source of certificates than the one that is asked
+    /// for.
     pub(super) fn check(&self) -> Result<(), (Setting, String)> {
+        if let Some(Err(error)) = self.time.map(|time| Window::containing(time, self.schedule)) {
+            return Err((Setting::Time, error.to_string()));
+        }
         let not_with_cert_manager = |setting| {
             let message = "cert-manager makes the certificates, name an issuer that clusters share instead";
             Err((setting, message.to_owned()))
@@ -88,6 +94,12 @@ impl Settings {
                 Diagnostic::error(format!("`PGRENDER_MAX_CLUSTERS` is `{text}`, write a whole number like `300`"))
             })
         });
+        let openshift = environment.openshift.as_ref().map(|text| {
+            text.parse().map_err(|_| {
+                let text = shown(text);
+                Diagnostic::error(format!("`PGRENDER_OPENSHIFT` is `{text}`, write `true` or `false`"))
+            })
+        });
         let mut images = environment.images.clone();
         images.extend(self.images.clone());
         Ok(Options {
@@ -105,6 +117,7 @@ impl Settings {
             trust_also: self.trust_also.clone(),
             network_policies: self.network_policies,
             endpoint_slices: self.endpoint_slices,
+            openshift: self.openshift.or(openshift.transpose()?).unwrap_or(defaults.openshift),
             max_clusters: max_clusters.transpose()?.unwrap_or(defaults.max_clusters),
             ..defaults
         })
@@ -142,6 +155,8 @@ pub(super) fn cluster_domain(text: &str) -> Result<String, String> {
 /// A setting that another can make wrong.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Setting {
+    /// The moment to render for.
+    Time,
     /// The days of a window.
     Window,
     /// The days of a life.
@@ -158,6 +173,7 @@ impl Setting {
     /// As the command line spells it.
     pub(super) fn flag(self) -> &'static str {
         match self {
+            Self::Time => "--time <TIME>",
             Self::Window => "--certificate-window <DAYS>",
             Self::Lifetime => "--certificate-lifetime <DAYS>",
             Self::TrustDomain => "--trust-domain <NAME>",
@@ -169,6 +185,7 @@ impl Setting {
     /// As a function's configuration spells it.
     pub(super) fn field(self) -> &'static str {
         match self {
+            Self::Time => "time",
             Self::Window => "certificateWindowDays",
             Self::Lifetime => "certificateLifetimeDays",
             Self::TrustDomain => "trustDomain",
@@ -305,6 +322,34 @@ mod tests {
         assert_eq!(options.images["RELATED_IMAGE_B"], "flag");
         settings.time = Some(9);
         assert_eq!(settings.options(&environment).unwrap().time, 9);
+    }
+
+    #[test]
+    fn openshift_is_said_by_the_setting_else_by_the_environment() {
+        let options = |setting, variable: Option<&str>| {
+            let environment = Environment {
+                openshift: variable.map(str::to_owned),
+                source_date_epoch: Some("7".to_owned()),
+                ..Environment::default()
+            };
+            Settings { openshift: setting, ..Settings::default() }
+                .options(&environment)
+                .map(|options| options.openshift)
+        };
+        assert_eq!(options(None, None), Ok(false));
+        assert_eq!(options(None, Some("true")), Ok(true));
+        assert_eq!(options(Some(false), Some("true")), Ok(false));
+        assert_eq!(options(Some(true), None), Ok(true));
+        assert!(options(None, Some("4")).unwrap_err().message.contains("write `true` or `false`"));
+    }
+
+    #[test]
+    fn a_time_for_which_there_are_no_certificates_is_refused() {
+        let wrong = |time| Settings { time: Some(time), ..Settings::default() }.check().map_err(|(setting, _)| setting);
+        assert_eq!(wrong(1_767_225_600), Ok(()));
+        for time in [i64::MIN, -5, 12, 99_999_999_999, i64::MAX] {
+            assert_eq!(wrong(time), Err(Setting::Time), "{time}");
+        }
     }
 
     #[test]

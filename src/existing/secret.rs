@@ -31,15 +31,19 @@ impl<'a> Secret<'a> {
                 return Err(secret.locate(Diagnostic::error(message), FieldPath::of(section)));
             }
         }
-        let sections = ["data", "stringData"].into_iter().filter_map(|section| document.node.get(section));
-        let encrypted = |text: Option<&str>| text.is_some_and(|text| text.starts_with("ENC["));
-        if document.node.get("sops").is_some()
-            || sections.flat_map(Node::entries).any(|entry| encrypted(entry.value.as_str()))
-        {
+        if Self::is_encrypted(document) {
             let message = format!("`{}` is encrypted by SOPS, decrypt it before it comes here", secret.reference);
             return Err(secret.locate(Diagnostic::error(message), FieldPath::default()));
         }
         Ok(secret)
+    }
+
+    /// Whether SOPS has encrypted the Secret that `document` holds.
+    pub(super) fn is_encrypted(document: &Document) -> bool {
+        let sections = ["data", "stringData"].into_iter().filter_map(|section| document.node.get(section));
+        let encrypted = |text: Option<&str>| text.is_some_and(|text| text.starts_with("ENC["));
+        document.node.get("sops").is_some()
+            || sections.flat_map(Node::entries).any(|entry| encrypted(entry.value.as_str()))
     }
 
     /// The value of `key`: `stringData` wins over `data`, as on the API server. An empty value is none, as it is to PGO.

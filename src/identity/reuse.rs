@@ -114,7 +114,7 @@ fn unfit(held: &Certificates, facts: &X509, demand: &Demand) -> Option<String> {
         Some("another generation is asked for".to_owned())
     } else if facts.is_signed_by(authority) != Some(true) {
         Some("another CA has signed it".to_owned())
-    } else if let Some(name) = names.iter().find(|name| !facts.names.contains(name)) {
+    } else if let Some(name) = names.iter().find(|name| !facts.has_name(name)) {
         Some(format!("`{name}` is none of its names"))
     } else if !usable || facts.is_authority {
         Some("it is for something else".to_owned())

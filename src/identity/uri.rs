@@ -1,8 +1,8 @@
 //! The connection strings of user Secrets, escaped byte for byte as PGO's are: with Go's `net/url`.
 //!
 //! What libpq and pgjdbc read is any percent-encoding; the exact one matters so that a Secret that PGO made and one
-//! that pgrender made do not differ. Only a database whose name has `/` or `+` differs in a JDBC URI, because pgjdbc cannot
-//! read the one that PGO writes.
+//! that pgrender made do not differ, but where clients cannot read what PGO writes: a JDBC URI whose database has `/` or `+`
+//! (pgjdbc), and a password with `,` or `=` (PGO's issue 4286).
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use zeroize::Zeroizing;
@@ -10,11 +10,12 @@ use zeroize::Zeroizing;
 /// What `url.QueryEscape` escapes: all but letters, digits and `-_.~`.
 const QUERY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
-/// What `url.UserPassword` escapes: `$&+,;=` stay as well.
-const USERINFO: &AsciiSet = &QUERY.remove(b'$').remove(b'&').remove(b'+').remove(b',').remove(b';').remove(b'=');
+/// User and password: `$&+;` stay as well. `url.UserPassword` leaves `,` and `=` too, which some clients take for the end of a
+/// host or a key; every client reads them escaped (RFC 3986 2.4).
+const USERINFO: &AsciiSet = &QUERY.remove(b'$').remove(b'&').remove(b'+').remove(b';');
 
-/// What `url.URL.EscapedPath` escapes: `/:@` stay as well.
-const PATH: &AsciiSet = &USERINFO.remove(b'/').remove(b':').remove(b'@');
+/// What `url.URL.EscapedPath` escapes: `$&+,;=` and `/:@` stay as well.
+const PATH: &AsciiSet = &USERINFO.remove(b',').remove(b'=').remove(b'/').remove(b':').remove(b'@');
 
 /// The database in a JDBC URI: pgjdbc looks for the last `/`, and takes `+` for a space (its `Driver.parseURL`).
 const JDBC_PATH: &AsciiSet = &PATH.add(b'/').add(b'+');
@@ -55,8 +56,8 @@ mod tests {
     #[test]
     fn what_would_end_a_part_is_escaped() {
         assert_eq!(
-            *postgresql_uri("a:b@c", "/?#[]%$&+,;= ", "h.ns.svc", 5432, "d?e/f"),
-            "postgresql://a%3Ab%40c:%2F%3F%23%5B%5D%25$&+,;=%20@h.ns.svc:5432/d%3Fe/f"
+            *postgresql_uri("a:b@c", "/?#[]%$&+,;= ", "h.ns.svc", 5432, "d?e/f,=g"),
+            "postgresql://a%3Ab%40c:%2F%3F%23%5B%5D%25$&+%2C;%3D%20@h.ns.svc:5432/d%3Fe/f,=g"
         );
     }
 

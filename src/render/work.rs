@@ -102,19 +102,20 @@ fn of_cluster(cluster: &Cluster, node: &Node) -> usize {
     let certificates = if cluster.cert_manager.is_none() { sets + 5 } else { 0 };
     let spec = node.get("spec");
     let set_nodes = spec.and_then(|spec| spec.get("instances")).map(Node::items).unwrap_or_default();
+    let common = weight(&cluster.metadata) + weight(&cluster.delivery);
     let mut claims = 0;
     let mut copied = 0;
     for (set, node) in cluster.instance_sets.iter().zip(set_nodes) {
         let of_set = usize::from(set.replicas) * (1 + usize::from(set.wal_volume_claim_spec.is_some()));
         claims += of_set;
-        copied += (node.weight() + weight(&cluster.metadata)) * (of_set + SET_OBJECTS);
+        copied += (node.weight() + common) * (of_set + SET_OBJECTS);
     }
     let backups = cluster.backups.as_ref();
     let pods = 6
         + 2 * sets
         + backups.map_or(0, |backups| backups.repositories.iter().map(|repository| repository.schedules.len()).sum());
     copied += spec.map_or(0, Node::weight) * pods;
-    let metadata = weight(&cluster.metadata)
+    let metadata = common
         + backups.map_or(0, |backups| weight(&backups.metadata))
         + cluster.pgbouncer.as_ref().map_or(0, |pgbouncer| weight(&pgbouncer.metadata));
     copied += metadata * (COMMON_OBJECTS + users);

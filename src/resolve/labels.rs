@@ -16,7 +16,8 @@ pub(super) fn check(metadata: &Metadata, path: &FieldPath, diagnostics: &mut Col
         }
     }
     for key in metadata.annotations.keys() {
-        if let Err(why) = qualified_name(key) {
+        // Only of annotations the API server lowers the key first (`ValidateAnnotations`).
+        if let Err(why) = qualified_name(&key.to_lowercase()) {
             diagnostics.add(Diagnostic::error(why).at(path.key("annotations").key(key)));
         }
     }
@@ -76,6 +77,18 @@ mod tests {
     #[test]
     fn good_labels_pass() {
         assert_eq!(verdicts(&[("team", "blue"), ("example.com/a.b_c", ""), ("A", "1.2-x")]), 0);
+    }
+
+    #[test]
+    fn capitals_in_a_domain_are_for_annotations_only() {
+        let both = [("Example.COM/A".to_owned(), "x".to_owned())];
+        let check = |metadata: &Metadata| {
+            let mut diagnostics = Collector::default();
+            check(metadata, &FieldPath::of("spec.metadata"), &mut diagnostics);
+            diagnostics.diagnostics().len()
+        };
+        assert_eq!(check(&Metadata { annotations: both.clone().into(), ..Metadata::default() }), 0);
+        assert_eq!(check(&Metadata { labels: both.into(), ..Metadata::default() }), 1);
     }
 
     #[test]

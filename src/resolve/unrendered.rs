@@ -1,21 +1,22 @@
 //! Fields and annotations that are understood but do nothing yet. Nobody shall believe that something is backed up, restored or watched
-//! because it stands in the spec.
+//! because it stands in the spec. What costs data when it is left out is refused; of the rest there is a warning.
 
 use super::Context;
-use crate::naming::annotation;
+use crate::cluster::Cluster;
+use crate::naming::{STANZA, annotation};
 use crate::report::FieldPath;
 use crate::spec::{PgBackRestSpec, PostgresCluster, PostgresClusterSpec, SchedulesSpec};
 
-/// Warns of each of them.
-pub(super) fn warn(resource: &PostgresCluster, context: &mut Context) {
+/// Tells of each of them.
+pub(super) fn check(resource: &PostgresCluster, cluster: &Cluster, context: &mut Context) {
     let spec = &resource.spec;
+    refuse(spec, context);
     let mut found: Vec<(FieldPath, &str)> = Vec::new();
     let mut note = |there: bool, path: &str, what: &'static str| {
         if there {
             found.push((FieldPath::of(path), what));
         }
     };
-    note(spec.data_source.is_some(), "spec.dataSource", "the cluster starts empty: restoring is not rendered yet");
     note(spec.instrumentation.is_some(), "spec.instrumentation", "the OpenTelemetry collector is not rendered yet");
     note(spec.user_interface.is_some(), "spec.userInterface", "pgAdmin is not rendered yet");
     let exporter = spec.monitoring.as_ref().and_then(|m| m.pgmonitor.as_ref()).is_some_and(|m| m.exporter.is_some());
@@ -24,7 +25,8 @@ pub(super) fn warn(resource: &PostgresCluster, context: &mut Context) {
         note(patroni.logging.is_some(), "spec.patroni.logging", "Patroni logs to its container's output only");
     }
     if let Some(backups) = &spec.backups {
-        note(backups.snapshots.is_some(), "spec.backups.snapshots", "volume snapshots are not rendered yet");
+        let beside = backups.snapshots.is_some() && backups.pgbackrest.is_some();
+        note(beside, "spec.backups.snapshots", "volume snapshots are not rendered yet");
         if let Some(pgbackrest) = &backups.pgbackrest {
             pgbackrest_fields(pgbackrest, &mut note);
         }
@@ -34,14 +36,80 @@ pub(super) fn warn(resource: &PostgresCluster, context: &mut Context) {
     for (path, what) in found {
         context.warning(path, what);
     }
+    manual_backup(resource, cluster, context);
+}
+
+/// Refuses what would look like a restored or a backed-up cluster, and be an empty or an unprotected one. An empty cluster beside
+/// the repository of the old one is worse than none: it takes over the stanza, and its backups expire those of the old
+/// (pgBackRest, `stanza-upgrade` and `repo-retention-full`).
+fn refuse(spec: &PostgresClusterSpec, context: &mut Context) {
+    if let Some(source) = &spec.data_source {
+        let sources = [
+            ("postgresCluster", source.postgres_cluster.is_some()),
+            ("pgbackrest", source.pgbackrest.is_some()),
+            ("volumes", source.volumes.is_some()),
+        ];
+        for (field, _) in sources.into_iter().filter(|(_, given)| *given) {
+            let message = "restoring is not rendered yet, so the cluster would start empty, and could expire the backups that it \
+                           shall start from: to start from the end of a repository, write `spec.standby` with `repoName` and \
+                           promote it; else restore with PGO or pgBackRest and load a dump; then remove this \
+                           (docs/operations.md, Restoring)";
+            context.error(FieldPath::of("spec.dataSource").key(field), message);
+        }
+    }
+    let Some(backups) = &spec.backups else { return };
+    let restore = backups.pgbackrest.as_ref().and_then(|pgbackrest| pgbackrest.restore.as_ref());
+    if restore.is_some_and(|restore| restore.enabled) {
+        let message = "restoring in place is not rendered yet, so the data would stay as it is: restore with PGO or pgBackRest and \
+                       load a dump, and write `false` here (docs/operations.md, Restoring)";
+        context.error(FieldPath::of("spec.backups.pgbackrest.restore.enabled"), message);
+    }
+    if backups.snapshots.is_some() && backups.pgbackrest.is_none() {
+        let message = "volume snapshots are not rendered yet, so nothing would back up the cluster: add \
+                       `spec.backups.pgbackrest`, or remove this";
+        context.error(FieldPath::of("spec.backups.snapshots"), message);
+    }
+}
+
+/// Says how to take a backup on demand, with a command that works for this cluster.
+fn manual_backup(resource: &PostgresCluster, cluster: &Cluster, context: &mut Context) {
+    let pgbackrest = resource.spec.backups.as_ref().and_then(|backups| backups.pgbackrest.as_ref());
+    let manual = pgbackrest.and_then(|pgbackrest| pgbackrest.manual.as_ref());
+    let way = backup_on_demand(cluster, manual.map(|manual| manual.repo_name.as_str()));
+    let way = way.as_deref().unwrap_or("add a repository to `spec.backups.pgbackrest.repos`");
+    // A repository that is not there is an error of its own.
+    let repositories = pgbackrest.map(|pgbackrest| pgbackrest.repos.as_slice()).unwrap_or_default();
+    if manual.is_some_and(|manual| repositories.iter().any(|repository| repository.name == manual.repo_name)) {
+        context.warning(FieldPath::of("spec.backups.pgbackrest.manual"), format!("no annotation starts it: {way}"));
+    }
+    let annotations = resource.metadata.annotations.as_ref();
+    if annotations.is_some_and(|annotations| annotations.contains_key(annotation::PGBACKREST_BACKUP)) {
+        let path = FieldPath::of("metadata.annotations").key(annotation::PGBACKREST_BACKUP);
+        context.warning(path, format!("starts no backup: {way}"));
+    }
+}
+
+/// The command that backs up to the repository of this name, or to the first: from its CronJob where it has a schedule, else in
+/// the pod in which pgBackRest takes backups to it.
+fn backup_on_demand(cluster: &Cluster, name: Option<&str>) -> Option<String> {
+    let mut repositories = cluster.backups.iter().flat_map(|backups| &backups.repositories);
+    let repository = repositories.find(|repository| name.is_none_or(|name| repository.name() == name))?;
+    let namespace = &cluster.namespace;
+    let command = format!("pgbackrest --stanza={STANZA} --repo={} --type=full backup", repository.index);
+    Some(if let Some(schedule) = repository.schedules.first() {
+        let job = cluster.backup_cron_job(repository, schedule.backup_type);
+        format!("run `kubectl -n {namespace} create job {job}-manual --from=cronjob/{job}`")
+    } else if repository.is_on_volume() {
+        let pod = cluster.repo_host_pod();
+        format!("run `kubectl -n {namespace} exec {pod} -- {command}`, or give the repository a schedule")
+    } else {
+        // Only there pgBackRest has a primary of its own to back up.
+        format!("run `{command}` in the pod of the leader, with `kubectl exec`, or give the repository a schedule")
+    })
 }
 
 fn pgbackrest_fields(pgbackrest: &PgBackRestSpec, note: &mut impl FnMut(bool, &str, &'static str)) {
     let base = "spec.backups.pgbackrest";
-    let manual = "is not started by an annotation; run `kubectl create job --from=cronjob/…`";
-    note(pgbackrest.manual.is_some(), &format!("{base}.manual"), manual);
-    let restore = pgbackrest.restore.as_ref().is_some_and(|restore| restore.enabled);
-    note(restore, &format!("{base}.restore"), "restoring in place is not rendered yet");
     let ssh =
         pgbackrest.repo_host.as_ref().is_some_and(|host| host.ssh_config_map.is_some() || host.ssh_secret.is_some());
     note(ssh, &format!("{base}.repoHost"), "SSH is not used any more, by PGO neither");
@@ -79,8 +147,7 @@ fn instances(spec: &PostgresClusterSpec, found: &mut Vec<(FieldPath, &str)>) {
 }
 
 /// PGO's annotations of a `PostgresCluster` (inventory 0.5) that set something off there.
-const ANNOTATIONS: [(&str, &str); 6] = [
-    (annotation::PGBACKREST_BACKUP, "starts no backup; run `kubectl create job --from=cronjob/…`"),
+const ANNOTATIONS: [(&str, &str); 5] = [
     (annotation::PGBACKREST_RESTORE, "starts no restore: restoring in place is not rendered yet"),
     (
         annotation::PGBACKREST_CLOUD_LOG_VOLUME,

@@ -121,6 +121,7 @@ fn cluster(name: &str, namespace: &str) -> Cluster {
         namespace: namespace.to_owned(),
         domain: "cluster.local".to_owned(),
         annotations: BTreeMap::new(),
+        delivery: Metadata::default(),
         metadata: Metadata::default(),
         postgres_version: 17,
         schema_per_user: false,

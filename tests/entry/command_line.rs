@@ -247,3 +247,86 @@ fn a_reader_that_goes_away_is_no_failure_and_a_full_disk_is() {
     assert_eq!(output.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&output.stderr).contains("cannot write the output"));
 }
+
+#[test]
+fn a_time_without_certificates_is_one_error_of_its_option() {
+    let two = cluster("shop", "a") + "---\n" + &cluster("shop", "b");
+    for time in ["-5", "12", "1999-12-31T00:00:00Z", "2050-01-01T00:00:00Z", "99999999999", "9223372036854775807"] {
+        let output = run(pgrender().args(["render", "--random", &format!("--time={time}")]), &two);
+        assert_eq!((output.code, output.stdout.as_str()), (2, ""), "{time}");
+        assert!(output.stderr.starts_with("error: invalid value for '--time <TIME>': "), "{}", output.stderr);
+        assert_eq!(output.stderr.matches("error: ").count(), 1, "{}", output.stderr);
+        let output = run(pgrender().args(["render", "--random"]).env("SOURCE_DATE_EPOCH", time), &two);
+        assert_eq!((output.code, output.stderr.matches("error: ").count()), (1, 1), "{}", output.stderr);
+    }
+}
+
+#[test]
+fn a_warning_is_told_whatever_goes_wrong_after_it() {
+    use std::os::unix::fs::PermissionsExt;
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name: &str| directory.path().join(name);
+    let warned =
+        cluster("shop", "hippo").replace("spec:\n", "spec:\n  userInterface: {pgAdmin: {dataVolumeClaimSpec: {}}}\n");
+    let warned = warned.replace("crunchydata.com/v1\n", "crunchydata.com/v1beta1\n").replace(
+        "dataVolumeClaimSpec: {}",
+        "dataVolumeClaimSpec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Gi}}}",
+    );
+    // The output cannot be written.
+    fs::write(path("file"), "").unwrap();
+    let output = run(pgrender().args(["render", "--random", "-o"]).arg(path("file/below")), &warned);
+    assert_eq!(output.code, 1);
+    for part in ["warning: spec.userInterface: ", "error: cannot write"] {
+        assert!(output.stderr.contains(part), "{part}: {}", output.stderr);
+    }
+    // The seed is none.
+    fs::write(path("seed"), "short").unwrap();
+    fs::set_permissions(path("seed"), fs::Permissions::from_mode(0o644)).unwrap();
+    let output = run(pgrender().args(["render", "--seed-file"]).arg(path("seed")), &warned);
+    assert_eq!(output.code, 1);
+    for part in ["warning: spec.userInterface: ", "error: the seed file", "warning: the seed file"] {
+        assert!(output.stderr.contains(part), "{part}: {}", output.stderr);
+    }
+    // Something else is wrong with another cluster.
+    let other = cluster("shop", "other").replace("17", "3");
+    let output = run(pgrender().args(["render", "--random"]), format!("{warned}---\n{other}"));
+    assert!(output.code == 1 && output.stderr.contains("warning: spec.userInterface: "), "{}", output.stderr);
+}
+
+#[test]
+fn the_templates_of_a_chart_are_told_once() {
+    let directory = tempfile::tempdir().unwrap();
+    let templates = [
+        (
+            "broken.yaml",
+            "{{- if .Values.x }}\nkind: PostgresCluster\nspec: {{ .Values.y }}\nname: {{ .Values.z }}\n{{- end }}\n"
+                .to_owned(),
+        ),
+        ("quoted.yaml", cluster("shop", "'{{ .Release.Name }}'").replace("17", "'{{ .Values.version }}'")),
+        // What others fill in is theirs.
+        (
+            "whole.yaml",
+            cluster("shop", "whole")
+                + "  metadata: {annotations: {vault.hashicorp.com/agent-inject-template-a: '{{ with secret \"b\" }}'}}\n",
+        ),
+    ];
+    for (name, text) in &templates {
+        fs::write(directory.path().join(name), text).unwrap();
+    }
+    for (name, _) in &templates[..2] {
+        let output = run(pgrender().args(["render", "--random"]).arg(directory.path().join(name)), "");
+        assert_eq!((output.code, output.stderr.lines().count()), (1, 1), "{}", output.stderr);
+        assert!(output.stderr.contains("`helm template CHART | pgrender render -`"), "{}", output.stderr);
+    }
+    run(pgrender().args(["render", "--random"]).arg(directory.path().join("whole.yaml")), "").ok();
+    // What else is wrong is not hidden by it.
+    fs::copy(directory.path().join("broken.yaml"), directory.path().join("next.yaml")).unwrap();
+    fs::write(directory.path().join("other.yaml"), "a: [\n").unwrap();
+    let output = run(pgrender().args(["render", "--random"]).arg(directory.path()), "");
+    assert_eq!((output.code, output.stderr.lines().count()), (1, 2), "{}", output.stderr);
+    assert!(
+        output.stderr.contains("broken.yaml:1:1: ") && output.stderr.contains("other.yaml:1:4: "),
+        "{}",
+        output.stderr
+    );
+}

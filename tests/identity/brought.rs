@@ -143,6 +143,88 @@ fn what_will_not_do_is_told() {
     }
 }
 
+/// What is told of a Secret that nobody can look at, from whatever makes it.
+#[test]
+fn a_secret_that_is_encrypted_or_made_elsewhere_is_named_as_such() {
+    let object = |kind: (&str, &str), name: &str, more: (&str, Value)| {
+        let mut object = serde_json::json!({
+            "apiVersion": kind.0, "kind": kind.1, "metadata": {"name": name, "namespace": "postgres-operator"},
+        });
+        object[more.0] = more.1;
+        object
+    };
+    let json = |text: &str| serde_json::from_str::<Value>(text).unwrap();
+    let encrypted = object(("v1", "Secret"), "server", ("data", json(r#"{"tls.key": "ENC[AES256_GCM,data:a]"}"#)));
+    let marked = object(("v1", "Secret"), "server", ("sops", json("{}")));
+    let makers = [
+        (("bitnami.com/v1alpha1", "SealedSecret"), "server", ("spec", json("{}"))),
+        (("external-secrets.io/v1", "ExternalSecret"), "server", ("spec", json("{}"))),
+        (("external-secrets.io/v1", "ExternalSecret"), "a", ("spec", json(r#"{"target": {"name": "server"}}"#))),
+        (("cert-manager.io/v1", "Certificate"), "a", ("spec", json(r#"{"secretName": "server"}"#))),
+        (
+            ("viaduct.ai/v1", "ksops"),
+            "a",
+            ("secretFrom", json(r#"[{"metadata": {"name": "b"}}, {"metadata": {"name": "server"}}]"#)),
+        ),
+        (
+            ("isindir.github.com/v1alpha3", "SopsSecret"),
+            "a",
+            ("spec", json(r#"{"secretTemplates": [{"name": "server"}]}"#)),
+        ),
+    ];
+    let made = makers.map(|(kind, name, more)| {
+        (object(kind, name, more), format!("is made by `{} postgres-operator/{name}`, so nobody", kind.1))
+    });
+    let hidden = [encrypted, marked].map(|secret| (secret, "is encrypted by SOPS, so nobody".to_owned()));
+    for (secret, expected) in made.into_iter().chain(hidden) {
+        let (documents, options) = (documents(&[secret]), Options { time: now(), ..Options::default() });
+        let found = check(&bringing("server", "client"), &Sources::of(&documents, &options), &options);
+        let lines: Vec<String> = found.diagnostics.iter().map(ToString::to_string).collect();
+        assert!(lines[0].contains(&format!("Secret `server` {expected}")), "{lines:#?}");
+        assert!(lines[1].contains("Secret `client` is not in the input"), "{lines:#?}");
+        assert!(lines.iter().all(|line| line.starts_with("info: ")), "{lines:#?}");
+    }
+}
+
+#[test]
+fn two_secrets_of_one_name_or_one_for_two_purposes_are_told() {
+    if !available("openssl") {
+        return;
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path();
+    let root = make(path, "root", &P256, AUTHORITY, None);
+    let capitals =
+        SERVER.replace("postgres-operator.svc", "Postgres-Operator.SVC").replace("hippo-primary", "HIPPO-primary");
+    let server = make(path, "server", &P256, &capitals, Some(&root));
+    let client = make(path, "_crunchyrepl", &P256, CLIENT, Some(&root));
+    let [server, client] =
+        [("server", server), ("client", client)].map(|(name, made)| tls(name, &made, "", &root.certificate));
+    assert_eq!(told(&bringing("server", "client"), &[server.clone(), client.clone()], now()), [""; 0]);
+    // Twice the same is once.
+    let same = [server.clone(), server.clone(), client.clone()];
+    assert_eq!(told(&bringing("server", "client"), &same, now()), [""; 0]);
+    let mut other = client.clone();
+    other["metadata"]["name"] = "server".into();
+    let lines = told(&bringing("server", "client"), &[server.clone(), other, client], now());
+    assert!(lines.len() == 1 && lines[0].contains("is in the input twice with different contents"), "{lines:?}");
+
+    let one = "is the Secret of `spec.customTLSSecret` too";
+    let lines = told(&bringing("server", "server"), &[server], now());
+    assert!(lines.last().unwrap().contains(one), "{lines:?}");
+    let lines = told(&bringing("unseen", "unseen"), &[], now());
+    assert!(lines.len() == 1 && lines[0].contains(one), "{lines:?}");
+    // A certificate that is both, and other keys of one Secret, will do.
+    let both = SERVER.replace("serverAuth", "serverAuth,clientAuth");
+    let both = tls("both", &make(path, "_crunchyrepl", &P256, &both, Some(&root)), "", &root.certificate);
+    assert_eq!(told(&bringing("both", "both"), &[both], now()), [""; 0]);
+    let mut cluster = bringing("unseen", "unseen");
+    let item = |key: &str, path: &str| KeyToPath { key: key.to_owned(), path: path.to_owned(), mode: None };
+    let items = vec![item("ca", "ca.crt"), item("server.crt", "tls.crt"), item("server.key", "tls.key")];
+    cluster.custom_tls_secret.as_mut().unwrap().items = Some(items);
+    assert_eq!(told(&cluster, &[], now()), [""; 0]);
+}
+
 #[test]
 fn whom_clients_must_trust_is_told_where_only_one_server_is_the_users() {
     let mut cluster = bringing("server", "client");

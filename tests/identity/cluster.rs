@@ -14,6 +14,7 @@ pub(crate) fn hippo() -> Cluster {
         namespace: "postgres-operator".to_owned(),
         domain: "cluster.local".to_owned(),
         annotations: BTreeMap::new(),
+        delivery: Metadata::default(),
         metadata: Metadata::default(),
         postgres_version: 17,
         port: 5432,

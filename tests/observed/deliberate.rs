@@ -63,6 +63,14 @@ pub(crate) const DELIBERATE: &[Deliberate] = &[
             Place("PersistentVolumeClaim", "*", "metadata.annotations[cli-utils.sigs.k8s.io/on-remove]", OnlyOurs, "*"),
         ],
     },
+    Deliberate {
+        reason: "Flux must not replace variables in scripts",
+        source: "src/build/substitution.rs",
+        places: &[
+            Place("StatefulSet", "*", SUBSTITUTE, OnlyOurs, r#""disabled""#),
+            Place("Deployment", "*-pgbouncer", SUBSTITUTE, OnlyOurs, r#""disabled""#),
+        ],
+    },
     // Before that of the replicas' certificates, which shows in the same list.
     Deliberate {
         reason: "pgBouncer asks for verifiers in the database `postgres`, and its role may log in there only: in any other, \
@@ -487,5 +495,8 @@ pub(crate) const DELIBERATE: &[Deliberate] = &[
 ];
 
 const INSTANCE_LABEL: &str = "metadata.labels[postgres-operator.crunchydata.com/instance]";
+
+/// What keeps Flux from replacing variables.
+const SUBSTITUTE: &str = "metadata.annotations[kustomize.toolkit.fluxcd.io/substitute]";
 const SUBJECT_NAMES: &str = "data[*].certificates[0].extensions[Subject Alternative Name]";
 const REPLICA: &str = r#"*_crunchyrepl"* became *_crunchyrepl@*"#;

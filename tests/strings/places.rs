@@ -92,8 +92,10 @@ pub(crate) const PLACES: [Place; 7] = [
         name: "options",
         put: |spec, number, text| user(spec, number, json!({"options": text})),
         find: |objects, number| Some(role(objects, number)?["options"].clone()),
-        // The rules of the CRD.
-        refused: |text| text.contains(';') || text.contains("--") || text.chars().count() > 200,
+        // The rules of the CRD, and a template of Helm.
+        refused: |text| {
+            text.contains(';') || text.contains("--") || text.chars().count() > 200 || text.contains("{{ .Values }}")
+        },
     },
     Place {
         name: "database",

@@ -1,0 +1,62 @@
+//! What makes a Secret in the Kubernetes cluster, or on the way to it, so that its values are not in the input.
+
+use crate::naming::label;
+use crate::object;
+use crate::read::Document;
+use crate::read::node::Node;
+use crate::report::ResourceRef;
+
+/// Kinds that make Secrets, with their API groups and where they name them; the name of the object itself where they do not.
+const MAKERS: [(&str, &str, &[&str]); 9] = [
+    ("bitnami.com", "SealedSecret", &[]),
+    ("external-secrets.io", "ExternalSecret", &["spec", "target", "name"]),
+    ("cert-manager.io", "Certificate", &["spec", "secretName"]),
+    ("secrets.hashicorp.com", "VaultStaticSecret", &["spec", "destination", "name"]),
+    ("secrets.hashicorp.com", "VaultDynamicSecret", &["spec", "destination", "name"]),
+    ("secrets.hashicorp.com", "VaultPKISecret", &["spec", "destination", "name"]),
+    ("onepassword.com", "OnePasswordItem", &[]),
+    ("isindir.github.com", "SopsSecret", &["spec", "secretTemplates", "name"]),
+    // KSOPS, a generator of kustomize, decrypts files of SOPS.
+    ("viaduct.ai", "ksops", &["secretFrom", "metadata", "name"]),
+];
+
+/// Whether `reference` is to an object that makes Secrets.
+pub(super) fn is_maker(reference: &ResourceRef) -> bool {
+    place_of_names(reference).is_some()
+}
+
+/// The names of the Secrets that `document` makes, which `reference` is to. What an earlier run has rendered is ours.
+pub(super) fn names(document: &Document, reference: &ResourceRef) -> Vec<String> {
+    let Some(place) = place_of_names(reference) else { return Vec::new() };
+    if object::label(&document.node, label::RENDERED).is_some() {
+        return Vec::new();
+    }
+    let mut names = Vec::new();
+    if !place.is_empty() {
+        collect(&document.node, place, &mut names);
+    }
+    if names.is_empty() {
+        names.push(reference.name.clone());
+    }
+    names
+}
+
+fn place_of_names(reference: &ResourceRef) -> Option<&'static [&'static str]> {
+    let group = reference.api_version.split_once('/').map_or("", |(group, _)| group);
+    MAKERS.into_iter().find(|(of, kind, _)| *of == group && *kind == reference.kind).map(|(_, _, place)| place)
+}
+
+/// The texts at `place` below `node`; a list on the way stands for all its items.
+fn collect(node: &Node, place: &[&str], names: &mut Vec<String>) {
+    for item in node.items() {
+        collect(item, place, names);
+    }
+    match place.split_first() {
+        None => names.extend(node.as_str().map(str::to_owned)),
+        Some((key, rest)) => {
+            if let Some(below) = node.get(key) {
+                collect(below, rest, names);
+            }
+        }
+    }
+}

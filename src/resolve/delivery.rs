@@ -1,0 +1,144 @@
+//! Annotations and labels of the `PostgresCluster` itself that are meant for the tools that apply manifests. These tools never
+//! see it, because what is applied is what is rendered. So what they say goes to every rendered object, never to pods, or its
+//! author is told that it does not.
+//!
+//! What each means is in the tools' own documentation: Argo CD, "Annotations and Labels" and "Sync Options"; Flux, the
+//! controls of a Kustomization ("Controlling the apply behavior of resources"); Helm, "Chart Hooks"; `kpt live`, cli-utils.
+
+use super::Context;
+use crate::cluster::Metadata;
+use crate::naming::delivery;
+use crate::report::FieldPath;
+use crate::spec::PostgresCluster;
+
+/// What all keys of these tools begin with.
+const DOMAINS: [&str; 5] = [
+    "argocd.argoproj.io/",
+    FLUX,
+    "helm.toolkit.fluxcd.io/",
+    "helm.sh/",
+    // Tells Helm whose an object is.
+    "meta.helm.sh/",
+];
+
+/// Flux reads its own from labels as well.
+const FLUX: &str = "kustomize.toolkit.fluxcd.io/";
+
+/// What is as right for each object as for the whole.
+const CARRIED: [&str; 13] = [
+    "argocd.argoproj.io/compare-options",
+    "argocd.argoproj.io/ignore-healthcheck",
+    "argocd.argoproj.io/ignore-resource-updates",
+    "argocd.argoproj.io/sync-wave",
+    delivery::ARGO_CD_SYNC_OPTIONS,
+    "kustomize.toolkit.fluxcd.io/reconcile",
+    "kustomize.toolkit.fluxcd.io/ssa",
+    delivery::FLUX_PRUNE,
+    delivery::FLUX_SUBSTITUTE,
+    // Argo CD heeds it too.
+    "helm.sh/resource-policy",
+    "config.kubernetes.io/depends-on",
+    "client.lifecycle.config.k8s.io/deletion",
+    delivery::KPT_ON_REMOVE,
+];
+
+/// What the tools have written themselves into an object that was read back from a cluster, or a chart to name itself.
+const BOOKKEEPING: [&str; 11] = [
+    "argocd.argoproj.io/installation-id",
+    "argocd.argoproj.io/instance",
+    "argocd.argoproj.io/tracking-id",
+    "helm.sh/chart",
+    "helm.toolkit.fluxcd.io/name",
+    "helm.toolkit.fluxcd.io/namespace",
+    "kustomize.toolkit.fluxcd.io/checksum",
+    "kustomize.toolkit.fluxcd.io/name",
+    "kustomize.toolkit.fluxcd.io/namespace",
+    "meta.helm.sh/release-name",
+    "meta.helm.sh/release-namespace",
+];
+
+/// What would delete data if each object had it, and what is to be done instead.
+const DANGEROUS: [(&str, &str); 6] = [
+    ("argocd.argoproj.io/hook", HOOK),
+    ("argocd.argoproj.io/hook-delete-policy", HOOK),
+    ("helm.sh/hook", HOOK),
+    ("helm.sh/hook-delete-policy", HOOK),
+    ("helm.sh/hook-weight", HOOK),
+    (
+        "kustomize.toolkit.fluxcd.io/force",
+        "is on nothing that is rendered: Flux would delete and make anew what it cannot change, also claims with their data; remove \
+         it",
+    ),
+];
+
+const HOOK: &str = "is on nothing that is rendered: a hook is deleted and made anew with each sync, and its data with it; write \
+                    `argocd.argoproj.io/sync-wave` where you want an order";
+
+/// Options of Argo CD that have it delete an object and make it anew, or fail on every claim.
+const DANGEROUS_OPTIONS: [&str; 2] = ["Force=true", "Replace=true"];
+
+/// What goes from the metadata of `resource` to the metadata of every object. Tells of what does not.
+pub(super) fn resolve(resource: &PostgresCluster, context: &mut Context) -> Metadata {
+    let mut carried = Metadata::default();
+    let path = FieldPath::of("metadata.annotations");
+    for (key, value) in resource.metadata.annotations.iter().flatten() {
+        let path = path.key(key);
+        if key == delivery::ARGO_CD_SYNC_OPTIONS {
+            carried.annotations.extend(sync_options(value, &path, context).map(|options| (key.clone(), options)));
+        } else if CARRIED.contains(&key.as_str()) {
+            carried.annotations.insert(key.clone(), value.clone());
+        } else {
+            tell(key, path, context);
+        }
+    }
+    let path = FieldPath::of("metadata.labels");
+    for (key, value) in resource.metadata.labels.iter().flatten() {
+        if key.starts_with(FLUX) && CARRIED.contains(&key.as_str()) {
+            carried.labels.insert(key.clone(), value.clone());
+        } else {
+            tell(key, path.key(key), context);
+        }
+    }
+    carried
+}
+
+/// The options that can be on every object, if any.
+fn sync_options(value: &str, path: &FieldPath, context: &mut Context) -> Option<String> {
+    let dangerous = |option: &&str| DANGEROUS_OPTIONS.contains(option);
+    let (refused, good): (Vec<&str>, Vec<&str>) = delivery::options(value).partition(dangerous);
+    if !refused.is_empty() {
+        let message = format!(
+            "`{}` is on nothing that is rendered: Argo CD would delete and make anew what it cannot change, also claims with their \
+             data; remove it",
+            refused.join(",")
+        );
+        context.warning(path.clone(), message);
+    }
+    (!good.is_empty()).then(|| good.join(","))
+}
+
+/// Warns of what a tool would have read, had it seen it.
+fn tell(key: &str, path: FieldPath, context: &mut Context) {
+    if let Some((_, what)) = DANGEROUS.iter().find(|(dangerous, _)| *dangerous == key) {
+        context.warning(path, *what);
+    } else if DOMAINS.iter().any(|domain| key.starts_with(domain)) && !BOOKKEEPING.contains(&key) {
+        let message = "does nothing here: what applies the manifests sees the rendered objects and not this one; remove it, or \
+                       write it below `spec.metadata.annotations`, which are on every rendered object and pod";
+        context.warning(path, message);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_key_that_is_known_has_one_fate() {
+        let dangerous = DANGEROUS.map(|(key, _)| key);
+        let mut all: Vec<&str> = CARRIED.iter().chain(&BOOKKEEPING).chain(&dangerous).copied().collect();
+        all.sort_unstable();
+        let count = all.len();
+        all.dedup();
+        assert_eq!(all.len(), count);
+    }
+}

@@ -1,0 +1,240 @@
+//! What the tools that apply manifests make of them: Flux's substitution of variables leaves every object as it was rendered, and
+//! what a `PostgresCluster` says to these tools is on the objects that they see.
+
+#![expect(clippy::disallowed_methods, reason = "a test reads files and is told by the environment where tools are")]
+#![expect(clippy::print_stdout, clippy::unwrap_used, reason = "a helper of tests fails as a test does")]
+
+mod common;
+#[path = "common/fixtures.rs"]
+mod fixtures;
+#[path = "common/rendering.rs"]
+mod rendering;
+
+use std::io::Write;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use pgrender::read;
+use pgrender::render::render;
+use pgrender::report::{Diagnostic, Severity};
+use pgrender::{identity::Seed, write::yaml};
+use serde_json::{Value, json};
+
+use fixtures::fixtures;
+use rendering::{SEED, objects, options};
+
+const SUBSTITUTE: &str = "kustomize.toolkit.fluxcd.io/substitute";
+
+/// A cluster with pgBouncer and backups, and with `metadata` beside its name.
+fn cluster(metadata: &Value, spec: &Value) -> String {
+    let claim = json!({"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}});
+    let mut cluster = json!({
+        "apiVersion": "postgres-operator.crunchydata.com/v1",
+        "kind": "PostgresCluster",
+        "metadata": {"name": "app", "namespace": "example"},
+        "spec": {
+            "postgresVersion": 17,
+            "instances": [{"name": "one", "replicas": 2, "dataVolumeClaimSpec": claim}],
+            "proxy": {"pgBouncer": {}},
+            "backups": {"pgbackrest": {"repos": [
+                {"name": "repo1", "schedules": {"full": "0 1 * * 0"}, "volume": {"volumeClaimSpec": claim}},
+            ]}},
+        },
+    });
+    for (part, more) in [("metadata", metadata), ("spec", spec)] {
+        for (key, value) in more.as_object().unwrap() {
+            cluster[part][key] = value.clone();
+        }
+    }
+    cluster.to_string()
+}
+
+fn annotated(annotations: &Value) -> String {
+    cluster(&json!({"annotations": annotations}), &json!({}))
+}
+
+/// What Flux makes of each text, or why it fails.
+fn substituted(go: &Path, texts: &[String]) -> Vec<Value> {
+    let program = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/envsubst");
+    let mut child = Command::new(go)
+        .args(["-C", program, "run", "."])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(json!(texts).to_string().as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success());
+    serde_json::from_slice::<Value>(&output.stdout).unwrap().as_array().unwrap().clone()
+}
+
+#[test]
+fn flux_leaves_every_object_as_it_was_rendered() {
+    let Some(go) = common::tool("go") else { return };
+    let mut texts: Vec<String> = fixtures().into_iter().map(|(_, text)| text).collect();
+    // Text of the user, on every object and in one, and a dollar that means nothing.
+    for text in ["$$b", "$b} {"] {
+        texts.push(cluster(&json!({}), &json!({"metadata": {"annotations": {"a": text}}})));
+        texts.push(cluster(&json!({}), &json!({"config": {"parameters": {"log_line_prefix": text}}})));
+    }
+    let mut objects: Vec<Value> = texts.iter().flat_map(|text| objects(text).unwrap()).collect();
+    let marked: Vec<bool> = objects
+        .iter_mut()
+        .map(|object| {
+            let annotations = object["metadata"]["annotations"].as_object_mut();
+            annotations.and_then(|annotations| annotations.remove(SUBSTITUTE)) == Some(json!("disabled"))
+        })
+        .collect();
+    let yaml: Vec<String> = objects.iter().map(yaml::to_string).collect();
+    for (((object, marked), text), result) in objects.iter().zip(&marked).zip(&yaml).zip(substituted(&go, &yaml)) {
+        let changed = result["error"] != "" || result["text"] != *text;
+        let name = format!("{} {}", object["kind"], object["metadata"]["name"]);
+        assert_eq!(*marked, changed, "{name}: {result}");
+    }
+    let count = marked.iter().filter(|marked| **marked).count();
+    assert!(count > 0 && count < objects.len() / 2, "{count} of {}", objects.len());
+}
+
+/// The metadata of everything that becomes a pod.
+fn pod_metadata(value: &Value, found: &mut Vec<Value>) {
+    match value {
+        Value::Object(map) => {
+            for (key, value) in map {
+                if key == "template" || key == "jobTemplate" {
+                    found.push(value["metadata"].clone());
+                }
+                pod_metadata(value, found);
+            }
+        }
+        Value::Array(items) => {
+            for item in items {
+                pod_metadata(item, found);
+            }
+        }
+        _ => {}
+    }
+}
+
+fn pods(objects: &[Value]) -> Vec<Value> {
+    let mut found = Vec::new();
+    for object in objects {
+        pod_metadata(object, &mut found);
+    }
+    assert!(found.len() >= 5, "{found:?}");
+    found
+}
+
+#[test]
+fn what_the_tools_heed_is_on_every_object_and_on_no_pod() {
+    let annotations = json!({
+        "argocd.argoproj.io/sync-wave": "1",
+        "argocd.argoproj.io/compare-options": "IgnoreExtraneous",
+        "kustomize.toolkit.fluxcd.io/ssa": "merge",
+        "helm.sh/resource-policy": "keep",
+        "config.kubernetes.io/depends-on": "/namespaces/example/ConfigMap/first",
+        "example.com/mine": "stays",
+    });
+    let plain = objects(&annotated(&json!({}))).unwrap();
+    let labels = json!({"kustomize.toolkit.fluxcd.io/reconcile": "disabled", "example.com/mine": "stays"});
+    let told = objects(&cluster(&json!({"annotations": annotations, "labels": labels}), &json!({}))).unwrap();
+    assert_eq!(plain.len(), told.len());
+    for object in &told {
+        for (key, value) in annotations.as_object().unwrap().iter().filter(|(key, _)| *key != "example.com/mine") {
+            assert_eq!(object["metadata"]["annotations"][key], *value, "{}", object["kind"]);
+        }
+        assert!(object["metadata"]["annotations"].get("example.com/mine").is_none());
+        assert_eq!(object["metadata"]["labels"]["kustomize.toolkit.fluxcd.io/reconcile"], "disabled");
+        assert!(object["metadata"]["labels"].get("example.com/mine").is_none());
+    }
+    assert_eq!(pods(&plain), pods(&told), "pods would restart");
+    assert_eq!(
+        plain.iter().map(|object| &object["spec"]).collect::<Vec<_>>(),
+        told.iter().map(|object| &object["spec"]).collect::<Vec<_>>()
+    );
+}
+
+#[test]
+fn what_the_spec_says_of_objects_goes_before() {
+    let text = cluster(
+        &json!({"annotations": {"argocd.argoproj.io/sync-wave": "1"}}),
+        &json!({"metadata": {"annotations": {"argocd.argoproj.io/sync-wave": "2"}}}),
+    );
+    for object in objects(&text).unwrap() {
+        assert_eq!(object["metadata"]["annotations"]["argocd.argoproj.io/sync-wave"], "2");
+    }
+}
+
+#[test]
+fn a_claim_is_kept_whatever_is_said() {
+    let annotations = json!({
+        "argocd.argoproj.io/sync-options": "Prune=true, Delete=true,ServerSideApply=true,Replace=true,Force=true,PruneLast=true",
+        "kustomize.toolkit.fluxcd.io/prune": "enabled",
+        "cli-utils.sigs.k8s.io/on-remove": "delete",
+    });
+    for object in objects(&annotated(&annotations)).unwrap() {
+        let annotations = &object["metadata"]["annotations"];
+        let options = &annotations["argocd.argoproj.io/sync-options"];
+        if object["kind"] == "PersistentVolumeClaim" {
+            assert_eq!(options, "Prune=false,Delete=false,ServerSideApply=true,PruneLast=true");
+            assert_eq!(annotations["kustomize.toolkit.fluxcd.io/prune"], "disabled");
+            assert_eq!(annotations["cli-utils.sigs.k8s.io/on-remove"], "keep");
+        } else {
+            assert_eq!(options, "Prune=true,Delete=true,ServerSideApply=true,PruneLast=true");
+        }
+    }
+    // Without any, ours alone.
+    let claims = objects(&annotated(&json!({}))).unwrap();
+    let claim = claims.iter().find(|object| object["kind"] == "PersistentVolumeClaim").unwrap();
+    assert_eq!(claim["metadata"]["annotations"]["argocd.argoproj.io/sync-options"], "Prune=false,Delete=false");
+}
+
+/// What is told about the metadata of the cluster itself.
+fn told(text: &str) -> Vec<(Severity, String)> {
+    let documents = read::documents("cluster.yaml", text).unwrap();
+    let seed = Seed::new(SEED.as_bytes()).ok().unwrap();
+    let diagnostics = render(&documents, &options(), Ok(&seed)).diagnostics;
+    let field = |diagnostic: &Diagnostic| diagnostic.field.as_ref().map(ToString::to_string).unwrap_or_default();
+    let about = diagnostics.into_iter().filter(|diagnostic| field(diagnostic).starts_with("metadata."));
+    about.map(|diagnostic| (diagnostic.severity, diagnostic.to_string())).collect()
+}
+
+#[test]
+fn what_is_not_carried_over_is_told() {
+    for key in [
+        "argocd.argoproj.io/hook",
+        "argocd.argoproj.io/hook-delete-policy",
+        "argocd.argoproj.io/snyc-wave",
+        "helm.sh/hook",
+        "helm.sh/hook-weight",
+        "helm.toolkit.fluxcd.io/driftDetection",
+        "kustomize.toolkit.fluxcd.io/force",
+    ] {
+        let text = annotated(&json!({key: "a"}));
+        let lines = told(&text);
+        assert!(lines.len() == 1 && lines[0].0 == Severity::Warning && lines[0].1.contains(key), "{key}: {lines:?}");
+        assert!(!objects(&text).unwrap().iter().any(|object| object.to_string().contains(key)), "{key}");
+    }
+    let lines = told(&annotated(&json!({"argocd.argoproj.io/sync-options": "Force=true,Replace=true"})));
+    assert!(lines.len() == 1 && lines[0].1.contains("`Force=true,Replace=true`"), "{lines:?}");
+    // Argo CD reads no labels.
+    let lines = told(&cluster(&json!({"labels": {"argocd.argoproj.io/sync-wave": "1"}}), &json!({})));
+    assert!(lines.len() == 1 && lines[0].0 == Severity::Warning, "{lines:?}");
+}
+
+#[test]
+fn what_the_tools_wrote_themselves_is_left_out_in_silence() {
+    let annotations = json!({
+        "argocd.argoproj.io/tracking-id": "app:postgres-operator.crunchydata.com/PostgresCluster:example/app",
+        "meta.helm.sh/release-name": "app",
+        "meta.helm.sh/release-namespace": "example",
+    });
+    let labels = json!({
+        "argocd.argoproj.io/instance": "app",
+        "helm.sh/chart": "app-1",
+        "kustomize.toolkit.fluxcd.io/name": "app",
+        "kustomize.toolkit.fluxcd.io/namespace": "flux-system",
+    });
+    let text = cluster(&json!({"annotations": annotations, "labels": labels}), &json!({}));
+    assert_eq!(told(&text), []);
+    assert_eq!(objects(&text).unwrap(), objects(&annotated(&json!({}))).unwrap());
+}
