@@ -18,6 +18,10 @@ use places::Places;
 
 use crate::report::{Diagnostic, Location, Position};
 
+/// What is said of a part of a Helm template.
+pub(crate) const TEMPLATE: &str = "`{{ … }}` looks like a part of a Helm template that nobody has filled in: give what `helm template` \
+                                   makes of it";
+
 /// One document of an input.
 #[derive(Clone, Debug)]
 pub struct Document {
@@ -69,8 +73,20 @@ pub fn documents(file: &str, text: &str) -> Result<Vec<Document>, Vec<Diagnostic
     if let Some(diagnostic) = forbidden_character(file, text) {
         return Err(vec![diagnostic]);
     }
-    let nodes = compose::compose(file, text)?;
+    let nodes = compose::compose(file, text).map_err(|errors| with_hints(errors, text))?;
     Ok(nodes.into_iter().map(|node| Document { file: file.to_owned(), node }).collect())
+}
+
+/// `errors`, with a word about templates where one stands in the same line.
+fn with_hints(mut errors: Vec<Diagnostic>, text: &str) -> Vec<Diagnostic> {
+    let lines: Vec<&str> = text.lines().collect();
+    for error in &mut errors {
+        let line = error.location.as_ref().and_then(|location| lines.get(location.position.line.saturating_sub(1)));
+        if line.is_some_and(|line| line.contains("{{")) && !error.message.contains("template") {
+            error.message = format!("{}; {}", error.message, TEMPLATE);
+        }
+    }
+    errors
 }
 
 /// What is wrong with the first character that go-yaml does not let into a text (`readerc.go`), or that it takes for a

@@ -9,6 +9,7 @@ mod hba_text;
 mod ident;
 mod log_directory;
 pub mod parameter;
+pub mod parameter_name;
 
 use std::collections::BTreeMap;
 
@@ -41,7 +42,7 @@ pub fn parameters(cluster: &Cluster) -> BTreeMap<String, String> {
     parameters.extend(dynamic_parameters(&cluster.patroni.dynamic_configuration));
     parameters.extend(cluster.postgres.parameters.clone());
     let libraries = preload_libraries(cluster, parameters.get("shared_preload_libraries"));
-    parameters.extend(mandatory(cluster));
+    parameters.extend(fixed(cluster));
     parameters.insert("shared_preload_libraries".to_owned(), libraries);
     if let Some(value) = parameters.get_mut("log_directory") {
         *value = log_directory(cluster.postgres_version, value).path;
@@ -50,7 +51,7 @@ pub fn parameters(cluster: &Cluster) -> BTreeMap<String, String> {
 }
 
 /// What the user may not change: replicas, TLS, pgBackRest and the exporter depend on it.
-fn mandatory(cluster: &Cluster) -> BTreeMap<String, String> {
+pub fn fixed(cluster: &Cluster) -> BTreeMap<String, String> {
     let mut parameters = owned(&[
         // On even without backups: turning it on later would need a restart.
         ("archive_mode", "on"),

@@ -64,12 +64,14 @@ pub(super) fn resolve(spec: &PostgresClusterSpec, metadata: &Metadata, context: 
 
 /// What becomes `pgbouncer.ini`.
 fn check(config: &PgBouncerConfigSpec, port: u16, path: &FieldPath, context: &mut Context) {
+    let contradiction = setting::contradiction(&config.global);
     for (name, value) in &config.global {
         let path = path.key("global").key(name);
         if !context.check(&path, setting::check_name(name).and_then(|()| setting::check_value(value))) {
             continue;
         }
-        if let Some(why) = setting::refusal(name, value, port) {
+        let contradiction = contradiction.filter(|(setting, _)| setting == name).map(|(_, why)| why.to_owned());
+        if let Some(why) = setting::refusal(name, value, port).or(contradiction) {
             context.error(path, why);
         } else if let Some(what) = setting::weakness(name, value) {
             context.warning(path, what);
