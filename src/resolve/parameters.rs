@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use super::Context;
 use crate::cluster::Cluster;
 use crate::config::patroni::setting;
-use crate::config::postgres::{self, parameter_name};
+use crate::config::postgres::{self, parameter, parameter_name};
 use crate::parse::words;
 use crate::report::FieldPath;
 
@@ -59,7 +59,7 @@ impl Checker<'_, '_> {
     /// `parameters` of Patroni's dynamic configuration.
     fn dynamic(&mut self, parameters: &Map<String, Value>, path: &FieldPath) {
         let mut found = BTreeMap::new();
-        for (name, value) in parameters {
+        for (name, value) in parameters.iter().filter(|(name, _)| parameter::check_name(name).is_ok()) {
             let value = match value {
                 Value::Null => continue,
                 Value::String(text) => text.clone(),

@@ -157,8 +157,8 @@ impl Checker<'_, '_> {
             if RULES_OF_ROLES.contains(&name.as_str()) {
                 let plain = if name.starts_with("pg_hba") { "pg_hba" } else { "pg_ident" };
                 let message = format!(
-                    "takes the place of every line, those of the cluster's own roles too, in a Patroni that knows it, so that no \
-                     replica connects: remove it, and write `{plain}`"
+                    "in a version of Patroni that knows it, it takes the place of every line, those of the cluster's own roles too, so \
+                     that no replica connects: remove it, and write `{plain}`"
                 );
                 self.context.error(at, message);
             } else if name == "recovery_conf" {

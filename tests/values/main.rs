@@ -13,6 +13,7 @@
 )]
 
 mod examples;
+mod passed_through;
 mod patroni;
 mod pgbackrest;
 mod pgbouncer;

@@ -156,7 +156,8 @@ pub fn kind(settings: &[Setting], name: &str) -> Option<Kind> {
 pub fn fault(kind: Kind, value: &Value) -> Option<&'static str> {
     let good = match kind {
         Kind::Any => true,
-        Kind::Integer | Kind::Number => value.is_number() || text(value).is_some_and(is_integer),
+        Kind::Integer => value.is_number() || text(value).is_some_and(|text| text.parse::<i64>().is_ok()),
+        Kind::Number => value.is_number() || text(value).is_some_and(is_number),
         Kind::Duration => value.is_number() || text(value).is_some_and(is_duration),
         Kind::Switch => is_switch(value),
         Kind::Truth => value.is_boolean(),
@@ -190,13 +191,13 @@ fn text(value: &Value) -> Option<&str> {
     value.as_str().map(str::trim)
 }
 
-fn is_integer(text: &str) -> bool {
-    text.parse::<i64>().is_ok()
+fn is_number(text: &str) -> bool {
+    text.ends_with(|c: char| c.is_ascii_digit()) && text.parse::<f64>().is_ok()
 }
 
 fn is_duration(text: &str) -> bool {
     let number = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
-    is_integer(number.trim_end()) && ["", "us", "ms", "s", "min", "h", "d"].contains(&&text[number.len()..])
+    is_number(number.trim_end()) && ["", "us", "ms", "s", "min", "h", "d"].contains(&&text[number.len()..])
 }
 
 fn is_switch(value: &Value) -> bool {

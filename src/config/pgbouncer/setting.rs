@@ -196,20 +196,24 @@ pub fn contradiction(global: &BTreeMap<String, String>) -> Option<(&'static str,
 fn necessary(name: &str) -> Option<&'static str> {
     match name {
         "auth_file" => Some(
-            "takes the place of the file with the password of pgBouncer's own role, which asks for the verifiers of users: yours              must have that role, or all users; without this setting nobody needs to be in a file",
+            "takes the place of the file with the password of pgBouncer's own role, which asks for the verifiers of users: yours \
+             must have that role, or all users; without this setting nobody needs to be in a file",
         ),
         "auth_query" => Some(
-            "takes the place of the function that pgBouncer's own role may call, `pgbouncer.get_auth`: that role must be able to run              yours in the database `postgres`",
+            "takes the place of the function that pgBouncer's own role may call, `pgbouncer.get_auth`: that role must be able to run \
+             yours in the database `postgres`",
         ),
         "auth_user" => Some(
             "takes the place of pgBouncer's own role, which has a password and may read verifiers: yours must have both, and a rule in \
              `spec.authentication.rules`",
         ),
         "client_tls_ca_file" | "client_tls_cert_file" | "client_tls_key_file" => Some(
-            "takes the place of the certificate that is written for this cluster: write `spec.proxy.pgBouncer.customTLSSecret` to              bring your own",
+            "takes the place of the certificate that is written for this cluster: write `spec.proxy.pgBouncer.customTLSSecret` to \
+             bring your own",
         ),
         "server_tls_ca_file" => Some(
-            "takes the place of the CA of this cluster's Postgres, which pgBouncer no longer recognizes unless yours has signed its              certificate: write `spec.customTLSSecret` to bring that",
+            "takes the place of the CA of this cluster's Postgres, which pgBouncer no longer recognizes unless yours has signed its \
+             certificate: write `spec.customTLSSecret` to bring that",
         ),
         _ => None,
     }
