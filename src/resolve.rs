@@ -22,6 +22,7 @@ mod pgbouncer;
 mod postgres;
 mod quantity;
 mod replication;
+mod rules;
 mod schedule;
 mod services;
 mod unrendered;
@@ -171,6 +172,7 @@ fn cluster(resource: &PostgresCluster, context: &mut Context) -> Cluster {
     cluster.referenced_credentials = credentials::referenced(&cluster, context);
     postgres::check_ports(&cluster, context);
     parameters::check(&cluster, context);
+    rules::check(spec, &cluster, context);
     names::check(&cluster, context);
     annotations::check(&cluster, context);
     end_of_life::warn(postgres_version, context);

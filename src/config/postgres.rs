@@ -3,6 +3,7 @@
 mod expression;
 mod hba;
 mod hba_method;
+mod hba_order;
 mod hba_password;
 mod hba_rule;
 mod hba_text;
@@ -16,6 +17,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 
 pub use self::hba::hba;
+pub use self::hba_order::unreached;
 pub use self::hba_password::holds_password;
 pub use self::hba_rule::Rule;
 pub use self::hba_text::{check_hba_text, check_ident_text, hba_text};

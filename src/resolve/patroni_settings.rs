@@ -35,6 +35,17 @@ const RULES_OF_ROLES: [&str; 6] = [
     "pg_ident_standby_leader",
 ];
 
+/// Settings of which `dynamic_configuration.rs` refuses other types.
+const REFUSED_ELSEWHERE: [&str; 7] = [
+    "postgresql.parameters",
+    "postgresql.parameters_primary",
+    "postgresql.parameters_replica",
+    "postgresql.parameters_standby_leader",
+    "postgresql.pg_hba",
+    "postgresql.pg_ident",
+    "standby_cluster.host",
+];
+
 /// What is set in the files of each instance, which win over the dynamic configuration.
 const SET_IN_INSTANCES: [&str; 4] =
     ["basebackup", "create_replica_method", "create_replica_methods", "use_unix_socket"];
@@ -87,12 +98,10 @@ impl Checker<'_, '_> {
             return self.context.warning(path, message);
         };
         let Some(fault) = setting::fault(kind, value) else { return };
-        // `dynamic_configuration.rs` refuses other types of these.
-        let checked =
-            place == "postgresql" && (kind == Kind::List || name.starts_with("parameters") || name == "recovery_conf");
-        if kind == Kind::Integer || (place.is_empty() && ["postgresql", "standby_cluster"].contains(&name)) {
+        let is_section = place.is_empty() && ["postgresql", "standby_cluster"].contains(&name);
+        if kind == Kind::Integer || is_section {
             self.context.error(path, fault);
-        } else if !checked && !(place == "standby_cluster" && name == "host") {
+        } else if !REFUSED_ELSEWHERE.contains(&joined(place, name).as_str()) {
             self.context.warning(path, fault);
         }
     }
@@ -207,28 +216,19 @@ impl Checker<'_, '_> {
 
     /// The properties of one slot.
     fn members(&mut self, slot: &Value, settings: &[Setting], path: &FieldPath) {
-        match slot {
-            Value::Null => {}
-            Value::Object(slot) => {
-                for (name, value) in written(slot) {
-                    match setting::kind(settings, name) {
-                        Some(kind) => {
-                            if let Some(fault) = setting::fault(kind, value) {
-                                self.context.warning(path.key(name), fault);
-                            }
-                        }
-                        None => {
-                            let names = settings.iter().map(|(name, _)| *name);
-                            let message = format!(
-                                "Patroni knows no such property of a slot: {}",
-                                words::unknown_field(name, names)
-                            );
-                            self.context.warning(path.key(name), message);
-                        }
-                    }
-                }
+        let slot = match slot {
+            Value::Null => return,
+            Value::Object(slot) => slot,
+            _ => return self.context.warning(path.clone(), "must be a mapping such as `{type: physical}`"),
+        };
+        for (name, value) in written(slot) {
+            let fault = match setting::kind(settings, name) {
+                Some(kind) => setting::fault(kind, value).map(str::to_owned),
+                None => Some(words::unknown_field(name, settings.iter().map(|(name, _)| *name))),
+            };
+            if let Some(fault) = fault {
+                self.context.warning(path.key(name), fault);
             }
-            _ => self.context.warning(path.clone(), "must be a mapping such as `{type: physical}`"),
         }
     }
 

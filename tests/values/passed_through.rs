@@ -245,6 +245,34 @@ fn what_acts_is_not_told() {
 }
 
 #[test]
+fn a_rule_that_another_hides_is_told() {
+    let own = json!({"image": "i"});
+    let hba = |lines: &[&str]| {
+        let mut more = dynamic(&json!({"postgresql": {"pg_hba": lines}}));
+        more["proxy"] = json!({"pgBouncer": own});
+        more
+    };
+    let path = "warning: spec.patroni.dynamicConfiguration.postgresql.pg_hba";
+    each(&[
+        (hba(&["host all _crunchyrepl all md5"]), &format!("{path}[0]: "), "the cluster's own roles"),
+        (hba(&["host app _crunchypgbouncer all md5"]), &format!("{path}[0]: "), "the cluster's own roles"),
+        (
+            hba(&["host all all all md5", "hostssl app app all scram-sha-256"]),
+            &format!("{path}[1]: "),
+            "pg_hba[0]` comes before",
+        ),
+    ]);
+    let mut more = hba(&["host all app 10.0.0.0/8 md5"]);
+    more["authentication"] = json!({"rules": [{"hba": " "}, {"connection": "host", "method": "scram-sha-256"}]});
+    let told = told(&more);
+    assert!(
+        told.iter().any(|line| line.contains("pg_hba[0]: is never reached: `spec.authentication.rules[1]`")),
+        "{told:?}"
+    );
+    assert_eq!(self::told(&hba(&["host all app all md5", "host all all all reject"])), [] as [String; 0]);
+}
+
+#[test]
 fn options_that_pgrender_writes_itself_are_told() {
     let claim = json!({"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}});
     let s3 = json!({"bucket": "b", "endpoint": "e", "region": "r"});

@@ -38,7 +38,7 @@ pub const TOP: [Setting; 24] = [
     ("check_timeline", Kind::Switch),
     ("failsafe_mode", Kind::Switch),
     ("ignore_slots", Kind::List),
-    ("loop_wait", Kind::Integer),
+    ("loop_wait", Kind::Any),
     ("master_start_timeout", Kind::Number),
     ("master_stop_timeout", Kind::Number),
     ("max_timelines_history", Kind::Number),
@@ -58,7 +58,7 @@ pub const TOP: [Setting; 24] = [
     ("synchronous_mode", Kind::SynchronousMode),
     ("synchronous_mode_strict", Kind::Switch),
     ("synchronous_node_count", Kind::Number),
-    ("ttl", Kind::Integer),
+    ("ttl", Kind::Any),
 ];
 
 /// Below `postgresql`.
