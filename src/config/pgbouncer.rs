@@ -1,6 +1,7 @@
 //! pgBouncer's configuration (PGO's `internal/pgbouncer/config.go`).
 
 pub mod setting;
+pub mod setting_name;
 
 use super::HEADER;
 use super::ini::{Options, lines, options, section};

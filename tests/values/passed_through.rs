@@ -308,6 +308,9 @@ fn options_that_pgrender_writes_itself_are_told() {
     for (severity, name, value, words) in [
         ("error", "listen_port", "1", "`spec.proxy.pgBouncer.port`"),
         ("error", "server_tls_sslmode", "disable", "`verify-full`"),
+        ("error", "max_client_con", "500", "did you mean `max_client_conn`?"),
+        ("error", "pool_size", "5", "`config.databases`"),
+        ("warning", "zzzzzzzzzz", "5", "does not start"),
         ("warning", "listen_addr", "127.0.0.1", "`*`"),
         ("warning", "conffile", "/x", "does nothing"),
         ("warning", "auth_query", "select 1", "get_auth"),
