@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use super::Context;
 use crate::cluster::{Repository, Storage};
-use crate::config::pgbackrest::option;
+use crate::config::pgbackrest::{option, option_name};
+use crate::parse::words;
 use crate::report::FieldPath;
 
 /// Checks all of them.
@@ -14,17 +15,34 @@ pub(super) fn check(
     path: &FieldPath,
     context: &mut Context,
 ) {
+    let mut unknown = 0;
     for (name, value) in options {
         let path = path.key(name);
         let verdict = option::check_name(name).and_then(|()| option::check_value(value));
-        if context.check(&path, verdict) {
-            one(name, value, repositories, &path, context);
+        if !context.check(&path, verdict)
+            || one(name, value, repositories, &path, context)
+            || option_name::is_known(name)
+        {
+            continue;
         }
+        unknown += 1;
+        let names = option_name::names().filter(|_| unknown <= words::SUGGESTIONS);
+        let message = match words::nearest(&option_name::any_number(name), names) {
+            Some(meant) => {
+                let number = option::of_repository(name).map_or(1, |(number, _)| number);
+                let meant = meant.replace("repoN", &format!("repo{number}"));
+                format!("pgBackRest knows no such option, and passes over it: did you mean `{meant}`?")
+            }
+            None => {
+                "pgBackRest knows no such option here, and passes over it: remove it, unless yours is newer".to_owned()
+            }
+        };
+        context.warning(path, message);
     }
 }
 
-/// One option, whose name and value pgBackRest can read.
-fn one(name: &str, value: &str, repositories: &[Repository], path: &FieldPath, context: &mut Context) {
+/// Tells what is wrong with one option, whose name and value pgBackRest can read; whether something is.
+fn one(name: &str, value: &str, repositories: &[Repository], path: &FieldPath, context: &mut Context) -> bool {
     if let Some(why) = option::refusal(name) {
         context.error(path.clone(), why);
     } else if let Some(current) = option::current_name(name) {
@@ -45,7 +63,10 @@ fn one(name: &str, value: &str, repositories: &[Repository], path: &FieldPath, c
         context.warning(path.clone(), message);
     } else if let Some(what) = option::weakness(name, value) {
         context.warning(path.clone(), what);
+    } else {
+        return false;
     }
+    true
 }
 
 /// Tells what is wrong with an option `repoN-…`; whether something is.

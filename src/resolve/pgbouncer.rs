@@ -104,15 +104,11 @@ fn unknown_setting(name: &str, search: bool, path: FieldPath, context: &mut Cont
         }
     }
     let meant = if search { words::nearest(name, setting_name::names()) } else { None };
-    match meant {
-        Some(meant) => {
-            let message = format!("pgBouncer knows no such setting, and does not start: did you mean `{meant}`?");
-            context.error(path, message);
-        }
-        None => {
-            let message = "pgBouncer up to 1.25 knows no such setting, and one that does not know it does not start: remove it, unless \
-                           yours is newer";
-            context.warning(path, message);
-        }
+    if let Some(meant) = meant {
+        let message = format!("pgBouncer knows no such setting, and does not start: did you mean `{meant}`?");
+        return context.error(path, message);
     }
+    let message = "pgBouncer up to 1.25 knows no such setting, and one that does not know it does not start: remove it, unless yours \
+                   is newer";
+    context.warning(path, message);
 }

@@ -8,8 +8,11 @@ use crate::config::postgres;
 use crate::report::FieldPath;
 use crate::spec::PostgresClusterSpec;
 
-/// Tells of each.
+/// Tells of each. Where something is wrong, perhaps with a line, their order is not known yet.
 pub(super) fn check(spec: &PostgresClusterSpec, cluster: &Cluster, context: &mut Context) {
+    if context.diagnostics.has_errors() {
+        return;
+    }
     let paths = paths(spec, cluster);
     let lines = postgres::hba(cluster);
     // The user's are the last; where there are none, pgrender writes one.

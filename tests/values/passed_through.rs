@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::Command;
 
 use pgrender::config::patroni::setting::{self, Kind, LOCAL, POSTGRESQL, POSTGRESQL_LOCAL, STANDBY_CLUSTER, TOP};
-use pgrender::config::pgbackrest::option;
+use pgrender::config::pgbackrest::{option, option_name};
 use pgrender::config::postgres::parameter_name;
 use pgrender::identity::Seed;
 use pgrender::options::Options;
@@ -294,6 +294,10 @@ fn options_that_pgrender_writes_itself_are_told() {
         ("warning", "pg1-path", "/x", "its stanza only"),
         ("warning", "pg2-host", "x", "its stanza only"),
         ("warning", "stanza", "x", "command line only"),
+        ("warning", "repo1-retention-ful", "3", "did you mean `repo1-retention-full`?"),
+        ("warning", "repo-retention-full", "3", "did you mean `repo1-retention-full`?"),
+        ("warning", "proces-max", "3", "did you mean `process-max`?"),
+        ("warning", "zzzzzzzzzzzz", "3", "passes over it"),
     ] {
         each(&[(with(json!({name: value})), &format!("{severity}: {path}{name}: "), words)]);
     }
@@ -467,4 +471,53 @@ fn pgbackrest_does_not_read_what_is_said_to_do_nothing() {
         let reasons = [format!("command-line only option '{name}'"), format!("stanza-only option '{name}'")];
         assert!(reasons.iter().any(|reason| said.contains(reason)), "{name}: {said}");
     }
+}
+
+#[test]
+fn the_options_are_those_of_pgbackrest() {
+    let Some(pgbackrest) = program("pgbackrest") else { return };
+    let directory = tempfile::tempdir().unwrap();
+    let conf = directory.path().join("pgbackrest.conf");
+    let place = directory.path().display();
+    // One by one: old names do not go together with new ones.
+    let mut invented = Vec::new();
+    for name in option_name::names().map(|name| name.replace("repoN", "repo1")) {
+        fs::write(&conf, format!("[global]\n{name}=1\n[db]\npg1-path={place}\n")).unwrap();
+        let mut command = Command::new(&pgbackrest);
+        command.arg("--config").arg(&conf).args(["--stanza=db", "--log-level-console=warn", "--log-level-file=off"]);
+        let output = run(command.arg("archive-get"));
+        let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+        if ["invalid option", "command-line only", "stanza-only"].iter().any(|fault| said.contains(fault)) {
+            invented.push(name);
+        }
+    }
+    // Those of versions later than 2.45.
+    let later = [
+        "page-header-check",
+        "repo1-gcs-user-project",
+        "repo1-s3-requester-pays",
+        "repo1-s3-sse-customer-key",
+        "repo1-storage-tag",
+        "repo1-symlink",
+    ];
+    invented.retain(|name| !later.contains(&name.as_str()) && !name.starts_with("repo1-sftp-"));
+    assert_eq!(invented, [] as [String; 0]);
+    let commands = success(Command::new(&pgbackrest).arg("help"));
+    let commands = commands
+        .lines()
+        .filter_map(|line| line.strip_prefix("    ")?.split(' ').next())
+        .filter(|name| !name.is_empty());
+    let mut seen = 0;
+    for command in commands {
+        let help = run(Command::new(&pgbackrest).args(["help", command]));
+        let help = String::from_utf8(help.stdout).unwrap();
+        for name in help.lines().filter_map(|line| line.strip_prefix("  --")?.split(' ').next()) {
+            let numbered = name.strip_prefix("repo-").map_or_else(|| name.to_owned(), |rest| format!("repo1-{rest}"));
+            let known =
+                option_name::is_known(&numbered) || name.starts_with("pg-") || option::COMMAND_LINE.contains(&name);
+            assert!(known, "{command} --{name}");
+            seen += 1;
+        }
+    }
+    assert!(seen > 300, "{seen}");
 }

@@ -85,8 +85,8 @@ pub fn without_effect(name: &str) -> Option<&'static str> {
     let of_postgres = number.is_some_and(|rest| rest.starts_with('-'));
     if of_postgres {
         return Some(
-            "does nothing: pgBackRest reads options `pgN-…` in the section of its stanza only, where pgrender writes those of each \
-             instance; remove it",
+            "does nothing: pgBackRest takes it from the section of its stanza only, where pgrender writes what each instance has; \
+             remove it",
         );
     }
     COMMAND_LINE
