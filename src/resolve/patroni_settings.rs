@@ -1,6 +1,8 @@
 //! The settings in `spec.patroni.dynamicConfiguration`. Patroni passes over what it does not know without a word, so that is said
 //! here, and so is what pgrender writes itself.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Map, Value};
 
 use super::Context;
@@ -10,7 +12,7 @@ use crate::config::patroni::setting::{
 use crate::config::postgres::parameter_name;
 use crate::parse::words;
 use crate::report::FieldPath;
-use crate::spec::PatroniSpec;
+use crate::spec::{PatroniSpec, StandbySpec};
 
 /// Settings that act in the synchronous mode only (Patroni, "Replication modes").
 const OF_SYNCHRONOUS_MODE: [&str; 5] = [
@@ -50,8 +52,8 @@ const REFUSED_ELSEWHERE: [&str; 7] = [
 const SET_IN_INSTANCES: [&str; 4] =
     ["basebackup", "create_replica_method", "create_replica_methods", "use_unix_socket"];
 
-/// Checks the names and types of all settings. `standby` is whether `spec.standby` is enabled.
-pub(super) fn check(spec: &PatroniSpec, standby: bool, context: &mut Context) {
+/// Checks the names and types of all settings. `standby` is `spec.standby`, where it is enabled.
+pub(super) fn check(spec: &PatroniSpec, standby: Option<&StandbySpec>, context: &mut Context) {
     let configuration = &spec.dynamic_configuration;
     let mut checker = Checker { context, suggestions: words::SUGGESTIONS };
     let path = FieldPath::of("spec.patroni.dynamicConfiguration");
@@ -150,17 +152,17 @@ impl Checker<'_, '_> {
             ("postgresql", names(&POSTGRESQL)),
             ("postgresql.parameters", parameter_name::names().collect()),
         ];
-        let elsewhere = elsewhere.into_iter().filter(|(home, _)| *home != place);
-        let found = elsewhere.filter_map(|(home, names)| Some(joined(home, words::nearest(name, names)?)));
-        found.into_iter().next()
+        let mut elsewhere = elsewhere.into_iter().filter(|(home, _)| *home != place);
+        elsewhere.find_map(|(home, names)| Some(joined(home, words::nearest(name, names)?)))
     }
 
     /// `postgresql`; `standby` has the methods by which a standby cluster is made.
     fn postgresql(&mut self, section: &Map<String, Value>, standby: Option<&Map<String, Value>>, path: &FieldPath) {
         let methods = standby.and_then(|standby| standby.get("create_replica_methods")).and_then(Value::as_array);
+        let methods: BTreeSet<&str> = methods.into_iter().flatten().filter_map(Value::as_str).collect();
         for (name, value) in written(section) {
             let at = path.key(name);
-            if methods.into_iter().flatten().any(|method| method == name.as_str()) {
+            if methods.contains(name.as_str()) {
                 continue;
             }
             if RULES_OF_ROLES.contains(&name.as_str()) {
@@ -180,34 +182,34 @@ impl Checker<'_, '_> {
             } else if SET_IN_INSTANCES.contains(&name.as_str()) && *value != Value::Bool(true) {
                 let message = "does nothing: the files of each instance say it, and win over the dynamic configuration; remove it";
                 self.context.warning(at, message);
-            } else if is_method_of_pgo(name, value) {
-                let message = "does nothing: replicas are made by `pgbackrest`, as pgrender writes it, and by `basebackup`; remove it";
-                self.context.warning(at, message);
+            } else if is_replica_method(name, value) {
+                self.context.warning(at, "does nothing: pgrender writes how replicas are made; remove it");
             } else {
                 self.setting(&POSTGRESQL, name, value, "postgresql", path);
             }
         }
     }
 
-    fn standby_cluster(&mut self, section: &Map<String, Value>, standby: bool, path: &FieldPath) {
+    /// `standby_cluster`, of which `spec.standby` takes the place of some.
+    fn standby_cluster(&mut self, section: &Map<String, Value>, standby: Option<&StandbySpec>, path: &FieldPath) {
         for (name, value) in written(section) {
-            let elsewhere = match name.as_str() {
-                "host" => "spec.standby.host",
-                "port" => "spec.standby.port",
-                "restore_command" | "create_replica_methods" => "spec.standby.repoName",
+            let elsewhere = match (name.as_str(), standby) {
+                ("host", Some(standby)) if standby.host.is_some() => "spec.standby.host",
+                ("port", Some(standby)) if standby.port.is_some() => "spec.standby.port",
+                ("restore_command" | "create_replica_methods", Some(_)) => "spec.standby.repoName",
                 _ => "",
             };
-            if standby && !elsewhere.is_empty() {
+            if elsewhere.is_empty() {
+                self.setting(&STANDBY_CLUSTER, name, value, "standby_cluster", path);
+            } else {
                 let message = format!("does nothing: `spec.standby` says it; remove it, and write `{elsewhere}`");
                 self.context.warning(path.key(name), message);
-            } else {
-                self.setting(&STANDBY_CLUSTER, name, value, "standby_cluster", path);
             }
         }
         let source = ["host", "port", "restore_command"]
             .iter()
             .any(|name| section.get(*name).is_some_and(|value| !value.is_null()));
-        if !standby && !source && written(section).next().is_some() {
+        if standby.is_none() && !source && written(section).next().is_some() {
             let message = "names nothing to follow, so the cluster starts as a primary of its own: write `host`, `port` or \
                            `restore_command`, or `spec.standby` instead";
             self.context.error(path.clone(), message);
@@ -277,7 +279,7 @@ impl Checker<'_, '_> {
 }
 
 /// Whether this is how a replica is made, which has a name of its own (Patroni, "Replica imaging and bootstrap").
-fn is_method_of_pgo(name: &str, value: &Value) -> bool {
+fn is_replica_method(name: &str, value: &Value) -> bool {
     let has_command = value.as_object().is_some_and(|method| method.contains_key("command"));
     name == "pgbackrest" || (has_command && setting::kind(&POSTGRESQL, name).is_none())
 }

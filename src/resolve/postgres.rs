@@ -102,7 +102,7 @@ pub(super) fn patroni(
 ) -> Patroni {
     let patroni = spec.patroni.clone().unwrap_or_default();
     dynamic_configuration::check(&patroni.dynamic_configuration, version, context);
-    let standby = spec.standby.as_ref().is_some_and(|standby| standby.enabled);
+    let standby = spec.standby.as_ref().filter(|standby| standby.enabled);
     patroni_settings::check(&patroni, standby, context);
     if patroni.sync_period_seconds * 2 > patroni.leader_lease_duration_seconds {
         // Patroni itself raises `ttl` or lowers `loop_wait` so that loop_wait + 2 * retry_timeout <= ttl.

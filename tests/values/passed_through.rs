@@ -127,7 +127,7 @@ fn a_setting_that_patroni_does_not_know_is_told_with_the_one_that_was_meant() {
             "postgresql.create_replica_methods: ",
             "files of each instance",
         ),
-        (json!({"postgresql": {"wal_e": {"command": "x"}}}), "postgresql.wal_e: ", "replicas are made by"),
+        (json!({"postgresql": {"wal_e": {"command": "x"}}}), "postgresql.wal_e: ", "how replicas are made"),
         (
             json!({"postgresql": {"recovery_conf": {"recovery_min_apply_delay": "1h"}}}),
             "postgresql.recovery_conf: ",
@@ -162,6 +162,20 @@ fn what_would_stop_patroni_or_open_a_cluster_is_an_error() {
     }
     let told = told(&dynamic(&json!({"standby_cluster": {"hosts": "a"}})));
     assert!(told.iter().any(|line| line.contains("error: ") && line.contains("a primary of its own")), "{told:?}");
+}
+
+#[test]
+fn what_spec_standby_says_wins() {
+    let mut more = dynamic(&json!({"standby_cluster": {"host": "a", "port": 5433, "restore_command": "cp /x %p"}}));
+    more["standby"] = json!({"enabled": true, "host": "b"});
+    let told = told(&more);
+    assert_eq!(told.len(), 2, "{told:?}");
+    for (line, field) in told.iter().zip(["host", "restore_command"]) {
+        assert!(
+            line.contains(&format!("warning: spec.patroni.dynamicConfiguration.standby_cluster.{field}: does nothing")),
+            "{line}"
+        );
+    }
 }
 
 #[test]
