@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import patroni
+import yaml
 from patroni.config import Config
 from patroni.postgresql.available_parameters import get_validator_files
 from patroni.utils import parse_bool, parse_int
 from patroni.validator import schema
-import yaml
 
 
 def names(section: Any) -> list[str]:
