@@ -171,7 +171,7 @@ fn cluster(resource: &PostgresCluster, context: &mut Context) -> Cluster {
     replication::check(spec, &cluster, context);
     cluster.referenced_credentials = credentials::referenced(&cluster, context);
     postgres::check_ports(&cluster, context);
-    parameters::check(&cluster, context);
+    parameters::check(spec, &cluster, context);
     rules::check(spec, &cluster, context);
     names::check(&cluster, context);
     annotations::check(&cluster, context);

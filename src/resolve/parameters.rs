@@ -11,6 +11,7 @@ use crate::config::patroni::setting;
 use crate::config::postgres::{self, parameter, parameter_name};
 use crate::parse::words;
 use crate::report::FieldPath;
+use crate::spec::PostgresClusterSpec;
 
 /// What Patroni asks of parameters that all instances must agree on, and what it takes where that is not given
 /// (`ConfigHandler.CMDLINE_OPTIONS`).
@@ -27,7 +28,7 @@ const LEAST: [(&str, i64, i64); 6] = [
 const OF_ROLES: [&str; 3] = ["parameters_primary", "parameters_replica", "parameters_standby_leader"];
 
 /// Tells of each of them.
-pub(super) fn check(cluster: &Cluster, context: &mut Context) {
+pub(super) fn check(spec: &PostgresClusterSpec, cluster: &Cluster, context: &mut Context) {
     let mut checker = Checker { cluster, fixed: postgres::fixed(cluster), context, suggestions: words::SUGGESTIONS };
     let dynamic = &cluster.patroni.dynamic_configuration;
     let section =
@@ -41,8 +42,11 @@ pub(super) fn check(cluster: &Cluster, context: &mut Context) {
             checker.of_role(name, path.key(role).key(name));
         }
     }
-    for (name, value) in &cluster.postgres.parameters {
-        checker.parameter(name, value, &FieldPath::of("spec.config.parameters").key(name));
+    for name in spec.config.iter().flat_map(|config| config.parameters.keys()) {
+        let lower = name.to_lowercase();
+        if let Some(value) = cluster.postgres.parameters.get(&lower) {
+            checker.parameter(&lower, value, &FieldPath::of("spec.config.parameters").key(name));
+        }
     }
 }
 

@@ -221,8 +221,8 @@ fn a_parameter_that_something_overrides_is_told_with_what_counts() {
             "in the synchronous mode",
         ),
         (
-            json!({"config": {"parameters": {"work_men": "1MB"}}}),
-            "warning: spec.config.parameters.work_men: ",
+            json!({"config": {"parameters": {"Work_Men": "1MB"}}}),
+            "warning: spec.config.parameters.Work_Men: ",
             "`work_mem`",
         ),
     ]);
