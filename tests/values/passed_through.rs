@@ -344,7 +344,7 @@ fn options_that_pgrender_writes_itself_are_told() {
     }
     let fine = json!({
         "pool_mode": "transaction", "listen_addr": "*", "ignore_startup_parameters": "options, extra_float_digits",
-        "server_tls_sslmode": "verify-full", "unix_socket_dir": "/tmp",
+        "server_tls_sslmode": "verify-full", "unix_socket_dir": "/tmp", "auth_user": "_crunchypgbouncer",
     });
     assert_eq!(told(&with(fine)), [] as [String; 0]);
     // Who brings all users may connect as they like.

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::AUTH_DATABASE;
+use super::{AUTH_DATABASE, defaults};
 use crate::line;
 
 /// Checks the name of a setting of `[pgbouncer]`.
@@ -221,6 +221,9 @@ fn necessary(name: &str) -> Option<&'static str> {
 
 /// What a setting takes away of what keeps connections safe, or that it does nothing; it is rendered all the same.
 pub fn weakness(name: &str, value: &str) -> Option<&'static str> {
+    if defaults(0).get(name).is_some_and(|default| default == value) {
+        return None;
+    }
     let value = value.to_ascii_lowercase();
     match (name, value.as_str()) {
         ("conffile", _) => Some("does nothing: the file is fixed"),
