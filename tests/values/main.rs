@@ -13,6 +13,7 @@
 )]
 
 mod examples;
+mod known_names;
 mod passed_through;
 mod patroni;
 mod pgbackrest;
