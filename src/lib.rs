@@ -30,5 +30,6 @@ pub mod resolve;
 pub mod scripts;
 pub mod spec;
 pub mod standby;
+mod unreplaced;
 pub mod write;
 pub mod x509;

@@ -23,7 +23,7 @@ mod patterns;
 mod rules;
 mod schema;
 mod typed;
-mod words;
+pub(crate) mod words;
 
 use serde_json::{Map, Value};
 

@@ -24,6 +24,7 @@ use crate::read::{Document, template};
 use crate::report::{Diagnostic, FieldPath, Position, ResourceRef, has_errors};
 use crate::resolve;
 use crate::standby::{self, Party};
+use crate::unreplaced;
 use work::Work;
 
 pub use crate::parse::KIND;
@@ -189,8 +190,12 @@ fn check(document: &Document, options: &Options, diagnostics: &mut Vec<Diagnosti
     let settings = parse::Settings { through_kustomize: options.through_kustomize };
     let (resource, found) = parse::parse(document, settings);
     diagnostics.extend(found);
-    let (cluster, found) = resolve::resolve(&resource?, options);
-    diagnostics.extend(document.locate_all(found));
+    let cluster = resource.and_then(|resource| {
+        let (cluster, found) = resolve::resolve(&resource, options);
+        diagnostics.extend(document.locate_all(found));
+        cluster
+    });
+    unreplaced::tell(document, diagnostics);
     cluster
 }
 

@@ -12,14 +12,18 @@ mod dynamic_configuration;
 mod end_of_life;
 mod exposed;
 mod files;
+mod global_options;
 mod images;
 mod instances;
 mod labels;
 mod names;
+mod parameters;
+mod patroni_settings;
 mod pgbouncer;
 mod postgres;
 mod quantity;
 mod replication;
+mod rules;
 mod schedule;
 mod services;
 mod unrendered;
@@ -118,6 +122,7 @@ fn cluster(resource: &PostgresCluster, context: &mut Context) -> Cluster {
     let port = context.port(spec.port, "spec.port");
     let backups = backups::resolve(spec, &annotations, &metadata, context);
     let instance_sets = instances::resolve(spec, &metadata, context);
+    claims::check_volume_names(spec, context);
     let patroni = postgres::patroni(spec, postgres_version, &annotations, context);
     let mut cluster = Cluster {
         domain: context.options.cluster_domain.clone(),
@@ -170,6 +175,8 @@ fn cluster(resource: &PostgresCluster, context: &mut Context) -> Cluster {
     replication::check(spec, &cluster, context);
     cluster.referenced_credentials = credentials::referenced(&cluster, context);
     postgres::check_ports(&cluster, context);
+    parameters::check(spec, &cluster, context);
+    rules::check(spec, &cluster, context);
     names::check(&cluster, context);
     annotations::check(&cluster, context);
     end_of_life::warn(postgres_version, context);

@@ -2,6 +2,8 @@
 //! instance set, and two from a Secret. What may change at run time is the dynamic configuration: it seeds a new cluster
 //! from the first file, and the caretaker keeps it up to date after that.
 
+pub mod setting;
+
 use serde_json::{Map, Value, json};
 
 use super::{HEADER, postgres, wal_directory};

@@ -2,6 +2,7 @@
 //! and one for backups to object storage. They differ in who is local: the repositories or Postgres.
 
 pub mod option;
+pub mod option_name;
 
 use super::ini::{Options, file, options};
 use super::{clean_path, data_directory};

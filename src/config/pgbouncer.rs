@@ -1,6 +1,7 @@
 //! pgBouncer's configuration (PGO's `internal/pgbouncer/config.go`).
 
 pub mod setting;
+pub mod setting_name;
 
 use super::HEADER;
 use super::ini::{Options, lines, options, section};
@@ -50,7 +51,15 @@ pub fn log_directory(pgbouncer: &PgBouncer) -> Option<&str> {
 }
 
 fn settings(pgbouncer: &PgBouncer) -> Options {
-    let mut settings = options([
+    let mut settings = defaults(pgbouncer.port);
+    settings.extend(pgbouncer.global.clone());
+    settings.insert("conffile".to_owned(), INI_FILE.to_owned());
+    settings
+}
+
+/// What is written unless the user says otherwise.
+fn defaults(port: u16) -> Options {
+    options([
         ("auth_dbname", AUTH_DATABASE),
         ("auth_file", "/etc/pgbouncer/~postgres-operator/users.txt"),
         ("auth_query", "SELECT username, password from pgbouncer.get_auth($1)"),
@@ -70,13 +79,10 @@ fn settings(pgbouncer: &PgBouncer) -> Options {
         // JDBC always sends it, and pgBouncer refuses what it does not know.
         ("ignore_startup_parameters", "extra_float_digits"),
         ("listen_addr", "*"),
-        ("listen_port", &pgbouncer.port.to_string()),
+        ("listen_port", &port.to_string()),
         ("server_tls_ca_file", "/etc/pgbouncer/~postgres-operator/backend-ca.crt"),
         ("server_tls_sslmode", "verify-full"),
         // The root file system is read-only.
         ("unix_socket_dir", ""),
-    ]);
-    settings.extend(pgbouncer.global.clone());
-    settings.insert("conffile".to_owned(), INI_FILE.to_owned());
-    settings
+    ])
 }

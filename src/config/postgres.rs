@@ -3,18 +3,21 @@
 mod expression;
 mod hba;
 mod hba_method;
+mod hba_order;
 mod hba_password;
 mod hba_rule;
 mod hba_text;
 mod ident;
 mod log_directory;
 pub mod parameter;
+pub mod parameter_name;
 
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
 pub use self::hba::hba;
+pub use self::hba_order::unreached;
 pub use self::hba_password::holds_password;
 pub use self::hba_rule::Rule;
 pub use self::hba_text::{check_hba_text, check_ident_text, hba_text};
@@ -50,7 +53,7 @@ pub fn parameters(cluster: &Cluster) -> BTreeMap<String, String> {
     parameters.extend(dynamic_parameters(&cluster.patroni.dynamic_configuration));
     parameters.extend(cluster.postgres.parameters.clone());
     let libraries = preload_libraries(cluster, parameters.get("shared_preload_libraries"));
-    parameters.extend(mandatory(cluster));
+    parameters.extend(fixed(cluster));
     parameters.insert("shared_preload_libraries".to_owned(), libraries);
     if let Some(value) = parameters.get_mut("log_directory") {
         *value = log_directory(cluster.postgres_version, value).path;
@@ -59,7 +62,7 @@ pub fn parameters(cluster: &Cluster) -> BTreeMap<String, String> {
 }
 
 /// What the user may not change: replicas, TLS, pgBackRest and the exporter depend on it.
-fn mandatory(cluster: &Cluster) -> BTreeMap<String, String> {
+pub fn fixed(cluster: &Cluster) -> BTreeMap<String, String> {
     let mut parameters = owned(&[
         // On even without backups: turning it on later would need a restart.
         ("archive_mode", "on"),

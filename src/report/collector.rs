@@ -29,6 +29,11 @@ impl<T> Collector<T> {
         }
     }
 
+    /// Whether one of them is an error.
+    pub(crate) fn has_errors(&self) -> bool {
+        self.counts[Severity::Error as usize] > 0
+    }
+
     /// What was kept, in its order, and the diagnostics that count the rest.
     pub(crate) fn finish(self) -> (Vec<T>, impl Iterator<Item = Diagnostic>) {
         let severities = [Severity::Error, Severity::Warning, Severity::Info];

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Context, claims, containers, files, schedule};
+use super::{Context, claims, containers, files, global_options, schedule};
 use crate::cluster::{BackupJobs, BackupType, Backups, Metadata, RepoHost, Repository, Schedule, Scheduling, Storage};
 use crate::config::pgbackrest::option;
 use crate::naming::{CONTAINER_PGBACKREST, CONTAINER_PGBACKREST_CONFIG, annotation};
@@ -31,16 +31,15 @@ pub(super) fn resolve(
     };
     let server_resources = sidecar_resources(sidecars.and_then(|s| s.pgbackrest.as_ref()), "pgbackrest");
     let config_resources = sidecar_resources(sidecars.and_then(|s| s.pgbackrest_config.as_ref()), "pgbackrestConfig");
-    for (name, value) in &pgbackrest.global {
-        global_option(name, value, &path.key("global").key(name), context);
-    }
     let log_path = log_path(pgbackrest.log.as_ref(), &path, context);
     let ip_version = annotations.get(annotation::PGBACKREST_IP_VERSION);
     let image = "spec.backups.pgbackrest.image";
+    let repositories = repositories(pgbackrest, &path, context);
+    global_options::check(&pgbackrest.global, &repositories, &path.key("global"), context);
     Some(Backups {
         image: context.image(pgbackrest.image.as_deref(), "RELATED_IMAGE_PGBACKREST", image),
         metadata: metadata.merged(Some(&own)),
-        repositories: repositories(pgbackrest, &path, context),
+        repositories,
         global: pgbackrest.global.clone(),
         configuration: files::checked(
             pgbackrest.configuration.clone(),
@@ -55,29 +54,6 @@ pub(super) fn resolve(
         repo_host: repo_host(pgbackrest.repo_host.as_ref(), &path.key("repoHost"), context),
         jobs: jobs(pgbackrest.jobs.as_ref(), &path.key("jobs"), context),
     })
-}
-
-/// One entry of `global`.
-fn global_option(name: &str, value: &str, path: &FieldPath, context: &mut Context) {
-    let verdict = option::check_name(name).and_then(|()| option::check_value(value));
-    if !context.check(path, verdict) {
-        return;
-    }
-    if let Some(why) = option::refusal(name) {
-        context.error(path.clone(), why);
-    } else if let Some(current) = option::current_name(name) {
-        let message = format!(
-            "is the old name of `{current}`, which is set already, and pgBackRest runs no command with both: remove it, or write \
-             `{current}`"
-        );
-        context.error(path.clone(), message);
-    } else if option::is_secret(name) {
-        let message = "is a secret, but stands in a ConfigMap: write it in a file like `secret.conf` of a Secret, and name the \
-                       Secret in `spec.backups.pgbackrest.configuration`";
-        context.warning(path.clone(), message);
-    } else if let Some(what) = option::weakness(name, value) {
-        context.warning(path.clone(), what);
-    }
 }
 
 fn repositories(pgbackrest: &PgBackRestSpec, path: &FieldPath, context: &mut Context) -> Vec<Repository> {

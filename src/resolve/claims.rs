@@ -1,9 +1,11 @@
 //! Volume claims.
 
+use std::collections::BTreeMap;
+
 use super::{Context, quantity};
 use crate::kubernetes::PersistentVolumeClaimSpec;
 use crate::report::FieldPath;
-use crate::spec::VolumeClaimSpec;
+use crate::spec::{PostgresClusterSpec, VolumeClaimSpec};
 
 const ACCESS_MODES: [&str; 4] = ["ReadWriteOnce", "ReadOnlyMany", "ReadWriteMany", "ReadWriteOncePod"];
 
@@ -36,5 +38,46 @@ pub(super) fn check(claim: &PersistentVolumeClaimSpec, path: &FieldPath, context
     let request = claim.resources.as_ref().and_then(|resources| resources.requests.as_ref()?.get("storage"));
     if request.is_some_and(|request| quantity::value(&request.0).is_some_and(|size| size <= 0.0)) {
         context.error(path.key("resources").key("requests").key("storage"), "must be more than nothing");
+    }
+}
+
+/// Refuses a volume that several claims name: a PersistentVolume is bound to one claim, and the others wait for ever
+/// (Kubernetes, "Persistent Volumes").
+pub(super) fn check_volume_names(spec: &PostgresClusterSpec, context: &mut Context) {
+    let mut named: Vec<(FieldPath, &str, i32)> = Vec::new();
+    for (index, set) in spec.instances.iter().enumerate() {
+        let path = FieldPath::of("spec.instances").index(index);
+        let wal = set.wal_volume_claim_spec.as_ref().and_then(|claim| claim.volume_name.as_deref());
+        let temp = set.volumes.as_ref().and_then(|volumes| volumes.temp.as_ref()?.volume_name.as_deref());
+        if temp.is_some() && set.replicas == 1 {
+            let message = "the claim is made anew with each pod, but a volume that is released is not bound again: remove it, and \
+                           write `storageClassName`";
+            context.warning(path.key("volumes").key("temp").key("volumeName"), message);
+        }
+        let data = set.data_volume_claim_spec.volume_name.as_deref();
+        named.extend(data.map(|name| (path.key("dataVolumeClaimSpec"), name, set.replicas)));
+        named.extend(wal.map(|name| (path.key("walVolumeClaimSpec"), name, set.replicas)));
+        named.extend(temp.map(|name| (path.key("volumes").key("temp"), name, set.replicas)));
+    }
+    let pgbackrest = spec.backups.as_ref().and_then(|backups| backups.pgbackrest.as_ref());
+    for (index, repository) in pgbackrest.into_iter().flat_map(|pgbackrest| &pgbackrest.repos).enumerate() {
+        let name = repository.volume.as_ref().and_then(|volume| volume.volume_claim_spec.volume_name.as_deref());
+        let path = FieldPath::of("spec.backups.pgbackrest.repos").index(index).key("volume").key("volumeClaimSpec");
+        named.extend(name.map(|name| (path, name, 1)));
+    }
+    let mut first: BTreeMap<&str, FieldPath> = BTreeMap::new();
+    for (path, name, replicas) in named.into_iter().filter(|(_, name, _)| !name.is_empty()) {
+        let path = path.key("volumeName");
+        if replicas > 1 {
+            let message = format!(
+                "each of the {replicas} instances has a claim of its own, and a PersistentVolume is bound to one: remove it, and \
+                 write `storageClassName` or `selector`, or make a set with one instance for each volume"
+            );
+            context.error(path, message);
+        } else if let Some(other) = first.get(name) {
+            context.error(path, format!("`{other}` names this volume too, and it is bound to one claim: name another"));
+        } else {
+            first.insert(name, path);
+        }
     }
 }

@@ -25,7 +25,11 @@ pub(super) fn check(configuration: &Map<String, Value>, version: u16, context: &
     for (name, value) in postgresql.and_then(Value::as_object).into_iter().flatten() {
         let path = path.key(name);
         match name.as_str() {
-            "parameters" | "recovery_conf" => parameters(value, &path, context),
+            "parameters"
+            | "parameters_primary"
+            | "parameters_replica"
+            | "parameters_standby_leader"
+            | "recovery_conf" => parameters(value, &path, context),
             "pg_hba" => lines(value, &path, context, |line, path, context| hba_text(line, path, version, context)),
             "pg_ident" => lines(value, &path, context, |line, path, context| {
                 context.check(path, check_ident_text(line, version));

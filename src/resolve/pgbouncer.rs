@@ -2,8 +2,9 @@
 
 use super::{Context, containers, files, services};
 use crate::cluster::{Metadata, PgBouncer, Scheduling};
-use crate::config::pgbouncer::setting;
+use crate::config::pgbouncer::{setting, setting_name};
 use crate::naming::{CONTAINER_PGBOUNCER, CONTAINER_PGBOUNCER_CONFIG};
+use crate::parse::words;
 use crate::report::FieldPath;
 use crate::spec::{PgBouncerConfigSpec, PostgresClusterSpec};
 
@@ -64,13 +65,19 @@ pub(super) fn resolve(spec: &PostgresClusterSpec, metadata: &Metadata, context: 
 
 /// What becomes `pgbouncer.ini`.
 fn check(config: &PgBouncerConfigSpec, port: u16, path: &FieldPath, context: &mut Context) {
+    let contradiction = setting::contradiction(&config.global);
+    let mut unknown = 0;
     for (name, value) in &config.global {
         let path = path.key("global").key(name);
         if !context.check(&path, setting::check_name(name).and_then(|()| setting::check_value(value))) {
             continue;
         }
-        if let Some(why) = setting::refusal(name, value, port) {
+        let contradiction = contradiction.filter(|(setting, _)| setting == name).map(|(_, why)| why.to_owned());
+        if let Some(why) = setting::refusal(name, value, port).or(contradiction) {
             context.error(path, why);
+        } else if !setting_name::is_known(name) {
+            unknown += 1;
+            unknown_setting(name, unknown <= words::SUGGESTIONS, path, context);
         } else if let Some(what) = setting::weakness(name, value) {
             context.warning(path, what);
         }
@@ -83,4 +90,25 @@ fn check(config: &PgBouncerConfigSpec, port: u16, path: &FieldPath, context: &mu
         let verdict = setting::check_user(name).and_then(|()| setting::check_pairs(value, &setting::OF_USERS));
         context.check(&path.key("users").key(name), verdict);
     }
+}
+
+/// A setting that no version of pgBouncer has, or that a later one may have; `search` is whether it is looked for what was meant.
+fn unknown_setting(name: &str, search: bool, path: FieldPath, context: &mut Context) {
+    for (section, settings) in [("databases", &setting::OF_DATABASES[..]), ("users", &setting::OF_USERS[..])] {
+        if settings.contains(&name) {
+            let message = format!(
+                "pgBouncer knows no such setting here, and does not start: write it in a value of `config.{section}`, as in \
+                 `{name}=…`"
+            );
+            return context.error(path, message);
+        }
+    }
+    let meant = if search { words::nearest(name, setting_name::names()) } else { None };
+    if let Some(meant) = meant {
+        let message = format!("pgBouncer knows no such setting, and does not start: did you mean `{meant}`?");
+        return context.error(path, message);
+    }
+    let message = "pgBouncer up to 1.25 knows no such setting, and one that does not know it does not start: remove it, unless yours \
+                   is newer";
+    context.warning(path, message);
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::backups::{repository_index, unknown_repository};
-use super::{Context, dynamic_configuration, files, quantity};
+use super::{Context, dynamic_configuration, files, patroni_settings, quantity};
 use crate::cluster::{Cluster, Patroni, Postgres, Standby, Switchover};
 use crate::config::postgres::{self, parameter};
 use crate::kubernetes::IntOrString;
@@ -102,6 +102,8 @@ pub(super) fn patroni(
 ) -> Patroni {
     let patroni = spec.patroni.clone().unwrap_or_default();
     dynamic_configuration::check(&patroni.dynamic_configuration, version, context);
+    let standby = spec.standby.as_ref().filter(|standby| standby.enabled);
+    patroni_settings::check(&patroni, standby, context);
     if patroni.sync_period_seconds * 2 > patroni.leader_lease_duration_seconds {
         // Patroni itself raises `ttl` or lowers `loop_wait` so that loop_wait + 2 * retry_timeout <= ttl.
         let message = "is shorter than two sync periods: the leader could lose its lease while it is well";

@@ -13,6 +13,8 @@
 )]
 
 mod examples;
+mod known_names;
+mod passed_through;
 mod patroni;
 mod pgbackrest;
 mod pgbouncer;

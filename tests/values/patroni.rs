@@ -24,6 +24,11 @@ impl ConfigWriter {
         Some(Self { python: PathBuf::from(python) })
     }
 
+    /// What a program in Python prints that knows Patroni.
+    pub(crate) fn run(&self, script: &str) -> String {
+        success(Command::new(&self.python).arg("-c").arg(script))
+    }
+
     /// Writes each parameter into a file of its own in `directory`, in this order of names.
     pub(crate) fn write(&self, directory: &Path, parameters: &[(String, String)]) {
         fs::create_dir(directory).unwrap();

@@ -1,12 +1,13 @@
 //! pgBouncer reads its file, and shows on its console what it has read.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::Command;
 
 use pgrender::cluster::Cluster;
-use pgrender::config::pgbouncer::{AUTH_DATABASE, ini, users};
+use pgrender::config::pgbouncer::{AUTH_DATABASE, ini, setting_name, users};
 use serde_json::{Map, Value, json};
 
 use crate::processes::{Running, start, wait_for};
@@ -198,4 +199,37 @@ fn pgbouncer_reads_every_password_as_it_is() {
         psql.arg(format!("--port={}", pgbouncer.port)).arg(format!("--username={}", user(number)));
         success(psql.env("PGPASSWORD", password).env("PGSSLMODE", "disable"));
     }
+}
+
+#[test]
+fn the_settings_are_those_of_pgbouncer() {
+    let Some(mut pgbouncer) = PgBouncer::new() else { return };
+    pgbouncer.write(&pgbouncer.cluster(&Map::new(), &json!({}), &json!({})).unwrap());
+    pgbouncer.start();
+    let theirs: BTreeSet<String> =
+        pgbouncer.console(&["SHOW CONFIG"]).into_iter().filter_map(|row| row.into_iter().next()).collect();
+    let ours: BTreeSet<String> = setting_name::names().map(str::to_owned).collect();
+    let theirs: BTreeSet<String> = theirs.into_iter().filter(|name| !name.is_empty()).collect();
+    assert!(theirs.len() > 80, "{theirs:?}");
+    assert_eq!(theirs.difference(&ours).collect::<Vec<_>>(), [] as [&String; 0]);
+    // Those of later versions, and one of Windows that is not shown.
+    let later = [
+        "auth_dbname",
+        "auth_ident_file",
+        "auth_ldap_options",
+        "cancel_wait_timeout",
+        "client_tls13_ciphers",
+        "max_db_client_connections",
+        "max_prepared_statements",
+        "max_user_client_connections",
+        "peer_id",
+        "query_wait_notify",
+        "scram_iterations",
+        "server_tls13_ciphers",
+        "service_name",
+        "track_extra_parameters",
+        "transaction_timeout",
+    ];
+    let invented: Vec<&String> = ours.difference(&theirs).filter(|name| !later.contains(&name.as_str())).collect();
+    assert_eq!(invented, [] as [&String; 0]);
 }

@@ -3,6 +3,35 @@
 
 use crate::line;
 
+/// What pgBackRest takes on its command line only.
+pub const COMMAND_LINE: [&str; 25] = [
+    "config",
+    "config-include-path",
+    "config-path",
+    "dry-run",
+    "exec-id",
+    "filter",
+    "force",
+    "ignore-missing",
+    "online",
+    "output",
+    "pg",
+    "process",
+    "raw",
+    "recurse",
+    "remote-type",
+    "repo",
+    "set",
+    "sort",
+    "stanza",
+    "target",
+    "target-action",
+    "target-exclusive",
+    "target-timeline",
+    "type",
+    "verbose",
+];
+
 /// Checks the name of an option.
 ///
 /// # Errors
@@ -48,6 +77,27 @@ pub fn refusal(name: &str) -> Option<&'static str> {
         }
         _ => None,
     }
+}
+
+/// Why an option in `global` is read by no program.
+pub fn without_effect(name: &str) -> Option<&'static str> {
+    let number = name.strip_prefix("pg").map(|rest| rest.trim_start_matches(|c: char| c.is_ascii_digit()));
+    let of_postgres = number.is_some_and(|rest| rest.starts_with('-'));
+    if of_postgres {
+        return Some(
+            "does nothing: pgBackRest takes it from the section of its stanza only, where pgrender writes what each instance has; \
+             remove it",
+        );
+    }
+    COMMAND_LINE
+        .contains(&name)
+        .then_some("does nothing: pgBackRest reads it on its command line only, and pgrender writes that; remove it")
+}
+
+/// The number of the repository in the name of an option, and what follows it.
+pub fn of_repository(name: &str) -> Option<(u8, &str)> {
+    let (number, rest) = name.strip_prefix("repo")?.split_once('-')?;
+    Some((number.parse().ok()?, rest))
 }
 
 /// The name that an old one stands for, where the files have an option of that name already: pgBackRest runs no command with

@@ -1,7 +1,9 @@
 //! Settings of `pgbouncer.ini` (libusual's `cfparser.c`): a line `name = value`. A name has letters, digits and four signs, and
 //! cannot be quoted, whatever the documentation says; of a value blanks at both ends are lost, and nothing in it is a comment.
 
-use super::AUTH_DATABASE;
+use std::collections::BTreeMap;
+
+use super::{AUTH_DATABASE, defaults};
 use crate::line;
 
 /// Checks the name of a setting of `[pgbouncer]`.
@@ -180,11 +182,66 @@ pub fn refusal(name: &str, value: &str, port: u16) -> Option<String> {
     }
 }
 
+/// Why all settings of `[pgbouncer]` together keep pgBouncer from what it is for. Its own role, which asks for verifiers, is let in
+/// with TLS only; who brings an `auth_file` may do without it.
+pub fn contradiction(global: &BTreeMap<String, String>) -> Option<(&'static str, &'static str)> {
+    let without_tls = global.get("server_tls_sslmode").is_some_and(|mode| mode.eq_ignore_ascii_case("disable"));
+    (without_tls && !global.contains_key("auth_file")).then_some((
+        "server_tls_sslmode",
+        "Postgres lets pgBouncer's own role in with TLS only, so that nobody gets through: remove it, or write `verify-full`",
+    ))
+}
+
+/// What is written here for the setting, where another value takes away what it is for.
+fn necessary(name: &str) -> Option<&'static str> {
+    match name {
+        "auth_file" => Some(
+            "takes the place of the file with the password of pgBouncer's own role, which asks for the verifiers of users: yours \
+             must have that role, or all users; without this setting nobody needs to be in a file",
+        ),
+        "auth_query" => Some(
+            "takes the place of the function that pgBouncer's own role may call, `pgbouncer.get_auth`: that role must be able to run \
+             yours in the database `postgres`",
+        ),
+        "auth_user" => Some(
+            "takes the place of pgBouncer's own role, which has a password and may read verifiers: yours must have both, and a rule in \
+             `spec.authentication.rules`",
+        ),
+        "client_tls_ca_file" | "client_tls_cert_file" | "client_tls_key_file" => Some(
+            "takes the place of the certificate that is written for this cluster: write `spec.proxy.pgBouncer.customTLSSecret` to \
+             bring your own",
+        ),
+        "server_tls_ca_file" => Some(
+            "takes the place of the CA of this cluster's Postgres, which pgBouncer no longer recognizes unless yours has signed its \
+             certificate: write `spec.customTLSSecret` to bring that",
+        ),
+        _ => None,
+    }
+}
+
 /// What a setting takes away of what keeps connections safe, or that it does nothing; it is rendered all the same.
 pub fn weakness(name: &str, value: &str) -> Option<&'static str> {
+    if defaults(0).get(name).is_some_and(|default| default == value) {
+        return None;
+    }
     let value = value.to_ascii_lowercase();
     match (name, value.as_str()) {
         ("conffile", _) => Some("does nothing: the file is fixed"),
+        ("listen_addr", address)
+            if !["*", "0.0.0.0", "::", "0.0.0.0,::"].contains(&address.replace(' ', "").as_str()) =>
+        {
+            Some(
+                "clients come through the Service, to the address of the pod: remove it, for `*` is what is written without this",
+            )
+        }
+        ("ignore_startup_parameters", list) if !list.split(',').any(|item| item.trim() == "extra_float_digits") => {
+            Some(
+                "JDBC always sends `extra_float_digits`, and is refused then: add that to the list, as it is written without this",
+            )
+        }
+        ("unix_socket_dir", directory) if !["", "/tmp"].contains(&directory) && !directory.starts_with("/tmp/") => {
+            Some("the root file system is read-only: write `/tmp`, a directory below it, or remove it")
+        }
         ("auth_dbname", database) if database != AUTH_DATABASE => Some(
             "Postgres lets pgBouncer's own role into the database `postgres` only, so this needs an `auth_user` of yours; and \
              whoever makes functions in that database can have them run as that role",
@@ -203,7 +260,7 @@ pub fn weakness(name: &str, value: &str) -> Option<&'static str> {
             "pgBouncer does not check that it speaks with this cluster's Postgres: `verify-full` is what is written without \
              this",
         ),
-        _ => None,
+        _ => necessary(name),
     }
 }
 

@@ -184,13 +184,13 @@ pub fn check_ident_text(text: &str, version: u16) -> Result<(), String> {
 
 /// A word; one in quotes has no other meaning than its text.
 #[derive(Debug, Eq, PartialEq)]
-struct Word {
-    text: String,
-    quoted: bool,
+pub(super) struct Word {
+    pub(super) text: String,
+    pub(super) quoted: bool,
 }
 
 /// The fields of a line, each a list of words, up to a comment.
-fn fields(text: &str) -> Result<Vec<Vec<Word>>, String> {
+pub(super) fn fields(text: &str) -> Result<Vec<Vec<Word>>, String> {
     line::check(text)?;
     if text.ends_with('\\') {
         // From 14 on, even in quotes and comments.

@@ -1,0 +1,65 @@
+//! The names of Postgres' own parameters, and the versions that have them. Patroni passes over a parameter without a dot that the
+//! server does not have, with no more than a line in its log (Patroni's `transform_postgresql_parameter_value`).
+
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+/// A name in each line, and behind it, where it is not in all versions from 10 on, `from-until`: the first major version that
+/// has it, and the first that has it no more.
+const LIST: &str = include_str!("parameters.txt");
+
+static KNOWN: LazyLock<BTreeMap<&str, Versions>> = LazyLock::new(|| LIST.lines().map(entry).collect());
+
+/// The major versions that have a parameter.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Versions {
+    /// The first that has it; none where all have.
+    pub from: Option<u16>,
+    /// The first that has it no more.
+    pub until: Option<u16>,
+}
+
+impl Versions {
+    /// Whether `version` is one of them.
+    pub fn contain(self, version: u16) -> bool {
+        self.from.is_none_or(|from| from <= version) && self.until.is_none_or(|until| version < until)
+    }
+}
+
+fn entry(line: &str) -> (&str, Versions) {
+    let (name, range) = line.split_once(' ').unwrap_or((line, "-"));
+    let (from, until) = range.split_once('-').unwrap_or_default();
+    (name, Versions { from: from.parse().ok(), until: until.parse().ok() })
+}
+
+/// The versions that have the parameter `name`, in whatever case; none where no version has.
+pub fn versions(name: &str) -> Option<Versions> {
+    KNOWN.get(name.to_ascii_lowercase().as_str()).copied()
+}
+
+/// The names of all parameters, in any version.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    KNOWN.keys().copied()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_parameter_is_known_from_one_version_to_another() {
+        assert_eq!(versions("Work_Mem"), Some(Versions::default()));
+        assert_eq!(versions("wal_keep_segments"), Some(Versions { from: None, until: Some(13) }));
+        let io_method = versions("io_method").unwrap();
+        assert!(!io_method.contain(17) && io_method.contain(18));
+        assert!(versions("logical_replication_mode").unwrap().contain(16));
+        assert!(!versions("logical_replication_mode").unwrap().contain(17));
+        assert_eq!(versions("work_men"), None);
+    }
+
+    #[test]
+    fn the_list_is_in_order_and_every_line_of_it_is_read() {
+        assert!(LIST.lines().is_sorted() && LIST.lines().all(|line| !line.ends_with(' ')));
+        assert_eq!(names().count(), LIST.lines().count());
+    }
+}

@@ -1,0 +1,234 @@
+//! Parameters of Postgres that do not act as they are written: Postgres does not have them, another place of the spec says
+//! something else, or pgrender or Patroni writes them. What could not even be written, `dynamic_configuration.rs` refuses.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value};
+
+use super::Context;
+use crate::cluster::Cluster;
+use crate::config::patroni::setting;
+use crate::config::postgres::{self, parameter, parameter_name};
+use crate::parse::words;
+use crate::report::FieldPath;
+use crate::spec::PostgresClusterSpec;
+
+/// What Patroni asks of parameters that all instances must agree on, and what it takes where that is not given
+/// (`ConfigHandler.CMDLINE_OPTIONS`).
+const LEAST: [(&str, i64, i64); 6] = [
+    ("max_connections", 25, 100),
+    ("max_wal_senders", 3, 10),
+    ("max_prepared_transactions", 0, 0),
+    ("max_locks_per_transaction", 32, 64),
+    ("max_replication_slots", 4, 10),
+    ("max_worker_processes", 2, 8),
+];
+
+/// Sections whose parameters take the place of those in `parameters`, in the versions of Patroni that know them.
+const OF_ROLES: [&str; 3] = ["parameters_primary", "parameters_replica", "parameters_standby_leader"];
+
+/// Tells of each of them.
+pub(super) fn check(spec: &PostgresClusterSpec, cluster: &Cluster, context: &mut Context) {
+    let mut checker = Checker { cluster, fixed: postgres::fixed(cluster), context, suggestions: words::SUGGESTIONS };
+    let dynamic = &cluster.patroni.dynamic_configuration;
+    let section =
+        |name: &str| dynamic.get("postgresql").and_then(|section| section.get(name)).and_then(Value::as_object);
+    let path = FieldPath::of("spec.patroni.dynamicConfiguration.postgresql");
+    if let Some(parameters) = section("parameters") {
+        checker.dynamic(parameters, &path.key("parameters"));
+    }
+    for role in OF_ROLES {
+        for name in section(role).into_iter().flat_map(Map::keys) {
+            checker.of_role(name, path.key(role).key(name));
+        }
+    }
+    for name in spec.config.iter().flat_map(|config| config.parameters.keys()) {
+        let lower = name.to_lowercase();
+        if let Some(value) = cluster.postgres.parameters.get(&lower) {
+            checker.parameter(&lower, value, &FieldPath::of("spec.config.parameters").key(name));
+        }
+    }
+}
+
+struct Checker<'a, 'b> {
+    cluster: &'a Cluster,
+    /// What pgrender writes whatever the author says.
+    fixed: BTreeMap<String, String>,
+    context: &'a mut Context<'b>,
+    /// For how many unknown names it is still looked for the one that was meant.
+    suggestions: usize,
+}
+
+impl Checker<'_, '_> {
+    /// `parameters` of Patroni's dynamic configuration.
+    fn dynamic(&mut self, parameters: &Map<String, Value>, path: &FieldPath) {
+        let mut found = BTreeMap::new();
+        for (name, value) in parameters.iter().filter(|(name, _)| parameter::check_name(name).is_ok()) {
+            let value = match value {
+                Value::Null => continue,
+                Value::String(text) => text.clone(),
+                other => other.to_string(),
+            };
+            let lower = name.to_lowercase();
+            let at = path.key(name);
+            if let Some(first) = found.insert(lower.clone(), name) {
+                let message =
+                    format!("is `{first}` once more, for Postgres does not distinguish upper and lower case: keep one");
+                self.context.warning(at, message);
+                continue;
+            }
+            let wins = self.cluster.postgres.parameters.get(&lower);
+            if wins.is_some_and(|wins| !same(wins, &value)) {
+                let message = "does nothing: `spec.config.parameters` has this parameter too, and wins; keep one";
+                self.context.warning(at, message);
+                continue;
+            }
+            if lower == "log_directory" {
+                let directory = postgres::log_directory(self.cluster.postgres_version, &value);
+                if directory.changed {
+                    self.context.warning(at.clone(), format!("logs are written to `{}`", directory.path));
+                }
+            }
+            self.parameter(&lower, &value, &at);
+        }
+    }
+
+    /// A parameter that takes the place of one of [`Self::fixed`] for one role.
+    fn of_role(&mut self, name: &str, path: FieldPath) {
+        let lower = name.to_lowercase();
+        if self.fixed.contains_key(&lower) || lower == "data_directory" || lower == "hba_file" || lower == "ident_file"
+        {
+            let message = "is set for all instances, because the cluster does not work without it: remove it";
+            self.context.error(path, message);
+        }
+    }
+
+    /// A parameter that nothing else of the spec overrides; its name is in lower case.
+    fn parameter(&mut self, name: &str, value: &str, path: &FieldPath) {
+        if name == "data_directory" {
+            let message =
+                "Postgres would run on other data than Patroni looks after: remove it, the place of PGDATA is fixed";
+            self.context.error(path.clone(), message);
+        } else if let Some(message) =
+            self.overridden(name, value).or_else(|| self.unknown(name)).or_else(|| below(name, value))
+        {
+            self.context.warning(path.clone(), message);
+        } else if name == "password_encryption" && !value.eq_ignore_ascii_case("scram-sha-256") {
+            let message = "passwords that roles set themselves do not fit rules with `scram-sha-256`, such as those of pgrender, which \
+                           refuse them: write `scram-sha-256`, or remove it";
+            self.context.warning(path.clone(), message);
+        }
+    }
+
+    /// Which value counts instead, where it is another one.
+    fn overridden(&self, name: &str, value: &str) -> Option<String> {
+        if let Some(fixed) = self.fixed.get(name) {
+            let instead = self.instead(name);
+            return (!same(fixed, value)).then(|| format!("does nothing: `{fixed}` counts; {instead}"));
+        }
+        let counts = |counts: &str, instead: &str| {
+            (!same(counts, value)).then(|| format!("does nothing: Patroni writes it, and `{counts}` counts; {instead}"))
+        };
+        let synchronous = self.cluster.patroni.dynamic_configuration.get("synchronous_mode");
+        let synchronous = setting::is_on(synchronous)
+            || synchronous.and_then(Value::as_str).is_some_and(|mode| mode.eq_ignore_ascii_case("quorum"));
+        match name {
+            "listen_addresses" => counts("*", "remove it"),
+            "port" => counts(&self.cluster.port.to_string(), "remove it, and write `spec.port`"),
+            "cluster_name" => counts(&self.cluster.scope(), "remove it"),
+            "hot_standby" => counts("on", "remove it"),
+            "recovery_target_timeline" => counts("latest", "remove it"),
+            "config_file" => {
+                Some("does nothing: Patroni names its own file when it starts Postgres; remove it".to_owned())
+            }
+            "synchronous_standby_names" if synchronous => {
+                Some("does nothing: in the synchronous mode Patroni writes it; remove it".to_owned())
+            }
+            "primary_conninfo" | "primary_slot_name" => {
+                Some("does nothing: Patroni writes it for each replica; remove it".to_owned())
+            }
+            _ if name.starts_with("recovery_target") => {
+                Some("does nothing: Patroni writes it, and no instance stops there; remove it".to_owned())
+            }
+            _ => None,
+        }
+    }
+
+    /// Why a fixed parameter is, and what to write.
+    fn instead(&self, name: &str) -> &'static str {
+        match name {
+            "archive_mode" | "archive_command" if self.cluster.backups.is_some() => "pgBackRest archives, so remove it",
+            "archive_mode" | "archive_command" => {
+                "nothing is archived here without pgBackRest: remove it, and write `spec.backups.pgbackrest`"
+            }
+            "restore_command" => "replicas read pgBackRest's archive, so remove it",
+            "wal_level" => "it can be no less where replicas and logical decoding must work, so remove it",
+            "unix_socket_directories" => "the programs of the pod look for the socket there, so remove it",
+            "log_file_mode" => "sidecars of the group must read the logs, so remove it",
+            _ if name.starts_with("ssl") => {
+                "TLS is always on: remove it, and bring certificates of your own in `spec.customTLSSecret`"
+            }
+            _ => "remove it",
+        }
+    }
+
+    /// What is said of a parameter that this version of Postgres does not have.
+    fn unknown(&mut self, name: &str) -> Option<String> {
+        let version = self.cluster.postgres_version;
+        // Those of extensions have a dot; Patroni makes one of these two from the other (`get_server_parameters`).
+        if name.contains('.') || ["wal_keep_segments", "wal_keep_size"].contains(&name) {
+            return None;
+        }
+        if let Some(versions) = parameter_name::versions(name) {
+            let why = match (versions.from, versions.until) {
+                _ if versions.contain(version) => return None,
+                (Some(from), _) if version < from => format!("it came with {from}"),
+                (_, Some(until)) => format!("it went with {until}"),
+                _ => return None,
+            };
+            return Some(format!(
+                "Postgres {version} has no such parameter, for {why}, and Patroni leaves it out: remove it"
+            ));
+        }
+        match setting::home(name) {
+            Some("") => {
+                return Some(
+                    "is a setting of Patroni, and does nothing here: write it at the top of `dynamicConfiguration`"
+                        .to_owned(),
+                );
+            }
+            Some("postgresql") => {
+                let message =
+                    format!("is no parameter, and does nothing here: write `postgresql.{name}`, beside `parameters`");
+                return Some(message);
+            }
+            _ => {}
+        }
+        let near = self.suggestions.checked_sub(1).and_then(|rest| {
+            self.suggestions = rest;
+            words::nearest(name, parameter_name::names())
+        });
+        Some(match near {
+            Some(near) => format!("Postgres has no such parameter, and Patroni leaves it out: did you mean `{near}`?"),
+            None => "Postgres has no such parameter, and Patroni leaves it out: remove it".to_owned(),
+        })
+    }
+}
+
+/// What Patroni takes instead of a value that is too low for it.
+fn below(name: &str, value: &str) -> Option<String> {
+    let (_, least, default) = LEAST.iter().find(|(known, ..)| *known == name)?;
+    let number = value.trim().parse::<i64>();
+    let low = number.map_or_else(|_| value.trim().is_empty(), |number| number < *least);
+    low.then(|| format!("is below what Patroni accepts, so it takes its default, {default}: write {least} or more"))
+}
+
+/// Whether two texts are the same value.
+fn same(one: &str, other: &str) -> bool {
+    let switch = |text: &str| match text.to_lowercase().as_str() {
+        "on" | "true" | "yes" | "1" => Some(true),
+        "off" | "false" | "no" | "0" => Some(false),
+        _ => None,
+    };
+    one == other || (switch(one).is_some() && switch(one) == switch(other))
+}

@@ -1,0 +1,215 @@
+//! Variables and templates in a `PostgresCluster` that nobody has replaced: of Flux and envsubst (`${NAME}`), of kustomize
+//! (`$(NAME)`), of Helm (`{{ … }}`). They would become a part of names and addresses as they are.
+
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use regex::Regex;
+
+use crate::read::node::{Node, NodeValue};
+use crate::read::{template, Document};
+use crate::report::{Collector, Diagnostic, FieldPath, Segment, Severity};
+
+static BRACES: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r"(?:^|[^$])\$\{([A-Za-z_][A-Za-z0-9_.]*)[^{}]*\}").expect("a constant pattern"));
+static PARENTHESES: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r"(?:^|[^$])\$\(([A-Za-z_][A-Za-z0-9_.-]*)\)").expect("a constant pattern"));
+static WHOLE: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"^\$([A-Z_][A-Z0-9_]*)$").expect("a constant pattern"));
+
+/// Fields of a container in which Kubernetes or a shell replaces variables itself.
+const OF_CONTAINERS: [&str; 9] = [
+    "args",
+    "command",
+    "env",
+    "lifecycle",
+    "livenessProbe",
+    "readinessProbe",
+    "startupProbe",
+    "subPathExpr",
+    "workingDir",
+];
+
+/// Whole parts of the resource that are not rendered as they are, or that have variables of their own: those of the OpenTelemetry
+/// collector.
+const SKIPPED: [&[&str]; 4] = [
+    &["status"],
+    &["metadata", "managedFields"],
+    &["metadata", "annotations", "kubectl.kubernetes.io/last-applied-configuration"],
+    &["spec", "instrumentation"],
+];
+
+/// Keys whose values run in a shell.
+const SCRIPTS: [&str; 4] = ["before_stop", "callbacks", "command", "pre_promote"];
+
+/// Says of each variable that it is one: as a part of the error that `diagnostics` has of the field, or as a warning.
+pub(crate) fn tell(document: &Document, diagnostics: &mut Vec<Diagnostic>) {
+    let mut search = Search { path: Vec::new(), found: Collector::default() };
+    search.value(&document.node);
+    let (found, rest) = search.found.finish();
+    if found.is_empty() {
+        return;
+    }
+    let mut found: BTreeMap<FieldPath, String> = found.into_iter().collect();
+    for diagnostic in diagnostics.iter_mut().filter(|diagnostic| diagnostic.severity == Severity::Error) {
+        if let Some(hint) = diagnostic.field.as_ref().and_then(|field| found.remove(field)) {
+            diagnostic.message = format!("{}; {hint}", diagnostic.message);
+        }
+    }
+    let warnings = found.into_iter().map(|(path, hint)| Diagnostic::warning(hint).at(path)).chain(rest);
+    diagnostics.extend(document.locate_all(warnings.collect()));
+}
+
+/// A walk through a resource.
+struct Search<'a> {
+    /// Where it is.
+    path: Vec<Step<'a>>,
+    found: Collector<(FieldPath, String)>,
+}
+
+/// A segment of a path that is only written when something is found there.
+enum Step<'a> {
+    Key(&'a str),
+    Index(usize),
+}
+
+impl<'a> Search<'a> {
+    fn value(&mut self, node: &'a Node) {
+        match &node.value {
+            NodeValue::String { value, .. } => self.text(value),
+            NodeValue::Sequence(items) => {
+                for (index, item) in items.iter().enumerate() {
+                    self.path.push(Step::Index(index));
+                    self.value(item);
+                    self.path.pop();
+                }
+            }
+            NodeValue::Mapping(entries) => {
+                for entry in entries {
+                    self.path.push(Step::Key(&entry.key));
+                    if !self.is_skipped() {
+                        self.text(&entry.key);
+                        self.value(&entry.value);
+                    }
+                    self.path.pop();
+                }
+            }
+            NodeValue::Null | NodeValue::Bool { .. } | NodeValue::Number { .. } => {}
+        }
+    }
+
+    fn text(&mut self, text: &str) {
+        if !text.contains(['$', '{']) {
+            return;
+        }
+        let script = self.is_script();
+        let rule = self.keys().any(|key| ["pg_hba", "pg_ident", "hba"].contains(&key));
+        // Agents that come into a pod by an annotation read templates of their own there.
+        let template = self.keys().any(|key| key.contains("template"));
+        let hint = if let Some(variable) = BRACES.captures(text).filter(|_| !script) {
+            variable_of("Flux or envsubst", &format!("${{{}}}", &variable[1]))
+        } else if let Some(variable) = PARENTHESES.captures(text).filter(|_| !script && !rule) {
+            variable_of("kustomize", &format!("$({})", &variable[1]))
+        } else if let Some(variable) = WHOLE.captures(text).filter(|_| !script) {
+            variable_of("envsubst", &format!("${}", &variable[1]))
+        } else if !template && text.split_once("{{").is_some_and(|(_, rest)| rest.contains("}}")) {
+            template::NOT_RENDERED.to_owned()
+        } else {
+            return;
+        };
+        let segments = self.path.iter().map(|step| match step {
+            Step::Key(key) => Segment::Key((*key).to_owned()),
+            Step::Index(index) => Segment::Index(*index),
+        });
+        self.found.push(Severity::Warning, (FieldPath(segments.collect()), hint));
+    }
+
+    /// The keys on the way here.
+    fn keys(&self) -> impl Iterator<Item = &'a str> {
+        self.path.iter().filter_map(|step| match step {
+            Step::Key(key) => Some(*key),
+            Step::Index(_) => None,
+        })
+    }
+
+    /// Whether variables are replaced here by what the field is for.
+    fn is_script(&self) -> bool {
+        self.keys().any(|key| SCRIPTS.contains(&key) || key.to_ascii_lowercase().ends_with("_command"))
+    }
+
+    fn is_skipped(&self) -> bool {
+        let of_container = self.keys().any(|key| key == "containers" || key == "initContainers")
+            && self.keys().last().is_some_and(|key| OF_CONTAINERS.contains(&key));
+        of_container || SKIPPED.iter().any(|skipped| self.keys().eq(skipped.iter().copied()))
+    }
+}
+
+fn variable_of(whose: &str, shown: &str) -> String {
+    let shown = crate::parse::words::quote(shown);
+    format!("{shown} looks like a variable of {whose} that nobody has replaced: replace it first")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is told of `text`, with the fields.
+    fn told(text: &str) -> Vec<String> {
+        let documents = read::documents("c.yaml", text).unwrap();
+        let mut diagnostics = Vec::new();
+        tell(&documents[0], &mut diagnostics);
+        diagnostics.iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn a_variable_is_told_wherever_it_stands() {
+        for (text, place, shown) in [
+            ("a: s3.${DOMAIN}\n", "1:1", "`${DOMAIN}`"),
+            ("a: ${SIZE:=1Gi}\n", "1:1", "`${SIZE}`"),
+            ("a: [x, $(NAME)]\n", "1:8", "`$(NAME)`"),
+            ("a: {'${KEY}': x}\n", "1:5", "`${KEY}`"),
+            ("a: $BUCKET\n", "1:1", "`$BUCKET`"),
+            ("a: '{{ .Values.a }}'\n", "1:1", "`{{ … }}`"),
+            ("a: ${{ secrets.A }}\n", "1:1", "`{{ … }}`"),
+            ("pg_hba: ['host all all ${CIDR} md5']\n", "1:10", "`${CIDR}`"),
+            ("containers: [{image: 'a:${TAG}'}]\n", "1:15", "`${TAG}`"),
+        ] {
+            let told = told(text);
+            assert_eq!(told.len(), 1, "{text}: {told:?}");
+            assert!(told[0].starts_with(&format!("c.yaml:{place}: warning: ")) && told[0].contains(shown), "{told:?}");
+            assert!(!told[0].contains("1Gi") && !told[0].contains("secrets"), "{told:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_replaced_later_or_means_something_else_is_not() {
+        for text in [
+            "search_path: '\"$user\", public'",
+            "dynamic_library_path: $libdir",
+            "archive_cleanup_command: 'rm ${DIR}/%r'",
+            "log_filename: 'postgresql-%Y-%m-%d_%H%M%S.log'",
+            "pg_hba: ['host all /^(.*)$ all md5', 'host all /^a{2}$ all md5']",
+            "containers: [{command: [sh, -c, 'echo ${HOME} $(NAME)'], args: [$(A)], env: [{name: a, value: $(B)}]}]",
+            "containers: [{volumeMounts: [{subPathExpr: $(POD)}]}]",
+            "callbacks: {on_start: '/bin/x ${A}'}",
+            "a: $${ESCAPED} $$(ESCAPED)",
+            "a: 'costs 5$ (five)'",
+            "auth_query: SELECT $1",
+            "{metadata: {annotations: {vault.hashicorp.com/agent-inject-template-a: '{{ with }}'}}}",
+            "{metadata: {annotations: {kubectl.kubernetes.io/last-applied-configuration: '${A}'}}}",
+            "{spec: {instrumentation: {config: {endpoint: '${env:MY_POD_IP}'}}}}",
+            "a: {}",
+        ] {
+            assert_eq!(told(text), [] as [String; 0], "{text}");
+        }
+    }
+
+    #[test]
+    fn an_error_of_the_field_has_the_hint() {
+        let documents = read::documents("c.yaml", "a: ${A}\nb: ${B}\n").unwrap();
+        let mut diagnostics = vec![Diagnostic::error("`${A}` is not a name").at(FieldPath::of("a"))];
+        tell(&documents[0], &mut diagnostics);
+        assert_eq!(diagnostics.len(), 2);
+        assert!(diagnostics[0].message.starts_with("`${A}` is not a name; `${A}` looks like a variable of Flux"));
+        assert_eq!(diagnostics[1].field, Some(FieldPath::of("b")));
+    }
+}

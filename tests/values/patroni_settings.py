@@ -1,0 +1,88 @@
+"""Prints as JSON what Patroni knows of its own settings, from its validator, its defaults and its source."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import patroni
+import yaml
+from patroni.config import Config
+from patroni.postgresql.available_parameters import get_validator_files
+from patroni.utils import parse_bool, parse_int
+from patroni.validator import schema
+
+
+def names(section: Any) -> list[str]:
+    """The names of a section of the validator's schema."""
+    found: list[str] = []
+    for key in section:
+        if isinstance(key, str):
+            found.append(key)
+        elif hasattr(key, "name"):
+            found.append(key.name)
+        else:
+            found.extend(key.args)
+    return found
+
+
+def part(section: Any, name: str) -> Any:
+    """A section of a section."""
+    return next(value for key, value in section.items() if getattr(key, "name", key) == name)
+
+
+def survives(name: str) -> bool:
+    """Whether Patroni takes a setting below `postgresql` from the dynamic configuration."""
+    config = Config.__new__(Config)
+    return name in config._safe_copy_dynamic_configuration({"postgresql": {name: {}}})["postgresql"]  # noqa: SLF001
+
+
+def reads(function: Any, value: Any) -> bool:
+    """Whether Patroni can make something of a value."""
+    try:
+        return function(value) is not None
+    except (TypeError, ValueError):
+        return False
+
+
+source = "\n".join(path.read_text(encoding="utf-8") for path in Path(patroni.__file__).parent.rglob("*.py"))
+asked = re.findall(r"(?:global_config|self)\.(?:check_mode|get_int|get)\('(\w+)'", source)
+in_global = Path(patroni.__file__).parent.joinpath("global_config.py").read_text(encoding="utf-8")
+asked = [name for name in asked if re.search(rf"'{name}'", in_global) or f"check_mode('{name}'" in source]
+top = schema.validator
+dcs = part(part(top, "bootstrap"), "dcs")
+default = Config.get_default_config()
+mentioned = sorted(set(re.findall(r"""['"](\w+)['"]""", source)))
+
+parameters: dict[str, list[int | None]] = {}
+for file in get_validator_files():
+    content = yaml.safe_load(file.read_text(encoding="utf-8"))
+    for section, first in (("parameters", 10), ("recovery_parameters", 12)):
+        for name, rules in content[section].items():
+            until = [rule.get("version_till") for rule in rules]
+            last = None if None in until else max(until) // 10000
+            since = max(first, min(rule.get("version_from", 0) for rule in rules) // 10000)
+            # In 18 the first is still understood as `ssl_groups`.
+            if name != "ssl_ecdh_curve" and (last is None or last > since) and name not in ("standby_mode", "trigger_file"):
+                parameters[name] = [since, last]
+
+whole = [10, 0, -1, "10", "1.5", " 10 ", "1MB", "many", "", "30 minutes", [], {}]
+switches = [True, False, "on", "OFF", "yes", "No", 1, 0, 2, "true", "enabled", "t", [], {}]
+times = [10, "10", "1.5h", "30min", "5 s", "1h", "2d", "30 minutes", "min", "", [], {}]
+print(  # noqa: T201
+    json.dumps(
+        {
+            "dynamic": sorted({*names(dcs), *default, *asked}),
+            "postgresql": sorted({*names(part(dcs, "postgresql")), *default["postgresql"]}),
+            "standby_cluster": sorted(default["standby_cluster"]),
+            "local": sorted({*names(top)} - {"postgresql"}),
+            "postgresql_local": [name for name in mentioned if not survives(name)],
+            "mentioned": mentioned,
+            "parameters": parameters,
+            "parse_bool": {json.dumps(value): reads(parse_bool, value) for value in switches},
+            "int": {json.dumps(value): reads(int, value) for value in whole},
+            "parse_int": {json.dumps(value): reads(parse_int, value) for value in whole},
+            "seconds": {json.dumps(value): reads(lambda value: parse_int(value, "s"), value) for value in times},
+        },
+    ),
+)
