@@ -88,11 +88,20 @@ impl FieldPath {
     }
 }
 
+/// The longest key, in bytes, that is shown whole: no key of Kubernetes is longer, a name of 63 after a domain of 253.
+const LONGEST_KEY: usize = 320;
+
+/// How many characters of a longer one are shown.
+const SHOWN_OF_KEY: usize = 60;
+
 impl fmt::Display for FieldPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (position, segment) in self.0.iter().enumerate() {
             match segment {
                 Segment::Index(index) => write!(f, "[{index}]")?,
+                Segment::Key(key) if key.len() > LONGEST_KEY => {
+                    write!(f, "[{:?}…]", key.chars().take(SHOWN_OF_KEY).collect::<String>())?;
+                }
                 Segment::Key(key) if !is_plain(key) => {
                     write!(f, "[{key:?}]")?;
                 }

@@ -151,6 +151,7 @@ fn variable_of(whose: &str, shown: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::read;
 
     /// What is told of `text`, with the fields.
     fn told(text: &str) -> Vec<String> {

@@ -1,8 +1,8 @@
 //! The connection strings of user Secrets, escaped byte for byte as PGO's are: with Go's `net/url`.
 //!
 //! What libpq and pgjdbc read is any percent-encoding; the exact one matters so that a Secret that PGO made and one
-//! that pgrender made do not differ, but where clients cannot read what PGO writes: a JDBC URI whose database has `/` or `+`
-//! (pgjdbc), and a password with `,` or `=` (PGO's issue 4286).
+//! that pgrender made do not differ, but where clients cannot read what PGO writes: a database with `/`, for which they may take
+//! what follows the last one, in a JDBC URI one with `+` (pgjdbc), and a password with `,` or `=` (PGO's issue 4286).
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use zeroize::Zeroizing;
@@ -14,11 +14,11 @@ const QUERY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.'
 /// host or a key; every client reads them escaped (RFC 3986 2.4).
 const USERINFO: &AsciiSet = &QUERY.remove(b'$').remove(b'&').remove(b'+').remove(b';');
 
-/// What `url.URL.EscapedPath` escapes: `$&+,;=` and `/:@` stay as well.
-const PATH: &AsciiSet = &USERINFO.remove(b',').remove(b'=').remove(b'/').remove(b':').remove(b'@');
+/// What `url.PathEscape` escapes, the escape of one segment of a path: `$&+,;=` and `:@` stay as well. A `/` is no separator here.
+const PATH: &AsciiSet = &USERINFO.remove(b',').remove(b'=').remove(b':').remove(b'@');
 
-/// The database in a JDBC URI: pgjdbc looks for the last `/`, and takes `+` for a space (its `Driver.parseURL`).
-const JDBC_PATH: &AsciiSet = &PATH.add(b'/').add(b'+');
+/// The database in a JDBC URI: pgjdbc takes `+` for a space (its `Driver.parseURL`).
+const JDBC_PATH: &AsciiSet = &PATH.add(b'+');
 
 /// `postgresql://<user>:<password>@<host>:<port>/<dbname>`: the keys `uri` and `pgbouncer-uri`.
 pub fn postgresql_uri(user: &str, password: &str, host: &str, port: u16, dbname: &str) -> Zeroizing<String> {
@@ -57,7 +57,7 @@ mod tests {
     fn what_would_end_a_part_is_escaped() {
         assert_eq!(
             *postgresql_uri("a:b@c", "/?#[]%$&+,;= ", "h.ns.svc", 5432, "d?e/f,=g"),
-            "postgresql://a%3Ab%40c:%2F%3F%23%5B%5D%25$&+%2C;%3D%20@h.ns.svc:5432/d%3Fe/f,=g"
+            "postgresql://a%3Ab%40c:%2F%3F%23%5B%5D%25$&+%2C;%3D%20@h.ns.svc:5432/d%3Fe%2Ff,=g"
         );
     }
 

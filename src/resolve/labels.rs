@@ -3,6 +3,7 @@
 
 use crate::cluster::Metadata;
 use crate::naming::PREFIX;
+use crate::parse::words::quote;
 use crate::report::{Collector, Diagnostic, FieldPath};
 
 /// Checks the labels and annotations that the user wants on objects, at `path`.
@@ -36,11 +37,12 @@ fn qualified_name(key: &str) -> Result<(), String> {
             })
     };
     if prefix.is_some_and(|prefix| !dns(prefix)) {
-        return Err(format!("the part of `{key}` before `/` is not a DNS name"));
+        return Err(format!("the part of {} before `/` is not a DNS name", quote(key)));
     }
     if name.is_empty() || !is_word(name) {
         return Err(format!(
-            "`{name}` is not a key: at most 63 letters, digits, `-`, `_`, `.`, beginning and ending with a letter or digit"
+            "{} is not a key: at most 63 letters, digits, `-`, `_`, `.`, beginning and ending with a letter or digit",
+            quote(name)
         ));
     }
     Ok(())
@@ -51,8 +53,9 @@ fn label_value(value: &str) -> Result<(), String> {
         return Ok(());
     }
     Err(format!(
-        "`{value}` is not the value of a label: at most 63 letters, digits, `-`, `_`, `.`, beginning and ending with a \
-         letter or digit"
+        "{} is not the value of a label: at most 63 letters, digits, `-`, `_`, `.`, beginning and ending with a \
+         letter or digit",
+        quote(value)
     ))
 }
 

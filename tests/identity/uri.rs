@@ -45,11 +45,12 @@ fn connection_strings_are_escaped_as_go_escapes_them_where_clients_read_that() {
     assert_eq!(actual, expected);
 }
 
-/// The strings of Go with `,` and `=` escaped in user and password, and `/` and `+` in the database of the JDBC URI.
+/// The strings of Go with `,` and `=` escaped in user and password, `/` in the database, and `+` in that of the JDBC URI.
 fn readable_by_all(strings: &Value) -> Value {
     let (user, place) = strings["uri"].as_str().unwrap().rsplit_once("@hippo-primary.").unwrap();
     let user = user.replace(',', "%2C").replace('=', "%3D");
-    let uri = format!("{user}@hippo-primary.{place}");
+    let (host, database) = place.split_once(":5432/").unwrap();
+    let uri = format!("{user}@hippo-primary.{host}:5432/{}", database.replace('/', "%2F"));
     let (server, rest) = strings["jdbc"].as_str().unwrap().split_once(":5432/").unwrap();
     let (database, parameters) = rest.split_once('?').unwrap();
     let database = database.replace('/', "%2F").replace('+', "%2B");
