@@ -10,12 +10,11 @@ use crate::config::{patroni, postgres};
 
 /// The files of the program, for the Python interpreter that Patroni runs with, and the commands that Postgres runs for its
 /// archive. They lie in one directory, [`postgres::SCRIPT_DIRECTORY`].
-pub const PROGRAM: [(&str, &str); 20] = [
+pub const PROGRAM: [(&str, &str); 19] = [
     postgres::ARCHIVE_GET,
     postgres::ARCHIVE_PUSH,
     ("backups.py", include_str!("caretaker/backups.py")),
     ("caretaker.py", include_str!("caretaker/caretaker.py")),
-    ("create_replica.py", include_str!("caretaker/create_replica.py")),
     ("credentials.py", include_str!("caretaker/credentials.py")),
     ("databases.py", include_str!("caretaker/databases.py")),
     ("endpoints.py", include_str!("caretaker/endpoints.py")),
@@ -34,8 +33,7 @@ pub const PROGRAM: [(&str, &str); 20] = [
 ];
 
 /// The files that came after the first version, those that others import first. A new file is added here as well.
-const LATER: [&str; 9] =
-    ["postgres", "ours", "roles", "extensions", "pgbouncer", "monitoring", "endpoints", "slices", "create_replica"];
+const LATER: [&str; 8] = ["postgres", "ours", "roles", "extensions", "pgbouncer", "monitoring", "endpoints", "slices"];
 
 /// The text of these files, by the names of the modules. A pod that an earlier version made mounts the files that there were
 /// then, and finds the others here until it is made anew: its leader hands over, and applies what its replicas wait for.

@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 use regex::Regex;
 
 use crate::read::node::{Node, NodeValue};
-use crate::read::{template, Document};
+use crate::read::{Document, template};
 use crate::report::{Collector, Diagnostic, FieldPath, Segment, Severity};
 
 static BRACES: LazyLock<Regex> =

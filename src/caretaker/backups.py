@@ -1,12 +1,14 @@
-"""pgBackRest: the stanza, and the first backup where no repo host takes it."""
+"""pgBackRest: the stanza, the first backup where no repo host takes it, and the backup that a replica is made from."""
 
 from __future__ import annotations
 
 import json
+import os
 import subprocess
+import sys
 from typing import Any
 
-from surroundings import Failure, Wanted, log, patroni, run
+from surroundings import Failure, Wanted, find, log, patroni, read_wanted, run
 
 
 def pgbackrest(*words: str, timeout: float = 120) -> str:
@@ -114,3 +116,37 @@ class FirstBackup:
             raise Failure(f"the first full backup ended with {code}; its log is in pgBackRest's log directory")
         log("finished the first full backup")
         return None
+
+
+def newest(stanza: Any, repository: int, system: str | None) -> str | None:
+    """The label of the newest backup of a database cluster in a repository; of any where it is not known which."""
+    databases = [
+        entry["id"]
+        for entry in stanza["db"]
+        if entry["repo-key"] == repository and system in (None, str(entry["system-id"]))
+    ]
+    labels = [
+        str(backup["label"])
+        for backup in stanza["backup"]
+        if backup["database"]["repo-key"] == repository and backup["database"]["id"] in databases
+    ]
+    return labels[-1] if labels else None
+
+
+def create_replica(words: list[str]) -> None:
+    """Become the command that Patroni makes a replica with, or the leader of a standby cluster (`create_replica_methods`), from a
+    backup of this database cluster. Where there is none, Patroni tries its next way.
+
+    pgBackRest alone would restore the newest, also one of a database cluster that had this name before, and Patroni then refuses the
+    data for good: "system ID mismatch"."""
+    repository = next(int(word.removeprefix("--repo=")) for word in words if word.startswith("--repo="))
+    try:
+        memory = find(f"/endpoints/{read_wanted().cluster}-ha-config") or {"metadata": {}}
+        system = memory["metadata"].get("annotations", {}).get("initialize")
+        label = newest(stanza_of(json.loads(pgbackrest("info", "--output=json"))), repository, system)
+    except Failure as failure:
+        sys.exit(f"create-replica: {failure}")
+    if label is None:
+        sys.exit(f"create-replica: repo{repository} has no backup of this database cluster")
+    log(f"create-replica: restoring backup {label} of repo{repository}")
+    os.execvp(words[0], [*words, f"--set={label}"])

@@ -24,8 +24,7 @@ changed, after a failure with growing pauses, and every few minutes to find what
     pgbouncer.py        its role, and its function in every database
     monitoring.py       the exporter's role, schema and extension
     members.py          Patroni's configuration, restarts, switchover, the Endpoints of `<cluster>-primary`
-    backups.py          pgBackRest's stanza and the first backup
-    create_replica.py   which backup a replica is made from
+    backups.py          pgBackRest's stanza, the first backup, and the backup that a replica is made from
     pod.py              certificates, reloads, a dead Postgres, and hearing of changes
     pre_start.py        what is done before Patroni starts
     pre_stop.py         the handover of a leader that stops
@@ -44,8 +43,7 @@ import time
 from pathlib import Path
 from typing import Any, Callable, NamedTuple
 
-from backups import FirstBackup, stanza
-from create_replica import create_replica
+from backups import FirstBackup, create_replica, stanza
 from databases import allow_init_sql, databases, init_sql, schemas
 from endpoints import patroni_endpoints
 from extensions import extensions

@@ -173,7 +173,7 @@ fn replica_repository(cluster: &Cluster) -> Option<u8> {
     followed.or_else(first)
 }
 
-/// The command that makes a replica from a backup, which `src/caretaker/create_replica.py` chooses. Patroni splits it as a shell
+/// The command that makes a replica from a backup, which `src/caretaker/backups.py` chooses. Patroni splits it as a shell
 /// does.
 fn restore_command(repository: u8, wal_directory: &str) -> String {
     let words = [

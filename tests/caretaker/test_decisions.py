@@ -19,7 +19,6 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "src" / "caretaker"))
 
 import backups
-import create_replica
 import members
 import pod
 import pre_start
@@ -318,15 +317,15 @@ class Stanza(unittest.TestCase):
     def test_a_replica_is_made_from_a_backup_of_its_own_database(self) -> None:
         there = self.holding("17", self.MADE)
         there["backup"][0]["label"] = "first"
-        self.assertEqual(create_replica.newest(there, 1, None), "first")
-        self.assertEqual(create_replica.newest(there, 1, "8"), "first")
-        self.assertIsNone(create_replica.newest(there, 1, "9"))
-        self.assertIsNone(create_replica.newest(there, 2, None))
+        self.assertEqual(backups.newest(there, 1, None), "first")
+        self.assertEqual(backups.newest(there, 1, "8"), "first")
+        self.assertIsNone(backups.newest(there, 1, "9"))
+        self.assertIsNone(backups.newest(there, 2, None))
         there["db"].append({"id": 2, "repo-key": 1, "system-id": 9, "version": "17"})
         for label in ("second", "third"):
             there["backup"].append({"label": label, "database": {"id": 2, "repo-key": 1}})
-        self.assertEqual(create_replica.newest(there, 1, "9"), "third")
-        self.assertEqual(create_replica.newest(there, 1, "8"), "first")
+        self.assertEqual(backups.newest(there, 1, "9"), "third")
+        self.assertEqual(backups.newest(there, 1, "8"), "first")
 
     def test_a_backup_counts_for_the_database_that_is_there_now(self) -> None:
         there = self.holding("17", self.MADE)

@@ -35,6 +35,14 @@ fn patroni_is_given_the_dynamic_configuration_that_pgo_gives_it() {
                 line.replace(r#"hostssl "postgres" "_crunchypgbouncer""#, r#"hostssl all "_crunchypgbouncer""#);
             *rule = json!(bouncer);
         }
+        // What keeps Postgres from waiting for the archive.
+        for (name, script) in
+            [("archive_command", postgres::ARCHIVE_PUSH.0), ("restore_command", postgres::ARCHIVE_GET.0)]
+        {
+            let command = &mut section["parameters"][name];
+            let prefix = format!("$(test -e /etc/pgrender/{script} && echo bash /etc/pgrender/{script}) ");
+            *command = json!(command.as_str().and_then(|command| command.strip_prefix(&prefix)));
+        }
         assert_eq!(ours, theirs);
     }
 }

@@ -136,6 +136,32 @@ pub(crate) const DELIBERATE: &[Deliberate] = &[
             Place("StatefulSet", "*", "*.containers[database].volumeMounts[/etc/pgrender]", OnlyOurs, "*"),
             Place("Role", "*-instance", "rules[configmaps *]", OnlyOurs, r#"["*-fingerprints"]"#),
             Place("Role", "*-instance", "rules[services get]", OnlyOurs, r#"["*-ha"]"#),
+            Place("Role", "*-instance", "rules[endpointslices list]", OnlyOurs, r#""any""#),
+        ],
+    },
+    Deliberate {
+        reason: "nobody waits for a backup repository that is out of reach, and no replica is made from another's backup",
+        source: "src/scripts/archive-get.sh, src/scripts/archive-push.sh, src/caretaker/backups.py",
+        places: &[
+            Place("ConfigMap", "*-config", "*.parameters[archive_command]", Different, "* became *archive-push.sh*"),
+            Place("ConfigMap", "*-config", "*.parameters[restore_command]", Different, "* became *archive-get.sh*"),
+            Place(
+                "ConfigMap",
+                "*-config",
+                "*.pgbackrest.command",
+                Different,
+                "* became *'create-replica' 'pgbackrest'*",
+            ),
+        ],
+    },
+    Deliberate {
+        reason: "clients of pgBouncer do not wait for a leader that is there: its own times are 15 s",
+        source: "pgbouncer.org/config.html; src/config/pgbouncer.rs",
+        places: &[
+            Place("ConfigMap", "*-pgbouncer", "*.pgbouncer[dns_*]", OnlyOurs, "*"),
+            Place("ConfigMap", "*-pgbouncer", "*.pgbouncer[server_connect_timeout]", OnlyOurs, "*"),
+            Place("ConfigMap", "*-pgbouncer", "*.pgbouncer[server_login_retry]", OnlyOurs, "*"),
+            Place("ConfigMap", "*-pgbouncer", "*.pgbouncer[tcp_user_timeout]", OnlyOurs, "*"),
         ],
     },
     Deliberate {
