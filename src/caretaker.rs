@@ -10,7 +10,7 @@ use crate::config::{patroni, postgres};
 
 /// The files of the program, for the Python interpreter that Patroni runs with, and the commands that Postgres runs for its
 /// archive. They lie in one directory, [`postgres::SCRIPT_DIRECTORY`].
-pub const PROGRAM: [(&str, &str); 19] = [
+pub const PROGRAM: [(&str, &str); 21] = [
     postgres::ARCHIVE_GET,
     postgres::ARCHIVE_PUSH,
     ("backups.py", include_str!("caretaker/backups.py")),
@@ -19,6 +19,7 @@ pub const PROGRAM: [(&str, &str); 19] = [
     ("databases.py", include_str!("caretaker/databases.py")),
     ("endpoints.py", include_str!("caretaker/endpoints.py")),
     ("extensions.py", include_str!("caretaker/extensions.py")),
+    ("impatience.py", include_str!("caretaker/impatience.py")),
     ("members.py", include_str!("caretaker/members.py")),
     ("monitoring.py", include_str!("caretaker/monitoring.py")),
     ("ours.py", include_str!("caretaker/ours.py")),
@@ -28,12 +29,24 @@ pub const PROGRAM: [(&str, &str); 19] = [
     ("pre_start.py", include_str!("caretaker/pre_start.py")),
     ("pre_stop.py", include_str!("caretaker/pre_stop.py")),
     ("roles.py", include_str!("caretaker/roles.py")),
+    ("session.py", include_str!("caretaker/session.py")),
     ("slices.py", include_str!("caretaker/slices.py")),
     ("surroundings.py", include_str!("caretaker/surroundings.py")),
 ];
 
 /// The files that came after the first version, those that others import first. A new file is added here as well.
-const LATER: [&str; 8] = ["postgres", "ours", "roles", "extensions", "pgbouncer", "monitoring", "endpoints", "slices"];
+const LATER: [&str; 10] = [
+    "session",
+    "impatience",
+    "postgres",
+    "ours",
+    "roles",
+    "extensions",
+    "pgbouncer",
+    "monitoring",
+    "endpoints",
+    "slices",
+];
 
 /// The text of these files, by the names of the modules. A pod that an earlier version made mounts the files that there were
 /// then, and finds the others here until it is made anew: its leader hands over, and applies what its replicas wait for.

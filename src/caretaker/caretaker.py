@@ -28,6 +28,8 @@ changed, after a failure with growing pauses, and every few minutes to find what
     pod.py              certificates, reloads, a dead Postgres, and hearing of changes
     pre_start.py        what is done before Patroni starts
     pre_stop.py         the handover of a leader that stops
+    session.py          sessions of the superuser
+    impatience.py       ends what holds them up
     postgres.py         how all of them talk to Postgres
     surroundings.py     how all of them talk to files, Patroni and Kubernetes
 """
@@ -44,7 +46,7 @@ from pathlib import Path
 from typing import Any, Callable, NamedTuple
 
 from backups import FirstBackup, create_replica, stanza
-from databases import allow_init_sql, databases, init_sql, schemas
+from databases import INIT_SQL_RUNS, allow_init_sql, databases, init_sql, schemas
 from endpoints import patroni_endpoints
 from extensions import extensions
 from members import (
@@ -229,6 +231,7 @@ def serve() -> None:
     log(f"started for {os.environ['PATRONI_NAME']}")
     while program() in (running, []):
         time.sleep(5)
+    INIT_SQL_RUNS.acquire()
     log("becomes a new version of itself")
     os.execv(sys.executable, [sys.executable, __file__])
 

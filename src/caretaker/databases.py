@@ -9,8 +9,10 @@ import json
 import threading
 from collections.abc import Iterator
 
-from ours import known, remember
-from postgres import DATABASE_SECONDS, connection_options, failures, identifier, impatience, psql
+from impatience import impatience
+from ours import known, record, remember
+from postgres import DATABASE_SECONDS, identifier, psql
+from session import connection_options, failures
 from surroundings import SETTINGS, Failure, Wanted, log, run
 
 # Whoever is connected to `template1` keeps databases from being created, and whoever may connect may leave something for
@@ -37,23 +39,23 @@ WHERE database = 'template1' AND NOT rolsuper \\gexec
 """
 
 # Those of the spec are the superuser's, and were so when they were made. The first time, with data of an earlier version or of
-# PGO, all that are there are taken for ours.
+# PGO, all that are there are taken for ours; in a copy that was restored, those that were so by their names.
 EXISTING = """
 DO $caretaker$
 DECLARE
-  names CONSTANT name[] := ARRAY(SELECT json_array_elements_text(current_setting('caretaker.arguments')::json));
-  ids oid[];
+  more jsonb;
 BEGIN
-  ids := ARRAY(SELECT pg_database.oid FROM pg_database JOIN pg_roles ON pg_roles.oid = datdba WHERE datname = ANY (names)
-    AND (KNOWN IS NULL OR rolsuper AND pg_database.oid <> ALL (KNOWN)) ORDER BY 1);
-  IF KNOWN IS NULL OR ids <> '{}' THEN
+  more := (SELECT jsonb_object_agg(datname, pg_database.oid::text) FROM pg_database JOIN pg_roles ON pg_roles.oid = datdba
+    WHERE KNOWN->>datname IS DISTINCT FROM pg_database.oid::text AND CASE
+      WHEN rolsuper THEN true WHEN KNOWN IS NOT NULL THEN false WHEN RECORD IS NULL THEN true ELSE RECORD->'known' ? datname::text END);
+  IF KNOWN IS NULL OR more IS NOT NULL THEN
     REMEMBER
   END IF;
 END
 $caretaker$;
-SELECT coalesce(json_object_agg(datname, CASE WHEN pg_database.oid <> ALL (KNOWN) THEN quote_ident(rolname) END), '{}')
-FROM pg_database JOIN pg_roles ON pg_roles.oid = datdba;
-""".replace("REMEMBER", remember("databases")).replace("KNOWN", known("databases"))
+SELECT coalesce(json_object_agg(datname, CASE WHEN KNOWN->>datname IS DISTINCT FROM pg_database.oid::text THEN quote_ident(rolname)
+  END), '{}') FROM pg_database JOIN pg_roles ON pg_roles.oid = datdba;
+""".replace("REMEMBER", remember("databases")).replace("KNOWN", known("databases")).replace("RECORD", record("databases"))
 
 # A schema of another role would have the user run that role's functions: it is first in the user's path.
 SCHEMAS = """
@@ -91,22 +93,9 @@ INIT_SQL_SECONDS = 3600
 
 # The author of the SQL expects `public` in the path, and that what is there is their own. Functions and operators of others could
 # be taken for those of pg_catalog, and tables of others have triggers that the author's statements would run. So nobody but a
-# superuser may own anything in the database but a schema, or be connected to it and add something meanwhile; before PostgreSQL 15
-# everybody may create in `public`. Each statement is a transaction: what is revoked stays so when the next finds something.
-INIT_SQL_PATH = """
-DO $caretaker$
-BEGIN
-  FOR attempt IN 0..50 LOOP
-    PERFORM pg_stat_clear_snapshot(), pg_sleep(CASE WHEN attempt > 0 THEN 0.1 ELSE 0 END);
-    PERFORM pg_terminate_backend(pid) FROM (SELECT pid FROM pg_stat_activity JOIN pg_roles ON pg_roles.oid = usesysid
-      WHERE datname = current_database() AND NOT rolsuper OFFSET 0) AS _;
-    IF NOT FOUND THEN
-      RETURN;
-    END IF;
-  END LOOP;
-  RAISE EXCEPTION 'sessions of others in database postgres do not end';
-END
-$caretaker$;
+# superuser may own anything in the database but a schema or a large object; before PostgreSQL 15 everybody may create in `public`.
+# Each statement is a transaction: what is revoked stays so when the next finds something.
+NO_STRANGERS = """
 DO $caretaker$
 BEGIN
   IF EXISTS (SELECT FROM pg_namespace, aclexplode(nspacl)
@@ -121,7 +110,8 @@ DO $caretaker$
 DECLARE
   strangers CONSTANT text := (SELECT string_agg(DISTINCT quote_ident(rolname), ', ') FROM (
     SELECT refobjid FROM pg_shdepend WHERE refclassid = 'pg_authid'::regclass AND deptype = 'o'
-      AND dbid = (SELECT oid FROM pg_database WHERE datname = current_database()) AND classid <> 'pg_namespace'::regclass
+      AND dbid = (SELECT oid FROM pg_database WHERE datname = current_database())
+      AND classid NOT IN ('pg_namespace'::regclass, 'pg_largeobject'::regclass)
     UNION SELECT oid FROM pg_roles WHERE rolname IN (SELECT owner FROM pg_prepared_xacts WHERE database = current_database())
   ) AS _ (id) JOIN pg_roles ON pg_roles.oid = id WHERE NOT rolsuper);
 BEGIN
@@ -133,16 +123,64 @@ END
 $caretaker$;
 """
 
+# Who is connected could add something meanwhile.
+END_SESSIONS = """
+DO $caretaker$
+BEGIN
+  FOR attempt IN 0..50 LOOP
+    PERFORM pg_stat_clear_snapshot(), pg_sleep(CASE WHEN attempt > 0 THEN 0.1 ELSE 0 END);
+    PERFORM pg_terminate_backend(pid) FROM (SELECT pid FROM pg_stat_activity JOIN pg_roles ON pg_roles.oid = usesysid
+      WHERE datname = current_database() AND NOT rolsuper OFFSET 0) AS _;
+    IF NOT FOUND THEN
+      RETURN;
+    END IF;
+  END LOOP;
+  RAISE EXCEPTION 'sessions of others in database postgres do not end';
+END
+$caretaker$;
+"""
+
+# How many connections `postgres` takes is remembered while it takes none but a superuser's, because a pod may end meanwhile.
+CLOSE = """
+DO $caretaker$
+BEGIN
+  IF NOT REMEMBERED THEN
+    EXECUTE format('ALTER DATABASE postgres SET pgrender.connection_limit = %L',
+      (SELECT datconnlimit FROM pg_database WHERE datname = 'postgres'));
+  END IF;
+  ALTER DATABASE postgres CONNECTION LIMIT 0;
+END
+$caretaker$;
+"""
+OPEN = """
+DO $caretaker$
+BEGIN
+  IF REMEMBERED THEN
+    EXECUTE format('ALTER DATABASE postgres CONNECTION LIMIT %s', (SELECT substr(setting, length('pgrender.connection_limit=') + 1)::int
+      FROM pg_db_role_setting, unnest(setconfig) AS setting WHERE setrole = 0 AND setting LIKE 'pgrender.connection_limit=%'
+      AND setdatabase = (SELECT oid FROM pg_database WHERE datname = 'postgres')));
+    ALTER DATABASE postgres RESET pgrender.connection_limit;
+  END IF;
+END
+$caretaker$;
+"""
+REMEMBERED = """EXISTS (SELECT FROM pg_db_role_setting, unnest(setconfig) AS setting WHERE setrole = 0
+    AND setdatabase = (SELECT oid FROM pg_database WHERE datname = 'postgres') AND setting LIKE 'pgrender.connection_limit=%')"""
+CLOSE, OPEN = (sql.replace("REMEMBERED", REMEMBERED) for sql in (CLOSE, OPEN))
+
+# While the user's SQL runs, the program does not become a new version of itself, which would run it again.
+INIT_SQL_RUNS = threading.Lock()
+
 # Set when users and databases were made once, for the SQL may need them.
 INIT_SQL_MAY_RUN = threading.Event()
 
 
-NOT_OURS = "is of role {}, which made it before the spec named it: rename it, or ALTER DATABASE … OWNER TO postgres if you trust what is in it"
+NOT_OURS = "is of role {} and not made by the caretaker: rename it, or ALTER DATABASE … OWNER TO postgres if you trust what is in it"
 
 
-def owners(names: list[str]) -> dict[str, str | None]:
-    """All databases, each with the role that owns it where it is not ours. Those of these names are remembered when they are."""
-    return dict(json.loads("".join(psql(EXISTING, arguments=names))))
+def owners() -> dict[str, str | None]:
+    """All databases, each with the role that owns it where it is not ours. Those that are, are remembered."""
+    return dict(json.loads("".join(psql(EXISTING))))
 
 
 def databases(wanted: Wanted) -> None:
@@ -153,7 +191,7 @@ def databases(wanted: Wanted) -> None:
     except Failure as failure:
         wrong.append(f"database template1: {failure}")
     names = wanted.settings["databases"]
-    existing = owners(names)
+    existing = owners()
     wrong += [f"database {name}: {NOT_OURS.format(existing[name])}" for name in names if existing.get(name)]
     missing = sorted(set(names) - set(existing))
     if missing:
@@ -165,7 +203,7 @@ def databases(wanted: Wanted) -> None:
         except Failure as failure:
             wrong.append(f"database {database}: {failure}")
     if missing:
-        owners(names)
+        owners()
     if wrong:
         raise Failure(failures(wrong))
 
@@ -178,13 +216,12 @@ def allow_init_sql(_: Wanted) -> None:
 @contextlib.contextmanager
 def alone() -> Iterator[None]:
     """Keep all but superusers out of the database `postgres`."""
-    [limit] = psql("SELECT datconnlimit FROM pg_database WHERE datname = 'postgres'")
-    psql("ALTER DATABASE postgres CONNECTION LIMIT 0")
+    psql(CLOSE)
     try:
+        psql(END_SESSIONS)
         yield
     finally:
-        # Where it is 0, the pod of a caretaker has ended before it came to this.
-        psql(f"ALTER DATABASE postgres CONNECTION LIMIT {-1 if int(limit) == 0 else int(limit)}")
+        psql(OPEN)
 
 
 def init_sql(wanted: Wanted) -> float | None:
@@ -194,6 +231,7 @@ def init_sql(wanted: Wanted) -> float | None:
     own."""
     if not INIT_SQL_MAY_RUN.is_set():
         return 1
+    psql(OPEN)
     name = wanted.settings["databaseInitSQL"]
     done = psql(INIT_SQL_DONE)
     if done and not name:
@@ -208,8 +246,9 @@ def init_sql(wanted: Wanted) -> float | None:
     # Without "$user": a role that may create in `postgres` may own a schema of the superuser's name.
     options = connection_options({"search_path": "public", "role": "none", "local_preload_libraries": ""})
     environment = {"PGDATABASE": "postgres", "PGAPPNAME": "caretaker", "PGCLIENTENCODING": "UTF8", "PGOPTIONS": options}
-    with alone(), impatience():
-        psql(INIT_SQL_PATH)
+    psql(NO_STRANGERS)
+    with INIT_SQL_RUNS, alone(), impatience():
+        psql(NO_STRANGERS)
         result = run(command, INIT_SQL_SECONDS, sql, **environment)
     if result.returncode != 0:
         raise Failure(f"psql ended with {result.returncode} on the SQL of ConfigMap {name}")
@@ -230,7 +269,7 @@ def schemas(wanted: Wanted) -> None:
             for database in user["databases"]:
                 schemas_of.setdefault(database, []).append(user["name"])
     wrong = []
-    of_others = owners([]) if schemas_of else {}
+    of_others = owners() if schemas_of else {}
     for database, names in schemas_of.items():
         if of_others.get(database):
             continue  # it is told where databases are

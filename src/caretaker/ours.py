@@ -4,22 +4,39 @@ Whoever may create roles or databases may make one before the spec names it, wit
 
 from __future__ import annotations
 
-# In a setting of the database `postgres`, which only a superuser can change, so it goes with the data into backups and to
-# replicas: the identifier of the database cluster, for a copy that was restored from a dump has other numbers, then theirs.
-KNOWN = """(SELECT words[2:] FROM pg_db_role_setting, unnest(setconfig) AS setting,
-    string_to_array(substr(setting, length('pgrender.:kind=') + 1), ' ') AS words
-  WHERE setrole = 0 AND setdatabase = (SELECT oid FROM pg_database WHERE datname = 'postgres') AND setting LIKE 'pgrender.:kind=%'
-  AND words[1] = (SELECT system_identifier::text FROM pg_control_system()))::oid[]"""
+# What is remembered, in a setting of the database `postgres` that only a superuser can change, so it goes with the data into
+# backups and to replicas: the identifier of the database cluster, and the number of each by its name. Numbers are given out
+# again, and names can be changed, so both must fit. Null where nobody has remembered any yet.
+RECORD = """(SELECT substr(setting, length('pgrender.:kind=') + 1)::jsonb FROM pg_db_role_setting, unnest(setconfig) AS setting
+    WHERE setrole = 0 AND setdatabase = (SELECT oid FROM pg_database WHERE datname = 'postgres')
+    AND setting LIKE 'pgrender.:kind=%')"""
 
-REMEMBER = """EXECUTE format('ALTER DATABASE postgres SET pgrender.:kind = %L', array_to_string(
-      (SELECT system_identifier::text FROM pg_control_system()) || (KNOWN || ids)::text[], ' '));"""
+SYSTEM = "(SELECT system_identifier::text FROM pg_control_system())"
+
+# The same, but null where it is of another database cluster, from which this one was restored or upgraded.
+KNOWN = "(SELECT record->'known' FROM (SELECT RECORD AS record OFFSET 0) AS _ WHERE record->>'system' = SYSTEM)"
+
+REMEMBER = """EXECUTE format('ALTER DATABASE postgres SET pgrender.:kind = %L', jsonb_build_object('system', SYSTEM,
+      'known', coalesce(KNOWN, '{}') || coalesce(more, '{}')));"""
+
+
+def _sql(text: str, kind: str) -> str:
+    """Put the parts together."""
+    for name, part in (("KNOWN", KNOWN), ("RECORD", RECORD), ("SYSTEM", SYSTEM)):
+        text = text.replace(name, part)
+    return text.replace(":kind", kind)
+
+
+def record(kind: str) -> str:
+    """SQL that gives what is remembered, of whichever database cluster."""
+    return _sql("RECORD", kind)
 
 
 def known(kind: str) -> str:
-    """SQL that gives an array of object identifiers, or null where nobody has remembered any yet."""
-    return KNOWN.replace(":kind", kind)
+    """SQL that gives the numbers by their names."""
+    return _sql("KNOWN", kind)
 
 
 def remember(kind: str) -> str:
-    """SQL that adds those of the variable `ids`, for a block of PL/pgSQL."""
-    return REMEMBER.replace("KNOWN", KNOWN).replace(":kind", kind)
+    """SQL that adds those of the variable `more`, for a block of PL/pgSQL."""
+    return _sql(REMEMBER, kind)

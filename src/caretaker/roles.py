@@ -8,20 +8,21 @@ from __future__ import annotations
 from typing import Any
 
 import credentials
-from ours import known, remember
+from ours import known, record, remember
 from postgres import psql
 from surroundings import Failure, Wanted
 
-KNOWN, REMEMBER = known("roles"), remember("roles")
+RECORD, KNOWN, REMEMBER = record("roles"), known("roles"), remember("roles")
 
-# The first time, with data of an earlier version or of PGO, roles of these names are taken for ours. But who made a role without
-# being a superuser is given ADMIN on it by the superuser that initdb made, since PostgreSQL 16; that is nobody of ours.
+# The first time, with data of an earlier version or of PGO, all roles that are there are taken for ours. But who made a role
+# without being a superuser is given ADMIN on it by the superuser that initdb made, since PostgreSQL 16; that one is nobody of
+# ours, unless it has the verifier that nobody else knows. In a copy that was restored, those are ours that were so by their names.
 ADOPT = """
 DO $caretaker$
 DECLARE
-  names CONSTANT name[] := ARRAY(SELECT json_array_elements_text(current_setting('caretaker.arguments')::json));
-  of_others oid[] := '{}';
-  ids oid[];
+  verifiers CONSTANT text[] := ARRAY(SELECT json_array_elements_text(current_setting('caretaker.arguments')::json));
+  of_others oid[];
+  more jsonb;
 BEGIN
   IF KNOWN IS NOT NULL THEN
     RETURN;
@@ -30,31 +31,57 @@ BEGIN
     EXECUTE 'SELECT array_agg(roleid) FROM pg_auth_members JOIN pg_roles ON pg_roles.oid = member
       WHERE grantor = 10 AND admin_option AND NOT inherit_option AND NOT set_option AND NOT rolsuper' INTO of_others;
   END IF;
-  ids := ARRAY(SELECT oid FROM pg_roles WHERE rolname = ANY (names) AND oid <> ALL (coalesce(of_others, '{}')) ORDER BY oid);
+  more := (SELECT jsonb_object_agg(rolname, oid::text) FROM pg_authid WHERE oid >= 16384 AND CASE
+    WHEN RECORD IS NOT NULL THEN RECORD->'known' ? rolname::text
+    ELSE oid <> ALL (coalesce(of_others, '{}')) OR rolpassword = ANY (verifiers) END);
   REMEMBER
 END
 $caretaker$;
-""".replace("REMEMBER", REMEMBER).replace("KNOWN", KNOWN)
+""".replace("REMEMBER", REMEMBER).replace("KNOWN", KNOWN).replace("RECORD", RECORD)
 
-# A role of that name that is not ours gets another. It keeps what it owns, what it was granted, and its sessions.
+# A role of that name that is not ours. One that has nothing gets another name, so that nobody keeps a user out by making one;
+# and so does whatever has a name of our own programs. What somebody may need is left to a superuser.
 SET_ASIDE = """
   IF KNOWN IS NULL THEN
     RAISE EXCEPTION 'nobody has looked yet which roles were there before';
   END IF;
-  IF EXISTS (SELECT FROM pg_roles WHERE rolname = :role AND NOT rolsuper AND oid <> ALL (KNOWN)) THEN
+  IF EXISTS (SELECT FROM pg_roles WHERE rolname = :role AND (rolsuper OR
+    rolname = ANY (string_to_array(:accept, ',')))
+    AND KNOWN->>(:role)::text IS DISTINCT FROM oid::text)
+  THEN
+    more := (SELECT jsonb_build_object(rolname, oid::text) FROM pg_roles WHERE rolname = :role);
+    REMEMBER
+  END IF;
+  IF EXISTS (SELECT FROM pg_roles WHERE rolname = :role AND NOT rolsuper AND KNOWN->>(:role)::text IS DISTINCT FROM oid::text) THEN
+    IF :keep AND EXISTS (SELECT FROM pg_shdepend WHERE refclassid = 'pg_authid'::regclass
+      AND refobjid = (SELECT oid FROM pg_roles WHERE rolname = :role) AND deptype IN ('o', 'a', 'r'))
+    THEN
+      RAISE EXCEPTION 'is not the caretaker''s, and owns something or was granted something: rename it or, if you trust who made '
+        'it and what it owns, run ALTER DATABASE postgres SET pgrender.accept = % as a superuser', quote_literal(:role);
+    END IF;
     aside := format('%s_%s', left(:role, 30), md5(random()::text));
     EXECUTE format('ALTER ROLE %I NOLOGIN', :role);
     EXECUTE format('ALTER ROLE %I RENAME TO %I', :role, aside);
-    done := done || format('renamed role %1$I, which others had made, to %2$I: it keeps what it owns and was granted; '
-      'GRANT %2$I TO %1$I would hand that on', :role, aside);
+    done := done || format('renamed role %I, which is not the caretaker''s, to %I', :role, aside);
   END IF;
   IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = :role) THEN
     EXECUTE format('CREATE :kind %I', :role);
-    ids := ARRAY(SELECT oid FROM pg_roles WHERE rolname = :role);
+    more := (SELECT jsonb_build_object(rolname, oid::text) FROM pg_roles WHERE rolname = :role);
     REMEMBER
     done := done || format('created role %I', :role);
   END IF;
-""".replace("REMEMBER", REMEMBER).replace("KNOWN", KNOWN)
+""".replace("REMEMBER", REMEMBER).replace("KNOWN", KNOWN).replace(
+    ":accept",
+    "(SELECT substr(setting, length('pgrender.accept=') + 1) FROM pg_db_role_setting, unnest(setconfig) AS setting"
+    " WHERE setrole = 0 AND setdatabase = (SELECT oid FROM pg_database WHERE datname = 'postgres')"
+    " AND setting LIKE 'pgrender.accept=%')",
+)
+
+
+def set_aside(role: str, kind: str, keep: bool) -> str:
+    """SQL that has a role of a name be ours: made as a USER, or as a ROLE that may not log in."""
+    return SET_ASIDE.replace(":role", role).replace(":kind", kind).replace(":keep", str(keep).lower())
+
 
 # One role after the other, so that what is impossible keeps nothing else from being done.
 USERS = """
@@ -62,7 +89,7 @@ DO $caretaker$
 DECLARE
   wanted record;
   aside name;
-  ids oid[];
+  more jsonb;
   before jsonb;
   done text[];
   line text;
@@ -96,7 +123,7 @@ BEGIN
   END LOOP;
 END
 $caretaker$;
-""".replace("SET_ASIDE", SET_ASIDE.replace(":role", "wanted.name").replace(":kind", "USER"))
+""".replace("SET_ASIDE", set_aside("wanted.name", "USER", keep=True))
 
 # In a transaction of their own: whoever may connect to a database can lock its row, and roles and passwords do not wait for
 # that. Neither do other databases: one that is locked is left at once.
@@ -111,7 +138,7 @@ BEGIN
     FROM json_to_recordset(current_setting('caretaker.arguments')::json) AS wanted (name text, databases json)
     CROSS JOIN json_array_elements_text(databases) AS _ (database)
     JOIN pg_database ON datname = database JOIN pg_roles r ON r.rolname = wanted.name JOIN pg_roles o ON o.oid = datdba
-    WHERE (o.rolsuper OR pg_database.oid = ANY (KNOWN))
+    WHERE (o.rolsuper OR KNOWN->>datname = pg_database.oid::text)
     AND 3 > (SELECT count(DISTINCT privilege_type) FROM aclexplode(datacl) WHERE grantee = r.oid)
     GROUP BY datname ORDER BY datname
   LOOP
@@ -146,7 +173,7 @@ DECLARE
   membership name;
   had_members boolean := false;
   aside name;
-  ids oid[];
+  more jsonb;
   done text[] := '{}';
   line text;
 BEGIN
@@ -169,13 +196,13 @@ BEGIN
       VALID UNTIL ''infinity''', role);
     RAISE INFO 'took all options from role %', quote_ident(role);
   END IF;
-  FOR item IN SELECT roleid::regrole AS granted, member::regrole AS member, grantor::regrole AS grantor, roleid = id AS other
+  FOR item IN SELECT roleid::regrole AS granted, member::regrole AS member, grantor::regrole AS grantor
     FROM pg_auth_members JOIN pg_roles ON pg_roles.oid = roleid
-    WHERE roleid = id OR member = id AND (admin_option OR rolname <> ALL (memberships))
+    WHERE roleid = id
   LOOP
     EXECUTE format('REVOKE %s FROM %s %s CASCADE', item.granted, item.member,
       CASE WHEN is_16 THEN format('GRANTED BY %s', item.grantor) END);
-    had_members := had_members OR item.other;
+    had_members := true;
     RAISE INFO 'revoked % from role %', item.granted, item.member;
   END LOOP;
   FOREACH membership IN ARRAY memberships LOOP
@@ -204,9 +231,39 @@ BEGIN
   END IF;
 END
 $caretaker$;
-""".replace("SET_ASIDE", SET_ASIDE.replace(":role", "role").replace(":kind", "ROLE"))
+""".replace("SET_ASIDE", set_aside("role", "ROLE", keep=False))
 
-ROLES = ["_crunchypgbouncer", "ccp_monitoring"]
+
+# Who has ADMIN on a role may make ours a member of it, as often as they like. It does no harm but to whoever they are, so it does
+# not keep the password back.
+MEMBERSHIPS = """
+DO $caretaker$
+DECLARE
+  wanted CONSTANT json := current_setting('caretaker.arguments')::json;
+  memberships CONSTANT name[] := ARRAY(SELECT json_array_elements_text(wanted->'memberships'));
+  is_16 CONSTANT boolean := current_setting('server_version_num')::int >= 160000;
+  item record;
+  revoked bigint := 0;
+BEGIN
+  FOR item IN SELECT roleid::regrole AS granted, member::regrole AS member, grantor::regrole AS grantor
+    FROM pg_auth_members JOIN pg_roles ON pg_roles.oid = roleid
+    WHERE member = (SELECT oid FROM pg_roles WHERE rolname = wanted->>'name') AND (admin_option OR rolname <> ALL (memberships))
+    LIMIT 500
+  LOOP
+    BEGIN
+      EXECUTE format('REVOKE %s FROM %s %s CASCADE', item.granted, item.member,
+        CASE WHEN is_16 THEN format('GRANTED BY %s', item.grantor) END);
+      revoked := revoked + 1;
+    EXCEPTION WHEN OTHERS THEN
+      RAISE WARNING 'membership of role % in %: %', item.member, item.granted, SQLERRM;
+    END;
+  END LOOP;
+  IF revoked > 0 THEN
+    RAISE INFO 'revoked % memberships of role %', revoked, quote_ident(wanted->>'name');
+  END IF;
+END
+$caretaker$;
+"""
 
 
 def users(wanted: Wanted) -> None:
@@ -214,7 +271,7 @@ def users(wanted: Wanted) -> None:
     superuser = {"options": "LOGIN SUPERUSER", "databases": ["postgres"]}
     roles = [{**user, **superuser} if user["name"] == "postgres" else user for user in wanted.roles["users"]]
     roles, wrong = credentials.complete(roles)
-    psql(ADOPT, arguments=[*(role["name"] for role in roles), *ROLES])
+    psql(ADOPT, arguments=[role["verifier"] for role in roles if role.get("verifier")])
     for sql in (USERS, GRANTS):
         try:
             psql(sql, arguments=roles)
@@ -231,8 +288,9 @@ def service_role(name: str, role: dict[str, Any] | None, memberships: list[str],
     if role is not None:
         [role], wrong = credentials.complete([role])
         wanted = {**role, "memberships": memberships, "settings": settings}
-    try:
-        psql(SERVICE, arguments=wanted)
-    except Failure as failure:
-        wrong.append(f"role {name}: {failure}")
+    for sql in (SERVICE, MEMBERSHIPS):
+        try:
+            psql(sql, arguments=wanted)
+        except Failure as failure:
+            wrong.append(f"role {name}: {failure}")
     return wrong

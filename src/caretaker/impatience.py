@@ -1,0 +1,145 @@
+"""Ending what holds up our SQL: sessions of others that have a lock, or that keep new sessions from beginning."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import select
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from session import PSQL, environment, query
+from surroundings import Failure, log
+
+# How long our SQL waits for others before they are ended.
+PATIENCE_SECONDS = 2
+
+# Sessions of ours, and sessions that cannot begin because somebody has a lock on their database or its catalogs: these are not
+# in pg_stat_activity yet, have no time limit, outlive their clients, and would take all connections in the end. Whoever may log
+# in can do that to any database, for `DROP DATABASE` waits for its lock before it is refused.
+OURS = """SELECT pid FROM pg_stat_activity WHERE datname = 'postgres' AND application_name = 'caretaker'
+    AND usesysid = (SELECT oid FROM pg_roles WHERE rolname = current_user)"""
+BEGINNING = """SELECT DISTINCT pid, datname, datdba FROM pg_locks JOIN pg_database ON pg_database.oid =
+      CASE WHEN locktype = 'object' AND classid = 'pg_database'::regclass THEN objid ELSE database END
+    WHERE NOT granted AND pid NOT IN (SELECT pid FROM pg_stat_activity WHERE usesysid IS NOT NULL OR backend_type <> 'client backend')"""
+
+# Who holds up ours in `postgres`, where nobody but administrators has much to do; who keeps others out of a database that is not
+# theirs; and those that cannot begin where its owner has locked it. `OFFSET 0` has Postgres look at all conditions before it ends
+# a session. A prepared transaction has locks and no session.
+CLEAR_THE_WAY = """
+SELECT coalesce(json_agg(format('ended a session of role %s: it had a lock for too long', quote_ident(rolname))), '[]') FROM (
+  SELECT pid, rolname FROM pg_stat_activity JOIN pg_roles ON pg_roles.oid = usesysid WHERE NOT rolsuper AND pid IN (
+    SELECT unnest(pg_blocking_pids(pid)) FROM (OURS) AS _) OFFSET 0
+) AS _ WHERE pg_terminate_backend(pid);
+SELECT coalesce(json_agg(format('ended a session of role %s: it kept others out of database %s', quote_ident(rolname),
+  quote_ident(datname))), '[]') FROM (
+  SELECT DISTINCT s.pid, rolname, b.datname FROM (BEGINNING) AS b CROSS JOIN unnest(pg_blocking_pids(b.pid)) AS _ (blocking)
+  JOIN pg_stat_activity s ON s.pid = blocking JOIN pg_roles ON pg_roles.oid = usesysid
+  WHERE NOT rolsuper AND (b.datname IN ('postgres', 'template1') OR NOT pg_has_role(usesysid, datdba, 'MEMBER')) OFFSET 0
+) AS _ WHERE pg_terminate_backend(pid);
+SELECT coalesce(json_agg(format('ended a session that could not begin in database %s: its owner has locked it',
+  quote_ident(datname))), '[]') FROM (
+  SELECT pid, datname FROM (BEGINNING) AS b WHERE datname <> 'postgres' AND NOT EXISTS (
+    SELECT FROM unnest(pg_blocking_pids(b.pid)) AS _ (blocking) JOIN pg_stat_activity s ON s.pid = blocking
+    JOIN pg_roles ON pg_roles.oid = usesysid WHERE NOT rolsuper AND NOT pg_has_role(usesysid, datdba, 'MEMBER')) OFFSET 0
+) AS _ WHERE pg_terminate_backend(pid);
+SELECT coalesce(json_agg(DISTINCT jsonb_build_array(p.database, gid, quote_ident(owner))), '[]') FROM pg_prepared_xacts p
+JOIN pg_roles ON rolname = owner
+JOIN pg_locks own ON own.pid IS NULL AND own.transactionid = p.transaction
+JOIN pg_locks held ON held.pid IS NULL AND held.virtualtransaction = own.virtualtransaction
+JOIN pg_locks wanted ON NOT wanted.granted AND wanted.pid IN (OURS) AND wanted.locktype = held.locktype
+  AND (wanted.database, wanted.relation, wanted.page, wanted.tuple, wanted.transactionid, wanted.classid, wanted.objid)
+  IS NOT DISTINCT FROM (held.database, held.relation, held.page, held.tuple, held.transactionid, held.classid, held.objid)
+WHERE NOT rolsuper AND prepared < now() - interval '1 min';
+""".replace("OURS", OURS).replace("BEGINNING", BEGINNING)
+
+
+class Standing:
+    """A session of a superuser that is there before anybody keeps new ones from beginning."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def ask(self, sql: str, seconds: float = 5) -> list[str]:
+        """Run SQL in it; gives the lines that it printed. A session that does not answer is given up."""
+        with self.lock:
+            if self.process is None or self.process.poll() is not None:
+                self.process = self.begin()
+            try:
+                return self.exchange(self.process, sql, time.monotonic() + seconds)
+            except OSError as error:
+                self.process.kill()
+                self.process.communicate()
+                self.process = None
+                raise Failure(f"the caretaker's own session: {error}") from None
+
+    @staticmethod
+    def begin() -> subprocess.Popen[bytes]:
+        """Start it."""
+        pipe, nothing = subprocess.PIPE, subprocess.DEVNULL
+        everything = {**os.environ, **environment("postgres", 5, "")}
+        try:
+            return subprocess.Popen(PSQL, stdin=pipe, stdout=pipe, stderr=nothing, env=everything, bufsize=0)
+        except OSError as error:
+            raise Failure(f"`psql` does not start: {error}") from None
+
+    @staticmethod
+    def exchange(process: subprocess.Popen[bytes], sql: str, deadline: float) -> list[str]:
+        """Send SQL, and read to its end."""
+        assert process.stdin and process.stdout
+        process.stdin.write(f"SET search_path TO '';\n{sql}\n\\echo done\n".encode())
+        answer = b""
+        while not answer.endswith(b"done\n"):
+            left = deadline - time.monotonic()
+            if left <= 0 or not select.select([process.stdout], [], [], left)[0]:
+                raise TimeoutError("no answer")
+            part = os.read(process.stdout.fileno(), 65536)
+            if not part:
+                raise ConnectionError("it has ended")
+            answer += part
+        return answer.decode(errors="surrogateescape").split("\n")[:-2]
+
+
+standing = Standing()
+
+
+def clear_the_way() -> None:
+    """End the sessions, and roll back the prepared transactions, that hold up ours."""
+    *ended, prepared = map(json.loads, standing.ask(CLEAR_THE_WAY))
+    for line in [line for lines in ended for line in lines]:
+        log(line)
+    for database, name, owner in prepared:
+        literal = name.replace("'", "''")
+        try:
+            query(f"ROLLBACK PREPARED '{literal}'", database, None, 5, "")
+            log(f"database {database}: rolled back a prepared transaction of role {owner}: it had a lock for too long")
+        except Failure as failure:
+            log(f"database {database}: a prepared transaction of role {owner} has a lock, and stays: {failure}")
+
+
+@contextlib.contextmanager
+def impatience() -> Iterator[Any]:
+    """End the sessions that hold up what is done meanwhile, when it takes long."""
+    done = threading.Event()
+    with contextlib.suppress(Failure):
+        standing.ask("SELECT;")  # so that it is there in time
+
+    def clear() -> None:
+        while not done.wait(PATIENCE_SECONDS):
+            try:
+                clear_the_way()
+            except Failure as failure:
+                log(f"the sessions that hold up others: {failure}")
+
+    thread = threading.Thread(target=clear)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
