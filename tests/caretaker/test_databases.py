@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
 import subprocess
 import sys
 import tempfile
@@ -157,6 +158,55 @@ class Databases(OnServer):
             self.assertEqual(psql("SELECT to_regclass('postgres.t') IS NULL"), ["t"])
         self.converge(hippo())
         psql("DROP TABLE public.made; DROP SCHEMA postgres")
+
+    def test_what_others_made_is_taken_when_a_superuser_says_so(self) -> None:
+        self.converge(hippo())
+        psql("CREATE ROLE stranger; CREATE SCHEMA theirs AUTHORIZATION stranger; CREATE ROLE nobody")
+        users = [
+            *hippo().roles["users"],
+            *({"name": name, "verifier": VERIFIERS[0], "options": "", "databases": []} for name in ("stranger", "nobody")),
+        ]
+        with self.assertRaisesRegex(Failure, "role stranger: is not the caretaker's, and owns something"):
+            self.converge(hippo(users=users))
+        self.assertEqual(psql("SELECT rolcanlogin FROM pg_roles WHERE rolname IN ('stranger', 'nobody') ORDER BY 1"), ["f", "t"])
+        self.assertEqual(psql("SELECT count(*) FROM pg_roles WHERE rolname LIKE 'nobody\\__%'"), ["1"])
+        psql("ALTER DATABASE postgres SET pgrender.accept = 'other,stranger'")
+        self.assertEqual(self.converge(hippo(users=users)), ["database postgres: set the password of role stranger"])
+        psql("ALTER DATABASE postgres RESET pgrender.accept")
+        self.assertEqual(self.converge(hippo(users=users)), [])
+        # One that is made anew has the name only.
+        psql("DROP SCHEMA theirs; DROP ROLE stranger; CREATE ROLE stranger; CREATE SCHEMA theirs AUTHORIZATION stranger")
+        with self.assertRaisesRegex(Failure, "role stranger: is not the caretaker's"):
+            self.converge(hippo(users=users))
+        psql("DROP SCHEMA theirs; DROP ROLE stranger, nobody")
+
+    def test_data_of_an_earlier_version_or_of_a_dump_has_its_roles_and_databases(self) -> None:
+        self.converge(hippo())
+        psql("ALTER DATABASE zoo OWNER TO hippo; ALTER DATABASE postgres RESET pgrender.roles")
+        psql("ALTER DATABASE postgres RESET pgrender.databases")
+        self.assertEqual(self.converge(hippo()), [])
+        # Restored: the names are those, the numbers are not; what was not there then is of others.
+        roles = ["hippo", "o'r\"hino", "_crunchypgbouncer", "ccp_monitoring"]
+        for kind, names in (("roles", roles), ("databases", ["hippo", "zoo"])):
+            record = json.dumps({"system": "1", "known": dict.fromkeys(names, "1")}).replace("'", "''")
+            psql(f"ALTER DATABASE postgres SET pgrender.{kind} = '{record}'")
+        psql("CREATE ROLE late; CREATE SCHEMA theirs AUTHORIZATION late")
+        late = {"name": "late", "verifier": VERIFIERS[0], "options": "", "databases": []}
+        with self.assertRaisesRegex(Failure, "^role late: is not the caretaker's"):
+            self.converge(hippo(users=[*hippo().roles["users"], late]))
+        self.assertEqual(self.converge(hippo()), [])
+        psql("DROP SCHEMA theirs; DROP ROLE late; ALTER DATABASE zoo OWNER TO postgres")
+        psql("REVOKE ALL ON DATABASE zoo FROM hippo")
+
+    def test_a_pod_that_ended_while_the_user_s_sql_ran_leaves_no_database_closed(self) -> None:
+        psql("ALTER DATABASE postgres CONNECTION LIMIT 50")
+        psql(databases.CLOSE)
+        psql(databases.CLOSE)
+        limit = "SELECT datconnlimit FROM pg_database WHERE datname = 'postgres'"
+        self.assertEqual(psql(limit), ["0"])
+        self.converge(hippo())
+        self.assertEqual(psql(limit), ["50"])
+        psql("ALTER DATABASE postgres CONNECTION LIMIT -1")
 
     def test_what_there_is_no_time_for_is_done_in_the_next_round(self) -> None:
         every, done = postgres.EveryDatabase(), list[str]()
