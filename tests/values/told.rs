@@ -56,3 +56,88 @@ fn only_a_parameter_takes_the_place_of_rules() {
     assert!(told("parameters").concat().contains("takes the place"), "{:?}", told("parameters"));
     assert!(!told("recovery_conf").concat().contains("takes the place"), "{:?}", told("recovery_conf"));
 }
+
+/// What is said of a cluster, errors and warnings.
+fn told(more: &Value) -> Vec<String> {
+    let documents = read::documents("cluster.yaml", &yaml::to_string(&cluster(17, more))).unwrap();
+    let (resource, diagnostics) = parse::parse(&documents[0], parse::Settings::default());
+    let Some(resource) = resource else { return diagnostics.iter().map(ToString::to_string).collect() };
+    let (_, diagnostics) = resolve(&resource, &Options::default());
+    diagnostics.iter().map(ToString::to_string).collect()
+}
+
+fn pgbouncer(global: &Value) -> Value {
+    json!({"proxy": {"pgBouncer": {"image": "i", "config": {"global": global}}}})
+}
+
+/// Whether exactly one line is said, of this severity and with these words.
+fn only(lines: &[String], severity: &str, words: &str) -> bool {
+    lines.len() == 1 && lines[0].contains(&format!("{severity}: ")) && lines[0].contains(words)
+}
+
+#[test]
+fn settings_of_pgbouncer_that_are_wrong_together_are_told() {
+    for (global, severity, words) in [
+        (json!({"auth_type": "cert"}), "error", "write `client_tls_sslmode: verify-full`"),
+        (json!({"auth_type": "cert", "client_tls_sslmode": "verify-ca"}), "error", "auth_type"),
+        (json!({"client_tls_sslmode": "verify-full"}), "warning", "`client_tls_ca_file`"),
+        (json!({"client_tls_sslmode": "Verify-CA"}), "warning", "`client_tls_ca_file`"),
+        (json!({"server_tls_protocols": "tlsv1.0,tlsv1.1"}), "error", "none of these versions"),
+        (json!({"server_tls_protocols": "tlsv1.4"}), "error", "write `secure`"),
+    ] {
+        let mut lines = told(&pgbouncer(&global));
+        // That no client has a certificate comes on top.
+        lines.retain(|line| severity == "warning" || line.contains("error: "));
+        assert!(only(&lines, severity, words), "{global}: {lines:?}");
+    }
+    let good = json!({"auth_type": "cert", "client_tls_sslmode": "verify-full", "client_tls_ca_file": "/etc/pgbouncer/clients.crt"});
+    assert_eq!(told(&pgbouncer(&good)), [] as [String; 0]);
+    // Of its own CA somebody has the key.
+    let own = json!({"proxy": {"pgBouncer": {
+        "image": "i",
+        "customTLSSecret": {"name": "mine"},
+        "config": {"global": {"client_tls_sslmode": "verify-full"}},
+    }}});
+    assert!(!told(&own).concat().contains("client_tls_ca_file"), "{:?}", told(&own));
+    let mut old = pgbouncer(&json!({"server_tls_protocols": "tlsv1.2"}));
+    assert_eq!(told(&old), [] as [String; 0]);
+    let parameters = json!({"ssl_min_protocol_version": "TLSv1.3"});
+    old["patroni"] = json!({"dynamicConfiguration": {"postgresql": {"parameters": parameters}}});
+    assert!(only(&told(&old), "error", "none of these versions"), "{:?}", told(&old));
+    let databases = json!({"a": "dbname=a pool_mode=transactional"});
+    let lines = told(&json!({"proxy": {"pgBouncer": {"image": "i", "config": {"databases": databases}}}}));
+    assert!(only(&lines, "error", "write one of `session`"), "{lines:?}");
+}
+
+#[test]
+fn options_of_pgbackrest_that_nobody_reads_are_told() {
+    let volume = json!({"name": "repo1", "volume": {"volumeClaimSpec": {
+        "accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}},
+    }}});
+    let in_s3 = json!({"name": "repo1", "s3": {"bucket": "b", "endpoint": "e", "region": "r"}});
+    let with = |repository: &Value, name: &str, value: &str| {
+        told(&json!({"backups": {"pgbackrest": {"image": "i", "repos": [repository], "global": {name: value}}}}))
+    };
+    for (repository, name, value, severity, words) in [
+        (&in_s3, "repo1-gcs-bucket", "b", "warning", "`repo1` is in `s3`"),
+        (&in_s3, "repo1-azure-container", "b", "warning", "does nothing"),
+        (&volume, "repo1-s3-bucket", "b", "warning", "on a volume"),
+        (&volume, "repo1-storage-verify-tls", "n", "warning", "on a volume"),
+        (&in_s3, "tls-server-port", "9999", "error", "is 8432"),
+        (&in_s3, "tls-server-adress", "::", "warning", "for IPv6 annotate the cluster"),
+        (&in_s3, "compress-level", "99", "error", "from -1 to 9"),
+        (&in_s3, "repo1-storage-host", "http://minio:9000", "error", "write `minio:9000`"),
+    ] {
+        let lines = with(repository, name, value);
+        assert!(only(&lines, severity, words), "{name}: {lines:?}");
+    }
+    assert!(!with(&in_s3, "tls-server-adress", "::").concat().contains("did you mean"));
+    assert_eq!(with(&in_s3, "tls-server-port", "8432"), [] as [String; 0]);
+    for (bucket, endpoint, words) in
+        [("s3://b/x", "e", "write `b`, and `repoN-path: /x`"), ("b", "http://e:9000", "write `e:9000`")]
+    {
+        let repository = json!({"name": "repo1", "s3": {"bucket": bucket, "endpoint": endpoint, "region": "r"}});
+        let lines = told(&json!({"backups": {"pgbackrest": {"image": "i", "repos": [repository]}}}));
+        assert!(only(&lines, "error", words), "{lines:?}");
+    }
+}
