@@ -189,8 +189,8 @@ fn a_parameter_that_something_overrides_is_told_with_what_counts() {
         ("password_encryption", json!("md5"), "write `scram-sha-256`"),
         ("log_directory", json!("base"), "`/pgdata/logs/postgres`"),
         ("work_men", json!("1MB"), "did you mean `work_mem`?"),
-        ("io_method", json!("worker"), "it came with 18"),
-        ("stats_temp_directory", json!("/tmp"), "it went with 15"),
+        ("io_method", json!("worker"), "it is new in 18"),
+        ("stats_temp_directory", json!("/tmp"), "it was removed in 15"),
     ] {
         each(&[(parameters(&json!({name: value})), &format!("{path}{name}: "), words)]);
     }

@@ -10,6 +10,7 @@ import yaml
 from patroni.config import Config
 from patroni.postgresql.available_parameters import get_validator_files
 from patroni.utils import parse_bool, parse_int
+from patroni.postgresql.validator import transform_postgresql_parameter_value
 from patroni.validator import schema
 
 
@@ -66,6 +67,13 @@ for file in get_validator_files():
             if name != "ssl_ecdh_curve" and (last is None or last > since) and name not in ("standby_mode", "trigger_file"):
                 parameters[name] = [since, last]
 
+values = ["1G", "1GB", "4mb", "64M", "64 MB", "25%", "0.5", ".5", "1e3", "1,1", "30sec", "30s", "5min", "5m", "2 h", "0x10", "-1"]
+values += ["0x", "12kB", "abc", "", "on", "Yes", "1", "enabled", "t", "local", "remote", "remote_write", "minimal", "auto", "LZ4", "debug1"]
+kept = {
+    name: [value for value in values if transform_postgresql_parameter_value(170000, name, value, {}) is not None]
+    for name, range_ in parameters.items()
+    if range_[0] <= 17 and (range_[1] is None or range_[1] > 17)
+}
 whole = [10, 0, -1, "10", "1.5", " 10 ", "1MB", "many", "", "30 minutes", [], {}]
 switches = [True, False, "on", "OFF", "yes", "No", 1, 0, 2, "true", "enabled", "t", [], {}]
 times = [10, "10", "1.5h", "30min", "5 s", "1h", "2d", "30 minutes", "min", "", [], {}]
@@ -79,6 +87,8 @@ print(  # noqa: T201
             "postgresql_local": [name for name in mentioned if not survives(name)],
             "mentioned": mentioned,
             "parameters": parameters,
+            "values": values,
+            "kept": kept,
             "parse_bool": {json.dumps(value): reads(parse_bool, value) for value in switches},
             "int": {json.dumps(value): reads(int, value) for value in whole},
             "parse_int": {json.dumps(value): reads(parse_int, value) for value in whole},

@@ -141,3 +141,107 @@ fn options_of_pgbackrest_that_nobody_reads_are_told() {
         assert!(only(&lines, "error", words), "{lines:?}");
     }
 }
+
+fn dynamic(configuration: &Value) -> Value {
+    json!({"patroni": {"dynamicConfiguration": configuration}})
+}
+
+#[test]
+fn the_nearest_name_of_all_is_named_with_its_place() {
+    for (name, meant) in [
+        ("synchronous_commits", "postgresql.parameters.synchronous_commit"),
+        ("max_replication_slot", "postgresql.parameters.max_replication_slots"),
+        ("lck_timeout", "postgresql.parameters.lock_timeout"),
+        ("recovery_targt", "postgresql.parameters.recovery_target"),
+        ("unix_socket_roup", "postgresql.parameters.unix_socket_group"),
+        ("use_slot", "postgresql.use_slots"),
+        ("loop_wiat", "loop_wait"),
+    ] {
+        for configuration in [json!({name: 1}), json!({"postgresql": {name: 1}})] {
+            let lines = told(&dynamic(&configuration));
+            assert!(only(&lines, "warning", &format!("did you mean `{meant}`?")), "{configuration}: {lines:?}");
+        }
+    }
+    for (name, instead) in
+        [("checkpoint_segments", "write `max_wal_size`"), ("force_parallel_mode", "write `debug_parallel_query`")]
+    {
+        let lines = told(&json!({"config": {"parameters": {name: "16"}}}));
+        assert!(only(&lines, "warning", instead), "{lines:?}");
+    }
+    let mut object = cluster(17, &json!({}));
+    for (field, meant) in [
+        ("volumeClaimSpec", "`dataVolumeClaimSpec`"),
+        ("storageClassName", "`dataVolumeClaimSpec.storageClassName`"),
+        ("minReplicas", "`minAvailable`"),
+    ] {
+        object["spec"]["instances"][0][field] = json!("a");
+        let documents = read::documents("cluster.yaml", &yaml::to_string(&object)).unwrap();
+        let (_, diagnostics) = parse::parse(&documents[0], parse::Settings::default());
+        let lines: Vec<String> = diagnostics.iter().map(ToString::to_string).collect();
+        assert!(only(&lines, "error", &format!("did you mean {meant}?")), "{lines:?}");
+        object["spec"]["instances"][0].as_object_mut().unwrap().remove(field);
+    }
+}
+
+#[test]
+fn one_cause_has_one_message() {
+    for (parameters, words) in [
+        (json!({"pg_hba": ["local all all peer"]}), "write `postgresql.pg_hba`"),
+        (json!({"parameters": {"work_mem": "4MB"}}), "one level up"),
+        (json!({"ttl": [30]}), "at the top of `dynamicConfiguration`"),
+        (json!({"pgaudit": {"log": "all"}}), "as in `pgaudit.log`"),
+        (json!({"shared_preload_libraries": ["a", "b"]}), "write `\"a,b\"`"),
+        (json!({"work_mem": {"a": 1}}), "write a text, a number or a boolean"),
+    ] {
+        let lines = told(&dynamic(&json!({"postgresql": {"parameters": parameters}})));
+        assert!(only(&lines, "error", words), "{parameters}: {lines:?}");
+    }
+}
+
+#[test]
+fn a_value_that_does_nothing_is_told_in_both_places() {
+    for (name, value, instead) in
+        [("shared_buffers", "1G", "write `1GB`"), ("autovacuum", "enabled", "write `on` or `off`")]
+    {
+        for more in [
+            json!({"config": {"parameters": {name: value}}}),
+            dynamic(&json!({"postgresql": {"parameters": {name: value}}})),
+        ] {
+            assert!(only(&told(&more), "warning", instead), "{more}: {:?}", told(&more));
+        }
+    }
+}
+
+#[test]
+fn a_rule_that_is_nearly_one_is_told_what_it_should_be() {
+    for (rule, words) in [
+        ("host all all 0.0.0.0 md5", "write `0.0.0.0/0`"),
+        ("host all all :: md5", "write `::/0`"),
+        ("host all all 10.0.0.1 md5", "`10.0.0.1/32`"),
+        ("host all all all scram-sha256", "did you mean `scram-sha-256`?"),
+        ("host all all all scram_sha_256", "did you mean `scram-sha-256`?"),
+        ("hosts all all all md5", "did you mean `host`?"),
+        ("HOST all all all md5", "did you mean `host`?"),
+    ] {
+        let lines = told(&rules(&[rule]));
+        assert!(only(&lines, "error", words), "{rule}: {lines:?}");
+    }
+}
+
+#[test]
+fn an_option_that_no_role_has_is_told() {
+    let with = |options: &str| told(&json!({"users": [{"name": "a", "options": options}]}));
+    assert!(only(&with("SUPERUSER CREATEDB NOSUCH"), "warning", "no option `NOSUCH`"));
+    assert!(only(&with("createdbs"), "warning", "did you mean `CREATEDB`?"));
+    assert!(only(&with("CREATEDB, LOGIN"), "warning", "`CREATEDB,`"));
+    for options in ["", "SUPERUSER nologin", "CONNECTION LIMIT -1 VALID UNTIL '2030-01-01 it''s'", "VALID UNTIL E'a'"] {
+        assert_eq!(with(options), [] as [String; 0], "{options}");
+    }
+}
+
+#[test]
+fn a_parameter_that_is_refused_is_pointed_at() {
+    let lines = told(&json!({"config": {"parameters": {"work_mem": "4MB", "ssl_ca_file": "x", "archive_mode": "on"}}}));
+    let at = |key: &str| lines.iter().filter(|line| line.contains(&format!("spec.config.parameters.{key}: "))).count();
+    assert_eq!((lines.len(), at("ssl_ca_file"), at("archive_mode")), (2, 1, 1), "{lines:?}");
+}

@@ -27,7 +27,8 @@ pub fn check_hba_text(text: &str, version: u16) -> Result<Vec<String>, String> {
     let fields = fields(text)?;
     let Some(connection) = first_word(&fields, 0) else { return Ok(Vec::new()) };
     if !is_connection(connection, version) {
-        return Err(format!("a line of pg_hba.conf for Postgres {version} does not begin with `{connection}`"));
+        let meant = hba_method::near_connection(connection, version);
+        return Err(format!("a line of pg_hba.conf for Postgres {version} does not begin with `{connection}`{meant}"));
     }
     let host = Host::of(connection);
     let method_at = if host == Host::Local { 3 } else { method_after_address(&fields)? };
@@ -38,7 +39,10 @@ pub fn check_hba_text(text: &str, version: u16) -> Result<Vec<String>, String> {
     }
     let method = match first_word(&fields, method_at) {
         Some(word) if is_method(word, version) => word,
-        Some(word) => return Err(format!("`{word}` is not a method of Postgres {version}")),
+        Some(word) => {
+            let meant = hba_method::near_method(word, version);
+            return Err(format!("`{word}` is not a method of Postgres {version}{meant}"));
+        }
         None => return Err("the line ends before the method".to_owned()),
     };
     if method != "trust" {
@@ -134,7 +138,12 @@ fn method_after_address(fields: &[Vec<Word>]) -> Result<usize, String> {
         }
         (Ok(ip), None) => match first_word(fields, 4).map(str::parse::<IpAddr>) {
             Some(Ok(mask)) if mask.is_ipv4() == ip.is_ipv4() => Ok(5),
-            _ => Err(format!("`{address}` has no mask: write how many bits count, as in `{address}/32`")),
+            // One that stands for all.
+            _ if ip.is_unspecified() => Err(format!("`{address}` has no mask: write `{address}/0`, or `all`")),
+            _ => {
+                let whole = if ip.is_ipv4() { 32 } else { 128 };
+                Err(format!("`{address}` has no mask: write how many bits count, as in `{address}/{whole}`"))
+            }
         },
         (Err(_), None) if is_host_name(host) => Ok(4),
         (Err(_), _) => no_address(),
