@@ -32,9 +32,8 @@ pub(crate) struct Rule {
 }
 
 fn all() -> impl Iterator<Item = &'static Rule> {
-    [authentication::RULES, instrumentation::RULES, logs::RULES, parameters::RULES, storage::RULES, various::RULES]
-        .into_iter()
-        .flatten()
+    let others = [authentication::RULES, instrumentation::RULES, logs::RULES, storage::RULES, various::RULES];
+    others.into_iter().chain([parameters::OF_SPEC, parameters::RULES]).flatten()
 }
 
 /// Checks the rules of a value and of all below it.
@@ -46,7 +45,7 @@ pub(crate) fn check(value: &Value, schema: &Schema, path: &FieldPath, findings: 
     });
 }
 
-/// The keys of `value` that break a rule each by itself; none where only several of them do, or where one is missing.
+/// The parameters in `value` that break a rule, each by itself; none where the rule is one of something else.
 fn guilty(value: &Value, rule: &Rule) -> Vec<String> {
     let Value::Object(object) = value else { return Vec::new() };
     let of_keys = parameters::RULES.iter().any(|other| other.text == rule.text);

@@ -114,7 +114,7 @@ impl Checker<'_, '_> {
             .overridden(name, value)
             .or_else(|| self.unknown(name))
             .or_else(|| below(name, value))
-            .or_else(|| parameter_value::fault(name, value))
+            .or_else(|| unread(name, value))
         {
             self.context.warning(path.clone(), message);
         } else if name == "password_encryption" && !value.eq_ignore_ascii_case("scram-sha-256") {
@@ -223,6 +223,11 @@ impl Checker<'_, '_> {
             None => "Postgres has no such parameter, and Patroni leaves it out: remove it".to_owned(),
         })
     }
+}
+
+/// What Patroni cannot read; a value that could not even be written is refused already.
+fn unread(name: &str, value: &str) -> Option<String> {
+    parameter::check_value(name, value).ok().and_then(|()| parameter_value::fault(name, value))
 }
 
 /// What took the place of a parameter that was removed (PostgreSQL, "Release Notes").

@@ -78,7 +78,7 @@ fn options_fault(options: &str) -> Option<String> {
     // What is in quotes is a value.
     let outside = options.split('\'').step_by(2);
     let mut given = outside.flat_map(str::split_whitespace);
-    let is_value = |word: &str| word.parse::<i64>().is_ok() || word.eq_ignore_ascii_case("E");
+    let is_value = |word: &str| word.parse::<i64>().is_ok() || ["-", "+", "E", "e"].contains(&word);
     let unknown =
         given.find(|word| !is_value(word) && !ROLE_OPTIONS.iter().any(|known| known.eq_ignore_ascii_case(word)))?;
     let instead = match words::nearest(unknown, ROLE_OPTIONS) {

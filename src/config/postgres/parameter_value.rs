@@ -16,7 +16,10 @@ pub fn fault(name: &str, value: &str) -> Option<String> {
             "" => "write `on` or `off`".to_owned(),
             words => format!("write `on`, `off` or one of `{}`", words.replace(' ', "`, `")),
         },
-        "enum" if !is_known(details) => format!("write one of `{}`", details.replace(' ', "`, `")),
+        // The first of some is an empty text.
+        "enum" if !is_known(details) && !(value.is_empty() && details.starts_with(' ')) => {
+            format!("write one of `{}`", details.trim_start().replace(' ', "`, `"))
+        }
         "integer" | "real" => number(value, kind, details)?,
         _ => return None,
     };
