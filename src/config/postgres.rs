@@ -2,6 +2,7 @@
 
 mod expression;
 mod hba;
+mod hba_address;
 mod hba_method;
 mod hba_order;
 mod hba_password;

@@ -120,8 +120,8 @@ pub fn check_pairs(value: &str, known: &[&str]) -> Result<(), String> {
         return Err(format!("pgBouncer knows no `{name}` here: write some of `{}`", known.join("`, `")));
     }
     // Of other values the rest after a number is passed over (`atoi`).
-    let modes = pairs.iter().filter(|(name, _)| *name == "pool_mode");
-    modes.filter_map(|(name, value)| setting_value::fault(name, value)).next().map_or(Ok(()), Err)
+    let mut modes = pairs.iter().filter(|(name, _)| *name == "pool_mode");
+    modes.find_map(|(name, value)| setting_value::fault(name, value)).map_or(Ok(()), Err)
 }
 
 /// Whether pgBouncer reads pairs (`loader.c`, `cstr_get_pair`), and what they are, a value in quotes as it stands between them. A

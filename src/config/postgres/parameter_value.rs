@@ -8,7 +8,8 @@ const TIMES: [&str; 6] = ["us", "ms", "s", "min", "h", "d"];
 
 /// What is wrong with the value of a parameter, and what to write instead.
 pub fn fault(name: &str, value: &str) -> Option<String> {
-    let (kind, details) = parameter_name::kind(name).split_once(' ').unwrap_or((parameter_name::kind(name), ""));
+    let kind = parameter_name::kind(name);
+    let (kind, details) = kind.split_once(' ').unwrap_or((kind, ""));
     let value = value.trim();
     let is_known = |words: &str| words.split_whitespace().any(|word| word == value.to_lowercase());
     let instead = match kind {
@@ -17,7 +18,7 @@ pub fn fault(name: &str, value: &str) -> Option<String> {
             words => format!("write `on`, `off` or one of `{}`", words.replace(' ', "`, `")),
         },
         // The first of some is an empty text.
-        "enum" if !is_known(details) && !(value.is_empty() && details.starts_with(' ')) => {
+        "enum" if !(is_known(details) || value.is_empty() && details.starts_with(' ')) => {
             format!("write one of `{}`", details.trim_start().replace(' ', "`, `"))
         }
         "integer" | "real" => number(value, kind, details)?,
