@@ -54,6 +54,8 @@ pub mod label {
 
 /// Keys of annotations.
 pub mod annotation {
+    /// What pgrender's own begin with.
+    pub const OWN: &str = "pgrender.dev/";
     /// Whether each user gets a schema of their own in each of their databases (PGO's `autoCreateUserSchema`).
     pub const AUTO_CREATE_USER_SCHEMA: &str = "postgres-operator.crunchydata.com/autoCreateUserSchema";
     /// `IPv6` makes pgBackRest's server listen on `::`.

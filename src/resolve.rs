@@ -74,8 +74,10 @@ impl Context<'_> {
     /// The user's labels and annotations for some objects, checked.
     fn metadata(&mut self, spec: Option<&MetadataSpec>, path: &FieldPath) -> Metadata {
         let Some(spec) = spec else { return Metadata::default() };
-        let metadata = Metadata { labels: spec.labels.clone(), annotations: spec.annotations.clone() };
+        let mut metadata = Metadata { labels: spec.labels.clone(), annotations: spec.annotations.clone() };
         labels::check(&metadata, path, &mut self.diagnostics);
+        annotations::misplaced(&metadata, path, self);
+        delivery::without_danger(&mut metadata, path, self);
         metadata
     }
 
@@ -178,7 +180,7 @@ fn cluster(resource: &PostgresCluster, context: &mut Context) -> Cluster {
     parameters::check(spec, &cluster, context);
     rules::check(spec, &cluster, context);
     names::check(&cluster, context);
-    annotations::check(&cluster, context);
+    annotations::check(resource, context);
     end_of_life::warn(postgres_version, context);
     exposed::warn(spec, context);
     unrendered::check(resource, &cluster, context);

@@ -14,7 +14,10 @@ static BRACES: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(r"(?:^|[^$])\$\{([A-Za-z_][A-Za-z0-9_.]*)[^{}]*\}").expect("a constant pattern"));
 static PARENTHESES: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(r"(?:^|[^$])\$\(([A-Za-z_][A-Za-z0-9_.-]*)\)").expect("a constant pattern"));
-static WHOLE: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"^\$([A-Z_][A-Z0-9_]*)$").expect("a constant pattern"));
+/// Two letters at least: the end of a regular expression, or a price, is none.
+static BARE: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r"(?:^|[^$\\])\$([A-Z][A-Z0-9_]*[A-Z0-9_]|[A-Z_][A-Z0-9_]*$)").expect("a constant pattern")
+});
 
 /// Fields of a container in which Kubernetes or a shell replaces variables itself.
 const OF_CONTAINERS: [&str; 9] = [
@@ -41,7 +44,8 @@ const SKIPPED: [&[&str]; 4] = [
 /// Keys whose values run in a shell.
 const SCRIPTS: [&str; 4] = ["before_stop", "callbacks", "command", "pre_promote"];
 
-/// Says of each variable that it is one: as a part of the error that `diagnostics` has of the field, or as a warning.
+/// Says of each variable that it is one: as a part of the error that `diagnostics` has of the field, or as a warning. A template is
+/// an error.
 pub(crate) fn tell(document: &Document, diagnostics: &mut Vec<Diagnostic>) {
     let mut search = Search { path: Vec::new(), found: Collector::default() };
     search.value(&document.node);
@@ -49,21 +53,24 @@ pub(crate) fn tell(document: &Document, diagnostics: &mut Vec<Diagnostic>) {
     if found.is_empty() {
         return;
     }
-    let mut found: BTreeMap<FieldPath, String> = found.into_iter().collect();
+    let mut found: BTreeMap<FieldPath, (Severity, String)> = found.into_iter().collect();
     for diagnostic in diagnostics.iter_mut().filter(|diagnostic| diagnostic.severity == Severity::Error) {
-        if let Some(hint) = diagnostic.field.as_ref().and_then(|field| found.remove(field)) {
+        if let Some((_, hint)) = diagnostic.field.as_ref().and_then(|field| found.remove(field)) {
             diagnostic.message = format!("{}; {hint}", diagnostic.message);
         }
     }
-    let warnings = found.into_iter().map(|(path, hint)| Diagnostic::warning(hint).at(path)).chain(rest);
-    diagnostics.extend(document.locate_all(warnings.collect()));
+    let told = found.into_iter().map(|(path, (severity, hint))| match severity {
+        Severity::Error => Diagnostic::error(hint).at(path),
+        _ => Diagnostic::warning(hint).at(path),
+    });
+    diagnostics.extend(document.locate_all(told.chain(rest).collect()));
 }
 
 /// A walk through a resource.
 struct Search<'a> {
     /// Where it is.
     path: Vec<Step<'a>>,
-    found: Collector<(FieldPath, String)>,
+    found: Collector<(FieldPath, (Severity, String))>,
 }
 
 /// A segment of a path that is only written when something is found there.
@@ -98,21 +105,31 @@ impl<'a> Search<'a> {
     }
 
     fn text(&mut self, text: &str) {
-        if !text.contains(['$', '{']) {
+        if !text.contains(['$', '{']) && !text.starts_with(['<', 'E']) {
             return;
         }
         let script = self.is_script();
         let rule = self.keys().any(|key| ["pg_hba", "pg_ident", "hba"].contains(&key));
         // Agents that come into a pod by an annotation read templates of their own there.
         let template = self.keys().any(|key| key.contains("template"));
+        let mut severity = Severity::Warning;
         let hint = if let Some(variable) = BRACES.captures(text).filter(|_| !script) {
             variable_of("Flux or envsubst", &format!("${{{}}}", &variable[1]))
         } else if let Some(variable) = PARENTHESES.captures(text).filter(|_| !script && !rule) {
             variable_of("kustomize", &format!("$({})", &variable[1]))
-        } else if let Some(variable) = WHOLE.captures(text).filter(|_| !script) {
+        } else if let Some(variable) = BARE.captures(text).filter(|_| !script && !rule) {
             variable_of("envsubst", &format!("${}", &variable[1]))
         } else if !template && text.split_once("{{").is_some_and(|(_, rest)| rest.contains("}}")) {
+            // Two programs never read it alike. Others may have put it into an annotation or a container for themselves.
+            let for_others = self.keys().any(|key| ["annotations", "containers", "initContainers"].contains(&key));
+            if !for_others && template::is_in(text) {
+                severity = Severity::Error;
+            }
             template::NOT_RENDERED.to_owned()
+        } else if text.starts_with("ENC[") && text.ends_with(']') {
+            "is encrypted by SOPS: decrypt it first".to_owned()
+        } else if text.starts_with("<path:") && text.ends_with('>') {
+            "looks like a placeholder of argocd-vault-plugin that nobody has replaced: replace it first".to_owned()
         } else {
             return;
         };
@@ -120,7 +137,7 @@ impl<'a> Search<'a> {
             Step::Key(key) => Segment::Key((*key).to_owned()),
             Step::Index(index) => Segment::Index(*index),
         });
-        self.found.push(Severity::Warning, (FieldPath(segments.collect()), hint));
+        self.found.push(severity, (FieldPath(segments.collect()), (severity, hint)));
     }
 
     /// The keys on the way here.
@@ -169,8 +186,10 @@ mod tests {
             ("a: [x, $(NAME)]\n", "1:8", "`$(NAME)`"),
             ("a: {'${KEY}': x}\n", "1:5", "`${KEY}`"),
             ("a: $BUCKET\n", "1:1", "`$BUCKET`"),
-            ("a: '{{ .Values.a }}'\n", "1:1", "`{{ … }}`"),
-            ("a: ${{ secrets.A }}\n", "1:1", "`{{ … }}`"),
+            ("annotations: {a: '{{ .Values.a }}'}\n", "1:15", "`{{ … }}`"),
+            ("a: s3.$DOMAIN\n", "1:1", "`$DOMAIN`"),
+            ("a: 'ENC[AES256_GCM,data:abc=,type:str]'\n", "1:1", "decrypt it first"),
+            ("a: <path:secret/data/a#b>\n", "1:1", "argocd-vault-plugin"),
             ("pg_hba: ['host all all ${CIDR} md5']\n", "1:10", "`${CIDR}`"),
             ("containers: [{image: 'a:${TAG}'}]\n", "1:15", "`${TAG}`"),
         ] {
@@ -202,6 +221,16 @@ mod tests {
         ] {
             assert_eq!(told(text), [] as [String; 0], "{text}");
         }
+    }
+
+    #[test]
+    fn a_template_is_an_error() {
+        for text in ["a: '{{ .Values.a }}'\n", "a: ${{ secrets.A }}\n", "a: [b, 'x-{{ include \"a\" . }}']\n"] {
+            let told = told(text);
+            assert!(told.len() == 1 && told[0].contains("error: ") && told[0].contains("`{{ … }}`"), "{told:?}");
+        }
+        // An array of Postgres.
+        assert!(!told("a: '{{1,2},{3,4}}'\n").concat().contains("error: "));
     }
 
     #[test]

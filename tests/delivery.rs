@@ -190,11 +190,16 @@ fn a_claim_is_kept_whatever_is_said() {
 
 /// What is told about the metadata of the cluster itself.
 fn told(text: &str) -> Vec<(Severity, String)> {
+    told_below(text, "metadata.")
+}
+
+/// What is told about fields that begin with `path`.
+fn told_below(text: &str, path: &str) -> Vec<(Severity, String)> {
     let documents = read::documents("cluster.yaml", text).unwrap();
     let seed = Seed::new(SEED.as_bytes()).ok().unwrap();
     let diagnostics = render(&documents, &options(), Ok(&seed)).diagnostics;
     let field = |diagnostic: &Diagnostic| diagnostic.field.as_ref().map(ToString::to_string).unwrap_or_default();
-    let about = diagnostics.into_iter().filter(|diagnostic| field(diagnostic).starts_with("metadata."));
+    let about = diagnostics.into_iter().filter(|diagnostic| field(diagnostic).starts_with(path));
     about.map(|diagnostic| (diagnostic.severity, diagnostic.to_string())).collect()
 }
 
@@ -219,6 +224,100 @@ fn what_is_not_carried_over_is_told() {
     // Argo CD reads no labels.
     let lines = told(&cluster(&json!({"labels": {"argocd.argoproj.io/sync-wave": "1"}}), &json!({})));
     assert!(lines.len() == 1 && lines[0].0 == Severity::Warning, "{lines:?}");
+}
+
+/// Each place of the spec whose metadata goes to objects.
+const PLACES: [&str; 6] = [
+    "/metadata",
+    "/instances/0/metadata",
+    "/proxy/pgBouncer/metadata",
+    "/backups/pgbackrest/metadata",
+    "/service/metadata",
+    "/proxy/pgBouncer/service/metadata",
+];
+
+#[test]
+fn what_would_delete_data_is_on_nothing_wherever_it_stands() {
+    let mut value: Value = serde_json::from_str(&cluster(&json!({}), &json!({"service": {}}))).unwrap();
+    let clean = value.clone();
+    for place in PLACES {
+        for (field, key) in [
+            ("annotations", "argocd.argoproj.io/hook"),
+            ("annotations", "helm.sh/hook"),
+            ("annotations", "kustomize.toolkit.fluxcd.io/force"),
+            ("labels", "kustomize.toolkit.fluxcd.io/force"),
+        ] {
+            value.clone_from(&clean);
+            set(&mut value["spec"], place, &json!({field: {key: "enabled", "example.com/a": "b"}}));
+            let text = value.to_string();
+            let lines = told_below(&text, "spec.");
+            assert!(
+                lines.len() == 1 && lines[0].0 == Severity::Warning && lines[0].1.contains(key),
+                "{place}: {lines:?}"
+            );
+            let objects = json!(objects(&text).unwrap()).to_string();
+            assert!(
+                !objects.contains(&format!("{key}\":\"enabled")) && objects.contains("example.com/a"),
+                "{place} {key}"
+            );
+        }
+        value.clone_from(&clean);
+        let options = json!({"argocd.argoproj.io/sync-options": "Replace=true,PruneLast=true,Force=true"});
+        set(&mut value["spec"], place, &json!({"annotations": options}));
+        let text = value.to_string();
+        assert!(told_below(&text, "spec.")[0].1.contains("`Replace=true,Force=true`"), "{place}");
+        let objects = json!(objects(&text).unwrap()).to_string();
+        assert!(!objects.contains("Replace=true") && objects.contains("PruneLast=true"), "{place}");
+    }
+}
+
+#[test]
+fn what_the_cluster_reads_itself_is_told_elsewhere() {
+    let mut value: Value = serde_json::from_str(&cluster(&json!({}), &json!({"service": {}}))).unwrap();
+    let clean = value.clone();
+    for place in PLACES {
+        for (field, key, severity) in [
+            ("annotations", "pgrender.dev/rotate-ca", Severity::Error),
+            ("labels", "pgrender.dev/rotate-ca", Severity::Error),
+            ("annotations", "postgres-operator.crunchydata.com/pgbackrest-ip-version", Severity::Warning),
+            ("annotations", "postgres-operator.crunchydata.com/pgbackrest-backups", Severity::Warning),
+        ] {
+            value.clone_from(&clean);
+            set(&mut value["spec"], place, &json!({field: {key: "2"}}));
+            let lines = told_below(&value.to_string(), "spec.");
+            assert!(lines.len() == 1 && lines[0].0 == severity, "{place}: {lines:?}");
+            assert!(lines[0].1.contains("below `metadata.annotations`"), "{place}: {lines:?}");
+        }
+    }
+    let domain = "postgres-operator.crunchydata.com";
+    for (key, value, says) in [
+        ("pgbackrest-ipversion", "IPv6", "did you mean `postgres-operator.crunchydata.com/pgbackrest-ip-version`?"),
+        ("pgbackrest-backups", "a", "did you mean `postgres-operator.crunchydata.com/pgbackrest-backup`?"),
+        ("autocreateuserschema", "true", "did you mean `postgres-operator.crunchydata.com/autoCreateUserSchema`?"),
+        ("nothing-like-it", "true", "PGO has no such annotation"),
+        ("pgbackrest-ip-version", "IPv7", "write `IPv4` or `IPv6`"),
+        ("autoCreateUserSchema", "yes", "write `\"true\"`"),
+    ] {
+        let lines = told(&annotated(&json!({format!("{domain}/{key}"): value})));
+        assert!(lines.len() == 1 && lines[0].0 == Severity::Warning && lines[0].1.contains(says), "{key}: {lines:?}");
+    }
+    // PGO takes it in any case.
+    for value in ["True", "true", "false"] {
+        assert_eq!(told(&annotated(&json!({format!("{domain}/autoCreateUserSchema"): value}))), []);
+    }
+    let lines = told(&cluster(&json!({"labels": {"pgrender.dev/rotate-ca": "2"}}), &json!({})));
+    assert!(lines.len() == 1 && lines[0].0 == Severity::Error, "{lines:?}");
+}
+
+/// Sets what is at a JSON pointer, whose last key may be new.
+fn set(value: &mut Value, pointer: &str, what: &Value) {
+    let (parent, key) = pointer.rsplit_once('/').unwrap();
+    let parent = if let Some(before) = parent.strip_suffix("/service").filter(|_| value.pointer(parent).is_none()) {
+        &mut value.pointer_mut(before).unwrap()["service"]
+    } else {
+        value.pointer_mut(parent).unwrap()
+    };
+    parent[key] = what.clone();
 }
 
 #[test]

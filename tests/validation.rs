@@ -87,11 +87,14 @@ fn shown(diagnostics: &[Diagnostic]) -> String {
     diagnostics.iter().map(|diagnostic| format!("    {diagnostic}")).collect::<Vec<_>>().join("\n")
 }
 
-/// Whether one of the errors is about this field. Of metadata the server names a map but not its key; the reader names a key
-/// but not its path.
+/// Whether one of the errors is about this field. Of metadata and of parameters the server names a map but not its key; the reader
+/// names a key but not its path.
 fn is_about(error: &Diagnostic, field: &str) -> bool {
     match error.field.as_ref().map(ToString::to_string) {
-        Some(path) => path == field || (field.starts_with("metadata.") && path.starts_with(field)),
+        Some(path) => {
+            let of_keys = field.starts_with("metadata.") || field == "spec.config.parameters";
+            path == field || (of_keys && path.starts_with(field))
+        }
         None => field.rsplit('.').next().is_some_and(|key| error.message.contains(&format!("`{key}`"))),
     }
 }

@@ -3,6 +3,7 @@
 
 pub mod option;
 pub mod option_name;
+pub mod option_value;
 
 use super::ini::{Options, file, options};
 use super::{clean_path, data_directory};

@@ -2,6 +2,8 @@
 
 pub mod setting;
 pub mod setting_name;
+pub mod setting_value;
+pub mod together;
 
 use super::HEADER;
 use super::ini::{Options, lines, options, section};

@@ -2,6 +2,7 @@
 
 mod expression;
 mod hba;
+mod hba_address;
 mod hba_method;
 mod hba_order;
 mod hba_password;
@@ -11,6 +12,7 @@ mod ident;
 mod log_directory;
 pub mod parameter;
 pub mod parameter_name;
+pub mod parameter_value;
 
 use std::collections::BTreeMap;
 

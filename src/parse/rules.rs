@@ -32,9 +32,8 @@ pub(crate) struct Rule {
 }
 
 fn all() -> impl Iterator<Item = &'static Rule> {
-    [authentication::RULES, instrumentation::RULES, logs::RULES, parameters::RULES, storage::RULES, various::RULES]
-        .into_iter()
-        .flatten()
+    let others = [authentication::RULES, instrumentation::RULES, logs::RULES, storage::RULES, various::RULES];
+    others.into_iter().chain([parameters::OF_SPEC, parameters::RULES]).flatten()
 }
 
 /// Checks the rules of a value and of all below it.
@@ -44,6 +43,14 @@ pub(crate) fn check(value: &Value, schema: &Schema, path: &FieldPath, findings: 
             findings.push(Finding::fault(path, rule.message));
         }
     });
+}
+
+/// The parameters in `value` that break a rule, each by itself; none where the rule is one of something else.
+fn guilty(value: &Value, rule: &Rule) -> Vec<String> {
+    let Value::Object(object) = value else { return Vec::new() };
+    let of_keys = parameters::RULES.iter().any(|other| other.text == rule.text);
+    let alone = object.iter().filter(|(key, value)| !(rule.holds)(&json!({ (key.as_str()): value })));
+    if of_keys { alone.map(|(key, _)| key.clone()).collect() } else { Vec::new() }
 }
 
 /// Why the CRD refuses a parameter of this name in `spec.config.parameters`.
@@ -56,7 +63,15 @@ pub(crate) fn parameter_fault(name: &str, value: &str) -> Option<&'static str> {
 fn visit(value: &Value, schema: &Schema, path: &FieldPath, answer: &mut impl FnMut(&'static Rule, bool, &FieldPath)) {
     for RuleText { rule: text, field } in &schema.rules {
         let rule = all().find(|rule| rule.text == text).expect("every rule of the schema should have a function");
-        answer(rule, (rule.holds)(value), &path.join(&FieldPath::of(field)));
+        let path = path.join(&FieldPath::of(field));
+        let holds = (rule.holds)(value);
+        let guilty = if holds { Vec::new() } else { guilty(value, rule) };
+        if guilty.is_empty() {
+            answer(rule, holds, &path);
+        }
+        for key in guilty {
+            answer(rule, false, &path.key(key));
+        }
     }
     match value {
         Value::Object(object) => {

@@ -58,10 +58,22 @@ pub(crate) fn may_be_secret(path: &FieldPath) -> bool {
     key == "value" || ["pass", "secret", "key", "token"].iter().any(|word| key.to_lowercase().contains(word))
 }
 
+/// What other APIs call a field, one of the fields where it is meant, and what it is called there: letters alone would find another.
+const OTHER_WORDS: [(&str, &str, &str); 5] = [
+    ("maxUnavailable", "minAvailable", "minAvailable"),
+    ("minReplicas", "minAvailable", "minAvailable"),
+    ("storage", "dataVolumeClaimSpec", "dataVolumeClaimSpec.resources.requests.storage"),
+    ("storageClassName", "dataVolumeClaimSpec", "dataVolumeClaimSpec.storageClassName"),
+    ("volumeClaimSpec", "dataVolumeClaimSpec", "dataVolumeClaimSpec"),
+];
+
 /// The message for a field that is not there to be set.
 pub(crate) fn unknown_field<'a>(field: &str, known: impl IntoIterator<Item = &'a str>) -> String {
     const FEW: usize = 6;
     let known: Vec<&str> = known.into_iter().collect();
+    if let Some((.., meant)) = OTHER_WORDS.iter().find(|(other, beside, _)| *other == field && known.contains(beside)) {
+        return format!("unknown field, did you mean `{meant}`?");
+    }
     match nearest(field, known.iter().copied()) {
         Some(meant) => format!("unknown field, did you mean `{meant}`?"),
         None if (1..=FEW).contains(&known.len()) => {
@@ -73,6 +85,11 @@ pub(crate) fn unknown_field<'a>(field: &str, known: impl IntoIterator<Item = &'a
 
 /// The candidate that `word` is probably a misspelling of: at most a third of its letters differ, or only their case does.
 pub(crate) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    with_distance(word, candidates).map(|(_, candidate)| candidate)
+}
+
+/// As [`nearest`], with the number of letters that differ.
+pub(crate) fn with_distance<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<(usize, &'a str)> {
     // To compare two words takes their lengths multiplied, and no field is that long.
     if word.len() > LONGEST {
         return None;
@@ -89,7 +106,6 @@ pub(crate) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a s
         .map(|candidate| (strsim::damerau_levenshtein(&word, &candidate.to_lowercase()), candidate))
         .filter(|(distance, candidate)| *distance <= candidate.chars().count().div_ceil(3))
         .min_by_key(|(distance, _)| *distance)
-        .map(|(_, candidate)| candidate)
 }
 
 #[cfg(test)]

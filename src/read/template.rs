@@ -75,6 +75,11 @@ fn is_action(text: &str) -> bool {
     }
 }
 
+/// Whether a text has something in it that goes on as an action.
+pub(crate) fn is_in(text: &str) -> bool {
+    text.match_indices(OPEN).any(|(offset, _)| is_action(&text[offset..]))
+}
+
 /// What the actions of a chart speak of (Helm, "Built-in Objects" and "Named Templates"). In quotes, other braces may be meant.
 const OF_HELM: [&str; 8] =
     [".Values", ".Release", ".Chart", ".Capabilities", ".Files", ".Template", "include \"", "template \""];

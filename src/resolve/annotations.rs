@@ -1,26 +1,110 @@
-//! The annotations of a `PostgresCluster` that are pgrender's own.
+//! The annotations of a `PostgresCluster` that are pgrender's own, or PGO's. They act in its own metadata only, not in that of the
+//! objects that the spec describes.
 
 use super::Context;
-use crate::cluster::Cluster;
-use crate::naming::annotation;
+use crate::cluster::Metadata;
+use crate::naming::{PREFIX, annotation};
+use crate::parse::words;
 use crate::report::FieldPath;
+use crate::spec::PostgresCluster;
 
-/// What all of them begin with.
-const DOMAIN: &str = "pgrender.dev/";
+/// PGO's annotations of a `PostgresCluster` that its author writes.
+const OF_PGO: [&str; 9] = [
+    annotation::ALLOW_UPGRADE,
+    annotation::AUTHORIZE_BACKUP_REMOVAL,
+    annotation::AUTO_CREATE_USER_SCHEMA,
+    annotation::EXPORTER_COLLECTORS,
+    annotation::PGBACKREST_BACKUP,
+    annotation::PGBACKREST_CLOUD_LOG_VOLUME,
+    annotation::PGBACKREST_IP_VERSION,
+    annotation::PGBACKREST_RESTORE,
+    annotation::TRIGGER_SWITCHOVER,
+];
+
+/// Those of which only certain values, in lower case, mean something, and what another one means.
+const VALUES: [(&str, &[&str], &str); 2] = [
+    (annotation::AUTO_CREATE_USER_SCHEMA, &["", "false", "true"], "does nothing: write `\"true\"` or `\"false\"`"),
+    (annotation::PGBACKREST_IP_VERSION, &["ipv4", "ipv6"], "is taken for `IPv4`: write `IPv4` or `IPv6`"),
+];
+
+/// Tells of those in the cluster's own metadata that do not exist, and of values that mean nothing.
+pub(super) fn check(resource: &PostgresCluster, context: &mut Context) {
+    let path = FieldPath::of("metadata.annotations");
+    for (key, value) in resource.metadata.annotations.iter().flatten() {
+        let path = path.key(key);
+        if key.starts_with(annotation::OWN) {
+            own(key, path, context);
+        } else if key.starts_with(PREFIX) {
+            of_pgo(key, value, path, context);
+        }
+    }
+    let path = FieldPath::of("metadata.labels");
+    for key in resource.metadata.labels.iter().flatten().map(|(key, _)| key) {
+        if key.starts_with(annotation::OWN) || OF_PGO.contains(&key.as_str()) {
+            context.error(
+                path.key(key),
+                "does nothing here: it is an annotation, so write it below `metadata.annotations`",
+            );
+        }
+    }
+}
 
 /// Refuses one that does not exist: it would do nothing, and its author counts on it. What follows a prefix is checked where
 /// it is read, and an annotation that says where the seed is, where the seed is looked for.
-pub(super) fn check(cluster: &Cluster, context: &mut Context) {
+fn own(key: &str, path: FieldPath, context: &mut Context) {
     let prefixes = [annotation::ROTATE, annotation::CREDENTIALS, annotation::SEED];
-    for key in cluster.annotations.keys().filter(|key| key.starts_with(DOMAIN)) {
-        if *key != annotation::ACCEPT_STANDBY && !prefixes.iter().any(|prefix| key.starts_with(prefix)) {
-            let message = format!(
-                "there is no such annotation: write `{}`, `{}<user>` or one that begins with `{}`, or remove it",
-                annotation::ACCEPT_STANDBY,
-                annotation::CREDENTIALS,
-                annotation::ROTATE,
-            );
-            context.error(FieldPath::of("metadata.annotations").key(key.as_str()), message);
+    if key != annotation::ACCEPT_STANDBY && !prefixes.iter().any(|prefix| key.starts_with(prefix)) {
+        let message = format!(
+            "there is no such annotation: write `{}`, `{}<user>` or one that begins with `{}`, or remove it",
+            annotation::ACCEPT_STANDBY,
+            annotation::CREDENTIALS,
+            annotation::ROTATE,
+        );
+        context.error(path, message);
+    }
+}
+
+/// PGO itself passes over one that it does not know.
+fn of_pgo(key: &str, value: &str, path: FieldPath, context: &mut Context) {
+    if !OF_PGO.contains(&key) {
+        let message = match nearest(key) {
+            Some(meant) => format!("does nothing, for PGO has no such annotation: did you mean `{meant}`?"),
+            None => "does nothing, for PGO has no such annotation of a PostgresCluster: remove it".to_owned(),
+        };
+        return context.warning(path, message);
+    }
+    let known = VALUES.iter().find(|(with_values, ..)| *with_values == key);
+    if let Some((.., what)) = known.filter(|(_, values, _)| !values.contains(&value.to_lowercase().as_str())) {
+        context.warning(path, format!("{} {what}", words::quote(value)));
+    }
+}
+
+/// Tells of those in the metadata of objects that the spec has at `path`, where nobody reads them.
+pub(super) fn misplaced(metadata: &Metadata, path: &FieldPath, context: &mut Context) {
+    for (field, entries) in [("annotations", &metadata.annotations), ("labels", &metadata.labels)] {
+        for key in entries.keys() {
+            let path = path.key(field).key(key);
+            if key.starts_with(annotation::OWN) {
+                let message = "does nothing here, where it would only be on objects: write it below `metadata.annotations` of the \
+                               PostgresCluster";
+                context.error(path, message);
+            } else if field == "annotations" && key.starts_with(PREFIX) {
+                let key = if OF_PGO.contains(&key.as_str()) { Some(key.as_str()) } else { nearest(key) };
+                let message = match key {
+                    Some(key) => {
+                        format!("does nothing here: write `{key}` below `metadata.annotations` of the PostgresCluster")
+                    }
+                    None => "does nothing: remove it".to_owned(),
+                };
+                context.warning(path, message);
+            }
         }
     }
+}
+
+/// The annotation that was meant. The domain, which all have, does not make two names alike.
+fn nearest(key: &str) -> Option<&'static str> {
+    let names = OF_PGO.iter().filter_map(|known| known.strip_prefix(PREFIX));
+    let meant = words::nearest(key.strip_prefix(PREFIX)?, names)?;
+    OF_PGO.iter().copied().find(|known| known.strip_prefix(PREFIX) == Some(meant))
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{Context, claims, containers, files, global_options, schedule};
 use crate::cluster::{BackupJobs, BackupType, Backups, Metadata, RepoHost, Repository, Schedule, Scheduling, Storage};
-use crate::config::pgbackrest::option;
+use crate::config::pgbackrest::{option, option_value};
 use crate::naming::{CONTAINER_PGBACKREST, CONTAINER_PGBACKREST_CONFIG, annotation};
 use crate::report::FieldPath;
 use crate::spec::{
@@ -109,7 +109,12 @@ fn repository(spec: &RepositorySpec, path: &FieldPath, context: &mut Context) ->
         ("s3", "region", spec.s3.as_ref().map(|s3| &s3.region)),
     ];
     for (kind, field, text) in texts.iter().filter_map(|(kind, field, text)| Some((*kind, *field, (*text)?))) {
-        context.check(&path.key(kind).key(field), option::check_value(text));
+        let path = path.key(kind).key(field);
+        if context.check(&path, option::check_value(text))
+            && let Some(why) = address_fault(field, text)
+        {
+            context.error(path, why);
+        }
     }
     let storage = if let Some(volume) = &spec.volume {
         let path = path.key("volume").key("volumeClaimSpec");
@@ -124,6 +129,23 @@ fn repository(spec: &RepositorySpec, path: &FieldPath, context: &mut Context) ->
     };
     let schedules = schedules(spec.schedules.as_ref(), &path.key("schedules"), context);
     Some(Repository { index: index?, storage, schedules })
+}
+
+/// What pgBackRest cannot take for the name of a bucket or for the address of a storage.
+fn address_fault(field: &str, text: &str) -> Option<String> {
+    let (scheme, rest) = text.split_once("://")?;
+    match field {
+        "endpoint" => (scheme == "http").then(|| option_value::unencrypted(text)),
+        "bucket" | "container" => {
+            let (name, place) = rest.split_once('/').unwrap_or((rest, ""));
+            let place = match place.trim_matches('/') {
+                "" => String::new(),
+                place => format!(", and `repoN-path: /{place}` in `global`"),
+            };
+            Some(format!("is an address, and not a name: write `{name}`{place}"))
+        }
+        _ => None,
+    }
 }
 
 fn schedules(spec: Option<&SchedulesSpec>, path: &FieldPath, context: &mut Context) -> Vec<Schedule> {

@@ -16,6 +16,11 @@ pub(super) fn cert_manager(options: &Options) -> Option<CertManager> {
     }
 }
 
+/// Whether the author chose who signs.
+pub(super) fn has_issuer(options: &Options) -> bool {
+    matches!(options.certificate_source, CertificateSource::CertManager { issuer: Some(_) })
+}
+
 /// Refuses to rotate what only cert-manager can rotate.
 pub(super) fn check_rotation(cluster: &Cluster, context: &mut Context) {
     for key in [annotation::ROTATE_CA, annotation::ROTATE_CERTIFICATES] {

@@ -102,10 +102,34 @@ pub(super) fn resolve(resource: &PostgresCluster, context: &mut Context) -> Meta
     carried
 }
 
+/// Takes from the metadata of some objects, which the spec has at `path`, what would delete their data, and tells of it.
+pub(super) fn without_danger(metadata: &mut Metadata, path: &FieldPath, context: &mut Context) {
+    for (field, entries) in [("annotations", &mut metadata.annotations), ("labels", &mut metadata.labels)] {
+        let path = path.key(field);
+        entries.retain(|key, _| {
+            let what = dangerous(key);
+            if let Some(what) = what {
+                context.warning(path.key(key), what);
+            }
+            what.is_none()
+        });
+    }
+    let key = delivery::ARGO_CD_SYNC_OPTIONS;
+    if let Some(value) = metadata.annotations.remove(key) {
+        let options = sync_options(&value, &path.key("annotations").key(key), context);
+        metadata.annotations.extend(options.map(|options| (key.to_owned(), options)));
+    }
+}
+
+/// What is said of a key that would delete data.
+fn dangerous(key: &str) -> Option<&'static str> {
+    DANGEROUS.iter().find(|(dangerous, _)| *dangerous == key).map(|(_, what)| *what)
+}
+
 /// The options that can be on every object, if any.
 fn sync_options(value: &str, path: &FieldPath, context: &mut Context) -> Option<String> {
-    let dangerous = |option: &&str| DANGEROUS_OPTIONS.contains(option);
-    let (refused, good): (Vec<&str>, Vec<&str>) = delivery::options(value).partition(dangerous);
+    let (refused, good): (Vec<&str>, Vec<&str>) =
+        delivery::options(value).partition(|option| DANGEROUS_OPTIONS.contains(option));
     if !refused.is_empty() {
         let message = format!(
             "`{}` is on nothing that is rendered: Argo CD would delete and make anew what it cannot change, also claims with their \
@@ -119,8 +143,8 @@ fn sync_options(value: &str, path: &FieldPath, context: &mut Context) -> Option<
 
 /// Warns of what a tool would have read, had it seen it.
 fn tell(key: &str, path: FieldPath, context: &mut Context) {
-    if let Some((_, what)) = DANGEROUS.iter().find(|(dangerous, _)| *dangerous == key) {
-        context.warning(path, *what);
+    if let Some(what) = dangerous(key) {
+        context.warning(path, what);
     } else if DOMAINS.iter().any(|domain| key.starts_with(domain)) && !BOOKKEEPING.contains(&key) {
         let message = "does nothing here: what applies the manifests sees the rendered objects and not this one; remove it, or \
                        write it below `spec.metadata.annotations`, which are on every rendered object and pod";

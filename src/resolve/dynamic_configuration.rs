@@ -4,8 +4,10 @@ use serde_json::{Map, Value};
 
 use super::Context;
 use super::postgres::{check_host, hba_text};
+use crate::config::patroni::setting;
 use crate::config::postgres::{check_ident_text, parameter};
 use crate::line;
+use crate::parse::words;
 use crate::report::FieldPath;
 
 /// Checks all of it.
@@ -82,12 +84,35 @@ fn parameters(parameters: &Value, path: &FieldPath, context: &mut Context) {
         }
         match value {
             Value::String(text) => drop(context.check(&path, parameter::check_value(name, text))),
-            Value::Array(_) | Value::Object(_) => {
-                context.error(path.clone(), "a parameter has one value: write a text, a number or a boolean");
-            }
+            Value::Array(_) | Value::Object(_) => context.error(path.clone(), no_value(name, value)),
             Value::Null | Value::Bool(_) | Value::Number(_) => {}
         }
     }
+}
+
+/// What is said of a list or a mapping in the place of a parameter's value.
+fn no_value(name: &str, value: &Value) -> String {
+    match (setting::home(name), value) {
+        _ if name == "parameters" => "is inside itself: write its content one level up".to_owned(),
+        (Some(""), _) => "is a setting of Patroni: write it at the top of `dynamicConfiguration`".to_owned(),
+        (Some("postgresql"), _) => format!("is no parameter: write `postgresql.{name}`, beside `parameters`"),
+        (None, Value::Object(entries)) => match entries.keys().next() {
+            Some(key) => {
+                format!("a parameter has one value: write the whole name of each, as in `{}`", quoted(name, key))
+            }
+            None => "a parameter has one value: remove it".to_owned(),
+        },
+        (Some(_), Value::Array(items)) if !name.contains("conninfo") && items.iter().all(Value::is_string) => {
+            let items: Vec<&str> = items.iter().filter_map(Value::as_str).collect();
+            format!("a parameter has one value: write {}", words::quote(&format!("\"{}\"", items.join(","))))
+        }
+        _ => "a parameter has one value: write a text, a number or a boolean".to_owned(),
+    }
+}
+
+/// The name of a parameter of an extension, shortened where it is long.
+fn quoted(extension: &str, key: &str) -> String {
+    words::quote(&format!("{extension}.{key}")).trim_matches('`').to_owned()
 }
 
 /// A list of lines; Patroni writes each item as a line, and passes over what is not a text.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::Context;
 use crate::cluster::{Repository, Storage};
-use crate::config::pgbackrest::{option, option_name};
+use crate::config::pgbackrest::{option, option_name, option_value};
 use crate::parse::words;
 use crate::report::FieldPath;
 
@@ -20,7 +20,7 @@ pub(super) fn check(
         let path = path.key(name);
         let verdict = option::check_name(name).and_then(|()| option::check_value(value));
         if !context.check(&path, verdict)
-            || one(name, value, repositories, &path, context)
+            || one(name, value, options, repositories, &path, context)
             || option_name::is_known(name)
         {
             continue;
@@ -31,7 +31,11 @@ pub(super) fn check(
             Some(meant) => {
                 let number = option::of_repository(name).map_or(1, |(number, _)| number);
                 let meant = meant.replace("repoN", &format!("repo{number}"));
-                format!("pgBackRest knows no such option, and passes over it: did you mean `{meant}`?")
+                // Nobody shall write what is refused next.
+                match option::refusal(&meant, value) {
+                    Some(why) => format!("pgBackRest knows no such option, and passes over it; `{meant}` {why}"),
+                    None => format!("pgBackRest knows no such option, and passes over it: did you mean `{meant}`?"),
+                }
             }
             None => {
                 "pgBackRest knows no such option here, and passes over it: remove it, unless yours is newer".to_owned()
@@ -41,9 +45,16 @@ pub(super) fn check(
     }
 }
 
-/// Tells what is wrong with one option, whose name and value pgBackRest can read; whether something is.
-fn one(name: &str, value: &str, repositories: &[Repository], path: &FieldPath, context: &mut Context) -> bool {
-    if let Some(why) = option::refusal(name) {
+/// Tells what is wrong with one of `options`, whose name and value pgBackRest can read; whether something is.
+fn one(
+    name: &str,
+    value: &str,
+    options: &BTreeMap<String, String>,
+    repositories: &[Repository],
+    path: &FieldPath,
+    context: &mut Context,
+) -> bool {
+    if let Some(why) = option::refusal(name, value) {
         context.error(path.clone(), why);
     } else if let Some(current) = option::current_name(name) {
         let message = format!(
@@ -53,6 +64,8 @@ fn one(name: &str, value: &str, repositories: &[Repository], path: &FieldPath, c
         context.error(path.clone(), message);
     } else if let Some(what) = option::without_effect(name) {
         context.warning(path.clone(), what);
+    } else if let Some(why) = option_value::fault(name, value, options) {
+        context.error(path.clone(), why);
     } else if option::of_repository(name)
         .is_some_and(|(number, rest)| is_told(number, rest, value, repositories, path, context))
     {
@@ -92,6 +105,19 @@ fn is_told(
         let message = "pgrender writes where a repository is and how it is reached, and the repo host would ask another host for \
                        what it has itself: remove it";
         context.error(path.clone(), message);
+        return true;
+    }
+    let of_storage = rest.split_once('-').map_or("", |(storage, _)| storage);
+    let kind_here = kind(&repository.storage);
+    // A secret is one even where nobody reads it.
+    let of_another = ["azure", "gcs", "s3", "sftp"].contains(&of_storage) && of_storage != kind_here
+        || of_storage == "storage" && repository.is_on_volume();
+    if of_another && !option::is_secret(&format!("repo{number}-{rest}")) {
+        let message = format!(
+            "does nothing: `repo{number}` is {}; remove it, or correct the number",
+            if repository.is_on_volume() { "on a volume".to_owned() } else { format!("in `{kind_here}`") }
+        );
+        context.warning(path.clone(), message);
         return true;
     }
     let name = repository.name();

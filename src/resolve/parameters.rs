@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use super::Context;
 use crate::cluster::Cluster;
 use crate::config::patroni::setting;
-use crate::config::postgres::{self, parameter, parameter_name};
+use crate::config::postgres::{self, parameter, parameter_name, parameter_value};
 use crate::parse::words;
 use crate::report::FieldPath;
 use crate::spec::PostgresClusterSpec;
@@ -65,7 +65,8 @@ impl Checker<'_, '_> {
         let mut found = BTreeMap::new();
         for (name, value) in parameters.iter().filter(|(name, _)| parameter::check_name(name).is_ok()) {
             let value = match value {
-                Value::Null => continue,
+                // `dynamic_configuration.rs` refuses the last two.
+                Value::Null | Value::Array(_) | Value::Object(_) => continue,
                 Value::String(text) => text.clone(),
                 other => other.to_string(),
             };
@@ -109,8 +110,11 @@ impl Checker<'_, '_> {
             let message =
                 "Postgres would run on other data than Patroni looks after: remove it, the place of PGDATA is fixed";
             self.context.error(path.clone(), message);
-        } else if let Some(message) =
-            self.overridden(name, value).or_else(|| self.unknown(name)).or_else(|| below(name, value))
+        } else if let Some(message) = self
+            .overridden(name, value)
+            .or_else(|| self.unknown(name))
+            .or_else(|| below(name, value))
+            .or_else(|| unread(name, value))
         {
             self.context.warning(path.clone(), message);
         } else if name == "password_encryption" && !value.eq_ignore_ascii_case("scram-sha-256") {
@@ -182,12 +186,13 @@ impl Checker<'_, '_> {
         if let Some(versions) = parameter_name::versions(name) {
             let why = match (versions.from, versions.until) {
                 _ if versions.contain(version) => return None,
-                (Some(from), _) if version < from => format!("it came with {from}"),
-                (_, Some(until)) => format!("it went with {until}"),
+                (Some(from), _) if version < from => format!("it is new in {from}"),
+                (_, Some(until)) => format!("it was removed in {until}"),
                 _ => return None,
             };
+            let instead = successor(name).map_or_else(|| "remove it".to_owned(), |name| format!("write `{name}`"));
             return Some(format!(
-                "Postgres {version} has no such parameter, for {why}, and Patroni leaves it out: remove it"
+                "Postgres {version} has no such parameter, for {why}, and Patroni leaves it out: {instead}"
             ));
         }
         match setting::home(name) {
@@ -204,6 +209,11 @@ impl Checker<'_, '_> {
             }
             _ => {}
         }
+        if let Some(successor) = successor(name) {
+            return Some(format!(
+                "Postgres {version} has no such parameter any more, and Patroni leaves it out: write `{successor}`"
+            ));
+        }
         let near = self.suggestions.checked_sub(1).and_then(|rest| {
             self.suggestions = rest;
             words::nearest(name, parameter_name::names())
@@ -213,6 +223,21 @@ impl Checker<'_, '_> {
             None => "Postgres has no such parameter, and Patroni leaves it out: remove it".to_owned(),
         })
     }
+}
+
+/// What Patroni cannot read; a value that could not even be written is refused already.
+fn unread(name: &str, value: &str) -> Option<String> {
+    parameter::check_value(name, value).ok().and_then(|()| parameter_value::fault(name, value))
+}
+
+/// What took the place of a parameter that was removed (PostgreSQL, "Release Notes").
+fn successor(name: &str) -> Option<&'static str> {
+    let successors = [
+        ("checkpoint_segments", "max_wal_size"),
+        ("force_parallel_mode", "debug_parallel_query"),
+        ("logical_replication_mode", "debug_logical_replication_streaming"),
+    ];
+    successors.iter().find(|(old, _)| *old == name).map(|(_, new)| *new)
 }
 
 /// What Patroni takes instead of a value that is too low for it.

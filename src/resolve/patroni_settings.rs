@@ -140,20 +140,19 @@ impl Checker<'_, '_> {
         }
     }
 
-    /// The setting that was probably meant: one of the same section, or else one of another.
+    /// The setting that was probably meant, with its place: where two are equally near, that of the same section.
     fn meant(&mut self, settings: &[Setting], name: &str, place: &str) -> Option<String> {
         self.suggestions = self.suggestions.checked_sub(1)?;
         let names = |settings: &[Setting]| settings.iter().map(|(name, _)| *name).collect::<Vec<_>>();
-        if let Some(near) = words::nearest(name, names(settings)) {
-            return Some(near.to_owned());
-        }
-        let elsewhere = [
+        let all = [
+            (place, names(settings)),
             ("", names(&TOP)),
             ("postgresql", names(&POSTGRESQL)),
             ("postgresql.parameters", parameter_name::names().collect()),
         ];
-        let mut elsewhere = elsewhere.into_iter().filter(|(home, _)| *home != place);
-        elsewhere.find_map(|(home, names)| Some(joined(home, words::nearest(name, names)?)))
+        let near = all.into_iter().filter_map(|(home, names)| Some((home, words::with_distance(name, names)?)));
+        // Of several that are as near, this takes the first.
+        near.min_by_key(|(_, (distance, _))| *distance).map(|(home, (_, near))| joined(home, near))
     }
 
     /// `postgresql`; `standby` has the methods by which a standby cluster is made.

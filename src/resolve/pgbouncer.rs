@@ -1,8 +1,8 @@
 //! `spec.proxy.pgBouncer`.
 
-use super::{Context, containers, files, services};
+use super::{Context, certificates, containers, files, services};
 use crate::cluster::{Metadata, PgBouncer, Scheduling};
-use crate::config::pgbouncer::{setting, setting_name};
+use crate::config::pgbouncer::{setting, setting_name, setting_value, together};
 use crate::naming::{CONTAINER_PGBOUNCER, CONTAINER_PGBOUNCER_CONFIG};
 use crate::parse::words;
 use crate::report::FieldPath;
@@ -10,6 +10,7 @@ use crate::spec::{PgBouncerConfigSpec, PostgresClusterSpec};
 
 /// The pooler, or `None` where the spec has none.
 pub(super) fn resolve(spec: &PostgresClusterSpec, metadata: &Metadata, context: &mut Context) -> Option<PgBouncer> {
+    let of_postgres = tls_of_postgres(spec);
     let spec = &spec.proxy.as_ref()?.pg_bouncer;
     let path = FieldPath::of("spec.proxy.pgBouncer");
     let own = context.metadata(spec.metadata.as_ref(), &path.key("metadata"));
@@ -20,7 +21,9 @@ pub(super) fn resolve(spec: &PostgresClusterSpec, metadata: &Metadata, context: 
     let volumes = spec.volumes.as_ref().map(|volumes| &volumes.additional);
     let config = spec.config.clone().unwrap_or_default();
     let port = context.port(spec.port, "spec.proxy.pgBouncer.port");
-    check(&config, port, &path.key("config"), context);
+    let chosen_ca = spec.custom_tls_secret.is_some() || certificates::has_issuer(context.options);
+    let surroundings = together::Surroundings { chosen_ca, of_postgres };
+    check(&config, port, &surroundings, &path.key("config"), context);
     let config_resources =
         spec.sidecars.as_ref().and_then(|sidecars| sidecars.pgbouncer_config.as_ref()?.resources.as_ref());
     let config_resources_path = path.key("sidecars").key("pgbouncerConfig").key("resources");
@@ -63,21 +66,51 @@ pub(super) fn resolve(spec: &PostgresClusterSpec, metadata: &Metadata, context: 
     })
 }
 
+/// The versions of TLS that Postgres speaks: from 1.2, unless its parameters say otherwise.
+fn tls_of_postgres(spec: &PostgresClusterSpec) -> setting_value::Versions {
+    let dynamic = spec.patroni.as_ref().map(|patroni| &patroni.dynamic_configuration);
+    let parameter = |name: &str| dynamic?.get("postgresql")?.get("parameters")?.get(name)?.as_str();
+    let version = |name: &str| match parameter(name)?.to_ascii_lowercase().as_str() {
+        "tlsv1" => Some(0),
+        "tlsv1.1" => Some(1),
+        "tlsv1.2" => Some(2),
+        "tlsv1.3" => Some(3),
+        _ => None,
+    };
+    let least = version("ssl_min_protocol_version").unwrap_or(2);
+    let most = version("ssl_max_protocol_version").unwrap_or(3);
+    (least..=most).collect()
+}
+
 /// What becomes `pgbouncer.ini`.
-fn check(config: &PgBouncerConfigSpec, port: u16, path: &FieldPath, context: &mut Context) {
-    let contradiction = setting::contradiction(&config.global);
+fn check(
+    config: &PgBouncerConfigSpec,
+    port: u16,
+    surroundings: &together::Surroundings,
+    path: &FieldPath,
+    context: &mut Context,
+) {
+    let errors = together::errors(&config.global, surroundings);
+    let warnings = together::warnings(&config.global, surroundings);
+    let about = |found: &[(&str, &'static str)], name: &str| {
+        found.iter().find(|(setting, _)| *setting == name).map(|(_, why)| *why)
+    };
     let mut unknown = 0;
     for (name, value) in &config.global {
         let path = path.key("global").key(name);
         if !context.check(&path, setting::check_name(name).and_then(|()| setting::check_value(value))) {
             continue;
         }
-        let contradiction = contradiction.filter(|(setting, _)| setting == name).map(|(_, why)| why.to_owned());
-        if let Some(why) = setting::refusal(name, value, port).or(contradiction) {
+        let refusal = setting::refusal(name, value, port).or_else(|| setting_value::fault(name, value));
+        if let Some(why) = refusal.or_else(|| about(&errors, name).map(str::to_owned)) {
             context.error(path, why);
         } else if !setting_name::is_known(name) {
             unknown += 1;
             unknown_setting(name, unknown <= words::SUGGESTIONS, path, context);
+        } else if let Some(what) = about(&warnings, name) {
+            context.warning(path, what);
+        } else if name == "client_tls_ca_file" && together::verifies_clients(&config.global) {
+            // It names those who may sign for clients, which nothing else does.
         } else if let Some(what) = setting::weakness(name, value) {
             context.warning(path, what);
         }

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::Context;
 use crate::cluster::{PasswordType, User};
 use crate::line;
+use crate::parse::words;
 use crate::report::FieldPath;
 use crate::spec;
 use crate::spec::PostgresClusterSpec;
@@ -36,6 +37,9 @@ pub(super) fn resolve(spec: &PostgresClusterSpec, cluster: &str, context: &mut C
         for options in user.options.iter().flat_map(|options| options.split(['\n', '\r'])) {
             context.check(&path.key("options"), line::check(options));
         }
+        if let Some(why) = user.options.as_deref().and_then(options_fault) {
+            context.warning(path.key("options"), why);
+        }
         let alpha_numeric = user.password.is_some_and(|password| password.type_ == spec::PasswordType::AlphaNumeric);
         resolved.push(User {
             name: user.name.clone(),
@@ -45,6 +49,44 @@ pub(super) fn resolve(spec: &PostgresClusterSpec, cluster: &str, context: &mut C
         });
     }
     resolved
+}
+
+/// What `ALTER ROLE` takes (PostgreSQL, "ALTER ROLE"); the words of an option that has several stand beside each other.
+const ROLE_OPTIONS: [&str; 18] = [
+    "BYPASSRLS",
+    "CONNECTION",
+    "CREATEDB",
+    "CREATEROLE",
+    "INHERIT",
+    "LIMIT",
+    "LOGIN",
+    "NOBYPASSRLS",
+    "NOCREATEDB",
+    "NOCREATEROLE",
+    "NOINHERIT",
+    "NOLOGIN",
+    "NOREPLICATION",
+    "NOSUPERUSER",
+    "REPLICATION",
+    "SUPERUSER",
+    "UNTIL",
+    "VALID",
+];
+
+/// What is said of an option that Postgres does not have.
+fn options_fault(options: &str) -> Option<String> {
+    // What is in quotes is a value.
+    let outside = options.split('\'').step_by(2);
+    let mut given = outside.flat_map(str::split_whitespace);
+    let is_value = |word: &str| word.parse::<i64>().is_ok() || ["-", "+", "E", "e"].contains(&word);
+    let unknown =
+        given.find(|word| !is_value(word) && !ROLE_OPTIONS.iter().any(|known| known.eq_ignore_ascii_case(word)))?;
+    let instead = match words::nearest(unknown, ROLE_OPTIONS) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => "write options of `ALTER ROLE`, such as `CREATEDB`, with blanks between them".to_owned(),
+    };
+    let unknown = words::quote(unknown);
+    Some(format!("Postgres has no option {unknown} of roles, and the user gets none of these: {instead}"))
 }
 
 /// What means everybody and nobody to Postgres (`check_rolespec_name`).

@@ -144,7 +144,7 @@ fn a_name_that_no_version_could_match_is_refused() {
 
 #[test]
 fn a_host_to_follow_is_a_host() {
-    for host in ["a\nrestore_command = 'evil'", "a sslmode=disable", "a\tsslmode=disable", "a'", "", "a\\"] {
+    for host in ["a\nrestore_command = 'evil'", "a sslmode=disable", "a\tsslmode=disable", "a'", "", "a\\", "/tmp"] {
         let (field, message) = refused(17, &json!({"standby": {"host": host}}));
         assert_eq!(field, "spec.standby.host");
         assert!(message.ends_with("is not the name or the address of a host"), "{message}");
@@ -153,7 +153,7 @@ fn a_host_to_follow_is_a_host() {
     for port in [json!("5432\tsslmode=disable"), json!(70000), json!([5432])] {
         refused(17, &dynamic(&json!({"standby_cluster": {"host": "a", "port": port}})));
     }
-    for host in ["db.example.com", "10.0.0.1,[::1]", "fe80::1%eth0", "/tmp"] {
+    for host in ["db.example.com", "10.0.0.1,[::1]", "fe80::1%eth0"] {
         assert!(resolved(17, &json!({"standby": {"host": host}})).is_ok(), "{host}");
     }
 }

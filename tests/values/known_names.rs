@@ -7,7 +7,7 @@ use std::process::Command;
 
 use pgrender::config::patroni::setting::{self, Kind, LOCAL, POSTGRESQL, POSTGRESQL_LOCAL, STANDBY_CLUSTER, TOP};
 use pgrender::config::pgbackrest::{option, option_name};
-use pgrender::config::postgres::parameter_name;
+use pgrender::config::postgres::{parameter_name, parameter_value};
 use serde_json::Value;
 
 use crate::patroni::ConfigWriter;
@@ -58,6 +58,37 @@ fn the_settings_are_those_of_patroni() {
             let has = range[0].as_i64().unwrap() <= major && range[1].as_i64().is_none_or(|until| major < until);
             assert_eq!(versions.contain(version), has, "{name} {version}");
         }
+    }
+}
+
+#[test]
+fn a_value_that_patroni_leaves_out_is_told() {
+    let Some(writer) = ConfigWriter::new() else { return };
+    let known: Value = serde_json::from_str(&writer.run(include_str!("patroni_settings.py"))).unwrap();
+    // What recovery needs Patroni writes itself, and one takes any text from 18 on.
+    let kept = known["kept"].as_object().unwrap().iter();
+    let kept = kept.filter(|(name, kept)| *name != "log_connections" && !kept.as_array().unwrap().is_empty());
+    let mut left_out = 0;
+    for (name, kept) in kept {
+        for value in known["values"].as_array().unwrap() {
+            let fault = parameter_value::fault(name, value.as_str().unwrap());
+            assert_eq!(fault.is_none(), kept.as_array().unwrap().contains(value), "{name} {value}: {fault:?}");
+            left_out += usize::from(fault.is_some());
+        }
+    }
+    assert!(left_out > 5000, "{left_out}");
+    for (name, value, instead) in [
+        ("shared_buffers", "1G", "write `1GB`"),
+        ("work_mem", "4mb", "write `4MB`"),
+        ("shared_buffers", "25%", "one of the units"),
+        ("statement_timeout", "30sec", "write `30s`"),
+        ("random_page_cost", "1,1", "with `.`"),
+        ("autovacuum", "enabled", "write `on` or `off`"),
+        ("synchronous_commit", "remote", "`remote_write`"),
+        ("max_connections", "abc", "write a whole number"),
+    ] {
+        let fault = parameter_value::fault(name, value).unwrap();
+        assert!(fault.contains(instead), "{name}: {fault}");
     }
 }
 

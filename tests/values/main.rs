@@ -20,6 +20,7 @@ mod pgbackrest;
 mod pgbouncer;
 mod postgres;
 #[path = "../config/processes.rs"]
+#[expect(dead_code, reason = "other tests use the rest")]
 mod processes;
 #[path = "../common/rendering.rs"]
 mod rendering;

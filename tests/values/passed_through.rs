@@ -53,8 +53,8 @@ fn a_setting_that_patroni_does_not_know_is_told_with_the_one_that_was_meant() {
         (json!({"synchronous_nodes_count": 2}), "synchronous_nodes_count: ", "did you mean `synchronous_node_count`?"),
         (json!({"max_conections": 5}), "max_conections: ", "did you mean `postgresql.parameters.max_connections`?"),
         (json!({"use_slot": true}), "use_slot: ", "did you mean `postgresql.use_slots`?"),
-        (json!({"postgresql": {"use_slot": true}}), "postgresql.use_slot: ", "did you mean `use_slots`?"),
-        (json!({"postgresql": {"paramaters": {}}}), "postgresql.paramaters: ", "did you mean `parameters`?"),
+        (json!({"postgresql": {"use_slot": true}}), "postgresql.use_slot: ", "did you mean `postgresql.use_slots`?"),
+        (json!({"postgresql": {"paramaters": {}}}), "postgresql.paramaters: ", "did you mean `postgresql.parameters`?"),
         (
             json!({"postgresql": {"shared_bufers": 1}}),
             "postgresql.shared_bufers: ",
@@ -62,7 +62,11 @@ fn a_setting_that_patroni_does_not_know_is_told_with_the_one_that_was_meant() {
         ),
         (json!({"postgresql": {"zzzzzzzz": 1}}), "postgresql.zzzzzzzz: ", "remove it"),
         (json!({"ignore_slots": [{"nam": "a"}]}), "ignore_slots[0].nam: ", "did you mean `name`?"),
-        (json!({"standby_cluster": {"host": "a", "prt": 5}}), "standby_cluster.prt: ", "did you mean `port`?"),
+        (
+            json!({"standby_cluster": {"host": "a", "prt": 5}}),
+            "standby_cluster.prt: ",
+            "did you mean `standby_cluster.port`?",
+        ),
         (
             json!({"postgresql": {"use_slots": true}, "slots": {"a": {"typ": "physical"}}}),
             "slots.a.typ: ",
@@ -189,8 +193,8 @@ fn a_parameter_that_something_overrides_is_told_with_what_counts() {
         ("password_encryption", json!("md5"), "write `scram-sha-256`"),
         ("log_directory", json!("base"), "`/pgdata/logs/postgres`"),
         ("work_men", json!("1MB"), "did you mean `work_mem`?"),
-        ("io_method", json!("worker"), "it came with 18"),
-        ("stats_temp_directory", json!("/tmp"), "it went with 15"),
+        ("io_method", json!("worker"), "it is new in 18"),
+        ("stats_temp_directory", json!("/tmp"), "it was removed in 15"),
     ] {
         each(&[(parameters(&json!({name: value})), &format!("{path}{name}: "), words)]);
     }
@@ -385,5 +389,5 @@ fn a_variable_that_nobody_replaced_is_told_wherever_it_stands() {
     let name = told.iter().find(|line| line.contains("metadata.name: ")).unwrap();
     assert!(name.contains("is not a name: ") && name.contains("; `${APP}` looks like a variable of Flux"), "{name}");
     let template = read::documents("c.yaml", "{{- if .Values.a }}\na: 1\n{{- end }}\n").unwrap_err();
-    assert!(template[0].message.contains("Helm template"), "{template:?}");
+    assert!(template[0].message.contains("is a template"), "{template:?}");
 }

@@ -92,3 +92,83 @@ fn pgbackrest_reads_every_name_as_a_name() {
     }
     assert!(said.contains(" --repo1-gcs-bucket=x "), "{said}");
 }
+
+/// Options, a command that reads them, values that pgBackRest takes, and values with which it does not run.
+const VALUES: [(&str, &str, &[&str], &[&str]); 19] = [
+    ("compress-type", "archive-push", &["gz", "none"], &["zstd", "gzip", "GZ"]),
+    ("compress-level-network", "archive-get", &["0", "9"], &["10", "-1", "x"]),
+    ("process-max", "archive-get", &["1", "999"], &["many", "0", "1000", "1.5"]),
+    ("start-fast", "backup", &["y", "n"], &["true", "Y", "yes", "1"]),
+    ("archive-async", "archive-push", &["n"], &["false", "off"]),
+    ("repo1-path", "archive-get", &["/backups"], &["backups", "/a//b"]),
+    ("spool-path", "archive-get", &["/spool"], &["spool"]),
+    ("repo1-s3-uri-style", "archive-get", &["host", "path"], &["pathh"]),
+    ("repo1-cipher-type", "archive-get", &["none"], &["aes256", "aes-256"]),
+    ("repo1-retention-full-type", "expire", &["count", "time"], &["days"]),
+    ("repo1-retention-full", "expire", &["1", "9999999"], &["0", "-1", "7d"]),
+    ("repo1-retention-archive-type", "expire", &["full", "incr"], &["all"]),
+    ("log-level-console", "archive-get", &["off", "detail"], &["verbose", "none"]),
+    ("archive-timeout", "archive-get", &["60", "0.5"], &["many", "-1"]),
+    ("archive-get-queue-max", "archive-get", &["1", "128MB", "1g"], &["1X", "MB", "-1"]),
+    ("tcp-keep-alive-idle", "archive-get", &["60"], &["0", "3601"]),
+    ("repo1-s3-key-type", "archive-get", &["auto"], &["iam"]),
+    ("repo1-s3-endpoint", "expire", &[], &["http://minio:9000"]),
+    ("repo1-storage-host", "expire", &[], &["http://minio:9000"]),
+];
+
+#[test]
+fn a_value_that_pgbackrest_does_not_take_is_refused() {
+    let Some(pgbackrest) = program("pgbackrest") else { return };
+    let directory = tempfile::tempdir().unwrap();
+    let conf = directory.path().join("pgbackrest.conf");
+    let place = directory.path().display();
+    for (name, command, good, bad) in VALUES {
+        for (value, is_good) in good.iter().map(|value| (value, true)).chain(bad.iter().map(|value| (value, false))) {
+            let in_s3 = name.starts_with("repo1-s") || name == "repo1-path";
+            let storage = if in_s3 {
+                json!({"name": "repo1", "s3": {"bucket": "b", "endpoint": "127.0.0.1:1", "region": "r"}})
+            } else {
+                json!({"name": "repo1", "gcs": {"bucket": "x"}})
+            };
+            let global = Map::from_iter([(name.to_owned(), json!(value))]);
+            let pgbackrest_spec = json!({"image": "i", "repos": [storage], "global": global});
+            let cluster = resolved(17, &json!({"backups": {"pgbackrest": pgbackrest_spec}}));
+            assert_eq!(cluster.is_ok(), is_good, "{name}={value}: {:?}", cluster.err());
+
+            let mut settings: Vec<String> =
+                [("repo1-s3-bucket", "b"), ("repo1-s3-region", "r"), ("repo1-s3-endpoint", "e")]
+                    .iter()
+                    .chain(&[("repo1-type", "s3"), ("repo1-s3-key", "k"), ("repo1-s3-key-secret", "s")])
+                    .filter(|(other, _)| in_s3 && *other != name)
+                    .map(|(name, value)| format!("{name}={value}\n"))
+                    .collect();
+            settings.push(format!("{name}={value}\n"));
+            if name == "spool-path" {
+                settings.push("archive-async=y\n".to_owned());
+            }
+            let (lock, data) = (directory.path().join("lock"), directory.path().join("data"));
+            let text = format!(
+                "[global]\nlock-path={}\n{}[db]\npg1-path={}\n",
+                lock.display(),
+                settings.concat(),
+                data.display()
+            );
+            fs::write(&conf, text).unwrap();
+            let mut pgbackrest = Command::new(&pgbackrest);
+            pgbackrest.arg("--config").arg(&conf).args([
+                "--stanza=db",
+                "--log-level-file=off",
+                "--log-level-stderr=error",
+            ]);
+            if !in_s3 {
+                pgbackrest.arg(format!("--repo1-path={place}/repo"));
+            }
+            let output = run(pgbackrest.arg(command));
+            let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+            // A wrong option is [031] or [032], or [029] for the form of an address.
+            let refused = ["[029]", "[031]", "[032]"].iter().any(|code| said.contains(code))
+                && (said.contains(name) || said.contains(value));
+            assert_eq!(!refused, is_good, "{name}={value}: {said}");
+        }
+    }
+}

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use pgrender::cluster::Cluster;
-use pgrender::config::pgbouncer::{AUTH_DATABASE, ini, setting_name, users};
+use pgrender::config::pgbouncer::{AUTH_DATABASE, ini, setting_name, setting_value, users};
 use serde_json::{Map, Value, json};
 
 use crate::processes::{Running, start, wait_for};
@@ -232,4 +232,107 @@ fn the_settings_are_those_of_pgbouncer() {
     ];
     let invented: Vec<&String> = ours.difference(&theirs).filter(|name| !later.contains(&name.as_str())).collect();
     assert_eq!(invented, [] as [&String; 0]);
+}
+
+#[test]
+fn a_value_with_which_pgbouncer_does_not_start_is_refused() {
+    let Some(pgbouncer) = PgBouncer::new() else { return };
+    let none = json!({});
+    let values = [
+        "0",
+        "1",
+        "-1",
+        "5",
+        "0x10",
+        "0755",
+        "5.5",
+        ".5",
+        "5s",
+        "5k",
+        "5.",
+        "1e3",
+        "true",
+        "on",
+        "yes",
+        "many",
+        "session",
+        "Transaction",
+        "transactional",
+        "statement",
+        "off",
+        "require",
+        "verify-full",
+        "verify_full",
+        "VERIFY-CA",
+        "disable",
+        "md5",
+        "hba",
+        "scram",
+        "scram-sha-256",
+    ];
+    let mut refused = BTreeSet::new();
+    for name in setting_name::names() {
+        // One for each kind, and those that the texts are for.
+        let looked_at = ["default_pool_size", "query_timeout", "log_connections", "tcp_keepalive", "max_client_conn"];
+        let words = ["pool_mode", "server_tls_sslmode", "client_tls_sslmode", "auth_type", "server_lifetime"];
+        if !looked_at.contains(&name) && !words.contains(&name) {
+            continue;
+        }
+        for value in values {
+            // It reads one line after another, and stops at the first that is wrong.
+            let text = format!("[pgbouncer]\nlisten_addr=127.0.0.1\n{name} = {value}\nno_such_setting = 1\n");
+            fs::write(pgbouncer.path("value.ini"), text).unwrap();
+            give_to_unprivileged(pgbouncer.directory.path());
+            let output = tools::run(unprivileged(&pgbouncer.program).arg(pgbouncer.path("value.ini")));
+            let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+            let read = !said.contains(&format!("parameter {name} "));
+            assert!(!read || said.contains("no_such_setting"), "{said}");
+            let fault = setting_value::fault(name, value);
+            assert_eq!(fault.is_none(), read, "{name}={value}: {fault:?} {said}");
+            if !read {
+                assert!(pgbouncer.cluster(&named(name, value), &none, &none).is_none(), "{name}={value}");
+                refused.insert(name);
+            }
+        }
+    }
+    assert_eq!(refused.len(), 10, "{refused:?}");
+}
+
+#[test]
+fn versions_of_tls_that_pgbouncer_does_not_know_are_refused() {
+    let Some(mut pgbouncer) = PgBouncer::new() else { return };
+    let none = json!({});
+    for (value, good) in [
+        ("secure", true),
+        ("tlsv1.2, tlsv1.3", true),
+        ("TLSv1.3", true),
+        ("all:!tlsv1.0", true),
+        ("!tlsv1.2", true),
+        ("tlsv1.4", false),
+        ("legacy", false),
+        ("tlsv1.2 tlsv1.3", false),
+        ("tlsv1.2,", false),
+    ] {
+        assert_eq!(setting_value::fault("client_tls_protocols", value).is_none(), good, "{value}");
+        let mut settings = named("server_tls_sslmode", "require");
+        settings.insert("server_tls_protocols".to_owned(), json!(value));
+        let cluster = pgbouncer.cluster(&settings, &none, &none);
+        assert_eq!(cluster.is_some(), good, "{value}");
+        let text = format!(
+            "[pgbouncer]\nlisten_addr=\nunix_socket_dir={}\nlisten_port={}\n",
+            pgbouncer.path("").display(),
+            pgbouncer.port
+        );
+        let text = format!("{text}server_tls_sslmode=require\nserver_tls_protocols={value}\n");
+        fs::write(pgbouncer.path("~postgres-operator.ini"), text).unwrap();
+        give_to_unprivileged(pgbouncer.directory.path());
+        if good {
+            pgbouncer.start();
+            pgbouncer.running = None;
+        } else {
+            let output = tools::run(unprivileged(&pgbouncer.program).arg(pgbouncer.path("~postgres-operator.ini")));
+            let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+            assert!(said.contains("TLS setup failed"), "{value}: {said}");
+        }
+    }
 }

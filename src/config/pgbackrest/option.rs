@@ -2,6 +2,7 @@
 //! `#` and `[` at its beginning are a comment and a section, and the first `=` ends the name.
 
 use crate::line;
+use crate::naming::PGBACKREST_PORT;
 
 /// What pgBackRest takes on its command line only.
 pub const COMMAND_LINE: [&str; 25] = [
@@ -62,8 +63,11 @@ pub fn check_value(value: &str) -> Result<(), String> {
 }
 
 /// Why an option is not for `global`, where it undoes what keeps others out.
-pub fn refusal(name: &str) -> Option<&'static str> {
+pub fn refusal(name: &str, value: &str) -> Option<&'static str> {
     match name {
+        "tls-server-port" if value != PGBACKREST_PORT.to_string() => {
+            Some("is 8432 for all that connect to pgBackRest's servers, which would find nobody at another: remove it")
+        }
         "tls-server-auth" => Some(
             "would let other clients read and write every repository and the data of every instance; the cluster's own are \
              let in already: remove it",
@@ -211,7 +215,8 @@ mod tests {
 
     #[test]
     fn who_is_let_in_is_not_for_the_spec() {
-        assert!(refusal("tls-server-auth").is_some() && refusal("tls-server-port").is_none());
+        assert!(refusal("tls-server-auth", "x").is_some());
+        assert!(refusal("tls-server-port", "9999").is_some() && refusal("tls-server-port", "8432").is_none());
         assert!(weakness("repo2-storage-verify-tls", "n").is_some());
         assert!(weakness("repo2-storage-verify-tls", "y").is_none());
         assert!(weakness("repo1-path", "n").is_none());

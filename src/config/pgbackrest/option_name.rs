@@ -1,12 +1,23 @@
 //! The names of pgBackRest's options that a file may have in `[global]`, the old ones too (its `config.yaml`, and
 //! pgbackrest.org/configuration.html). pgBackRest passes over any other, with a warning in its log.
 
-/// A name in each line, with `repoN` for the repository of any number.
+/// A name in each line, with `repoN` for the repository of any number, and behind it what its value is, as [`super::option_value`]
+/// reads it; nothing where any text is good.
 const LIST: &str = include_str!("options.txt");
 
 /// All names.
 pub fn names() -> impl Iterator<Item = &'static str> {
-    LIST.lines()
+    entries().map(|(name, _)| name)
+}
+
+/// What the value of an option is, where it has a kind.
+pub(super) fn kind(name: &str) -> Option<&'static str> {
+    let any = any_number(name);
+    entries().find(|(known, kind)| *known == any && !kind.is_empty()).map(|(_, kind)| kind)
+}
+
+fn entries() -> impl Iterator<Item = (&'static str, &'static str)> {
+    LIST.lines().map(|line| line.split_once(' ').unwrap_or((line, "")))
 }
 
 /// Whether some version has an option of this name. What is read on the command line, or in the section of the stanza, is not one.

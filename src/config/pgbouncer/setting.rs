@@ -1,9 +1,7 @@
 //! Settings of `pgbouncer.ini` (libusual's `cfparser.c`): a line `name = value`. A name has letters, digits and four signs, and
 //! cannot be quoted, whatever the documentation says; of a value blanks at both ends are lost, and nothing in it is a comment.
 
-use std::collections::BTreeMap;
-
-use super::{AUTH_DATABASE, defaults};
+use super::{AUTH_DATABASE, defaults, setting_value};
 use crate::line;
 
 /// Checks the name of a setting of `[pgbouncer]`.
@@ -110,23 +108,25 @@ pub const OF_USERS: [&str; 10] = [
 /// What pgBouncer would refuse, or would read as something else.
 pub fn check_pairs(value: &str, known: &[&str]) -> Result<(), String> {
     check_value(value)?;
-    let mut names = Vec::new();
-    if !is_pairs(value, &mut names) {
+    let mut pairs = Vec::new();
+    if !is_pairs(value, &mut pairs) {
         return Err(
             "this is not a list of `name=value`: write blanks and no tabs between them, leave out what has no value, \
                     and write `'` around a value with blanks"
                 .to_owned(),
         );
     }
-    match names.iter().find(|name| !known.contains(name)) {
-        None => Ok(()),
-        Some(name) => Err(format!("pgBouncer knows no `{name}` here: write some of `{}`", known.join("`, `"))),
+    if let Some((name, _)) = pairs.iter().find(|(name, _)| !known.contains(name)) {
+        return Err(format!("pgBouncer knows no `{name}` here: write some of `{}`", known.join("`, `")));
     }
+    // Of other values the rest after a number is passed over (`atoi`).
+    let mut modes = pairs.iter().filter(|(name, _)| *name == "pool_mode");
+    modes.find_map(|(name, value)| setting_value::fault(name, value)).map_or(Ok(()), Err)
 }
 
-/// Whether pgBouncer reads pairs (`loader.c`, `cstr_get_pair`), and their names. A tab parts nothing, and a value that is empty
-/// is an error, or becomes what comes behind the blanks.
-fn is_pairs<'a>(value: &'a str, names: &mut Vec<&'a str>) -> bool {
+/// Whether pgBouncer reads pairs (`loader.c`, `cstr_get_pair`), and what they are, a value in quotes as it stands between them. A
+/// tab parts nothing, and a value that is empty is an error, or becomes what comes behind the blanks.
+fn is_pairs<'a>(value: &'a str, pairs: &mut Vec<(&'a str, &'a str)>) -> bool {
     let blanks = [' '];
     let mut rest = value.trim_start_matches(blanks);
     while !rest.is_empty() {
@@ -135,7 +135,7 @@ fn is_pairs<'a>(value: &'a str, names: &mut Vec<&'a str>) -> bool {
         if end == 0 {
             return false;
         }
-        names.push(&rest[..end]);
+        let name = &rest[..end];
         let value = after.trim_start_matches(blanks);
         rest = match value.strip_prefix('\'') {
             None => {
@@ -143,6 +143,7 @@ fn is_pairs<'a>(value: &'a str, names: &mut Vec<&'a str>) -> bool {
                 if word.is_empty() || word.contains('\t') || (value.len() < after.len() && word.contains('=')) {
                     return false;
                 }
+                pairs.push((name, word));
                 &value[word.len()..]
             }
             // Nothing is in the quotes.
@@ -150,6 +151,7 @@ fn is_pairs<'a>(value: &'a str, names: &mut Vec<&'a str>) -> bool {
             Some(quoted) => {
                 // Two quotes are one.
                 let Some(end) = line::closing(quoted, '\'') else { return false };
+                pairs.push((name, &quoted[..end]));
                 &quoted[end + 1..]
             }
         };
@@ -180,16 +182,6 @@ pub fn refusal(name: &str, value: &str, port: u16) -> Option<String> {
         }
         _ => None,
     }
-}
-
-/// Why all settings of `[pgbouncer]` together keep pgBouncer from what it is for. Its own role, which asks for verifiers, is let in
-/// with TLS only; who brings an `auth_file` may do without it.
-pub fn contradiction(global: &BTreeMap<String, String>) -> Option<(&'static str, &'static str)> {
-    let without_tls = global.get("server_tls_sslmode").is_some_and(|mode| mode.eq_ignore_ascii_case("disable"));
-    (without_tls && !global.contains_key("auth_file")).then_some((
-        "server_tls_sslmode",
-        "Postgres lets pgBouncer's own role in with TLS only, so that nobody gets through: remove it, or write `verify-full`",
-    ))
 }
 
 /// What is written here for the setting, where another value takes away what it is for.

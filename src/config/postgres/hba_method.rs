@@ -1,6 +1,8 @@
 //! The words of `pg_hba.conf` by version of Postgres: kinds of connections, methods, and the options of each (PostgreSQL's
 //! documentation, "The pg_hba.conf File" and "Authentication Methods").
 
+use crate::parse::words;
+
 /// How a client comes in, as far as methods and options depend on it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Host {
@@ -154,6 +156,21 @@ fn one_of(what: &str, word: &str, words: &[(&str, u16)], version: u16) -> Result
 /// Whether any version has connections of this kind.
 pub(super) fn is_connection(word: &str, version: u16) -> bool {
     check_connection(word, version).is_ok()
+}
+
+/// Which kind of connection was meant, as a part of a message; empty where none is near.
+pub(super) fn near_connection(word: &str, version: u16) -> String {
+    near(word, &CONNECTIONS, version)
+}
+
+/// Which method was meant, as a part of a message; empty where none is near.
+pub(super) fn near_method(word: &str, version: u16) -> String {
+    near(word, &METHODS, version)
+}
+
+fn near(word: &str, known: &[(&'static str, u16)], version: u16) -> String {
+    let names = known.iter().filter(|(_, since)| *since <= version).map(|(name, _)| *name);
+    words::nearest(word, names).map_or_else(String::new, |near| format!(", did you mean `{near}`?"))
 }
 
 /// Whether a version has this method, for whatever connections; `trust` among them.

@@ -2,12 +2,11 @@
 //! (`hba.c`, `next_token` and `next_field_expand`), to see that each is one line and nothing but a line.
 
 use std::iter::Peekable;
-use std::net::IpAddr;
 use std::str::Chars;
 
-use super::expression;
 use super::hba_method::{self, Host, is_connection, is_method};
 use super::hba_rule::MAX_WORD;
+use super::{expression, hba_address};
 use crate::line;
 
 /// Where files that the user brings are in every instance: `spec.config.files`, and additional volumes.
@@ -27,10 +26,11 @@ pub fn check_hba_text(text: &str, version: u16) -> Result<Vec<String>, String> {
     let fields = fields(text)?;
     let Some(connection) = first_word(&fields, 0) else { return Ok(Vec::new()) };
     if !is_connection(connection, version) {
-        return Err(format!("a line of pg_hba.conf for Postgres {version} does not begin with `{connection}`"));
+        let meant = hba_method::near_connection(connection, version);
+        return Err(format!("a line of pg_hba.conf for Postgres {version} does not begin with `{connection}`{meant}"));
     }
     let host = Host::of(connection);
-    let method_at = if host == Host::Local { 3 } else { method_after_address(&fields)? };
+    let method_at = if host == Host::Local { 3 } else { hba_address::method_after(&fields)? };
     for (index, field) in fields.iter().enumerate().take(method_at + 1) {
         if field.len() > 1 && ![1, 2].contains(&index) {
             return Err(format!("field {} has a comma: databases and users are the only lists", index + 1));
@@ -38,7 +38,10 @@ pub fn check_hba_text(text: &str, version: u16) -> Result<Vec<String>, String> {
     }
     let method = match first_word(&fields, method_at) {
         Some(word) if is_method(word, version) => word,
-        Some(word) => return Err(format!("`{word}` is not a method of Postgres {version}")),
+        Some(word) => {
+            let meant = hba_method::near_method(word, version);
+            return Err(format!("`{word}` is not a method of Postgres {version}{meant}"));
+        }
         None => return Err("the line ends before the method".to_owned()),
     };
     if method != "trust" {
@@ -120,37 +123,6 @@ fn misread(fields: &[Vec<Word>]) -> Vec<String> {
         }
     }
     notes
-}
-
-/// Where the method is: behind the address, and behind its mask where that is a field of its own.
-fn method_after_address(fields: &[Vec<Word>]) -> Result<usize, String> {
-    let Some(address) = first_word(fields, 3) else { return Err("the line ends before the address".to_owned()) };
-    let (host, length) = address.split_once('/').map_or((address, None), |(host, length)| (host, Some(length)));
-    let no_address = || Err(format!("`{address}` is not an address: write `all`, a name, or one like `10.0.0.0/8`"));
-    match (host.parse::<IpAddr>(), length) {
-        (Ok(ip), Some(length)) => {
-            let longest = if ip.is_ipv4() { 32 } else { 128 };
-            if length.parse::<u8>().is_ok_and(|length| length <= longest) { Ok(4) } else { no_address() }
-        }
-        (Ok(ip), None) => match first_word(fields, 4).map(str::parse::<IpAddr>) {
-            Some(Ok(mask)) if mask.is_ipv4() == ip.is_ipv4() => Ok(5),
-            _ => Err(format!("`{address}` has no mask: write how many bits count, as in `{address}/32`")),
-        },
-        (Err(_), None) if is_host_name(host) => Ok(4),
-        (Err(_), _) => no_address(),
-    }
-}
-
-/// Whether this is the name of a host or a keyword. Numbers of whatever base are addresses (`inet_aton`), and colons are in no name.
-fn is_host_name(host: &str) -> bool {
-    let is_number = |part: &str| {
-        let hexadecimal = part.strip_prefix("0x").or_else(|| part.strip_prefix("0X"));
-        hexadecimal.map_or_else(
-            || part.bytes().all(|byte| byte.is_ascii_digit()),
-            |digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit()),
-        )
-    };
-    !host.contains([':', '%', '@']) && !host.split('.').all(is_number)
 }
 
 /// Checks a line of `pg_ident.conf`. One that Postgres cannot read takes away every map, that of replicas too.
@@ -267,7 +239,7 @@ fn check_file(file: &str) -> Result<(), String> {
     ))
 }
 
-fn first_word(fields: &[Vec<Word>], index: usize) -> Option<&str> {
+pub(super) fn first_word(fields: &[Vec<Word>], index: usize) -> Option<&str> {
     fields.get(index)?.first().map(|word| word.text.as_str())
 }
 

@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 /// A name in each line, and behind it, where it is not in all versions from 10 on, `from-until`: the first major version that
-/// has it, and the first that has it no more.
+/// has it, and the first that has it no more. Then what its value is, as [`super::parameter_value`] reads it; nothing where any
+/// text is good.
 const LIST: &str = include_str!("parameters.txt");
 
-static KNOWN: LazyLock<BTreeMap<&str, Versions>> = LazyLock::new(|| LIST.lines().map(entry).collect());
+static KNOWN: LazyLock<BTreeMap<&str, (Versions, &str)>> = LazyLock::new(|| LIST.lines().map(entry).collect());
 
 /// The major versions that have a parameter.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -26,15 +27,21 @@ impl Versions {
     }
 }
 
-fn entry(line: &str) -> (&str, Versions) {
-    let (name, range) = line.split_once(' ').unwrap_or((line, "-"));
+fn entry(line: &str) -> (&str, (Versions, &str)) {
+    let (name, rest) = line.split_once(' ').unwrap_or((line, "-"));
+    let (range, kind) = rest.split_once(' ').unwrap_or((rest, ""));
     let (from, until) = range.split_once('-').unwrap_or_default();
-    (name, Versions { from: from.parse().ok(), until: until.parse().ok() })
+    (name, (Versions { from: from.parse().ok(), until: until.parse().ok() }, kind))
 }
 
 /// The versions that have the parameter `name`, in whatever case; none where no version has.
 pub fn versions(name: &str) -> Option<Versions> {
-    KNOWN.get(name.to_ascii_lowercase().as_str()).copied()
+    KNOWN.get(name.to_ascii_lowercase().as_str()).map(|(versions, _)| *versions)
+}
+
+/// What the value of a parameter is; empty where any text is good.
+pub(super) fn kind(name: &str) -> &'static str {
+    KNOWN.get(name.to_ascii_lowercase().as_str()).map_or("", |(_, kind)| kind)
 }
 
 /// The names of all parameters, in any version.

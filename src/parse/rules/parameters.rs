@@ -19,12 +19,15 @@ fn needs_a_version_with_groups(spec: &Value) -> bool {
     spec.pointer("/config/parameters/ssl_groups").is_none() || spec["postgresVersion"].as_i64() > Some(17)
 }
 
+/// Of the whole spec.
+pub(super) const OF_SPEC: &[Rule] = &[Rule {
+    text: "!has(self.?config.parameters.ssl_groups) || self.postgresVersion > 17",
+    holds: needs_a_version_with_groups,
+    message: "`config.parameters.ssl_groups` needs `postgresVersion` 18 or later: remove it",
+}];
+
+/// Of the parameters alone.
 pub(super) const RULES: &[Rule] = &[
-    Rule {
-        text: "!has(self.?config.parameters.ssl_groups) || self.postgresVersion > 17",
-        holds: needs_a_version_with_groups,
-        message: "`config.parameters.ssl_groups` needs `postgresVersion` 18 or later: remove it",
-    },
     Rule {
         text: "!has(self.config_file) && !has(self.data_directory)",
         holds: |parameters| lacks(parameters, &["config_file", "data_directory"]),

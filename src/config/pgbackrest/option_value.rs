@@ -1,0 +1,71 @@
+//! Values of pgBackRest's options (`build/config/config.yaml`, `config/parse.c`). With one that it cannot read, pgBackRest runs no
+//! command that knows the option.
+
+use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
+
+use super::option_name;
+
+/// What is wrong with the value of an option in `options`, and what to write instead.
+pub fn fault(name: &str, value: &str, options: &BTreeMap<String, String>) -> Option<String> {
+    let (kind, details) = option_name::kind(name).map(|kind| kind.split_once(' ').unwrap_or((kind, "")))?;
+    let why = match kind {
+        "switch" if !["y", "n"].contains(&value) => "is neither of `y` and `n`: write one of these".to_owned(),
+        "one-of" if !details.split(' ').any(|word| word == value) => {
+            format!("is no value of this option: write one of `{}`", details.replace(' ', "`, `"))
+        }
+        "integer" => {
+            let range = if name == "compress-level" { levels(options) } else { range(details) };
+            if value.parse().is_ok_and(|number: i64| range.contains(&number)) {
+                return None;
+            }
+            format!("is no whole number from {} to {}: write one", range.start(), range.end())
+        }
+        "seconds" if !value.starts_with(|first: char| first.is_ascii_digit()) => {
+            "is no time: write a number of seconds".to_owned()
+        }
+        "size" if !is_size(value) => {
+            "is no size: write a number of bytes, or one with a unit such as `16MiB`".to_owned()
+        }
+        "path" if !value.starts_with('/') || value.contains("//") => {
+            "is no path: begin with `/`, and write no `//`".to_owned()
+        }
+        "host" if value.starts_with("http://") => unencrypted(value),
+        "pair" if !value.split_once('=').is_some_and(|(key, value)| !key.is_empty() && !value.is_empty()) => {
+            "is no pair: write `key=value`".to_owned()
+        }
+        _ => return None,
+    };
+    Some(format!("pgBackRest does not run with this: `{value}` {why}"))
+}
+
+/// What is said of an address of a storage without TLS, which pgBackRest does not have.
+pub fn unencrypted(address: &str) -> String {
+    let host = address.trim_start_matches("http://").trim_end_matches('/');
+    format!(
+        "is without TLS, which a storage must have: write `{host}`, and name the CA of its certificate in \
+         `repoN-storage-ca-file` if no public one has signed it"
+    )
+}
+
+fn range(details: &str) -> RangeInclusive<i64> {
+    let (least, most) = details.split_once(' ').unwrap_or_default();
+    least.parse().unwrap_or(i64::MIN)..=most.parse().unwrap_or(i64::MAX)
+}
+
+/// The levels of each compression; those of gzip, which is the default, where no other is named.
+fn levels(options: &BTreeMap<String, String>) -> RangeInclusive<i64> {
+    match options.get("compress-type").map(String::as_str) {
+        Some("bz2") => 1..=9,
+        Some("lz4") => -5..=12,
+        Some("zst") => -7..=22,
+        _ => -1..=9,
+    }
+}
+
+/// Digits, and perhaps a unit such as `k`, `KB` or `KiB`.
+fn is_size(value: &str) -> bool {
+    let unit = value.trim_start_matches(|c: char| c.is_ascii_digit());
+    let known = ["", "b", "k", "kb", "kib", "m", "mb", "mib", "g", "gb", "gib", "t", "tb", "tib", "p", "pb", "pib"];
+    unit.len() < value.len() && known.contains(&unit.to_ascii_lowercase().as_str())
+}

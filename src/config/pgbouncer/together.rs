@@ -1,0 +1,62 @@
+//! Settings of pgBouncer that are wrong together, each of which may stand alone (pgbouncer.org/config.html, "TLS settings").
+
+use std::collections::BTreeMap;
+
+use super::setting_value::{self, Versions};
+
+/// What pgBouncer depends on beside its own settings.
+#[derive(Clone, Debug, Default)]
+pub struct Surroundings {
+    /// Whether the author chose who signs pgBouncer's certificate, and so who signs for its clients.
+    pub chosen_ca: bool,
+    /// The versions of TLS that Postgres speaks.
+    pub of_postgres: Versions,
+}
+
+/// The settings that keep pgBouncer from starting or from what it is for, and why.
+pub fn errors(global: &BTreeMap<String, String>, surroundings: &Surroundings) -> Vec<(&'static str, &'static str)> {
+    let is = |name: &str, value: &str| global.get(name).is_some_and(|given| given.eq_ignore_ascii_case(value));
+    let mut errors = Vec::new();
+    // Its own role, which asks for verifiers, is let in with TLS only; who brings an `auth_file` may do without it.
+    if is("server_tls_sslmode", "disable") {
+        if !global.contains_key("auth_file") {
+            errors.push((
+                "server_tls_sslmode",
+                "Postgres lets pgBouncer's own role in with TLS only, so that nobody gets through: remove it, or write `verify-full`",
+            ));
+        }
+    } else if let Some(versions) = global.get("server_tls_protocols").and_then(|list| setting_value::protocols(list))
+        && versions.is_disjoint(&surroundings.of_postgres)
+    {
+        errors.push((
+            "server_tls_protocols",
+            "Postgres speaks none of these versions of TLS, so that nobody gets through: remove it, or write `secure`",
+        ));
+    }
+    if is("auth_type", "cert") && !is("client_tls_sslmode", "verify-full") {
+        errors.push((
+            "auth_type",
+            "pgBouncer starts with `cert` only where it verifies certificates: write `client_tls_sslmode: verify-full` beside it",
+        ));
+    }
+    errors
+}
+
+/// The settings that are not likely meant so, and why.
+pub fn warnings(global: &BTreeMap<String, String>, surroundings: &Surroundings) -> Vec<(&'static str, &'static str)> {
+    let verifies = verifies_clients(global);
+    if verifies && !global.contains_key("client_tls_ca_file") && !surroundings.chosen_ca {
+        return vec![(
+            "client_tls_sslmode",
+            "clients need a certificate then, and only this cluster's own CA is trusted, which signs none for them: name the CA \
+             of your clients' certificates in `client_tls_ca_file`, or write `require`",
+        )];
+    }
+    Vec::new()
+}
+
+/// Whether clients must have a certificate. Only then `client_tls_ca_file` is read.
+pub fn verifies_clients(global: &BTreeMap<String, String>) -> bool {
+    let mode = global.get("client_tls_sslmode").map(|mode| mode.to_ascii_lowercase());
+    matches!(mode.as_deref(), Some("verify-ca" | "verify-full"))
+}
