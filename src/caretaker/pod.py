@@ -111,10 +111,14 @@ def heeds_hangup(pid: int) -> bool:
     return bool(int(caught, 16) & 1 << signal.SIGHUP - 1)
 
 
-def reload_pgbackrest() -> bool:
-    """Have pgBackRest's TLS server read its certificate and configuration anew; its children serve a session each."""
+def reload_pgbackrest() -> bool | None:
+    """Have pgBackRest's TLS server read its certificate and configuration anew; its children serve a session each.
+
+    One that is only starting would die of the signal, so it waits."""
     servers = {pid: parent for pid, parent in processes("pgbackrest") if b"\0server\0" in command_of(pid)}
     parents = [pid for pid, parent in servers.items() if parent not in servers]
+    if not all(map(heeds_hangup, parents)):
+        return None
     for pid in parents:
         os.kill(pid, signal.SIGHUP)
     return bool(parents)
