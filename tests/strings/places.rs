@@ -56,7 +56,7 @@ pub(crate) const PLACES: [Place; 7] = [
             let settings = caretaker(objects)?;
             Some(settings["dynamicConfiguration"]["postgresql"]["parameters"][format!("x.s{number}")].clone())
         },
-        refused: ends_its_line,
+        refused: |text| ends_its_line(text) || is_template(text),
     },
     Place {
         name: "dynamic",
@@ -67,7 +67,7 @@ pub(crate) const PLACES: [Place; 7] = [
         find: |objects, number| {
             Some(caretaker(objects)?["dynamicConfiguration"][format!("s{number}")]["deep"][0].clone())
         },
-        refused: ends_its_line,
+        refused: |text| ends_its_line(text) || is_template(text),
     },
     Place {
         name: "global",
@@ -86,15 +86,21 @@ pub(crate) const PLACES: [Place; 7] = [
             file.as_str()?.split('\n').find_map(value)
         },
         // pgBackRest takes no option without a value, and no blanks at the ends of one.
-        refused: |text| ends_its_line(text) || text.is_empty() || text.trim_matches([' ', '\t']) != text,
+        refused: |text| {
+            ends_its_line(text) || is_template(text) || text.is_empty() || text.trim_matches([' ', '\t']) != text
+        },
     },
     Place {
         name: "options",
         put: |spec, number, text| user(spec, number, json!({"options": text})),
         find: |objects, number| Some(role(objects, number)?["options"].clone()),
-        // The rules of the CRD, and a template of Helm.
+        // The rules of the CRD, a template, and what SQL has no place for; line breaks are blanks there.
         refused: |text| {
-            text.contains(';') || text.contains("--") || text.chars().count() > 200 || text.contains("{{ .Values }}")
+            text.contains(';')
+                || text.contains("--")
+                || text.chars().count() > 200
+                || is_template(text)
+                || text.split(['\n', '\r']).any(ends_its_line)
         },
     },
     Place {
@@ -107,9 +113,16 @@ pub(crate) const PLACES: [Place; 7] = [
             Some(role)
         },
         // Postgres cuts a longer name off, and takes no empty one.
-        refused: |text| text.is_empty() || text.len() > 63 || ends_its_line(text) || text.contains('\t'),
+        refused: |text| {
+            text.is_empty() || text.len() > 63 || ends_its_line(text) || is_template(text) || text.contains('\t')
+        },
     },
 ];
+
+/// What two programs never agree on: one fills it in, and the other takes it as it is.
+fn is_template(text: &str) -> bool {
+    text.split_once("{{").is_some_and(|(_, rest)| rest.contains("}}"))
+}
 
 /// What would begin another setting for some reader, where a setting is a line, or cannot be seen.
 fn ends_its_line(text: &str) -> bool {
