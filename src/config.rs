@@ -10,6 +10,7 @@ pub mod pgbouncer;
 pub mod postgres;
 
 mod ini;
+mod known_names;
 
 use crate::cluster::{Cluster, InstanceSet};
 

@@ -15,8 +15,8 @@ pub(super) fn labels<const N: usize>(pairs: [(&str, &str); N]) -> Labels {
 }
 
 /// The metadata of an object of `cluster`: in its namespace, with the user's `metadata` below our `labels`
-/// (inventory 0.2: PGO's labels win), the cluster's label, and the label by which a later run knows its children. Below all that
-/// is what the tools that apply the object shall know.
+/// (as in PGO, whose labels win), the cluster's label, and the label by which a later run knows its children. Below all that is
+/// what the tools that apply the object shall know.
 pub(super) fn object_meta(cluster: &Cluster, name: String, metadata: &Metadata, labels: Labels) -> ObjectMeta {
     let mut meta = pod_meta(cluster, &cluster.delivery.merged(Some(metadata)), labels);
     meta.name = Some(name);

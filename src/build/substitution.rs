@@ -11,13 +11,22 @@ use crate::object;
 /// restart them.
 pub(super) fn prevent(objects: &mut [Value]) {
     for object in objects {
-        // JSON puts nothing between two characters of a text, as YAML does not.
-        let text = object.to_string();
-        if text.contains("${") || text.contains("$$") {
+        if is_changed(object) {
             object::annotate(object, delivery::FLUX_SUBSTITUTE, delivery::DISABLED);
             if let Some(metadata) = object.get_mut("metadata") {
                 metadata.sort_all_objects();
             }
         }
+    }
+}
+
+/// Whether a key or a text in `value` would be changed.
+fn is_changed(value: &Value) -> bool {
+    let text_is = |text: &str| text.contains("${") || text.contains("$$");
+    match value {
+        Value::String(text) => text_is(text),
+        Value::Array(items) => items.iter().any(is_changed),
+        Value::Object(entries) => entries.iter().any(|(key, value)| text_is(key) || is_changed(value)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => false,
     }
 }

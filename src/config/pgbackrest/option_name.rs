@@ -1,29 +1,24 @@
 //! The names of pgBackRest's options that a file may have in `[global]`, the old ones too (its `config.yaml`, and
 //! pgbackrest.org/configuration.html). pgBackRest passes over any other, with a warning in its log.
 
-/// A name in each line, with `repoN` for the repository of any number, and behind it what its value is, as [`super::option_value`]
-/// reads it; nothing where any text is good.
-const LIST: &str = include_str!("options.txt");
+use super::super::known_names::KnownNames;
+
+/// With `repoN` for the repository of any number. The kinds are those that [`super::option_value`] reads.
+const LIST: KnownNames = KnownNames(include_str!("options.txt"));
 
 /// All names.
 pub fn names() -> impl Iterator<Item = &'static str> {
-    entries().map(|(name, _)| name)
+    LIST.names()
 }
 
 /// What the value of an option is, where it has a kind.
 pub(super) fn kind(name: &str) -> Option<&'static str> {
-    let any = any_number(name);
-    entries().find(|(known, kind)| *known == any && !kind.is_empty()).map(|(_, kind)| kind)
-}
-
-fn entries() -> impl Iterator<Item = (&'static str, &'static str)> {
-    LIST.lines().map(|line| line.split_once(' ').unwrap_or((line, "")))
+    LIST.kind(&any_number(name))
 }
 
 /// Whether some version has an option of this name. What is read on the command line, or in the section of the stanza, is not one.
 pub fn is_known(name: &str) -> bool {
-    let any = any_number(name);
-    names().any(|known| known == any)
+    LIST.contain(&any_number(name))
 }
 
 /// `name` with `repoN` in the place of a number from 1 to 256.
