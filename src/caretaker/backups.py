@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from typing import Any
+from typing import Any, Callable
 
 from surroundings import Failure, Wanted, find, log, patroni, read_wanted, run
 
@@ -33,6 +33,16 @@ def lacks_stanza(stanza: Any, repositories: list[int], system: str, version: int
     return [repository for repository in repositories if repository not in usable & ours]
 
 
+def backups_of(stanza: Any, repository: int, is_meant: Callable[[Any], bool]) -> list[Any]:
+    """The backups in a repository, oldest first, of those databases of the stanza that are meant."""
+    databases = [entry["id"] for entry in stanza["db"] if entry["repo-key"] == repository and is_meant(entry)]
+    return [
+        backup
+        for backup in stanza["backup"]
+        if backup["database"]["repo-key"] == repository and backup["database"]["id"] in databases
+    ]
+
+
 def made_at(system: str) -> int:
     """When a database cluster was made, in seconds since 1970: `initdb` has its identifier begin with that (PostgreSQL,
     `BootStrapXLOG`)."""
@@ -49,15 +59,10 @@ def others(stanza: Any, repositories: list[int], system: str, version: int) -> l
         if str(there["system-id"]) == system:
             continue
         whose = f"repo{repository} holds another database, with system identifier {there['system-id']} and version {there['version']}"
-        ids = {entry["id"] for entry in stanza["db"] if entry["repo-key"] == repository and str(entry["system-id"]) != system}
-        ends = [
-            backup["timestamp"]["stop"]
-            for backup in stanza["backup"]
-            if backup["database"]["repo-key"] == repository and backup["database"]["id"] in ids
-        ]
+        theirs = backups_of(stanza, repository, lambda entry: str(entry["system-id"]) != system)
         if int(there["version"].split(".")[0]) > version:
             raise Failure(f"{whose}, which is newer than {version}: give this cluster a repository of its own")
-        if max(ends, default=0) > made_at(system):
+        if any(backup["timestamp"]["stop"] > made_at(system) for backup in theirs):
             raise Failure(f"{whose}, which was backed up after this one was made: give each a repository of its own")
         said.append(f"{whose}: this one goes on there, and those backups stay until they expire")
     return said
@@ -84,9 +89,8 @@ def stanza(wanted: Wanted) -> None:
 
 def is_backed_up(stanza: Any, repository: int) -> bool:
     """Whether a repository has a backup of the database cluster that its stanza is for now."""
-    ids = [entry["id"] for entry in stanza["db"] if entry["repo-key"] == repository]
-    current = {"id": max(ids, default=0), "repo-key": repository}
-    return any(backup["database"] == current for backup in stanza["backup"])
+    current = max((entry["id"] for entry in stanza["db"] if entry["repo-key"] == repository), default=0)
+    return bool(backups_of(stanza, repository, lambda entry: bool(entry["id"] == current)))
 
 
 class FirstBackup:
@@ -120,17 +124,8 @@ class FirstBackup:
 
 def newest(stanza: Any, repository: int, system: str | None) -> str | None:
     """The label of the newest backup of a database cluster in a repository; of any where it is not known which."""
-    databases = [
-        entry["id"]
-        for entry in stanza["db"]
-        if entry["repo-key"] == repository and system in (None, str(entry["system-id"]))
-    ]
-    labels = [
-        str(backup["label"])
-        for backup in stanza["backup"]
-        if backup["database"]["repo-key"] == repository and backup["database"]["id"] in databases
-    ]
-    return labels[-1] if labels else None
+    there = backups_of(stanza, repository, lambda entry: system in (None, str(entry["system-id"])))
+    return str(there[-1]["label"]) if there else None
 
 
 def create_replica(words: list[str]) -> None:

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Iterator
 
 from impatience import impatience
-from ours import known, record, remember
+from ours import known, record, remember, remembered
 from postgres import DATABASE_SECONDS, identifier, psql
 from session import connection_options, failures
 from surroundings import SETTINGS, Failure, Wanted, log, run
@@ -84,11 +84,7 @@ $caretaker$;
 """
 
 # That the user's SQL ran is remembered where its effects are: it goes with the data into backups and to replicas.
-INIT_SQL_DONE = """
-SELECT setting FROM pg_catalog.pg_db_role_setting, unnest(setconfig) AS setting
-WHERE setrole = 0 AND setdatabase = (SELECT oid FROM pg_catalog.pg_database WHERE datname = 'postgres')
-AND setting LIKE 'pgrender.database\\_init\\_sql=%'
-"""
+INIT_SQL_DONE = f"SELECT 1 WHERE {remembered('database_init_sql')} IS NOT NULL"
 INIT_SQL_SECONDS = 3600
 
 # The author of the SQL expects `public` in the path, and that what is there is their own. Functions and operators of others could
@@ -141,10 +137,11 @@ $caretaker$;
 """
 
 # How many connections `postgres` takes is remembered while it takes none but a superuser's, because a pod may end meanwhile.
-CLOSE = """
+LIMIT = remembered("connection_limit")
+CLOSE = f"""
 DO $caretaker$
 BEGIN
-  IF NOT REMEMBERED THEN
+  IF {LIMIT} IS NULL THEN
     EXECUTE format('ALTER DATABASE postgres SET pgrender.connection_limit = %L',
       (SELECT datconnlimit FROM pg_database WHERE datname = 'postgres'));
   END IF;
@@ -152,28 +149,22 @@ BEGIN
 END
 $caretaker$;
 """
-OPEN = """
+OPEN = f"""
 DO $caretaker$
 BEGIN
-  IF REMEMBERED THEN
-    EXECUTE format('ALTER DATABASE postgres CONNECTION LIMIT %s', (SELECT substr(setting, length('pgrender.connection_limit=') + 1)::int
-      FROM pg_db_role_setting, unnest(setconfig) AS setting WHERE setrole = 0 AND setting LIKE 'pgrender.connection_limit=%'
-      AND setdatabase = (SELECT oid FROM pg_database WHERE datname = 'postgres')));
+  IF {LIMIT} IS NOT NULL THEN
+    EXECUTE format('ALTER DATABASE postgres CONNECTION LIMIT %s', {LIMIT}::int);
     ALTER DATABASE postgres RESET pgrender.connection_limit;
   END IF;
 END
 $caretaker$;
 """
-REMEMBERED = """EXISTS (SELECT FROM pg_db_role_setting, unnest(setconfig) AS setting WHERE setrole = 0
-    AND setdatabase = (SELECT oid FROM pg_database WHERE datname = 'postgres') AND setting LIKE 'pgrender.connection_limit=%')"""
-CLOSE, OPEN = (sql.replace("REMEMBERED", REMEMBERED) for sql in (CLOSE, OPEN))
 
 # While the user's SQL runs, the program does not become a new version of itself, which would run it again.
 INIT_SQL_RUNS = threading.Lock()
 
 # Set when users and databases were made once, for the SQL may need them.
 INIT_SQL_MAY_RUN = threading.Event()
-
 
 NOT_OURS = "is of role {} and not made by the caretaker: rename it, or ALTER DATABASE … OWNER TO postgres if you trust what is in it"
 

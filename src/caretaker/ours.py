@@ -4,12 +4,21 @@ Whoever may create roles or databases may make one before the spec names it, wit
 
 from __future__ import annotations
 
-# What is remembered, in a setting of the database `postgres` that only a superuser can change, so it goes with the data into
-# backups and to replicas: the identifier of the database cluster, and the number of each by its name. Numbers are given out
-# again, and names can be changed, so both must fit. Null where nobody has remembered any yet.
-RECORD = """(SELECT substr(setting, length('pgrender.:kind=') + 1)::jsonb FROM pg_db_role_setting, unnest(setconfig) AS setting
+# What is remembered is in settings of the database `postgres` that only a superuser can change, so it goes with the data into
+# backups and to replicas.
+SETTING = """(SELECT substr(setting, length('pgrender.:name=') + 1) FROM pg_db_role_setting, unnest(setconfig) AS setting
     WHERE setrole = 0 AND setdatabase = (SELECT oid FROM pg_database WHERE datname = 'postgres')
-    AND setting LIKE 'pgrender.:kind=%')"""
+    AND split_part(setting, '=', 1) = 'pgrender.:name')"""
+
+
+def remembered(name: str) -> str:
+    """SQL that gives what is remembered under a name, as text; null where nothing is."""
+    return SETTING.replace(":name", name)
+
+
+# The identifier of the database cluster, and the number of each by its name. Numbers are given out again, and names can be
+# changed, so both must fit. Null where nobody has remembered any yet.
+RECORD = f"{remembered(':kind')}::jsonb"
 
 SYSTEM = "(SELECT system_identifier::text FROM pg_control_system())"
 

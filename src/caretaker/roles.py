@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 import credentials
-from ours import known, record, remember
+from ours import known, record, remember, remembered
 from postgres import psql
 from surroundings import Failure, Wanted
 
@@ -70,12 +70,7 @@ SET_ASIDE = """
     REMEMBER
     done := done || format('created role %I', :role);
   END IF;
-""".replace("REMEMBER", REMEMBER).replace("KNOWN", KNOWN).replace(
-    ":accept",
-    "(SELECT substr(setting, length('pgrender.accept=') + 1) FROM pg_db_role_setting, unnest(setconfig) AS setting"
-    " WHERE setrole = 0 AND setdatabase = (SELECT oid FROM pg_database WHERE datname = 'postgres')"
-    " AND setting LIKE 'pgrender.accept=%')",
-)
+""".replace("REMEMBER", REMEMBER).replace("KNOWN", KNOWN).replace(":accept", remembered("accept"))
 
 
 def set_aside(role: str, kind: str, keep: bool) -> str:
