@@ -7,10 +7,8 @@ from __future__ import annotations
 import os
 import time
 
+from applications import Applications
 from framework import Test, hippo, instance_sets, until
-
-# What pgBouncer may add to a gap.
-BOUNCER = 1
 
 ROUNDS = int(os.environ.get("ROUNDS", "3"))
 
@@ -47,7 +45,7 @@ def run(test: Test) -> None:
     dynamic = {"synchronous_mode": True}
     test.apply(hippo(instances=instance_sets(instance1=3), patroni={"dynamicConfiguration": dynamic}))
     test.wait_until_well(3)
-    writer, bouncer = test.start_writer(), test.start_writer(bouncer=True)
+    applications = Applications(test)
     for what, kill, target in (
         ("postmaster", kill_postmaster, 2),
         ("container", kill_container, 8),
@@ -56,14 +54,11 @@ def run(test: Test) -> None:
         for _ in range(ROUNDS):
             until("a replica is synchronous", lambda: is_synchronous(test))
             time.sleep(3)  # for so long Patroni waits after it has chosen, and hears nothing
-            with writer.gaps() as gaps, bouncer.gaps() as bounced:
+            with applications.gaps(f"{what} killed", target):
                 leader = test.leader()
                 killed = time.monotonic()
                 kill(test, leader)
-            test.figure(f"{what} killed: longest gap", gaps[0], target)
-            test.figure(f"{what} killed: longest gap through pgBouncer", bounced[0], target + BOUNCER)
             test.wait_until_well(3, 120)
             test.figure(f"{what} killed: all ready and streaming", time.monotonic() - killed)
-            for application in (writer, bouncer):
-                test.expect(not application.lost(), f"acknowledged rows are lost: {application.lost()}")
-    test.figure("rows acknowledged", len(writer.commits()), unit="rows")
+            applications.expect_nothing_lost()
+    test.figure("rows acknowledged", len(applications.direct.commits()), unit="rows")

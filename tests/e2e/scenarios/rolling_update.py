@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
+from applications import Applications
 from framework import CLAIM, Test, hippo, is_ready, until
 
 # What PGO takes on the same machine for three replicas.
 LONGEST_GAP, DURATION = 3.1, 30
-
-# What pgBouncer may add to a gap.
-BOUNCER = 1
 
 
 def sized(memory: str, **replicas: int) -> dict[str, Any]:
@@ -27,31 +23,10 @@ def sized(memory: str, **replicas: int) -> dict[str, Any]:
     )
 
 
-class Applications:
-    """One that connects to the leader, and one that connects through pgBouncer."""
-
-    def __init__(self, test: Test) -> None:
-        self.test = test
-        self.direct, self.bouncer = test.start_writer(), test.start_writer(bouncer=True)
-
-    @contextlib.contextmanager
-    def gaps(self, name: str) -> Iterator[list[float]]:
-        """Measure what happens in the block; gives the gaps of the direct one, longest first."""
-        with self.direct.gaps() as gaps, self.bouncer.gaps() as bounced:
-            yield gaps
-        self.test.figure(f"{name}: longest gap", gaps[0], LONGEST_GAP)
-        self.test.figure(f"{name}: longest gap through pgBouncer", bounced[0], LONGEST_GAP + BOUNCER)
-
-    def expect_nothing_lost(self) -> None:
-        """Fail where an acknowledged row is not there."""
-        for writer in (self.direct, self.bouncer):
-            self.test.expect(not writer.lost(), f"acknowledged rows are lost: {writer.lost()}")
-
-
 def roll(test: Test, applications: Applications, name: str, cluster: dict[str, Any], pods: int) -> None:
     """Apply a change of every pod, and look at how it went."""
     before = {pod["metadata"]["uid"] for pod in test.instance_pods()}
-    with applications.gaps(name) as gaps:
+    with applications.gaps(name, LONGEST_GAP) as gaps:
         test.apply(cluster)
         took = until("all pods are new and ready", lambda: all_new(test, before, pods), 120)
         # Members tell each other how they are once in `loop_wait`, so this may take ten seconds more.
@@ -112,7 +87,7 @@ def roll_one_set(test: Test) -> None:
 
     for _ in range(3):
         old = test.leader()
-        with applications.gaps("leader's pod deleted"):
+        with applications.gaps("leader's pod deleted", LONGEST_GAP):
             test.kubectl("delete", "pod", old)
         test.wait_until_well(3)
         test.expect(test.leader() != old, "the leader did not hand over")
