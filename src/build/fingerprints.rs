@@ -34,7 +34,13 @@ pub(super) fn fingerprints(cluster: &Cluster, key: &[u8; 32], objects: &[Value])
 
 fn fingerprint(key: &[u8; 32], data: &Value) -> String {
     let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes a key of any length");
-    mac.update(data.to_string().as_bytes());
+    for (name, text) in data.as_object().into_iter().flatten() {
+        // With their lengths, for two texts must not give the fingerprint of one.
+        for part in [name.as_str(), text.as_str().unwrap_or_default()] {
+            mac.update(&(part.len() as u64).to_be_bytes());
+            mac.update(part.as_bytes());
+        }
+    }
     let digest = mac.finalize().into_bytes();
     format!("{:016x}", digest.iter().take(8).fold(0_u64, |number, byte| number << 8 | u64::from(*byte)))
 }

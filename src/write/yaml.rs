@@ -117,7 +117,13 @@ fn inline(out: &mut String, value: &Value, indent: usize) {
 }
 
 fn pad(out: &mut String, indent: usize) {
-    out.extend(std::iter::repeat_n(' ', indent));
+    const BLANKS: &str = "                                ";
+    let mut left = indent;
+    while left > 0 {
+        let some = left.min(BLANKS.len());
+        out.push_str(&BLANKS[..some]);
+        left -= some;
+    }
 }
 
 /// YAML 1.1 takes a number with an exponent for a float only if it has a dot and the exponent a sign: `1.0e+21`.
@@ -154,12 +160,14 @@ fn is_word(text: &str) -> bool {
 
 /// Whether a text stands in a literal block. kustomize and kpt fail on a block that begins with a tab, a block that begins
 /// with a blank needs an indentation indicator, and kyaml writes a block with blanks at the end of a line or with
-/// characters that it escapes as a quoted text.
+/// characters that it escapes as a quoted text. Most texts are ASCII, and need no decoding.
 fn is_literal(text: &str) -> bool {
+    let is_ascii = |byte: u8| matches!(byte, b'\n' | b'\t' | b' '..=b'~');
+    let stands_in_block = |character: char| matches!(character, '\n' | '\t') || is_printable(character);
     text.contains('\n')
         && !text.starts_with(['\n', ' ', '\t'])
         && !text.split('\n').any(|line| line.ends_with([' ', '\t']))
-        && text.chars().all(|character| matches!(character, '\n' | '\t') || is_printable(character))
+        && (text.bytes().all(is_ascii) || text.chars().all(stands_in_block))
 }
 
 /// Whether go-yaml writes a character as it is (`is_printable` and `is_break` in `yamlprivateh.go`): neither a control
@@ -188,36 +196,44 @@ fn literal(out: &mut String, text: &str, indent: usize) {
 /// Writes a text in double quotes on one line, escaped as go-yaml does it. JSON's escapes would not do: Go refuses its
 /// `\/` and its surrogate pairs.
 fn quoted(out: &mut String, text: &str) {
+    let is_escaped = |character: char| matches!(character, '"' | '\\') || !is_printable(character);
     out.push('"');
-    for character in text.chars() {
-        match character {
-            '"' => out.push_str("\\\""),
-            '\\' => out.push_str("\\\\"),
-            printable if is_printable(printable) => out.push(printable),
-            '\0' => out.push_str("\\0"),
-            '\u{7}' => out.push_str("\\a"),
-            '\u{8}' => out.push_str("\\b"),
-            '\t' => out.push_str("\\t"),
-            '\n' => out.push_str("\\n"),
-            '\u{b}' => out.push_str("\\v"),
-            '\u{c}' => out.push_str("\\f"),
-            '\r' => out.push_str("\\r"),
-            '\u{1b}' => out.push_str("\\e"),
-            '\u{85}' => out.push_str("\\N"),
-            '\u{2028}' => out.push_str("\\L"),
-            '\u{2029}' => out.push_str("\\P"),
-            other => {
-                let code = u32::from(other);
-                // Writing to a string cannot fail.
-                let _ = match code {
-                    0..=0xff => write!(out, "\\x{code:02X}"),
-                    0x100..=0xffff => write!(out, "\\u{code:04X}"),
-                    _ => write!(out, "\\U{code:08X}"),
-                };
-            }
+    for piece in text.split_inclusive(is_escaped) {
+        let last = piece.chars().next_back().filter(|last| is_escaped(*last));
+        out.push_str(&piece[..piece.len() - last.map_or(0, char::len_utf8)]);
+        if let Some(character) = last {
+            escaped(out, character);
         }
     }
     out.push('"');
+}
+
+fn escaped(out: &mut String, character: char) {
+    match character {
+        '"' => out.push_str("\\\""),
+        '\\' => out.push_str("\\\\"),
+        '\0' => out.push_str("\\0"),
+        '\u{7}' => out.push_str("\\a"),
+        '\u{8}' => out.push_str("\\b"),
+        '\t' => out.push_str("\\t"),
+        '\n' => out.push_str("\\n"),
+        '\u{b}' => out.push_str("\\v"),
+        '\u{c}' => out.push_str("\\f"),
+        '\r' => out.push_str("\\r"),
+        '\u{1b}' => out.push_str("\\e"),
+        '\u{85}' => out.push_str("\\N"),
+        '\u{2028}' => out.push_str("\\L"),
+        '\u{2029}' => out.push_str("\\P"),
+        other => {
+            let code = u32::from(other);
+            // Writing to a string cannot fail.
+            let _ = match code {
+                0..=0xff => write!(out, "\\x{code:02X}"),
+                0x100..=0xffff => write!(out, "\\u{code:04X}"),
+                _ => write!(out, "\\U{code:08X}"),
+            };
+        }
+    }
 }
 
 #[cfg(test)]
