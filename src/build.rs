@@ -79,10 +79,8 @@ fn postgres(objects: &mut Objects, cluster: &Cluster, identity: &Identity) {
     objects.add_all(identity.monitoring.as_ref().map(|credential| secrets::monitoring(cluster, credential)));
     for set in &cluster.instance_sets {
         objects.add(config_maps::instance_set(cluster, set));
-        let certificate = identity.instance_sets.get(&set.name);
-        objects.add_all(
-            certificate.map(|certificate| secrets::instance_set_certificate(cluster, set, identity, certificate)),
-        );
+        let member = identity.members.get(&set.name);
+        objects.add_all(member.map(|member| secrets::instance_set_certificates(cluster, set, identity, member)));
         objects.add_all(claims::instance_claims(cluster, set));
         objects.add_all(disruption_budgets::instance_set(cluster, set));
         objects.add(instance_sets::stateful_set(cluster, set));

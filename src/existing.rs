@@ -176,6 +176,8 @@ pub struct Existing<'a> {
     pub monitoring: Option<Credential<'a>>,
     /// Certificates, by the name of their Secret.
     pub certificates: BTreeMap<String, Certificates<'a>>,
+    /// Those by which the members of the cluster know each other, likewise.
+    pub members: BTreeMap<String, Certificates<'a>>,
 }
 
 /// Reads what is there for `cluster`. Everything that is wrong is told, and then the outcome is worthless.
@@ -203,6 +205,11 @@ pub fn existing<'a>(sources: &Sources<'a>, cluster: &Cluster) -> (Existing<'a>, 
     for (name, layout) in certificate_secrets(cluster) {
         let certificates = reader.read(&name, |secret| certificates::read(secret, layout));
         existing.certificates.extend(certificates.map(|certificates| (name, certificates)));
+    }
+    for set in cluster.instance_sets.iter().filter(|_| cluster.cert_manager.is_none()) {
+        let name = cluster.instance_set_certificate_secret(&set.name);
+        let certificates = reader.read(&name, |secret| certificates::read(secret, &certificates::MEMBERS));
+        existing.members.extend(certificates.map(|certificates| (name, certificates)));
     }
     (existing, reader.diagnostics)
 }

@@ -40,7 +40,7 @@ use self::reuse::Demand;
 use self::rotation::Generations;
 use self::window::{Renewal, Window};
 use crate::cluster::{Backups, Cluster, PasswordType, User};
-use crate::existing::{self, Existing};
+use crate::existing::{self, Certificates, Existing};
 use crate::naming::{MONITORING_USER, PATRONI_USER, PGBOUNCER_USER};
 use crate::options::Options;
 use crate::report::{Diagnostic, ResourceRef, has_errors};
@@ -66,8 +66,12 @@ pub struct Identity {
     pub cluster_certificate: Option<Certificate>,
     /// The client certificate of replicas; absent when the user brings one.
     pub replication_certificate: Option<Certificate>,
-    /// By name of the instance set: of Patroni's API, of its clients and of pgBackRest's server. There are none of these, and
-    /// no other certificate, when cert-manager makes them.
+    /// By name of the instance set: of Patroni's API and of its clients, the other members. There are none of these, and no
+    /// other certificate, when cert-manager makes them.
+    pub members: BTreeMap<String, Certificate>,
+    /// The CA certificates by which the members of the cluster know each other, and nobody else, PEM.
+    pub members_bundle: String,
+    /// By name of the instance set: of pgBackRest's server; there when the cluster has backups.
     pub instance_sets: BTreeMap<String, Certificate>,
     /// pgBackRest's client certificate; there when the cluster has backups.
     pub pgbackrest_client: Option<Certificate>,
@@ -91,6 +95,7 @@ impl Identity {
         ]
         .into_iter()
         .flatten()
+        .chain(self.members.values())
         .chain(self.instance_sets.values())
     }
 }
@@ -158,21 +163,24 @@ pub fn derive(
         return (None, diagnostics);
     }
     let authorities = Authorities { seed, trust_domain, also: &options.trust_also, first };
-    let identity = authorities.generation(generation).and_then(|authority| {
-        let facts = reuse::facts(&authority.certificate);
-        diagnostics.extend(reuse::unannounced(existing, &facts));
+    let of_members = cluster.members_trust_domain();
+    let of_members = Authorities { seed, trust_domain: &of_members, also: &[], first: None };
+    let signers = || Ok((Signer::new(&authorities, generation)?, Signer::new(&of_members, generation)?));
+    let identity = signers().and_then(|(signer, signer_of_members)| {
+        diagnostics.extend(reuse::unannounced(existing.certificates.values(), &signer.facts));
+        diagnostics.extend(reuse::unannounced(existing.members.values(), &signer_of_members.facts));
         let mut derivation = Derivation {
             cluster,
             seed,
             window,
             time: options.time,
             generations,
-            authority,
-            authority_facts: facts,
+            signer,
+            signer_of_members,
             existing,
             diagnostics: Vec::new(),
         };
-        let identity = derivation.identity(&authorities);
+        let identity = derivation.identity();
         diagnostics.append(&mut derivation.diagnostics);
         identity
     });
@@ -194,6 +202,33 @@ fn resource(cluster: &Cluster) -> ResourceRef {
     }
 }
 
+/// A CA that signs certificates of one cluster.
+struct Signer<'a> {
+    authorities: &'a Authorities<'a>,
+    authority: Authority<'a>,
+    /// What its certificate says.
+    facts: X509,
+}
+
+impl<'a> Signer<'a> {
+    fn new(authorities: &'a Authorities<'a>, generation: u32) -> Result<Self, rcgen::Error> {
+        let authority = authorities.generation(generation)?;
+        let facts = reuse::facts(&authority.certificate);
+        Ok(Self { authorities, authority, facts })
+    }
+
+    /// What those trust who believe it, PEM, with what the Secrets `held` trust and may need for a while.
+    fn trust_bundle<'h>(
+        &self,
+        held: impl Iterator<Item = &'h Certificates<'h>>,
+        time: i64,
+    ) -> Result<String, rcgen::Error> {
+        let mut bundle = self.authorities.trust_bundle(&self.authority)?;
+        bundle.extend(reuse::still_trusted(held, &bundle, &self.facts, self.authority.generation, time));
+        Ok(bundle.concat())
+    }
+}
+
 /// What the values of one cluster are derived from.
 struct Derivation<'a> {
     cluster: &'a Cluster,
@@ -201,14 +236,16 @@ struct Derivation<'a> {
     window: Window,
     time: i64,
     generations: Generations<'a>,
-    authority: Authority<'a>,
-    authority_facts: X509,
+    /// Of most certificates, for the trust domain.
+    signer: Signer<'a>,
+    /// Of those by which the members of the cluster know each other.
+    signer_of_members: Signer<'a>,
     existing: &'a Existing<'a>,
     diagnostics: Vec<Diagnostic>,
 }
 
 impl Derivation<'_> {
-    fn identity(&mut self, authorities: &Authorities) -> Result<Identity, rcgen::Error> {
+    fn identity(&mut self) -> Result<Identity, rcgen::Error> {
         let (cluster, existing) = (self.cluster, self.existing);
         let Cluster { namespace, name, pgbouncer, backups, .. } = cluster;
         for held in existing.certificates.values() {
@@ -222,12 +259,10 @@ impl Derivation<'_> {
         let needs_client = ours && backups.is_some();
         let needs_repo_host = ours && backups.as_ref().is_some_and(Backups::has_repo_host);
         let needs_frontend = ours && pgbouncer.as_ref().is_some_and(|pgbouncer| pgbouncer.custom_tls_secret.is_none());
-        let mut bundle = authorities.trust_bundle(&self.authority)?;
-        let generation = self.authority.generation;
-        bundle.extend(reuse::still_trusted(existing, &bundle, &self.authority_facts, generation, self.time));
         let mut identity = Identity {
-            trust_bundle: bundle.concat(),
-            authority_generation: self.authority.generation,
+            trust_bundle: self.signer.trust_bundle(existing.certificates.values(), self.time)?,
+            members_bundle: self.signer_of_members.trust_bundle(existing.members.values(), self.time)?,
+            authority_generation: self.signer.authority.generation,
             renewal: self.window.renewal(),
             users: self.users(),
             patroni: known(PATRONI_USER).then(|| self.patroni()),
@@ -241,7 +276,8 @@ impl Derivation<'_> {
             }),
             cluster_certificate: self.certificate_if(needs_postgres, Role::Postgres)?,
             replication_certificate: self.certificate_if(needs_replication, replication_role(cluster))?,
-            instance_sets: if ours { self.instance_sets()? } else { BTreeMap::new() },
+            members: self.instance_sets_if(ours, Role::Member)?,
+            instance_sets: self.instance_sets_if(needs_client, Role::InstanceSet)?,
             pgbackrest_client: self.certificate_if(needs_client, Role::PgBackRestClient)?,
             pgbackrest_repo_host: self.certificate_if(needs_repo_host, Role::PgBackRestRepoHost)?,
             pgbouncer_frontend: self.certificate_if(needs_frontend, Role::PgBouncer)?,
@@ -312,9 +348,9 @@ impl Derivation<'_> {
         credential
     }
 
-    fn instance_sets(&mut self) -> Result<BTreeMap<String, Certificate>, rcgen::Error> {
-        let sets = self.cluster.instance_sets.iter();
-        sets.map(|set| Ok((set.name.clone(), self.certificate(Role::InstanceSet, &set.name)?))).collect()
+    fn instance_sets_if(&mut self, needed: bool, role: Role) -> Result<BTreeMap<String, Certificate>, rcgen::Error> {
+        let sets = self.cluster.instance_sets.iter().filter(|_| needed);
+        sets.map(|set| Ok((set.name.clone(), self.certificate(role, &set.name)?))).collect()
     }
 
     fn certificate_if(&mut self, needed: bool, role: Role) -> Result<Option<Certificate>, rcgen::Error> {
@@ -325,7 +361,10 @@ impl Derivation<'_> {
         let Cluster { namespace, name: cluster, .. } = self.cluster;
         let Subject { names, usage, .. } = Subject::of(self.cluster, role);
         let (secret, key) = self.place(role, name);
-        let held = self.existing.certificates.get(&secret);
+        let (signer, held) = match role {
+            Role::Member => (&self.signer_of_members, self.existing.members.get(&secret)),
+            _ => (&self.signer, self.existing.certificates.get(&secret)),
+        };
         let asked = self.generations.certificates;
         let generation = held.map_or(asked, |held| held.generation.max(asked));
         if let Some(held) = held {
@@ -333,7 +372,7 @@ impl Derivation<'_> {
                 names: &names,
                 usage,
                 generation,
-                authority: &self.authority_facts,
+                authority: &signer.facts,
                 time: self.time,
                 window: self.window,
             };
@@ -343,7 +382,7 @@ impl Derivation<'_> {
             }
         }
         let id = CertificateId { namespace, cluster, role, name, generation };
-        certificate::issue(&id, &names, usage, &self.authority, self.window, self.seed)
+        certificate::issue(&id, &names, usage, &signer.authority, self.window, self.seed)
     }
 
     /// The Secret that a certificate is in, and its key there.
@@ -352,7 +391,8 @@ impl Derivation<'_> {
         match role {
             Role::Postgres => (cluster.cluster_certificate_secret(), "tls.crt"),
             Role::Replication | Role::Replica => (cluster.replication_certificate_secret(), "tls.crt"),
-            Role::InstanceSet => (cluster.instance_set_certificate_secret(set), "patroni.crt-combined"),
+            Role::InstanceSet => (cluster.instance_set_certificate_secret(set), "pgbackrest-server.crt"),
+            Role::Member => (cluster.instance_set_certificate_secret(set), "patroni.crt-combined"),
             Role::PgBackRestClient => (cluster.pgbackrest_name(), "pgbackrest-client.crt"),
             Role::PgBackRestRepoHost => (cluster.repo_host_certificate_secret(), "pgbackrest-repo-host.crt"),
             Role::PgBouncer => (cluster.pgbouncer_certificate_secret(), "pgbouncer-frontend.crt"),

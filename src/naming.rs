@@ -257,9 +257,15 @@ impl Cluster {
         format!("{}-{}-config", self.name, set.name)
     }
 
-    /// `<cluster>-<set>-certs`: the certificate of an instance set's Patroni and pgBackRest servers.
+    /// `<cluster>-<set>-certs`: the certificates of an instance set's Patroni and pgBackRest servers.
     pub fn instance_set_certificate_secret(&self, set: &str) -> String {
         format!("{}-{set}-certs", self.name)
+    }
+
+    /// `<namespace>/<cluster>`: the trust domain of those who are members of the cluster, and of nobody else. No trust domain that
+    /// somebody chooses has a slash.
+    pub fn members_trust_domain(&self) -> String {
+        format!("{}/{}", self.namespace, self.name)
     }
 
     /// `<cluster>-selfsigned`: the Issuer that signs the cluster's CA, where cert-manager makes it.

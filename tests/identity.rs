@@ -79,7 +79,7 @@ fn annotated(key: &str, value: &str) -> Cluster {
     cluster
 }
 
-/// Every certificate by a name of its own.
+/// Every certificate of the trust domain by a name of its own.
 fn certificates(identity: &Identity) -> BTreeMap<String, &Certificate> {
     let single = [
         ("postgres", &identity.cluster_certificate),
@@ -100,6 +100,7 @@ fn certificates(identity: &Identity) -> BTreeMap<String, &Certificate> {
 fn values(identity: &Identity) -> BTreeMap<String, String> {
     let mut values = BTreeMap::from([
         ("trust bundle".to_owned(), identity.trust_bundle.clone()),
+        ("members' bundle".to_owned(), identity.members_bundle.clone()),
         ("fingerprint key".to_owned(), format!("{:?}", *identity.fingerprint_key)),
     ]);
     let users = identity.users.iter().map(|(name, credential)| (name.as_str(), credential));
@@ -110,7 +111,8 @@ fn values(identity: &Identity) -> BTreeMap<String, String> {
         values.insert(format!("verifier {name}"), credential.verifier.to_string());
     }
     values.insert("password patroni".to_owned(), identity.patroni.as_ref().unwrap().password.to_string());
-    for (name, certificate) in certificates(identity) {
+    let members = identity.members.iter().map(|(set, certificate)| (format!("member {set}"), certificate));
+    for (name, certificate) in certificates(identity).into_iter().chain(members) {
         values.insert(format!("certificate {name}"), certificate.certificate.clone());
         values.insert(format!("key {name}"), certificate.key.to_string());
     }
@@ -137,12 +139,12 @@ fn the_same_seed_gives_the_same_bytes_anywhere_in_a_window() {
         let certificates = Schedule::new(window_days, lifetime_days).unwrap();
         let at = |time| with(&hippo(), &Options { time, certificates, ..Options::default() });
         let first = at(TIME);
-        assert_eq!(values(&first).len(), 2 + 2 * 4 + 1 + 2 * 6);
+        assert_eq!(values(&first).len(), 3 + 2 * 4 + 1 + 2 * 7);
         let window = window(certificates);
         for time in [window.start(), window.end() - 1] {
             assert_eq!(differences(&first, &at(time)), [""; 0]);
         }
-        assert_eq!(differences(&first, &at(window.end())).len(), 12);
+        assert_eq!(differences(&first, &at(window.end())).len(), 14);
     }
 }
 
@@ -150,7 +152,7 @@ fn the_same_seed_gives_the_same_bytes_anywhere_in_a_window() {
 fn the_next_window_changes_certificates_and_their_keys_only() {
     let next = at(&hippo(), window(Schedule::default()).end());
     let changed = differences(&identity(&hippo()), &next);
-    assert_eq!(changed.len(), 12);
+    assert_eq!(changed.len(), 14);
     assert!(changed.iter().all(|name| name.starts_with("certificate ") || name.starts_with("key ")), "{changed:?}");
 }
 
@@ -181,7 +183,8 @@ fn what_is_added_changes_nothing_else() {
 
     let mut cluster = hippo();
     cluster.instance_sets.insert(0, instance_set("00"));
-    assert_eq!(differences(&first, &identity(&cluster)), ["certificate instance-set 00", "key instance-set 00"]);
+    let added = ["certificate instance-set 00", "certificate member 00", "key instance-set 00", "key member 00"];
+    assert_eq!(differences(&first, &identity(&cluster)), added);
 
     let mut cluster = hippo();
     cluster.instance_sets[0].replicas = 5;
@@ -219,7 +222,8 @@ fn a_cluster_has_only_what_it_needs() {
         ..hippo()
     };
     let identity = identity(&cluster);
-    assert_eq!(certificates(&identity).keys().collect::<Vec<_>>(), ["instance-set instance1"]);
+    assert_eq!(certificates(&identity).keys().collect::<Vec<_>>(), [""; 0]);
+    assert_eq!(identity.members.keys().collect::<Vec<_>>(), ["instance1"]);
     assert!(identity.pgbouncer.is_none() && identity.monitoring.is_none());
 
     cluster.backups = hippo().backups;
@@ -236,7 +240,7 @@ fn another_lifetime_changes_certificates_but_not_their_keys() {
     let certificates = Schedule::new(182, 300).unwrap();
     let changed =
         differences(&identity(&hippo()), &with(&hippo(), &Options { time: TIME, certificates, ..Options::default() }));
-    assert_eq!(changed.len(), 6);
+    assert_eq!(changed.len(), 7);
     assert!(changed.iter().all(|name| name.starts_with("certificate ")), "{changed:?}");
 }
 
@@ -251,9 +255,10 @@ fn clusters_of_one_trust_domain_verify_each_other_across_namespaces() {
     assert_eq!(one.trust_bundle, other.trust_bundle);
     let strangers = [of("zoo", Some("team-b")), of("zoo", None), of("park", None)];
 
-    // Changing it changes what a rotation of the CA changes.
-    let changed = differences(&of("zoo", None), &one);
-    assert_eq!(changed, differences(&identity(&hippo()), &identity(&annotated(annotation::ROTATE_CA, "2"))));
+    // Changing it changes what a rotation of the CA changes, but for the members of a cluster, who know each other anyway.
+    let mut rotated = differences(&identity(&hippo()), &identity(&annotated(annotation::ROTATE_CA, "2")));
+    rotated.retain(|name| !name.contains("member"));
+    assert_eq!(differences(&of("zoo", None), &one), rotated);
 
     if available("openssl") {
         let directory = tempfile::tempdir().unwrap();
@@ -271,6 +276,39 @@ fn clusters_of_one_trust_domain_verify_each_other_across_namespaces() {
             assert!(!all_verify(&other, stranger) && !all_verify(stranger, &other));
         }
     }
+}
+
+#[test]
+fn the_members_of_a_cluster_know_each_other_and_nobody_else() {
+    if !available("openssl") {
+        return;
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let verifies =
+        |bundle: &str, certificate: &Certificate| verifies(directory.path(), bundle, &certificate.certificate, &[]);
+    let of = |trust_domain: Option<&str>, cluster: &Cluster| {
+        let trust_domain = trust_domain.map(str::to_owned);
+        with(cluster, &Options { time: TIME, trust_domain, ..Options::default() })
+    };
+    let ours = of(None, &hippo());
+    let member = &ours.members["instance1"];
+    assert!(verifies(&ours.members_bundle, member));
+    assert!(verifies(&of(Some("another"), &hippo()).members_bundle, member));
+    assert!(!verifies(&ours.trust_bundle, member));
+    // No certificate that somebody else has is believed, nor another cluster's CA.
+    assert!(certificates(&ours).into_values().all(|other| !verifies(&ours.members_bundle, other)));
+    for stranger in
+        [Cluster { name: "rhino".to_owned(), ..hippo() }, Cluster { namespace: "other".to_owned(), ..hippo() }]
+    {
+        let theirs = of(None, &stranger);
+        assert!(
+            !verifies(&theirs.members_bundle, member) && !verifies(&ours.members_bundle, &theirs.members["instance1"])
+        );
+    }
+    // A rotation leaves nobody behind.
+    let [second, third] = ["2", "3"].map(|generation| identity(&annotated(annotation::ROTATE_CA, generation)));
+    assert!(verifies(&second.members_bundle, member) && verifies(&ours.members_bundle, &second.members["instance1"]));
+    assert!(!verifies(&third.members_bundle, member));
 }
 
 #[test]
@@ -353,8 +391,8 @@ fn a_ca_rotates_without_leaving_anybody_behind() {
     let [first, second, third] =
         ["1", "2", "3"].map(|generation| identity(&annotated(annotation::ROTATE_CA, generation)));
     let changed = differences(&first, &second);
-    assert_eq!(changed.iter().filter(|name| name.starts_with("certificate ")).count(), 6);
-    assert_eq!(changed.len(), 7, "{changed:?}");
+    assert_eq!(changed.iter().filter(|name| name.starts_with("certificate ")).count(), 7);
+    assert_eq!(changed.len(), 9, "{changed:?}");
 
     let [one, two, three] = [&first, &second, &third].map(|identity| blocks(&identity.trust_bundle));
     assert_eq!((one.len(), two.len(), three.len()), (2, 3, 3));

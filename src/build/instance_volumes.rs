@@ -114,7 +114,9 @@ fn patroni_config(cluster: &Cluster, set: &InstanceSet) -> Volume {
                 cluster.config_map(),
                 vec![
                     item("patroni.yaml", "~postgres-operator_cluster.yaml"),
+                    item("patroni-members.yaml", "~postgres-operator_members.yaml"),
                     item("patroni.yaml", "patronictl/cluster.yaml"),
+                    item("patroni-members.yaml", "patronictl/members.yaml"),
                 ],
             ),
             config_map(
@@ -125,6 +127,10 @@ fn patroni_config(cluster: &Cluster, set: &InstanceSet) -> Volume {
                 cluster.instance_set_certificate_secret(&set.name),
                 vec![
                     item(certificate_key(cluster, "patroni.ca-roots", "ca.crt"), "~postgres-operator/patroni.ca-roots"),
+                    item(
+                        certificate_key(cluster, "patroni-members.ca-roots", "ca.crt"),
+                        "~postgres-operator/patroni-members.ca-roots",
+                    ),
                     key_item(
                         certificate_key(cluster, "patroni.crt-combined", "tls-combined.pem"),
                         "~postgres-operator/patroni.crt+key",

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
+use zeroize::Zeroizing;
 
 use super::metadata::{Labels, labels, object_meta, pgbackrest_labels, pgbouncer_labels, with_generations};
 use crate::cluster::{Backups, Cluster, InstanceSet, Metadata, PgBouncer, User};
@@ -106,21 +107,28 @@ fn certificate_data(identity: &Identity, certificate: &Certificate) -> Data {
 /// `<cluster>-<set>-certs`: of Patroni's API and pgBackRest's server in each pod of a set (inventory 2.5). One for all
 /// ordinals, so that scaling changes no certificate; therefore without PGO's `dns.crt` and `dns.key`, the operator's own
 /// copies.
-pub(super) fn instance_set_certificate(
+///
+/// Members are known by a CA that the cluster has for itself. Servers of Patroni trust that of the trust domain too: a member
+/// that an earlier version made shows a certificate of that one, until its kubelet brings what stands here.
+pub(super) fn instance_set_certificates(
     cluster: &Cluster,
     set: &InstanceSet,
     identity: &Identity,
-    certificate: &Certificate,
+    member: &Certificate,
 ) -> Secret {
-    let combined = format!("{}{}", certificate.key.as_str(), certificate.certificate);
-    let mut data = data([("patroni.ca-roots", &identity.trust_bundle), ("patroni.crt-combined", &combined)]);
-    if cluster.backups.is_some() {
+    let combined = Zeroizing::new(format!("{}{}", member.key.as_str(), member.certificate));
+    let mut data = data([
+        ("patroni-members.ca-roots", identity.members_bundle.as_str()),
+        ("patroni.ca-roots", &format!("{}{}", identity.trust_bundle, identity.members_bundle)),
+        ("patroni.crt-combined", &combined),
+    ]);
+    if let Some(certificate) = identity.instance_sets.get(&set.name) {
         data.insert("pgbackrest-server.crt".to_owned(), bytes(&certificate.certificate));
         data.insert("pgbackrest-server.key".to_owned(), bytes(&certificate.key));
     }
     let labels = labels([(label::INSTANCE_SET, &set.name)]);
     let secret = secret(cluster, cluster.instance_set_certificate_secret(&set.name), &set.metadata, labels, data);
-    of_certificate(secret, identity, Some(certificate))
+    of_certificate(secret, identity, Some(member))
 }
 
 /// `<cluster>-pgbackrest`: pgBackRest's client certificate, and the repo host's own (inventory 2.7).

@@ -181,7 +181,9 @@ def patroni(method: str, path: str, body: Any = None, member: str = "", timeout:
     member has, and not to the one that it announces."""
     names = PATRONI / "~postgres-operator"
     try:
-        tls = ssl.create_default_context(cafile=str(names / "patroni.ca-roots"))
+        # A pod that an earlier version made knows other members by the CA that all clusters share.
+        members, shared = names / "patroni-members.ca-roots", names / "patroni.ca-roots"
+        tls = ssl.create_default_context(cafile=str(members if members.exists() else shared))
         tls.load_cert_chain(names / "patroni.crt+key")
     except OSError as error:
         raise Failure(f"the certificate of Patroni's clients: {error}") from error

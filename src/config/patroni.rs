@@ -10,8 +10,10 @@ use super::{HEADER, postgres, wal_directory};
 use crate::cluster::{Cluster, InstanceSet};
 use crate::naming::{PATRONI_USER, REPLICATION_USER, STANZA, label};
 
-/// The certificate authority of Patroni's REST API.
+/// The certificate authorities whose certificates Patroni's REST API takes from clients.
 pub const CA_FILE: &str = "/etc/patroni/~postgres-operator/patroni.ca-roots";
+/// The certificate authority that members know each other by, as clients.
+pub const MEMBERS_CA_FILE: &str = "/etc/patroni/~postgres-operator/patroni-members.ca-roots";
 /// The certificate of Patroni's REST API and of its client, followed by the key.
 pub const CERTIFICATE_FILE: &str = "/etc/patroni/~postgres-operator/patroni.crt+key";
 
@@ -95,7 +97,9 @@ pub fn instance_set_yaml(cluster: &Cluster, set: &InstanceSet) -> String {
             "initdb": ["allow-group-access", "data-checksums", "encoding=UTF8", format!("waldir={wal_directory}")],
             "method": "initdb",
         },
-        "ctl": as_client(cluster),
+        // A client sends the password of the API with each question, to whoever announces to be a member. `members_yaml` lifts
+        // that where it has to.
+        "ctl": {"auth": "member:none"},
         "kubernetes": {},
         "postgresql": postgresql,
         "restapi": {},
@@ -103,11 +107,22 @@ pub fn instance_set_yaml(cluster: &Cluster, set: &InstanceSet) -> String {
     }))
 }
 
-/// How Patroni introduces itself to other members. It would send the password of the API with each question, to whoever
-/// announces to be a member; but its questions want none (Patroni's `request.py`), except those of the failsafe mode.
-fn as_client(cluster: &Cluster) -> Value {
-    let failsafe = cluster.patroni.dynamic_configuration.get("failsafe_mode").is_some_and(|mode| *mode != json!(false));
-    if failsafe { json!({}) } else { json!({"auth": "member:none"}) }
+/// How members know each other. Questions of the failsafe mode want the password of the API, others do not (Patroni's
+/// `request.py` and `ha.py`); null removes a setting of another file. It is a file of its own, for a pod that an earlier version
+/// made has neither this bundle nor this file.
+pub fn members_yaml(cluster: &Cluster) -> String {
+    let mut client = json!({"cacert": MEMBERS_CA_FILE});
+    if setting::is_on(Some(&failsafe_mode(cluster))) {
+        client["auth"] = Value::Null;
+    }
+    file(json!({"ctl": client}))
+}
+
+/// Whether a leader goes on without the API server as long as all members agree (Patroni, "DCS Failsafe Mode"). It is the
+/// default only where nobody but members has a certificate that members believe, because of the password that it sends.
+fn failsafe_mode(cluster: &Cluster) -> Value {
+    let users = cluster.patroni.dynamic_configuration.get("failsafe_mode");
+    users.cloned().unwrap_or_else(|| json!(cluster.has_members_authority()))
 }
 
 /// The dynamic configuration, keys sorted: the user's, with parameters and rules of `pg_hba.conf` complete, and with
@@ -116,6 +131,7 @@ pub fn dynamic_configuration(cluster: &Cluster) -> Value {
     let mut configuration = cluster.patroni.dynamic_configuration.clone();
     configuration.insert("ttl".to_owned(), json!(cluster.patroni.leader_lease_duration_seconds));
     configuration.insert("loop_wait".to_owned(), json!(cluster.patroni.sync_period_seconds));
+    configuration.insert("failsafe_mode".to_owned(), failsafe_mode(cluster));
 
     let mut postgresql = Map::from_iter([("use_slots".to_owned(), json!(false))]);
     postgresql.extend(section(&configuration, "postgresql"));

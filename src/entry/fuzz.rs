@@ -34,6 +34,8 @@ const CANARY: &str = "cAnArY-0f61e5b2";
 /// What the two builds may take for one input. The inputs are small; it is the kinds of slowness that are looked for.
 const MAX_SECONDS: f64 = if cfg!(debug_assertions) { 10.0 } else { 1.0 };
 const MAX_MEBIBYTES: u64 = 256;
+/// The longest input, in bytes: changes repeat parts of a text, and what it takes grows with the text.
+const LONGEST_INPUT: usize = 1 << 20;
 /// Directories of good input.
 const CORPUS: [&str; 3] = ["fixtures", "kustomize", "functions"];
 
@@ -117,6 +119,9 @@ impl Fuzzer {
         let bytes = self.random.random_ratio(1, 4);
         if bytes {
             text = Mutator::bytes(&text, &mut self.random);
+        }
+        if text.len() > LONGEST_INPUT {
+            return;
         }
         let input = self.directory.path().join("input.yaml");
         fs::write(&input, &text).unwrap();

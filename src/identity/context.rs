@@ -15,7 +15,8 @@
 //! | `scram/salt` | namespace, cluster, user, password | 16 | the salt of a verifier |
 //! | `fingerprint/key` | namespace, cluster | 32 | the key of fingerprints |
 //!
-//! The role of a certificate is a word of [`Role`], its name that of the instance set or else empty. The alphabet of a
+//! The members of a cluster have a CA of their own, whose trust domain is `<namespace>/<cluster>`; no other has a slash. The role of a
+//! certificate is a word of [`Role`], its name that of the instance set or else empty. The alphabet of a
 //! password is `ascii` or `alphanumeric`. The generation of all passwords takes part from 2 on: it came later. Window start and dates are seconds since 1970.
 //!
 //! **None of this can ever change**: everybody's passwords and keys would change with it. `fixtures/identity` holds
@@ -44,8 +45,10 @@ pub enum Role {
     Replication,
     /// The replicas, as clients of the Postgres of their own cluster.
     Replica,
-    /// Patroni and pgBackRest in the pods of one instance set.
+    /// pgBackRest's server in the pods of one instance set.
     InstanceSet,
+    /// Patroni in the pods of one instance set, as a server and as a client of other members.
+    Member,
     /// pgBackRest's clients.
     PgBackRestClient,
     /// pgBackRest's server on the repo host.
@@ -57,11 +60,12 @@ pub enum Role {
 impl Role {
     /// All of them.
     #[cfg(test)]
-    pub(super) const ALL: [Self; 7] = [
+    pub(super) const ALL: [Self; 8] = [
         Self::Postgres,
         Self::Replication,
         Self::Replica,
         Self::InstanceSet,
+        Self::Member,
         Self::PgBackRestClient,
         Self::PgBackRestRepoHost,
         Self::PgBouncer,
@@ -74,6 +78,7 @@ impl Role {
             Self::Replication => "replication",
             Self::Replica => "replica",
             Self::InstanceSet => "instance-set",
+            Self::Member => "member",
             Self::PgBackRestClient => "pgbackrest-client",
             Self::PgBackRestRepoHost => "pgbackrest-repo-host",
             Self::PgBouncer => "pgbouncer",

@@ -3,11 +3,13 @@
 //! P-256 because PGO has it and every client reads it. Ed25519 does not: channel binding of SCRAM has no hash for it
 //! (RFC 5929 4.1), so libpq refuses to connect.
 
-use p256::SecretKey;
 use p256::ecdsa::signature::Signer;
 use p256::ecdsa::{Signature, SigningKey};
-use p256::pkcs8::LineEnding;
+use p256::pkcs8::{AssociatedOid, LineEnding};
+use p256::{NistP256, SecretKey};
 use rcgen::{KeyIdMethod, PublicKeyData, SignatureAlgorithm};
+use sec1::der::EncodePem;
+use sec1::{EcParameters, EcPrivateKey};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
@@ -50,7 +52,14 @@ impl Key {
 
     /// PEM, `EC PRIVATE KEY`.
     pub(super) fn pem(&self) -> Result<Zeroizing<String>, rcgen::Error> {
-        SecretKey::from(&self.signing).to_sec1_pem(LineEnding::LF).map_err(|_| rcgen::Error::RemoteKeyError)
+        let private = Zeroizing::new(self.signing.to_bytes());
+        let key = EcPrivateKey {
+            private_key: &private,
+            parameters: Some(EcParameters::NamedCurve(NistP256::OID)),
+            // `SecretKey::to_sec1_pem` would compute it once more, which is the dearest part of a certificate.
+            public_key: Some(&self.public),
+        };
+        key.to_pem(LineEnding::LF).map(Zeroizing::new).map_err(|_| rcgen::Error::RemoteKeyError)
     }
 }
 

@@ -10,7 +10,7 @@ use super::rotation::PasswordGeneration;
 use super::verifier::{Verdict, judge};
 use super::window::{Renewal, Window, day};
 use super::{Certificate, Credential};
-use crate::existing::{self, Certificates, Existing, Pair, Root};
+use crate::existing::{self, Certificates, Pair, Root};
 use crate::naming::annotation;
 use crate::report::Diagnostic;
 use crate::x509::{self, X509};
@@ -125,20 +125,20 @@ fn unfit(held: &Certificates, facts: &X509, demand: &Demand) -> Option<String> {
     }
 }
 
-/// Authorities that the Secrets of a cluster trust besides `bundle`, and that stay trusted beside `current`, which is of
+/// Authorities that the Secrets `held` trust besides `bundle`, and that stay trusted beside `current`, which is of
 /// `generation`, PEM. They are those of another seed, another trust domain, or of whoever made the Secrets.
 ///
 /// While the CA stays, all stay. When it changes, the one stays that has signed what peers show until they read their files
 /// again; when it changes once more, or by more than one generation, that one goes too.
-pub(super) fn still_trusted(
-    existing: &Existing,
+pub(super) fn still_trusted<'h>(
+    held: impl Iterator<Item = &'h Certificates<'h>>,
     bundle: &[String],
     current: &X509,
     generation: u32,
     time: i64,
 ) -> Vec<String> {
     let mut trusted: Vec<String> = Vec::new();
-    for held in existing.certificates.values() {
+    for held in held.filter(|held| !held.pairs.is_empty()) {
         let signs = |authority: &X509, pair: &Pair| pair.facts.is_signed_by(authority) == Some(true);
         let later = generation - held.authority_generation;
         let stays = held.pairs.values().all(|pair| signs(current, pair));
@@ -154,10 +154,13 @@ pub(super) fn still_trusted(
     trusted
 }
 
-/// A warning where those who have the bundles of the Secrets do not trust the CA that signs from now on.
-pub(super) fn unannounced(existing: &Existing, authority: &X509) -> Option<Diagnostic> {
-    let trusts = |held: &&Certificates| held.bundle.iter().any(|trusted| trusted.der == authority.der);
-    let held = existing.certificates.values().find(|held| !held.bundle.is_empty() && !trusts(held))?;
+/// A warning where those who have the bundles of the Secrets `held` do not trust the CA that signs from now on.
+pub(super) fn unannounced<'h>(
+    mut held: impl Iterator<Item = &'h Certificates<'h>>,
+    authority: &X509,
+) -> Option<Diagnostic> {
+    let trusts = |held: &Certificates| held.bundle.iter().any(|trusted| trusted.der == authority.der);
+    let held = held.find(|held| !held.bundle.is_empty() && !trusts(held))?;
     let what = "does not have the CA that signs from now on: whoever trusts what is here refuses new certificates; give \
                 `pgo-root-cacert` to keep PGO's CA, raise `pgrender.dev/rotate-ca` by one only, and if another bundle was \
                 applied since, read the Secrets anew";

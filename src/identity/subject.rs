@@ -33,7 +33,7 @@ impl Subject {
             }
             Role::Replication => (vec![REPLICATION_USER.to_owned()], Usage::Client),
             Role::Replica => (vec![cluster.replica_name()], Usage::Client),
-            Role::InstanceSet => (pod_names(cluster, "*"), Usage::Both),
+            Role::InstanceSet | Role::Member => (pod_names(cluster, "*"), Usage::Both),
             Role::PgBackRestClient => (vec![cluster.pgbackrest_client_name()], Usage::Client),
             Role::PgBackRestRepoHost => (pod_names(cluster, &cluster.repo_host_pod()), Usage::Server),
             Role::PgBouncer => (cluster.service_names(&cluster.pgbouncer_name()).to_vec(), Usage::Server),

@@ -2,6 +2,7 @@
 
 use super::Context;
 use crate::cluster::{CertManager, Cluster};
+use crate::config::patroni::setting;
 use crate::naming::annotation;
 use crate::options::{CertificateSource, Options};
 use crate::report::FieldPath;
@@ -29,5 +30,17 @@ pub(super) fn check_rotation(cluster: &Cluster, context: &mut Context) {
                 "rotates nothing, because cert-manager makes the certificates: remove it, and use `cmctl renew`";
             context.error(FieldPath::of("metadata.annotations").key(key), message);
         }
+    }
+}
+
+/// Warns of the failsafe mode where not only members have certificates that members believe.
+pub(super) fn check_failsafe_mode(cluster: &Cluster, context: &mut Context) {
+    let users = cluster.patroni.dynamic_configuration.get("failsafe_mode");
+    if setting::is_on(users) && !cluster.has_members_authority() {
+        let message = "sends the password of Patroni's API to whoever announces to be a member and has a certificate of this \
+                       issuer: leave `--certificate-issuer` out, so that the cluster has a CA of its own, or trust all who \
+                       have one";
+        let path = FieldPath::of("spec.patroni.dynamicConfiguration").key("failsafe_mode");
+        context.warning(path, message);
     }
 }

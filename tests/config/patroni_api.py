@@ -9,26 +9,36 @@ ports, the names of hosts, and where Patroni keeps what the cluster knows, which
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import os
 import re
+import socket
+import ssl
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import unittest.mock
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import patroni.api
 import patroni.config
+import patroni.dcs
 import patroni.request
+import urllib3
 from patroni_pod import CARETAKER, HOSTS, USER, Pod, certificates, until, value
 
 sys.path.insert(0, CARETAKER)
 
 import pod
 import surroundings
+
+# A pod of another cluster, whose certificates are for this name.
+STRANGER = "beta-one-0.beta-pods.zoo.svc.cluster.local"
 
 # `POST /mpp` tells the coordinator of Citus of a worker. Patroni is one where its own files have a section `citus` only.
 ONLY_FOR_CITUS = ("POST", "mpp")
@@ -65,8 +75,9 @@ def check_endpoints(here: Pod, alpha: list[Any], beta: list[Any]) -> None:
                     accepted.add(name)
         status = ask(own, password)
         assert status not in (0, 401, 403), f"{endpoint} with both: {status}"
-    # These certificates are refused for the missing password alone.
-    assert {"own", "beta-pgbackrest pgbackrest-client.key", "beta-one-certs"} <= accepted, accepted
+    # These certificates are refused for the missing password alone, and another cluster's members have none that is known here.
+    assert {"own", "beta-pgbackrest pgbackrest-client.key"} <= accepted, accepted
+    assert "beta-one-certs" not in accepted, accepted
     assert here.answer("GET", "config") == before
     for path in ("liveness", "readiness", "primary"):
         assert here.ask("GET", path) == 200, f"a probe of {path}"
@@ -117,15 +128,54 @@ def check_patronictl(here: Pod) -> None:
     assert "Reload request received" in here.patronictl("reload", "alpha-ha", "--force")
 
 
-def check_introductions(here: Pod, objects: list[Any]) -> None:
-    """Patroni tells no password to who announces to be a member; patronictl has it."""
-    password = f"{USER}:{value(objects, 'Secret', 'alpha-patroni', 'password')}"
-    for place, expected in ((here.etc, "member:none"), (here.etc / "patronictl", password)):
+def check_introductions(here: Pod, alpha: list[Any], unsafe: list[Any], beta: list[Any]) -> None:
+    """Patroni tells the password to nobody but members, and only where the failsafe mode needs it; patronictl has it."""
+    password = f"{USER}:{value(alpha, 'Secret', 'alpha-patroni', 'password')}"
+    for objects, place, expected in (
+        (unsafe, "", "member:none"),
+        (unsafe, "patronictl", password),
+        (alpha, "patronictl", password),
+        (alpha, "", password),
+    ):
+        here.mount(objects)
         # Patroni takes its variables out of the environment.
         with unittest.mock.patch.dict(os.environ):
-            client = patroni.request.PatroniRequest(patroni.config.Config(str(place)))
+            client = patroni.request.PatroniRequest(patroni.config.Config(str(here.etc / place)))
         credential = client._pool.headers["authorization"].removeprefix("Basic ")
         assert base64.b64decode(credential).decode() == expected, place
+        for name, pem in certificates(beta).items():
+            with posing(pem) as (port, heard):
+                # What a member announces is where it is asked.
+                announced = patroni.dcs.Member(0, "alpha-one-1", "", {"api_url": f"https://{STRANGER}:{port}/patroni"})
+                with contextlib.suppress(urllib3.exceptions.HTTPError):
+                    client(announced, "POST", "failsafe", {}, timeout=5, retries=0)
+            assert heard == [b""], f"{name} of another cluster hears {heard}"
+
+
+@contextlib.contextmanager
+def posing(pem: str) -> Iterator[tuple[int, list[bytes]]]:
+    """Somebody who has this certificate, and what he hears."""
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    with tempfile.NamedTemporaryFile("w") as file:
+        file.write(pem)
+        file.flush()
+        tls.load_cert_chain(file.name)
+    heard: list[bytes] = []
+
+    def listen() -> None:
+        connection, _ = listener.accept()
+        connection.settimeout(10)
+        with connection:
+            try:
+                heard.append(tls.wrap_socket(connection, server_side=True).recv(10_000))
+            except OSError:
+                heard.append(b"")
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=listen)
+        thread.start()
+        yield listener.getsockname()[1], heard
+        thread.join()
 
 
 def reload(process: subprocess.Popen[bytes]) -> None:
@@ -179,12 +229,12 @@ def check_rotation(here: Pod, process: subprocess.Popen[bytes], before: list[Any
     started = here.sql("SELECT pg_postmaster_start_time()")
     own = value(before, "Secret", "alpha-one-certs", "patroni.crt-combined")
     old, new = (f"{USER}:{value(objects, 'Secret', 'alpha-patroni', 'password')}" for objects in (before, after))
-    ask = lambda credential: here.ask("POST", "failsafe", own, credential, {})  # noqa: E731
+    works = lambda credential: here.ask("POST", "failsafe", own, credential, {}) not in (0, 401, 403)  # noqa: E731
     here.mount(after)
-    assert (ask(old), ask(new)) == (502, 401)
+    assert works(old) and not works(new)
     reload(process)
-    until("the new password works", lambda: ask(new) == 502, 30)
-    assert ask(old) == 401
+    until("the new password works", lambda: works(new), 30)
+    assert not works(old)
     here.patronictl("reload", "alpha-ha", "--force")
     assert process.poll() is None and here.sql("SELECT pg_postmaster_start_time()") == started
 
@@ -201,7 +251,7 @@ def main() -> None:
         with here.running() as process:
             check_endpoints(here, objects["plain"], objects["beta"])
             check_caretaker(here, objects["plain"])
-            check_introductions(here, objects["plain"])
+            check_introductions(here, objects["plain"], objects["unsafe"], objects["beta"])
             check_patronictl(here)
             check_rules(here, process, objects["plain"], objects["secret"])
             check_rotation(here, process, objects["plain"], objects["rotated"])

@@ -48,6 +48,7 @@ fn described(identity: &Identity, standby: &Identity) -> Vec<Value> {
             &pod("*"),
             &["serverAuth", "clientAuth"],
         ),
+        row("member", "instance1", &identity.members["instance1"], &pod("*"), &["serverAuth", "clientAuth"]),
         single("replica", &identity.replication_certificate, &replica, "clientAuth"),
     ]
 }
@@ -63,6 +64,7 @@ fn the_identity_of_hippo_is_what_it_always_was() {
         "seed": SEED,
         "time": TIME,
         "trust_bundle": blocks(&identity.trust_bundle),
+        "members_bundle": blocks(&identity.members_bundle),
         "credentials": {
             "hippo": credential(&identity.users["hippo"], "ascii"),
             "app": credential(&identity.users["app"], "alphanumeric"),

@@ -101,12 +101,22 @@ fn rendered(identity: &Identity) -> Vec<Value> {
     };
     let (set, client, host, frontend) =
         (pair("instance-set instance1"), pair("pgbackrest-client"), pair("pgbackrest-repo-host"), pair("pgbouncer"));
-    let combined = format!("{}{}", *set.key, set.certificate);
+    let member = &identity.members["instance1"];
+    let combined = format!("{}{}", *member.key, member.certificate);
     let (pgbouncer, hippo) = (identity.pgbouncer.as_ref().unwrap(), &identity.users["hippo"]);
     let mut secrets = vec![
         simple("hippo-cluster-cert", "postgres"),
         simple("hippo-replication-cert", "replication"),
-        secret("hippo-instance1-certs", &[("patroni.ca-roots", bundle), ("patroni.crt-combined", &combined)]),
+        secret(
+            "hippo-instance1-certs",
+            &[
+                ("patroni-members.ca-roots", &identity.members_bundle),
+                ("patroni.ca-roots", &format!("{bundle}{}", identity.members_bundle)),
+                ("patroni.crt-combined", &combined),
+                ("pgbackrest-server.crt", &set.certificate),
+                ("pgbackrest-server.key", &set.key),
+            ],
+        ),
         secret(
             "hippo-pgbackrest",
             &[

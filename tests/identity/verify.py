@@ -229,16 +229,19 @@ def check_identity(identity):
             if credential[field] != value:
                 yield f"{user}: {field} is {credential[field]}, derived {value}"
 
-    for generation, pem in enumerate(identity["trust_bundle"], 1):
-        key = load(["authority/key", namespace, generation])
-        name = f"pgrender-ca {namespace} {generation}"
-        number = serial(seed, ["authority/serial", namespace, generation])
-        expected = dict(common_name=name, serial=number, validity=AUTHORITY_VALIDITY, names=None, purposes=None)
-        yield from check_certificate(pem, key, key, name, expected)
+    members = f"{namespace}/{cluster}"
+    for bundle, domain in ("trust_bundle", namespace), ("members_bundle", members):
+        for generation, pem in enumerate(identity[bundle], 1):
+            key = load(["authority/key", domain, generation])
+            name = f"pgrender-ca {domain} {generation}"
+            number = serial(seed, ["authority/serial", domain, generation])
+            expected = dict(common_name=name, serial=number, validity=AUTHORITY_VALIDITY, names=None, purposes=None)
+            yield from check_certificate(pem, key, key, name, expected)
 
     for certificate in identity["certificates"]:
         value = {"namespace": namespace, "cluster": cluster, "generation": 1, "time": time, **certificate}
-        value |= {"trust_domain": namespace, "authority_generation": 1}
+        domain = members if value["role"] == "member" else namespace
+        value |= {"trust_domain": domain, "authority_generation": 1}
         key = load(["certificate/key", *certificate_parts(value)])
         expected = dict(
             common_name=value["names"][0],
@@ -247,8 +250,8 @@ def check_identity(identity):
             names=value["names"],
             purposes=value["purposes"],
         )
-        issuer = load(["authority/key", namespace, 1])
-        issuer_name = f"pgrender-ca {namespace} 1"
+        issuer = load(["authority/key", domain, 1])
+        issuer_name = f"pgrender-ca {domain} 1"
         yield from check_certificate(value["certificate"], key, issuer, issuer_name, expected)
         form = serialization.PrivateFormat.TraditionalOpenSSL
         pem = key.private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption())

@@ -186,6 +186,19 @@ pub(crate) const DELIBERATE: &[Deliberate] = &[
         ],
     },
     Deliberate {
+        reason: "a leader goes on without the API server, and tells the password for it to nobody but members, whom a CA of \
+                 the cluster signs for",
+        source: "README, Differences from PGO",
+        places: &[
+            Place("ConfigMap", "*-config", "data[patroni.yaml].bootstrap.dcs[failsafe_mode]", OnlyOurs, "true"),
+            Place("ConfigMap", "*-config", "data[patroni-members.yaml]", OnlyOurs, "*"),
+            Place("Secret", "*-certs", "data[patroni-members.ca-roots]", OnlyOurs, "*"),
+            Place("Secret", "*-certs", "data[patroni.ca-roots].certificates[*]", OnlyOurs, "*"),
+            Place("StatefulSet", "*", "*.sources[*].configMap.items[*members.yaml]", OnlyOurs, "*"),
+            Place("StatefulSet", "*", "*.sources[*].secret.items[*members.ca-roots]", OnlyOurs, "*"),
+        ],
+    },
+    Deliberate {
         reason: "any client of the namespace's CA could change the cluster through Patroni's API, so that wants a password as well",
         source: "README, Differences from PGO",
         places: &[

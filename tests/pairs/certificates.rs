@@ -19,9 +19,10 @@ use tempfile::TempDir;
 use crate::authority::{Authority, new_key};
 
 /// Keys of Secrets that hold a certificate, with those of its private key.
-const PAIRS: [(&str, &str); 5] = [
+const PAIRS: [(&str, &str); 6] = [
     ("tls.crt", "tls.key"),
     ("patroni.crt-combined", "patroni.crt-combined"),
+    ("pgbackrest-server.crt", "pgbackrest-server.key"),
     ("pgbackrest-client.crt", "pgbackrest-client.key"),
     ("pgbackrest-repo-host.crt", "pgbackrest-repo-host.key"),
     ("pgbouncer-frontend.crt", "pgbouncer-frontend.key"),

@@ -28,7 +28,7 @@ fn patroni_changes_nothing_for_a_certificate_alone() {
     for (path, text) in company.alpha.volume("alpha-one", "patroni-config") {
         let text = text.replace("/etc/patroni/", &format!("{}/", root.display()));
         // The company's issuer is trusted too.
-        let text = text.replace(&authorities, &company.authorities());
+        let text = text.replace(&authorities, &format!("{authorities}{}", company.authorities()));
         private(&root.join(path), &text);
     }
     let (port, log) = (free_port(), company.directory.path().join("patroni.log"));

@@ -36,16 +36,19 @@ def refused(test: Test, why: str, what: str, *act: object) -> None:
 def patroni(test: Test, leader: str) -> None:
     """Patroni answers probes of anyone, and changes nothing for who has no client certificate."""
     url = f"https://{leader}.{PODS}:8008"
-    authority = ["--cacert", "/authority/ca.crt"]
     name = f"https://{leader}.{PODS}.{test.namespace}.svc.cluster.local:8008"
-    test.expect(test.in_pod("client", *CURL, *authority, f"{name}/readiness", container="client") == "200", "no probe")
+    members = test.secret("hippo-instance1-certs")["patroni-members.ca-roots"]
+    ask = lambda *words: test.in_pod(  # noqa: E731
+        "client", *CURL, "--cacert", "/dev/stdin", *words, container="client", text=members
+    )
+    test.expect(ask(f"{name}/readiness") == "200", "no probe")
     body = ["--request", "POST", "--data", "{}"]
     for path in ("restart", "switchover", "failover", "reload", "reinitialize"):
-        status = test.in_pod("client", *CURL, *authority, *body, f"{name}/{path}", container="client")
+        status = ask(*body, f"{name}/{path}")
         test.expect(status == "403", f"a neighbour's POST /{path} is answered with {status}")
     for method in ("PATCH", "PUT"):
         words = ["--request", method, "--data", '{"pause": true}', f"{name}/config"]
-        status = test.in_pod("client", *CURL, *authority, *words, container="client")
+        status = ask(*words)
         test.expect(status == "403", f"a neighbour's {method} /config is answered with {status}")
     mine = ["--cert", f"{CERTIFICATES}/patroni.crt+key", "--cacert", f"{CERTIFICATES}/patroni.ca-roots"]
     status = test.in_pod(leader, *CURL, *mine, *body, f"{name}/reload")

@@ -48,7 +48,7 @@ def servers(test: Test) -> dict[str, tuple[str, int, str, str, str]]:
     found = {}
     for pod, host in hosts.items():
         found[f"Postgres of {pod}"] = (host, 5432, "postgres", "hippo-cluster-cert", "tls.crt")
-        found[f"Patroni of {pod}"] = (host, 8008, "tls", instances, pgbackrest)  # both have the same one
+        found[f"Patroni of {pod}"] = (host, 8008, "tls", instances, "patroni.crt-combined")
         found[f"pgBackRest of {pod}"] = (host, 8432, "tls", instances, pgbackrest)
     repo_host = f"hippo-repo-host-0.hippo-pods.{test.namespace}.svc.cluster.local"
     found["pgBackRest of the repo host"] = (repo_host, 8432, "tls", "hippo-pgbackrest", "pgbackrest-repo-host.crt")
@@ -63,7 +63,8 @@ def served(test: Test, host: str, port: int, protocol: str) -> str:
 
 
 def digest(certificate: str) -> str:
-    """The digest of a certificate in PEM."""
+    """The digest of a certificate in PEM, which its key may stand before."""
+    certificate = certificate[certificate.index("-----BEGIN CERTIFICATE-----") :]
     return hashlib.sha256(ssl.PEM_cert_to_DER_cert(certificate)).hexdigest()
 
 

@@ -1,0 +1,47 @@
+"""The API server is away for five minutes: the same leader goes on, and nobody notices. Needs commands that take it away and
+bring it back, in API_SERVER_STOP and API_SERVER_START."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+
+from applications import Applications
+from framework import Skipped, Test, hippo, instance_sets, until
+
+SECONDS = 300
+LONGEST_GAP = 2
+
+
+def run(test: Test) -> None:
+    """Take it away while applications write; then everything works as before."""
+    stop, start = (os.environ.get(f"API_SERVER_{what}") for what in ("STOP", "START"))
+    if not stop or not start:
+        raise Skipped("API_SERVER_STOP and API_SERVER_START name no commands")
+    test.apply(hippo(pgbouncer=True, instances=instance_sets(instance1=3)))
+    test.wait_until_well(3)
+    applications = Applications(test)
+    leader = test.leader()
+    timeline = test.superuser(leader, TIMELINE)
+    with applications.gaps("API server away", LONGEST_GAP):
+        subprocess.run(stop, shell=True, check=True)  # noqa: S602
+        try:
+            time.sleep(SECONDS)
+        finally:
+            subprocess.run(start, shell=True, check=True)  # noqa: S602
+        until("the API server is back", lambda: test.get("pods"), 120)
+        # Leases that nobody could renew are renewed first.
+        time.sleep(30)
+    test.wait_until_well(3, 120)
+    test.expect(test.leader() == leader, f"{test.leader()} leads, not {leader}")
+    test.expect(test.superuser(leader, TIMELINE) == timeline, "there is another timeline")
+    applications.expect_nothing_lost()
+
+    # Without the API server no replica leads, and with it one does.
+    with applications.gaps("leader killed afterwards", 5):
+        test.kubectl("delete", "pod", leader, "--grace-period=0", "--force")
+    test.wait_until_well(3, 120)
+
+
+TIMELINE = "SELECT timeline_id FROM pg_control_checkpoint()"
