@@ -98,11 +98,14 @@ def certificates_of_another(test: Test) -> None:
     rhino = copy.deepcopy(hippo())
     rhino["metadata"]["name"] = "rhino"
     theirs = test.secrets(test.render(rhino))
-    replica, backups = theirs["rhino-replication-cert"], theirs["rhino-pgbackrest"]
+    replica, backups, members = (theirs[f"rhino-{name}"] for name in ("replication-cert", "pgbackrest", "instance1-certs"))
+    why = 'certificate authentication failed for user "_crunchyrepl"'
     pairs = {
-        "replica": replica["tls.key"] + replica["tls.crt"],
-        "pgBackRest": backups["pgbackrest-client.key"] + backups["pgbackrest-client.crt"],
-        "Patroni": theirs["rhino-instance1-certs"]["patroni.crt-combined"],
+        "replica": (replica["tls.key"] + replica["tls.crt"], why),
+        "pgBackRest": (backups["pgbackrest-client.key"] + backups["pgbackrest-client.crt"], why),
+        "pgBackRest's server": (members["pgbackrest-server.key"] + members["pgbackrest-server.crt"], why),
+        # Of a CA that nobody but rhino's members knows.
+        "Patroni": (members["patroni.crt-combined"], "alert unknown ca"),
     }
     mine = test.secret("hippo-replication-cert")
     host = f"hippo-primary.{test.namespace}.svc"
@@ -112,8 +115,7 @@ def certificates_of_another(test: Test) -> None:
             "client", "bash", "-c", REPLICATE, host, sql, more, container="client", text=pair
         )
         test.expect(act(mine["tls.key"] + mine["tls.crt"]), "its own replicas cannot either")
-        why = 'certificate authentication failed for user "_crunchyrepl"'
-        for who, pair in pairs.items():
+        for who, (pair, why) in pairs.items():
             refused(test, why, f"`{sql}` as rhino's {who}", act, pair)
 
 
