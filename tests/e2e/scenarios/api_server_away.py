@@ -19,7 +19,7 @@ def run(test: Test) -> None:
     stop, start = (os.environ.get(f"API_SERVER_{what}") for what in ("STOP", "START"))
     if not stop or not start:
         raise Skipped("API_SERVER_STOP and API_SERVER_START name no commands")
-    test.apply(hippo(pgbouncer=True, instances=instance_sets(instance1=3)))
+    test.apply(hippo(instances=instance_sets(instance1=3)))
     test.wait_until_well(3)
     applications = Applications(test)
     leader = test.leader()
