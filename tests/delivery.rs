@@ -212,6 +212,7 @@ fn what_is_not_carried_over_is_told() {
         "helm.sh/hook",
         "helm.sh/hook-weight",
         "helm.toolkit.fluxcd.io/driftDetection",
+        "kapp.k14s.io/update-strategy",
         "kustomize.toolkit.fluxcd.io/force",
     ] {
         let text = annotated(&json!({key: "a"}));
@@ -244,6 +245,7 @@ fn what_would_delete_data_is_on_nothing_wherever_it_stands() {
         for (field, key) in [
             ("annotations", "argocd.argoproj.io/hook"),
             ("annotations", "helm.sh/hook"),
+            ("annotations", "kapp.k14s.io/update-strategy"),
             ("annotations", "kustomize.toolkit.fluxcd.io/force"),
             ("labels", "kustomize.toolkit.fluxcd.io/force"),
         ] {

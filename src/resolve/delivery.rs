@@ -58,12 +58,16 @@ const BOOKKEEPING: [&str; 11] = [
 ];
 
 /// What would delete data if each object had it, and what is to be done instead.
-const DANGEROUS: [(&str, &str); 6] = [
+const DANGEROUS: [(&str, &str); 7] = [
     ("argocd.argoproj.io/hook", HOOK),
     ("argocd.argoproj.io/hook-delete-policy", HOOK),
     ("helm.sh/hook", HOOK),
     ("helm.sh/hook-delete-policy", HOOK),
     ("helm.sh/hook-weight", HOOK),
+    (
+        "kapp.k14s.io/update-strategy",
+        "is on nothing that is rendered: kapp would delete and make anew what it cannot change, also claims with their data; remove it",
+    ),
     (
         "kustomize.toolkit.fluxcd.io/force",
         "is on nothing that is rendered: Flux would delete and make anew what it cannot change, also claims with their data; remove \
