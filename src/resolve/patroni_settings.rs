@@ -37,6 +37,16 @@ const RULES_OF_ROLES: [&str; 6] = [
     "pg_ident_standby_leader",
 ];
 
+/// Names of a whole section that are written once more in it, or around what is in it.
+const WRAPPERS: [(&str, &[&str]); 3] = [
+    ("", &["config", "configuration", "dcs", "dynamicConfiguration", "dynamic_configuration"]),
+    ("postgresql", &["config", "configuration", "postgres", "postgresql"]),
+    ("standby_cluster", &["standby_cluster"]),
+];
+
+/// Fields of `spec.patroni` itself.
+const OF_SPEC: [&str; 4] = ["leaderLeaseDurationSeconds", "logging", "switchover", "syncPeriodSeconds"];
+
 /// Settings of which `dynamic_configuration.rs` refuses other types.
 const REFUSED_ELSEWHERE: [&str; 7] = [
     "postgresql.parameters",
@@ -96,7 +106,7 @@ impl Checker<'_, '_> {
     fn setting(&mut self, settings: &[Setting], name: &str, value: &Value, place: &str, path: &FieldPath) {
         let path = path.key(name);
         let Some(kind) = setting::kind(settings, name) else {
-            let message = self.unknown(settings, name, place);
+            let message = misplaced(name, value, place).unwrap_or_else(|| self.unknown(settings, name, place));
             return self.context.warning(path, message);
         };
         let Some(fault) = setting::fault(kind, value) else { return };
@@ -281,6 +291,19 @@ impl Checker<'_, '_> {
 fn is_replica_method(name: &str, value: &Value) -> bool {
     let has_command = value.as_object().is_some_and(|method| method.contains_key("command"));
     name == "pgbackrest" || (has_command && setting::kind(&POSTGRESQL, name).is_none())
+}
+
+/// What is said of a section that stands one level too low, and of a field of `spec.patroni`.
+fn misplaced(name: &str, value: &Value, place: &str) -> Option<String> {
+    let is_wrapper = |(of, names): &(&str, &[&str])| *of == place && names.contains(&name);
+    if value.is_object() && WRAPPERS.iter().any(is_wrapper) {
+        return Some("does nothing: write what is in it one level up, without this name".to_owned());
+    }
+    if place.is_empty() && name == "bootstrap" && value.get("dcs").is_some() {
+        return Some("does nothing: write what is in its `dcs` one level up, without these names".to_owned());
+    }
+    let is_of_spec = place.is_empty() && OF_SPEC.contains(&name);
+    is_of_spec.then(|| format!("does nothing here: `{name}` is a field of `spec.patroni`; write it there"))
 }
 
 fn joined(place: &str, name: &str) -> String {

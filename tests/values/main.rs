@@ -14,6 +14,7 @@
 
 mod examples;
 mod known_names;
+mod misplaced;
 mod passed_through;
 mod patroni;
 mod pgbackrest;

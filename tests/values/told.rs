@@ -184,6 +184,24 @@ fn the_nearest_name_of_all_is_named_with_its_place() {
 }
 
 #[test]
+fn a_section_that_stands_too_low_is_told_to_go_up() {
+    for (configuration, words) in [
+        (
+            json!({"dynamicConfiguration": {"ttl": 30}}),
+            "dynamicConfiguration.dynamicConfiguration: does nothing: write what",
+        ),
+        (json!({"dcs": {"ttl": 30}}), "one level up"),
+        (json!({"postgresql": {"config": {"parameters": {}}}}), "one level up"),
+        (json!({"postgresql": {"postgresql": {"parameters": {}}}}), "one level up"),
+        (json!({"bootstrap": {"dcs": {"ttl": 30}}}), "in its `dcs` one level up"),
+        (json!({"syncPeriodSeconds": 5}), "is a field of `spec.patroni`"),
+    ] {
+        let lines = told(&dynamic(&configuration));
+        assert!(only(&lines, "warning", words), "{configuration}: {lines:?}");
+    }
+}
+
+#[test]
 fn one_cause_has_one_message() {
     for (parameters, words) in [
         (json!({"pg_hba": ["local all all peer"]}), "write `postgresql.pg_hba`"),
