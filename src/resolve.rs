@@ -26,6 +26,7 @@ mod replication;
 mod rules;
 mod schedule;
 mod services;
+mod switchover;
 mod unrendered;
 mod users;
 
@@ -176,6 +177,7 @@ fn cluster(resource: &PostgresCluster, context: &mut Context) -> Cluster {
     certificates::check_rotation(&cluster, context);
     certificates::check_failsafe_mode(&cluster, context);
     replication::check(spec, &cluster, context);
+    switchover::check(spec, &cluster, context);
     cluster.referenced_credentials = credentials::referenced(&cluster, context);
     postgres::check_ports(&cluster, context);
     parameters::check(spec, &cluster, context);
