@@ -158,8 +158,13 @@ fn schedules(spec: Option<&SchedulesSpec>, path: &FieldPath, context: &mut Conte
     let mut schedules = Vec::new();
     for (field, backup_type, text) in all {
         let Some(text) = text else { continue };
-        if let Err(why) = schedule::check(text) {
-            context.error(path.key(field), why);
+        match schedule::check(text) {
+            Err(why) => context.error(path.key(field), why),
+            Ok(()) => {
+                if let Some(note) = schedule::note(text) {
+                    context.warning(path.key(field), note);
+                }
+            }
         }
         schedules.push(Schedule { backup_type, schedule: text.clone() });
     }
