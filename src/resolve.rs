@@ -26,6 +26,7 @@ mod replication;
 mod rules;
 mod schedule;
 mod services;
+mod slots;
 mod switchover;
 mod unrendered;
 mod users;
@@ -145,7 +146,7 @@ fn cluster(resource: &PostgresCluster, context: &mut Context) -> Cluster {
             .get(annotation::AUTO_CREATE_USER_SCHEMA)
             .is_some_and(|value| value.eq_ignore_ascii_case("true")),
         postgres: postgres::postgres(spec, postgres_version, context),
-        standby: postgres::standby(spec, context),
+        standby: postgres::standby(spec, &name, context),
         pgbouncer: pgbouncer::resolve(spec, &metadata, context),
         exporter: spec.monitoring.as_ref().and_then(|m| m.pgmonitor.as_ref()).is_some_and(|m| m.exporter.is_some()),
         custom_tls_secret: spec.custom_tls_secret.clone(),

@@ -5,10 +5,8 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
 
-use super::Context;
-use crate::config::patroni::setting::{
-    self, IGNORED_SLOT, Kind, LOCAL, POSTGRESQL, POSTGRESQL_LOCAL, SLOT, STANDBY_CLUSTER, Setting, TOP,
-};
+use super::{Context, slots};
+use crate::config::patroni::setting::{self, Kind, LOCAL, POSTGRESQL, POSTGRESQL_LOCAL, STANDBY_CLUSTER, Setting, TOP};
 use crate::config::postgres::parameter_name;
 use crate::parse::words;
 use crate::report::FieldPath;
@@ -79,15 +77,7 @@ pub(super) fn check(spec: &PatroniSpec, standby: Option<&StandbySpec>, context: 
     if let Some(source) = section("standby_cluster") {
         checker.standby_cluster(source, standby, &path.key("standby_cluster"));
     }
-    for name in ["permanent_replication_slots", "permanent_slots", "slots"] {
-        for (slot, value) in section(name).into_iter().flatten() {
-            checker.members(value, &SLOT, &path.key(name).key(slot));
-        }
-    }
-    let ignored = configuration.get("ignore_slots").and_then(Value::as_array);
-    for (index, slot) in ignored.into_iter().flatten().enumerate() {
-        checker.members(slot, &IGNORED_SLOT, &path.key("ignore_slots").index(index));
-    }
+    slots::check(configuration, &path, context);
 }
 
 /// The entries that have a value; a null is none.
@@ -222,24 +212,6 @@ impl Checker<'_, '_> {
             let message = "names nothing to follow, so the cluster starts as a primary of its own: write `host`, `port` or \
                            `restore_command`, or `spec.standby` instead";
             self.context.error(path.clone(), message);
-        }
-    }
-
-    /// The properties of one slot.
-    fn members(&mut self, slot: &Value, settings: &[Setting], path: &FieldPath) {
-        let slot = match slot {
-            Value::Null => return,
-            Value::Object(slot) => slot,
-            _ => return self.context.warning(path.clone(), "must be a mapping such as `{type: physical}`"),
-        };
-        for (name, value) in written(slot) {
-            let fault = match setting::kind(settings, name) {
-                Some(kind) => setting::fault(kind, value).map(str::to_owned),
-                None => Some(words::unknown_field(name, settings.iter().map(|(name, _)| *name))),
-            };
-            if let Some(fault) = fault {
-                self.context.warning(path.key(name), fault);
-            }
         }
     }
 

@@ -12,6 +12,7 @@
     reason = "a test reads its environment and files, says why it is skipped, and panics when it fails"
 )]
 
+mod asked;
 mod examples;
 mod known_names;
 mod misplaced;

@@ -58,7 +58,7 @@ fn only_a_parameter_takes_the_place_of_rules() {
 }
 
 /// What is said of a cluster, errors and warnings.
-fn told(more: &Value) -> Vec<String> {
+pub(crate) fn told(more: &Value) -> Vec<String> {
     let documents = read::documents("cluster.yaml", &yaml::to_string(&cluster(17, more))).unwrap();
     let (resource, diagnostics) = parse::parse(&documents[0], parse::Settings::default());
     let Some(resource) = resource else { return diagnostics.iter().map(ToString::to_string).collect() };
@@ -71,7 +71,7 @@ fn pgbouncer(global: &Value) -> Value {
 }
 
 /// Whether exactly one line is said, of this severity and with these words.
-fn only(lines: &[String], severity: &str, words: &str) -> bool {
+pub(crate) fn only(lines: &[String], severity: &str, words: &str) -> bool {
     lines.len() == 1 && lines[0].contains(&format!("{severity}: ")) && lines[0].contains(words)
 }
 
@@ -142,7 +142,7 @@ fn options_of_pgbackrest_that_nobody_reads_are_told() {
     }
 }
 
-fn dynamic(configuration: &Value) -> Value {
+pub(crate) fn dynamic(configuration: &Value) -> Value {
     json!({"patroni": {"dynamicConfiguration": configuration}})
 }
 
@@ -262,82 +262,4 @@ fn a_parameter_that_is_refused_is_pointed_at() {
     let lines = told(&json!({"config": {"parameters": {"work_mem": "4MB", "ssl_ca_file": "x", "archive_mode": "on"}}}));
     let at = |key: &str| lines.iter().filter(|line| line.contains(&format!("spec.config.parameters.{key}: "))).count();
     assert_eq!((lines.len(), at("ssl_ca_file"), at("archive_mode")), (2, 1, 1), "{lines:?}");
-}
-
-#[test]
-fn an_instance_that_is_not_there_cannot_lead() {
-    let with = |target: &str, enabled: bool| {
-        let claim = json!({"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}});
-        let set = |name: &str, replicas: u16| json!({"name": name, "replicas": replicas, "dataVolumeClaimSpec": claim});
-        let switchover = json!({"enabled": enabled, "targetInstance": target});
-        told(&json!({"instances": [set("a", 3), set("a-2", 1)], "patroni": {"switchover": switchover}}))
-    };
-    for target in ["hippo-a-0", "hippo-a-2", "hippo-a-2-0"] {
-        assert_eq!(with(target, true), [] as [String; 0], "{target}");
-    }
-    for target in ["hippo-a-3", "hippo-a-abcd", "hippo-a", "a-0", "hippo-a-00", "hippo-b-0", "hippo-a-+1", ""] {
-        let lines = with(target, true);
-        assert!(only(&lines, "warning", "targetInstance: there is no instance"), "{target}: {lines:?}");
-        assert!(lines[0].ends_with("the instances are `hippo-a-0` to `hippo-a-2`, `hippo-a-2-0`"), "{lines:?}");
-        assert_eq!(with(target, false), [] as [String; 0], "{target}");
-    }
-}
-
-#[test]
-fn a_schedule_that_does_not_act_as_it_says_is_told() {
-    for (schedule, severity, words) in [
-        ("0 0 31 2 *", "warning", "full: never comes"),
-        ("*/70 * * * *", "warning", "full: minute: `*/70` acts at 0 only"),
-        ("0 1 * * 7", "error", "Sunday is `0`"),
-        ("@every 1d", "error", "`1d` is not a duration such as `6h`"),
-    ] {
-        let s3 = json!({"bucket": "b", "endpoint": "e", "region": "r"});
-        let repository = json!({"name": "repo1", "s3": s3, "schedules": {"full": schedule}});
-        let lines = told(&json!({"backups": {"pgbackrest": {"image": "i", "repos": [repository]}}}));
-        assert!(only(&lines, severity, words), "{schedule}: {lines:?}");
-    }
-}
-
-#[test]
-fn what_is_at_stake_with_a_setting_is_told() {
-    for (name, risky, safe, words) in [
-        ("fsync", "off", "on", "can destroy the whole database"),
-        ("Full_Page_Writes", "no", "yes", "may not be restorable"),
-        ("data_sync_retry", "on", "off", "is lost without a word"),
-        ("zero_damaged_pages", "true", "false", "is emptied"),
-        ("ignore_checksum_failure", "1", "0", "as if they were sound"),
-        ("ignore_invalid_pages", "on", "off", "data is lost"),
-        ("allow_system_table_mods", "on", "off", "nothing refuses it"),
-    ] {
-        for place in [
-            |parameters: Value| json!({"config": {"parameters": parameters}}),
-            |parameters: Value| dynamic(&json!({"postgresql": {"parameters": parameters}})),
-            |parameters: Value| dynamic(&json!({"postgresql": {"parameters_replica": parameters}})),
-        ] {
-            let lines = told(&place(json!({name: risky})));
-            assert!(only(&lines, "warning", words), "{name}: {lines:?}");
-            assert_eq!(told(&place(json!({name: safe}))), [] as [String; 0], "{name}");
-        }
-    }
-    let s3 = json!({"name": "repo1", "s3": {"bucket": "b", "endpoint": "e", "region": "r"}});
-    let global = json!({"archive-check": "n"});
-    let lines = told(&json!({"backups": {"pgbackrest": {"image": "i", "repos": [s3], "global": global}}}));
-    assert!(only(&lines, "warning", "cannot be restored"), "{lines:?}");
-}
-
-#[test]
-fn libraries_that_no_server_finds_are_refused() {
-    for parameter in ["shared_preload_libraries", "session_preload_libraries", "Local_Preload_Libraries"] {
-        for value in ["'pgaudit, pg_cron'", "\"pgaudit, pg_cron\"", "pgaudit pg_cron"] {
-            for more in [
-                json!({"config": {"parameters": {parameter: value}}}),
-                dynamic(&json!({"postgresql": {"parameters": {parameter: value}}})),
-            ] {
-                let lines = told(&more);
-                assert!(only(&lines, "error", "such as `pgaudit,pg_cron`"), "{more}: {lines:?}");
-            }
-        }
-        let more = json!({"config": {"parameters": {parameter: "pgaudit, \"pg_cron\""}}});
-        assert_eq!(told(&more), [] as [String; 0]);
-    }
 }
