@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::patroni::ConfigWriter;
 use crate::told::{dynamic, only, told};
 
 #[test]
@@ -120,6 +121,33 @@ fn a_slot_that_is_not_made_is_told() {
     assert!(only(&at("ignore_slots", json!([{"type": "both"}])), "warning", "ignore_slots[0].type: "));
     let followed = at("standby_cluster", json!({"host": "a", "primary_slot_name": "a-b"}));
     assert!(only(&followed, "warning", "primary_slot_name: no slot has such a name"), "{followed:?}");
+}
+
+/// What Patroni does not make is told, and what is told is not made, or not as it is written.
+#[test]
+fn patroni_makes_the_slots_of_which_nothing_is_told() {
+    let Some(writer) = ConfigWriter::new() else { return };
+    let slots: Value = serde_json::from_str(&writer.run(include_str!("patroni_slots.py"))).unwrap();
+    let (mut made, mut refused) = (0, 0);
+    for case in slots.as_array().unwrap() {
+        let (name, slot) = (case["name"].as_str().unwrap(), &case["slot"]);
+        let lines = told(&dynamic(&json!({"postgresql": {"use_slots": true}, "slots": {name: slot}})));
+        let given = |key: &str| slot[key].as_str().is_some_and(|text| !text.is_empty());
+        match case["made"].as_str() {
+            None => {
+                assert!(!lines.is_empty(), "{case}");
+                refused += 1;
+            }
+            Some("physical") => {
+                assert_eq!(lines.is_empty(), !given("database") && !given("plugin"), "{case}: {lines:?}")
+            }
+            Some(_) => {
+                assert!(lines.is_empty(), "{case}: {lines:?}");
+                made += 1;
+            }
+        }
+    }
+    assert!(made > 3 && refused > 100, "{made} {refused}");
 }
 
 #[test]
