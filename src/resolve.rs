@@ -16,6 +16,7 @@ mod global_options;
 mod images;
 mod instances;
 mod labels;
+mod manual_backup;
 mod names;
 mod parameters;
 mod patroni_settings;
