@@ -26,6 +26,7 @@ mod postgres;
 mod processes;
 #[path = "../common/rendering.rs"]
 mod rendering;
+mod schedules;
 mod spec;
 mod told;
 #[path = "../config/tools.rs"]
