@@ -139,7 +139,7 @@ fn patroni_makes_the_slots_of_which_nothing_is_told() {
                 refused += 1;
             }
             Some("physical") => {
-                assert_eq!(lines.is_empty(), !given("database") && !given("plugin"), "{case}: {lines:?}")
+                assert_eq!(lines.is_empty(), !given("database") && !given("plugin"), "{case}: {lines:?}");
             }
             Some(_) => {
                 assert!(lines.is_empty(), "{case}: {lines:?}");

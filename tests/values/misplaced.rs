@@ -133,7 +133,7 @@ fn what_is_told_of_a_field_is_true() {
     walk(&schema["definitions"], &json!({"$ref": "#/definitions/PostgresClusterSpec"}), "spec", &mut all);
     all.insert("metadata".to_owned(), vec!["name".to_owned(), "annotations".to_owned(), "labels".to_owned()]);
     let names: std::collections::BTreeSet<&String> = all.values().flatten().collect();
-    let mut placed = 0;
+    let mut count = 0;
     for object in [
         "spec",
         "spec.instances[0]",
@@ -154,9 +154,9 @@ fn what_is_told_of_a_field_is_true() {
             let (places, _) = places.split_once("`: write it").unwrap();
             for place in places.split("` and of `") {
                 assert!(all[place].iter().any(|known| known.eq_ignore_ascii_case(field)), "{}", lines[0]);
-                placed += 1;
+                count += 1;
             }
         }
     }
-    assert!(placed > 500, "{placed}");
+    assert!(count > 500, "{count}");
 }

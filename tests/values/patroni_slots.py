@@ -34,7 +34,11 @@ print(
             for name in NAMES
             for values in itertools.product(*CHOICES.values())
             for slot in [
-                {key: value for key, value in zip(CHOICES, values) if value is not None}
+                {
+                    key: value
+                    for key, value in zip(CHOICES, values, strict=True)
+                    if value is not None
+                }
             ]
         ]
     )
