@@ -301,12 +301,13 @@ fn nearly(document: &Document) -> Option<Diagnostic> {
     const SLIP: usize = 3;
     let resource = object::reference(&document.node);
     let (group, version) = resource.api_version.split_once('/')?;
+    let [newest, older] = API_VERSIONS;
     let (field, found, meant) = if resource.kind == KIND {
         words::with_distance(group, [GROUP]).filter(|(distance, _)| *distance <= SLIP)?;
-        ("apiVersion", &resource.api_version, format!("{GROUP}/{version}"))
+        ("apiVersion", &resource.api_version, if older.rsplit('/').next() == Some(version) { older } else { newest })
     } else {
         words::nearest(&resource.kind, [KIND]).filter(|_| group == GROUP && !resource.kind.ends_with("List"))?;
-        ("kind", &resource.kind, KIND.to_owned())
+        ("kind", &resource.kind, KIND)
     };
     let message = format!("nothing is rendered of {}: did you mean `{meant}`?", words::quote(found));
     Some(document.locate(Diagnostic::warning(message).at(FieldPath::of(field)).of(resource)))

@@ -179,7 +179,7 @@ fn other_word(key: &str, schema: &Schema, path: &FieldPath) -> Option<String> {
             let place = if has("affinity") { "" } else { "spec.instances[]." };
             format!("{place}affinity.nodeAffinity")
         }
-        (_, "env" | "envFrom") => {
+        (_, "env" | "envFrom") if !has("environmentVariables") => {
             let message = "the containers of the cluster take no variables: write parameters of Postgres in \
                            `spec.config.parameters`, and variables of containers of your own in `containers[].env`";
             return Some(message.to_owned());
@@ -218,12 +218,16 @@ fn parent(path: &FieldPath) -> &str {
 /// What a repository, or its storage `kind`, has in the options of pgBackRest or in a Secret.
 fn of_repository(kind: &str, key: &str) -> Option<String> {
     let option = separated(key, '-');
-    let names = [format!("repoN-{kind}-{option}"), format!("repoN-storage-{option}"), format!("repoN-{option}")];
-    let known = names.iter().find(|name| option_name::is_known(name));
-    let example = known.map(|name| name.replacen("repoN", "repo1", 1));
+    let of_storage = [format!("repoN-{kind}-{option}"), format!("repoN-storage-{option}")];
+    let names = of_storage.into_iter().filter(|_| kind != "repos").chain([format!("repoN-{option}")]);
+    // Where a repository is, pgrender writes, and refuses another word about it.
+    let is_ours = |name: &str| name.starts_with("repoN-host") || name == "repoN-type";
+    let known = names.into_iter().find(|name| option_name::is_known(name) && !is_ours(name));
+    let example = known.as_ref().map(|name| name.replacen("repoN", "repo1", 1));
     let credentials = ["key", "secret", "token", "credential", "password"];
     let is_secret = match &example {
-        Some(example) => option::is_secret(example),
+        // The option is the place of a file, which comes from a Secret as well.
+        Some(example) => option::is_secret(example) || example.ends_with("-gcs-key"),
         None => kind != "repos" && credentials.iter().any(|word| option.contains(word)),
     };
     if is_secret {

@@ -88,6 +88,8 @@ fn a_field_of_another_place_is_told_where_it_belongs() {
         ("spec.backups.pgbackrest.repos[0]", "retentionFull", "write `repoN-retention-full`"),
         ("spec.backups.pgbackrest.repos[0].s3", "key", "`spec.backups.pgbackrest.configuration`"),
         ("spec.backups.pgbackrest.repos[0].s3", "secretAccessKey", "`spec.backups.pgbackrest.configuration`"),
+        ("spec.backups.pgbackrest.repos[0]", "type", "the fields here are"),
+        ("spec.backups.pgbackrest.repos[0]", "host", "the fields here are"),
         ("spec.backups.pgbackrest.repos[0].s3", "uriStyle", "write `repoN-s3-uri-style`"),
         ("spec.backups.pgbackrest.repos[0].s3", "path", "write `repoN-path`"),
         ("spec.instances[0]", "nodeSelector", "did you mean `affinity.nodeAffinity`?"),

@@ -2,6 +2,7 @@
 //! value, and takes everything else, and the whole name, as it is (`ConfigWriter.write_param`).
 
 use crate::line;
+use crate::parse::words;
 
 /// Directives of `postgresql.conf` that have the form of a parameter.
 const INCLUDES: [&str; 3] = ["include", "include_dir", "include_if_exists"];
@@ -50,13 +51,12 @@ const LIBRARIES: [&str; 3] = ["shared_preload_libraries", "session_preload_libra
 /// name, and double quotes make one of all that is between them.
 pub fn library_fault(name: &str, value: &str) -> Option<String> {
     let names = if LIBRARIES.contains(&name) { libraries(value)? } else { return None };
-    let strange = names.iter().find(|name| name.contains(['\'', ',', ' ']))?;
-    let words = value.split(['\'', '"', ',', ' ']).filter(|word| !word.is_empty()).collect::<Vec<_>>();
-    let strange = crate::parse::words::quote(strange);
+    let strange = names.iter().find(|name| name.contains(['\'', ',', ' ', '\t']))?;
+    let names = value.split(['\'', '"', ',', ' ', '\t']).filter(|name| !name.is_empty()).collect::<Vec<_>>();
+    let (strange, instead) = (words::quote(strange), words::quote(&names.join(",")));
     Some(format!(
         "Postgres takes {strange} for the name of one library, quotes and blanks too, and finds none of that name: write names with \
-         commas between them and no quotes around them, such as `{}`",
-        words.join(",")
+         commas between them and no quotes around them, such as {instead}"
     ))
 }
 
