@@ -20,6 +20,7 @@ mod metadata;
 mod normalise;
 mod number;
 mod patterns;
+mod places;
 mod rules;
 mod schema;
 mod typed;
@@ -190,7 +191,7 @@ fn unknown_at_the_top(root: &Node, findings: &mut Findings) {
     for (position, entry) in unknown.enumerate() {
         let path = FieldPath::default().key(entry.key.as_str());
         let message = if position < words::SUGGESTIONS {
-            words::unknown_field(&entry.key, KNOWN)
+            places::unknown_at_the_top(&entry.key, KNOWN)
         } else {
             words::UNKNOWN.to_owned()
         };

@@ -18,7 +18,7 @@ use crate::identity::window::{Renewal, Window};
 use crate::identity::{self, Seed};
 use crate::object::{self, Identity};
 use crate::options::{CertificateSource, Options};
-use crate::parse::{self, API_VERSIONS};
+use crate::parse::{self, API_VERSIONS, words};
 use crate::read::node::Node;
 use crate::read::{Document, template};
 use crate::report::{Diagnostic, FieldPath, Position, ResourceRef, has_errors};
@@ -232,7 +232,7 @@ fn clusters<'a>(
             continue;
         }
         if !is_cluster(&document.node) {
-            diagnostics.extend(refuse_unknown_version(document));
+            diagnostics.extend(refuse_unknown_version(document).or_else(|| nearly(document)));
             continue;
         }
         let resource = cluster_reference(document, options);
@@ -293,6 +293,24 @@ fn refuse_unknown_version(document: &Document) -> Option<Diagnostic> {
     let field = FieldPath::of("apiVersion");
     let position = document.node.locate(&field);
     Some(Diagnostic::error(message).at(field).of(resource).located(&document.file, position))
+}
+
+/// An object that is nearly a `PostgresCluster`: it is passed on like any other, and no database comes of it.
+fn nearly(document: &Document) -> Option<Diagnostic> {
+    /// How many letters of a group may differ: another one is somebody else's.
+    const SLIP: usize = 3;
+    let resource = object::reference(&document.node);
+    let (group, version) = resource.api_version.split_once('/')?;
+    let [newest, older] = API_VERSIONS;
+    let (field, found, meant) = if resource.kind == KIND {
+        words::with_distance(group, [GROUP]).filter(|(distance, _)| *distance <= SLIP)?;
+        ("apiVersion", &resource.api_version, if older.rsplit('/').next() == Some(version) { older } else { newest })
+    } else {
+        words::nearest(&resource.kind, [KIND]).filter(|_| group == GROUP && !resource.kind.ends_with("List"))?;
+        ("kind", &resource.kind, KIND)
+    };
+    let message = format!("nothing is rendered of {}: did you mean `{meant}`?", words::quote(found));
+    Some(document.locate(Diagnostic::warning(message).at(FieldPath::of(field)).of(resource)))
 }
 
 /// The objects that are made so far, each with the cluster that makes it.

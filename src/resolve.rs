@@ -16,6 +16,7 @@ mod global_options;
 mod images;
 mod instances;
 mod labels;
+mod manual_backup;
 mod names;
 mod parameters;
 mod patroni_settings;
@@ -26,6 +27,8 @@ mod replication;
 mod rules;
 mod schedule;
 mod services;
+mod slots;
+mod switchover;
 mod unrendered;
 mod users;
 
@@ -144,7 +147,7 @@ fn cluster(resource: &PostgresCluster, context: &mut Context) -> Cluster {
             .get(annotation::AUTO_CREATE_USER_SCHEMA)
             .is_some_and(|value| value.eq_ignore_ascii_case("true")),
         postgres: postgres::postgres(spec, postgres_version, context),
-        standby: postgres::standby(spec, context),
+        standby: postgres::standby(spec, &name, context),
         pgbouncer: pgbouncer::resolve(spec, &metadata, context),
         exporter: spec.monitoring.as_ref().and_then(|m| m.pgmonitor.as_ref()).is_some_and(|m| m.exporter.is_some()),
         custom_tls_secret: spec.custom_tls_secret.clone(),
@@ -176,6 +179,7 @@ fn cluster(resource: &PostgresCluster, context: &mut Context) -> Cluster {
     certificates::check_rotation(&cluster, context);
     certificates::check_failsafe_mode(&cluster, context);
     replication::check(spec, &cluster, context);
+    switchover::check(spec, &cluster, context);
     cluster.referenced_credentials = credentials::referenced(&cluster, context);
     postgres::check_ports(&cluster, context);
     parameters::check(spec, &cluster, context);

@@ -227,6 +227,39 @@ fn what_is_not_carried_over_is_told() {
     assert!(lines.len() == 1 && lines[0].0 == Severity::Warning, "{lines:?}");
 }
 
+#[test]
+fn what_no_tool_heeds_is_told_with_what_was_meant() {
+    for (key, value, words) in [
+        ("argocd.argoproj.io/sync-waves", "1", "did you mean `argocd.argoproj.io/sync-wave`?"),
+        ("argocd.argoproj.io/snyc-option", "Prune=false", "did you mean `argocd.argoproj.io/sync-options`?"),
+        ("kustomize.toolkit.fluxcd.io/reconciles", "disabled", "did you mean `kustomize.toolkit.fluxcd.io/reconcile`?"),
+        ("helm.sh/resources-policy", "keep", "did you mean `helm.sh/resource-policy`?"),
+        ("argocd.argoproj.io/sync-wave", "first", "`first` is no whole number, so Argo CD takes `0`"),
+        ("argocd.argoproj.io/sync-wave", "1.5", "is no whole number"),
+        ("kustomize.toolkit.fluxcd.io/prune", "false", "write `disabled`"),
+        ("kustomize.toolkit.fluxcd.io/ssa", "skip", "`IfNotPresent`"),
+        ("helm.sh/resource-policy", "delete", "write `keep`"),
+        ("client.lifecycle.config.k8s.io/deletion", "keep", "write `detach`"),
+    ] {
+        let annotations = json!({"annotations": {key: value}});
+        for text in [annotated(&annotations["annotations"]), cluster(&json!({}), &json!({"metadata": annotations}))] {
+            let lines = told_below(&text, "");
+            let lines: Vec<_> = lines.iter().filter(|(severity, _)| *severity != Severity::Info).collect();
+            assert!(lines.len() == 1 && lines[0].0 == Severity::Warning, "{key}: {lines:?}");
+            assert!(lines[0].1.contains(words), "{key}: {lines:?}");
+        }
+    }
+    for (key, value) in [
+        ("argocd.argoproj.io/sync-wave", "-5"),
+        ("kustomize.toolkit.fluxcd.io/ssa", "IfNotPresent"),
+        ("kustomize.toolkit.fluxcd.io/prune", "Disabled"),
+        ("kustomize.toolkit.fluxcd.io/labels-of-mine", "a"),
+    ] {
+        let spec = json!({"metadata": {"annotations": {key: value}}});
+        assert_eq!(told_below(&cluster(&json!({}), &spec), "spec."), [], "{key}");
+    }
+}
+
 /// Each place of the spec whose metadata goes to objects.
 const PLACES: [&str; 6] = [
     "/metadata",

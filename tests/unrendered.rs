@@ -207,6 +207,9 @@ fn a_backup_on_demand_is_told_with_a_command_for_this_cluster() {
         messages
     };
     let manual = |repository: &str| ("spec.backups.pgbackrest.manual", json!({"repoName": repository}));
+    let with = |repository: &str, options: &[&str]| {
+        ("spec.backups.pgbackrest.manual", json!({"repoName": repository, "options": options}))
+    };
     let schedule = ("spec.backups.pgbackrest.repos[0].schedules.differential", json!("0 1 * * *"));
     let annotation = ("metadata.annotations", json!({"postgres-operator.crunchydata.com/pgbackrest-backup": "now"}));
     let on_volume = "kubectl -n postgres exec hippo-repo-host-0 -- pgbackrest --stanza=db --repo=1 --type=full backup";
@@ -220,7 +223,21 @@ fn a_backup_on_demand_is_told_with_a_command_for_this_cluster() {
             vec![manual("repo2"), schedule.clone()],
             vec!["`pgbackrest --stanza=db --repo=2 --type=full backup` in the pod of the leader"],
         ),
-        (vec![manual("repo1"), annotation.clone()], vec![on_volume, on_volume]),
+        (vec![manual("repo1"), annotation.clone()], vec![on_volume]),
+        (vec![with("repo1", &["--type=diff"]), schedule.clone()], vec![of_schedule]),
+        (vec![with("repo1", &["--type", "diff"]), schedule.clone(), annotation.clone()], vec![of_schedule]),
+        (
+            vec![with("repo1", &["--type=incr"]), schedule.clone()],
+            vec!["--repo=1 --type=incr backup`, or give the repository a schedule `incremental`"],
+        ),
+        (
+            vec![with("repo1", &["--type=full --start-fast=y"]), schedule.clone()],
+            vec!["--repo=1 --type=full --start-fast=y backup`"],
+        ),
+        (
+            vec![with("repo1", &["--repo1-cipher-pass=hush", "--repo=1", "--repo1-s3-key hush"])],
+            vec!["--repo=1 --type=full --repo1-cipher-pass=… --repo1-s3-key … backup`"],
+        ),
         (vec![annotation, schedule], vec![of_schedule]),
     ] {
         let messages = told(&changes);

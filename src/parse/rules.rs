@@ -67,7 +67,8 @@ fn visit(value: &Value, schema: &Schema, path: &FieldPath, answer: &mut impl FnM
         let holds = (rule.holds)(value);
         let guilty = if holds { Vec::new() } else { guilty(value, rule) };
         if guilty.is_empty() {
-            answer(rule, holds, &path);
+            let about = if holds || !field.is_empty() { None } else { about(value, text) };
+            answer(rule, holds, &about.map_or_else(|| path.clone(), |about| path.join(&about)));
         }
         for key in guilty {
             answer(rule, false, &path.key(key));
@@ -90,6 +91,23 @@ fn visit(value: &Value, schema: &Schema, path: &FieldPath, answer: &mut impl FnM
         }
         _ => {}
     }
+}
+
+/// The field of `value` that a rule begins with, `self.?a.b` or `!has(self.a)`: it is the one that the rule is about. The server
+/// names the whole value.
+fn about(value: &Value, text: &str) -> Option<FieldPath> {
+    let text = text.strip_prefix('!').unwrap_or(text);
+    let text = text.strip_prefix("has(").unwrap_or(text).strip_prefix("self.")?.trim_start_matches('?');
+    let end = text.find(|c: char| !c.is_ascii_alphanumeric() && !"._[]\"-".contains(c)).unwrap_or(text.len());
+    let text = ["hasValue", "optMap"].iter().fold(&text[..end], |text, method| text.trim_end_matches(method));
+    let keys = text.split(['.', '[', ']', '"']).filter(|key| !key.is_empty());
+    let mut place = value;
+    let mut path = FieldPath::default();
+    for key in keys {
+        place = place.get(key)?;
+        path = path.key(key);
+    }
+    Some(path)
 }
 
 /// CEL's `has(value.field)`.

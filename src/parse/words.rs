@@ -58,28 +58,23 @@ pub(crate) fn may_be_secret(path: &FieldPath) -> bool {
     key == "value" || ["pass", "secret", "key", "token"].iter().any(|word| key.to_lowercase().contains(word))
 }
 
-/// What other APIs call a field, one of the fields where it is meant, and what it is called there: letters alone would find another.
-const OTHER_WORDS: [(&str, &str, &str); 5] = [
-    ("maxUnavailable", "minAvailable", "minAvailable"),
-    ("minReplicas", "minAvailable", "minAvailable"),
-    ("storage", "dataVolumeClaimSpec", "dataVolumeClaimSpec.resources.requests.storage"),
-    ("storageClassName", "dataVolumeClaimSpec", "dataVolumeClaimSpec.storageClassName"),
-    ("volumeClaimSpec", "dataVolumeClaimSpec", "dataVolumeClaimSpec"),
-];
-
 /// The message for a field that is not there to be set.
 pub(crate) fn unknown_field<'a>(field: &str, known: impl IntoIterator<Item = &'a str>) -> String {
-    const FEW: usize = 6;
     let known: Vec<&str> = known.into_iter().collect();
-    if let Some((.., meant)) = OTHER_WORDS.iter().find(|(other, beside, _)| *other == field && known.contains(beside)) {
-        return format!("unknown field, did you mean `{meant}`?");
-    }
     match nearest(field, known.iter().copied()) {
-        Some(meant) => format!("unknown field, did you mean `{meant}`?"),
-        None if (1..=FEW).contains(&known.len()) => {
-            format!("unknown field; the fields here are {}", list(known))
-        }
-        None => UNKNOWN.to_owned(),
+        Some(meant) => format!("{UNKNOWN}, did you mean `{meant}`?"),
+        None => fields_here(known),
+    }
+}
+
+/// The message for a field that nothing is like: it names the fields that there are, where they are few.
+pub(crate) fn fields_here<'a>(known: impl IntoIterator<Item = &'a str>) -> String {
+    const FEW: usize = 6;
+    let known: Vec<&str> = known.into_iter().take(FEW + 1).collect();
+    if (1..=FEW).contains(&known.len()) {
+        format!("{UNKNOWN}; the fields here are {}", list(known))
+    } else {
+        UNKNOWN.to_owned()
     }
 }
 

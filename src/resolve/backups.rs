@@ -133,19 +133,23 @@ fn repository(spec: &RepositorySpec, path: &FieldPath, context: &mut Context) ->
 
 /// What pgBackRest cannot take for the name of a bucket or for the address of a storage.
 fn address_fault(field: &str, text: &str) -> Option<String> {
-    let (scheme, rest) = text.split_once("://")?;
-    match field {
-        "endpoint" => (scheme == "http").then(|| option_value::unencrypted(text)),
-        "bucket" | "container" => {
-            let (name, place) = rest.split_once('/').unwrap_or((rest, ""));
-            let place = match place.trim_matches('/') {
-                "" => String::new(),
-                place => format!(", and `repoN-path: /{place}` in `global`"),
-            };
-            Some(format!("is an address, and not a name: write `{name}`{place}"))
-        }
-        _ => None,
+    if field == "endpoint" {
+        return text.starts_with("http://").then(|| option_value::unencrypted(text));
     }
+    let (scheme, rest) = text.split_once("://").unwrap_or(("", text));
+    let rest = rest.strip_prefix("arn:aws:s3:::").unwrap_or(rest).trim_start_matches('/');
+    if field == "region" || (rest == text && !text.contains('/')) {
+        return None;
+    }
+    if scheme.starts_with("http") {
+        return Some(format!("is an address, and not a name: write the name of the {field} alone"));
+    }
+    let (name, place) = rest.split_once('/').unwrap_or((rest, ""));
+    let place = match place.trim_matches('/') {
+        "" => String::new(),
+        place => format!(", and `repoN-path: /{place}` in `global`"),
+    };
+    Some(format!("is an address, and not a name: write `{name}`{place}"))
 }
 
 fn schedules(spec: Option<&SchedulesSpec>, path: &FieldPath, context: &mut Context) -> Vec<Schedule> {
@@ -158,8 +162,13 @@ fn schedules(spec: Option<&SchedulesSpec>, path: &FieldPath, context: &mut Conte
     let mut schedules = Vec::new();
     for (field, backup_type, text) in all {
         let Some(text) = text else { continue };
-        if let Err(why) = schedule::check(text) {
-            context.error(path.key(field), why);
+        match schedule::check(text) {
+            Err(why) => context.error(path.key(field), why),
+            Ok(()) => {
+                if let Some(note) = schedule::note(text) {
+                    context.warning(path.key(field), note);
+                }
+            }
         }
         schedules.push(Schedule { backup_type, schedule: text.clone() });
     }

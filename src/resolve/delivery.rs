@@ -8,6 +8,7 @@
 use super::Context;
 use crate::cluster::Metadata;
 use crate::naming::delivery;
+use crate::parse::words;
 use crate::report::FieldPath;
 use crate::spec::PostgresCluster;
 
@@ -29,7 +30,7 @@ const CARRIED: [&str; 13] = [
     "argocd.argoproj.io/compare-options",
     "argocd.argoproj.io/ignore-healthcheck",
     "argocd.argoproj.io/ignore-resource-updates",
-    "argocd.argoproj.io/sync-wave",
+    SYNC_WAVE,
     delivery::ARGO_CD_SYNC_OPTIONS,
     "kustomize.toolkit.fluxcd.io/reconcile",
     "kustomize.toolkit.fluxcd.io/ssa",
@@ -81,6 +82,25 @@ const HOOK: &str = "is on nothing that is rendered: a hook is deleted and made a
 /// Options of Argo CD that have it delete an object and make it anew, or fail on every claim.
 const DANGEROUS_OPTIONS: [&str; 2] = ["Force=true", "Replace=true"];
 
+/// Of which only certain values mean something, whatever their case, and what to write. The first of them is the default.
+const VALUES: [(&str, &[&str], &str); 8] = [
+    ("argocd.argoproj.io/ignore-healthcheck", &["false", "true"], "`\"true\"`"),
+    ("kustomize.toolkit.fluxcd.io/reconcile", &["enabled", "disabled"], "`disabled`"),
+    (
+        "kustomize.toolkit.fluxcd.io/ssa",
+        &["override", "merge", "ifnotpresent", "ignore"],
+        "`Merge`, `IfNotPresent` or `Ignore`",
+    ),
+    (delivery::FLUX_PRUNE, &["enabled", "disabled"], "`disabled`"),
+    (delivery::FLUX_SUBSTITUTE, &["enabled", "disabled"], "`disabled`"),
+    ("helm.sh/resource-policy", &["", "keep"], "`keep`"),
+    ("client.lifecycle.config.k8s.io/deletion", &["", "detach"], "`detach`"),
+    (delivery::KPT_ON_REMOVE, &["delete", "keep"], "`keep`"),
+];
+
+/// The order of objects, which Argo CD reads as a whole number.
+const SYNC_WAVE: &str = "argocd.argoproj.io/sync-wave";
+
 /// What goes from the metadata of `resource` to the metadata of every object. Tells of what does not.
 pub(super) fn resolve(resource: &PostgresCluster, context: &mut Context) -> Metadata {
     let mut carried = Metadata::default();
@@ -90,6 +110,7 @@ pub(super) fn resolve(resource: &PostgresCluster, context: &mut Context) -> Meta
         if key == delivery::ARGO_CD_SYNC_OPTIONS {
             carried.annotations.extend(sync_options(value, &path, context).map(|options| (key.clone(), options)));
         } else if CARRIED.contains(&key.as_str()) {
+            tell_of_value(key, value, path, context);
             carried.annotations.insert(key.clone(), value.clone());
         } else {
             tell(key, path, context);
@@ -98,6 +119,7 @@ pub(super) fn resolve(resource: &PostgresCluster, context: &mut Context) -> Meta
     let path = FieldPath::of("metadata.labels");
     for (key, value) in resource.metadata.labels.iter().flatten() {
         if key.starts_with(FLUX) && CARRIED.contains(&key.as_str()) {
+            tell_of_value(key, value, path.key(key), context);
             carried.labels.insert(key.clone(), value.clone());
         } else {
             tell(key, path.key(key), context);
@@ -106,14 +128,19 @@ pub(super) fn resolve(resource: &PostgresCluster, context: &mut Context) -> Meta
     carried
 }
 
-/// Takes from the metadata of some objects, which the spec has at `path`, what would delete their data, and tells of it.
+/// Takes from the metadata of some objects, which the spec has at `path`, what would delete their data, and tells of it; also of
+/// what no tool heeds.
 pub(super) fn without_danger(metadata: &mut Metadata, path: &FieldPath, context: &mut Context) {
     for (field, entries) in [("annotations", &mut metadata.annotations), ("labels", &mut metadata.labels)] {
         let path = path.key(field);
-        entries.retain(|key, _| {
+        entries.retain(|key, value| {
             let what = dangerous(key);
             if let Some(what) = what {
                 context.warning(path.key(key), what);
+            } else if let Some(meant) = meant(key) {
+                context.warning(path.key(key), format!("no tool knows this: did you mean `{meant}`?"));
+            } else {
+                tell_of_value(key, value, path.key(key), context);
             }
             what.is_none()
         });
@@ -128,6 +155,36 @@ pub(super) fn without_danger(metadata: &mut Metadata, path: &FieldPath, context:
 /// What is said of a key that would delete data.
 fn dangerous(key: &str) -> Option<&'static str> {
     DANGEROUS.iter().find(|(dangerous, _)| *dangerous == key).map(|(_, what)| *what)
+}
+
+/// The key that was meant, where a tool has none of this name. The domain, which all have, does not make two names alike.
+fn meant(key: &str) -> Option<&'static str> {
+    let domain = DOMAINS.iter().find(|domain| key.starts_with(**domain))?;
+    let dangerous = DANGEROUS.iter().map(|(key, _)| key);
+    let known = || CARRIED.iter().chain(&BOOKKEEPING).chain(dangerous.clone()).copied();
+    if known().any(|known| known == key) {
+        return None;
+    }
+    let name = words::nearest(&key[domain.len()..], CARRIED.iter().filter_map(|known| known.strip_prefix(domain)))?;
+    CARRIED.iter().copied().find(|known| known.strip_prefix(domain) == Some(name))
+}
+
+/// Warns of a value that the tool takes for nothing.
+fn tell_of_value(key: &str, value: &str, path: FieldPath, context: &mut Context) {
+    if key == SYNC_WAVE {
+        // Go's `strconv.Atoi`, and Argo CD passes over its error.
+        if value.parse::<i64>().is_err() {
+            let message = format!(
+                "{} is no whole number, so Argo CD takes `0`: write one, in quotes, such as `\"-1\"`",
+                words::quote(value)
+            );
+            context.warning(path, message);
+        }
+    } else if let Some((_, known, instead)) = VALUES.iter().find(|(with_values, ..)| *with_values == key)
+        && !known.iter().any(|known| known.eq_ignore_ascii_case(value))
+    {
+        context.warning(path, format!("{} does nothing: write {instead}, or remove it", words::quote(value)));
+    }
 }
 
 /// The options that can be on every object, if any.
@@ -149,6 +206,8 @@ fn sync_options(value: &str, path: &FieldPath, context: &mut Context) -> Option<
 fn tell(key: &str, path: FieldPath, context: &mut Context) {
     if let Some(what) = dangerous(key) {
         context.warning(path, what);
+    } else if let Some(meant) = meant(key) {
+        context.warning(path, format!("no tool knows this: did you mean `{meant}`?"));
     } else if DOMAINS.iter().any(|domain| key.starts_with(domain)) && !BOOKKEEPING.contains(&key) {
         let message = "does nothing here: what applies the manifests sees the rendered objects and not this one; remove it, or \
                        write it below `spec.metadata.annotations`, which are on every rendered object and pod";

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use super::Context;
 use crate::cluster::Cluster;
 use crate::config::patroni::setting;
-use crate::config::postgres::{self, parameter, parameter_name, parameter_value};
+use crate::config::postgres::{self, parameter, parameter_name, parameter_risk, parameter_value};
 use crate::parse::words;
 use crate::report::FieldPath;
 use crate::spec::PostgresClusterSpec;
@@ -38,8 +38,8 @@ pub(super) fn check(spec: &PostgresClusterSpec, cluster: &Cluster, context: &mut
         checker.dynamic(parameters, &path.key("parameters"));
     }
     for role in OF_ROLES {
-        for name in section(role).into_iter().flat_map(Map::keys) {
-            checker.of_role(name, path.key(role).key(name));
+        for (name, value) in section(role).into_iter().flatten() {
+            checker.of_role(name, value, path.key(role).key(name));
         }
     }
     for name in spec.config.iter().flat_map(|config| config.parameters.keys()) {
@@ -67,8 +67,7 @@ impl Checker<'_, '_> {
             let value = match value {
                 // `dynamic_configuration.rs` refuses the last two.
                 Value::Null | Value::Array(_) | Value::Object(_) => continue,
-                Value::String(text) => text.clone(),
-                other => other.to_string(),
+                other => text(other),
             };
             let lower = name.to_lowercase();
             let at = path.key(name);
@@ -95,12 +94,14 @@ impl Checker<'_, '_> {
     }
 
     /// A parameter that takes the place of one of [`Self::fixed`] for one role.
-    fn of_role(&mut self, name: &str, path: FieldPath) {
+    fn of_role(&mut self, name: &str, value: &Value, path: FieldPath) {
         let lower = name.to_lowercase();
         if self.fixed.contains_key(&lower) || lower == "data_directory" || lower == "hba_file" || lower == "ident_file"
         {
             let message = "is set for all instances, because the cluster does not work without it: remove it";
             self.context.error(path, message);
+        } else if let Some(stake) = parameter_risk::risk(&lower, &text(value)) {
+            self.context.warning(path, stake);
         }
     }
 
@@ -110,11 +111,14 @@ impl Checker<'_, '_> {
             let message =
                 "Postgres would run on other data than Patroni looks after: remove it, the place of PGDATA is fixed";
             self.context.error(path.clone(), message);
+        } else if let Some(message) = parameter::library_fault(name, value) {
+            self.context.error(path.clone(), message);
         } else if let Some(message) = self
             .overridden(name, value)
             .or_else(|| self.unknown(name))
             .or_else(|| below(name, value))
             .or_else(|| unread(name, value))
+            .or_else(|| parameter_risk::risk(name, value).map(str::to_owned))
         {
             self.context.warning(path.clone(), message);
         } else if name == "password_encryption" && !value.eq_ignore_ascii_case("scram-sha-256") {
@@ -223,6 +227,11 @@ impl Checker<'_, '_> {
             None => "Postgres has no such parameter, and Patroni leaves it out: remove it".to_owned(),
         })
     }
+}
+
+/// A value as Patroni writes it.
+fn text(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
 /// What Patroni cannot read; a value that could not even be written is refused already.

@@ -5,10 +5,8 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
 
-use super::Context;
-use crate::config::patroni::setting::{
-    self, IGNORED_SLOT, Kind, LOCAL, POSTGRESQL, POSTGRESQL_LOCAL, SLOT, STANDBY_CLUSTER, Setting, TOP,
-};
+use super::{Context, slots};
+use crate::config::patroni::setting::{self, Kind, LOCAL, POSTGRESQL, POSTGRESQL_LOCAL, STANDBY_CLUSTER, Setting, TOP};
 use crate::config::postgres::parameter_name;
 use crate::parse::words;
 use crate::report::FieldPath;
@@ -36,6 +34,16 @@ const RULES_OF_ROLES: [&str; 6] = [
     "pg_ident_replica",
     "pg_ident_standby_leader",
 ];
+
+/// Names of a whole section that are written once more in it, or around what is in it.
+const WRAPPERS: [(&str, &[&str]); 3] = [
+    ("", &["config", "configuration", "dcs", "dynamicConfiguration", "dynamic_configuration"]),
+    ("postgresql", &["config", "configuration", "postgres", "postgresql"]),
+    ("standby_cluster", &["standby_cluster"]),
+];
+
+/// Fields of `spec.patroni` itself.
+const OF_SPEC: [&str; 4] = ["leaderLeaseDurationSeconds", "logging", "switchover", "syncPeriodSeconds"];
 
 /// Settings of which `dynamic_configuration.rs` refuses other types.
 const REFUSED_ELSEWHERE: [&str; 7] = [
@@ -69,15 +77,7 @@ pub(super) fn check(spec: &PatroniSpec, standby: Option<&StandbySpec>, context: 
     if let Some(source) = section("standby_cluster") {
         checker.standby_cluster(source, standby, &path.key("standby_cluster"));
     }
-    for name in ["permanent_replication_slots", "permanent_slots", "slots"] {
-        for (slot, value) in section(name).into_iter().flatten() {
-            checker.members(value, &SLOT, &path.key(name).key(slot));
-        }
-    }
-    let ignored = configuration.get("ignore_slots").and_then(Value::as_array);
-    for (index, slot) in ignored.into_iter().flatten().enumerate() {
-        checker.members(slot, &IGNORED_SLOT, &path.key("ignore_slots").index(index));
-    }
+    slots::check(configuration, &path, context);
 }
 
 /// The entries that have a value; a null is none.
@@ -96,7 +96,7 @@ impl Checker<'_, '_> {
     fn setting(&mut self, settings: &[Setting], name: &str, value: &Value, place: &str, path: &FieldPath) {
         let path = path.key(name);
         let Some(kind) = setting::kind(settings, name) else {
-            let message = self.unknown(settings, name, place);
+            let message = misplaced(name, value, place).unwrap_or_else(|| self.unknown(settings, name, place));
             return self.context.warning(path, message);
         };
         let Some(fault) = setting::fault(kind, value) else { return };
@@ -215,24 +215,6 @@ impl Checker<'_, '_> {
         }
     }
 
-    /// The properties of one slot.
-    fn members(&mut self, slot: &Value, settings: &[Setting], path: &FieldPath) {
-        let slot = match slot {
-            Value::Null => return,
-            Value::Object(slot) => slot,
-            _ => return self.context.warning(path.clone(), "must be a mapping such as `{type: physical}`"),
-        };
-        for (name, value) in written(slot) {
-            let fault = match setting::kind(settings, name) {
-                Some(kind) => setting::fault(kind, value).map(str::to_owned),
-                None => Some(words::unknown_field(name, settings.iter().map(|(name, _)| *name))),
-            };
-            if let Some(fault) = fault {
-                self.context.warning(path.key(name), fault);
-            }
-        }
-    }
-
     /// What other fields of the spec say.
     fn set_elsewhere(&mut self, spec: &PatroniSpec, path: &FieldPath) {
         for (name, field, counts) in [
@@ -281,6 +263,19 @@ impl Checker<'_, '_> {
 fn is_replica_method(name: &str, value: &Value) -> bool {
     let has_command = value.as_object().is_some_and(|method| method.contains_key("command"));
     name == "pgbackrest" || (has_command && setting::kind(&POSTGRESQL, name).is_none())
+}
+
+/// What is said of a section that stands one level too low, and of a field of `spec.patroni`.
+fn misplaced(name: &str, value: &Value, place: &str) -> Option<String> {
+    let is_wrapper = |(of, names): &(&str, &[&str])| *of == place && names.contains(&name);
+    if value.is_object() && WRAPPERS.iter().any(is_wrapper) {
+        return Some("does nothing: write what is in it one level up, without this name".to_owned());
+    }
+    if place.is_empty() && name == "bootstrap" && value.get("dcs").is_some() {
+        return Some("does nothing: write what is in its `dcs` one level up, without these names".to_owned());
+    }
+    let is_of_spec = place.is_empty() && OF_SPEC.contains(&name);
+    is_of_spec.then(|| format!("does nothing here: `{name}` is a field of `spec.patroni`; write it there"))
 }
 
 fn joined(place: &str, name: &str) -> String {

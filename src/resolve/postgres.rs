@@ -10,7 +10,7 @@ use crate::kubernetes::IntOrString;
 use crate::naming::{PGBACKREST_PORT, annotation};
 use crate::parse::parameter_fault;
 use crate::report::FieldPath;
-use crate::spec::{HbaRule, PatroniSpec, PostgresClusterSpec, SwitchoverType};
+use crate::spec::{HbaRule, PatroniSpec, PostgresClusterSpec, RepositorySpec, SwitchoverType};
 
 /// `spec.config` and `spec.authentication`.
 pub(super) fn postgres(spec: &PostgresClusterSpec, version: u16, context: &mut Context) -> Postgres {
@@ -136,8 +136,18 @@ fn switchover(
     })
 }
 
-/// `spec.standby`, when enabled.
-pub(super) fn standby(spec: &PostgresClusterSpec, context: &mut Context) -> Option<Standby> {
+/// Whether a repository is on a volume that is made for it.
+fn is_on_new_volume(repository: &RepositorySpec) -> bool {
+    repository.volume.as_ref().map(|volume| &volume.volume_claim_spec).is_some_and(|claim| {
+        claim.volume_name.is_none()
+            && claim.selector.is_none()
+            && claim.data_source.is_none()
+            && claim.data_source_ref.is_none()
+    })
+}
+
+/// `spec.standby` of this cluster, when enabled.
+pub(super) fn standby(spec: &PostgresClusterSpec, cluster: &str, context: &mut Context) -> Option<Standby> {
     let standby = spec.standby.as_ref().filter(|standby| standby.enabled)?;
     let path = FieldPath::of("spec.standby");
     if standby.host.is_none() && standby.repo_name.is_none() {
@@ -153,7 +163,17 @@ pub(super) fn standby(spec: &PostgresClusterSpec, context: &mut Context) -> Opti
             Some(pgbackrest) if !pgbackrest.repos.iter().any(|repository| &repository.name == name) => {
                 context.error(path.key("repoName"), unknown_repository(name, pgbackrest));
             }
-            Some(_) => {}
+            Some(pgbackrest) => {
+                let repository = pgbackrest.repos.iter().find(|repository| &repository.name == name);
+                if repository.is_some_and(is_on_new_volume) {
+                    let message = format!(
+                        "this repository is on a volume that is new and empty, unless the claim `{cluster}-{name}` is there \
+                         already, so there is nothing to start from: name the volume that has the backups in `volumeName` of its \
+                         claim, or follow a repository in `s3`, `gcs` or `azure`"
+                    );
+                    context.warning(path.key("repoName"), message);
+                }
+            }
         }
     }
     Some(Standby {

@@ -1,9 +1,9 @@
 //! Fields and annotations that are understood but do nothing yet. Nobody shall believe that something is backed up, restored or watched
 //! because it stands in the spec. What costs data when it is left out is refused; of the rest there is a warning.
 
-use super::Context;
+use super::{Context, manual_backup};
 use crate::cluster::Cluster;
-use crate::naming::{STANZA, annotation};
+use crate::naming::annotation;
 use crate::report::FieldPath;
 use crate::spec::{PgBackRestSpec, PostgresCluster, PostgresClusterSpec, SchedulesSpec};
 
@@ -36,7 +36,7 @@ pub(super) fn check(resource: &PostgresCluster, cluster: &Cluster, context: &mut
     for (path, what) in found {
         context.warning(path, what);
     }
-    manual_backup(resource, cluster, context);
+    manual_backup::check(resource, cluster, context);
 }
 
 /// Refuses what would look like a restored or a backed-up cluster, and be an empty or an unprotected one. An empty cluster beside
@@ -69,43 +69,6 @@ fn refuse(spec: &PostgresClusterSpec, context: &mut Context) {
                        `spec.backups.pgbackrest`, or remove this";
         context.error(FieldPath::of("spec.backups.snapshots"), message);
     }
-}
-
-/// Says how to take a backup on demand, with a command that works for this cluster.
-fn manual_backup(resource: &PostgresCluster, cluster: &Cluster, context: &mut Context) {
-    let pgbackrest = resource.spec.backups.as_ref().and_then(|backups| backups.pgbackrest.as_ref());
-    let manual = pgbackrest.and_then(|pgbackrest| pgbackrest.manual.as_ref());
-    let way = backup_on_demand(cluster, manual.map(|manual| manual.repo_name.as_str()));
-    let way = way.as_deref().unwrap_or("add a repository to `spec.backups.pgbackrest.repos`");
-    // A repository that is not there is an error of its own.
-    let repositories = pgbackrest.map(|pgbackrest| pgbackrest.repos.as_slice()).unwrap_or_default();
-    if manual.is_some_and(|manual| repositories.iter().any(|repository| repository.name == manual.repo_name)) {
-        context.warning(FieldPath::of("spec.backups.pgbackrest.manual"), format!("no annotation starts it: {way}"));
-    }
-    let annotations = resource.metadata.annotations.as_ref();
-    if annotations.is_some_and(|annotations| annotations.contains_key(annotation::PGBACKREST_BACKUP)) {
-        let path = FieldPath::of("metadata.annotations").key(annotation::PGBACKREST_BACKUP);
-        context.warning(path, format!("starts no backup: {way}"));
-    }
-}
-
-/// The command that backs up to the repository of this name, or to the first: from its CronJob where it has a schedule, else in
-/// the pod in which pgBackRest takes backups to it.
-fn backup_on_demand(cluster: &Cluster, name: Option<&str>) -> Option<String> {
-    let mut repositories = cluster.backups.iter().flat_map(|backups| &backups.repositories);
-    let repository = repositories.find(|repository| name.is_none_or(|name| repository.name() == name))?;
-    let namespace = &cluster.namespace;
-    let command = format!("pgbackrest --stanza={STANZA} --repo={} --type=full backup", repository.index);
-    Some(if let Some(schedule) = repository.schedules.first() {
-        let job = cluster.backup_cron_job(repository, schedule.backup_type);
-        format!("run `kubectl -n {namespace} create job {job}-manual --from=cronjob/{job}`")
-    } else if repository.is_on_volume() {
-        let pod = cluster.repo_host_pod();
-        format!("run `kubectl -n {namespace} exec {pod} -- {command}`, or give the repository a schedule")
-    } else {
-        // Only there pgBackRest has a primary of its own to back up.
-        format!("run `{command}` in the pod of the leader, with `kubectl exec`, or give the repository a schedule")
-    })
 }
 
 fn pgbackrest_fields(pgbackrest: &PgBackRestSpec, note: &mut impl FnMut(bool, &str, &'static str)) {

@@ -81,6 +81,36 @@ fn bad_input_is_an_error_and_nothing_else() {
 }
 
 #[test]
+fn what_is_nearly_a_cluster_is_told() {
+    let render = |text: &str| run(pgrender().arg("render").env("PGRENDER_SEED", SEED), text);
+    let good = cluster("shop", "hippo");
+    for (bad, words) in [
+        (
+            good.replace("PostgresCluster", "postgrescluster"),
+            "kind: nothing is rendered of `postgrescluster`: did you mean",
+        ),
+        (good.replace("PostgresCluster", "PostgreSQLCluster"), "did you mean `PostgresCluster`?"),
+        (
+            good.replace("crunchydata.com/v1", "crunchydata.io/v1"),
+            "did you mean `postgres-operator.crunchydata.com/v1`?",
+        ),
+    ] {
+        let alone = render(&bad);
+        assert!(alone.code == 1 && alone.stderr.contains(words), "{}", alone.stderr);
+        let both = render(&format!("{good}---\n{bad}"));
+        assert!(both.code == 0 && both.stderr.contains("warning: ") && both.stderr.contains(words), "{}", both.stderr);
+    }
+    for (word, other) in [
+        ("kind: PostgresCluster", "kind: PGUpgrade"),
+        ("kind: PostgresCluster", "kind: PGAdmin"),
+        ("postgres-operator.crunchydata.com", "postgres-operator.example.com"),
+    ] {
+        let other = good.replace(word, other);
+        assert_eq!(render(&format!("{good}---\n{other}")).stderr, "", "{other}");
+    }
+}
+
+#[test]
 fn the_same_cluster_twice_is_rendered_once() {
     let hippo = cluster("shop", "hippo");
     let once = run(pgrender().args(["render", "--time", TIME]).env("PGRENDER_SEED", SEED), &hippo).ok();

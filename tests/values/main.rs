@@ -12,8 +12,10 @@
     reason = "a test reads its environment and files, says why it is skipped, and panics when it fails"
 )]
 
+mod asked;
 mod examples;
 mod known_names;
+mod misplaced;
 mod passed_through;
 mod patroni;
 mod pgbackrest;
@@ -24,6 +26,7 @@ mod postgres;
 mod processes;
 #[path = "../common/rendering.rs"]
 mod rendering;
+mod schedules;
 mod spec;
 mod told;
 #[path = "../config/tools.rs"]

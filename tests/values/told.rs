@@ -58,7 +58,7 @@ fn only_a_parameter_takes_the_place_of_rules() {
 }
 
 /// What is said of a cluster, errors and warnings.
-fn told(more: &Value) -> Vec<String> {
+pub(crate) fn told(more: &Value) -> Vec<String> {
     let documents = read::documents("cluster.yaml", &yaml::to_string(&cluster(17, more))).unwrap();
     let (resource, diagnostics) = parse::parse(&documents[0], parse::Settings::default());
     let Some(resource) = resource else { return diagnostics.iter().map(ToString::to_string).collect() };
@@ -71,7 +71,7 @@ fn pgbouncer(global: &Value) -> Value {
 }
 
 /// Whether exactly one line is said, of this severity and with these words.
-fn only(lines: &[String], severity: &str, words: &str) -> bool {
+pub(crate) fn only(lines: &[String], severity: &str, words: &str) -> bool {
     lines.len() == 1 && lines[0].contains(&format!("{severity}: ")) && lines[0].contains(words)
 }
 
@@ -142,7 +142,7 @@ fn options_of_pgbackrest_that_nobody_reads_are_told() {
     }
 }
 
-fn dynamic(configuration: &Value) -> Value {
+pub(crate) fn dynamic(configuration: &Value) -> Value {
     json!({"patroni": {"dynamicConfiguration": configuration}})
 }
 
@@ -180,6 +180,24 @@ fn the_nearest_name_of_all_is_named_with_its_place() {
         let lines: Vec<String> = diagnostics.iter().map(ToString::to_string).collect();
         assert!(only(&lines, "error", &format!("did you mean {meant}?")), "{lines:?}");
         object["spec"]["instances"][0].as_object_mut().unwrap().remove(field);
+    }
+}
+
+#[test]
+fn a_section_that_stands_too_low_is_told_to_go_up() {
+    for (configuration, words) in [
+        (
+            json!({"dynamicConfiguration": {"ttl": 30}}),
+            "dynamicConfiguration.dynamicConfiguration: does nothing: write what",
+        ),
+        (json!({"dcs": {"ttl": 30}}), "one level up"),
+        (json!({"postgresql": {"config": {"parameters": {}}}}), "one level up"),
+        (json!({"postgresql": {"postgresql": {"parameters": {}}}}), "one level up"),
+        (json!({"bootstrap": {"dcs": {"ttl": 30}}}), "in its `dcs` one level up"),
+        (json!({"syncPeriodSeconds": 5}), "is a field of `spec.patroni`"),
+    ] {
+        let lines = told(&dynamic(&configuration));
+        assert!(only(&lines, "warning", words), "{configuration}: {lines:?}");
     }
 }
 

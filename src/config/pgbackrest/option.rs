@@ -150,6 +150,9 @@ pub fn weakness(name: &str, value: &str) -> Option<&'static str> {
         (_, Some("-storage-verify-tls" | "-s3-verify-tls" | "-azure-verify-tls" | "-gcs-verify-tls")) if off => Some(
             "whoever is on the way to the storage can read and change backups: name its CA in `repoN-storage-ca-file`",
         ),
+        ("archive-check", _) if off => Some(
+            "a backup is taken for good although WAL that it needs is not in the archive, and cannot be restored then: remove it",
+        ),
         ("archive-header-check", _) if off => {
             Some("the archive of another cluster is not told from this one's any more, and one can spoil the other")
         }

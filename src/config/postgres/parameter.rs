@@ -2,6 +2,7 @@
 //! value, and takes everything else, and the whole name, as it is (`ConfigWriter.write_param`).
 
 use crate::line;
+use crate::parse::words;
 
 /// Directives of `postgresql.conf` that have the form of a parameter.
 const INCLUDES: [&str; 3] = ["include", "include_dir", "include_if_exists"];
@@ -35,37 +36,58 @@ pub fn check_name(name: &str) -> Result<(), String> {
 /// What would not be the value of this parameter alone.
 pub fn check_value(name: &str, value: &str) -> Result<(), String> {
     line::check(value)?;
-    if name.eq_ignore_ascii_case("shared_preload_libraries") && !is_list(value) {
+    if name.eq_ignore_ascii_case("shared_preload_libraries") && libraries(value).is_none() {
         // Postgres then loads none of them, ours neither (`load_libraries`).
         return Err("this is not a list of libraries: write names with commas between them".to_owned());
     }
     Ok(())
 }
 
-/// Whether Postgres reads a list of paths (`SplitDirectoriesString`); an empty one is one.
-fn is_list(value: &str) -> bool {
+/// Parameters that are lists of libraries. Without one of the first, Postgres does not start; without one of the others, nobody
+/// can connect (PostgreSQL, "Shared Library Preloading").
+const LIBRARIES: [&str; 3] = ["shared_preload_libraries", "session_preload_libraries", "local_preload_libraries"];
+
+/// What is wrong with the names in a list of libraries; the name of the parameter is in lower case. Single quotes are a part of a
+/// name, and double quotes make one of all that is between them.
+pub fn library_fault(name: &str, value: &str) -> Option<String> {
+    let names = if LIBRARIES.contains(&name) { libraries(value)? } else { return None };
+    let strange = names.iter().find(|name| name.contains(['\'', ',', ' ', '\t']))?;
+    let names = value.split(['\'', '"', ',', ' ', '\t']).filter(|name| !name.is_empty()).collect::<Vec<_>>();
+    let (strange, instead) = (words::quote(strange), words::quote(&names.join(",")));
+    Some(format!(
+        "Postgres takes {strange} for the name of one library, quotes and blanks too, and finds none of that name: write names with \
+         commas between them and no quotes around them, such as {instead}"
+    ))
+}
+
+/// The names in a list of paths, as Postgres reads it (`SplitDirectoriesString`); an empty one is a list, too.
+fn libraries(value: &str) -> Option<Vec<String>> {
+    let mut names = Vec::new();
     let mut rest = value.trim_start();
     if rest.is_empty() {
-        return true;
+        return Some(names);
     }
     loop {
         rest = if let Some(quoted) = rest.strip_prefix('"') {
             // Two quotes are one.
-            let Some(end) = line::closing(quoted, '"') else { return false };
+            let end = line::closing(quoted, '"')?;
+            names.push(quoted[..end].replace("\"\"", "\""));
             quoted[end + 1..].trim_start()
         } else {
             let end = rest.find(',').unwrap_or(rest.len());
-            if rest[..end].trim_end().is_empty() {
-                return false;
+            let name = rest[..end].trim_end();
+            if name.is_empty() {
+                return None;
             }
+            names.push(name.to_owned());
             &rest[end..]
         };
         match rest.strip_prefix(',') {
             Some(next) => rest = next.trim_start(),
-            None => return rest.is_empty(),
+            None => return rest.is_empty().then_some(names),
         }
         if rest.is_empty() {
-            return false;
+            return None;
         }
     }
 }
@@ -113,6 +135,21 @@ mod tests {
         for list in [",", "a,", "a,,b", ",a", r#""a"#, r#""a"b"#] {
             assert!(check_value("Shared_Preload_Libraries", list).is_err(), "{list}");
             assert_eq!(check_value("search_path", list), Ok(()), "{list}");
+        }
+    }
+
+    #[test]
+    fn quotes_make_one_name_of_several() {
+        for (list, names) in
+            [("'a, b'", "a,b"), ("'a'", "a"), ("\"a, b\"", "a,b"), ("c, \"a b\"", "c,a,b"), ("a b", "a,b")]
+        {
+            let fault = library_fault("shared_preload_libraries", list).unwrap_or_default();
+            assert!(fault.contains(&format!("such as `{names}`")), "{list}: {fault}");
+            assert!(library_fault("session_preload_libraries", list).is_some(), "{list}");
+            assert_eq!(library_fault("search_path", list), None, "{list}");
+        }
+        for list in ["", "a", "a, b", "\"a\", b", "$libdir/a"] {
+            assert_eq!(library_fault("shared_preload_libraries", list), None, "{list}");
         }
     }
 }

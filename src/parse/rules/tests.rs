@@ -60,10 +60,30 @@ fn a_rule_that_speaks_of_a_field_points_at_it() {
         "instances": [{"dataVolumeClaimSpec": {
             "accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}},
         }}],
-        "config": {"parameters": {"log_directory": "/pgwal/logs/postgres"}},
+        "backups": {"pgbackrest": {
+            "repos": [{"name": "repo1"}],
+            "global": {"log-path": "/a"},
+            "log": {"path": "/a"},
+            "jobs": {"log": {"path": "/volumes/a"}},
+            "repoHost": {"log": {"path": "/volumes/a"}},
+        }},
+        "config": {"parameters": {"log_directory": "/pgwal/logs/postgres", "ssl_groups": "a", "wal_level": "minimal"}},
+        "proxy": {"pgBouncer": {"config": {"global": {"logfile": "/a"}}}},
     });
     let mut findings = parse::Findings::default();
     check(&spec, Schema::of_version("v1").unwrap(), &FieldPath::of("spec"), &mut findings);
-    let paths: Vec<String> = findings.collected.finish().0.iter().map(|finding| finding.path.to_string()).collect();
-    assert_eq!(paths, ["spec.config.parameters.log_directory"]);
+    let mut paths: Vec<String> = findings.collected.finish().0.iter().map(|finding| finding.path.to_string()).collect();
+    paths.sort();
+    let expected = [
+        "spec.backups.pgbackrest.global.log-path",
+        "spec.backups.pgbackrest.jobs.log.path",
+        "spec.backups.pgbackrest.log.path",
+        "spec.backups.pgbackrest.repoHost.log.path",
+        "spec.config.parameters.log_directory",
+        "spec.config.parameters.ssl_groups",
+        "spec.config.parameters.wal_level",
+        "spec.proxy.pgBouncer.config.global.logfile",
+        "spec.proxy.pgBouncer.config.global.logfile",
+    ];
+    assert_eq!(paths, expected);
 }

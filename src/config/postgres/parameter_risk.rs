@@ -1,0 +1,54 @@
+//! Parameters that take away what keeps data safe (PostgreSQL, "Write Ahead Log", "Error Handling" and "Developer Options").
+
+/// A parameter, the value that is safe, and what is at stake with another.
+const RISKS: [(&str, bool, &str); 7] = [
+    (
+        "allow_system_table_mods",
+        false,
+        "a slip in a catalogue can destroy the whole database, and nothing refuses it: remove it when the repair is done",
+    ),
+    (
+        "data_sync_retry",
+        false,
+        "Postgres goes on after a failed write to the disk, and what the kernel has dropped by then is lost without a word: remove \
+         it, so that it recovers from the WAL instead",
+    ),
+    (
+        "fsync",
+        true,
+        "a crash of the node can destroy the whole database, and its replicas and backups get the damage: remove it; for fast \
+         commits write `synchronous_commit: \"off\"`, which risks the last transactions only",
+    ),
+    (
+        "full_page_writes",
+        true,
+        "a crash in the midst of writing a page can destroy data that nobody misses at once, and a backup may not be restorable: \
+         remove it, and write `wal_compression: \"on\"` for less WAL",
+    ),
+    (
+        "ignore_checksum_failure",
+        false,
+        "damaged pages are read as if they were sound, and spread into replicas and dumps: remove it when the data is saved",
+    ),
+    (
+        "ignore_invalid_pages",
+        false,
+        "recovery passes over WAL of pages that it does not find, and data is lost: remove it when the data is saved",
+    ),
+    (
+        "zero_damaged_pages",
+        false,
+        "each page that is found damaged is emptied, with all of its rows: remove it when the data is saved",
+    ),
+];
+
+/// What is at stake with this value of a parameter, whose name is in lower case.
+pub fn risk(name: &str, value: &str) -> Option<&'static str> {
+    let (_, safe, stake) = RISKS.iter().find(|(known, ..)| *known == name)?;
+    let is_on = match value.trim().to_lowercase().as_str() {
+        "on" | "true" | "yes" | "1" => true,
+        "off" | "false" | "no" | "0" => false,
+        _ => return None,
+    };
+    (is_on != *safe).then_some(*stake)
+}
