@@ -1,5 +1,5 @@
 //! Variables and templates in a `PostgresCluster` that nobody has replaced: of Flux and envsubst (`${NAME}`), of kustomize
-//! (`$(NAME)`), of Helm (`{{ … }}`). They would become a part of names and addresses as they are.
+//! (`$(NAME)`), of Helm (`{{ … }}`), and of other tools. They would become a part of names and addresses as they are.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -11,13 +11,17 @@ use crate::read::{Document, template};
 use crate::report::{Collector, Diagnostic, FieldPath, Segment, Severity};
 
 static BRACES: LazyLock<Regex> =
-    LazyLock::new(|| Regex::new(r"(?:^|[^$])\$\{([A-Za-z_][A-Za-z0-9_.]*)[^{}]*\}").expect("a constant pattern"));
+    LazyLock::new(|| Regex::new(r"(?:^|[^$])\$\{ *([A-Za-z_][A-Za-z0-9_.]*)[^{}]*\}").expect("a constant pattern"));
 static PARENTHESES: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(r"(?:^|[^$])\$\(([A-Za-z_][A-Za-z0-9_.-]*)\)").expect("a constant pattern"));
 /// Two letters at least: the end of a regular expression, or a price, is none.
 static BARE: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(r"(?:^|[^$\\])\$([A-Z][A-Z0-9_]*[A-Z0-9_]|[A-Z_][A-Z0-9_]*$)").expect("a constant pattern")
 });
+
+/// How placeholders of other tools begin and end: of Octopus and Azure Pipelines, Terraform, Autoconf and Maven, Go with other
+/// delimiters, Jinja. What the next three have between them is a name in capitals, a field, anything.
+const PLACEHOLDERS: [(&str, &str); 5] = [("#{", "}"), ("%{", "}"), ("@", "@"), ("[[", "]]"), ("{%", "%}")];
 
 /// Fields of a container in which Kubernetes or a shell replaces variables itself.
 const OF_CONTAINERS: [&str; 9] = [
@@ -105,7 +109,7 @@ impl<'a> Search<'a> {
     }
 
     fn text(&mut self, text: &str) {
-        if !text.contains(['$', '{']) && !text.starts_with(['<', 'E']) {
+        if !text.contains(['$', '{', '@', '[']) && !text.starts_with(['<', 'E']) {
             return;
         }
         let script = self.is_script();
@@ -130,6 +134,9 @@ impl<'a> Search<'a> {
             "is encrypted by SOPS: decrypt it first".to_owned()
         } else if text.starts_with("<path:") && text.ends_with('>') {
             "looks like a placeholder of argocd-vault-plugin that nobody has replaced: replace it first".to_owned()
+        } else if let Some(placeholder) = placeholder(text).filter(|_| !script && !rule) {
+            let shown = crate::parse::words::quote(&placeholder);
+            format!("{shown} looks like a placeholder that nobody has replaced: replace it first")
         } else {
             return;
         };
@@ -158,6 +165,31 @@ impl<'a> Search<'a> {
             && self.keys().last().is_some_and(|key| OF_CONTAINERS.contains(&key));
         of_container || SKIPPED.iter().any(|skipped| self.keys().eq(skipped.iter().copied()))
     }
+}
+
+/// The first placeholder of [`PLACEHOLDERS`] in a text, or one like `<your-bucket>` that is the whole text.
+fn placeholder(text: &str) -> Option<String> {
+    let is_name = |name: &str| {
+        name.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_')
+            && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte))
+    };
+    let is_in_capitals =
+        |name: &str| is_name(name) && name.len() > 1 && !name.bytes().any(|byte| byte.is_ascii_lowercase());
+    if let Some(name) = text.strip_prefix('<').and_then(|rest| rest.strip_suffix('>')) {
+        return is_name(&name.replace(' ', "-")).then(|| text.to_owned());
+    }
+    PLACEHOLDERS.into_iter().find_map(|(open, close)| {
+        let (_, rest) = text.split_once(open)?;
+        let (inner, _) = rest.split_once(close)?;
+        let name = inner.trim();
+        let fits = match open {
+            "@" => inner == name && is_in_capitals(name),
+            "[[" => name.strip_prefix('.').is_some_and(is_name),
+            "{%" => return Some("{% … %}".to_owned()),
+            _ => is_name(name),
+        };
+        fits.then(|| format!("{open}{inner}{close}"))
+    })
 }
 
 fn variable_of(whose: &str, shown: &str) -> String {
@@ -192,6 +224,14 @@ mod tests {
             ("a: <path:secret/data/a#b>\n", "1:1", "argocd-vault-plugin"),
             ("pg_hba: ['host all all ${CIDR} md5']\n", "1:10", "`${CIDR}`"),
             ("containers: [{image: 'a:${TAG}'}]\n", "1:15", "`${TAG}`"),
+            ("a: ${ DOMAIN }\n", "1:1", "`${DOMAIN}`"),
+            ("a: 's3.#{DOMAIN}'\n", "1:1", "`#{DOMAIN}`"),
+            ("a: '%{domain}'\n", "1:1", "`%{domain}`"),
+            ("a: s3.@S3_DOMAIN@\n", "1:1", "`@S3_DOMAIN@`"),
+            ("a: 'x[[ .Domain ]]'\n", "1:1", "`[[ .Domain ]]`"),
+            ("a: '{% if a %}b{% endif %}'\n", "1:1", "`{% … %}`"),
+            ("a: <your-bucket>\n", "1:1", "`<your-bucket>`"),
+            ("a: <YOUR BUCKET>\n", "1:1", "`<YOUR BUCKET>`"),
         ] {
             let told = told(text);
             assert_eq!(told.len(), 1, "{text}: {told:?}");
@@ -214,6 +254,11 @@ mod tests {
             "a: $${ESCAPED} $$(ESCAPED)",
             "a: 'costs 5$ (five)'",
             "auth_query: SELECT $1",
+            "log_line_prefix: '%m [%p] %q%u@%d %h@'",
+            "a: me@EXAMPLE.com",
+            "a: 'int[[1]]'",
+            "a: <b>bold</b>",
+            "before_stop: 'bash -c \"[[ .a ]]\"'",
             "{metadata: {annotations: {vault.hashicorp.com/agent-inject-template-a: '{{ with }}'}}}",
             "{metadata: {annotations: {kubectl.kubernetes.io/last-applied-configuration: '${A}'}}}",
             "{spec: {instrumentation: {config: {endpoint: '${env:MY_POD_IP}'}}}}",
