@@ -100,7 +100,7 @@ impl Default for Options {
             network_policies: false,
             endpoint_slices: false,
             openshift: false,
-            max_clusters: 128,
+            max_clusters: 100,
             through_kustomize: false,
         }
     }

@@ -12,8 +12,8 @@ use crate::report::Diagnostic;
 /// What an ordinary cluster costs at most: with a few users, pgBouncer, backups and three instances. This and the following are
 /// microseconds, measured on one core of a machine of 2020.
 const ORDINARY: usize = 6_000;
-/// The trust bundle of a cluster and the objects that each has.
-const CLUSTER: usize = 1_600;
+/// The two trust bundles of a cluster and the objects that each has.
+const CLUSTER: usize = 2_100;
 /// The rounds of SCRAM for a password, and its Secret.
 const PASSWORD: usize = 600;
 /// A key and a signature.
@@ -99,7 +99,7 @@ fn of_cluster(cluster: &Cluster, node: &Node) -> usize {
     let users = cluster.users.iter().filter(|user| made(&user.name)).count();
     let passwords = users + usize::from(cluster.pgbouncer.is_some()) + usize::from(cluster.exporter);
     let sets = cluster.instance_sets.len();
-    let certificates = if cluster.cert_manager.is_none() { sets + 5 } else { 0 };
+    let certificates = if cluster.cert_manager.is_none() { 2 * sets + 5 } else { 0 };
     let spec = node.get("spec");
     let set_nodes = spec.and_then(|spec| spec.get("instances")).map(Node::items).unwrap_or_default();
     let common = weight(&cluster.metadata) + weight(&cluster.delivery);
