@@ -127,6 +127,8 @@ fn caller(program: &Path) -> Command {
         std::env::join_paths(ours.parent().map(Path::to_owned).into_iter().chain(std::env::split_paths(&directories)));
     let mut command = Command::new(program);
     command.env("PATH", path.unwrap()).env("PGRENDER_SEED", SEED).env("SOURCE_DATE_EPOCH", "1767225600");
+    // All strings together make many clusters with many users.
+    command.env("PGRENDER_MAX_CLUSTERS", "300");
     command
 }
 
