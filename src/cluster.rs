@@ -117,13 +117,6 @@ pub struct Cluster {
     pub endpoint_slices: bool,
 }
 
-impl Cluster {
-    /// Whether a CA signs for the members of this cluster and for nobody else.
-    pub fn has_members_authority(&self) -> bool {
-        self.cert_manager.as_ref().is_none_or(|settings| settings.issuer.is_none())
-    }
-}
-
 /// How cert-manager makes certificates.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct CertManager {

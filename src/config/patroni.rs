@@ -108,21 +108,15 @@ pub fn instance_set_yaml(cluster: &Cluster, set: &InstanceSet) -> String {
 }
 
 /// How members know each other. Questions of the failsafe mode want the password of the API, others do not (Patroni's
-/// `request.py` and `ha.py`); null removes a setting of another file. It is a file of its own, for a pod that an earlier version
-/// made has neither this bundle nor this file.
+/// `request.py` and `ha.py`); null removes a setting of another file. That mode is not the default, because Patroni asks at the
+/// address that a member announces, also one without TLS. It is a file of its own, for a pod that an earlier version made has
+/// neither this bundle nor this file.
 pub fn members_yaml(cluster: &Cluster) -> String {
     let mut client = json!({"cacert": MEMBERS_CA_FILE});
-    if setting::is_on(Some(&failsafe_mode(cluster))) {
+    if setting::is_on(cluster.patroni.dynamic_configuration.get("failsafe_mode")) {
         client["auth"] = Value::Null;
     }
     file(json!({"ctl": client}))
-}
-
-/// Whether a leader goes on without the API server as long as all members agree (Patroni, "DCS Failsafe Mode"). It is the
-/// default only where nobody but members has a certificate that members believe, because of the password that it sends.
-fn failsafe_mode(cluster: &Cluster) -> Value {
-    let users = cluster.patroni.dynamic_configuration.get("failsafe_mode");
-    users.cloned().unwrap_or_else(|| json!(cluster.has_members_authority()))
 }
 
 /// The dynamic configuration, keys sorted: the user's, with parameters and rules of `pg_hba.conf` complete, and with
@@ -131,7 +125,6 @@ pub fn dynamic_configuration(cluster: &Cluster) -> Value {
     let mut configuration = cluster.patroni.dynamic_configuration.clone();
     configuration.insert("ttl".to_owned(), json!(cluster.patroni.leader_lease_duration_seconds));
     configuration.insert("loop_wait".to_owned(), json!(cluster.patroni.sync_period_seconds));
-    configuration.insert("failsafe_mode".to_owned(), failsafe_mode(cluster));
 
     let mut postgresql = Map::from_iter([("use_slots".to_owned(), json!(false))]);
     postgresql.extend(section(&configuration, "postgresql"));

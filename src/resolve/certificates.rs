@@ -33,13 +33,11 @@ pub(super) fn check_rotation(cluster: &Cluster, context: &mut Context) {
     }
 }
 
-/// Warns of the failsafe mode where not only members have certificates that members believe.
+/// Warns of the failsafe mode, which tells a password to whoever is taken for a member.
 pub(super) fn check_failsafe_mode(cluster: &Cluster, context: &mut Context) {
-    let users = cluster.patroni.dynamic_configuration.get("failsafe_mode");
-    if setting::is_on(users) && !cluster.has_members_authority() {
-        let message = "sends the password of Patroni's API to whoever announces to be a member and has a certificate of this \
-                       issuer: leave `--certificate-issuer` out, so that the cluster has a CA of its own, or trust all who \
-                       have one";
+    if setting::is_on(cluster.patroni.dynamic_configuration.get("failsafe_mode")) {
+        let message = "sends the password of Patroni's API to each pod that has the labels of this cluster, wherever it wants to be \
+                       asked: use it where nobody else may label pods of this namespace";
         let path = FieldPath::of("spec.patroni.dynamicConfiguration").key("failsafe_mode");
         context.warning(path, message);
     }

@@ -128,14 +128,14 @@ def check_patronictl(here: Pod) -> None:
     assert "Reload request received" in here.patronictl("reload", "alpha-ha", "--force")
 
 
-def check_introductions(here: Pod, alpha: list[Any], unsafe: list[Any], beta: list[Any]) -> None:
-    """Patroni tells the password to nobody but members, and only where the failsafe mode needs it; patronictl has it."""
+def check_introductions(here: Pod, alpha: list[Any], failsafe: list[Any], beta: list[Any]) -> None:
+    """Patroni tells the password only where the failsafe mode needs it, and over TLS to members alone; patronictl has it."""
     password = f"{USER}:{value(alpha, 'Secret', 'alpha-patroni', 'password')}"
     for objects, place, expected in (
-        (unsafe, "", "member:none"),
-        (unsafe, "patronictl", password),
+        (failsafe, "", password),
+        (failsafe, "patronictl", password),
         (alpha, "patronictl", password),
-        (alpha, "", password),
+        (alpha, "", "member:none"),
     ):
         here.mount(objects)
         # Patroni takes its variables out of the environment.
@@ -251,7 +251,7 @@ def main() -> None:
         with here.running() as process:
             check_endpoints(here, objects["plain"], objects["beta"])
             check_caretaker(here, objects["plain"])
-            check_introductions(here, objects["plain"], objects["unsafe"], objects["beta"])
+            check_introductions(here, objects["plain"], objects["failsafe"], objects["beta"])
             check_patronictl(here)
             check_rules(here, process, objects["plain"], objects["secret"])
             check_rotation(here, process, objects["plain"], objects["rotated"])

@@ -186,11 +186,9 @@ pub(crate) const DELIBERATE: &[Deliberate] = &[
         ],
     },
     Deliberate {
-        reason: "a leader goes on without the API server, and tells the password for it to nobody but members, whom a CA of \
-                 the cluster signs for",
+        reason: "the members of a cluster know each other by a CA that signs for nobody else",
         source: "README, Differences from PGO",
         places: &[
-            Place("ConfigMap", "*-config", "data[patroni.yaml].bootstrap.dcs[failsafe_mode]", OnlyOurs, "true"),
             Place("ConfigMap", "*-config", "data[patroni-members.yaml]", OnlyOurs, "*"),
             Place("Secret", "*-certs", "data[patroni-members.ca-roots]", OnlyOurs, "*"),
             Place("Secret", "*-certs", "data[patroni.ca-roots].certificates[*]", OnlyOurs, "*"),

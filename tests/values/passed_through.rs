@@ -225,7 +225,7 @@ fn a_parameter_that_something_overrides_is_told_with_what_counts() {
 fn what_acts_is_not_told() {
     for configuration in [
         json!({
-            "failsafe_mode": true, "maximum_lag_on_failover": 1_048_576, "member_slots_ttl": "30min", "pause": "off",
+            "failsafe_mode": false, "maximum_lag_on_failover": 1_048_576, "member_slots_ttl": "30min", "pause": "off",
             "primary_start_timeout": 300, "retry_timeout": 10, "synchronous_mode": "quorum", "synchronous_node_count": 2,
             "synchronous_mode_strict": true, "ttl": 30, "loop_wait": 10, "max_timelines_history": 5, "check_timeline": true,
             "slots": {"a": {"type": "logical", "database": "b", "plugin": "pgoutput"}, "c": null},
@@ -248,6 +248,15 @@ fn what_acts_is_not_told() {
         }),
     ] {
         assert_eq!(told(&dynamic(&configuration)), [] as [String; 0], "{configuration}");
+    }
+}
+
+#[test]
+fn whom_the_failsafe_mode_tells_a_password_is_told() {
+    for on in [json!(true), json!("on"), json!(1)] {
+        let told = told(&dynamic(&json!({"failsafe_mode": on})));
+        let expected = "warning: spec.patroni.dynamicConfiguration.failsafe_mode: sends the password of Patroni's API";
+        assert!(told.len() == 1 && told[0].contains(expected), "{on}: {told:?}");
     }
 }
 
