@@ -49,7 +49,10 @@ impl<'a> Authorities<'a> {
         let generations: Vec<u32> = generations.into_iter().flatten().filter(|generation| *generation > 0).collect();
         let mut bundle = Vec::new();
         for generation in &generations {
-            bundle.push(self.generation(*generation)?.certificate);
+            bundle.push(match *generation {
+                generation if generation == current.generation => current.certificate.clone(),
+                generation => self.generation(generation)?.certificate,
+            });
         }
         // A domain that is named twice is trusted once.
         let others: BTreeSet<&String> = self.also.iter().filter(|domain| *domain != self.trust_domain).collect();
