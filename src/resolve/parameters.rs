@@ -259,10 +259,6 @@ fn below(name: &str, value: &str) -> Option<String> {
 
 /// Whether two texts are the same value.
 fn same(one: &str, other: &str) -> bool {
-    let switch = |text: &str| match text.to_lowercase().as_str() {
-        "on" | "true" | "yes" | "1" => Some(true),
-        "off" | "false" | "no" | "0" => Some(false),
-        _ => None,
-    };
-    one == other || (switch(one).is_some() && switch(one) == switch(other))
+    let switch = parameter_value::switch(one);
+    one == other || (switch.is_some() && switch == parameter_value::switch(other))
 }

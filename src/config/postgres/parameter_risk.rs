@@ -1,5 +1,7 @@
 //! Parameters that take away what keeps data safe (PostgreSQL, "Write Ahead Log", "Error Handling" and "Developer Options").
 
+use super::parameter_value;
+
 /// A parameter, the value that is safe, and what is at stake with another.
 const RISKS: [(&str, bool, &str); 7] = [
     (
@@ -45,10 +47,6 @@ const RISKS: [(&str, bool, &str); 7] = [
 /// What is at stake with this value of a parameter, whose name is in lower case.
 pub fn risk(name: &str, value: &str) -> Option<&'static str> {
     let (_, safe, stake) = RISKS.iter().find(|(known, ..)| *known == name)?;
-    let is_on = match value.trim().to_lowercase().as_str() {
-        "on" | "true" | "yes" | "1" => true,
-        "off" | "false" | "no" | "0" => false,
-        _ => return None,
-    };
+    let is_on = parameter_value::switch(value.trim())?;
     (is_on != *safe).then_some(*stake)
 }

@@ -13,7 +13,7 @@ pub fn fault(name: &str, value: &str) -> Option<String> {
     let value = value.trim();
     let is_known = |words: &str| words.split_whitespace().any(|word| word == value.to_lowercase());
     let instead = match kind {
-        "switch" if !is_switch(value) && !is_known(details) => match details {
+        "switch" if !switch(value).is_some() && !is_known(details) => match details {
             "" => "write `on` or `off`".to_owned(),
             words => format!("write `on`, `off` or one of `{}`", words.replace(' ', "`, `")),
         },
@@ -28,8 +28,13 @@ pub fn fault(name: &str, value: &str) -> Option<String> {
     Some(format!("Patroni cannot read {value} and leaves the parameter out, so that the default counts: {instead}"))
 }
 
-fn is_switch(value: &str) -> bool {
-    ["on", "true", "yes", "1", "off", "false", "no", "0"].contains(&value.to_lowercase().as_str())
+/// Whether a value is on or off, where it is one of the words for these, in any case.
+pub fn switch(value: &str) -> Option<bool> {
+    match value.to_lowercase().as_str() {
+        "on" | "true" | "yes" | "1" => Some(true),
+        "off" | "false" | "no" | "0" => Some(false),
+        _ => None,
+    }
 }
 
 /// What to write instead of a number that cannot be read, whose unit is `base` unless it has another.
