@@ -177,7 +177,6 @@ fn cluster(resource: &PostgresCluster, context: &mut Context) -> Cluster {
     };
     postgres::check_custom_certificates(spec, &cluster, context);
     certificates::check_rotation(&cluster, context);
-    certificates::check_failsafe_mode(&cluster, context);
     replication::check(spec, &cluster, context);
     switchover::check(spec, &cluster, context);
     cluster.referenced_credentials = credentials::referenced(&cluster, context);

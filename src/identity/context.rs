@@ -15,9 +15,10 @@
 //! | `scram/salt` | namespace, cluster, user, password | 16 | the salt of a verifier |
 //! | `fingerprint/key` | namespace, cluster | 32 | the key of fingerprints |
 //!
-//! The members of a cluster have a CA of their own, whose trust domain is `<namespace>/<cluster>`; no other has a slash. The role of a
-//! certificate is a word of [`Role`], its name that of the instance set or else empty. The alphabet of a
-//! password is `ascii` or `alphanumeric`. The generation of all passwords takes part from 2 on: it came later. Window start and dates are seconds since 1970.
+//! The members of a cluster have a CA of their own, whose trust domain is `<namespace>/<cluster>`; no other has a slash. The
+//! role of a certificate is a word of [`Role`], its name that of the instance set or else empty. The alphabet of a password is
+//! `ascii` or `alphanumeric`. The generation of all passwords takes part from 2 on: it came later. Window start and dates are
+//! seconds since 1970.
 //!
 //! **None of this can ever change**: everybody's passwords and keys would change with it. `fixtures/identity` holds
 //! vectors, which another implementation checks as well.

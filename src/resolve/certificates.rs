@@ -2,7 +2,6 @@
 
 use super::Context;
 use crate::cluster::{CertManager, Cluster};
-use crate::config::patroni::setting;
 use crate::naming::annotation;
 use crate::options::{CertificateSource, Options};
 use crate::report::FieldPath;
@@ -30,15 +29,5 @@ pub(super) fn check_rotation(cluster: &Cluster, context: &mut Context) {
                 "rotates nothing, because cert-manager makes the certificates: remove it, and use `cmctl renew`";
             context.error(FieldPath::of("metadata.annotations").key(key), message);
         }
-    }
-}
-
-/// Warns of the failsafe mode, which tells a password to whoever is taken for a member.
-pub(super) fn check_failsafe_mode(cluster: &Cluster, context: &mut Context) {
-    if setting::is_on(cluster.patroni.dynamic_configuration.get("failsafe_mode")) {
-        let message = "sends the password of Patroni's API to each pod that has the labels of this cluster, wherever it wants to be \
-                       asked: use it where nobody else may label pods of this namespace";
-        let path = FieldPath::of("spec.patroni.dynamicConfiguration").key("failsafe_mode");
-        context.warning(path, message);
     }
 }

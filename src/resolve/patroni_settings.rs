@@ -71,6 +71,7 @@ pub(super) fn check(spec: &PatroniSpec, standby: Option<&StandbySpec>, context: 
     }
     checker.set_elsewhere(spec, &path);
     checker.without_effect(configuration, &path);
+    checker.failsafe_mode(configuration, &path);
     if let Some(postgresql) = section("postgresql") {
         checker.postgresql(postgresql, section("standby_cluster"), &path.key("postgresql"));
     }
@@ -228,6 +229,15 @@ impl Checker<'_, '_> {
                 let message = format!("does nothing: `spec.patroni.{field}` counts, which is {counts}; write it there");
                 self.context.warning(path.key(name), message);
             }
+        }
+    }
+
+    /// The failsafe mode tells a password to whoever is taken for a member.
+    fn failsafe_mode(&mut self, configuration: &Map<String, Value>, path: &FieldPath) {
+        if setting::is_on(configuration.get("failsafe_mode")) {
+            let message = "sends the password of Patroni's API to each pod that has the labels of this cluster, wherever it wants to be \
+                           asked: use it where nobody else may label pods of this namespace";
+            self.context.warning(path.key("failsafe_mode"), message);
         }
     }
 
