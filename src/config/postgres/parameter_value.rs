@@ -13,7 +13,7 @@ pub fn fault(name: &str, value: &str) -> Option<String> {
     let value = value.trim();
     let is_known = |words: &str| words.split_whitespace().any(|word| word == value.to_lowercase());
     let instead = match kind {
-        "switch" if !switch(value).is_some() && !is_known(details) => match details {
+        "switch" if switch(value).is_none() && !is_known(details) => match details {
             "" => "write `on` or `off`".to_owned(),
             words => format!("write `on`, `off` or one of `{}`", words.replace(' ', "`, `")),
         },
