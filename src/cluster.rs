@@ -117,6 +117,13 @@ pub struct Cluster {
     pub endpoint_slices: bool,
 }
 
+impl Cluster {
+    /// Whether the issuer of its certificates may sign for others too, whom only names tell apart then.
+    pub fn shares_issuer(&self) -> bool {
+        self.cert_manager.as_ref().is_some_and(|settings| settings.issuer.is_some())
+    }
+}
+
 /// How cert-manager makes certificates.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct CertManager {

@@ -182,7 +182,7 @@ pub struct Existing<'a> {
 
 /// Reads what is there for `cluster`. Everything that is wrong is told, and then the outcome is worthless.
 pub fn existing<'a>(sources: &Sources<'a>, cluster: &Cluster) -> (Existing<'a>, Vec<Diagnostic>) {
-    let mut reader = Reader { sources, namespace: &cluster.namespace, diagnostics: Vec::new() };
+    let mut reader = Reader { sources, cluster, diagnostics: Vec::new() };
     let mut existing = Existing::default();
     if cluster.cert_manager.is_none() {
         existing.root = reader.read(ROOT_SECRET, certificates::root);
@@ -241,21 +241,25 @@ fn certificate_secrets(cluster: &Cluster) -> Vec<(String, &'static certificates:
 
 struct Reader<'s, 'a> {
     sources: &'s Sources<'a>,
-    namespace: &'s str,
+    cluster: &'s Cluster,
     diagnostics: Vec<Diagnostic>,
 }
 
 impl<'a> Reader<'_, 'a> {
     fn read<T>(&mut self, name: &str, read: impl FnOnce(Secret<'a>) -> Result<T, Vec<Diagnostic>>) -> Option<T> {
-        let found = match self.sources.find(self.namespace, name) {
-            Ok(secret) => secret.map(read).transpose(),
-            Err(error) => Err(vec![error]),
-        };
+        let found = self.find(name).map_err(|error| vec![error]).and_then(|secret| secret.map(read).transpose());
         found.unwrap_or_else(|errors| {
             // Two readers of one Secret find the same.
             self.diagnostics
                 .extend(errors.into_iter().filter(|error| !self.diagnostics.contains(error)).collect::<Vec<_>>());
             None
         })
+    }
+
+    /// The Secret of this name. An error where another cluster calls one of its own so, too.
+    fn find(&self, name: &str) -> Result<Option<Secret<'a>>, Diagnostic> {
+        let found = self.sources.find(&self.cluster.namespace, name)?;
+        let error = found.as_ref().and_then(|secret| secret.of_another_cluster(&self.cluster.name));
+        error.map_or(Ok(found), Err)
     }
 }

@@ -13,6 +13,7 @@ mod reuse;
 mod rotation;
 pub mod scram;
 mod seed;
+mod signer;
 mod subject;
 pub mod uri;
 #[cfg(test)]
@@ -33,14 +34,15 @@ pub use self::subject::Subject;
 pub(crate) use self::subject::replication_role;
 pub(crate) use self::verifier::checked_rounds;
 
-use self::authority::{Authorities, Authority};
+use self::authority::Authorities;
 use self::context::{CertificateId, Context};
 use self::password::Alphabet;
 use self::reuse::Demand;
 use self::rotation::Generations;
+use self::signer::Signer;
 use self::window::{Renewal, Window};
 use crate::cluster::{Backups, Cluster, PasswordType, User};
-use crate::existing::{self, Certificates, Existing};
+use crate::existing::{self, Existing};
 use crate::naming::{MONITORING_USER, PATRONI_USER, PGBOUNCER_USER};
 use crate::options::Options;
 use crate::report::{Diagnostic, ResourceRef, has_errors};
@@ -167,8 +169,11 @@ pub fn derive(
     let of_members = Authorities { seed, trust_domain: &of_members, also: &[], first: None };
     let signers = || Ok((Signer::new(&authorities, generation)?, Signer::new(&of_members, generation)?));
     let identity = signers().and_then(|(signer, signer_of_members)| {
-        diagnostics.extend(reuse::unannounced(existing.certificates.values(), &signer.facts));
-        diagnostics.extend(reuse::unannounced(existing.members.values(), &signer_of_members.facts));
+        let (held, held_by_members) = (existing.certificates.values(), existing.members.values());
+        let keep = "give `pgo-root-cacert` to keep PGO's CA, ";
+        diagnostics.extend(reuse::unannounced(held, &signer.facts, keep));
+        diagnostics.extend(reuse::unannounced(held_by_members.clone(), &signer_of_members.facts, ""));
+        diagnostics.extend(reuse::strangers(held_by_members, |authority| signer_of_members.is_named(authority)));
         let mut derivation = Derivation {
             cluster,
             seed,
@@ -202,33 +207,6 @@ fn resource(cluster: &Cluster) -> ResourceRef {
     }
 }
 
-/// A CA that signs certificates of one cluster.
-struct Signer<'a> {
-    authorities: &'a Authorities<'a>,
-    authority: Authority<'a>,
-    /// What its certificate says.
-    facts: X509,
-}
-
-impl<'a> Signer<'a> {
-    fn new(authorities: &'a Authorities<'a>, generation: u32) -> Result<Self, rcgen::Error> {
-        let authority = authorities.generation(generation)?;
-        let facts = reuse::facts(&authority.certificate);
-        Ok(Self { authorities, authority, facts })
-    }
-
-    /// What those trust who believe it, PEM, with what the Secrets `held` trust and may need for a while.
-    fn trust_bundle<'h>(
-        &self,
-        held: impl Iterator<Item = &'h Certificates<'h>>,
-        time: i64,
-    ) -> Result<String, rcgen::Error> {
-        let mut bundle = self.authorities.trust_bundle(&self.authority)?;
-        bundle.extend(reuse::still_trusted(held, &bundle, &self.facts, self.authority.generation, time));
-        Ok(bundle.concat())
-    }
-}
-
 /// What the values of one cluster are derived from.
 struct Derivation<'a> {
     cluster: &'a Cluster,
@@ -259,9 +237,12 @@ impl Derivation<'_> {
         let needs_client = ours && backups.is_some();
         let needs_repo_host = ours && backups.as_ref().is_some_and(Backups::has_repo_host);
         let needs_frontend = ours && pgbouncer.as_ref().is_some_and(|pgbouncer| pgbouncer.custom_tls_secret.is_none());
+        let (held, held_by_members) = (existing.certificates.values(), existing.members.values());
+        let of_members = |authority: &X509| self.signer_of_members.is_named(authority);
         let mut identity = Identity {
-            trust_bundle: self.signer.trust_bundle(existing.certificates.values(), self.time)?,
-            members_bundle: self.signer_of_members.trust_bundle(existing.members.values(), self.time)?,
+            // The file that instances of an earlier version know their members by has both.
+            trust_bundle: self.signer.trust_bundle(held, self.time, |authority| !of_members(authority))?,
+            members_bundle: self.signer_of_members.trust_bundle(held_by_members, self.time, of_members)?,
             authority_generation: self.signer.authority.generation,
             renewal: self.window.renewal(),
             users: self.users(),

@@ -14,8 +14,10 @@ use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use pgrender::identity::Seed;
 use pgrender::identity::window::Window;
 use pgrender::options::{CertificateSource, IssuerReference, Options};
+use pgrender::read;
 use serde_json::{Value, json};
 
 use fixtures::fixtures;
@@ -127,6 +129,38 @@ fn an_issuer_of_the_user_signs_every_certificate() {
     assert!(names(&objects, "Issuer").is_empty() && !names(&objects, "Certificate").contains("hippo-ca"));
     let company = json!({"group": "cert-manager.io", "kind": "Issuer", "name": "company"});
     assert!(resources(&objects).iter().all(|resource| resource["spec"]["issuerRef"] == company));
+}
+
+/// The members of a cluster ask each other whether they follow the leader, and send the password of the API with it.
+#[test]
+fn an_issuer_of_the_user_leaves_the_failsafe_mode_off() {
+    let mode = |text: &str, options: &Options| {
+        let objects = render(text, options);
+        let find = |object: &&Value| object["kind"] == "ConfigMap" && object["metadata"]["name"] == "hippo-caretaker";
+        let settings = objects.iter().find(find).unwrap()["data"]["caretaker.json"].as_str().unwrap();
+        serde_json::from_str::<Value>(settings).unwrap()["dynamicConfiguration"]["failsafe_mode"].clone()
+    };
+    let set = |value: &str| {
+        let section = format!("spec:\n  patroni: {{dynamicConfiguration: {{failsafe_mode: {value}}}}}\n");
+        fixture().replacen("spec:\n", &section, 1)
+    };
+    for (issuer, text, expected) in [
+        (None, fixture(), json!(true)),
+        (None, set("null"), json!(true)),
+        (None, set("false"), json!(false)),
+        (Some("company"), fixture(), json!(false)),
+        (Some("company"), set("null"), json!(false)),
+        (Some("company"), set("'on'"), json!("on")),
+    ] {
+        let options = with_cert_manager(issuer);
+        assert_eq!(mode(&text, &options), expected, "{issuer:?}");
+        let documents = read::documents("cluster.yaml", &text).unwrap();
+        let told =
+            pgrender::render::render(&documents, &options, Ok(&Seed::new(SEED.as_bytes()).ok().unwrap())).diagnostics;
+        let message = "sends the password of Patroni's API to each pod";
+        let is_told = told.iter().any(|diagnostic| diagnostic.to_string().contains(message));
+        assert_eq!(is_told, expected == "on", "{issuer:?}: {told:?}");
+    }
 }
 
 /// Each file that is projected into a pod: workload, volume, path and mode.

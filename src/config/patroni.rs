@@ -10,9 +10,9 @@ use super::{HEADER, postgres, wal_directory};
 use crate::cluster::{Cluster, InstanceSet};
 use crate::naming::{PATRONI_USER, REPLICATION_USER, STANZA, label};
 
-/// The certificate authorities whose certificates Patroni's REST API takes from clients.
+/// The certificate authorities of everybody whom members trust. Pods of an earlier version know each other by it.
 pub const CA_FILE: &str = "/etc/patroni/~postgres-operator/patroni.ca-roots";
-/// The certificate authority that members know each other by, as clients.
+/// The certificate authority that members know each other by.
 pub const MEMBERS_CA_FILE: &str = "/etc/patroni/~postgres-operator/patroni-members.ca-roots";
 /// The certificate of Patroni's REST API and of its client, followed by the key.
 pub const CERTIFICATE_FILE: &str = "/etc/patroni/~postgres-operator/patroni.crt+key";
@@ -57,8 +57,7 @@ pub fn cluster_yaml(cluster: &Cluster) -> String {
     }))
 }
 
-/// What endpoints that change something want, from a Secret. Any cluster of the same CA has certificates that Patroni
-/// accepts, but not this password. It is JSON, which is YAML, so that the caretaker can read it with what Python has.
+/// What endpoints that change something want besides a certificate, from a Secret. It is JSON, which is YAML, so that the caretaker can read it with what Python has.
 pub fn authentication_yaml(password: &str) -> String {
     let authentication = json!({"password": password, "username": PATRONI_USER});
     format!("{:#}\n", json!({"restapi": {"authentication": authentication}}))
@@ -97,8 +96,8 @@ pub fn instance_set_yaml(cluster: &Cluster, set: &InstanceSet) -> String {
             "initdb": ["allow-group-access", "data-checksums", "encoding=UTF8", format!("waldir={wal_directory}")],
             "method": "initdb",
         },
-        // A client sends the password of the API with each question, to whoever announces to be a member. `members_yaml` lifts
-        // that where it has to.
+        // A client would send the password of the API with each question, to whoever announces to be a member. `members_yaml`
+        // lifts that where it has to.
         "ctl": {"auth": "member:none"},
         "kubernetes": {},
         "postgresql": postgresql,
@@ -107,16 +106,26 @@ pub fn instance_set_yaml(cluster: &Cluster, set: &InstanceSet) -> String {
     }))
 }
 
-/// How members know each other. Questions of the failsafe mode want the password of the API, others do not (Patroni's
-/// `request.py` and `ha.py`); null removes a setting of another file. That mode is not the default, because Patroni asks at the
-/// address that a member announces, also one without TLS. It is a file of its own, for a pod that an earlier version made has
-/// neither this bundle nor this file.
+/// How members know each other: by a CA that signs for them alone, as servers and as clients. A client sends the password with
+/// each question where the failsafe mode needs it (Patroni's `request.py` and `ha.py`); null removes a setting of another file.
+/// Patroni asks at the address that a member announces, also one without TLS, so the password opens nothing by itself. It is
+/// a file of its own, for a pod that an earlier version made has neither this bundle nor this file.
 pub fn members_yaml(cluster: &Cluster) -> String {
     let mut client = json!({"cacert": MEMBERS_CA_FILE});
-    if setting::is_on(cluster.patroni.dynamic_configuration.get("failsafe_mode")) {
+    if setting::is_on(Some(&failsafe_mode(cluster))) {
         client["auth"] = Value::Null;
     }
-    file(json!({"ctl": client}))
+    file(json!({"ctl": client, "restapi": {"cafile": MEMBERS_CA_FILE}}))
+}
+
+/// Whether the leader goes on while the API server is away, as long as all members that it knew agree (Patroni, "DCS Failsafe
+/// Mode"). It is on unless the spec says otherwise, or an issuer signs that signs for others too: whoever has one of its
+/// certificates would only need the password, which that mode sends around.
+fn failsafe_mode(cluster: &Cluster) -> Value {
+    match cluster.patroni.dynamic_configuration.get("failsafe_mode") {
+        None | Some(Value::Null) => json!(!cluster.shares_issuer()),
+        Some(mode) => mode.clone(),
+    }
 }
 
 /// The dynamic configuration, keys sorted: the user's, with parameters and rules of `pg_hba.conf` complete, and with
@@ -125,6 +134,7 @@ pub fn dynamic_configuration(cluster: &Cluster) -> Value {
     let mut configuration = cluster.patroni.dynamic_configuration.clone();
     configuration.insert("ttl".to_owned(), json!(cluster.patroni.leader_lease_duration_seconds));
     configuration.insert("loop_wait".to_owned(), json!(cluster.patroni.sync_period_seconds));
+    configuration.insert("failsafe_mode".to_owned(), failsafe_mode(cluster));
 
     let mut postgresql = Map::from_iter([("use_slots".to_owned(), json!(false))]);
     postgresql.extend(section(&configuration, "postgresql"));

@@ -13,47 +13,32 @@ use crate::x509::{self, PrivateKey, X509};
 /// Under which keys a Secret of PGO has what (`pgo-inventory` 2.3 to 2.8).
 pub(super) struct Layout {
     bundle: &'static str,
-    /// A bundle that is part of this one, and no business of the pairs.
-    without: Option<&'static str>,
     /// Of a certificate, and of its private key.
     pairs: &'static [(&'static str, &'static str)],
 }
 
 /// Of `<cluster>-cluster-cert` and `<cluster>-replication-cert`.
-pub(super) const TLS: Layout = Layout { bundle: "ca.crt", without: None, pairs: &[("tls.crt", "tls.key")] };
+pub(super) const TLS: Layout = Layout { bundle: "ca.crt", pairs: &[("tls.crt", "tls.key")] };
 /// Of `<cluster>-<set>-certs`.
-pub(super) const INSTANCE_SET: Layout = Layout {
-    bundle: "patroni.ca-roots",
-    without: Some(MEMBERS.bundle),
-    pairs: &[("pgbackrest-server.crt", "pgbackrest-server.key")],
-};
+pub(super) const INSTANCE_SET: Layout =
+    Layout { bundle: "patroni.ca-roots", pairs: &[("pgbackrest-server.crt", "pgbackrest-server.key")] };
 /// Of the same Secret; the key stands before the certificate.
-pub(super) const MEMBERS: Layout = Layout {
-    bundle: "patroni-members.ca-roots",
-    without: None,
-    pairs: &[("patroni.crt-combined", "patroni.crt-combined")],
-};
+pub(super) const MEMBERS: Layout =
+    Layout { bundle: "patroni-members.ca-roots", pairs: &[("patroni.crt-combined", "patroni.crt-combined")] };
 /// Of `<cluster>-pgbackrest` without a repo host.
-pub(super) const PGBACKREST_CLIENT: Layout = Layout {
-    bundle: "pgbackrest.ca-roots",
-    without: None,
-    pairs: &[("pgbackrest-client.crt", "pgbackrest-client.key")],
-};
+pub(super) const PGBACKREST_CLIENT: Layout =
+    Layout { bundle: "pgbackrest.ca-roots", pairs: &[("pgbackrest-client.crt", "pgbackrest-client.key")] };
 /// Of `<cluster>-pgbackrest` with one.
 pub(super) const PGBACKREST: Layout = Layout {
     bundle: "pgbackrest.ca-roots",
-    without: None,
     pairs: &[
         ("pgbackrest-client.crt", "pgbackrest-client.key"),
         ("pgbackrest-repo-host.crt", "pgbackrest-repo-host.key"),
     ],
 };
 /// Of `<cluster>-pgbouncer`.
-pub(super) const PGBOUNCER: Layout = Layout {
-    bundle: "pgbouncer-frontend.ca-roots",
-    without: None,
-    pairs: &[("pgbouncer-frontend.crt", "pgbouncer-frontend.key")],
-};
+pub(super) const PGBOUNCER: Layout =
+    Layout { bundle: "pgbouncer-frontend.ca-roots", pairs: &[("pgbouncer-frontend.crt", "pgbouncer-frontend.key")] };
 
 /// The certificates of one Secret. It has no `Debug`, so that it cannot be printed.
 pub struct Certificates<'a> {
@@ -99,17 +84,12 @@ impl Root<'_> {
 /// Reads a Secret of certificates.
 pub(super) fn read<'a>(secret: Secret<'a>, layout: &Layout) -> Result<Certificates<'a>, Vec<Diagnostic>> {
     let mut errors = Vec::new();
-    let mut bundle = |key| {
-        let text = secret.text(key);
-        let bundle = text.and_then(|text| text.map_or(Ok(Vec::new()), |text| certificates(&secret, key, &text)));
-        bundle.unwrap_or_else(|error| {
-            errors.push(error);
-            Vec::new()
-        })
-    };
-    let without = layout.without.map(&mut bundle).unwrap_or_default();
-    let mut bundle = bundle(layout.bundle);
-    bundle.retain(|authority| without.iter().all(|other| other.der != authority.der));
+    let text = secret.text(layout.bundle);
+    let bundle = text.and_then(|text| text.map_or(Ok(Vec::new()), |text| certificates(&secret, layout.bundle, &text)));
+    let bundle = bundle.unwrap_or_else(|error| {
+        errors.push(error);
+        Vec::new()
+    });
     let mut pairs = BTreeMap::new();
     for (certificate, key) in layout.pairs {
         match pair(&secret, certificate, key) {

@@ -5,6 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
 
 use crate::identity::generation;
+use crate::naming::label;
 use crate::object;
 use crate::read::Document;
 use crate::read::node::{Node, NodeValue};
@@ -44,6 +45,17 @@ impl<'a> Secret<'a> {
         let encrypted = |text: Option<&str>| text.is_some_and(|text| text.starts_with("ENC["));
         document.node.get("sops").is_some()
             || sections.flat_map(Node::entries).any(|entry| encrypted(entry.value.as_str()))
+    }
+
+    /// An error where its label says that it belongs to another cluster than `cluster`.
+    pub(super) fn of_another_cluster(&self, cluster: &str) -> Option<Diagnostic> {
+        let other = object::label(&self.document.node, label::CLUSTER).filter(|other| *other != cluster)?;
+        let message = format!(
+            "`{}` belongs to the cluster `{other}` by its label, and `{cluster}` calls one of its own so: give one of the two clusters \
+             or instance sets another name, or, if it is meant for `{cluster}`, correct the label",
+            self.reference
+        );
+        Some(self.locate(Diagnostic::error(message), FieldPath::of("metadata.labels").key(label::CLUSTER)))
     }
 
     /// The value of `key`: `stringData` wins over `data`, as on the API server. An empty value is none, as it is to PGO.

@@ -18,6 +18,7 @@ use super::seed::Seed;
 use super::window::{AUTHORITY_NOT_AFTER, AUTHORITY_NOT_BEFORE};
 use crate::existing::Root;
 use crate::naming;
+use crate::x509::X509;
 
 /// All generations of the CA of a trust domain.
 pub(super) struct Authorities<'a> {
@@ -63,6 +64,16 @@ impl<'a> Authorities<'a> {
         }
         Ok(bundle)
     }
+
+    /// Whether `authority` is called as this CA is, by any seed, in `generation` or in one of the two before or after, which is as
+    /// far as a bundle reaches that is at most one generation behind.
+    pub(super) fn has_named(&self, authority: &X509, generation: u32) -> bool {
+        let near = |name: &String| {
+            let mut near = generation.saturating_sub(2)..=generation.saturating_add(2);
+            near.any(|generation| *name == common_name(self.trust_domain, generation))
+        };
+        authority.common_name.as_ref().is_some_and(near)
+    }
 }
 
 /// One generation of the CA of a trust domain.
@@ -81,7 +92,7 @@ impl<'a> Authority<'a> {
     /// certificate is found in a bundle of several by its name.
     pub(super) fn derive(seed: &Seed, trust_domain: &'a str, generation: u32) -> Result<Self, rcgen::Error> {
         let key = Key::derive(&Context::authority_key(trust_domain, generation), seed);
-        let subject = naming::common_name(format!("pgrender-ca {trust_domain} {generation}"));
+        let subject = common_name(trust_domain, generation);
         let mut parameters = CertificateParams::default();
         parameters.distinguished_name = distinguished_name(&subject);
         // PGO's policy (`pgo-inventory` 2.1): no authority below this one.
@@ -116,6 +127,11 @@ impl<'a> Authority<'a> {
     pub(super) fn sign(&self, leaf: &CertificateParams, public: &impl PublicKeyData) -> Result<String, rcgen::Error> {
         Ok(leaf.signed_by(public, &self.issuer)?.pem())
     }
+}
+
+/// What one generation of the CA of a trust domain is called.
+fn common_name(trust_domain: &str, generation: u32) -> String {
+    naming::common_name(format!("pgrender-ca {trust_domain} {generation}"))
 }
 
 /// The same name, byte by byte, as Go compares issuers with subjects. Names of a form that no tool makes for a CA are refused.

@@ -126,7 +126,8 @@ fn unfit(held: &Certificates, facts: &X509, demand: &Demand) -> Option<String> {
 }
 
 /// Authorities that the Secrets `held` trust besides `bundle`, and that stay trusted beside `current`, which is of
-/// `generation`, PEM. They are those of another seed, another trust domain, or of whoever made the Secrets.
+/// `generation`, PEM. They are those of another seed, another trust domain, or of whoever made the Secrets, and for what this
+/// bundle is for, as `belongs` knows.
 ///
 /// While the CA stays, all stay. When it changes, the one stays that has signed what peers show until they read their files
 /// again; when it changes once more, or by more than one generation, that one goes too.
@@ -136,6 +137,7 @@ pub(super) fn still_trusted<'h>(
     current: &X509,
     generation: u32,
     time: i64,
+    belongs: impl Fn(&X509) -> bool,
 ) -> Vec<String> {
     let mut trusted: Vec<String> = Vec::new();
     for held in held.filter(|held| !held.pairs.is_empty()) {
@@ -144,7 +146,8 @@ pub(super) fn still_trusted<'h>(
         let stays = held.pairs.values().all(|pair| signs(current, pair));
         let in_use =
             |authority: &&X509| stays || (later <= 1 && held.pairs.values().any(|pair| signs(authority, pair)));
-        for authority in held.bundle.iter().filter(|authority| authority.not_after >= time).filter(in_use) {
+        let valid = |authority: &&X509| authority.not_after >= time && belongs(authority);
+        for authority in held.bundle.iter().filter(valid).filter(in_use) {
             let certificate = authority.pem();
             if !bundle.contains(&certificate) && !trusted.contains(&certificate) {
                 trusted.push(certificate);
@@ -154,17 +157,32 @@ pub(super) fn still_trusted<'h>(
     trusted
 }
 
-/// A warning where those who have the bundles of the Secrets `held` do not trust the CA that signs from now on.
+/// A warning where those who have the bundles of the Secrets `held` do not trust the CA that signs from now on; `first` says what
+/// else may be done about it.
 pub(super) fn unannounced<'h>(
     mut held: impl Iterator<Item = &'h Certificates<'h>>,
     authority: &X509,
+    first: &str,
 ) -> Option<Diagnostic> {
     let trusts = |held: &Certificates| held.bundle.iter().any(|trusted| trusted.der == authority.der);
     let held = held.find(|held| !held.bundle.is_empty() && !trusts(held))?;
-    let what = "does not have the CA that signs from now on: whoever trusts what is here refuses new certificates; give \
-                `pgo-root-cacert` to keep PGO's CA, raise `pgrender.dev/rotate-ca` by one only, and if another bundle was \
-                applied since, read the Secrets anew";
-    Some(held.secret.warning(held.bundle_key, what))
+    let what = format!(
+        "does not have the CA that signs from now on: whoever trusts what is here refuses new certificates; {first}raise \
+         `pgrender.dev/rotate-ca` by one only, and if another bundle was applied since, read the Secrets anew"
+    );
+    Some(held.secret.warning(held.bundle_key, &what))
+}
+
+/// A warning for each of the Secrets `held` of members that trusts an authority besides, of which `belongs` does not know. It
+/// does not stay, for nobody but members has a certificate of theirs.
+pub(super) fn strangers<'h>(
+    held: impl Iterator<Item = &'h Certificates<'h>>,
+    belongs: impl Fn(&X509) -> bool,
+) -> Vec<Diagnostic> {
+    let has_stranger = |held: &&Certificates| held.bundle.iter().any(|authority| !belongs(authority));
+    let what = "trusts a CA that is not that of this cluster's members, whose holders could change the cluster through Patroni: it is \
+                taken out; look for whoever put it in";
+    held.filter(has_stranger).map(|held| held.secret.warning(held.bundle_key, what)).collect()
 }
 
 /// What there is to tell of PGO's CA while it signs.

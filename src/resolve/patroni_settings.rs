@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
 
-use super::{Context, slots};
+use super::{Context, certificates, slots};
 use crate::config::patroni::setting::{self, Kind, LOCAL, POSTGRESQL, POSTGRESQL_LOCAL, STANDBY_CLUSTER, Setting, TOP};
 use crate::config::postgres::parameter_name;
 use crate::parse::words;
@@ -232,11 +232,11 @@ impl Checker<'_, '_> {
         }
     }
 
-    /// The failsafe mode tells a password to whoever is taken for a member.
+    /// The failsafe mode tells a password to whoever is taken for a member, which opens something only with a certificate.
     fn failsafe_mode(&mut self, configuration: &Map<String, Value>, path: &FieldPath) {
-        if setting::is_on(configuration.get("failsafe_mode")) {
-            let message = "sends the password of Patroni's API to each pod that has the labels of this cluster, wherever it wants to be \
-                           asked: use it where nobody else may label pods of this namespace";
+        if setting::is_on(configuration.get("failsafe_mode")) && certificates::has_issuer(self.context.options) {
+            let message = "sends the password of Patroni's API to each pod that has the labels of this cluster, and with a certificate of \
+                           your issuer it opens the API: use it where nobody else may label pods of this namespace";
             self.context.warning(path.key("failsafe_mode"), message);
         }
     }

@@ -63,7 +63,7 @@ fn whoever_changes_something_has_the_certificate_and_the_password_of_the_cluster
     });
     let input = json!({
         "plain": alpha(&json!({}), &json!({})),
-        "failsafe": alpha(&json!({}), &json!({"patroni": {"dynamicConfiguration": {"failsafe_mode": true}}})),
+        "alone": alpha(&json!({}), &json!({"patroni": {"dynamicConfiguration": {"failsafe_mode": false}}})),
         "secret": alpha(&json!({}), &json!({"authentication": rules()})),
         "rotated": alpha(&json!({"pgrender.dev/rotate-password._crunchypatroni": "2"}), &json!({})),
         "beta": today(&cluster("beta", version, &json!({}), &beta)),

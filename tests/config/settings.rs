@@ -35,6 +35,9 @@ fn patroni_is_given_the_dynamic_configuration_that_pgo_gives_it() {
                 line.replace(r#"hostssl "postgres" "_crunchypgbouncer""#, r#"hostssl all "_crunchypgbouncer""#);
             *rule = json!(bouncer);
         }
+        // What keeps the leader when the API server is away.
+        assert_eq!(ours.as_object_mut().and_then(|ours| ours.remove("failsafe_mode")), Some(json!(true)));
+        let section = ours["postgresql"].as_object_mut().expect("a section");
         // What keeps Postgres from waiting for the archive.
         for (name, script) in
             [("archive_command", postgres::ARCHIVE_PUSH.0), ("restore_command", postgres::ARCHIVE_GET.0)]

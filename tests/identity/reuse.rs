@@ -5,6 +5,7 @@ use std::time::SystemTime;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use pgrender::cluster::Cluster;
 use pgrender::existing::{Sources, existing};
 use pgrender::identity::{Identity, derive, scram};
 use pgrender::naming::annotation;
@@ -393,4 +394,68 @@ fn postgres_lets_in_whom_a_kept_verifier_lets_in() {
     assert!(login("hippo", "geheim\u{1f99b}") && !login("hippo", "geheim"));
     assert!(login("app", "chosen 'by' hand"));
     assert!(login("ccp_monitoring", "true") && !login("ccp_monitoring", "a decoy"));
+}
+
+/// The Secret of an instance set among rendered ones, and the bundle under a key of it.
+fn bundle_of_instances(secrets: &mut [Value], key: &str, change: impl FnOnce(String) -> String) {
+    let secret = secrets.iter_mut().find(|secret| secret["metadata"]["name"] == "hippo-instance1-certs").unwrap();
+    let value = &mut secret["data"][key];
+    let text = String::from_utf8(STANDARD.decode(value.as_str().unwrap()).unwrap()).unwrap();
+    *value = STANDARD.encode(change(text)).into();
+}
+
+#[test]
+fn members_trust_no_authority_but_their_own() {
+    if !available("openssl") {
+        return;
+    }
+    let (identity, _) = with(&hippo(), &[], now());
+    let stranger = Authority::new().root;
+    let neighbour = Cluster { name: "hippo-instance1".to_owned(), ..hippo() };
+    let neighbour = with(&neighbour, &[], now()).0.members_bundle;
+    for foreign in [&stranger, &neighbour] {
+        let mut secrets = rendered(&identity);
+        bundle_of_instances(&mut secrets, "patroni-members.ca-roots", |bundle| format!("{bundle}{foreign}"));
+        let (again, told) = with(&hippo(), &secrets, now());
+        assert_eq!(told.len(), 1, "{told:?}");
+        assert!(
+            told[0]
+                .contains("`patroni-members.ca-roots` of `Secret postgres-operator/hippo-instance1-certs` trusts a CA"),
+            "{told:?}"
+        );
+        assert_eq!(crate::differences(&identity, &again), [""; 0]);
+    }
+}
+
+#[test]
+fn the_authority_of_members_signs_for_nobody_else_after_a_detour_by_an_earlier_version() {
+    let (identity, _) = with(&hippo(), &[], now());
+    let mut secrets = rendered(&identity);
+    // An earlier version wrote back what it found, and had no members' bundle.
+    for secret in secrets.iter_mut().filter(|secret| secret["metadata"]["name"] == "hippo-instance1-certs") {
+        secret["data"].as_object_mut().unwrap().remove("patroni-members.ca-roots");
+    }
+    let (again, told) = with(&hippo(), &secrets, now());
+    assert_eq!(told, [""; 0]);
+    assert_eq!(crate::differences(&identity, &again), [""; 0]);
+}
+
+#[test]
+fn a_secret_of_another_cluster_is_not_taken() {
+    for (label, expected) in [("hippo", false), ("hippo-instance1", true)] {
+        for name in
+            ["hippo-instance1-certs", "hippo-pguser-hippo", "hippo-patroni", "hippo-pgbouncer", "hippo-cluster-cert"]
+        {
+            let mut secret = secret(name, &[]);
+            secret["metadata"]["labels"] = json!({"postgres-operator.crunchydata.com/cluster": label});
+            let documents = documents(&[secret]);
+            let (_, errors) = existing(&Sources::of(&documents, &Options::default()), &hippo());
+            let told: Vec<String> = errors.iter().map(ToString::to_string).collect();
+            assert_eq!(told.len(), usize::from(expected), "{name}: {told:?}");
+            assert!(
+                told.iter().all(|line| line.contains("belongs to the cluster `hippo-instance1` by its label")),
+                "{told:?}"
+            );
+        }
+    }
 }

@@ -197,6 +197,11 @@ pub(crate) const DELIBERATE: &[Deliberate] = &[
         ],
     },
     Deliberate {
+        reason: "a leader goes on while the API server is away",
+        source: "Patroni, DCS Failsafe Mode",
+        places: &[Place("ConfigMap", "*-config", "data[patroni.yaml].bootstrap.dcs[failsafe_mode]", OnlyOurs, "true")],
+    },
+    Deliberate {
         reason: "any client of the namespace's CA could change the cluster through Patroni's API, so that wants a password as well",
         source: "README, Differences from PGO",
         places: &[

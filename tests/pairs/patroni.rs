@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::certificates::{Company, private};
+use crate::certificates::{Company, Leaf, private};
 use crate::compare;
 use crate::postgres::free_port;
 use crate::processes::{start, wait_for};
@@ -19,19 +19,17 @@ fn script(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/pairs").join(name)
 }
 
-#[test]
-fn patroni_changes_nothing_for_a_certificate_alone() {
-    let (Some(python), Some(_)) = (interpreter(), program("openssl")) else { return };
-    let company = Company::new();
-    let root = company.directory.path().join("patroni");
-    let authorities = company.alpha.secret("alpha-one-certs", "patroni.ca-roots");
+/// Whether Patroni reloads its configuration, asked with a certificate, a password, both or nothing; else the status. It has the
+/// rendered files of an instance, where `others` are trusted as members too.
+fn with_patroni(company: &Company, others: &str, ask: impl Fn(&dyn Fn(&[&Path], Option<&str>) -> Result<(), String>)) {
+    let python = interpreter().unwrap();
+    let root = company.directory.path().join(if others.is_empty() { "patroni" } else { "patroni-others" });
+    let members = company.alpha.secret("alpha-one-certs", "patroni-members.ca-roots");
     for (path, text) in company.alpha.volume("alpha-one", "patroni-config") {
         let text = text.replace("/etc/patroni/", &format!("{}/", root.display()));
-        // The company's issuer is trusted too.
-        let text = text.replace(&authorities, &format!("{authorities}{}", company.authorities()));
-        private(&root.join(path), &text);
+        private(&root.join(path), &text.replace(&members, &format!("{members}{others}")));
     }
-    let (port, log) = (free_port(), company.directory.path().join("patroni.log"));
+    let (port, log) = (free_port(), root.with_extension("log"));
     let mut server = Command::new(&python);
     server.arg("-B").arg(script("rest_api.py")).arg(&root);
     for (name, value) in [("CONNECT_ADDRESS", "localhost"), ("LISTEN", "127.0.0.1")] {
@@ -39,22 +37,32 @@ fn patroni_changes_nothing_for_a_certificate_alone() {
     }
     let _running = start(server.env("PATRONI_NAME", "alpha-one-0").env("PYTHONUNBUFFERED", "1"), &log);
     wait_for(&log, "serves");
-
-    let reload = |pair: &[&Path], password: Option<&str>| {
+    ask(&|pair, password| {
         let mut request = Command::new(&python);
         request.arg("-B").arg(script("reload.py")).arg(port.to_string()).args(pair);
         request.envs(password.map(|password| ("PASSWORD", password)));
         let status = String::from_utf8_lossy(&run(&mut request).stdout).trim().to_owned();
         if status.starts_with('2') { Ok(()) } else { Err(status) }
-    };
-    // Its own members have more than a certificate.
-    let secret = company.alpha.object("Secret", "alpha-patroni");
-    let password = secret.map(|_| {
-        let value = |key: &str| company.alpha.secret("alpha-patroni", key);
-        format!("{}:{}", value("username"), value("password"))
     });
-    let member = company.leaves.iter().find(|leaf| leaf.name == "alpha-one-certs patroni.crt-combined").unwrap();
-    assert_eq!(reload(&[&member.certificate, &member.key], password.as_deref()), Ok(()));
-    assert_eq!(reload(&[], password.as_deref()), Err("403".to_owned()));
-    compare("Patroni", &company.leaves, &[], |leaf| reload(&[&leaf.certificate, &leaf.key], None));
+}
+
+#[test]
+fn patroni_changes_nothing_for_a_certificate_or_a_password_alone() {
+    let (Some(_), Some(_)) = (interpreter(), program("openssl")) else { return };
+    let company = Company::new();
+    let value = |key: &str| company.alpha.secret("alpha-patroni", key);
+    let password = format!("{}:{}", value("username"), value("password"));
+    let member = "alpha-one-certs patroni.crt-combined";
+    // With the password, which is told to whoever poses as a member, only a member of this cluster opens it.
+    with_patroni(&company, "", |reload| {
+        assert_eq!(reload(&[], Some(&password)), Err("403".to_owned()));
+        compare("Patroni", &company.leaves, &[member], |leaf| reload(&[&leaf.certificate, &leaf.key], Some(&password)));
+    });
+    // Where an issuer signs for everybody, there is still the password.
+    let everybody = company.alpha.secret("alpha-one-certs", "patroni.ca-roots") + &company.authorities();
+    with_patroni(&company, &everybody, |reload| {
+        compare("Patroni", &company.leaves, &[], |leaf| reload(&[&leaf.certificate, &leaf.key], None));
+        let opens = |leaf: &&Leaf| reload(&[&leaf.certificate, &leaf.key], Some(&password)).is_ok();
+        assert!(company.leaves.iter().filter(opens).count() > 1);
+    });
 }

@@ -252,15 +252,6 @@ fn what_acts_is_not_told() {
 }
 
 #[test]
-fn whom_the_failsafe_mode_tells_a_password_is_told() {
-    for on in [json!(true), json!("on"), json!(1)] {
-        let told = told(&dynamic(&json!({"failsafe_mode": on})));
-        let expected = "warning: spec.patroni.dynamicConfiguration.failsafe_mode: sends the password of Patroni's API";
-        assert!(told.len() == 1 && told[0].contains(expected), "{on}: {told:?}");
-    }
-}
-
-#[test]
 fn a_rule_that_another_hides_is_told() {
     let own = json!({"image": "i"});
     let hba = |lines: &[&str]| {

@@ -1,5 +1,5 @@
-"""The API server is away for five minutes: with Patroni's failsafe mode the same leader goes on, and nobody notices. Needs commands
-that take it away and bring it back, in API_SERVER_STOP and API_SERVER_START."""
+"""The API server is away for five minutes: the same leader goes on, and nobody notices. Needs commands that take it away and bring
+it back, in API_SERVER_STOP and API_SERVER_START."""
 
 from __future__ import annotations
 
@@ -20,8 +20,7 @@ def run(test: Test) -> None:
     stop, start = (os.environ.get(f"API_SERVER_{what}") for what in ("STOP", "START"))
     if not stop or not start:
         raise Skipped("API_SERVER_STOP and API_SERVER_START name no commands")
-    patroni = {"dynamicConfiguration": {"failsafe_mode": True}}
-    test.apply(hippo(instances=instance_sets(instance1=3), patroni=patroni))
+    test.apply(hippo(instances=instance_sets(instance1=3)))
     test.wait_until_well(3)
     applications = Applications(test)
     # The leader writes down whom it will ask, and remembers it at its next look.
