@@ -9,13 +9,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
 
-use crate::identity::window;
 use crate::kubernetes::{
     Affinity, Container, IntOrString, LocalObjectReference, PersistentVolumeClaimSpec, ResourceRequirements,
     SecretProjection, Toleration, TopologySpreadConstraint, VolumeProjection,
 };
 use crate::options::IssuerReference;
 use crate::spec::AdditionalVolume;
+use crate::window;
 
 pub use self::backups::{BackupJobs, BackupType, Backups, RepoHost, Repository, Schedule, Storage};
 pub use self::pgbouncer::PgBouncer;

@@ -19,7 +19,6 @@ pub mod uri;
 #[cfg(test)]
 mod vectors;
 mod verifier;
-pub mod window;
 
 use std::collections::BTreeMap;
 
@@ -40,12 +39,12 @@ use self::password::Alphabet;
 use self::reuse::Demand;
 use self::rotation::Generations;
 use self::signer::Signer;
-use self::window::{Renewal, Window};
 use crate::cluster::{Backups, Cluster, PasswordType, User};
 use crate::existing::{self, Existing};
 use crate::naming::{MONITORING_USER, PATRONI_USER, PGBOUNCER_USER};
 use crate::options::Options;
 use crate::report::{Diagnostic, ResourceRef, has_errors};
+use crate::window::{Renewal, Window};
 use crate::x509::X509;
 
 /// All that is secret about one cluster. It has no `Debug`, so that it cannot be printed.

@@ -31,5 +31,6 @@ pub mod scripts;
 pub mod spec;
 pub mod standby;
 mod unreplaced;
+pub mod window;
 pub mod write;
 pub mod x509;

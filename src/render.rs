@@ -14,7 +14,6 @@ use crate::build;
 use crate::cluster::Cluster;
 use crate::custom_tls;
 use crate::existing::{Existing, Sources, existing};
-use crate::identity::window::{Renewal, Window};
 use crate::identity::{self, Seed};
 use crate::object::{self, Identity};
 use crate::options::{CertificateSource, Options};
@@ -25,6 +24,7 @@ use crate::report::{Diagnostic, FieldPath, Position, ResourceRef, has_errors};
 use crate::resolve;
 use crate::standby::{self, Party};
 use crate::unreplaced;
+use crate::window::{Renewal, Window};
 use work::Work;
 
 pub use crate::parse::KIND;

@@ -37,11 +37,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use pgrender::cluster::{Cluster, PasswordType, Storage};
 use pgrender::existing::Existing;
-use pgrender::identity::window::{Schedule, Window};
 use pgrender::identity::{Certificate, Identity, Seed, derive};
 use pgrender::kubernetes::SecretProjection;
 use pgrender::naming::annotation;
 use pgrender::options::Options;
+use pgrender::window::{Schedule, Window};
 
 use crate::cluster::{hippo, instance_set, user};
 use crate::tools::{available, verifies};

@@ -218,9 +218,9 @@ fn boolean(node: &Node) -> Result<bool, String> {
 mod tests {
     use super::*;
     use crate::entry::settings::Certificates;
-    use crate::identity::window::Schedule;
     use crate::options::CredentialSource;
     use crate::read;
+    use crate::window::Schedule;
 
     fn read(text: &str) -> Result<Settings, Vec<String>> {
         let lines = |errors: Vec<Diagnostic>| errors.iter().map(ToString::to_string).collect::<Vec<_>>();

@@ -7,10 +7,10 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::environment::{self, Environment, IMAGE_PREFIX};
-use crate::identity::window::{Schedule, ScheduleError, Window};
 use crate::line::shown;
 use crate::options::{CertificateSource, CredentialSource, IssuerReference, Options};
 use crate::report::Diagnostic;
+use crate::window::{Schedule, ScheduleError, Window};
 
 /// Who makes certificates.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]

@@ -15,9 +15,9 @@ use super::certificate::{date, distinguished_name, serial_number};
 use super::context::Context;
 use super::key::Key;
 use super::seed::Seed;
-use super::window::{AUTHORITY_NOT_AFTER, AUTHORITY_NOT_BEFORE};
 use crate::existing::Root;
 use crate::naming;
+use crate::window::{AUTHORITY_NOT_AFTER, AUTHORITY_NOT_BEFORE};
 use crate::x509::X509;
 
 /// All generations of the CA of a trust domain.

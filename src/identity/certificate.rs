@@ -11,7 +11,7 @@ use super::context::{CertificateId, Context};
 use super::key::Key;
 use super::seed::Seed;
 use super::subject::common_name;
-use super::window::Window;
+use crate::window::Window;
 
 /// What a certificate may be used for. PGO's may be used for everything; a narrower one cannot be turned against another
 /// server: the server certificate of Postgres, say, cannot log in anywhere.

@@ -29,7 +29,7 @@ use zeroize::Zeroizing;
 
 use super::rotation::PasswordGeneration;
 use super::seed::Seed;
-use super::window::Window;
+use crate::window::Window;
 
 /// The salt of HKDF: the version of this module.
 const VERSION: &[u8] = b"pgrender/v1";

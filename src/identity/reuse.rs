@@ -8,11 +8,11 @@ use zeroize::Zeroizing;
 use super::certificate::Usage;
 use super::rotation::PasswordGeneration;
 use super::verifier::{Verdict, judge};
-use super::window::{Renewal, Window, day};
 use super::{Certificate, Credential};
 use crate::existing::{self, Certificates, Pair, Root};
 use crate::naming::annotation;
 use crate::report::Diagnostic;
+use crate::window::{Renewal, Window, day};
 use crate::x509::{self, X509};
 
 /// The password and the verifier of a Secret, when they are of the generation that is asked for.

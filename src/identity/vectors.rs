@@ -14,7 +14,7 @@ use super::password;
 use super::rotation::PasswordGeneration;
 use super::scram;
 use super::seed::Seed;
-use super::window::{Schedule, Window};
+use crate::window::{Schedule, Window};
 
 fn text<'a>(vector: &'a Value, field: &str) -> &'a str {
     vector[field].as_str().unwrap_or_else(|| panic!("{field} of {vector}"))

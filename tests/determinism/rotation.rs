@@ -1,8 +1,8 @@
 //! A rotation changes what was asked for, and nothing else.
 
-use pgrender::identity::window::{Schedule, Window};
 use pgrender::naming::annotation;
 use pgrender::options::Options;
+use pgrender::window::{Schedule, Window};
 use serde_json::json;
 
 use crate::rendering::{SEED, objects, objects_from, options};

@@ -28,11 +28,11 @@ const TOLERANCE: i64 = 60 * 60;
 const EARLIEST: i64 = 1_577_836_800;
 
 /// The start of every CA's validity, 2019-01-01 00:00:00 UTC: before the first window that [`EARLIEST`] allows.
-pub(super) const AUTHORITY_NOT_BEFORE: i64 = 1_546_300_800;
+pub(crate) const AUTHORITY_NOT_BEFORE: i64 = 1_546_300_800;
 
 /// The end of every CA's validity, 2049-12-31 23:59:59 UTC: the last second that X.509 writes with a year of two digits.
 /// It does not depend on the window, so that a trust bundle only changes when a CA is rotated.
-pub(super) const AUTHORITY_NOT_AFTER: i64 = 2_524_607_999;
+pub(crate) const AUTHORITY_NOT_AFTER: i64 = 2_524_607_999;
 
 /// Why there is no window for a time.
 #[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
@@ -201,7 +201,7 @@ impl fmt::Display for Renewal {
 }
 
 /// The day of a time. One that is out of the range of dates, which no window is, gives 1970-01-01.
-pub(super) fn day(time: i64) -> Date {
+pub(crate) fn day(time: i64) -> Date {
     OffsetDateTime::from_unix_timestamp(time).unwrap_or(OffsetDateTime::UNIX_EPOCH).date()
 }
 
