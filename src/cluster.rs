@@ -2,6 +2,7 @@
 //! question answered. Builders and configuration writers read this and nothing else, and cannot fail.
 
 mod backups;
+mod generations;
 mod pgbouncer;
 mod replication;
 
@@ -18,6 +19,7 @@ use crate::spec::AdditionalVolume;
 use crate::window;
 
 pub use self::backups::{BackupJobs, BackupType, Backups, RepoHost, Repository, Schedule, Storage};
+pub use self::generations::{Generations, PasswordGeneration, generation};
 pub use self::pgbouncer::PgBouncer;
 
 /// Labels and annotations that the user wants on objects.
@@ -51,8 +53,6 @@ pub struct Cluster {
     pub namespace: String,
     /// The Kubernetes cluster's domain, without a final dot.
     pub domain: String,
-    /// Annotations of the `PostgresCluster` itself: PGO's and pgrender's switches.
-    pub annotations: BTreeMap<String, String>,
     /// What the metadata of the `PostgresCluster` itself says to the tools that apply manifests: on every object, on no pod.
     pub delivery: Metadata,
     /// `spec.metadata`.
@@ -107,6 +107,10 @@ pub struct Cluster {
     pub custom_tls_secret: Option<SecretProjection>,
     /// Name of `spec.customReplicationTLSSecret`.
     pub custom_replication_tls_secret: Option<String>,
+    /// Whether standby clusters of the trust domain may stream (annotation `accept-standby`).
+    pub accepts_standby: bool,
+    /// How often the CA, certificates and passwords were replaced on purpose.
+    pub generations: Generations,
     /// The roles whose Secret the user brings.
     pub referenced_credentials: BTreeSet<String>,
     /// Where cert-manager makes the certificates.

@@ -10,7 +10,6 @@ mod context;
 mod key;
 mod password;
 mod reuse;
-mod rotation;
 pub mod scram;
 mod seed;
 mod signer;
@@ -26,8 +25,6 @@ use zeroize::Zeroizing;
 
 pub use self::certificate::Usage;
 pub use self::context::Role;
-pub use self::rotation::PasswordGeneration;
-pub(crate) use self::rotation::number as generation;
 pub use self::seed::{Seed, SeedError};
 pub use self::subject::Subject;
 pub(crate) use self::subject::replication_role;
@@ -37,9 +34,8 @@ use self::authority::Authorities;
 use self::context::{CertificateId, Context};
 use self::password::Alphabet;
 use self::reuse::Demand;
-use self::rotation::Generations;
 use self::signer::Signer;
-use crate::cluster::{Backups, Cluster, PasswordType, User};
+use crate::cluster::{Backups, Cluster, PasswordGeneration, PasswordType, User};
 use crate::existing::{self, Existing};
 use crate::naming::{MONITORING_USER, PATRONI_USER, PGBOUNCER_USER};
 use crate::options::Options;
@@ -134,23 +130,18 @@ pub struct Certificate {
 /// Derives the identity of `cluster` from `seed`, with the schedule and trust domain of `options` and for the certificate
 /// window that their time is in; what of `existing` is of the generation that is asked for, and fits, is kept.
 ///
-/// Gives nothing where an error is among the diagnostics: a time that cannot be, rotation annotations that say nothing
-/// sensible, a CA of PGO's that is no longer valid.
+/// Gives nothing where an error is among the diagnostics: a time that cannot be, or a CA of PGO's that is no longer valid.
 pub fn derive(
     cluster: &Cluster,
     seed: &Seed,
     options: &Options,
     existing: &Existing,
 ) -> (Option<Identity>, Vec<Diagnostic>) {
-    let window = Window::containing(options.time, options.certificates);
-    let (window, generations) = match (window, Generations::of(cluster)) {
-        (Ok(window), Ok(generations)) => (window, generations),
-        (window, generations) => {
-            let time = window.err().map(|error| Diagnostic::error(error.to_string()));
-            let annotations = generations.err().unwrap_or_default().into_iter();
-            return (None, time.into_iter().chain(annotations.map(|error| error.of(resource(cluster)))).collect());
-        }
+    let window = match Window::containing(options.time, options.certificates) {
+        Ok(window) => window,
+        Err(error) => return (None, vec![Diagnostic::error(error.to_string())]),
     };
+    let generations = &cluster.generations;
     // A namespace is a trust domain of its own, as in PGO, whose CA it keeps.
     let trust_domain = options.trust_domain.as_deref().unwrap_or(&cluster.namespace);
     let first = existing.root.as_ref().filter(|_| trust_domain == cluster.namespace);
@@ -178,7 +169,6 @@ pub fn derive(
             seed,
             window,
             time: options.time,
-            generations,
             signer,
             signer_of_members,
             existing,
@@ -212,7 +202,6 @@ struct Derivation<'a> {
     seed: &'a Seed,
     window: Window,
     time: i64,
-    generations: Generations<'a>,
     /// Of most certificates, for the trust domain.
     signer: Signer<'a>,
     /// Of those by which the members of the cluster know each other.
@@ -226,7 +215,7 @@ impl Derivation<'_> {
         let (cluster, existing) = (self.cluster, self.existing);
         let Cluster { namespace, name, pgbouncer, backups, .. } = cluster;
         for held in existing.certificates.values() {
-            let asked = (self.generations.certificates, self.generations.authority);
+            let asked = (self.cluster.generations.certificates, self.cluster.generations.authority);
             self.diagnostics.extend(reuse::certificate_notes(held, asked.0, asked.1));
         }
         let known = |role: &str| !cluster.referenced_credentials.contains(role);
@@ -285,7 +274,7 @@ impl Derivation<'_> {
     fn patroni(&mut self) -> Password {
         let held = self.existing.patroni.as_ref();
         let (password, _) = self.password(PATRONI_USER, &password::ALPHANUMERIC, password::PATRONI_LENGTH, held);
-        let asked = self.generations.password(PATRONI_USER);
+        let asked = self.cluster.generations.password(PATRONI_USER);
         self.diagnostics.extend(held.and_then(|held| reuse::password_note(held, asked)));
         password
     }
@@ -299,7 +288,7 @@ impl Derivation<'_> {
         held: Option<&existing::Credential>,
     ) -> (Password, Option<Zeroizing<String>>) {
         let Cluster { namespace, name, .. } = self.cluster;
-        let asked = self.generations.password(user);
+        let asked = self.cluster.generations.password(user);
         let generation = held.map_or(asked, |held| asked.later(held.generation));
         let kept = held.and_then(|held| reuse::credential(held, generation));
         let (password, verifier) = kept.unwrap_or_else(|| {
@@ -317,7 +306,7 @@ impl Derivation<'_> {
         held: Option<&existing::Credential>,
     ) -> Credential {
         let Cluster { namespace, name, .. } = self.cluster;
-        let asked = self.generations.password(user);
+        let asked = self.cluster.generations.password(user);
         let (Password { password, generation }, verifier) = self.password(user, alphabet, length, held);
         let verifier = verifier.unwrap_or_else(|| {
             let salt = Context::scram_salt(namespace, name, user, &password).draw(self.seed, 0);
@@ -345,7 +334,7 @@ impl Derivation<'_> {
             Role::Member => (&self.signer_of_members, self.existing.members.get(&secret)),
             _ => (&self.signer, self.existing.certificates.get(&secret)),
         };
-        let asked = self.generations.certificates;
+        let asked = self.cluster.generations.certificates;
         let generation = held.map_or(asked, |held| held.generation.max(asked));
         if let Some(held) = held {
             let demand = Demand {

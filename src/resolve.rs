@@ -24,6 +24,7 @@ mod pgbouncer;
 mod postgres;
 mod quantity;
 mod replication;
+mod rotation;
 mod rules;
 mod schedule;
 mod services;
@@ -34,7 +35,7 @@ mod users;
 
 use std::collections::BTreeSet;
 
-use crate::cluster::{Cluster, ConfigMapKey, Metadata};
+use crate::cluster::{Cluster, ConfigMapKey, Generations, Metadata};
 use crate::naming::annotation;
 use crate::options::Options;
 use crate::report::{Collector, Diagnostic, FieldPath, has_errors};
@@ -152,6 +153,8 @@ fn cluster(resource: &PostgresCluster, context: &mut Context) -> Cluster {
         exporter: spec.monitoring.as_ref().and_then(|m| m.pgmonitor.as_ref()).is_some_and(|m| m.exporter.is_some()),
         custom_tls_secret: spec.custom_tls_secret.clone(),
         custom_replication_tls_secret: spec.custom_replication_tls_secret.as_ref().map(|secret| secret.name.clone()),
+        accepts_standby: replication::accepts_standby(resource, context),
+        generations: Generations::default(),
         referenced_credentials: BTreeSet::new(),
         cert_manager: certificates::cert_manager(context.options),
         network_policies: context.options.network_policies,
@@ -165,7 +168,6 @@ fn cluster(resource: &PostgresCluster, context: &mut Context) -> Cluster {
         default_pod_scheduling: spec.disable_default_pod_scheduling != Some(true),
         namespace: namespace.unwrap_or_default(),
         name,
-        annotations,
         delivery,
         metadata,
         postgres_version,
@@ -176,10 +178,13 @@ fn cluster(resource: &PostgresCluster, context: &mut Context) -> Cluster {
         backups,
     };
     postgres::check_custom_certificates(spec, &cluster, context);
-    certificates::check_rotation(&cluster, context);
     replication::check(spec, &cluster, context);
     switchover::check(spec, &cluster, context);
-    cluster.referenced_credentials = credentials::referenced(&cluster, context);
+    let roles = credentials::roles(&cluster);
+    let referenced = credentials::referenced(&annotations, &roles, context);
+    let generations = rotation::resolve(&annotations, &cluster, &roles, &referenced, context);
+    cluster.referenced_credentials = referenced.into_iter().map(str::to_owned).collect();
+    cluster.generations = generations;
     postgres::check_ports(&cluster, context);
     parameters::check(spec, &cluster, context);
     rules::check(spec, &cluster, context);

@@ -172,6 +172,28 @@ fn what_can_be_no_reference_is_refused() {
 }
 
 #[test]
+fn every_rotation_that_is_none_is_told_where_it_stands() {
+    let annotations = json!({
+        "pgrender.dev/rotate-ca": "two",
+        "pgrender.dev/rotate-password.app": "0",
+        "pgrender.dev/rotate-password.apps": "2",
+        "pgrender.dev/rotate-pasword.app": "2",
+    });
+    let errors = objects(&cluster(&annotations)).unwrap_err();
+    assert_eq!(errors.len(), 4, "{errors:?}");
+    for (error, (key, part)) in errors.iter().zip([
+        ("rotate-ca", "`pgrender.dev/rotate-ca` is `two`"),
+        ("rotate-password.app", "rotate-password.app` is `0`"),
+        ("rotate-password.apps", "rotate-password.apps` names no user"),
+        ("rotate-pasword.app", "`pgrender.dev/rotate-pasword.app` rotates nothing"),
+    ]) {
+        let place = format!("metadata.annotations[\"pgrender.dev/{key}\"]: ");
+        let error = error.to_string();
+        assert!(error.contains(part) && error.contains(&place), "{error}");
+    }
+}
+
+#[test]
 fn what_makes_the_secret_may_be_in_the_input() {
     let maker = json!({
         "apiVersion": "external-secrets.io/v1",

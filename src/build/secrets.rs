@@ -6,9 +6,9 @@ use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
 use super::metadata::{Labels, labels, object_meta, pgbackrest_labels, pgbouncer_labels, with_generations};
-use crate::cluster::{Backups, Cluster, InstanceSet, Metadata, PgBouncer, User};
+use crate::cluster::{Backups, Cluster, InstanceSet, Metadata, PasswordGeneration, PgBouncer, User};
 use crate::config::{patroni, pgbouncer as configuration};
-use crate::identity::{Certificate, Credential, Identity, Password, PasswordGeneration, uri};
+use crate::identity::{Certificate, Credential, Identity, Password, uri};
 use crate::kubernetes::{ByteString, Secret};
 use crate::naming::{MONITORING_USER, PATRONI_USER, PGBOUNCER_USER, annotation, label};
 

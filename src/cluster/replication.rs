@@ -1,7 +1,7 @@
 //! Whose client certificates may replicate a cluster, and whom a standby cluster follows.
 
 use super::Cluster;
-use crate::naming::{REPLICATION_USER, annotation};
+use crate::naming::REPLICATION_USER;
 
 impl Cluster {
     /// The host that a standby cluster streams from: of the spec, or of Patroni's own section, which is passed on.
@@ -15,9 +15,7 @@ impl Cluster {
     /// certificates that users bring, and by which a standby cluster is known to its source. The replicas of a standby cluster
     /// show it too, for Patroni has one certificate for both.
     pub fn accepts_shared_replication_name(&self) -> bool {
-        self.custom_replication_tls_secret.is_some()
-            || self.streams_from().is_some()
-            || self.annotations.get(annotation::ACCEPT_STANDBY).is_some_and(|value| value == "true")
+        self.custom_replication_tls_secret.is_some() || self.streams_from().is_some() || self.accepts_standby
     }
 
     /// The names of the client certificates that may replicate this cluster, its own first.

@@ -3,7 +3,7 @@
 use zeroize::Zeroizing;
 
 use super::secret::Secret;
-use crate::identity::PasswordGeneration;
+use crate::cluster::PasswordGeneration;
 use crate::naming::annotation;
 use crate::report::Diagnostic;
 

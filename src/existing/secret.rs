@@ -4,7 +4,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
 
-use crate::identity::generation;
+use crate::cluster::generation;
 use crate::naming::label;
 use crate::object;
 use crate::read::Document;

@@ -27,8 +27,8 @@ use hkdf::Hkdf;
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
-use super::rotation::PasswordGeneration;
 use super::seed::Seed;
+use crate::cluster::PasswordGeneration;
 use crate::window::Window;
 
 /// The salt of HKDF: the version of this module.

@@ -54,7 +54,7 @@ pub(super) fn derive(context: &Context, seed: &Seed, alphabet: &Alphabet, length
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::identity::rotation::PasswordGeneration;
+    use crate::cluster::PasswordGeneration;
 
     const FIRST: PasswordGeneration = PasswordGeneration { own: 1, all: 1 };
 

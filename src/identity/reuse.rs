@@ -6,9 +6,9 @@
 use zeroize::Zeroizing;
 
 use super::certificate::Usage;
-use super::rotation::PasswordGeneration;
 use super::verifier::{Verdict, judge};
 use super::{Certificate, Credential};
+use crate::cluster::PasswordGeneration;
 use crate::existing::{self, Certificates, Pair, Root};
 use crate::naming::annotation;
 use crate::report::Diagnostic;

@@ -11,9 +11,9 @@ use super::certificate::{Usage, issue, serial_number};
 use super::context::{CertificateId, Context, Role};
 use super::key::Key;
 use super::password;
-use super::rotation::PasswordGeneration;
 use super::scram;
 use super::seed::Seed;
+use crate::cluster::PasswordGeneration;
 use crate::window::{Schedule, Window};
 
 fn text<'a>(vector: &'a Value, field: &str) -> &'a str {

@@ -7,11 +7,10 @@ use crate::cluster::Cluster;
 use crate::config::postgres;
 use crate::naming::{REPLICATION_MAP, annotation};
 use crate::report::FieldPath;
-use crate::spec::PostgresClusterSpec;
+use crate::spec::{PostgresCluster, PostgresClusterSpec};
 
 /// Checks what the author says of it.
 pub(super) fn check(spec: &PostgresClusterSpec, cluster: &Cluster, context: &mut Context) {
-    check_annotation(cluster, context);
     let path = FieldPath::of("spec.patroni.dynamicConfiguration.postgresql");
     let section = cluster.patroni.dynamic_configuration.get("postgresql");
     let part = |name: &str| section.and_then(|section| section.get(name));
@@ -39,11 +38,15 @@ pub(super) fn check(spec: &PostgresClusterSpec, cluster: &Cluster, context: &mut
     }
 }
 
-fn check_annotation(cluster: &Cluster, context: &mut Context) {
-    let Some(value) = cluster.annotations.get(annotation::ACCEPT_STANDBY) else { return };
+/// Whether the annotation says that standby clusters may stream.
+pub(super) fn accepts_standby(resource: &PostgresCluster, context: &mut Context) -> bool {
+    let annotations = resource.metadata.annotations.as_ref();
+    let Some(value) = annotations.and_then(|annotations| annotations.get(annotation::ACCEPT_STANDBY)) else {
+        return false;
+    };
     let path = FieldPath::of("metadata.annotations").key(annotation::ACCEPT_STANDBY);
     match value.as_str() {
-        "true" if cluster.custom_replication_tls_secret.is_some() => {
+        "true" if resource.spec.custom_replication_tls_secret.is_some() => {
             let message = "changes nothing, because `spec.customReplicationTLSSecret` lets in every certificate of that CA with \
                            the common name `_crunchyrepl`: remove it";
             context.warning(path, message);
@@ -51,4 +54,5 @@ fn check_annotation(cluster: &Cluster, context: &mut Context) {
         "true" | "false" => {}
         other => context.error(path, format!("`{other}` is neither `true` nor `false`: write one of them")),
     }
+    value == "true"
 }

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use pgrender::cluster::{
-    BackupJobs, Backups, Cluster, InstanceSet, Metadata, Patroni, PgBouncer, Postgres, RepoHost, Repository,
-    Scheduling, ServiceSettings, Storage,
+    BackupJobs, Backups, Cluster, Generations, InstanceSet, Metadata, Patroni, PgBouncer, Postgres, RepoHost,
+    Repository, Scheduling, ServiceSettings, Storage,
 };
 use pgrender::config::postgres::Rule;
 use pgrender::kubernetes::PersistentVolumeClaimSpec;
@@ -120,7 +120,6 @@ fn cluster(name: &str, namespace: &str) -> Cluster {
         name: name.to_owned(),
         namespace: namespace.to_owned(),
         domain: "cluster.local".to_owned(),
-        annotations: BTreeMap::new(),
         delivery: Metadata::default(),
         metadata: Metadata::default(),
         postgres_version: 17,
@@ -154,6 +153,8 @@ fn cluster(name: &str, namespace: &str) -> Cluster {
         exporter: false,
         custom_tls_secret: None,
         custom_replication_tls_secret: None,
+        accepts_standby: false,
+        generations: Generations::default(),
         referenced_credentials: BTreeSet::new(),
         cert_manager: None,
         network_policies: false,

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use pgrender::cluster::{
-    BackupJobs, Backups, Cluster, InstanceSet, Metadata, PasswordType, Patroni, PgBouncer, Postgres, RepoHost,
-    Repository, Scheduling, ServiceSettings, Standby, Storage, User,
+    BackupJobs, Backups, Cluster, Generations, InstanceSet, Metadata, PasswordType, Patroni, PgBouncer, Postgres,
+    RepoHost, Repository, Scheduling, ServiceSettings, Standby, Storage, User,
 };
 use pgrender::kubernetes::PersistentVolumeClaimSpec;
 
@@ -13,7 +13,6 @@ pub(crate) fn hippo() -> Cluster {
         name: "hippo".to_owned(),
         namespace: "postgres-operator".to_owned(),
         domain: "cluster.local".to_owned(),
-        annotations: BTreeMap::new(),
         delivery: Metadata::default(),
         metadata: Metadata::default(),
         postgres_version: 17,
@@ -47,6 +46,8 @@ pub(crate) fn hippo() -> Cluster {
         exporter: true,
         custom_tls_secret: None,
         custom_replication_tls_secret: None,
+        accepts_standby: false,
+        generations: Generations::default(),
         referenced_credentials: BTreeSet::new(),
         cert_manager: None,
         network_policies: false,

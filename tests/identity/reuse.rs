@@ -17,7 +17,7 @@ use crate::authority::{Authority, new_key};
 use crate::cluster::{hippo, standby};
 use crate::server::Server;
 use crate::tools::{available, run};
-use crate::{annotated, at, blocks, certificates, seed};
+use crate::{at, blocks, certificates, seed, with_authority};
 
 const DAY: i64 = 86_400;
 
@@ -183,14 +183,14 @@ fn pgos_ca_is_left_in_two_steps_without_leaving_anybody_behind() {
     let pgo = Pgo::new();
     let root = pgo.root_secret();
     let (first, _) = with(&hippo(), &pgo.secrets(), now());
-    let step = |before: &Identity, generation: &str, root: Option<&Value>| {
+    let step = |before: &Identity, generation: u32, root: Option<&Value>| {
         let secrets: Vec<Value> = rendered(before).into_iter().chain(root.cloned()).collect();
-        with(&annotated(annotation::ROTATE_CA, generation), &secrets, now())
+        with(&with_authority(generation), &secrets, now())
     };
     for root in [Some(&root), None] {
-        let (second, told) = step(&first, "2", root);
+        let (second, told) = step(&first, 2, root);
         assert!(told.iter().all(|line| line.contains("info: ")), "{told:?}");
-        let (third, _) = step(&second, "3", root);
+        let (third, _) = step(&second, 3, root);
         for (one, other) in [(&first, &second), (&second, &third)] {
             for (name, _) in certificates(one) {
                 assert!(pgo.verifies(&one.trust_bundle, &certificates(other)[&name].certificate), "{name}");
@@ -283,7 +283,7 @@ fn pgos_ca_must_outlive_what_it_signs() {
     let (identity, told) = derive(&hippo(), &seed(), &options, &found);
     assert!(identity.is_none() && told[0].to_string().contains("raise `pgrender.dev/rotate-ca`"), "{told:?}");
     // What it asks for helps.
-    let (_, told) = with(&annotated(annotation::ROTATE_CA, "2"), &root, later);
+    let (_, told) = with(&with_authority(2), &root, later);
     assert_eq!(told, [""; 0]);
 }
 
