@@ -33,10 +33,10 @@ pub fn build(cluster: &Cluster, identity: &Identity) -> Vec<Value> {
     let mut objects = Objects(Vec::new());
     postgres(&mut objects, cluster, identity);
     if let Some(backups) = &cluster.backups {
-        pgbackrest(&mut objects, cluster, backups, identity);
+        pgbackrest(&mut objects, cluster, backups);
     }
     if let Some(settings) = &cluster.pgbouncer {
-        pooler(&mut objects, cluster, settings, identity);
+        pooler(&mut objects, cluster, settings);
     }
     if let Some(settings) = &cluster.cert_manager {
         objects.add_all(cert_manager::issuers(cluster, settings));
@@ -64,34 +64,19 @@ fn postgres(objects: &mut Objects, cluster: &Cluster, identity: &Identity) {
     objects.add(config_maps::cluster(cluster));
     objects.add(config_maps::caretaker(cluster));
     objects.add(secrets::caretaker(cluster, identity));
-    objects.add(match &identity.patroni {
-        Some(password) => secrets::patroni(cluster, password),
-        None => secrets::patroni_rules(cluster),
-    });
-    let certificate = identity.cluster_certificate.as_ref();
-    objects.add_all(certificate.map(|certificate| secrets::cluster_certificate(cluster, identity, certificate)));
-    let certificate = identity.replication_certificate.as_ref();
-    objects.add_all(certificate.map(|certificate| secrets::replication_certificate(cluster, identity, certificate)));
-    for user in &cluster.users {
-        let credential = identity.users.get(&user.name);
-        objects.add_all(credential.map(|credential| secrets::user(cluster, user, credential)));
-    }
-    objects.add_all(identity.monitoring.as_ref().map(|credential| secrets::monitoring(cluster, credential)));
+    objects.add_all(secrets::patroni_rules(cluster));
+    objects.add_all(secrets::planned(cluster, identity));
     for set in &cluster.instance_sets {
         objects.add(config_maps::instance_set(cluster, set));
-        let member = identity.members.get(&set.name);
-        objects.add_all(member.map(|member| secrets::instance_set_certificates(cluster, set, identity, member)));
         objects.add_all(claims::instance_claims(cluster, set));
         objects.add_all(disruption_budgets::instance_set(cluster, set));
         objects.add(instance_sets::stateful_set(cluster, set));
     }
 }
 
-fn pgbackrest(objects: &mut Objects, cluster: &Cluster, backups: &Backups, identity: &Identity) {
+fn pgbackrest(objects: &mut Objects, cluster: &Cluster, backups: &Backups) {
     objects.add(access::pgbackrest_service_account(cluster, backups));
     objects.add(config_maps::pgbackrest(cluster, backups));
-    let client = identity.pgbackrest_client.as_ref();
-    objects.add_all(client.map(|client| secrets::pgbackrest(cluster, backups, identity, client)));
     if backups.has_repo_host() {
         objects.add(access::repo_host_service_account(cluster, backups));
         objects.add(repo_host::stateful_set(cluster, backups));
@@ -104,13 +89,9 @@ fn pgbackrest(objects: &mut Objects, cluster: &Cluster, backups: &Backups, ident
     }
 }
 
-fn pooler(objects: &mut Objects, cluster: &Cluster, settings: &PgBouncer, identity: &Identity) {
+fn pooler(objects: &mut Objects, cluster: &Cluster, settings: &PgBouncer) {
     objects.add(services::pgbouncer(cluster, settings));
     objects.add(config_maps::pgbouncer(cluster, settings));
-    let credential = identity.pgbouncer.as_ref();
-    objects.add_all(credential.map(|credential| secrets::pgbouncer(cluster, settings, identity, credential)));
-    let alone = credential.is_none().then_some(identity.pgbouncer_frontend.as_ref()).flatten();
-    objects.add_all(alone.map(|certificate| secrets::pgbouncer_certificate(cluster, settings, identity, certificate)));
     objects.add_all(disruption_budgets::pgbouncer(cluster, settings));
     objects.add(pgbouncer::deployment(cluster, settings));
 }

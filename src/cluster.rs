@@ -2,9 +2,13 @@
 //! question answered. Builders and configuration writers read this and nothing else, and cannot fail.
 
 mod backups;
+mod certificate_subject;
+mod certificates;
+mod credentials;
 mod generations;
 mod pgbouncer;
 mod replication;
+mod secrets;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,8 +23,14 @@ use crate::spec::AdditionalVolume;
 use crate::window;
 
 pub use self::backups::{BackupJobs, BackupType, Backups, RepoHost, Repository, Schedule, Storage};
+pub use self::certificate_subject::{CertificateSubject, CertificateUsage, common_name};
+pub use self::certificates::{
+    CertificateAuthority, CertificateKeys, CertificateMaker, CertificateRole, PlannedCertificate,
+};
+pub use self::credentials::{CredentialHolder, CredentialKeys, PlannedCredential};
 pub use self::generations::{Generations, PasswordGeneration, generation};
 pub use self::pgbouncer::PgBouncer;
+pub use self::secrets::PlannedSecret;
 
 /// Labels and annotations that the user wants on objects.
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -16,8 +16,8 @@ mod secret;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
-use crate::cluster::{Backups, Cluster};
-use crate::naming::{MONITORING_USER, PATRONI_USER, PGBOUNCER_USER, annotation};
+use crate::cluster::Cluster;
+use crate::naming::annotation;
 use crate::object;
 use crate::options::Options;
 use crate::read::Document;
@@ -166,18 +166,10 @@ fn made_by(maker: &Document) -> Diagnostic {
 pub struct Existing<'a> {
     /// The CA that PGO has made for the namespace.
     pub root: Option<Root<'a>>,
-    /// By name of the user.
-    pub users: BTreeMap<String, Credential<'a>>,
-    /// Of Patroni's API.
-    pub patroni: Option<Credential<'a>>,
-    /// Of pgBouncer.
-    pub pgbouncer: Option<Credential<'a>>,
-    /// Of the exporter.
-    pub monitoring: Option<Credential<'a>>,
-    /// Certificates, by the name of their Secret.
-    pub certificates: BTreeMap<String, Certificates<'a>>,
-    /// Those by which the members of the cluster know each other, likewise.
-    pub members: BTreeMap<String, Certificates<'a>>,
+    /// Credentials by role.
+    pub credentials: BTreeMap<String, Credential<'a>>,
+    /// Certificates by the name of their Secret and the key of the CA certificates there.
+    pub certificates: BTreeMap<(String, &'static str), Certificates<'a>>,
 }
 
 /// Reads what is there for `cluster`. Everything that is wrong is told, and then the outcome is worthless.
@@ -187,56 +179,18 @@ pub fn existing<'a>(sources: &Sources<'a>, cluster: &Cluster) -> (Existing<'a>, 
     if cluster.cert_manager.is_none() {
         existing.root = reader.read(ROOT_SECRET, certificates::root);
     }
-    // What the user brings may be made by anything, and is nobody's business here.
-    let known = |role: &str| !cluster.referenced_credentials.contains(role);
-    for user in cluster.users.iter().filter(|user| known(&user.name)) {
-        let credential = reader.read(&cluster.user_secret(&user.name), credentials::user);
-        existing.users.extend(credential.map(|credential| (user.name.clone(), credential)));
-    }
-    if known(PATRONI_USER) {
-        existing.patroni = reader.read(&cluster.patroni_secret(), credentials::patroni);
-    }
-    if cluster.pgbouncer.is_some() && known(PGBOUNCER_USER) {
-        existing.pgbouncer = reader.read(&cluster.pgbouncer_name(), credentials::pgbouncer);
-    }
-    if cluster.exporter && known(MONITORING_USER) {
-        existing.monitoring = reader.read(&cluster.monitoring_secret(), credentials::user);
-    }
-    for (name, layout) in certificate_secrets(cluster) {
-        let certificates = reader.read(&name, |secret| certificates::read(secret, layout));
-        existing.certificates.extend(certificates.map(|certificates| (name, certificates)));
-    }
-    for set in cluster.instance_sets.iter().filter(|_| cluster.cert_manager.is_none()) {
-        let name = cluster.instance_set_certificate_secret(&set.name);
-        let certificates = reader.read(&name, |secret| certificates::read(secret, &certificates::MEMBERS));
-        existing.members.extend(certificates.map(|certificates| (name, certificates)));
+    for planned in cluster.secrets() {
+        if let Some(credential) = &planned.credential {
+            let held = reader.read(&planned.name, |secret| credentials::read(secret, credential));
+            existing.credentials.extend(held.map(|held| (credential.role.to_owned(), held)));
+        }
+        // Certificates of one CA have one key for it.
+        for certificates in planned.certificates.chunk_by(|one, other| one.keys.authority == other.keys.authority) {
+            let held = reader.read(&planned.name, |secret| certificates::read(secret, certificates));
+            existing.certificates.extend(held.map(|held| ((planned.name.clone(), held.authority_key), held)));
+        }
     }
     (existing, reader.diagnostics)
-}
-
-/// The certificate Secrets that are rendered for `cluster`: none where cert-manager makes them.
-fn certificate_secrets(cluster: &Cluster) -> Vec<(String, &'static certificates::Layout)> {
-    let mut secrets = Vec::new();
-    if cluster.cert_manager.is_some() {
-        return secrets;
-    }
-    if cluster.custom_tls_secret.is_none() {
-        secrets.push((cluster.cluster_certificate_secret(), &certificates::TLS));
-    }
-    if cluster.custom_replication_tls_secret.is_none() {
-        secrets.push((cluster.replication_certificate_secret(), &certificates::TLS));
-    }
-    let sets = cluster.instance_sets.iter();
-    secrets.extend(sets.map(|set| (cluster.instance_set_certificate_secret(&set.name), &certificates::INSTANCE_SET)));
-    if let Some(backups) = &cluster.backups {
-        let layout =
-            if Backups::has_repo_host(backups) { &certificates::PGBACKREST } else { &certificates::PGBACKREST_CLIENT };
-        secrets.push((cluster.pgbackrest_name(), layout));
-    }
-    if cluster.pgbouncer.as_ref().is_some_and(|pgbouncer| pgbouncer.custom_tls_secret.is_none()) {
-        secrets.push((cluster.pgbouncer_certificate_secret(), &certificates::PGBOUNCER));
-    }
-    secrets
 }
 
 struct Reader<'s, 'a> {

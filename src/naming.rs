@@ -208,7 +208,7 @@ impl Cluster {
     /// The Secret with the rules of `pg_hba.conf` that hold a password: `<cluster>-patroni`, or `<cluster>-patroni-rules` where
     /// the user brings the other.
     pub fn patroni_rules_secret(&self) -> String {
-        let own = self.referenced_credentials.contains(PATRONI_USER);
+        let own = self.brings_credential(PATRONI_USER);
         if own { format!("{}-patroni-rules", self.name) } else { self.patroni_secret() }
     }
 
@@ -222,14 +222,14 @@ impl Cluster {
         format!("{}-instance", self.name)
     }
 
-    /// The Secret with the server certificate of Postgres: the user's or `<cluster>-cluster-cert`.
+    /// `<cluster>-cluster-cert`: the Secret with the server certificate of Postgres.
     pub fn cluster_certificate_secret(&self) -> String {
         format!("{}-cluster-cert", self.name)
     }
 
-    /// The Secret with the client certificate of replicas: the user's or `<cluster>-replication-cert`.
+    /// `<cluster>-replication-cert`: the Secret with the client certificate of replicas.
     pub fn replication_certificate_secret(&self) -> String {
-        self.custom_replication_tls_secret.clone().unwrap_or_else(|| format!("{}-replication-cert", self.name))
+        format!("{}-replication-cert", self.name)
     }
 
     /// `<cluster>-pguser-<user>`.
@@ -278,18 +278,14 @@ impl Cluster {
         format!("{}-ca", self.name)
     }
 
-    /// The Secret with the repo host's certificate: `<cluster>-pgbackrest`, as PGO's, or `<cluster>-repo-host-tls`, since
-    /// cert-manager makes a Secret for each certificate.
+    /// `<cluster>-repo-host-tls`: the Secret with the repo host's certificate, where it has one of its own.
     pub fn repo_host_certificate_secret(&self) -> String {
-        let own = self.cert_manager.is_some();
-        if own { format!("{}-repo-host-tls", self.name) } else { self.pgbackrest_name() }
+        format!("{}-repo-host-tls", self.name)
     }
 
-    /// The Secret with pgBouncer's certificate: `<cluster>-pgbouncer`, as PGO's, or `<cluster>-pgbouncer-tls`, as above and
-    /// where the user brings the other.
+    /// `<cluster>-pgbouncer-tls`: the Secret with pgBouncer's certificate, where it has one of its own.
     pub fn pgbouncer_certificate_secret(&self) -> String {
-        let own = self.cert_manager.is_some() || self.referenced_credentials.contains(PGBOUNCER_USER);
-        if own { format!("{}-pgbouncer-tls", self.name) } else { self.pgbouncer_name() }
+        format!("{}-pgbouncer-tls", self.name)
     }
 
     /// `<cluster>-set-<set>`: the disruption budget of an instance set.

@@ -16,6 +16,8 @@ mod authority;
 mod brought;
 #[path = "identity/cluster.rs"]
 mod cluster;
+#[path = "identity/derived.rs"]
+mod derived;
 #[path = "identity/fixtures.rs"]
 mod fixtures;
 #[path = "identity/jdbc.rs"]
@@ -33,9 +35,9 @@ mod tools;
 #[path = "identity/uri.rs"]
 mod uri;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use pgrender::cluster::{Cluster, Generations, PasswordType, Storage};
+use pgrender::cluster::{CertificateRole, Cluster, Generations, PasswordType, Storage};
 use pgrender::existing::Existing;
 use pgrender::identity::{Certificate, Identity, Seed, derive};
 use pgrender::kubernetes::SecretProjection;
@@ -43,6 +45,7 @@ use pgrender::options::Options;
 use pgrender::window::{Schedule, Window};
 
 use crate::cluster::{hippo, instance_set, user};
+use crate::derived::{certificates, credential, leaf, member, members_trust, trust, values};
 use crate::tools::{available, verifies};
 
 /// The seed of `fixtures/identity`.
@@ -82,46 +85,6 @@ fn rotated(rotate: impl FnOnce(&mut Generations)) -> Cluster {
 /// The cluster after so many rotations of its CA.
 fn with_authority(generation: u32) -> Cluster {
     rotated(|generations| generations.authority = generation)
-}
-
-/// Every certificate of the trust domain by a name of its own.
-fn certificates(identity: &Identity) -> BTreeMap<String, &Certificate> {
-    let single = [
-        ("postgres", &identity.cluster_certificate),
-        ("replication", &identity.replication_certificate),
-        ("pgbackrest-client", &identity.pgbackrest_client),
-        ("pgbackrest-repo-host", &identity.pgbackrest_repo_host),
-        ("pgbouncer", &identity.pgbouncer_frontend),
-    ];
-    let sets = identity.instance_sets.iter().map(|(name, certificate)| (format!("instance-set {name}"), certificate));
-    single
-        .into_iter()
-        .filter_map(|(name, certificate)| Some((name.to_owned(), certificate.as_ref()?)))
-        .chain(sets)
-        .collect()
-}
-
-/// Every value by a name of its own.
-fn values(identity: &Identity) -> BTreeMap<String, String> {
-    let mut values = BTreeMap::from([
-        ("trust bundle".to_owned(), identity.trust_bundle.clone()),
-        ("members' bundle".to_owned(), identity.members_bundle.clone()),
-        ("fingerprint key".to_owned(), format!("{:?}", *identity.fingerprint_key)),
-    ]);
-    let users = identity.users.iter().map(|(name, credential)| (name.as_str(), credential));
-    let system = [("pgbouncer", &identity.pgbouncer), ("monitoring", &identity.monitoring)];
-    let system = system.into_iter().filter_map(|(name, credential)| Some((name, credential.as_ref()?)));
-    for (name, credential) in users.chain(system) {
-        values.insert(format!("password {name}"), credential.password.to_string());
-        values.insert(format!("verifier {name}"), credential.verifier.to_string());
-    }
-    values.insert("password patroni".to_owned(), identity.patroni.as_ref().unwrap().password.to_string());
-    let members = identity.members.iter().map(|(set, certificate)| (format!("member {set}"), certificate));
-    for (name, certificate) in certificates(identity).into_iter().chain(members) {
-        values.insert(format!("certificate {name}"), certificate.certificate.clone());
-        values.insert(format!("key {name}"), certificate.key.to_string());
-    }
-    values
 }
 
 /// The names of values that are not the same in both.
@@ -209,11 +172,11 @@ fn no_two_values_are_alike() {
 #[test]
 fn passwords_have_the_lengths_and_alphabets_of_pgo() {
     let identity = identity(&hippo());
-    assert_eq!(identity.users["hippo"].password.len(), 24);
-    assert_eq!(identity.users["app"].password.len(), 24);
-    assert!(identity.users["app"].password.bytes().all(|byte| byte.is_ascii_alphanumeric()));
-    assert_eq!(identity.pgbouncer.unwrap().password.len(), 32);
-    assert_eq!(identity.monitoring.unwrap().password.len(), 24);
+    assert_eq!(credential(&identity, "hippo").password.len(), 24);
+    assert_eq!(credential(&identity, "app").password.len(), 24);
+    assert!(credential(&identity, "app").password.bytes().all(|byte| byte.is_ascii_alphanumeric()));
+    assert_eq!(credential(&identity, "_crunchypgbouncer").password.len(), 32);
+    assert_eq!(credential(&identity, "ccp_monitoring").password.len(), 24);
 }
 
 #[test]
@@ -228,8 +191,9 @@ fn a_cluster_has_only_what_it_needs() {
     };
     let identity = identity(&cluster);
     assert_eq!(certificates(&identity).keys().collect::<Vec<_>>(), [""; 0]);
-    assert_eq!(identity.members.keys().collect::<Vec<_>>(), ["instance1"]);
-    assert!(identity.pgbouncer.is_none() && identity.monitoring.is_none());
+    let planned: Vec<_> = identity.certificates.keys().collect();
+    assert_eq!(planned, [&(CertificateRole::Member, "instance1".to_owned())]);
+    assert_eq!(identity.credentials.keys().collect::<Vec<_>>(), ["_crunchypatroni", "app", "hippo"]);
 
     cluster.backups = hippo().backups;
     cluster.backups.as_mut().unwrap().repositories[0].storage = Storage::Gcs { bucket: "b".to_owned() };
@@ -237,7 +201,7 @@ fn a_cluster_has_only_what_it_needs() {
     cluster.pgbouncer.as_mut().unwrap().custom_tls_secret = Some(SecretProjection::default());
     let identity = self::identity(&cluster);
     assert_eq!(certificates(&identity).keys().collect::<Vec<_>>(), ["instance-set instance1", "pgbackrest-client"]);
-    assert!(identity.pgbouncer.is_some());
+    assert!(identity.credentials.contains_key("_crunchypgbouncer"));
 }
 
 #[test]
@@ -257,7 +221,7 @@ fn clusters_of_one_trust_domain_verify_each_other_across_namespaces() {
         with(&cluster, &Options { time: TIME, trust_domain, ..Options::default() })
     };
     let [one, other] = ["zoo", "park"].map(|namespace| of(namespace, Some("team-a")));
-    assert_eq!(one.trust_bundle, other.trust_bundle);
+    assert_eq!(trust(&one), trust(&other));
     let strangers = [of("zoo", Some("team-b")), of("zoo", None), of("park", None)];
 
     // Changing it changes what a rotation of the CA changes, but for the members of a cluster, who know each other anyway.
@@ -270,7 +234,7 @@ fn clusters_of_one_trust_domain_verify_each_other_across_namespaces() {
         let all_verify = |trusting: &Identity, presenting: &Identity| {
             let verdicts = certificates(presenting)
                 .into_values()
-                .map(|certificate| verifies(directory.path(), &trusting.trust_bundle, &certificate.certificate, &[]))
+                .map(|certificate| verifies(directory.path(), trust(trusting), &certificate.certificate, &[]))
                 .collect::<BTreeSet<_>>();
             assert_eq!(verdicts.len(), 1);
             verdicts.contains(&true)
@@ -296,24 +260,22 @@ fn the_members_of_a_cluster_know_each_other_and_nobody_else() {
         with(cluster, &Options { time: TIME, trust_domain, ..Options::default() })
     };
     let ours = of(None, &hippo());
-    let member = &ours.members["instance1"];
-    assert!(verifies(&ours.members_bundle, member));
-    assert!(verifies(&of(Some("another"), &hippo()).members_bundle, member));
-    assert!(!verifies(&ours.trust_bundle, member));
+    let presented = member(&ours);
+    assert!(verifies(members_trust(&ours), presented));
+    assert!(verifies(members_trust(&of(Some("another"), &hippo())), presented));
+    assert!(!verifies(trust(&ours), presented));
     // No certificate that somebody else has is believed, nor another cluster's CA.
-    assert!(certificates(&ours).into_values().all(|other| !verifies(&ours.members_bundle, other)));
+    assert!(certificates(&ours).into_values().all(|other| !verifies(members_trust(&ours), other)));
     for stranger in
         [Cluster { name: "rhino".to_owned(), ..hippo() }, Cluster { namespace: "other".to_owned(), ..hippo() }]
     {
         let theirs = of(None, &stranger);
-        assert!(
-            !verifies(&theirs.members_bundle, member) && !verifies(&ours.members_bundle, &theirs.members["instance1"])
-        );
+        assert!(!verifies(members_trust(&theirs), presented) && !verifies(members_trust(&ours), member(&theirs)));
     }
     // A rotation leaves nobody behind.
     let [second, third] = [2, 3].map(|generation| identity(&with_authority(generation)));
-    assert!(verifies(&second.members_bundle, member) && verifies(&ours.members_bundle, &second.members["instance1"]));
-    assert!(!verifies(&third.members_bundle, member));
+    assert!(verifies(members_trust(&second), presented) && verifies(members_trust(&ours), member(&second)));
+    assert!(!verifies(members_trust(&third), presented));
 }
 
 #[test]
@@ -329,30 +291,30 @@ fn a_trust_domain_changes_in_three_steps_that_trust_their_neighbours() {
     let steps = [step("old", &[]), step("old", &["new"]), step("new", &["old"]), step("new", &[])];
     let directory = tempfile::tempdir().unwrap();
     let trusts = |one: &Identity, other: &Identity| {
-        let presented = other.cluster_certificate.as_ref().unwrap();
-        verifies(directory.path(), &one.trust_bundle, &presented.certificate, &[])
+        let presented = leaf(other, CertificateRole::Postgres);
+        verifies(directory.path(), trust(one), &presented.certificate, &[])
     };
     for pair in steps.windows(2) {
         assert!(trusts(&pair[0], &pair[1]) && trusts(&pair[1], &pair[0]));
     }
     assert!(!trusts(&steps[0], &steps[2]) && !trusts(&steps[3], &steps[1]));
     // Naming a domain twice, or the own one, adds nothing.
-    assert_eq!(step("old", &["old"]).trust_bundle, steps[0].trust_bundle);
-    assert_eq!(step("old", &["new", "old", "new"]).trust_bundle, steps[1].trust_bundle);
+    assert_eq!(trust(&step("old", &["old"])), trust(&steps[0]));
+    assert_eq!(trust(&step("old", &["new", "old", "new"])), trust(&steps[1]));
 }
 
 #[test]
 fn a_password_rotates_alone() {
     let first = identity(&hippo());
-    for (name, role) in [("hippo", "hippo"), ("pgbouncer", "_crunchypgbouncer"), ("monitoring", "ccp_monitoring")] {
+    for role in ["hippo", "_crunchypgbouncer", "ccp_monitoring"] {
         let of = |generation| rotated(|generations| _ = generations.passwords.insert(role.to_owned(), generation));
         assert_eq!(differences(&first, &identity(&of(1))), [""; 0]);
         let rotated = identity(&of(2));
-        assert_eq!(differences(&first, &rotated), [format!("password {name}"), format!("verifier {name}")]);
+        assert_eq!(differences(&first, &rotated), [format!("password {role}"), format!("verifier {role}")]);
     }
     let of_patroni = rotated(|generations| _ = generations.passwords.insert("_crunchypatroni".to_owned(), 2));
     let rotated = identity(&of_patroni);
-    assert_eq!(differences(&first, &rotated), ["password patroni"]);
+    assert_eq!(differences(&first, &rotated), ["password _crunchypatroni"]);
 }
 
 #[test]
@@ -373,7 +335,7 @@ fn no_two_generations_of_a_password_are_alike() {
                 generations.all_passwords = all;
                 generations.passwords.insert("hippo".to_owned(), generation);
             });
-            passwords.insert(identity(&cluster).users["hippo"].password.to_string());
+            passwords.insert(credential(&identity(&cluster), "hippo").password.to_string());
         }
     }
     assert_eq!(passwords.len(), 25);
@@ -388,8 +350,8 @@ fn certificates_rotate_with_their_keys_and_nothing_else() {
     assert_eq!(differences(&first, &rotated), values(&first).into_keys().filter(is_leaf).collect::<Vec<_>>());
     if available("openssl") {
         let directory = tempfile::tempdir().unwrap();
-        let leaf = &rotated.cluster_certificate.as_ref().unwrap().certificate;
-        assert!(verifies(directory.path(), &first.trust_bundle, leaf, &[]));
+        let leaf = &leaf(&rotated, CertificateRole::Postgres).certificate;
+        assert!(verifies(directory.path(), trust(&first), leaf, &[]));
     }
 }
 
@@ -400,7 +362,7 @@ fn a_ca_rotates_without_leaving_anybody_behind() {
     assert_eq!(changed.iter().filter(|name| name.starts_with("certificate ")).count(), 7);
     assert_eq!(changed.len(), 9, "{changed:?}");
 
-    let [one, two, three] = [&first, &second, &third].map(|identity| blocks(&identity.trust_bundle));
+    let [one, two, three] = [&first, &second, &third].map(|identity| blocks(trust(identity)));
     assert_eq!((one.len(), two.len(), three.len()), (2, 3, 3));
     assert_eq!(one, two[..2]);
     assert_eq!(two[1..], three[..2]);
@@ -408,8 +370,8 @@ fn a_ca_rotates_without_leaving_anybody_behind() {
     if available("openssl") {
         let directory = tempfile::tempdir().unwrap();
         let verifies = |trusting: &Identity, presenting: &Identity| {
-            let certificate = presenting.cluster_certificate.as_ref().unwrap();
-            verifies(directory.path(), &trusting.trust_bundle, &certificate.certificate, &[])
+            let certificate = leaf(presenting, CertificateRole::Postgres);
+            verifies(directory.path(), trust(trusting), &certificate.certificate, &[])
         };
         assert!(verifies(&first, &second) && verifies(&second, &first));
         assert!(verifies(&second, &third) && verifies(&third, &second));

@@ -5,11 +5,12 @@
 
 use serde::Serialize;
 
-use super::metadata::{Labels, labels, object_meta, pgbackrest_labels, pgbouncer_labels, pod_meta};
-use crate::cluster::{Backups, CertManager, Cluster, Metadata};
-use crate::identity::{Role, Subject, Usage, replication_role};
+use super::metadata::{Labels, labels, object_meta, of_certificate, pod_meta};
+use crate::cluster::{
+    CertManager, CertificateMaker, CertificateSubject, CertificateUsage, Cluster, Metadata, PlannedCertificate,
+};
 use crate::kubernetes::ObjectMeta;
-use crate::naming::{common_name, label};
+use crate::naming::common_name;
 use crate::options::IssuerReference;
 
 const API_VERSION: &str = "cert-manager.io/v1";
@@ -105,43 +106,17 @@ pub(super) fn issuers(cluster: &Cluster, settings: &CertManager) -> Vec<Resource
 
 /// The certificates of a cluster, each under the name of its Secret. Those that the user brings are left out.
 pub(super) fn certificates(cluster: &Cluster, settings: &CertManager) -> Vec<Resource<CertificateSpec>> {
-    let leaf = |role, secret: String, metadata: &Metadata, labels| {
-        certificate(cluster, metadata, labels, leaf(cluster, settings, role, secret))
-    };
     let mut certificates = Vec::new();
     if settings.issuer.is_none() {
         certificates.push(certificate(cluster, &cluster.metadata, labels([]), authority(cluster)));
     }
-    if cluster.custom_tls_secret.is_none() {
-        let labels = labels([(label::CLUSTER_CERTIFICATE, "postgres-tls")]);
-        certificates.push(leaf(Role::Postgres, cluster.cluster_certificate_secret(), &cluster.metadata, labels));
-    }
-    if cluster.custom_replication_tls_secret.is_none() {
-        let labels = labels([(label::CLUSTER_CERTIFICATE, "replication-client-tls")]);
-        let secret = cluster.replication_certificate_secret();
-        certificates.push(leaf(replication_role(cluster), secret, &cluster.metadata, labels));
-    }
-    for set in &cluster.instance_sets {
-        let labels = labels([(label::INSTANCE_SET, &set.name)]);
-        certificates.push(leaf(
-            Role::InstanceSet,
-            cluster.instance_set_certificate_secret(&set.name),
-            &set.metadata,
-            labels,
-        ));
-    }
-    if let Some(backups) = &cluster.backups {
-        let mut labels = pgbackrest_labels();
-        labels.insert(label::PGBACKREST_CONFIG.to_owned(), String::new());
-        certificates.push(leaf(Role::PgBackRestClient, cluster.pgbackrest_name(), &backups.metadata, labels));
-    }
-    if let Some(backups) = cluster.backups.as_ref().filter(|backups| Backups::has_repo_host(backups)) {
-        let secret = cluster.repo_host_certificate_secret();
-        certificates.push(leaf(Role::PgBackRestRepoHost, secret, &backups.metadata, pgbackrest_labels()));
-    }
-    if let Some(pgbouncer) = cluster.pgbouncer.as_ref().filter(|pgbouncer| pgbouncer.custom_tls_secret.is_none()) {
-        let secret = cluster.pgbouncer_certificate_secret();
-        certificates.push(leaf(Role::PgBouncer, secret, &pgbouncer.metadata, pgbouncer_labels()));
+    let planned = cluster.certificates();
+    let of_cert_manager: Vec<_> =
+        planned.into_iter().filter(|planned| planned.maker == CertificateMaker::CertManager).collect();
+    // Two that are in one Secret are one certificate, with the names and purposes of both.
+    for planned in of_cert_manager.chunk_by(|one, other| one.secret == other.secret) {
+        let (metadata, labels) = of_certificate(cluster, &planned[0]);
+        certificates.push(certificate(cluster, metadata, labels, leaf(cluster, settings, &planned[0])));
     }
     certificates
 }
@@ -174,18 +149,18 @@ fn authority(cluster: &Cluster) -> CertificateSpec {
     }
 }
 
-fn leaf(cluster: &Cluster, settings: &CertManager, role: Role, secret_name: String) -> CertificateSpec {
-    let Subject { common_name, names, usage } = Subject::of(cluster, role);
+fn leaf(cluster: &Cluster, settings: &CertManager, planned: &PlannedCertificate) -> CertificateSpec {
+    let CertificateSubject { common_name, names, usage } = CertificateSubject::of(cluster, planned.role);
     let mut usages = vec!["digital signature", "key encipherment"];
     usages.extend_from_slice(match usage {
-        Usage::Server => &["server auth"],
-        Usage::Client => &["client auth"],
-        Usage::Both => &["server auth", "client auth"],
+        CertificateUsage::Server => &["server auth"],
+        CertificateUsage::Client => &["client auth"],
+        CertificateUsage::Both => &["server auth", "client auth"],
     });
     // What a client is called is no host, and Go's readers, cert-manager among them, may refuse it as one.
-    let dns_names = if usage == Usage::Client { Vec::new() } else { names };
-    // Patroni reads one file with both.
-    let combined = matches!(role, Role::InstanceSet).then_some(OutputFormat { type_: "CombinedPEM" });
+    let dns_names = if usage == CertificateUsage::Client { Vec::new() } else { names };
+    let keys = planned.keys;
+    let combined = (keys.certificate == keys.private_key).then_some(OutputFormat { type_: "CombinedPEM" });
     let schedule = settings.schedule;
     let hours = |days: u16| format!("{}h0m0s", u32::from(days) * 24);
     CertificateSpec {
@@ -196,7 +171,7 @@ fn leaf(cluster: &Cluster, settings: &CertManager, role: Role, secret_name: Stri
         renew_before: Some(hours(schedule.lifetime_days() - schedule.window_days())),
         additional_output_formats: combined.into_iter().collect(),
         issuer_ref: settings.issuer.clone().unwrap_or_else(|| IssuerReference::issuer(cluster.authority_name())),
-        ..skeleton(secret_name)
+        ..skeleton(planned.secret.clone())
     }
 }
 

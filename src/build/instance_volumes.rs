@@ -2,18 +2,17 @@
 
 use super::claims::completed;
 use super::volumes::{
-    KEY_MODE, certificate_key, config_map, item, key_item, pgbackrest_config, pgbackrest_server, projected,
-    projected_with_mode, secret,
+    KEY_MODE, config_map, item, key_item, pgbackrest_config, pgbackrest_server, projected, projected_with_mode, secret,
 };
 use crate::caretaker::PROGRAM;
-use crate::cluster::{Cluster, InstanceSet};
-use crate::config::patroni::{AUTHENTICATION_KEY, RULES_KEY};
+use crate::cluster::{CertificateMaker, CertificateRole, Cluster, InstanceSet, PlannedCertificate, PlannedCredential};
+use crate::config::patroni::{AUTHENTICATION_KEY, AUTHORITIES_KEY, RULES_KEY};
 use crate::kubernetes::{
     ConfigMapProjection, DownwardAPIProjection, DownwardAPIVolumeFile, DownwardAPIVolumeSource, EmptyDirVolumeSource,
     EphemeralVolumeSource, ObjectFieldSelector, ObjectMeta, PersistentVolumeClaimSpec, PersistentVolumeClaimTemplate,
     Quantity, ResourceFieldSelector, SecretProjection, ServiceAccountTokenProjection, Volume, VolumeProjection,
 };
-use crate::naming::{CONTAINER_DATABASE, MONITORING_USER, PATRONI_USER, PGBOUNCER_USER};
+use crate::naming::CONTAINER_DATABASE;
 
 /// In the order of PGO. The data and WAL volumes come from the claim templates of the StatefulSet. `labelled` is what the pod
 /// is labelled and annotated with.
@@ -24,11 +23,7 @@ pub(super) fn volumes(cluster: &Cluster, set: &InstanceSet, labelled: &ObjectMet
     }
     volumes.extend(set.temp_volume_claim_spec.as_ref().map(|spec| temporary(spec, labelled)));
     if let Some(backups) = &cluster.backups {
-        volumes.push(pgbackrest_server(
-            cluster,
-            cluster.instance_set_certificate_secret(&set.name),
-            "pgbackrest-server",
-        ));
+        volumes.push(pgbackrest_server(cluster.certificate(CertificateRole::InstanceSet, &set.name)));
         let files = [
             ("pgbackrest_instance.conf", "pgbackrest_instance.conf"),
             ("config-hash", "config-hash"),
@@ -43,17 +38,19 @@ pub(super) fn volumes(cluster: &Cluster, set: &InstanceSet, labelled: &ObjectMet
 /// `cert-volume`: Postgres' server certificate, and the client certificate of replicas below `replication/`.
 fn certificates(cluster: &Cluster) -> Volume {
     // The user's own items must end in the same three paths (inventory 2.3, `spec.customTLSSecret`).
-    let ours = || SecretProjection {
-        name: cluster.cluster_certificate_secret(),
-        items: Some(["tls.crt", "tls.key", "ca.crt"].map(|key| item(key, key)).to_vec()),
-        optional: None,
+    let files = |planned: PlannedCertificate, directory: &str| {
+        let keys = planned.keys;
+        let files = [("tls.crt", keys.certificate), ("tls.key", keys.private_key), ("ca.crt", keys.authority)];
+        let items = files.map(|(file, key)| item(key, &format!("{directory}{file}")));
+        SecretProjection { name: planned.secret, items: Some(items.to_vec()), optional: None }
     };
+    let ours = || files(cluster.certificate(CertificateRole::Postgres, ""), "");
     let server = VolumeProjection {
         secret: Some(cluster.custom_tls_secret.clone().unwrap_or_else(ours)),
         ..VolumeProjection::default()
     };
-    let items = ["tls.crt", "tls.key", "ca.crt"].map(|key| item(key, &format!("replication/{key}")));
-    let client = secret(cluster.replication_certificate_secret(), items.to_vec());
+    let client = files(cluster.certificate(cluster.replication_role(), ""), "replication/");
+    let client = VolumeProjection { secret: Some(client), ..VolumeProjection::default() };
     projected_with_mode("cert-volume", KEY_MODE, vec![server, client])
 }
 
@@ -107,6 +104,11 @@ fn temporary(spec: &PersistentVolumeClaimSpec, labelled: &ObjectMeta) -> Volume 
 /// reads those of a directory in it, without what Patroni tells other members (`config::patroni`). All are always there, so that
 /// no pod restarts when a rule of `pg_hba.conf` gets a password.
 fn patroni_config(cluster: &Cluster, set: &InstanceSet) -> Volume {
+    let member = cluster.certificate(CertificateRole::Member, &set.name);
+    let authorities = match member.maker {
+        CertificateMaker::Seed => AUTHORITIES_KEY,
+        CertificateMaker::CertManager | CertificateMaker::User => member.keys.authority,
+    };
     projected(
         "patroni-config",
         vec![
@@ -124,17 +126,11 @@ fn patroni_config(cluster: &Cluster, set: &InstanceSet) -> Volume {
                 vec![item("patroni.yaml", "~postgres-operator_instance.yaml")],
             ),
             secret(
-                cluster.instance_set_certificate_secret(&set.name),
+                member.secret,
                 vec![
-                    item(certificate_key(cluster, "patroni.ca-roots", "ca.crt"), "~postgres-operator/patroni.ca-roots"),
-                    item(
-                        certificate_key(cluster, "patroni-members.ca-roots", "ca.crt"),
-                        "~postgres-operator/patroni-members.ca-roots",
-                    ),
-                    key_item(
-                        certificate_key(cluster, "patroni.crt-combined", "tls-combined.pem"),
-                        "~postgres-operator/patroni.crt+key",
-                    ),
+                    item(authorities, "~postgres-operator/patroni.ca-roots"),
+                    item(member.keys.authority, "~postgres-operator/patroni-members.ca-roots"),
+                    key_item(member.keys.certificate, "~postgres-operator/patroni.crt+key"),
                 ],
             ),
             secret(
@@ -156,8 +152,10 @@ fn caretaker(cluster: &Cluster) -> Volume {
     let roles = vec![key_item("roles.json", "roles.json")];
     let name = cluster.caretaker_name();
     let mut sources = vec![config_map(name.clone(), program), secret(name, roles)];
-    let roles_of_postgres = cluster.referenced_credentials.iter().filter(|role| *role != PATRONI_USER);
-    sources.extend(roles_of_postgres.map(|role| credential(cluster, role)));
+    let mut brought = cluster.credentials();
+    brought.retain(|credential| credential.is_brought);
+    brought.sort_by_key(|credential| credential.role);
+    sources.extend(brought.iter().filter_map(credential));
     // Optional: a ConfigMap that is not there yet must not keep the database from starting.
     sources.extend(cluster.database_init_sql.as_ref().map(|sql| VolumeProjection {
         config_map: Some(ConfigMapProjection {
@@ -170,18 +168,13 @@ fn caretaker(cluster: &Cluster) -> Volume {
     projected("caretaker", sources)
 }
 
-/// The password and the verifier of a role whose Secret the user brings, in a directory of its name. Optional: a Secret that is
-/// not there yet, or that has one of them only, must not keep the database from starting.
-fn credential(cluster: &Cluster, role: &str) -> VolumeProjection {
-    let (name, prefix) = match role {
-        PGBOUNCER_USER => (cluster.pgbouncer_name(), "pgbouncer-"),
-        MONITORING_USER => (cluster.monitoring_secret(), ""),
-        user => (cluster.user_secret(user), ""),
-    };
-    let items =
-        ["password", "verifier"].map(|key| key_item(&format!("{prefix}{key}"), &format!("credentials/{role}/{key}")));
-    let secret = SecretProjection { name, items: Some(items.to_vec()), optional: Some(true) };
-    VolumeProjection { secret: Some(secret), ..VolumeProjection::default() }
+/// The password and the verifier of a role of Postgres whose Secret the user brings, in a directory of its name. Optional: a
+/// Secret that is not there yet, or that has one of them only, must not keep the database from starting.
+fn credential(planned: &PlannedCredential) -> Option<VolumeProjection> {
+    let keys = [(planned.keys.password, "password"), (planned.keys.verifier?, "verifier")];
+    let items = keys.map(|(key, file)| key_item(key, &format!("credentials/{}/{file}", planned.role)));
+    let secret = SecretProjection { name: planned.secret.clone(), items: Some(items.to_vec()), optional: Some(true) };
+    Some(VolumeProjection { secret: Some(secret), ..VolumeProjection::default() })
 }
 
 /// `service-account-token`: what Kubernetes itself would mount into every container of the pod, for the two that need it.

@@ -5,8 +5,8 @@ use super::pod::{
     PGBOUNCER_GROUP, add_additional_volumes, add_tmp, container, mount_read_only, pod_spec, topology_spread,
     with_log_directory, words,
 };
-use super::volumes::{KEY_MODE, certificate_key, config_map, item, key_item, projected, secret};
-use crate::cluster::{Cluster, PgBouncer};
+use super::volumes::{KEY_MODE, config_map, item, key_item, projected, secret};
+use crate::cluster::{CertificateRole, Cluster, PgBouncer};
 use crate::config::pgbouncer as configuration;
 use crate::kubernetes::{
     Container, ContainerPort, Deployment, DeploymentSpec, DeploymentStrategy, IntOrString, KeyToPath, PodSpec,
@@ -119,25 +119,23 @@ fn names_main_file(source: &VolumeProjection) -> bool {
 
 /// The certificate that clients see: ours, or the user's under the paths that pgBouncer is told (inventory 2.8).
 fn frontend(cluster: &Cluster, pgbouncer: &PgBouncer) -> VolumeProjection {
-    const FILES: [(&str, &str, &str, Option<i32>); 3] = [
-        ("ca.crt", "pgbouncer-frontend.ca-roots", "~postgres-operator/frontend-ca.crt", None),
-        ("tls.key", "pgbouncer-frontend.key", "~postgres-operator/frontend-tls.key", Some(KEY_MODE)),
-        ("tls.crt", "pgbouncer-frontend.crt", "~postgres-operator/frontend-tls.crt", None),
+    let planned = cluster.certificate(CertificateRole::PgBouncer, "");
+    let files = [
+        ("ca.crt", planned.keys.authority, "~postgres-operator/frontend-ca.crt", None),
+        ("tls.key", planned.keys.private_key, "~postgres-operator/frontend-tls.key", Some(KEY_MODE)),
+        ("tls.crt", planned.keys.certificate, "~postgres-operator/frontend-tls.crt", None),
     ];
-    let Some(custom) = &pgbouncer.custom_tls_secret else {
-        let items =
-            FILES.map(|(file, key, path, mode)| KeyToPath { mode, ..item(certificate_key(cluster, key, file), path) });
-        return secret(cluster.pgbouncer_certificate_secret(), items.to_vec());
-    };
+    let ours = files.map(|(_, key, path, mode)| KeyToPath { mode, ..item(key, path) }).to_vec();
+    let Some(custom) = &pgbouncer.custom_tls_secret else { return secret(planned.secret, ours) };
     let theirs = custom.items.iter().flatten();
     let mut items: Vec<KeyToPath> = theirs
         .filter_map(|theirs| {
-            let (_, _, path, mode) = FILES.iter().find(|(file, _, _, _)| *file == theirs.path)?;
+            let (_, _, path, mode) = files.iter().find(|(file, _, _, _)| *file == theirs.path)?;
             Some(KeyToPath { path: (*path).to_owned(), mode: theirs.mode.or(*mode), ..theirs.clone() })
         })
         .collect();
     if items.is_empty() {
-        items = FILES.map(|(file, _, path, mode)| KeyToPath { mode, ..item(file, path) }).to_vec();
+        items = ours;
     }
     VolumeProjection {
         secret: Some(SecretProjection { items: Some(items), ..custom.clone() }),
@@ -149,7 +147,8 @@ fn frontend(cluster: &Cluster, pgbouncer: &PgBouncer) -> VolumeProjection {
 fn backend(cluster: &Cluster) -> VolumeProjection {
     let path = "~postgres-operator/backend-ca.crt";
     let Some(custom) = &cluster.custom_tls_secret else {
-        return secret(cluster.cluster_certificate_secret(), vec![item("ca.crt", path)]);
+        let planned = cluster.certificate(CertificateRole::Postgres, "");
+        return secret(planned.secret, vec![item(planned.keys.authority, path)]);
     };
     let theirs = custom.items.iter().flatten().find(|theirs| theirs.path == "ca.crt").cloned();
     let authority = KeyToPath { path: path.to_owned(), ..theirs.unwrap_or_else(|| item("ca.crt", path)) };

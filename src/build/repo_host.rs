@@ -7,7 +7,7 @@ use super::pod::{
     nss_wrapper_init, pod_spec, topology_spread,
 };
 use super::volumes::{claim, item, pgbackrest_config, pgbackrest_server};
-use crate::cluster::{Backups, Cluster};
+use crate::cluster::{Backups, CertificateRole, Cluster};
 use crate::config::pgbackrest;
 use crate::kubernetes::{
     Container, ExecAction, KeyToPath, Lifecycle, LifecycleHandler, ObjectMeta, PodSpec, PodTemplateSpec,
@@ -50,7 +50,7 @@ pub(super) fn stateful_set(cluster: &Cluster, backups: &Backups) -> StatefulSet 
 
 fn pod(cluster: &Cluster, backups: &Backups) -> PodSpec {
     let host = &backups.repo_host;
-    let mut volumes = vec![pgbackrest_server(cluster, cluster.repo_host_certificate_secret(), "pgbackrest-repo-host")];
+    let mut volumes = vec![pgbackrest_server(cluster.certificate(CertificateRole::PgBackRestRepoHost, ""))];
     volumes.extend(repository_volumes(cluster, backups));
     volumes.push(pgbackrest_config(cluster, backups, configuration_files()));
     let directory = pgbackrest::repo_host_log_directory(backups);

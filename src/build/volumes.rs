@@ -1,6 +1,6 @@
 //! Volumes of pods: small constructors for the sources that they are projected from.
 
-use crate::cluster::{Backups, Cluster};
+use crate::cluster::{Backups, CertificateRole, Cluster, PlannedCertificate};
 use crate::kubernetes::{
     ConfigMapProjection, KeyToPath, PersistentVolumeClaimVolumeSource, ProjectedVolumeSource, SecretProjection, Volume,
     VolumeProjection,
@@ -60,32 +60,26 @@ pub(super) fn key_item(key: &str, path: &str) -> KeyToPath {
     KeyToPath { mode: Some(KEY_MODE), ..item(key, path) }
 }
 
-/// The key of a part of a certificate in its Secret: PGO's, or cert-manager's where that makes the Secret.
-pub(super) fn certificate_key<'a>(cluster: &Cluster, ours: &'a str, cert_manager: &'a str) -> &'a str {
-    if cluster.cert_manager.is_some() { cert_manager } else { ours }
-}
-
 /// `pgbackrest-config`, mounted at `/etc/pgbackrest/conf.d`: the user's files, our configuration from these keys of the
 /// ConfigMap, and the client certificate (inventory 4.1, volume 9).
 pub(super) fn pgbackrest_config(cluster: &Cluster, backups: &Backups, items: Vec<KeyToPath>) -> Volume {
     let mut sources = backups.configuration.clone();
     sources.push(config_map(cluster.pgbackrest_config_map(), items));
+    let client = cluster.certificate(CertificateRole::PgBackRestClient, "");
     sources.push(secret(
-        cluster.pgbackrest_name(),
+        client.secret,
         vec![
-            item(certificate_key(cluster, "pgbackrest.ca-roots", "ca.crt"), "~postgres-operator/tls-ca.crt"),
-            item(certificate_key(cluster, "pgbackrest-client.crt", "tls.crt"), "~postgres-operator/client-tls.crt"),
-            key_item(certificate_key(cluster, "pgbackrest-client.key", "tls.key"), "~postgres-operator/client-tls.key"),
+            item(client.keys.authority, "~postgres-operator/tls-ca.crt"),
+            item(client.keys.certificate, "~postgres-operator/client-tls.crt"),
+            key_item(client.keys.private_key, "~postgres-operator/client-tls.key"),
         ],
     ));
     projected("pgbackrest-config", sources)
 }
 
-/// `pgbackrest-server`, mounted at `/etc/pgbackrest/server`: the certificate of pgBackRest's TLS server, from the keys
-/// `<prefix>.crt` and `<prefix>.key` of a Secret.
-pub(super) fn pgbackrest_server(cluster: &Cluster, secret_name: String, prefix: &str) -> Volume {
-    let prefix = certificate_key(cluster, prefix, "tls");
+/// `pgbackrest-server`, mounted at `/etc/pgbackrest/server`: the certificate of pgBackRest's TLS server.
+pub(super) fn pgbackrest_server(server: PlannedCertificate) -> Volume {
     let items =
-        vec![item(&format!("{prefix}.crt"), "server-tls.crt"), key_item(&format!("{prefix}.key"), "server-tls.key")];
-    projected("pgbackrest-server", vec![secret(secret_name, items)])
+        vec![item(server.keys.certificate, "server-tls.crt"), key_item(server.keys.private_key, "server-tls.key")];
+    projected("pgbackrest-server", vec![secret(server.secret, items)])
 }

@@ -17,6 +17,8 @@ pub const MEMBERS_CA_FILE: &str = "/etc/patroni/~postgres-operator/patroni-membe
 /// The certificate of Patroni's REST API and of its client, followed by the key.
 pub const CERTIFICATE_FILE: &str = "/etc/patroni/~postgres-operator/patroni.crt+key";
 
+/// The key of a Secret with the CA certificates that become [`CA_FILE`].
+pub const AUTHORITIES_KEY: &str = "patroni.ca-roots";
 /// The key of a Secret with what [`authentication_yaml`] gives.
 pub const AUTHENTICATION_KEY: &str = "authentication.yaml";
 /// The key of a Secret with what [`rules_yaml`] gives.

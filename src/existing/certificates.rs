@@ -6,46 +6,19 @@ use p256::SecretKey;
 use zeroize::Zeroizing;
 
 use super::secret::Secret;
+use crate::cluster::{CertificateAuthority, CertificateKeys, PlannedCertificate};
 use crate::naming::annotation;
 use crate::report::Diagnostic;
 use crate::x509::{self, PrivateKey, X509};
 
-/// Under which keys a Secret of PGO has what (`pgo-inventory` 2.3 to 2.8).
-pub(super) struct Layout {
-    bundle: &'static str,
-    /// Of a certificate, and of its private key.
-    pairs: &'static [(&'static str, &'static str)],
-}
-
-/// Of `<cluster>-cluster-cert` and `<cluster>-replication-cert`.
-pub(super) const TLS: Layout = Layout { bundle: "ca.crt", pairs: &[("tls.crt", "tls.key")] };
-/// Of `<cluster>-<set>-certs`.
-pub(super) const INSTANCE_SET: Layout =
-    Layout { bundle: "patroni.ca-roots", pairs: &[("pgbackrest-server.crt", "pgbackrest-server.key")] };
-/// Of the same Secret; the key stands before the certificate.
-pub(super) const MEMBERS: Layout =
-    Layout { bundle: "patroni-members.ca-roots", pairs: &[("patroni.crt-combined", "patroni.crt-combined")] };
-/// Of `<cluster>-pgbackrest` without a repo host.
-pub(super) const PGBACKREST_CLIENT: Layout =
-    Layout { bundle: "pgbackrest.ca-roots", pairs: &[("pgbackrest-client.crt", "pgbackrest-client.key")] };
-/// Of `<cluster>-pgbackrest` with one.
-pub(super) const PGBACKREST: Layout = Layout {
-    bundle: "pgbackrest.ca-roots",
-    pairs: &[
-        ("pgbackrest-client.crt", "pgbackrest-client.key"),
-        ("pgbackrest-repo-host.crt", "pgbackrest-repo-host.key"),
-    ],
-};
-/// Of `<cluster>-pgbouncer`.
-pub(super) const PGBOUNCER: Layout =
-    Layout { bundle: "pgbouncer-frontend.ca-roots", pairs: &[("pgbouncer-frontend.crt", "pgbouncer-frontend.key")] };
-
-/// The certificates of one Secret. It has no `Debug`, so that it cannot be printed.
+/// The certificates of one Secret that one CA has signed. It has no `Debug`, so that it cannot be printed.
 pub struct Certificates<'a> {
     /// Where they are.
     pub secret: Secret<'a>,
+    /// Which CA signs them.
+    pub authority: CertificateAuthority,
     /// The key of the bundle.
-    pub bundle_key: &'static str,
+    pub authority_key: &'static str,
     /// Whom its readers trust.
     pub bundle: Vec<X509>,
     /// Certificates with their keys, by the key of the certificate; one of which a half is missing is left out.
@@ -81,19 +54,23 @@ impl Root<'_> {
     pub const CERTIFICATE: &'static str = "root.crt";
 }
 
-/// Reads a Secret of certificates.
-pub(super) fn read<'a>(secret: Secret<'a>, layout: &Layout) -> Result<Certificates<'a>, Vec<Diagnostic>> {
+/// Reads these certificates of a Secret, at least one, which have one CA.
+pub(super) fn read<'a>(
+    secret: Secret<'a>,
+    certificates: &[PlannedCertificate],
+) -> Result<Certificates<'a>, Vec<Diagnostic>> {
     let mut errors = Vec::new();
-    let text = secret.text(layout.bundle);
-    let bundle = text.and_then(|text| text.map_or(Ok(Vec::new()), |text| certificates(&secret, layout.bundle, &text)));
+    let PlannedCertificate { authority, keys: CertificateKeys { authority: authority_key, .. }, .. } = certificates[0];
+    let text = secret.text(authority_key);
+    let bundle = text.and_then(|text| text.map_or(Ok(Vec::new()), |text| in_pem(&secret, authority_key, &text)));
     let bundle = bundle.unwrap_or_else(|error| {
         errors.push(error);
         Vec::new()
     });
     let mut pairs = BTreeMap::new();
-    for (certificate, key) in layout.pairs {
-        match pair(&secret, certificate, key) {
-            Ok(pair) => pairs.extend(pair.map(|pair| (*certificate, pair))),
+    for PlannedCertificate { keys, .. } in certificates {
+        match pair(&secret, keys.certificate, keys.private_key) {
+            Ok(pair) => pairs.extend(pair.map(|pair| (keys.certificate, pair))),
             Err(error) => errors.push(error),
         }
     }
@@ -106,13 +83,13 @@ pub(super) fn read<'a>(secret: Secret<'a>, layout: &Layout) -> Result<Certificat
     let generations = [annotation::GENERATION_CERTIFICATES, annotation::GENERATION_CA].map(&mut generation);
     let [generation, authority_generation] = generations;
     if errors.is_empty() {
-        Ok(Certificates { secret, bundle_key: layout.bundle, bundle, pairs, generation, authority_generation })
+        Ok(Certificates { secret, authority, authority_key, bundle, pairs, generation, authority_generation })
     } else {
         Err(errors)
     }
 }
 
-fn certificates(secret: &Secret, key: &str, text: &str) -> Result<Vec<X509>, Diagnostic> {
+fn in_pem(secret: &Secret, key: &str, text: &str) -> Result<Vec<X509>, Diagnostic> {
     x509::certificates(text).ok_or_else(|| secret.error(key, "is no certificate in PEM, put one here or remove it"))
 }
 
@@ -121,7 +98,7 @@ pub(crate) fn pair(secret: &Secret, certificate_key: &str, key_key: &str) -> Res
     let (Some(certificate), Some(key)) = (secret.text(certificate_key)?, secret.text(key_key)?) else {
         return Ok(None);
     };
-    let facts = certificates(secret, certificate_key, &certificate)?.swap_remove(0);
+    let facts = in_pem(secret, certificate_key, &certificate)?.swap_remove(0);
     let private = PrivateKey::read(&key).ok_or_else(|| {
         secret.error(key_key, "is no private key in PEM without a passphrase, put one here or remove it")
     })?;

@@ -3,7 +3,7 @@
 use zeroize::Zeroizing;
 
 use super::secret::Secret;
-use crate::cluster::PasswordGeneration;
+use crate::cluster::{CredentialHolder, CredentialKeys, PasswordGeneration, PlannedCredential};
 use crate::naming::annotation;
 use crate::report::Diagnostic;
 
@@ -21,47 +21,35 @@ pub struct Credential<'a> {
     pub generation: PasswordGeneration,
 }
 
-/// Reads the Secret of a user or of the exporter (`pgo-inventory` 2.6, 2.9).
-pub(super) fn user(secret: Secret) -> Result<Credential, Vec<Diagnostic>> {
-    read(secret, "password", "verifier")
+/// Reads the Secret of a role. An error too for a password that the role's program could not use.
+pub(super) fn read<'a>(secret: Secret<'a>, planned: &PlannedCredential) -> Result<Credential<'a>, Vec<Diagnostic>> {
+    let key = planned.keys.password;
+    let credential = decoded(secret, planned.keys)?;
+    let Some(password) = &credential.password else { return Ok(credential) };
+    let fault = match planned.holder {
+        CredentialHolder::PgBouncer if password.contains(['\n', '\r']) => {
+            "has a line break, which pgBouncer's list of users cannot hold: write it without"
+        }
+        // Patroni's clients put it into a header, each in an encoding of its own.
+        CredentialHolder::Patroni if !password.bytes().all(|byte| matches!(byte, b' '..=b'~')) => {
+            "has more than printable ASCII, which Patroni's clients do not agree on: write it without"
+        }
+        _ => return Ok(credential),
+    };
+    Err(vec![credential.secret.error(key, fault)])
 }
 
-/// Reads the Secret of pgBouncer (`pgo-inventory` 2.8).
-pub(super) fn pgbouncer(secret: Secret) -> Result<Credential, Vec<Diagnostic>> {
-    let credential = read(secret, "pgbouncer-password", "pgbouncer-verifier")?;
-    // pgBouncer's list of users has a line for each.
-    if credential.password.as_ref().is_some_and(|password| password.contains(['\n', '\r'])) {
-        let what = "has a line break, which pgBouncer's list of users cannot hold: write it without";
-        return Err(vec![credential.secret.error("pgbouncer-password", what)]);
-    }
-    Ok(credential)
-}
-
-/// Reads the Secret of Patroni's API, whose password Postgres does not know.
-pub(super) fn patroni(secret: Secret) -> Result<Credential, Vec<Diagnostic>> {
-    let credential = read(secret, "password", "password")?;
-    // Patroni's clients put it into a header, each in an encoding of its own.
-    let printable = |password: &Zeroizing<String>| password.bytes().all(|byte| matches!(byte, b' '..=b'~'));
-    if !credential.password.as_ref().is_none_or(printable) {
-        let what = "has more than printable ASCII, which Patroni's clients do not agree on: write it without";
-        return Err(vec![credential.secret.error("password", what)]);
-    }
-    Ok(Credential { verifier: None, ..credential })
-}
-
-fn read<'a>(
-    secret: Secret<'a>,
-    password: &'static str,
-    verifier_key: &'static str,
-) -> Result<Credential<'a>, Vec<Diagnostic>> {
+fn decoded(secret: Secret, keys: CredentialKeys) -> Result<Credential, Vec<Diagnostic>> {
     let generation = |key| secret.generation(key);
     match (
-        secret.text(password),
-        secret.text(verifier_key),
+        secret.text(keys.password),
+        keys.verifier.map_or(Ok(None), |key| secret.text(key)),
         generation(annotation::GENERATION_PASSWORD),
         generation(annotation::GENERATION_PASSWORDS),
     ) {
         (Ok(password), Ok(verifier), Ok(own), Ok(all)) => {
+            // Where there is no verifier, its notes are about the password.
+            let verifier_key = keys.verifier.unwrap_or(keys.password);
             Ok(Credential { secret, password, verifier, verifier_key, generation: PasswordGeneration { own, all } })
         }
         (password, verifier, own, all) => {

@@ -10,36 +10,14 @@ use super::authority::Authority;
 use super::context::{CertificateId, Context};
 use super::key::Key;
 use super::seed::Seed;
-use super::subject::common_name;
+use crate::cluster::{CertificateUsage, common_name};
 use crate::window::Window;
-
-/// What a certificate may be used for. PGO's may be used for everything; a narrower one cannot be turned against another
-/// server: the server certificate of Postgres, say, cannot log in anywhere.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Usage {
-    /// By a server.
-    Server,
-    /// By a client.
-    Client,
-    /// By a process that is both, as Patroni is.
-    Both,
-}
-
-impl Usage {
-    fn purposes(self) -> Vec<ExtendedKeyUsagePurpose> {
-        match self {
-            Self::Server => vec![ExtendedKeyUsagePurpose::ServerAuth],
-            Self::Client => vec![ExtendedKeyUsagePurpose::ClientAuth],
-            Self::Both => vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth],
-        }
-    }
-}
 
 /// Derives the key of the certificate `id` and has it signed for `names`, in that order, as DNS names.
 pub(super) fn issue(
     id: &CertificateId,
     names: &[String],
-    usage: Usage,
+    usage: CertificateUsage,
     authority: &Authority,
     window: Window,
     seed: &Seed,
@@ -55,7 +33,7 @@ pub(super) fn issue(
         .collect::<Result<_, rcgen::Error>>()?;
     parameters.is_ca = IsCa::ExplicitNoCa;
     parameters.key_usages = vec![KeyUsagePurpose::DigitalSignature, KeyUsagePurpose::KeyEncipherment];
-    parameters.extended_key_usages = usage.purposes();
+    parameters.extended_key_usages = purposes(usage);
     parameters.not_before = date(window.not_before())?;
     parameters.not_after = date(window.not_after())?;
     parameters.serial_number = Some(serial_number(&serial, seed));
@@ -68,6 +46,14 @@ pub(super) fn issue(
         generation: id.generation,
         renewal: window.renewal(),
     })
+}
+
+fn purposes(usage: CertificateUsage) -> Vec<ExtendedKeyUsagePurpose> {
+    match usage {
+        CertificateUsage::Server => vec![ExtendedKeyUsagePurpose::ServerAuth],
+        CertificateUsage::Client => vec![ExtendedKeyUsagePurpose::ClientAuth],
+        CertificateUsage::Both => vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth],
+    }
 }
 
 /// A subject or issuer that consists of a common name, as PGO's.

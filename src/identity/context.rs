@@ -16,7 +16,7 @@
 //! | `fingerprint/key` | namespace, cluster | 32 | the key of fingerprints |
 //!
 //! The members of a cluster have a CA of their own, whose trust domain is `<namespace>/<cluster>`; no other has a slash. The
-//! role of a certificate is a word of [`Role`], its name that of the instance set or else empty. The alphabet of a password is
+//! role of a certificate is a word of [`CertificateRole`], its name that of the instance set or else empty. The alphabet of a password is
 //! `ascii` or `alphanumeric`. The generation of all passwords takes part from 2 on: it came later. Window start and dates are
 //! seconds since 1970.
 //!
@@ -28,7 +28,7 @@ use sha2::Sha256;
 use zeroize::Zeroizing;
 
 use super::seed::Seed;
-use crate::cluster::PasswordGeneration;
+use crate::cluster::{CertificateRole, PasswordGeneration};
 use crate::window::Window;
 
 /// The salt of HKDF: the version of this module.
@@ -37,56 +37,6 @@ const VERSION: &[u8] = b"pgrender/v1";
 /// One context, encoded but for its counter. It is wiped when dropped, because one of them holds a password.
 pub(super) struct Context(Zeroizing<Vec<u8>>);
 
-/// What a certificate is for.
-#[derive(Clone, Copy)]
-pub enum Role {
-    /// Postgres' server.
-    Postgres,
-    /// The members of a standby cluster, as clients of the Postgres of another cluster and of their own.
-    Replication,
-    /// The replicas, as clients of the Postgres of their own cluster.
-    Replica,
-    /// pgBackRest's server in the pods of one instance set.
-    InstanceSet,
-    /// Patroni in the pods of one instance set, as a server and as a client of other members.
-    Member,
-    /// pgBackRest's clients.
-    PgBackRestClient,
-    /// pgBackRest's server on the repo host.
-    PgBackRestRepoHost,
-    /// pgBouncer's server.
-    PgBouncer,
-}
-
-impl Role {
-    /// All of them.
-    #[cfg(test)]
-    pub(super) const ALL: [Self; 8] = [
-        Self::Postgres,
-        Self::Replication,
-        Self::Replica,
-        Self::InstanceSet,
-        Self::Member,
-        Self::PgBackRestClient,
-        Self::PgBackRestRepoHost,
-        Self::PgBouncer,
-    ];
-
-    /// Its part in a context.
-    pub(super) fn word(self) -> &'static str {
-        match self {
-            Self::Postgres => "postgres",
-            Self::Replication => "replication",
-            Self::Replica => "replica",
-            Self::InstanceSet => "instance-set",
-            Self::Member => "member",
-            Self::PgBackRestClient => "pgbackrest-client",
-            Self::PgBackRestRepoHost => "pgbackrest-repo-host",
-            Self::PgBouncer => "pgbouncer",
-        }
-    }
-}
-
 /// Which certificate of which cluster.
 pub(super) struct CertificateId<'a> {
     /// The cluster's namespace.
@@ -94,7 +44,7 @@ pub(super) struct CertificateId<'a> {
     /// The cluster's name.
     pub(super) cluster: &'a str,
     /// What the certificate is for.
-    pub(super) role: Role,
+    pub(super) role: CertificateRole,
     /// The instance set; empty for the roles that a cluster has once.
     pub(super) name: &'a str,
     /// How often it was replaced on purpose, from 1.

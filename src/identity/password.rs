@@ -5,15 +5,6 @@ use zeroize::Zeroizing;
 use super::context::Context;
 use super::seed::Seed;
 
-/// The length of a user's password, and of the exporter's.
-pub(super) const USER_LENGTH: usize = 24;
-
-/// The length of the password of Patroni's API.
-pub(super) const PATRONI_LENGTH: usize = 32;
-
-/// The length of pgBouncer's password.
-pub(super) const PGBOUNCER_LENGTH: usize = 32;
-
 /// The characters of PGO's type `ASCII`, in the order of their codes: printable, without space and what a shell, a URL, SQL
 /// or pgBouncer's user file would need escaped.
 pub(super) const ASCII: Alphabet = Alphabet {

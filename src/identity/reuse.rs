@@ -5,10 +5,9 @@
 
 use zeroize::Zeroizing;
 
-use super::certificate::Usage;
 use super::verifier::{Verdict, judge};
 use super::{Certificate, Credential};
-use crate::cluster::PasswordGeneration;
+use crate::cluster::{CertificateUsage, PasswordGeneration};
 use crate::existing::{self, Certificates, Pair, Root};
 use crate::naming::annotation;
 use crate::report::Diagnostic;
@@ -45,7 +44,7 @@ pub(super) fn credential_notes(
         return Some(note);
     }
     let key = held.verifier_key;
-    let verifier = held.verifier.as_ref().filter(|verifier| **verifier == kept.verifier)?;
+    let verifier = held.verifier.as_ref().filter(|verifier| Some(*verifier) == kept.verifier.as_ref())?;
     let what = match judge(verifier, user, &kept.password) {
         Verdict::Fits => return None,
         Verdict::Differs => {
@@ -68,7 +67,7 @@ pub(super) fn certificate_notes(held: &Certificates, certificates: u32, authorit
     ]
     .into_iter()
     .filter(|(later, _)| *later)
-    .map(|(_, annotation)| held.secret.warning(held.bundle_key, &not_back(annotation)))
+    .map(|(_, annotation)| held.secret.warning(held.authority_key, &not_back(annotation)))
     .collect()
 }
 
@@ -79,7 +78,7 @@ fn not_back(annotation: &str) -> String {
 /// What a certificate must be to be kept.
 pub(super) struct Demand<'a> {
     pub(super) names: &'a [String],
-    pub(super) usage: Usage,
+    pub(super) usage: CertificateUsage,
     pub(super) generation: u32,
     pub(super) authority: &'a X509,
     pub(super) time: i64,
@@ -106,9 +105,9 @@ fn unfit(held: &Certificates, facts: &X509, demand: &Demand) -> Option<String> {
     let Demand { names, usage, generation, authority, time, .. } = demand;
     let (serves, calls) = (facts.serves, facts.calls);
     let usable = match usage {
-        Usage::Server => serves,
-        Usage::Client => calls && facts.common_name.as_ref() == names.first(),
-        Usage::Both => serves && calls,
+        CertificateUsage::Server => serves,
+        CertificateUsage::Client => calls && facts.common_name.as_ref() == names.first(),
+        CertificateUsage::Both => serves && calls,
     };
     if held.generation != *generation {
         Some("another generation is asked for".to_owned())
@@ -170,7 +169,7 @@ pub(super) fn unannounced<'h>(
         "does not have the CA that signs from now on: whoever trusts what is here refuses new certificates; {first}raise \
          `pgrender.dev/rotate-ca` by one only, and if another bundle was applied since, read the Secrets anew"
     );
-    Some(held.secret.warning(held.bundle_key, &what))
+    Some(held.secret.warning(held.authority_key, &what))
 }
 
 /// A warning for each of the Secrets `held` of members that trusts an authority besides, of which `belongs` does not know. It
@@ -182,7 +181,7 @@ pub(super) fn strangers<'h>(
     let has_stranger = |held: &&Certificates| held.bundle.iter().any(|authority| !belongs(authority));
     let what = "trusts a CA that is not that of this cluster's members, whose holders could change the cluster through Patroni: it is \
                 taken out; look for whoever put it in";
-    held.filter(has_stranger).map(|held| held.secret.warning(held.bundle_key, what)).collect()
+    held.filter(has_stranger).map(|held| held.secret.warning(held.authority_key, what)).collect()
 }
 
 /// What there is to tell of PGO's CA while it signs.

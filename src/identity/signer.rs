@@ -1,13 +1,91 @@
-//! The CA that signs now, with what there is to know of it.
+//! The two CAs that sign certificates of one cluster, and whom their peers trust.
 
 use super::authority::{Authorities, Authority};
-use super::reuse;
-use crate::existing::Certificates;
+use super::seed::Seed;
+use super::{Trust, reuse};
+use crate::cluster::{CertificateAuthority, Cluster};
+use crate::existing::{Certificates, Existing};
+use crate::options::Options;
+use crate::report::{Diagnostic, has_errors};
+use crate::window::Window;
 use crate::x509::X509;
+
+/// Both of them.
+pub(super) struct Signers<'a> {
+    of_domain: Signer<'a>,
+    of_members: Signer<'a>,
+}
+
+impl<'a> Signers<'a> {
+    /// The CAs of `cluster`, whose members have the trust domain `members`, and what there is to tell of them. Gives nothing where
+    /// PGO's CA is no longer valid.
+    pub(super) fn new(
+        cluster: &'a Cluster,
+        seed: &'a Seed,
+        options: &'a Options,
+        existing: &'a Existing<'a>,
+        window: Window,
+        members: &'a str,
+    ) -> Result<(Option<Self>, Vec<Diagnostic>), rcgen::Error> {
+        // A namespace is a trust domain of its own, as in PGO, whose CA it keeps.
+        let trust_domain = options.trust_domain.as_deref().unwrap_or(&cluster.namespace);
+        let first = existing.root.as_ref().filter(|_| trust_domain == cluster.namespace);
+        let asked = cluster.generations.authority;
+        let generation = existing.certificates.values().map(|held| held.authority_generation).fold(asked, u32::max);
+        let mut notes = Vec::new();
+        if let Some(root) = first.filter(|_| generation == 1) {
+            notes.extend(reuse::root_notes(root, options.time, window));
+        }
+        if has_errors(&notes) {
+            return Ok((None, notes));
+        }
+        let of_domain = Authorities { seed, trust_domain, also: &options.trust_also, first };
+        let of_members = Authorities { seed, trust_domain: members, also: &[], first: None };
+        let signers =
+            Self { of_domain: Signer::new(of_domain, generation)?, of_members: Signer::new(of_members, generation)? };
+        let keep = "give `pgo-root-cacert` to keep PGO's CA, ";
+        let held = |authority| held(existing, authority);
+        notes.extend(reuse::unannounced(held(CertificateAuthority::TrustDomain), &signers.of_domain.facts, keep));
+        notes.extend(reuse::unannounced(held(CertificateAuthority::Members), &signers.of_members.facts, ""));
+        let of_members = |authority: &X509| signers.of_members.is_named(authority);
+        notes.extend(reuse::strangers(held(CertificateAuthority::Members), of_members));
+        for held in held(CertificateAuthority::TrustDomain) {
+            notes.extend(reuse::certificate_notes(held, cluster.generations.certificates, asked));
+        }
+        Ok((Some(signers), notes))
+    }
+
+    /// The CA that signs for these.
+    pub(super) fn of(&self, authority: CertificateAuthority) -> &Signer<'a> {
+        match authority {
+            CertificateAuthority::TrustDomain => &self.of_domain,
+            CertificateAuthority::Members => &self.of_members,
+        }
+    }
+
+    /// Whom the cluster trusts, with what its Secrets trust already and may need for a while.
+    pub(super) fn trust(&self, existing: &Existing, time: i64) -> Result<Trust, rcgen::Error> {
+        let of_members = |authority: &X509| self.of_members.is_named(authority);
+        let held = |authority| held(existing, authority);
+        Ok(Trust {
+            // The file that instances of an earlier version know their members by has both.
+            domain: self
+                .of_domain
+                .trust_bundle(held(CertificateAuthority::TrustDomain), time, |authority| !of_members(authority))?,
+            members: self.of_members.trust_bundle(held(CertificateAuthority::Members), time, of_members)?,
+            generation: self.of_domain.authority.generation,
+        })
+    }
+}
+
+/// The certificates that are there already, of one CA.
+fn held<'a>(existing: &'a Existing<'a>, authority: CertificateAuthority) -> impl Iterator<Item = &'a Certificates<'a>> {
+    existing.certificates.values().filter(move |held| held.authority == authority)
+}
 
 /// A CA that signs certificates of one cluster.
 pub(super) struct Signer<'a> {
-    authorities: &'a Authorities<'a>,
+    authorities: Authorities<'a>,
     /// Its generation that signs.
     pub(super) authority: Authority<'a>,
     /// What its certificate says.
@@ -15,19 +93,19 @@ pub(super) struct Signer<'a> {
 }
 
 impl<'a> Signer<'a> {
-    pub(super) fn new(authorities: &'a Authorities<'a>, generation: u32) -> Result<Self, rcgen::Error> {
+    fn new(authorities: Authorities<'a>, generation: u32) -> Result<Self, rcgen::Error> {
         let authority = authorities.generation(generation)?;
         let facts = reuse::facts(&authority.certificate);
         Ok(Self { authorities, authority, facts })
     }
 
     /// Whether `authority` is called as this one, by any seed.
-    pub(super) fn is_named(&self, authority: &X509) -> bool {
+    fn is_named(&self, authority: &X509) -> bool {
         self.authorities.has_named(authority, self.authority.generation)
     }
 
     /// What those trust who believe it, PEM, with what the Secrets `held` trust and may need for a while, where it `belongs` here.
-    pub(super) fn trust_bundle<'h>(
+    fn trust_bundle<'h>(
         &self,
         held: impl Iterator<Item = &'h Certificates<'h>>,
         time: i64,

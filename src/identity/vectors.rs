@@ -7,13 +7,13 @@ use serde_json::Value;
 use zeroize::Zeroizing;
 
 use super::authority::Authority;
-use super::certificate::{Usage, issue, serial_number};
-use super::context::{CertificateId, Context, Role};
+use super::certificate::{issue, serial_number};
+use super::context::{CertificateId, Context};
 use super::key::Key;
 use super::password;
 use super::scram;
 use super::seed::Seed;
-use crate::cluster::PasswordGeneration;
+use crate::cluster::{CertificateRole, CertificateUsage, PasswordGeneration};
 use crate::window::{Schedule, Window};
 
 fn text<'a>(vector: &'a Value, field: &str) -> &'a str {
@@ -43,7 +43,7 @@ fn certificate_id(vector: &Value) -> CertificateId<'_> {
     CertificateId {
         namespace: text(vector, "namespace"),
         cluster: text(vector, "cluster"),
-        role: Role::ALL.into_iter().find(|role| role.word() == text(vector, "role")).unwrap(),
+        role: CertificateRole::ALL.into_iter().find(|role| role.word() == text(vector, "role")).unwrap(),
         name: text(vector, "name"),
         generation: generation(vector, "generation"),
     }
@@ -122,10 +122,11 @@ fn every_derivation_gives_what_it_always_gave() {
 fn the_rest_of_a_certificate_changes_its_serial() {
     let seed = Seed::new(b"oT4#rW9-kq2.Zx7!Lm5_vB8*Yc3+Hn6?").ok().unwrap();
     let window = Window::containing(1_800_000_000, Schedule::default()).unwrap();
-    let id = CertificateId { namespace: "ns", cluster: "hippo", role: Role::Postgres, name: "", generation: 1 };
+    let id =
+        CertificateId { namespace: "ns", cluster: "hippo", role: CertificateRole::Postgres, name: "", generation: 1 };
     let issued = |authority: u32, name: &str| {
         let authority = Authority::derive(&seed, "ns", authority).unwrap();
-        issue(&id, &[name.to_owned()], Usage::Server, &authority, window, &seed).unwrap()
+        issue(&id, &[name.to_owned()], CertificateUsage::Server, &authority, window, &seed).unwrap()
     };
     let (first, renamed, reissued) = (issued(1, "a.ns.svc"), issued(1, "b.ns.svc"), issued(2, "a.ns.svc"));
     assert!(first.key == renamed.key && first.key == reissued.key);

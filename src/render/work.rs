@@ -60,7 +60,7 @@ impl Work {
 
     /// Adds what it costs to look at the Secrets that a cluster has already.
     pub(super) fn add_existing(&mut self, existing: &Existing) {
-        let held = existing.users.values().chain(&existing.pgbouncer).chain(&existing.monitoring);
+        let held = existing.credentials.values();
         let rounds: usize = held.filter_map(|held| checked_rounds(held.verifier.as_ref()?)).sum();
         self.done = self.done.saturating_add(rounds / ROUNDS_IN_A_MICROSECOND);
     }
@@ -95,11 +95,10 @@ impl Work {
 }
 
 fn of_cluster(cluster: &Cluster, node: &Node) -> usize {
-    let made = |role: &str| !cluster.referenced_credentials.contains(role);
-    let users = cluster.users.iter().filter(|user| made(&user.name)).count();
+    let users = cluster.users.iter().filter(|user| !cluster.brings_credential(&user.name)).count();
     let passwords = users + usize::from(cluster.pgbouncer.is_some()) + usize::from(cluster.exporter);
     let sets = cluster.instance_sets.len();
-    let certificates = if cluster.cert_manager.is_none() { 2 * sets + 5 } else { 0 };
+    let certificates = cluster.derived_certificates().count();
     let spec = node.get("spec");
     let set_nodes = spec.and_then(|spec| spec.get("instances")).map(Node::items).unwrap_or_default();
     let common = weight(&cluster.metadata) + weight(&cluster.delivery);

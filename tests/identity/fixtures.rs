@@ -1,10 +1,12 @@
 //! `fixtures/identity`: what was derived once is derived for ever.
 
+use pgrender::cluster::CertificateRole;
 use pgrender::identity::{Certificate, Credential, Identity};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::cluster::{hippo, standby};
+use crate::derived::{credential, leaf, member, members_trust, trust};
 use crate::tools::{available, run};
 use crate::{SEED, TIME, blocks, identity};
 
@@ -29,49 +31,49 @@ fn described(identity: &Identity, standby: &Identity) -> Vec<Value> {
             "key_sha256": sha256(&certificate.key),
         })
     };
-    let single = |role: &str, certificate: &Option<Certificate>, names: &[String], purpose: &str| {
-        row(role, "", certificate.as_ref().unwrap(), names, &[purpose])
+    let single = |identity: &Identity, role: CertificateRole, names: &[String], purpose: &str| {
+        row(role.word(), "", leaf(identity, role), names, &[purpose])
     };
     let replication = ["_crunchyrepl".to_owned()];
     let replica = ["_crunchyrepl@postgres-operator/hippo".to_owned()];
     let pgbackrest = ["pgbackrest@postgres-operator/hippo".to_owned()];
     vec![
-        single("postgres", &identity.cluster_certificate, &postgres, "serverAuth"),
-        single("replication", &standby.replication_certificate, &replication, "clientAuth"),
-        single("pgbackrest-client", &identity.pgbackrest_client, &pgbackrest, "clientAuth"),
-        single("pgbackrest-repo-host", &identity.pgbackrest_repo_host, &pod("hippo-repo-host-0"), "serverAuth"),
-        single("pgbouncer", &identity.pgbouncer_frontend, &service("hippo-pgbouncer"), "serverAuth"),
+        single(identity, CertificateRole::Postgres, &postgres, "serverAuth"),
+        single(standby, CertificateRole::Replication, &replication, "clientAuth"),
+        single(identity, CertificateRole::PgBackRestClient, &pgbackrest, "clientAuth"),
+        single(identity, CertificateRole::PgBackRestRepoHost, &pod("hippo-repo-host-0"), "serverAuth"),
+        single(identity, CertificateRole::PgBouncer, &service("hippo-pgbouncer"), "serverAuth"),
         row(
             "instance-set",
             "instance1",
-            &identity.instance_sets["instance1"],
+            identity.certificate(CertificateRole::InstanceSet, "instance1").unwrap(),
             &pod("*"),
             &["serverAuth", "clientAuth"],
         ),
-        row("member", "instance1", &identity.members["instance1"], &pod("*"), &["serverAuth", "clientAuth"]),
-        single("replica", &identity.replication_certificate, &replica, "clientAuth"),
+        row("member", "instance1", member(identity), &pod("*"), &["serverAuth", "clientAuth"]),
+        single(identity, CertificateRole::Replica, &replica, "clientAuth"),
     ]
 }
 
 #[test]
 fn the_identity_of_hippo_is_what_it_always_was() {
     let identity = identity(&hippo());
-    let credential = |credential: &Credential, alphabet: &str| {
-        let Credential { password, verifier, .. } = credential;
-        json!({"alphabet": alphabet, "generation": 1, "password": **password, "verifier": **verifier})
+    let described_credential = |role: &str, alphabet: &str| {
+        let Credential { password, verifier, .. } = credential(&identity, role);
+        json!({"alphabet": alphabet, "generation": 1, "password": **password, "verifier": **verifier.as_ref().unwrap()})
     };
     let actual = json!({
         "seed": SEED,
         "time": TIME,
-        "trust_bundle": blocks(&identity.trust_bundle),
-        "members_bundle": blocks(&identity.members_bundle),
+        "trust_bundle": blocks(trust(&identity)),
+        "members_bundle": blocks(members_trust(&identity)),
         "credentials": {
-            "hippo": credential(&identity.users["hippo"], "ascii"),
-            "app": credential(&identity.users["app"], "alphanumeric"),
-            "_crunchypgbouncer": credential(identity.pgbouncer.as_ref().unwrap(), "ascii"),
-            "ccp_monitoring": credential(identity.monitoring.as_ref().unwrap(), "ascii"),
+            "hippo": described_credential("hippo", "ascii"),
+            "app": described_credential("app", "alphanumeric"),
+            "_crunchypgbouncer": described_credential("_crunchypgbouncer", "ascii"),
+            "ccp_monitoring": described_credential("ccp_monitoring", "ascii"),
             "_crunchypatroni": {
-                "alphabet": "alphanumeric", "generation": 1, "password": *identity.patroni.as_ref().unwrap().password,
+                "alphabet": "alphanumeric", "generation": 1, "password": *credential(&identity, "_crunchypatroni").password,
             },
         },
         "certificates": described(&identity, &crate::identity(&standby())),

@@ -5,6 +5,7 @@ use std::process::Command;
 
 use pgrender::identity::uri;
 
+use crate::derived::{credential, verifier};
 use crate::postgres::server;
 use crate::server::Server;
 use crate::tools::{attempt, available, file};
@@ -55,8 +56,8 @@ fn pgjdbc_reads_the_uri_as_it_was_meant() {
         }
     }
 
-    let hippo = &identity.users["hippo"];
-    server.sql(&format!("CREATE ROLE hippo LOGIN PASSWORD '{}';", *hippo.verifier));
+    let hippo = credential(&identity, "hippo");
+    server.sql(&format!("CREATE ROLE hippo LOGIN PASSWORD '{}';", verifier(hippo)));
     let login = |host: &str, password: &str| {
         let parameters = [("user", "hippo"), ("password", password)];
         verified(&server, &uri::jdbc_uri(host, server.port, "postgres", &parameters))

@@ -1,12 +1,13 @@
 //! OpenSSL judges the certificates.
 
-use pgrender::cluster::Cluster;
+use pgrender::cluster::{CertificateRole, Cluster};
 use pgrender::identity::Certificate;
 use pgrender::naming::{COMMON_NAME_MAX, REPLICATION_USER};
 
 use crate::cluster::{hippo, standby};
+use crate::derived::{certificates, leaf, trust};
+use crate::identity;
 use crate::tools::{available, run, verifies};
-use crate::{certificates, identity};
 
 /// A certificate and what it must be good for: hosts it verifies for, hosts it does not, the purposes server and client.
 struct Expectation<'a>(&'a str, &'a [&'a str], &'a [&'a str], bool, bool);
@@ -85,7 +86,7 @@ fn openssl_verifies_every_certificate_for_its_names_and_purposes() {
     assert_eq!(expectations.len(), certificates.len());
     for Expectation(name, good, bad, server, client) in expectations {
         let certificate = &certificates[name].certificate;
-        let verifies = |more: &[&str]| verifies(directory.path(), &identity.trust_bundle, certificate, more);
+        let verifies = |more: &[&str]| verifies(directory.path(), trust(&identity), certificate, more);
         assert!(verifies(&[]), "{name}");
         assert_eq!(verifies(&["-purpose", "sslserver"]), server, "{name}");
         assert_eq!(verifies(&["-purpose", "sslclient"]), client, "{name}");
@@ -121,12 +122,12 @@ fn clients_are_called_what_their_servers_expect() {
         let standby = Cluster { name: cluster.name.clone(), ..standby() };
         let [ours, followers] = [&cluster, &standby].map(identity);
         for (certificate, name) in [
-            (ours.pgbackrest_client, cluster.pgbackrest_client_name()),
-            (ours.replication_certificate, cluster.replica_name()),
-            (followers.replication_certificate, REPLICATION_USER.to_owned()),
+            (leaf(&ours, CertificateRole::PgBackRestClient), cluster.pgbackrest_client_name()),
+            (leaf(&ours, CertificateRole::Replica), cluster.replica_name()),
+            (leaf(&followers, CertificateRole::Replication), REPLICATION_USER.to_owned()),
         ] {
-            let certificate = certificate.unwrap().certificate;
-            let subject = run("openssl", &["x509", "-noout", "-subject", "-nameopt", "multiline"], &certificate);
+            let certificate = &certificate.certificate;
+            let subject = run("openssl", &["x509", "-noout", "-subject", "-nameopt", "multiline"], certificate);
             assert!(subject.ends_with(&format!("= {name}\n")), "{subject}");
         }
     }
@@ -142,18 +143,15 @@ fn the_longest_names_give_certificates_that_verify() {
     let identity = identity(&cluster);
     let directory = tempfile::tempdir().unwrap();
     for (name, Certificate { certificate, .. }) in certificates(&identity) {
-        assert!(verifies(directory.path(), &identity.trust_bundle, certificate, &[]), "{name}");
+        assert!(verifies(directory.path(), trust(&identity), certificate, &[]), "{name}");
         for part in ["-subject", "-issuer"] {
             let text = run("openssl", &["x509", "-noout", part, "-nameopt", "multiline"], certificate);
             let common_name = text.trim_end().rsplit_once("= ").unwrap().1;
             assert!((1..=COMMON_NAME_MAX).contains(&common_name.len()), "{name}: {text}");
         }
     }
-    let certificate = &identity.cluster_certificate.as_ref().unwrap().certificate;
+    let certificate = &leaf(&identity, CertificateRole::Postgres).certificate;
     for host in cluster.service_names(&cluster.primary_service()) {
-        assert!(
-            verifies(directory.path(), &identity.trust_bundle, certificate, &["-verify_hostname", &host]),
-            "{host}"
-        );
+        assert!(verifies(directory.path(), trust(&identity), certificate, &["-verify_hostname", &host]), "{host}");
     }
 }

@@ -3,13 +3,15 @@
 use std::process::Output;
 use std::time::SystemTime;
 
+use pgrender::cluster::CertificateRole;
 use pgrender::identity::{Certificate, Identity, uri};
 
+use crate::at;
 use crate::cluster::hippo;
+use crate::derived::{certificates, credential, leaf, verifier};
 use crate::server::Server;
 use crate::tools::available;
 use crate::uri::HOSTILE;
-use crate::{at, certificates};
 
 /// An identity that is valid now, because a real server has a real clock, and a server with it.
 pub(crate) fn server() -> Option<(Identity, Server)> {
@@ -31,9 +33,9 @@ fn answer(output: &Output) -> Result<String, String> {
 #[test]
 fn postgres_lets_everybody_in_who_may_come_in() {
     let Some((identity, server)) = server() else { return };
-    let hippo = &identity.users["hippo"];
-    server.sql(&format!("CREATE ROLE hippo LOGIN PASSWORD '{}'; CREATE ROLE _crunchyrepl LOGIN;", *hippo.verifier));
-    assert_eq!(server.sql("SELECT rolpassword FROM pg_authid WHERE rolname = 'hippo'"), *hippo.verifier);
+    let hippo = credential(&identity, "hippo");
+    server.sql(&format!("CREATE ROLE hippo LOGIN PASSWORD '{}'; CREATE ROLE _crunchyrepl LOGIN;", verifier(hippo)));
+    assert_eq!(server.sql("SELECT rolpassword FROM pg_authid WHERE rolname = 'hippo'"), verifier(hippo));
 
     let login = |host: &str, variables: &[(&str, &str)]| {
         let connection = format!("host={host} user=hippo dbname=postgres channel_binding=require");
@@ -54,7 +56,7 @@ fn postgres_lets_everybody_in_who_may_come_in() {
         let variables = files.each_ref().map(|(name, path)| (*name, path.as_str()));
         answer(&server.connect(replication, &variables))
     };
-    let certificate = identity.replication_certificate.as_ref().unwrap();
+    let certificate = leaf(&identity, CertificateRole::Replica);
     assert_eq!(present("replication", certificate), Ok("_crunchyrepl in postgres".to_owned()));
     for (name, certificate) in certificates(&identity).into_iter().filter(|(name, _)| name != "replication") {
         present(name.split(' ').next().unwrap(), certificate).expect_err("the certificate is somebody else's");

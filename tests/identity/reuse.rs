@@ -5,7 +5,7 @@ use std::time::SystemTime;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use pgrender::cluster::Cluster;
+use pgrender::cluster::{CertificateRole, Cluster};
 use pgrender::existing::{Sources, existing};
 use pgrender::identity::{Identity, derive, scram};
 use pgrender::naming::annotation;
@@ -15,9 +15,10 @@ use serde_json::{Value, json};
 
 use crate::authority::{Authority, new_key};
 use crate::cluster::{hippo, standby};
+use crate::derived::{certificates, credential, leaf, member, members_trust, trust, verifier};
 use crate::server::Server;
 use crate::tools::{available, run};
-use crate::{at, blocks, certificates, seed, with_authority};
+use crate::{at, blocks, seed, with_authority};
 
 const DAY: i64 = 86_400;
 
@@ -94,7 +95,7 @@ impl Pgo {
 
 /// The Secrets of certificates that an identity gives, as an earlier run has written them.
 fn rendered(identity: &Identity) -> Vec<Value> {
-    let bundle = identity.trust_bundle.as_str();
+    let bundle = trust(identity);
     let pair = |name: &str| certificates(identity)[name];
     let simple = |name: &str, role: &str| {
         let pair = pair(role);
@@ -102,17 +103,17 @@ fn rendered(identity: &Identity) -> Vec<Value> {
     };
     let (set, client, host, frontend) =
         (pair("instance-set instance1"), pair("pgbackrest-client"), pair("pgbackrest-repo-host"), pair("pgbouncer"));
-    let member = &identity.members["instance1"];
+    let member = member(identity);
     let combined = format!("{}{}", *member.key, member.certificate);
-    let (pgbouncer, hippo) = (identity.pgbouncer.as_ref().unwrap(), &identity.users["hippo"]);
+    let (pgbouncer, hippo) = (credential(identity, "_crunchypgbouncer"), credential(identity, "hippo"));
     let mut secrets = vec![
         simple("hippo-cluster-cert", "postgres"),
         simple("hippo-replication-cert", "replication"),
         secret(
             "hippo-instance1-certs",
             &[
-                ("patroni-members.ca-roots", &identity.members_bundle),
-                ("patroni.ca-roots", &format!("{bundle}{}", identity.members_bundle)),
+                ("patroni-members.ca-roots", members_trust(identity)),
+                ("patroni.ca-roots", &format!("{bundle}{}", members_trust(identity))),
                 ("patroni.crt-combined", &combined),
                 ("pgbackrest-server.crt", &set.certificate),
                 ("pgbackrest-server.key", &set.key),
@@ -135,12 +136,12 @@ fn rendered(identity: &Identity) -> Vec<Value> {
                 ("pgbouncer-frontend.crt", &frontend.certificate),
                 ("pgbouncer-frontend.key", &frontend.key),
                 ("pgbouncer-password", &pgbouncer.password),
-                ("pgbouncer-verifier", &pgbouncer.verifier),
+                ("pgbouncer-verifier", verifier(pgbouncer)),
             ],
         ),
-        secret("hippo-pguser-hippo", &[("password", &hippo.password), ("verifier", &hippo.verifier)]),
+        secret("hippo-pguser-hippo", &[("password", &hippo.password), ("verifier", verifier(hippo))]),
     ];
-    let generation = identity.authority_generation.to_string();
+    let generation = identity.trust.as_ref().unwrap().generation.to_string();
     for secret in &mut secrets {
         secret["metadata"]["annotations"] = json!({annotation::GENERATION_CA: generation});
     }
@@ -155,7 +156,7 @@ fn whoever_trusts_pgos_ca_notices_nothing_of_a_take_over() {
     let pgo = Pgo::new();
     let secrets = pgo.secrets();
     let (identity, told) = with(&hippo(), &secrets, now());
-    assert_eq!(*identity.users["hippo"].password, "geheim");
+    assert_eq!(*credential(&identity, "hippo").password, "geheim");
     assert_eq!(told.iter().filter(|line| !line.contains("info: ")).collect::<Vec<_>>(), [""; 0]);
     for (name, certificate) in certificates(&identity) {
         assert!(pgo.verifies(pgo.root(), &certificate.certificate), "{name}");
@@ -165,7 +166,7 @@ fn whoever_trusts_pgos_ca_notices_nothing_of_a_take_over() {
         let reason = format!("is replaced, because `{name}` is none of its names");
         assert!(told.iter().any(|line| line.contains(&reason)), "{name}: {told:?}");
     }
-    assert_eq!(blocks(&identity.trust_bundle)[0], pgo.root());
+    assert_eq!(blocks(trust(&identity))[0], pgo.root());
 
     // The next run finds nothing to do, whatever of PGO's it is given besides.
     let mut second = rendered(&identity);
@@ -193,12 +194,12 @@ fn pgos_ca_is_left_in_two_steps_without_leaving_anybody_behind() {
         let (third, _) = step(&second, 3, root);
         for (one, other) in [(&first, &second), (&second, &third)] {
             for (name, _) in certificates(one) {
-                assert!(pgo.verifies(&one.trust_bundle, &certificates(other)[&name].certificate), "{name}");
-                assert!(pgo.verifies(&other.trust_bundle, &certificates(one)[&name].certificate), "{name}");
+                assert!(pgo.verifies(trust(one), &certificates(other)[&name].certificate), "{name}");
+                assert!(pgo.verifies(trust(other), &certificates(one)[&name].certificate), "{name}");
             }
         }
-        assert!(second.trust_bundle.contains(pgo.root()) && !third.trust_bundle.contains(pgo.root()));
-        assert!(!pgo.verifies(&third.trust_bundle, &first.cluster_certificate.as_ref().unwrap().certificate));
+        assert!(trust(&second).contains(pgo.root()) && !trust(&third).contains(pgo.root()));
+        assert!(!pgo.verifies(trust(&third), &leaf(&first, CertificateRole::Postgres).certificate));
     }
 }
 
@@ -212,14 +213,14 @@ fn without_pgos_ca_its_certificates_stay_trusted_and_a_warning_says_who_must_rea
     let warnings: Vec<&String> = told.iter().filter(|line| line.contains("warning: ")).collect();
     assert!(warnings.len() == 1 && warnings[0].contains("does not have the CA that signs from now on"), "{told:?}");
     let (old, _) = pgo.leaf(&["hippo-primary"]);
-    assert!(pgo.verifies(&identity.trust_bundle, &old));
+    assert!(pgo.verifies(trust(&identity), &old));
     assert_eq!(
         crate::differences(&identity, &at(&hippo(), now())),
         ["password hippo", "trust bundle", "verifier hippo"]
     );
     // What is trusted stays the same from then on.
     let (again, told) = with(&hippo(), &rendered(&identity), now());
-    assert_eq!((told, again.trust_bundle), (Vec::new(), identity.trust_bundle));
+    assert_eq!((told, trust(&again)), (Vec::new(), trust(&identity)));
 }
 
 #[test]
@@ -234,9 +235,9 @@ fn pgos_ca_signs_in_the_trust_domain_of_its_namespace_only() {
         let (existing, _) = existing(&Sources::of(&documents, &options), &hippo());
         let (identity, told) = derive(&hippo(), &seed(), &options, &existing);
         let identity = identity.unwrap();
-        let server = &identity.cluster_certificate.as_ref().unwrap().certificate;
+        let server = &leaf(&identity, CertificateRole::Postgres).certificate;
         assert_eq!(pgo.verifies(pgo.root(), server), signs, "{domain}");
-        assert!(pgo.verifies(&identity.trust_bundle, server) && identity.trust_bundle.contains(pgo.root()));
+        assert!(pgo.verifies(trust(&identity), server) && trust(&identity).contains(pgo.root()));
         assert_eq!(
             told.iter().any(|told| told.message.contains("does not have the CA that signs")),
             !signs,
@@ -298,7 +299,7 @@ fn a_certificate_of_another_client_is_replaced_even_if_it_has_the_name_too() {
         let (certificate, key) = pgo.leaf(&names);
         let client = [("tls.crt", &*certificate), ("tls.key", &*key), ("ca.crt", pgo.root())];
         let (identity, _) = with(&hippo(), &[pgo.root_secret(), secret("hippo-replication-cert", &client)], now());
-        assert_eq!(identity.replication_certificate.unwrap().certificate == certificate, kept, "{names:?}");
+        assert_eq!(leaf(&identity, CertificateRole::Replica).certificate == certificate, kept, "{names:?}");
     }
 }
 
@@ -311,7 +312,7 @@ fn a_certificate_is_kept_for_two_thirds_of_its_life() {
     let secrets = pgo.secrets();
     let kept = |days: i64| {
         let (identity, _) = with(&standby(), &secrets, now() + days * DAY);
-        let certificate = STANDARD.encode(identity.replication_certificate.unwrap().certificate);
+        let certificate = STANDARD.encode(&leaf(&identity, CertificateRole::Replication).certificate);
         certificate == secrets[2]["data"]["tls.crt"].as_str().unwrap()
     };
     assert!(kept(0) && kept(243) && !kept(244));
@@ -372,7 +373,7 @@ fn postgres_lets_in_whom_a_kept_verifier_lets_in() {
         ),
     ];
     let (identity, told) = with(&hippo(), &secrets, now());
-    assert_eq!(*identity.users["hippo"].verifier, hippo_verifier);
+    assert_eq!(verifier(credential(&identity, "hippo")), hippo_verifier);
     assert_eq!(told.len(), 1, "{told:?}");
     assert!(
         told[0].starts_with("existing.yaml:")
@@ -384,11 +385,13 @@ fn postgres_lets_in_whom_a_kept_verifier_lets_in() {
         let connection = format!("host=hippo-primary user={role} dbname=postgres");
         server.connect(&connection, &[("PGPASSWORD", password)]).status.success()
     };
-    let monitoring = identity.monitoring.as_ref().unwrap();
-    for (role, credential) in
-        [("hippo", &identity.users["hippo"]), ("app", &identity.users["app"]), ("ccp_monitoring", monitoring)]
-    {
-        server.sql(&format!("CREATE ROLE {role} LOGIN PASSWORD '{}'", *credential.verifier));
+    let monitoring = credential(&identity, "ccp_monitoring");
+    for (role, credential) in [
+        ("hippo", credential(&identity, "hippo")),
+        ("app", credential(&identity, "app")),
+        ("ccp_monitoring", monitoring),
+    ] {
+        server.sql(&format!("CREATE ROLE {role} LOGIN PASSWORD '{}'", verifier(credential)));
     }
     server.allow_md5("hippo");
     assert!(login("hippo", "geheim\u{1f99b}") && !login("hippo", "geheim"));
@@ -412,8 +415,8 @@ fn members_trust_no_authority_but_their_own() {
     let (identity, _) = with(&hippo(), &[], now());
     let stranger = Authority::new().root;
     let neighbour = Cluster { name: "hippo-instance1".to_owned(), ..hippo() };
-    let neighbour = with(&neighbour, &[], now()).0.members_bundle;
-    for foreign in [&stranger, &neighbour] {
+    let (neighbour, _) = with(&neighbour, &[], now());
+    for foreign in [stranger.as_str(), members_trust(&neighbour)] {
         let mut secrets = rendered(&identity);
         bundle_of_instances(&mut secrets, "patroni-members.ca-roots", |bundle| format!("{bundle}{foreign}"));
         let (again, told) = with(&hippo(), &secrets, now());

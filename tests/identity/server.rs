@@ -6,11 +6,12 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use pgrender::cluster::Cluster;
+use pgrender::cluster::{CertificateRole, Cluster};
 use pgrender::config::postgres;
 use pgrender::identity::{Identity, scram};
 use tempfile::TempDir;
 
+use crate::derived::{leaf, trust};
 use crate::tools::{attempt, file, run};
 
 /// The directory of the newest server on this machine, which is not on the path in Debian.
@@ -38,9 +39,9 @@ impl Server {
         let directory = tempfile::tempdir().unwrap();
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let server = Self { bin, directory, port };
-        let certificate = identity.cluster_certificate.as_ref().unwrap();
+        let certificate = leaf(identity, CertificateRole::Postgres);
         for (name, content) in
-            [("tls.crt", &certificate.certificate), ("tls.key", &*certificate.key), ("ca.crt", &identity.trust_bundle)]
+            [("tls.crt", certificate.certificate.as_str()), ("tls.key", &*certificate.key), ("ca.crt", trust(identity))]
         {
             let path = file(server.path(), name, content);
             fs::set_permissions(path, fs::Permissions::from_mode(0o600)).unwrap();

@@ -1,42 +1,50 @@
 //! Whom each certificate of a cluster names and what it may be used for, whoever signs it.
 
-use super::certificate::Usage;
-use super::context::Role;
-use crate::cluster::Cluster;
+use super::{CertificateRole, Cluster};
 use crate::naming::{self, COMMON_NAME_MAX, REPLICATION_USER};
 
-/// The role of the one client certificate that the members of `cluster` show to Postgres, their own and, in a standby cluster
-/// that streams, that of another.
-pub(crate) fn replication_role(cluster: &Cluster) -> Role {
-    if cluster.streams_from().is_some() { Role::Replication } else { Role::Replica }
+/// What a certificate may be used for. PGO's may be used for everything; a narrower one cannot be turned against another
+/// server: the server certificate of Postgres, say, cannot log in anywhere.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum CertificateUsage {
+    /// By a server.
+    Server,
+    /// By a client.
+    Client,
+    /// By a process that is both, as Patroni is.
+    Both,
 }
 
 /// The holder of a certificate.
-pub struct Subject {
+pub struct CertificateSubject {
     /// At most 64 characters.
     pub common_name: String,
     /// Hosts, or the one name of a client.
     pub names: Vec<String>,
     /// What the certificate may be used for.
-    pub usage: Usage,
+    pub usage: CertificateUsage,
 }
 
-impl Subject {
+impl CertificateSubject {
     /// The holder of the certificate of `role` in `cluster`. One of an instance set is good for every pod of the cluster, so
     /// that scaling changes no certificate.
-    pub fn of(cluster: &Cluster, role: Role) -> Self {
+    pub fn of(cluster: &Cluster, role: CertificateRole) -> Self {
         let (names, usage) = match role {
             // PGO's two Services, and the leader's, which PGO leaves out.
-            Role::Postgres => {
+            CertificateRole::Postgres => {
                 let services = [cluster.primary_service(), cluster.replicas_service(), cluster.scope()];
-                (services.iter().flat_map(|service| cluster.service_names(service)).collect(), Usage::Server)
+                (services.iter().flat_map(|service| cluster.service_names(service)).collect(), CertificateUsage::Server)
             }
-            Role::Replication => (vec![REPLICATION_USER.to_owned()], Usage::Client),
-            Role::Replica => (vec![cluster.replica_name()], Usage::Client),
-            Role::InstanceSet | Role::Member => (pod_names(cluster, "*"), Usage::Both),
-            Role::PgBackRestClient => (vec![cluster.pgbackrest_client_name()], Usage::Client),
-            Role::PgBackRestRepoHost => (pod_names(cluster, &cluster.repo_host_pod()), Usage::Server),
-            Role::PgBouncer => (cluster.service_names(&cluster.pgbouncer_name()).to_vec(), Usage::Server),
+            CertificateRole::Replication => (vec![REPLICATION_USER.to_owned()], CertificateUsage::Client),
+            CertificateRole::Replica => (vec![cluster.replica_name()], CertificateUsage::Client),
+            CertificateRole::InstanceSet | CertificateRole::Member => (pod_names(cluster, "*"), CertificateUsage::Both),
+            CertificateRole::PgBackRestClient => (vec![cluster.pgbackrest_client_name()], CertificateUsage::Client),
+            CertificateRole::PgBackRestRepoHost => {
+                (pod_names(cluster, &cluster.repo_host_pod()), CertificateUsage::Server)
+            }
+            CertificateRole::PgBouncer => {
+                (cluster.service_names(&cluster.pgbouncer_name()).to_vec(), CertificateUsage::Server)
+            }
         };
         Self { common_name: common_name(&names), names, usage }
     }
@@ -44,7 +52,7 @@ impl Subject {
 
 /// The first name that fits (X.520 allows 64 characters); hosts are matched by the DNS names alone (RFC 6125 6.4.4), and
 /// clients have one name, which fits.
-pub(super) fn common_name(names: &[String]) -> String {
+pub fn common_name(names: &[String]) -> String {
     let first = names.first().map_or("", String::as_str);
     let fitting = names.iter().find(|name| name.len() <= COMMON_NAME_MAX);
     fitting.cloned().unwrap_or_else(|| naming::common_name(first.to_owned()))

@@ -1,0 +1,234 @@
+//! The certificates of a cluster: which there are, who signs each of them, and under which keys of which Secret it is.
+
+use super::{Backups, Cluster};
+use crate::naming::PGBOUNCER_USER;
+
+/// What a certificate is for.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub enum CertificateRole {
+    /// The server certificate of Postgres.
+    Postgres,
+    /// The client certificate of the members of a standby cluster, for the Postgres of another cluster and of their own.
+    Replication,
+    /// The client certificate of replicas, for the Postgres of their own cluster.
+    Replica,
+    /// The certificate of pgBackRest's server in the pods of one instance set.
+    InstanceSet,
+    /// The certificate of Patroni in the pods of one instance set, as a server and as a client of other members.
+    Member,
+    /// The certificate of pgBackRest's clients.
+    PgBackRestClient,
+    /// The certificate of pgBackRest's server on the repo host.
+    PgBackRestRepoHost,
+    /// The server certificate of pgBouncer.
+    PgBouncer,
+}
+
+impl CertificateRole {
+    /// All roles.
+    pub const ALL: [Self; 8] = [
+        Self::Postgres,
+        Self::Replication,
+        Self::Replica,
+        Self::InstanceSet,
+        Self::Member,
+        Self::PgBackRestClient,
+        Self::PgBackRestRepoHost,
+        Self::PgBouncer,
+    ];
+
+    /// The word for it in what keys and serial numbers are derived from. It can never change.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Postgres => "postgres",
+            Self::Replication => "replication",
+            Self::Replica => "replica",
+            Self::InstanceSet => "instance-set",
+            Self::Member => "member",
+            Self::PgBackRestClient => "pgbackrest-client",
+            Self::PgBackRestRepoHost => "pgbackrest-repo-host",
+            Self::PgBouncer => "pgbouncer",
+        }
+    }
+}
+
+/// Which CA signs a certificate, where pgrender makes it.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub enum CertificateAuthority {
+    /// The CA of the trust domain.
+    TrustDomain,
+    /// The CA by which the members of the cluster know each other.
+    Members,
+}
+
+/// Who makes a certificate and the Secret that holds it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum CertificateMaker {
+    /// pgrender derives it from the seed.
+    Seed,
+    /// cert-manager makes it in the Kubernetes cluster.
+    CertManager,
+    /// The user brings it.
+    User,
+}
+
+/// The keys of a Secret under which a certificate is.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct CertificateKeys {
+    /// The CA certificates that its peers are verified with.
+    pub authority: &'static str,
+    /// The certificate.
+    pub certificate: &'static str,
+    /// The private key. It is the same as `certificate` where one value holds both, first the private key.
+    pub private_key: &'static str,
+}
+
+impl CertificateKeys {
+    /// The keys of a Secret of the type `kubernetes.io/tls`, with the CA as cert-manager and PGO write it.
+    const TLS: Self = Self { authority: "ca.crt", certificate: "tls.crt", private_key: "tls.key" };
+}
+
+/// One certificate of a cluster.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct PlannedCertificate {
+    /// What it is for.
+    pub role: CertificateRole,
+    /// The instance set; empty for the roles that a cluster has once.
+    pub instance_set: String,
+    /// Who makes it.
+    pub maker: CertificateMaker,
+    /// Who signs it, where pgrender makes it.
+    pub authority: CertificateAuthority,
+    /// The name of its Secret.
+    pub secret: String,
+    /// Where in the Secret it is. A Secret that the user brings may have other keys, which its projection names.
+    pub keys: CertificateKeys,
+}
+
+impl Cluster {
+    /// Every certificate of the cluster, in the order in which their Secrets are written.
+    pub fn certificates(&self) -> Vec<PlannedCertificate> {
+        let once = |role| self.certificate(role, "");
+        let mut certificates = vec![once(CertificateRole::Postgres), once(self.replication_role())];
+        for set in &self.instance_sets {
+            certificates.push(self.certificate(CertificateRole::Member, &set.name));
+            if self.backups.is_some() {
+                certificates.push(self.certificate(CertificateRole::InstanceSet, &set.name));
+            }
+        }
+        certificates.extend(self.backups.as_ref().map(|_| once(CertificateRole::PgBackRestClient)));
+        let repo_host = self.backups.as_ref().filter(|backups| Backups::has_repo_host(backups));
+        certificates.extend(repo_host.map(|_| once(CertificateRole::PgBackRestRepoHost)));
+        certificates.extend(self.pgbouncer.as_ref().map(|_| once(CertificateRole::PgBouncer)));
+        certificates
+    }
+
+    /// The certificates that pgrender makes.
+    pub fn derived_certificates(&self) -> impl Iterator<Item = PlannedCertificate> {
+        self.certificates().into_iter().filter(|certificate| certificate.maker == CertificateMaker::Seed)
+    }
+
+    /// The certificate of a role. `instance_set` is empty for the roles that a cluster has once.
+    pub fn certificate(&self, role: CertificateRole, instance_set: &str) -> PlannedCertificate {
+        let maker = if self.brings_certificate(role) {
+            CertificateMaker::User
+        } else if self.cert_manager.is_some() {
+            CertificateMaker::CertManager
+        } else {
+            CertificateMaker::Seed
+        };
+        let authority = match role {
+            CertificateRole::Member => CertificateAuthority::Members,
+            _ => CertificateAuthority::TrustDomain,
+        };
+        let keys = match maker {
+            CertificateMaker::Seed => keys_of_pgo(role),
+            // Patroni reads one file with both.
+            CertificateMaker::CertManager if role == CertificateRole::Member => combined("ca.crt", "tls-combined.pem"),
+            CertificateMaker::CertManager | CertificateMaker::User => CertificateKeys::TLS,
+        };
+        let secret = self.certificate_secret(role, instance_set);
+        PlannedCertificate { role, instance_set: instance_set.to_owned(), maker, authority, secret, keys }
+    }
+
+    /// The role of the one client certificate that members show to Postgres: to that of their own cluster and, in a standby
+    /// cluster that streams, to that of another.
+    pub fn replication_role(&self) -> CertificateRole {
+        if self.streams_from().is_some() { CertificateRole::Replication } else { CertificateRole::Replica }
+    }
+
+    /// Whether the user brings the certificate of a role.
+    fn brings_certificate(&self, role: CertificateRole) -> bool {
+        match role {
+            CertificateRole::Postgres => self.custom_tls_secret.is_some(),
+            CertificateRole::Replication | CertificateRole::Replica => self.custom_replication_tls_secret.is_some(),
+            CertificateRole::PgBouncer => {
+                self.pgbouncer.as_ref().is_some_and(|pgbouncer| pgbouncer.custom_tls_secret.is_some())
+            }
+            _ => false,
+        }
+    }
+
+    /// The Secret of a certificate.
+    fn certificate_secret(&self, role: CertificateRole, instance_set: &str) -> String {
+        match role {
+            CertificateRole::Postgres => {
+                let custom = self.custom_tls_secret.as_ref().map(|secret| secret.name.clone());
+                custom.unwrap_or_else(|| self.cluster_certificate_secret())
+            }
+            CertificateRole::Replication | CertificateRole::Replica => {
+                let custom = self.custom_replication_tls_secret.clone();
+                custom.unwrap_or_else(|| self.replication_certificate_secret())
+            }
+            CertificateRole::InstanceSet | CertificateRole::Member => {
+                self.instance_set_certificate_secret(instance_set)
+            }
+            // cert-manager makes a Secret for each certificate.
+            CertificateRole::PgBackRestRepoHost if self.cert_manager.is_some() => self.repo_host_certificate_secret(),
+            CertificateRole::PgBackRestClient | CertificateRole::PgBackRestRepoHost => self.pgbackrest_name(),
+            CertificateRole::PgBouncer => {
+                let custom = self.pgbouncer.as_ref().and_then(|pgbouncer| pgbouncer.custom_tls_secret.as_ref());
+                match custom {
+                    Some(secret) => secret.name.clone(),
+                    None if self.cert_manager.is_some() || self.brings_credential(PGBOUNCER_USER) => {
+                        self.pgbouncer_certificate_secret()
+                    }
+                    None => self.pgbouncer_name(),
+                }
+            }
+        }
+    }
+}
+
+/// The keys that PGO gives a certificate.
+fn keys_of_pgo(role: CertificateRole) -> CertificateKeys {
+    match role {
+        CertificateRole::Postgres | CertificateRole::Replication | CertificateRole::Replica => CertificateKeys::TLS,
+        CertificateRole::Member => combined("patroni-members.ca-roots", "patroni.crt-combined"),
+        CertificateRole::InstanceSet => CertificateKeys {
+            authority: "patroni.ca-roots",
+            certificate: "pgbackrest-server.crt",
+            private_key: "pgbackrest-server.key",
+        },
+        CertificateRole::PgBackRestClient => CertificateKeys {
+            authority: "pgbackrest.ca-roots",
+            certificate: "pgbackrest-client.crt",
+            private_key: "pgbackrest-client.key",
+        },
+        CertificateRole::PgBackRestRepoHost => CertificateKeys {
+            authority: "pgbackrest.ca-roots",
+            certificate: "pgbackrest-repo-host.crt",
+            private_key: "pgbackrest-repo-host.key",
+        },
+        CertificateRole::PgBouncer => CertificateKeys {
+            authority: "pgbouncer-frontend.ca-roots",
+            certificate: "pgbouncer-frontend.crt",
+            private_key: "pgbouncer-frontend.key",
+        },
+    }
+}
+
+/// The keys of a certificate that is one value with its private key.
+fn combined(authority: &'static str, both: &'static str) -> CertificateKeys {
+    CertificateKeys { authority, certificate: both, private_key: both }
+}

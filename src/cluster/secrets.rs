@@ -1,0 +1,87 @@
+//! The plan of the Secrets that pgrender renders: derivation, reuse of existing Secrets and the builder of Secrets all follow
+//! it.
+
+use super::{CertificateRole, Cluster, CredentialHolder, PlannedCertificate, PlannedCredential};
+
+/// One Secret with the credential and the certificates that it holds; at least one of them.
+#[derive(Clone, Debug)]
+pub struct PlannedSecret<'a> {
+    /// Its name.
+    pub name: String,
+    /// The password in it.
+    pub credential: Option<PlannedCredential<'a>>,
+    /// The certificates in it.
+    pub certificates: Vec<PlannedCertificate>,
+}
+
+/// Whose a Secret is, in the order in which Secrets are written. Parts of one owner that have one name are in one Secret; two
+/// owners whose Secrets have one name collide, which is refused later.
+#[derive(Clone, Copy, Eq, Ord, PartialEq, PartialOrd)]
+enum Owner {
+    Patroni,
+    Postgres,
+    Replication,
+    User,
+    Monitoring,
+    InstanceSet,
+    PgBackRest,
+    PgBouncer,
+}
+
+/// What a Secret holds.
+enum Part<'a> {
+    Credential(PlannedCredential<'a>),
+    Certificate(PlannedCertificate),
+}
+
+impl Part<'_> {
+    fn secret(&self) -> (Owner, &str) {
+        match self {
+            Self::Credential(credential) => {
+                let owner = match credential.holder {
+                    CredentialHolder::Patroni => Owner::Patroni,
+                    CredentialHolder::User(_) => Owner::User,
+                    CredentialHolder::Monitoring => Owner::Monitoring,
+                    CredentialHolder::PgBouncer => Owner::PgBouncer,
+                };
+                (owner, &credential.secret)
+            }
+            Self::Certificate(certificate) => {
+                let owner = match certificate.role {
+                    CertificateRole::Postgres => Owner::Postgres,
+                    CertificateRole::Replication | CertificateRole::Replica => Owner::Replication,
+                    CertificateRole::InstanceSet | CertificateRole::Member => Owner::InstanceSet,
+                    CertificateRole::PgBackRestClient | CertificateRole::PgBackRestRepoHost => Owner::PgBackRest,
+                    CertificateRole::PgBouncer => Owner::PgBouncer,
+                };
+                (owner, &certificate.secret)
+            }
+        }
+    }
+}
+
+impl Cluster {
+    /// The Secrets of the cluster that pgrender makes, in the order in which they are written.
+    pub fn secrets(&self) -> Vec<PlannedSecret<'_>> {
+        let credentials = self.credentials().into_iter().filter(|credential| !credential.is_brought);
+        let certificates = self.derived_certificates().map(Part::Certificate);
+        let mut parts: Vec<Part> = credentials.map(Part::Credential).chain(certificates).collect();
+        parts.sort_by_key(|part| part.secret().0);
+        let mut secrets: Vec<PlannedSecret> = Vec::new();
+        let mut last = None;
+        for part in parts {
+            let (owner, name) = part.secret();
+            let this = Some((owner, name.to_owned()));
+            if this != last {
+                secrets.push(PlannedSecret { name: name.to_owned(), credential: None, certificates: Vec::new() });
+            }
+            last = this;
+            let Some(secret) = secrets.last_mut() else { continue };
+            match part {
+                Part::Credential(credential) => secret.credential = Some(credential),
+                Part::Certificate(certificate) => secret.certificates.push(certificate),
+            }
+        }
+        secrets
+    }
+}
