@@ -4,15 +4,13 @@
 //! They are referred to and never copied. Where such a Secret is in the input it is looked at, and what would not work is
 //! said; where it is not, what it must hold.
 
-use std::collections::BTreeSet;
-
 use crate::cluster::Cluster;
-use crate::existing::{self, Pair, Secret, Sources, pair};
+use crate::existing::{self, Pair, Secret, Sources, in_pem, pair};
 use crate::kubernetes::SecretProjection;
 use crate::naming::REPLICATION_USER;
 use crate::options::Options;
 use crate::report::{Diagnostic, FieldPath};
-use crate::x509::{self, X509};
+use crate::x509::X509;
 
 const POSTGRES: &str = "spec.customTLSSecret";
 const REPLICATION: &str = "spec.customReplicationTLSSecret";
@@ -20,9 +18,6 @@ const PGBOUNCER: &str = "spec.proxy.pgBouncer.customTLSSecret";
 
 /// The files that each of them must become.
 const FILES: [&str; 3] = ["ca.crt", "tls.crt", "tls.key"];
-
-/// The most certificates that one file may have.
-const MOST_CERTIFICATES: usize = 64;
 
 /// The most signatures that are checked to find out whether one side trusts the other. An issuer is found by its name, so
 /// only certificates of one name need more than a few.
@@ -220,13 +215,13 @@ impl<'a> Brought<'a> {
     ) -> Result<Self, Diagnostic> {
         let missing = |key: &str| secret.error(key, &format!("is missing, and `{field}` needs it: add it"));
         let text = secret.text(&authority_key)?.ok_or_else(|| missing(&authority_key))?;
-        let authorities = certificates(&secret, &authority_key, &text)?
+        let authorities = in_pem(&secret, &authority_key, &text)?
             .ok_or_else(|| secret.error(&authority_key, "is no certificate in PEM, put one here"))?;
         if secret.bytes(&certificate_key)?.is_none() {
             return Err(missing(&certificate_key));
         }
         let Some(Pair { certificate, .. }) = pair(&secret, &certificate_key, key)? else { return Err(missing(key)) };
-        let chain = certificates(&secret, &certificate_key, &certificate)?.unwrap_or_default();
+        let chain = in_pem(&secret, &certificate_key, &certificate)?.unwrap_or_default();
         Ok(Self { secret, authority_key, certificate_key, authorities, chain })
     }
 
@@ -293,17 +288,4 @@ impl<'a> Brought<'a> {
         };
         (!trusts).then(|| self.secret.warning(&self.authority_key, what))
     }
-}
-
-/// The certificates of `text`, which is under `key` of `secret`, each once; `None` where something else is there.
-fn certificates(secret: &Secret, key: &str, text: &str) -> Result<Option<Vec<X509>>, Diagnostic> {
-    let count = text.matches("-----BEGIN").count();
-    if count > MOST_CERTIFICATES {
-        let what =
-            format!("has {count} certificates, and at most {MOST_CERTIFICATES} are read: leave those that are needed");
-        return Err(secret.error(key, &what));
-    }
-    let mut seen = BTreeSet::new();
-    let once = |certificate: &X509| seen.insert(certificate.der.clone());
-    Ok(x509::certificates(text).map(|certificates| certificates.into_iter().filter(once).collect()))
 }

@@ -16,7 +16,7 @@ mod secret;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
-use crate::cluster::Cluster;
+use crate::cluster::{CertificateAuthority, Cluster};
 use crate::naming::annotation;
 use crate::object;
 use crate::options::Options;
@@ -24,8 +24,8 @@ use crate::read::Document;
 use crate::read::node::Node;
 use crate::report::{Diagnostic, ResourceRef};
 
-pub(crate) use self::certificates::pair;
 pub use self::certificates::{Certificates, Pair, Root};
+pub(crate) use self::certificates::{in_pem, pair};
 pub use self::credentials::Credential;
 pub use self::secret::Secret;
 
@@ -168,8 +168,8 @@ pub struct Existing<'a> {
     pub root: Option<Root<'a>>,
     /// Credentials by role.
     pub credentials: BTreeMap<String, Credential<'a>>,
-    /// Certificates by the name of their Secret and the key of the CA certificates there.
-    pub certificates: BTreeMap<(String, &'static str), Certificates<'a>>,
+    /// Certificates by the name of their Secret and the CA that signs them.
+    pub certificates: BTreeMap<(String, CertificateAuthority), Certificates<'a>>,
 }
 
 /// Reads what is there for `cluster`. Everything that is wrong is told, and then the outcome is worthless.
@@ -184,10 +184,9 @@ pub fn existing<'a>(sources: &Sources<'a>, cluster: &Cluster) -> (Existing<'a>, 
             let held = reader.read(&planned.name, |secret| credentials::read(secret, credential));
             existing.credentials.extend(held.map(|held| (credential.role.to_owned(), held)));
         }
-        // Certificates of one CA have one key for it.
-        for certificates in planned.certificates.chunk_by(|one, other| one.keys.authority == other.keys.authority) {
+        for certificates in planned.certificates.chunk_by(|one, other| one.authority == other.authority) {
             let held = reader.read(&planned.name, |secret| certificates::read(secret, certificates));
-            existing.certificates.extend(held.map(|held| ((planned.name.clone(), held.authority_key), held)));
+            existing.certificates.extend(held.map(|held| ((planned.name.clone(), held.authority), held)));
         }
     }
     (existing, reader.diagnostics)

@@ -30,7 +30,9 @@ pub(crate) use self::verifier::checked_rounds;
 use self::context::{CertificateId, Context};
 use self::reuse::Demand;
 use self::signer::Signers;
-use crate::cluster::{CertificateRole, CertificateSubject, Cluster, PasswordGeneration, PlannedCertificate};
+use crate::cluster::{
+    CertificateAuthority, CertificateRole, CertificateSubject, Cluster, PasswordGeneration, PlannedCertificate,
+};
 use crate::existing::Existing;
 use crate::options::Options;
 use crate::report::{Diagnostic, ResourceRef, has_errors};
@@ -65,6 +67,16 @@ pub struct Trust {
     pub members: String,
     /// How often the CA was replaced, from 1.
     pub generation: u32,
+}
+
+impl Trust {
+    /// Whom those trust who know a certificate by this CA.
+    pub fn bundle(&self, authority: CertificateAuthority) -> &str {
+        match authority {
+            CertificateAuthority::TrustDomain => &self.domain,
+            CertificateAuthority::Members => &self.members,
+        }
+    }
 }
 
 /// A password and what Postgres stores of it.
@@ -170,7 +182,7 @@ impl Derivation<'_> {
         let Cluster { namespace, name: cluster, .. } = self.cluster;
         let CertificateSubject { names, usage, .. } = CertificateSubject::of(self.cluster, planned.role);
         let signer = signers.of(planned.authority);
-        let held = self.existing.certificates.get(&(planned.secret.clone(), planned.keys.authority));
+        let held = self.existing.certificates.get(&(planned.secret.clone(), planned.authority));
         let asked = self.cluster.generations.certificates;
         let generation = held.map_or(asked, |held| held.generation.max(asked));
         if let Some(held) = held {

@@ -75,7 +75,10 @@ pub fn merge(items: &[Document], clusters: &[RenderedCluster]) -> Merged {
             (None, _) if is_seed(item) => merged.items.push(as_it_came(position, item)),
             (Some(value), None) if is_taken_over(item, value) => merged.items.push(replace(position, item, value)),
             (Some(value), None) => merged.diagnostics.push(clash(item, reference, value)),
-            (Some(value), Some(_)) => merged.items.push(replace(position, item, value)),
+            (Some(value), Some(owner)) if value["metadata"]["labels"][label::RENDERED] == owner => {
+                merged.items.push(replace(position, item, value));
+            }
+            (Some(value), Some(owner)) => merged.diagnostics.push(of_another_cluster(item, reference, value, owner)),
             (None, Some(owner)) if !ours.contains(&(&reference.namespace, owner)) && from_kustomize(item) => {
                 merged.items.push(Item::Kept(position));
             }
@@ -127,6 +130,17 @@ fn clash(item: &Document, reference: ResourceRef, value: &Value) -> Diagnostic {
     };
     let message = format!(
         "`{reference}` is in the input already and pgrender did not make it: rename it, or take it out of the input{adopt}"
+    );
+    Diagnostic::error(message).of(reference).located(&item.file, item.node.position)
+}
+
+/// An error about an object that another cluster has too, because the two names begin alike. To replace it would give its data
+/// to this one.
+fn of_another_cluster(item: &Document, reference: ResourceRef, value: &Value, owner: &str) -> Diagnostic {
+    let cluster = value["metadata"]["labels"][label::RENDERED].as_str().unwrap_or_default();
+    let message = format!(
+        "`{reference}` is an object of the cluster `{owner}`, and `{cluster}` has one of the same name: give one of the clusters, \
+         or its instance set or user, another name"
     );
     Diagnostic::error(message).of(reference).located(&item.file, item.node.position)
 }

@@ -164,7 +164,7 @@ fn decide_all(
                 return None;
             }
             let (existing, unusable) = take_over(document, &cluster, &secrets, options, &mut work, &mut found);
-            work.add_existing(&existing);
+            work.add_existing(&cluster, &existing);
             refused = refused.take().or_else(|| work.check().err());
             let seed = seed.filter(|_| refused.is_none() && !unusable)?;
             let (identity, told) = identity::derive(&cluster, seed, options, &existing);

@@ -5,9 +5,10 @@
 use p256::SecretKey;
 use p256::ecdsa::signature::hazmat::PrehashVerifier;
 use p256::ecdsa::{Signature, VerifyingKey};
-use p256::pkcs8::DecodePrivateKey;
+use p256::pkcs8::{DecodePrivateKey, PrivateKeyInfoRef};
 use pem::{EncodeConfig, LineEnding, Pem};
 use sha2::{Digest, Sha256, Sha384, Sha512};
+use x509_parser::asn1_rs::{FromDer, Integer, Sequence};
 use x509_parser::certificate::X509Certificate;
 use x509_parser::extensions::GeneralName;
 use x509_parser::oid_registry::{OID_SIG_ECDSA_WITH_SHA256, OID_SIG_ECDSA_WITH_SHA384, OID_SIG_ECDSA_WITH_SHA512};
@@ -56,7 +57,7 @@ impl X509 {
         }
         let public_key = certificate.public_key();
         let modulus = match public_key.parsed() {
-            Ok(PublicKey::RSA(key)) => Some(key.modulus.to_vec()),
+            Ok(PublicKey::RSA(key)) => Some(without_zeros(key.modulus)),
             _ => None,
         };
         // Without the extension, a certificate is good for everything (RFC 5280 4.2.1.12).
@@ -129,8 +130,8 @@ impl X509 {
     pub fn has_key(&self, key: &PrivateKey) -> Option<bool> {
         match (key, &self.modulus) {
             (PrivateKey::P256(key), _) => Some(*key.public_key().to_sec1_bytes() == *self.public_key),
-            (PrivateKey::Other(der), Some(modulus)) => Some(contains(der, modulus)),
-            (PrivateKey::Other(der), None) => contains(der, &self.public_key).then_some(true),
+            (PrivateKey::Other { public }, Some(modulus)) => Some(public.as_ref() == Some(modulus)),
+            (PrivateKey::Other { public }, None) => public.as_ref().map(|public| *public == self.public_key),
         }
     }
 }
@@ -163,9 +164,12 @@ fn digest(certificate: &X509Certificate) -> Option<Vec<u8>> {
 pub enum PrivateKey {
     /// On P-256, as PGO makes them.
     P256(SecretKey),
-    /// Of any other kind. Its bytes hold the public half too: the modulus of an RSA key (RFC 8017 A.1.2), the point of an
-    /// elliptic curve where the optional field is there (RFC 5915 3).
-    Other(Zeroizing<Vec<u8>>),
+    /// A key of any other kind.
+    Other {
+        /// What a certificate says of it too: the modulus of an RSA key (RFC 8017 A.1.2), the point of an elliptic curve where
+        /// the optional field is there (RFC 5915 3).
+        public: Option<Vec<u8>>,
+    },
 }
 
 impl PrivateKey {
@@ -178,12 +182,32 @@ impl PrivateKey {
             .find(|block| matches!(block.tag(), "PRIVATE KEY" | "EC PRIVATE KEY" | "RSA PRIVATE KEY"))?;
         let der = Zeroizing::new(block.into_contents());
         let key = SecretKey::from_sec1_der(&der).ok().or_else(|| SecretKey::from_pkcs8_der(&der).ok());
-        Some(key.map_or(Self::Other(der), Self::P256))
+        if let Some(key) = key {
+            return Some(Self::P256(key));
+        }
+        // PKCS#8 wraps what the other two are.
+        let inner =
+            PrivateKeyInfoRef::try_from(der.as_slice()).map_or(der.as_slice(), |info| info.private_key.as_bytes());
+        Some(Self::Other { public: modulus(inner).or_else(|| point(inner)) })
     }
 }
 
-fn contains(bytes: &[u8], part: &[u8]) -> bool {
-    !part.is_empty() && bytes.windows(part.len()).any(|window| window == part)
+/// The modulus of an RSA private key.
+fn modulus(der: &[u8]) -> Option<Vec<u8>> {
+    let (_, key) = Sequence::from_der(der).ok()?;
+    let (rest, _version) = Integer::from_der(key.content.as_ref()).ok()?;
+    let (_, modulus) = Integer::from_der(rest).ok()?;
+    Some(without_zeros(modulus.as_ref()))
+}
+
+/// The public half of a private key on an elliptic curve.
+fn point(der: &[u8]) -> Option<Vec<u8>> {
+    sec1::EcPrivateKey::try_from(der).ok()?.public_key.map(<[u8]>::to_vec)
+}
+
+/// A positive number without the zeros that DER puts before it.
+fn without_zeros(number: &[u8]) -> Vec<u8> {
+    number.iter().copied().skip_while(|byte| *byte == 0).collect()
 }
 
 #[cfg(test)]

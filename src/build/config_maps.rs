@@ -27,10 +27,7 @@ fn config_map<const N: usize>(
 
 /// `<cluster>-config`: Patroni's settings of the cluster.
 pub(super) fn cluster(cluster: &Cluster) -> ConfigMap {
-    let files = [
-        ("patroni.yaml", Some(patroni::cluster_yaml(cluster))),
-        ("patroni-members.yaml", Some(patroni::members_yaml(cluster))),
-    ];
+    let files = [("patroni.yaml", Some(patroni::cluster_yaml(cluster)))];
     config_map(cluster, cluster.config_map(), &cluster.metadata, labels([]), files)
 }
 

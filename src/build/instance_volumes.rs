@@ -5,8 +5,8 @@ use super::volumes::{
     KEY_MODE, config_map, item, key_item, pgbackrest_config, pgbackrest_server, projected, projected_with_mode, secret,
 };
 use crate::caretaker::PROGRAM;
-use crate::cluster::{CertificateMaker, CertificateRole, Cluster, InstanceSet, PlannedCertificate, PlannedCredential};
-use crate::config::patroni::{AUTHENTICATION_KEY, AUTHORITIES_KEY, RULES_KEY};
+use crate::cluster::{CertificateRole, Cluster, InstanceSet, PlannedCertificate, PlannedCredential};
+use crate::config::patroni::{AUTHENTICATION_KEY, RULES_KEY};
 use crate::kubernetes::{
     ConfigMapProjection, DownwardAPIProjection, DownwardAPIVolumeFile, DownwardAPIVolumeSource, EmptyDirVolumeSource,
     EphemeralVolumeSource, ObjectFieldSelector, ObjectMeta, PersistentVolumeClaimSpec, PersistentVolumeClaimTemplate,
@@ -40,9 +40,10 @@ fn certificates(cluster: &Cluster) -> Volume {
     // The user's own items must end in the same three paths (inventory 2.3, `spec.customTLSSecret`).
     let files = |planned: PlannedCertificate, directory: &str| {
         let keys = planned.keys;
-        let files = [("tls.crt", keys.certificate), ("tls.key", keys.private_key), ("ca.crt", keys.authority)];
-        let items = files.map(|(file, key)| item(key, &format!("{directory}{file}")));
-        SecretProjection { name: planned.secret, items: Some(items.to_vec()), optional: None }
+        let files =
+            [("tls.crt", Some(keys.certificate)), ("tls.key", Some(keys.private_key)), ("ca.crt", keys.authority)];
+        let items = files.into_iter().filter_map(|(file, key)| Some(item(key?, &format!("{directory}{file}"))));
+        SecretProjection { name: planned.secret, items: Some(items.collect()), optional: None }
     };
     let ours = || files(cluster.certificate(CertificateRole::Postgres, ""), "");
     let server = VolumeProjection {
@@ -105,10 +106,9 @@ fn temporary(spec: &PersistentVolumeClaimSpec, labelled: &ObjectMeta) -> Volume 
 /// no pod restarts when a rule of `pg_hba.conf` gets a password.
 fn patroni_config(cluster: &Cluster, set: &InstanceSet) -> Volume {
     let member = cluster.certificate(CertificateRole::Member, &set.name);
-    let authorities = match member.maker {
-        CertificateMaker::Seed => AUTHORITIES_KEY,
-        CertificateMaker::CertManager | CertificateMaker::User => member.keys.authority,
-    };
+    let authority = member.keys.authority.map(|key| item(key, "~postgres-operator/patroni.ca-roots"));
+    let member_files =
+        authority.into_iter().chain([key_item(member.keys.certificate, "~postgres-operator/patroni.crt+key")]);
     projected(
         "patroni-config",
         vec![
@@ -116,23 +116,14 @@ fn patroni_config(cluster: &Cluster, set: &InstanceSet) -> Volume {
                 cluster.config_map(),
                 vec![
                     item("patroni.yaml", "~postgres-operator_cluster.yaml"),
-                    item("patroni-members.yaml", "~postgres-operator_members.yaml"),
                     item("patroni.yaml", "patronictl/cluster.yaml"),
-                    item("patroni-members.yaml", "patronictl/members.yaml"),
                 ],
             ),
             config_map(
                 cluster.instance_set_config_map(set),
                 vec![item("patroni.yaml", "~postgres-operator_instance.yaml")],
             ),
-            secret(
-                member.secret,
-                vec![
-                    item(authorities, "~postgres-operator/patroni.ca-roots"),
-                    item(member.keys.authority, "~postgres-operator/patroni-members.ca-roots"),
-                    key_item(member.keys.certificate, "~postgres-operator/patroni.crt+key"),
-                ],
-            ),
+            secret(member.secret, member_files.collect()),
             secret(
                 cluster.patroni_secret(),
                 vec![

@@ -122,10 +122,11 @@ fn frontend(cluster: &Cluster, pgbouncer: &PgBouncer) -> VolumeProjection {
     let planned = cluster.certificate(CertificateRole::PgBouncer, "");
     let files = [
         ("ca.crt", planned.keys.authority, "~postgres-operator/frontend-ca.crt", None),
-        ("tls.key", planned.keys.private_key, "~postgres-operator/frontend-tls.key", Some(KEY_MODE)),
-        ("tls.crt", planned.keys.certificate, "~postgres-operator/frontend-tls.crt", None),
+        ("tls.key", Some(planned.keys.private_key), "~postgres-operator/frontend-tls.key", Some(KEY_MODE)),
+        ("tls.crt", Some(planned.keys.certificate), "~postgres-operator/frontend-tls.crt", None),
     ];
-    let ours = files.map(|(_, key, path, mode)| KeyToPath { mode, ..item(key, path) }).to_vec();
+    let ours = files.iter().filter_map(|(_, key, path, mode)| Some(KeyToPath { mode: *mode, ..item((*key)?, path) }));
+    let ours: Vec<KeyToPath> = ours.collect();
     let Some(custom) = &pgbouncer.custom_tls_secret else { return secret(planned.secret, ours) };
     let theirs = custom.items.iter().flatten();
     let mut items: Vec<KeyToPath> = theirs
@@ -148,7 +149,7 @@ fn backend(cluster: &Cluster) -> VolumeProjection {
     let path = "~postgres-operator/backend-ca.crt";
     let Some(custom) = &cluster.custom_tls_secret else {
         let planned = cluster.certificate(CertificateRole::Postgres, "");
-        return secret(planned.secret, vec![item(planned.keys.authority, path)]);
+        return secret(planned.secret, planned.keys.authority.map(|key| item(key, path)).into_iter().collect());
     };
     let theirs = custom.items.iter().flatten().find(|theirs| theirs.path == "ca.crt").cloned();
     let authority = KeyToPath { path: path.to_owned(), ..theirs.unwrap_or_else(|| item("ca.crt", path)) };

@@ -6,10 +6,7 @@ use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
 use super::metadata::{Labels, labels, object_meta, of_certificate, of_credential, with_generations};
-use crate::cluster::{
-    CertificateAuthority, CertificateRole, Cluster, CredentialHolder, Metadata, PlannedCertificate, PlannedCredential,
-    PlannedSecret, User,
-};
+use crate::cluster::{Cluster, CredentialHolder, Metadata, PlannedCertificate, PlannedCredential, PlannedSecret, User};
 use crate::config::{patroni, pgbouncer as configuration};
 use crate::identity::{Credential, Identity, Trust, uri};
 use crate::kubernetes::{ByteString, Secret};
@@ -80,14 +77,8 @@ impl Content {
             self.add(keys.certificate, &made.certificate);
             self.add(keys.private_key, &made.key);
         }
-        match planned.authority {
-            CertificateAuthority::TrustDomain => self.add(keys.authority, &trust.domain),
-            CertificateAuthority::Members => self.add(keys.authority, &trust.members),
-        }
-        // The CAs that Patroni trusts where an earlier version made the pod. Its members show a certificate of the trust domain,
-        // until the kubelet brings what stands here.
-        if matches!(planned.role, CertificateRole::Member | CertificateRole::InstanceSet) {
-            self.add(patroni::AUTHORITIES_KEY, &format!("{}{}", trust.domain, trust.members));
+        if let Some(key) = keys.authority {
+            self.add(key, trust.bundle(planned.authority));
         }
     }
 

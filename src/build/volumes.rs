@@ -66,14 +66,12 @@ pub(super) fn pgbackrest_config(cluster: &Cluster, backups: &Backups, items: Vec
     let mut sources = backups.configuration.clone();
     sources.push(config_map(cluster.pgbackrest_config_map(), items));
     let client = cluster.certificate(CertificateRole::PgBackRestClient, "");
-    sources.push(secret(
-        client.secret,
-        vec![
-            item(client.keys.authority, "~postgres-operator/tls-ca.crt"),
-            item(client.keys.certificate, "~postgres-operator/client-tls.crt"),
-            key_item(client.keys.private_key, "~postgres-operator/client-tls.key"),
-        ],
-    ));
+    let authority = client.keys.authority.map(|key| item(key, "~postgres-operator/tls-ca.crt"));
+    let pair = [
+        item(client.keys.certificate, "~postgres-operator/client-tls.crt"),
+        key_item(client.keys.private_key, "~postgres-operator/client-tls.key"),
+    ];
+    sources.push(secret(client.secret, authority.into_iter().chain(pair).collect()));
     projected("pgbackrest-config", sources)
 }
 

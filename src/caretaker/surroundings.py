@@ -176,14 +176,11 @@ def authentication() -> dict[str, str]:
 def patroni(method: str, path: str, body: Any = None, member: str = "", timeout: float = 10) -> Any:
     """Ask the Patroni of this pod, or that of another member.
 
-    Patroni's unsafe endpoints want a client certificate (`restapi.verify_client: optional`) and the password of its
-    cluster, because other clusters have certificates of the same authority. So the password goes to the address that a
-    member has, and not to the one that it announces."""
+    Patroni's unsafe endpoints want the certificate of a member (`restapi.verify_client: optional`) and the password of
+    the cluster. The password goes to the address that a member has, and not to the one that it announces."""
     names = PATRONI / "~postgres-operator"
     try:
-        # A pod that an earlier version made knows other members by the CA that all clusters share.
-        members, shared = names / "patroni-members.ca-roots", names / "patroni.ca-roots"
-        tls = ssl.create_default_context(cafile=str(members if members.exists() else shared))
+        tls = ssl.create_default_context(cafile=str(names / "patroni.ca-roots"))
         tls.load_cert_chain(names / "patroni.crt+key")
     except OSError as error:
         raise Failure(f"the certificate of Patroni's clients: {error}") from error

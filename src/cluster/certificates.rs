@@ -75,8 +75,8 @@ pub enum CertificateMaker {
 /// The keys of a Secret under which a certificate is.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct CertificateKeys {
-    /// The CA certificates that its peers are verified with.
-    pub authority: &'static str,
+    /// The CA certificates that its peers are verified with, where they are in the same Secret.
+    pub authority: Option<&'static str>,
     /// The certificate.
     pub certificate: &'static str,
     /// The private key. It is the same as `certificate` where one value holds both, first the private key.
@@ -85,7 +85,7 @@ pub struct CertificateKeys {
 
 impl CertificateKeys {
     /// The keys of a Secret of the type `kubernetes.io/tls`, with the CA as cert-manager and PGO write it.
-    const TLS: Self = Self { authority: "ca.crt", certificate: "tls.crt", private_key: "tls.key" };
+    const TLS: Self = Self { authority: Some("ca.crt"), certificate: "tls.crt", private_key: "tls.key" };
 }
 
 /// One certificate of a cluster.
@@ -204,24 +204,25 @@ impl Cluster {
 fn keys_of_pgo(role: CertificateRole) -> CertificateKeys {
     match role {
         CertificateRole::Postgres | CertificateRole::Replication | CertificateRole::Replica => CertificateKeys::TLS,
-        CertificateRole::Member => combined("patroni-members.ca-roots", "patroni.crt-combined"),
+        CertificateRole::Member => combined("patroni.ca-roots", "patroni.crt-combined"),
         CertificateRole::InstanceSet => CertificateKeys {
-            authority: "patroni.ca-roots",
+            // Its clients have the CA certificates in a Secret of theirs.
+            authority: None,
             certificate: "pgbackrest-server.crt",
             private_key: "pgbackrest-server.key",
         },
         CertificateRole::PgBackRestClient => CertificateKeys {
-            authority: "pgbackrest.ca-roots",
+            authority: Some("pgbackrest.ca-roots"),
             certificate: "pgbackrest-client.crt",
             private_key: "pgbackrest-client.key",
         },
         CertificateRole::PgBackRestRepoHost => CertificateKeys {
-            authority: "pgbackrest.ca-roots",
+            authority: Some("pgbackrest.ca-roots"),
             certificate: "pgbackrest-repo-host.crt",
             private_key: "pgbackrest-repo-host.key",
         },
         CertificateRole::PgBouncer => CertificateKeys {
-            authority: "pgbouncer-frontend.ca-roots",
+            authority: Some("pgbouncer-frontend.ca-roots"),
             certificate: "pgbouncer-frontend.crt",
             private_key: "pgbouncer-frontend.key",
         },
@@ -230,5 +231,5 @@ fn keys_of_pgo(role: CertificateRole) -> CertificateKeys {
 
 /// The keys of a certificate that is one value with its private key.
 fn combined(authority: &'static str, both: &'static str) -> CertificateKeys {
-    CertificateKeys { authority, certificate: both, private_key: both }
+    CertificateKeys { authority: Some(authority), certificate: both, private_key: both }
 }

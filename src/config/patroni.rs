@@ -10,15 +10,11 @@ use super::{HEADER, postgres, wal_directory};
 use crate::cluster::{Cluster, InstanceSet};
 use crate::naming::{PATRONI_USER, REPLICATION_USER, STANZA, label};
 
-/// The certificate authorities of everybody whom members trust. Pods of an earlier version know each other by it.
+/// The certificate authority by which members know each other, as servers and as clients. It signs for nobody else.
 pub const CA_FILE: &str = "/etc/patroni/~postgres-operator/patroni.ca-roots";
-/// The certificate authority that members know each other by.
-pub const MEMBERS_CA_FILE: &str = "/etc/patroni/~postgres-operator/patroni-members.ca-roots";
 /// The certificate of Patroni's REST API and of its client, followed by the key.
 pub const CERTIFICATE_FILE: &str = "/etc/patroni/~postgres-operator/patroni.crt+key";
 
-/// The key of a Secret with the CA certificates that become [`CA_FILE`].
-pub const AUTHORITIES_KEY: &str = "patroni.ca-roots";
 /// The key of a Secret with what [`authentication_yaml`] gives.
 pub const AUTHENTICATION_KEY: &str = "authentication.yaml";
 /// The key of a Secret with what [`rules_yaml`] gives.
@@ -93,31 +89,23 @@ pub fn instance_set_yaml(cluster: &Cluster, set: &InstanceSet) -> String {
             "no_params": true,
         });
     }
-    file(json!({
+    let mut settings = json!({
         "bootstrap": {
             "initdb": ["allow-group-access", "data-checksums", "encoding=UTF8", format!("waldir={wal_directory}")],
             "method": "initdb",
         },
-        // A client would send the password of the API with each question, to whoever announces to be a member. `members_yaml`
-        // lifts that where it has to.
-        "ctl": {"auth": "member:none"},
         "kubernetes": {},
         "postgresql": postgresql,
         "restapi": {},
         "tags": {},
-    }))
-}
-
-/// How members know each other: by a CA that signs for them alone, as servers and as clients. A client sends the password with
-/// each question where the failsafe mode needs it (Patroni's `request.py` and `ha.py`); null removes a setting of another file.
-/// Patroni asks at the address that a member announces, also one without TLS, so the password opens nothing by itself. It is
-/// a file of its own, for a pod that an earlier version made has neither this bundle nor this file.
-pub fn members_yaml(cluster: &Cluster) -> String {
-    let mut client = json!({"cacert": MEMBERS_CA_FILE});
-    if setting::is_on(Some(&failsafe_mode(cluster))) {
-        client["auth"] = Value::Null;
+    });
+    // A client sends the password of the API with each question, which only the failsafe mode needs (Patroni's `request.py` and
+    // `ha.py`). Patroni asks at the address that a member announces, also one without TLS; so the password opens nothing without
+    // the certificate of a member.
+    if !setting::is_on(Some(&failsafe_mode(cluster))) {
+        settings["ctl"] = json!({"auth": "member:none"});
     }
-    file(json!({"ctl": client, "restapi": {"cafile": MEMBERS_CA_FILE}}))
+    file(settings)
 }
 
 /// Whether the leader goes on while the API server is away, as long as all members that it knew agree (Patroni, "DCS Failsafe

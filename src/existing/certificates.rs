@@ -1,15 +1,18 @@
 //! Certificates, keys and trust bundles of a Secret.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use p256::SecretKey;
 use zeroize::Zeroizing;
 
 use super::secret::Secret;
-use crate::cluster::{CertificateAuthority, CertificateKeys, PlannedCertificate};
+use crate::cluster::{CertificateAuthority, PlannedCertificate};
 use crate::naming::annotation;
 use crate::report::Diagnostic;
 use crate::x509::{self, PrivateKey, X509};
+
+/// The most certificates that one value may have, with the private key where that is in it too.
+const MOST_CERTIFICATES: usize = 64;
 
 /// The certificates of one Secret that one CA has signed. It has no `Debug`, so that it cannot be printed.
 pub struct Certificates<'a> {
@@ -17,9 +20,9 @@ pub struct Certificates<'a> {
     pub secret: Secret<'a>,
     /// Which CA signs them.
     pub authority: CertificateAuthority,
-    /// The key of the bundle.
-    pub authority_key: &'static str,
-    /// Whom its readers trust.
+    /// The key that messages point at: that of the CA certificates, where they are in the Secret.
+    pub told_at: &'static str,
+    /// The CA certificates that its readers trust.
     pub bundle: Vec<X509>,
     /// Certificates with their keys, by the key of the certificate; one of which a half is missing is left out.
     pub pairs: BTreeMap<&'static str, Pair>,
@@ -49,6 +52,20 @@ pub struct Root<'a> {
     pub key: SecretKey,
 }
 
+impl Certificates<'_> {
+    /// How many signatures must be checked to find out which CA has signed which certificate: of those of its name alone.
+    pub fn signatures(&self) -> usize {
+        let named = |pair: &Pair| self.bundle.iter().filter(|authority| pair.facts.names_issuer(authority)).count();
+        self.pairs.values().map(named).sum()
+    }
+
+    /// The length of its certificates, in bytes.
+    pub fn size(&self) -> usize {
+        let pairs = self.pairs.values().map(|pair| pair.certificate.len() + pair.key.len());
+        pairs.chain(self.bundle.iter().map(|authority| authority.der.len())).sum()
+    }
+}
+
 impl Root<'_> {
     /// The key of its certificate in the Secret.
     pub const CERTIFICATE: &'static str = "root.crt";
@@ -60,9 +77,12 @@ pub(super) fn read<'a>(
     certificates: &[PlannedCertificate],
 ) -> Result<Certificates<'a>, Vec<Diagnostic>> {
     let mut errors = Vec::new();
-    let PlannedCertificate { authority, keys: CertificateKeys { authority: authority_key, .. }, .. } = certificates[0];
-    let text = secret.text(authority_key);
-    let bundle = text.and_then(|text| text.map_or(Ok(Vec::new()), |text| in_pem(&secret, authority_key, &text)));
+    let PlannedCertificate { authority, keys, .. } = certificates[0];
+    let told_at = keys.authority.unwrap_or(keys.certificate);
+    let bundle = keys.authority.map_or(Ok(Vec::new()), |key| {
+        let Some(text) = secret.text(key)? else { return Ok(Vec::new()) };
+        in_pem(&secret, key, &text)?.ok_or_else(|| no_certificate(&secret, key))
+    });
     let bundle = bundle.unwrap_or_else(|error| {
         errors.push(error);
         Vec::new()
@@ -83,14 +103,28 @@ pub(super) fn read<'a>(
     let generations = [annotation::GENERATION_CERTIFICATES, annotation::GENERATION_CA].map(&mut generation);
     let [generation, authority_generation] = generations;
     if errors.is_empty() {
-        Ok(Certificates { secret, authority, authority_key, bundle, pairs, generation, authority_generation })
+        Ok(Certificates { secret, authority, told_at, bundle, pairs, generation, authority_generation })
     } else {
         Err(errors)
     }
 }
 
-fn in_pem(secret: &Secret, key: &str, text: &str) -> Result<Vec<X509>, Diagnostic> {
-    x509::certificates(text).ok_or_else(|| secret.error(key, "is no certificate in PEM, put one here or remove it"))
+/// The certificates of `text`, which is under `key` of `secret`, each once; `None` where something else is there. An error
+/// where they are too many.
+pub(crate) fn in_pem(secret: &Secret, key: &str, text: &str) -> Result<Option<Vec<X509>>, Diagnostic> {
+    let count = text.matches("-----BEGIN").count();
+    if count > MOST_CERTIFICATES {
+        let what =
+            format!("has {count} certificates, and at most {MOST_CERTIFICATES} are read: leave those that are needed");
+        return Err(secret.error(key, &what));
+    }
+    let mut seen = BTreeSet::new();
+    let once = |certificate: &X509| seen.insert(certificate.der.clone());
+    Ok(x509::certificates(text).map(|certificates| certificates.into_iter().filter(once).collect()))
+}
+
+fn no_certificate(secret: &Secret, key: &str) -> Diagnostic {
+    secret.error(key, "is no certificate in PEM, put one here or remove it")
 }
 
 /// A certificate and its key, if both are there. What was put together from two Secrets would work nowhere.
@@ -98,7 +132,9 @@ pub(crate) fn pair(secret: &Secret, certificate_key: &str, key_key: &str) -> Res
     let (Some(certificate), Some(key)) = (secret.text(certificate_key)?, secret.text(key_key)?) else {
         return Ok(None);
     };
-    let facts = in_pem(secret, certificate_key, &certificate)?.swap_remove(0);
+    let facts = in_pem(secret, certificate_key, &certificate)?
+        .ok_or_else(|| no_certificate(secret, certificate_key))?
+        .swap_remove(0);
     let private = PrivateKey::read(&key).ok_or_else(|| {
         secret.error(key_key, "is no private key in PEM without a passphrase, put one here or remove it")
     })?;

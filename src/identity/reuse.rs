@@ -3,6 +3,8 @@
 //! A generation never goes back: where a Secret holds a later one than the annotations ask for, it stays. So an annotation
 //! that is lost brings no password back that had to go.
 
+use std::collections::BTreeSet;
+
 use zeroize::Zeroizing;
 
 use super::verifier::{Verdict, judge};
@@ -67,7 +69,7 @@ pub(super) fn certificate_notes(held: &Certificates, certificates: u32, authorit
     ]
     .into_iter()
     .filter(|(later, _)| *later)
-    .map(|(_, annotation)| held.secret.warning(held.authority_key, &not_back(annotation)))
+    .map(|(_, annotation)| held.secret.warning(held.told_at, &not_back(annotation)))
     .collect()
 }
 
@@ -138,7 +140,7 @@ pub(super) fn still_trusted<'h>(
     time: i64,
     belongs: impl Fn(&X509) -> bool,
 ) -> Vec<String> {
-    let mut trusted: Vec<String> = Vec::new();
+    let (mut trusted, mut seen) = (Vec::new(), BTreeSet::new());
     for held in held.filter(|held| !held.pairs.is_empty()) {
         let signs = |authority: &X509, pair: &Pair| pair.facts.is_signed_by(authority) == Some(true);
         let later = generation - held.authority_generation;
@@ -148,7 +150,7 @@ pub(super) fn still_trusted<'h>(
         let valid = |authority: &&X509| authority.not_after >= time && belongs(authority);
         for authority in held.bundle.iter().filter(valid).filter(in_use) {
             let certificate = authority.pem();
-            if !bundle.contains(&certificate) && !trusted.contains(&certificate) {
+            if !bundle.contains(&certificate) && seen.insert(&authority.der) {
                 trusted.push(certificate);
             }
         }
@@ -156,32 +158,50 @@ pub(super) fn still_trusted<'h>(
     trusted
 }
 
-/// A warning where those who have the bundles of the Secrets `held` do not trust the CA that signs from now on; `first` says what
-/// else may be done about it.
+/// A warning where those who have the bundles of the Secrets `held` do not trust the CA that signs from now on. Only CAs that
+/// `belongs` knows count: a bundle without any is for something else. `first` says what else may be done about it.
 pub(super) fn unannounced<'h>(
     mut held: impl Iterator<Item = &'h Certificates<'h>>,
     authority: &X509,
+    belongs: impl Fn(&X509) -> bool,
     first: &str,
 ) -> Option<Diagnostic> {
-    let trusts = |held: &Certificates| held.bundle.iter().any(|trusted| trusted.der == authority.der);
-    let held = held.find(|held| !held.bundle.is_empty() && !trusts(held))?;
+    let held = held.find(|held| {
+        let mut trusted = held.bundle.iter().filter(|trusted| belongs(trusted)).peekable();
+        trusted.peek().is_some() && trusted.all(|trusted| trusted.der != authority.der)
+    })?;
     let what = format!(
         "does not have the CA that signs from now on: whoever trusts what is here refuses new certificates; {first}raise \
          `pgrender.dev/rotate-ca` by one only, and if another bundle was applied since, read the Secrets anew"
     );
-    Some(held.secret.warning(held.authority_key, &what))
+    Some(held.secret.warning(held.told_at, &what))
 }
 
-/// A warning for each of the Secrets `held` of members that trusts an authority besides, of which `belongs` does not know. It
-/// does not stay, for nobody but members has a certificate of theirs.
+/// A warning for each of the Secrets `held` of members that trusts a CA which this seed does not give, beside the CA
+/// `current`, which has signed all that is there. One that is called as theirs, as `belongs` knows, may be that of an earlier
+/// seed and stays; another does not, for only members have certificates of their CA.
 pub(super) fn strangers<'h>(
     held: impl Iterator<Item = &'h Certificates<'h>>,
+    bundle: &str,
+    current: &X509,
     belongs: impl Fn(&X509) -> bool,
 ) -> Vec<Diagnostic> {
-    let has_stranger = |held: &&Certificates| held.bundle.iter().any(|authority| !belongs(authority));
-    let what = "trusts a CA that is not that of this cluster's members, whose holders could change the cluster through Patroni: it is \
-                taken out; look for whoever put it in";
-    held.filter(has_stranger).map(|held| held.secret.warning(held.authority_key, what)).collect()
+    let mut told = Vec::new();
+    let is_ours = |held: &&Certificates| held.pairs.values().all(|pair| pair.facts.is_signed_by(current) == Some(true));
+    for held in held.filter(is_ours) {
+        let (named, others): (Vec<_>, Vec<_>) = held.bundle.iter().partition(|authority| belongs(authority));
+        if !others.is_empty() {
+            let what = "contains a CA that is not the CA of this cluster's members. It is removed, because its certificates could \
+                        change the cluster through Patroni; find out who added it";
+            told.push(held.secret.warning(held.told_at, what));
+        }
+        if named.iter().any(|authority| !bundle.contains(&authority.pem())) {
+            let what = "contains a CA of members that this seed does not give. It is kept, in case that it is the CA of an earlier \
+                        seed; raise `pgrender.dev/rotate-ca` to remove it";
+            told.push(held.secret.warning(held.told_at, what));
+        }
+    }
+    told
 }
 
 /// What there is to tell of PGO's CA while it signs.

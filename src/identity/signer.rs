@@ -45,10 +45,14 @@ impl<'a> Signers<'a> {
             Self { of_domain: Signer::new(of_domain, generation)?, of_members: Signer::new(of_members, generation)? };
         let keep = "give `pgo-root-cacert` to keep PGO's CA, ";
         let held = |authority| held(existing, authority);
-        notes.extend(reuse::unannounced(held(CertificateAuthority::TrustDomain), &signers.of_domain.facts, keep));
-        notes.extend(reuse::unannounced(held(CertificateAuthority::Members), &signers.of_members.facts, ""));
-        let of_members = |authority: &X509| signers.of_members.is_named(authority);
-        notes.extend(reuse::strangers(held(CertificateAuthority::Members), of_members));
+        let (domain, members) = (&signers.of_domain, &signers.of_members);
+        let is_members = |authority: &X509| members.is_named(authority);
+        let is_domains = |authority: &X509| !is_members(authority);
+        let (of_domain, of_members) = (CertificateAuthority::TrustDomain, CertificateAuthority::Members);
+        notes.extend(reuse::unannounced(held(of_domain), &domain.facts, is_domains, keep));
+        notes.extend(reuse::unannounced(held(of_members), &members.facts, is_members, ""));
+        let derived = members.authorities.trust_bundle(&members.authority)?.concat();
+        notes.extend(reuse::strangers(held(of_members), &derived, &members.facts, is_members));
         for held in held(CertificateAuthority::TrustDomain) {
             notes.extend(reuse::certificate_notes(held, cluster.generations.certificates, asked));
         }
@@ -68,7 +72,7 @@ impl<'a> Signers<'a> {
         let of_members = |authority: &X509| self.of_members.is_named(authority);
         let held = |authority| held(existing, authority);
         Ok(Trust {
-            // The file that instances of an earlier version know their members by has both.
+            // A bundle of an earlier version may have both.
             domain: self
                 .of_domain
                 .trust_bundle(held(CertificateAuthority::TrustDomain), time, |authority| !of_members(authority))?,

@@ -3,7 +3,7 @@
 //! Only the caller can allow more ([`Options::max_clusters`]), never the input.
 
 use crate::cluster::{Cluster, Metadata};
-use crate::existing::Existing;
+use crate::existing::{Certificates, Existing};
 use crate::identity::checked_rounds;
 use crate::options::Options;
 use crate::read::node::Node;
@@ -24,6 +24,8 @@ const SIGNATURE: usize = 250;
 const CLAIM: usize = 25;
 /// What is copied from the spec into an object and written.
 const KIBIBYTE: usize = 12;
+/// Certificates that are read from a Secret, or copied from one into another.
+const CERTIFICATES_KIBIBYTE: usize = 20;
 /// SCRAM, to compare a verifier with its password.
 const ROUNDS_IN_A_MICROSECOND: usize = 8;
 
@@ -58,8 +60,14 @@ impl Work {
         self.done = self.done.saturating_add(of_cluster(cluster, node));
     }
 
-    /// Adds what it costs to look at the Secrets that a cluster has already.
-    pub(super) fn add_existing(&mut self, existing: &Existing) {
+    /// Adds what it costs to look at the Secrets that `cluster` has already, and to write whom they trust into each of its
+    /// Secrets.
+    pub(super) fn add_existing(&mut self, cluster: &Cluster, existing: &Existing) {
+        let held = || existing.certificates.values();
+        self.add_signatures(held().map(Certificates::signatures).sum());
+        let size: usize = held().map(Certificates::size).sum();
+        let copies = 1 + cluster.derived_certificates().count();
+        self.done = self.done.saturating_add(size.saturating_mul(copies) / 1024 * CERTIFICATES_KIBIBYTE);
         let held = existing.credentials.values();
         let rounds: usize = held.filter_map(|held| checked_rounds(held.verifier.as_ref()?)).sum();
         self.done = self.done.saturating_add(rounds / ROUNDS_IN_A_MICROSECOND);

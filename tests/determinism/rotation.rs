@@ -121,7 +121,6 @@ fn the_ca_changes_certificates_and_no_key() {
                 "~ ConfigMap/hippo-fingerprints /data/secret.hippo-replication-cert",
                 "~ Secret/hippo-cluster-cert /data/ca.crt",
                 "~ Secret/hippo-cluster-cert /data/tls.crt",
-                "~ Secret/hippo-one-certs /data/patroni-members.ca-roots",
                 "~ Secret/hippo-one-certs /data/patroni.ca-roots",
                 "~ Secret/hippo-one-certs /data/patroni.crt-combined",
                 "~ Secret/hippo-one-certs /data/pgbackrest-server.crt",

@@ -6,8 +6,8 @@ use std::time::SystemTime;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use pgrender::cluster::{CertificateRole, Cluster};
-use pgrender::existing::{Sources, existing};
-use pgrender::identity::{Identity, derive, scram};
+use pgrender::existing::{Existing, Sources, existing};
+use pgrender::identity::{Identity, Seed, derive, scram};
 use pgrender::naming::annotation;
 use pgrender::options::Options;
 use pgrender::read::{self, Document};
@@ -112,8 +112,7 @@ fn rendered(identity: &Identity) -> Vec<Value> {
         secret(
             "hippo-instance1-certs",
             &[
-                ("patroni-members.ca-roots", members_trust(identity)),
-                ("patroni.ca-roots", &format!("{bundle}{}", members_trust(identity))),
+                ("patroni.ca-roots", members_trust(identity)),
                 ("patroni.crt-combined", &combined),
                 ("pgbackrest-server.crt", &set.certificate),
                 ("pgbackrest-server.key", &set.key),
@@ -418,12 +417,11 @@ fn members_trust_no_authority_but_their_own() {
     let (neighbour, _) = with(&neighbour, &[], now());
     for foreign in [stranger.as_str(), members_trust(&neighbour)] {
         let mut secrets = rendered(&identity);
-        bundle_of_instances(&mut secrets, "patroni-members.ca-roots", |bundle| format!("{bundle}{foreign}"));
+        bundle_of_instances(&mut secrets, "patroni.ca-roots", |bundle| format!("{bundle}{foreign}"));
         let (again, told) = with(&hippo(), &secrets, now());
         assert_eq!(told.len(), 1, "{told:?}");
         assert!(
-            told[0]
-                .contains("`patroni-members.ca-roots` of `Secret postgres-operator/hippo-instance1-certs` trusts a CA"),
+            told[0].contains("`patroni.ca-roots` of `Secret postgres-operator/hippo-instance1-certs` contains a CA"),
             "{told:?}"
         );
         assert_eq!(crate::differences(&identity, &again), [""; 0]);
@@ -431,16 +429,41 @@ fn members_trust_no_authority_but_their_own() {
 }
 
 #[test]
-fn the_authority_of_members_signs_for_nobody_else_after_a_detour_by_an_earlier_version() {
+fn a_bundle_of_an_earlier_version_gives_way_without_a_word() {
     let (identity, _) = with(&hippo(), &[], now());
     let mut secrets = rendered(&identity);
-    // An earlier version wrote back what it found, and had no members' bundle.
-    for secret in secrets.iter_mut().filter(|secret| secret["metadata"]["name"] == "hippo-instance1-certs") {
-        secret["data"].as_object_mut().unwrap().remove("patroni-members.ca-roots");
+    // Patroni's servers trusted both, and the members' CA had a key of its own for some time.
+    bundle_of_instances(&mut secrets, "patroni.ca-roots", |members| format!("{}{members}", trust(&identity)));
+    let mut before = rendered(&identity);
+    // Before that, there was one CA.
+    bundle_of_instances(&mut before, "patroni.ca-roots", |_| trust(&identity).to_owned());
+    let set = identity.certificate(CertificateRole::InstanceSet, "instance1").unwrap();
+    bundle_of_instances(&mut before, "patroni.crt-combined", |_| format!("{}{}", *set.key, set.certificate));
+    for (secrets, expected) in
+        [(secrets, "contains a CA that is not"), (before, "is replaced, because another CA has signed")]
+    {
+        let (again, told) = with(&hippo(), &secrets, now());
+        assert!(told.len() == 1 && told[0].contains(expected), "{told:?}");
+        assert_eq!(crate::differences(&identity, &again), [""; 0]);
     }
+}
+
+#[test]
+fn a_ca_that_is_only_called_as_that_of_members_is_told() {
+    let (identity, _) = with(&hippo(), &[], now());
+    let other =
+        Seed::new(b"YW5vdGhlciBzZWVkIGZvciB0aGUgdGVzdHMgYWxvbmUsIG5vdGhpbmcgaXMgZ3VhcmRlZCBieSBpdA==").ok().unwrap();
+    let options = Options { time: now(), ..Options::default() };
+    let (earlier, _) = derive(&hippo(), &other, &options, &Existing::default());
+    let earlier = earlier.unwrap();
+    let earlier = blocks(members_trust(&earlier))[0];
+    let mut secrets = rendered(&identity);
+    bundle_of_instances(&mut secrets, "patroni.ca-roots", |bundle| format!("{bundle}{earlier}"));
     let (again, told) = with(&hippo(), &secrets, now());
-    assert_eq!(told, [""; 0]);
-    assert_eq!(crate::differences(&identity, &again), [""; 0]);
+    assert!(told.len() == 1 && told[0].contains("contains a CA of members that this seed does not give"), "{told:?}");
+    assert!(members_trust(&again).contains(earlier));
+    let (third, _) = with(&with_authority(2), &rendered(&again), now());
+    assert!(!members_trust(&third).contains(earlier));
 }
 
 #[test]

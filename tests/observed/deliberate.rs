@@ -188,13 +188,7 @@ pub(crate) const DELIBERATE: &[Deliberate] = &[
     Deliberate {
         reason: "the members of a cluster know each other by a CA that signs for nobody else",
         source: "README, Differences from PGO",
-        places: &[
-            Place("ConfigMap", "*-config", "data[patroni-members.yaml]", OnlyOurs, "*"),
-            Place("Secret", "*-certs", "data[patroni-members.ca-roots]", OnlyOurs, "*"),
-            Place("Secret", "*-certs", "data[patroni.ca-roots].certificates[*]", OnlyOurs, "*"),
-            Place("StatefulSet", "*", "*.sources[*].configMap.items[*members.yaml]", OnlyOurs, "*"),
-            Place("StatefulSet", "*", "*.sources[*].secret.items[*members.ca-roots]", OnlyOurs, "*"),
-        ],
+        places: &[Place("Secret", "*-certs", "data[patroni.ca-roots].certificates[*]", OnlyOurs, "*")],
     },
     Deliberate {
         reason: "a leader goes on while the API server is away",
@@ -208,7 +202,6 @@ pub(crate) const DELIBERATE: &[Deliberate] = &[
             Place("Secret", "*-patroni", "", OnlyOurs, ""),
             Place("StatefulSet", "*", "*.volumes[patroni-config].projected.sources[*]", OnlyOurs, "*-patroni*"),
             // Patroni has no password for who announces to be a member; patronictl has files of its own.
-            Place("ConfigMap", "*-config", "data[patroni.yaml].ctl", OnlyOurs, r#"{"auth":"member:none"}"#),
             Place("StatefulSet", "*", "*.env[PATRONICTL_CONFIG_FILE].value", Different, "*became*/patronictl*"),
             Place("StatefulSet", "*", "*.sources[*].configMap.items[patronictl/cluster.yaml]", OnlyOurs, "*"),
         ],

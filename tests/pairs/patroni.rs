@@ -24,7 +24,7 @@ fn script(name: &str) -> PathBuf {
 fn with_patroni(company: &Company, others: &str, ask: impl Fn(&dyn Fn(&[&Path], Option<&str>) -> Result<(), String>)) {
     let python = interpreter().unwrap();
     let root = company.directory.path().join(if others.is_empty() { "patroni" } else { "patroni-others" });
-    let members = company.alpha.secret("alpha-one-certs", "patroni-members.ca-roots");
+    let members = company.alpha.secret("alpha-one-certs", "patroni.ca-roots");
     for (path, text) in company.alpha.volume("alpha-one", "patroni-config") {
         let text = text.replace("/etc/patroni/", &format!("{}/", root.display()));
         private(&root.join(path), &text.replace(&members, &format!("{members}{others}")));
@@ -59,7 +59,7 @@ fn patroni_changes_nothing_for_a_certificate_or_a_password_alone() {
         compare("Patroni", &company.leaves, &[member], |leaf| reload(&[&leaf.certificate, &leaf.key], Some(&password)));
     });
     // Where an issuer signs for everybody, there is still the password.
-    let everybody = company.alpha.secret("alpha-one-certs", "patroni.ca-roots") + &company.authorities();
+    let everybody = company.alpha.secret("alpha-pgbackrest", "pgbackrest.ca-roots") + &company.authorities();
     with_patroni(&company, &everybody, |reload| {
         compare("Patroni", &company.leaves, &[], |leaf| reload(&[&leaf.certificate, &leaf.key], None));
         let opens = |leaf: &&Leaf| reload(&[&leaf.certificate, &leaf.key], Some(&password)).is_ok();

@@ -37,7 +37,7 @@ def patroni(test: Test, leader: str) -> None:
     """Patroni answers probes of anyone, and changes nothing for who has no client certificate."""
     url = f"https://{leader}.{PODS}:8008"
     name = f"https://{leader}.{PODS}.{test.namespace}.svc.cluster.local:8008"
-    members = test.secret("hippo-instance1-certs")["patroni-members.ca-roots"]
+    members = test.secret("hippo-instance1-certs")["patroni.ca-roots"]
     ask = lambda *words: test.in_pod(  # noqa: E731
         "client", *CURL, "--cacert", "/dev/stdin", *words, container="client", text=members
     )

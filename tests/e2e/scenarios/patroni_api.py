@@ -66,7 +66,7 @@ def ask(test: Test, pod: str, to: str, pairs: dict[str, str], password: str, req
     """Ask the Patroni of `to` from a pod, with each of these certificates."""
     method, path = request.split()
     asked = {
-        "authority": test.secret("hippo-instance1-certs")["patroni-members.ca-roots"],
+        "authority": test.secret("hippo-instance1-certs")["patroni.ca-roots"],
         "body": None if body is None else json.dumps(body),
         "certificates": pairs,
         "host": f"{to}.hippo-pods.{test.namespace}.svc.cluster.local",
