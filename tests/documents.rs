@@ -4,6 +4,8 @@
 #![expect(clippy::disallowed_methods, reason = "tests work with files and the environment")]
 #![expect(clippy::print_stdout, clippy::unwrap_used, reason = "a helper of tests fails as a test does")]
 
+#![cfg(unix)]
+
 mod common;
 
 use std::fs;
@@ -30,18 +32,17 @@ impl Page {
         let mut above = "";
         let mut lines = text.lines();
         while let Some(line) = lines.next() {
-            let content = || lines.by_ref().take_while(|line| *line != "```").map(|line| format!("{line}\n"));
-            match line {
-                "```sh" if above == MARKER => page.script.extend({ content }()),
-                "```yaml" => {
-                    let content: String = { content }().collect();
-                    // A file is a block whose first line is its name alone.
-                    let first = content.lines().next().and_then(|line| line.strip_prefix("# "));
-                    if let Some(name) = first.filter(|name| *name == "Kptfile" || name.ends_with(".yaml")) {
-                        page.files.push((name.to_owned(), content.clone()));
-                    }
+            if ["```sh", "```yaml"].contains(&line) {
+                let content: Vec<&str> = lines.by_ref().take_while(|line| *line != "```").collect();
+                // A file is a block whose first line is its name alone.
+                let file = content.first().and_then(|line| line.strip_prefix("# "));
+                let file = file.filter(|name| *name == "Kptfile" || name.ends_with(".yaml"));
+                let content = content.join("\n") + "\n";
+                match file {
+                    Some(name) => page.files.push((name.to_owned(), content)),
+                    None if line == "```sh" && above == MARKER => page.script += &content,
+                    None => {}
                 }
-                _ => {}
             }
             above = line;
         }
@@ -168,12 +169,12 @@ fn the_check_of_the_documentation_finds_each_kind_of_fault() {
     let write = |readme: &str, source: &str| {
         fs::create_dir_all(root.join("docs")).unwrap();
         fs::write(root.join("README.md"), readme).unwrap();
-        fs::write(root.join("docs/other.md"), "# B, `c`\n\n[up](../README.md)\n").unwrap();
+        fs::write(root.join("docs/other.md"), "# B `c`\n\n[up](../README.md)\n").unwrap();
         fs::write(root.join("source.rs"), source).unwrap();
         output("git", root, "git init -q; git add README.md docs source.rs");
         check(&python, root)
     };
-    assert_eq!(write(good, "// See docs/other.md, B\n"), (true, String::new()));
+    assert_eq!(write(good, "// See docs/other.md, B c\n"), (true, String::new()));
     let marker = "<!-- not run by a test: it is an example -->";
     for (readme, source, fault) in [
         (good.replace("docs/other.md#", "docs/otter.md#"), "", "`docs/otter.md#b-c` leads to no file"),
