@@ -16,6 +16,8 @@ use std::process::Command;
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 const MARKER: &str = "<!-- run by tests/documents.rs -->";
 const STATEFUL_SET: &str = "kind: StatefulSet";
+/// What is printed between the blocks of a page.
+const NEXT: &str = "== next block ==\n";
 
 /// A page: the commands that it has this test run, and the files that it shows.
 struct Page {
@@ -40,7 +42,7 @@ impl Page {
                 let content = content.join("\n") + "\n";
                 match file {
                     Some(name) => page.files.push((name.to_owned(), content)),
-                    None if line == "```sh" && above == MARKER => page.script += &content,
+                    None if line == "```sh" && above == MARKER => page.script += &(content + &separator()),
                     None => {}
                 }
             }
@@ -62,6 +64,11 @@ fn pages() -> Vec<Page> {
     let mut paths: Vec<PathBuf> = [root.join("README.md")].into_iter().chain(pages).collect();
     paths.sort();
     paths.iter().map(|path| Page::read(path)).collect()
+}
+
+/// The command that goes after each block.
+fn separator() -> String {
+    format!("printf '{}'\n", NEXT.escape_debug())
 }
 
 /// A shell in `directory`, in which the commands of a page find the program and what else they name.
@@ -144,9 +151,10 @@ fn the_commands_of_every_page_run() {
         let seed = fs::read(directory.path().join("seed")).unwrap();
         assert!(seed.len() > 32, "{}", page.name);
         // kustomize skips a function in silence, so the exit code is not enough.
-        if ["pgrender render", "kustomize ", "kpt "].iter().any(|word| page.script.contains(word)) {
+        for (block, printed) in page.script.split(&separator()).zip(printed.split(NEXT)) {
+            let renders = ["pgrender render", "kustomize ", "kpt "].iter().any(|word| block.contains(word));
             let rendered = printed.contains(STATEFUL_SET) || has_stateful_set(directory.path());
-            assert!(rendered, "{} renders nothing:\n{printed}", page.name);
+            assert!(!renders || rendered, "{}: nothing is rendered by\n{block}", page.name);
         }
     }
     assert!(count >= 8, "only {count} pages have commands that are run");
