@@ -3,7 +3,6 @@
 
 #![expect(clippy::disallowed_methods, reason = "tests work with files and the environment")]
 #![expect(clippy::print_stdout, clippy::unwrap_used, reason = "a helper of tests fails as a test does")]
-
 #![cfg(unix)]
 
 mod common;
@@ -126,7 +125,8 @@ fn has_stateful_set(directory: &Path) -> bool {
     fs::read_dir(directory).unwrap().map(Result::unwrap).any(|entry| {
         let kind = entry.file_type().unwrap();
         (kind.is_dir() && has_stateful_set(&entry.path()))
-            || (kind.is_file() && fs::read(entry.path()).unwrap().starts_with(b"apiVersion: apps/v1\nkind: StatefulSet"))
+            || (kind.is_file()
+                && fs::read(entry.path()).unwrap().starts_with(b"apiVersion: apps/v1\nkind: StatefulSet"))
     })
 }
 
