@@ -37,7 +37,7 @@ impl Page {
                 let content: Vec<&str> = lines.by_ref().take_while(|line| *line != "```").collect();
                 // A file is a block whose first line is its name alone.
                 let file = content.first().and_then(|line| line.strip_prefix("# "));
-                let file = file.filter(|name| *name == "Kptfile" || name.ends_with(".yaml"));
+                let file = file.filter(|name| *name == "Kptfile" || has_extension(Path::new(name), "yaml"));
                 let content = content.join("\n") + "\n";
                 match file {
                     Some(name) => page.files.push((name.to_owned(), content)),
@@ -55,11 +55,15 @@ impl Page {
     }
 }
 
+fn has_extension(path: &Path, extension: &str) -> bool {
+    path.extension().is_some_and(|known| known == extension)
+}
+
 /// README.md and every page of docs.
 fn pages() -> Vec<Page> {
     let root = Path::new(ROOT);
     let docs = fs::read_dir(root.join("docs")).unwrap().map(|entry| entry.unwrap().path());
-    let pages = docs.filter(|path| path.extension().is_some_and(|extension| extension == "md"));
+    let pages = docs.filter(|path| has_extension(path, "md"));
     let mut paths: Vec<PathBuf> = [root.join("README.md")].into_iter().chain(pages).collect();
     paths.sort();
     paths.iter().map(|path| Page::read(path)).collect()
