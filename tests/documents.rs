@@ -35,14 +35,14 @@ impl Page {
         while let Some(line) = lines.next() {
             if ["```sh", "```yaml"].contains(&line) {
                 let content: Vec<&str> = lines.by_ref().take_while(|line| *line != "```").collect();
-                // A file is a block whose first line is its name alone.
+                // The first line of a file is its name alone.
                 let file = content.first().and_then(|line| line.strip_prefix("# "));
                 let file = file.filter(|name| *name == "Kptfile" || has_extension(Path::new(name), "yaml"));
-                let content = content.join("\n") + "\n";
-                match file {
-                    Some(name) => page.files.push((name.to_owned(), content)),
-                    None if line == "```sh" && above == MARKER => page.script += &(content + &separator()),
-                    None => {}
+                let text = content.join("\n") + "\n";
+                if line == "```sh" && above == MARKER {
+                    page.script += &(text + &separator());
+                } else if let Some(name) = file.filter(|_| line == "```yaml") {
+                    page.files.push((name.to_owned(), text));
                 }
             }
             above = line;
@@ -103,19 +103,18 @@ fn prepare(page: &Page, cluster: &str, directory: &Path) {
     for (name, content) in &page.files {
         fs::write(directory.join(name), content).unwrap();
     }
-    let made = [
-        ("pgrender seed > seed", ""),
-        ("clusters/", "mkdir clusters; cp cluster.yaml clusters/"),
-        // Secrets of somebody else, by the names of those that are rendered.
-        ("existing.yaml", "pgrender render --random cluster.yaml > existing.yaml"),
-        ("git ", "git init -q; git add clusters; git -c user.name=a -c user.email=a@b commit -qm clusters"),
-    ];
-    if !page.script.contains(made[0].0) {
+    if !page.script.contains("pgrender seed > seed") {
         output(&page.name, directory, "(umask 077; pgrender seed > seed)");
     }
-    for (word, script) in made.iter().filter(|(word, script)| page.script.contains(word) && !script.is_empty()) {
-        println!("{}: {word}", page.name);
-        output(&page.name, directory, script);
+    for (word, script) in [
+        ("clusters/", "mkdir clusters; cp cluster.yaml clusters/"),
+        // Secrets of another seed, by the names of those that are rendered.
+        ("existing.yaml", "pgrender render --random cluster.yaml > existing.yaml"),
+        ("git ", "git init -q; git add clusters; git -c user.name=a -c user.email=a@b commit -qm clusters"),
+    ] {
+        if page.script.contains(word) {
+            output(&page.name, directory, script);
+        }
     }
     for examples in ["functions", "kustomize"] {
         if page.script.contains(&format!("{examples}/")) {
@@ -183,7 +182,7 @@ fn the_check_of_the_documentation_finds_each_kind_of_fault() {
         fs::write(root.join("README.md"), readme).unwrap();
         fs::write(root.join("docs/other.md"), "# B `c`\n\n[up](../README.md)\n").unwrap();
         fs::write(root.join("source.rs"), source).unwrap();
-        output("git", root, "git init -q; git add README.md docs source.rs");
+        output("git", root, "git init -q; mkdir -p .ci; touch .ci/run; git add README.md docs source.rs");
         check(&python, root)
     };
     assert_eq!(write(good, "// See docs/other.md, B c\n"), (true, String::new()));
@@ -197,6 +196,9 @@ fn the_check_of_the_documentation_finds_each_kind_of_fault() {
         (good.replace(marker, ""), "", "say above these commands"),
         (good.replace(marker, "<!-- not run by a test: -->"), "", "say above these commands"),
         (good.replace(marker, "<!-- run by tests/other.rs -->"), "", "`tests/other.rs` runs no commands"),
+        (good.replace(marker, &format!("  {MARKER}")), "", "not indented"),
+        (good.replace(marker, &format!("{MARKER}\n")), "", "say above these commands"),
+        (good.replace(marker, "<!-- run by .ci/run -->"), "", "runs only what"),
         (good.replace("```sh", "```bash"), "", "write `sh` instead"),
         (good.replace("A page", &"A page ".repeat(30)), "", "at most 130"),
         (good.replace("\n\n[", &"\n".repeat(150)), "", "more than 150 lines"),

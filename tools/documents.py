@@ -28,12 +28,16 @@ SHELLS = {"sh", "bash", "shell", "console", "zsh"}
 
 
 class Block(NamedTuple):
-    """A fenced block: its language, the line that it begins in, the comment above it, and its content."""
+    """A fenced block: its language, the line that it begins in, the line above it, and its content."""
 
     language: str
     line: int
     above: str
     text: str
+
+    @property
+    def indented(self) -> bool:
+        return self.above.startswith(" ")
 
 
 class Page:
@@ -53,7 +57,7 @@ class Page:
                     opened = None
             elif fence:
                 opened = (fence[1], fence[2], number)
-                above = next((line.strip() for _, line in reversed(self.prose) if line.strip()), "")
+                above = self.lines[number - 2] if number > 1 else ""
             else:
                 self.prose.append((number, line))
         self.headings = [match[1] for _, line in self.prose if (match := HEADING.match(line))]
@@ -129,7 +133,7 @@ class Repository:
         for block in page.blocks:
             if block.language not in SHELLS:
                 continue
-            says = RUN.match(block.above)
+            says = RUN.match(block.above.strip())
             if block.language != "sh":
                 self.fault(name, block.line, f"write `sh` instead of `{block.language}`")
             if not says:
@@ -141,6 +145,8 @@ class Repository:
                 # These are the pages that the test reads.
                 if name != "README.md" and PurePosixPath(name).parent != PurePosixPath("docs"):
                     self.fault(name, block.line, "`tests/documents.rs` runs only commands of README.md and docs")
+                if block.indented or self.pages[name].lines[block.line - 1] != "```sh":
+                    self.fault(name, block.line, "`tests/documents.rs` runs only a block `sh` that is not indented")
             elif says["test"]:
                 self.fault(name, block.line, f"`{says['test']}` runs no commands of the documentation")
 
