@@ -1,8 +1,8 @@
 //! The text of every configuration file: Postgres and Patroni, pgBackRest, pgBouncer. Pure functions of the resolved
 //! [`Cluster`], with no Kubernetes types; what a file is called and where it is mounted is the builders' business.
 //!
-//! Options, values and order are PGO's (`internal/{patroni,postgres,pgbackrest,pgbouncer}`), with the differences that
-//! the README lists.
+//! Options, values and order are PGO's (`internal/{patroni,postgres,pgbackrest,pgbouncer}`), with the differences in
+//! `docs/differences-from-pgo.md`.
 
 pub mod patroni;
 pub mod pgbackrest;

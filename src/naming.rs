@@ -158,7 +158,7 @@ pub const STATEFUL_SET_MAX: usize = 52;
 /// (Kubernetes' `ValidateCronJobCreate`).
 pub const CRON_JOB_MAX: usize = 52;
 
-/// Names of one cluster's objects (PGO's, `pgo-inventory` 0.3, with the differences of the README).
+/// Names of one cluster's objects (PGO's, `pgo-inventory` 0.3, with the differences in `docs/differences-from-pgo.md`).
 impl Cluster {
     /// `<cluster>-ha`: Patroni's scope, and the Service of the leader.
     pub fn scope(&self) -> String {

@@ -37,3 +37,6 @@ fi
 # Not below fixtures and tests: some YAML there is broken on purpose.
 mapfile -t yaml < <(git ls-files '*.yaml' '*.yml' '*/Kptfile' ':!fixtures' ':!tests')
 run yamllint --strict --config-file tools/yamllint.yaml "${yaml[@]}"
+
+# Links, commands and lines of the documentation.
+run tools/documents.py

@@ -187,7 +187,7 @@ pub(crate) const DELIBERATE: &[Deliberate] = &[
     },
     Deliberate {
         reason: "the members of a cluster know each other by a CA that signs for nobody else",
-        source: "README, Differences from PGO",
+        source: "docs/differences-from-pgo.md, Permissions",
         places: &[Place("Secret", "*-certs", "data[patroni.ca-roots].certificates[*]", OnlyOurs, "*")],
     },
     Deliberate {
@@ -197,7 +197,7 @@ pub(crate) const DELIBERATE: &[Deliberate] = &[
     },
     Deliberate {
         reason: "any client of the namespace's CA could change the cluster through Patroni's API, so that wants a password as well",
-        source: "README, Differences from PGO",
+        source: "docs/differences-from-pgo.md, Permissions",
         places: &[
             Place("Secret", "*-patroni", "", OnlyOurs, ""),
             Place("StatefulSet", "*", "*.volumes[patroni-config].projected.sources[*]", OnlyOurs, "*-patroni*"),
