@@ -140,7 +140,7 @@ fn of_another_cluster(item: &Document, reference: ResourceRef, value: &Value, ow
     let cluster = value["metadata"]["labels"][label::RENDERED].as_str().unwrap_or_default();
     let message = format!(
         "`{reference}` is an object of the cluster `{owner}`, and `{cluster}` has one of the same name: give one of the clusters, \
-         or its instance set or user, another name"
+         or its instance set or user, another name; if `{owner}` no longer exists, remove the object from the input"
     );
     Diagnostic::error(message).of(reference).located(&item.file, item.node.position)
 }
@@ -302,6 +302,20 @@ mod tests {
         let id = [(bookkeeping::KUSTOMIZE_ID, "x")];
         let items = items(&[with(child("hippo", "a", "1"), &id), with(child("other", "b", "1"), &id)]);
         assert!(merge(&items, &[cluster("hippo", "<stdin>", vec![])]).items == [Item::Kept(1)]);
+    }
+
+    #[test]
+    fn a_child_of_another_cluster_is_never_overwritten() {
+        for annotations in [&[][..], &[(bookkeeping::KUSTOMIZE_ID, "x")]] {
+            let theirs = with(child("hippo-a", "hippo-a-b", "1"), annotations);
+            let ours = cluster("hippo", "<stdin>", vec![child("hippo", "hippo-a-b", "2")]);
+            let told: Vec<String> =
+                merge(&items(&[theirs]), &[ours]).diagnostics.iter().map(ToString::to_string).collect();
+            assert!(
+                told.len() == 1 && told[0].contains("error: `ConfigMap shop/hippo-a-b` is an object of"),
+                "{told:?}"
+            );
+        }
     }
 
     #[test]

@@ -256,6 +256,9 @@ def cases() -> Iterator[tuple[str, str]]:
     yield "metadata", cluster("hippo", "", block("annotations", lambda n: f"a{n}: x"))
     yield "finalizers", cluster("hippo", "", block("finalizers", lambda n: f"- a{n}/b"))
     yield "managed fields", cluster("hippo", "", block("managedFields", lambda n: f"- {{manager: a{n}}}"))
+    yield "held authorities of one name", held(90, 64)
+    yield "held authorities of one name, just allowed", held(20, 64)
+    yield "held authorities, too many", held(90, 500)
     yield from findings()
     yield from quotes()
     yield from certificates()
@@ -321,6 +324,22 @@ def certificates() -> Iterator[tuple[str, str]]:
         made = [cluster(f"c{number}", spec) for number in range(clusters)]
         made += [secret(name, encoded, "data") for name in ("server", "client")]
         yield f"{count} authorities of {clusters} clusters", "---\n".join(made)
+
+
+def held(clusters: int, count: int) -> str:
+    """Clusters that have a Secret already, which trusts as many authorities of the name of its issuer."""
+    with tempfile.TemporaryDirectory() as directory:
+        key, leaf, authorities = brought(directory, count)
+    values = {"tls.crt": leaf, "tls.key": key, "ca.crt": authorities}
+    items = [f"- &cluster {{{HEAD.strip().replace(chr(10), ', ')}, metadata: {{name: c, namespace: shop}}, spec: {{postgresVersion: 17, {SETS}}}}}\n"]
+    items += [f"- {{<<: *cluster, metadata: {{name: c{number}, namespace: shop}}}}\n" for number in range(clusters)]
+    for number in range(clusters):
+        items.append(f"- apiVersion: v1\n  kind: Secret\n  metadata: {{name: c{number}-cluster-cert, namespace: shop}}\n  data:\n")
+        for name, text in values.items():
+            encoded = base64.b64encode(text.encode()).decode()
+            anchor = name.replace(".", "")
+            items.append(f"    {name}: " + (f"*{anchor}\n" if number else f"&{anchor} {encoded}\n"))
+    return "apiVersion: v1\nkind: List\nitems:\n" + "".join(items)
 
 
 def brought(directory: str, count: int) -> tuple[str, str, str]:
