@@ -32,8 +32,8 @@ $caretaker$;
 
 # Sessions that were there before, and what they prepared. The role of either may have been dropped meanwhile.
 EMPTY_TEMPLATE = """
-SELECT pg_terminate_backend(pid) FROM pg_stat_activity LEFT JOIN pg_roles ON pg_roles.oid = usesysid
-WHERE datname = 'template1' AND usesysid IS NOT NULL AND rolsuper IS NOT TRUE \\g /dev/null
+SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+WHERE datname = 'template1' AND usesysid NOT IN (SELECT oid FROM pg_roles WHERE rolsuper) \\g /dev/null
 SELECT format('ROLLBACK PREPARED %L', gid) FROM pg_prepared_xacts LEFT JOIN pg_roles ON rolname = owner
 WHERE database = 'template1' AND rolsuper IS NOT TRUE \\gexec
 """
@@ -156,9 +156,9 @@ BEGIN
     beginning := ARRAY(SELECT pid FROM pg_locks WHERE locktype = 'object' AND classid = 'pg_database'::regclass
       AND objid = (SELECT oid FROM pg_database WHERE datname = current_database()) AND pid <> pg_backend_pid()
       AND pid NOT IN (SELECT pid FROM pg_stat_activity WHERE usesysid IS NOT NULL) AND (attempt = 0 OR pid = ANY (beginning)));
-    PERFORM pg_terminate_backend(pid) FROM unnest(beginning) AS _ (pid) WHERE attempt >= 10;
-    PERFORM pg_terminate_backend(pid) FROM (SELECT pid FROM pg_stat_activity LEFT JOIN pg_roles ON pg_roles.oid = usesysid
-      WHERE datname = current_database() AND usesysid IS NOT NULL AND rolsuper IS NOT TRUE OFFSET 0) AS _;
+    PERFORM pg_stat_clear_snapshot(), pg_terminate_backend(pid) FROM unnest(beginning) AS _ (pid) WHERE attempt >= 10;
+    PERFORM pg_terminate_backend(pid) FROM (SELECT pid FROM pg_stat_activity
+      WHERE datname = current_database() AND usesysid NOT IN (SELECT oid FROM pg_roles WHERE rolsuper) OFFSET 0) AS _;
     IF NOT FOUND AND beginning = '{}' THEN
       RETURN;
     END IF;

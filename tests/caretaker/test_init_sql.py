@@ -223,6 +223,21 @@ class InitSql(OnServer):
         sql("DROP ROLE gone")
         self.kept_out(lambda: process.communicate(FUNCTION + "SELECT 'still here';\n")[0].split(), pid)
 
+    def test_a_session_whose_role_is_gone_holds_nothing_up(self) -> None:
+        sql(f"CREATE ROLE gone LOGIN PASSWORD '{password('gone')}'; GRANT {PINNED} TO gone")
+        process = self.connect("gone")
+        assert process.stdin and process.stdout
+        process.stdin.write(f"SET ROLE {PINNED}; BEGIN; CREATE SCHEMA pgbouncer; SELECT 'has it';\n")
+        process.stdin.flush()
+        self.assertEqual(process.stdout.readline(), "has it\n")
+        sql("DROP ROLE gone")
+        wanted = self.wanted(None)
+        wanted.roles["pgbouncer"] = {"name": "_crunchypgbouncer", "verifier": verifier("_crunchypgbouncer")}
+        said, failed = converge(wanted)
+        self.assertEqual(failed, [])
+        self.assertRegex("\n".join(said), r"ended a session of role .unknown \(OID=\d+\).: it had a lock for too long")
+        process.communicate()
+
     def test_a_session_that_began_before_and_waits_does_not_come_in(self) -> None:
         """Everybody may have their session wait after it was let in, and before it is in pg_stat_activity."""
         process = self.connect("tenant", "-c post_auth_delay=12")
