@@ -168,22 +168,47 @@ END
 $caretaker$;
 """
 
-# How many connections `postgres` takes is remembered while it takes none but a superuser's, because a pod may end meanwhile.
+# Who may connect to `postgres`, and how many, is remembered while it takes none but superusers, because a pod may end meanwhile. The
+# limit does not hold for sessions with `replication=database` and for background workers; the privilege holds for all, but
+# somebody may be granted it meanwhile.
 LIMIT = remembered("connection_limit")
+CONNECT = remembered("connect")
+CONNECTING = """FROM pg_database, aclexplode(coalesce(datacl, acldefault('d', datdba)))
+    WHERE datname = 'postgres' AND privilege_type = 'CONNECT' AND grantee <> datdba"""
 CLOSE = f"""
 DO $caretaker$
+DECLARE
+  role text;
 BEGIN
   IF {LIMIT} IS NULL THEN
     EXECUTE format('ALTER DATABASE postgres SET pgrender.connection_limit = %L',
       (SELECT datconnlimit FROM pg_database WHERE datname = 'postgres'));
   END IF;
+  IF {CONNECT} IS NULL THEN
+    EXECUTE format('ALTER DATABASE postgres SET pgrender.connect = %L',
+      (SELECT coalesce(jsonb_object_agg(grantee, is_grantable), '{{}}') FROM (
+        SELECT grantee, bool_or(is_grantable) AS is_grantable {CONNECTING} GROUP BY grantee) AS _));
+  END IF;
   ALTER DATABASE postgres CONNECTION LIMIT 0;
+  FOR role IN SELECT DISTINCT CASE grantee WHEN 0 THEN 'PUBLIC' ELSE grantee::regrole::text END {CONNECTING} LOOP
+    EXECUTE format('REVOKE CONNECT ON DATABASE postgres FROM %s CASCADE', role);
+  END LOOP;
 END
 $caretaker$;
 """
 OPEN = f"""
 DO $caretaker$
+DECLARE
+  item record;
 BEGIN
+  IF {CONNECT} IS NOT NULL THEN
+    FOR item IN SELECT CASE key WHEN '0' THEN 'PUBLIC' ELSE quote_ident(rolname) END AS grantee, value::boolean AS is_grantable
+      FROM jsonb_each_text({CONNECT}::jsonb) LEFT JOIN pg_roles ON pg_roles.oid = key::oid WHERE key = '0' OR rolname IS NOT NULL
+    LOOP
+      EXECUTE format('GRANT CONNECT ON DATABASE postgres TO %s %s', item.grantee, CASE WHEN item.is_grantable THEN 'WITH GRANT OPTION' END);
+    END LOOP;
+    ALTER DATABASE postgres RESET pgrender.connect;
+  END IF;
   IF {LIMIT} IS NOT NULL THEN
     EXECUTE format('ALTER DATABASE postgres CONNECTION LIMIT %s', {LIMIT}::int);
     ALTER DATABASE postgres RESET pgrender.connection_limit;

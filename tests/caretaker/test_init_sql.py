@@ -19,7 +19,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "src" / "caretaker"
 import databases
 from hostile import trojan
 from postgres import psql
-from servers import OnServer, converge, on_every_server, password, sql, verifier
+from servers import DUTIES, OnServer, converge, on_every_server, password, sql, verifier
 from surroundings import Failure, Wanted
 
 # The predefined role that the tenant is a member of. PostgreSQL does not record what such roles own in `pg_shdepend`
@@ -237,6 +237,29 @@ class InitSql(OnServer):
         self.assertEqual(failed, [])
         self.assertRegex("\n".join(said), r"ended a session of role .unknown \(OID=\d+\).: it had a lock for too long")
         process.communicate()
+
+    def test_a_role_for_replication_does_not_come_in(self) -> None:
+        """A limit of connections does not hold for such sessions, and they run SQL as well."""
+        sql(
+            f"CREATE ROLE copier LOGIN REPLICATION PASSWORD '{password('copier')}';"
+            "REVOKE CONNECT ON DATABASE postgres FROM PUBLIC; GRANT CONNECT ON DATABASE postgres TO copier WITH GRANT OPTION"
+        )
+        look = "SELECT grantee, privilege_type, is_grantable FROM pg_database, aclexplode(datacl) WHERE datname = 'postgres' ORDER BY 1, 2"
+        before = sql(look)
+        target = f"user=copier dbname=postgres password='{password('copier')}' replication=database"
+        come = rf"""\! psql -Xqc "CREATE TABLE mine.came_in ()" "{target}" 2> /dev/null"""
+        self.ran(f"{come}\nCREATE TABLE made ()")
+        self.assertEqual(sql("SELECT to_regclass('mine.came_in') IS NULL, to_regclass('public.made') IS NULL"), ["t|f"])
+        self.assertEqual(sql(look), before)
+        # After a pod that ended meanwhile, too; and the duty that grants databases to users waits.
+        psql(databases.CLOSE)
+        psql(databases.CLOSE)
+        DUTIES["users"](self.wanted(None))
+        self.assertEqual(psql(f"SELECT count(*) {databases.CONNECTING}"), ["0"])
+        psql(databases.OPEN)
+        self.assertEqual(sql(look), before)
+        self.assertEqual(sql("SELECT current_user", "postgres", "tenant"), ["tenant"])
+        sql("GRANT CONNECT, TEMPORARY ON DATABASE postgres TO PUBLIC; DROP OWNED BY copier; DROP ROLE copier")
 
     def test_a_session_that_began_before_and_waits_does_not_come_in(self) -> None:
         """Everybody may have their session wait after it was let in, and before it is in pg_stat_activity."""
