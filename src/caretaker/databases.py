@@ -122,14 +122,15 @@ BEGIN
   owners := owners || (SELECT string_agg(format('UNION SELECT %I, %L FROM %s', attname, relname, pg_class.oid::regclass), ' ')
     FROM pg_class JOIN pg_attribute ON attrelid = pg_class.oid
     WHERE relnamespace = 'pg_catalog'::regnamespace AND relkind = 'r' AND NOT relisshared
-    AND attnum > 0 AND atttypid = 'oid'::regtype AND attname LIKE '%owner' AND relname NOT IN ('pg_namespace', 'pg_largeobject_metadata'));
+    AND attnum > 0 AND atttypid = 'oid'::regtype AND attname LIKE '%owner'
+    AND relname NOT IN ('pg_namespace', 'pg_largeobject_metadata'));
   EXECUTE format('SELECT string_agg(DISTINCT quote_ident(pg_get_userbyid(id)), '', ''), string_agg(DISTINCT catalog, '', '')
     FROM (%s) AS _ (id, catalog) WHERE id NOT IN (SELECT oid FROM pg_roles WHERE rolsuper)', owners) INTO strangers, catalogs;
   IF strangers IS NOT NULL THEN
     RAISE EXCEPTION 'the user''s SQL could run code of role %, which owns something in database postgres (see %): drop it, or look '
       'at it and give it to a superuser', strangers, catalogs;
   END IF;
-  problem := (SELECT string_agg(format('trigger %I on table %I.%I', tgname, nspname, relname), ', ' ORDER BY nspname, relname, tgname)
+  problem := (SELECT string_agg(format('trigger %I on table %I.%I', tgname, nspname, relname), ', ' ORDER BY pg_trigger.oid)
     FROM pg_trigger JOIN pg_class ON pg_class.oid = tgrelid JOIN pg_namespace ON pg_namespace.oid = relnamespace
     WHERE NOT tgisinternal
     AND NOT EXISTS (SELECT FROM pg_depend WHERE classid = 'pg_trigger'::regclass AND objid = pg_trigger.oid AND deptype = 'e')
@@ -168,9 +169,9 @@ END
 $caretaker$;
 """
 
-# Who may connect to `postgres`, and how many, is remembered while it takes none but superusers, because a pod may end meanwhile. The
-# limit does not hold for sessions with `replication=database` and for background workers; the privilege holds for all, but
-# somebody may be granted it meanwhile.
+# Who may connect to `postgres`, and how many, is remembered while it takes none but superusers, because a pod may end meanwhile.
+# The limit does not hold for sessions with `replication=database` and for background workers; the privilege holds for all
+# (PostgreSQL, `CheckMyDatabase`), but somebody may be granted it meanwhile.
 LIMIT = remembered("connection_limit")
 CONNECT = remembered("connect")
 CONNECTING = """FROM pg_database, aclexplode(coalesce(datacl, acldefault('d', datdba)))
@@ -205,7 +206,8 @@ BEGIN
     FOR item IN SELECT CASE key WHEN '0' THEN 'PUBLIC' ELSE quote_ident(rolname) END AS grantee, value::boolean AS is_grantable
       FROM jsonb_each_text({CONNECT}::jsonb) LEFT JOIN pg_roles ON pg_roles.oid = key::oid WHERE key = '0' OR rolname IS NOT NULL
     LOOP
-      EXECUTE format('GRANT CONNECT ON DATABASE postgres TO %s %s', item.grantee, CASE WHEN item.is_grantable THEN 'WITH GRANT OPTION' END);
+      EXECUTE format('GRANT CONNECT ON DATABASE postgres TO %s %s', item.grantee,
+        CASE WHEN item.is_grantable THEN 'WITH GRANT OPTION' END);
     END LOOP;
     ALTER DATABASE postgres RESET pgrender.connect;
   END IF;
