@@ -30,12 +30,12 @@ END
 $caretaker$;
 """
 
-# Sessions that were there before, and what they prepared.
+# Sessions that were there before, and what they prepared. The role of either may have been dropped meanwhile.
 EMPTY_TEMPLATE = """
-SELECT pg_terminate_backend(pid) FROM pg_stat_activity JOIN pg_roles ON pg_roles.oid = usesysid
-WHERE datname = 'template1' AND NOT rolsuper \\g /dev/null
-SELECT format('ROLLBACK PREPARED %L', gid) FROM pg_prepared_xacts JOIN pg_roles ON rolname = owner
-WHERE database = 'template1' AND NOT rolsuper \\gexec
+SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+WHERE datname = 'template1' AND usesysid NOT IN (SELECT oid FROM pg_roles WHERE rolsuper) \\g /dev/null
+SELECT format('ROLLBACK PREPARED %L', gid) FROM pg_prepared_xacts LEFT JOIN pg_roles ON rolname = owner
+WHERE database = 'template1' AND rolsuper IS NOT TRUE \\gexec
 """
 
 # Those of the spec are the superuser's, and were so when they were made. The first time, with data of an earlier version or of
@@ -89,7 +89,12 @@ INIT_SQL_SECONDS = 3600
 
 # The author of the SQL expects `public` in the path, and that what is there is their own. Functions and operators of others could
 # be taken for those of pg_catalog, and tables of others have triggers that the author's statements would run. So nobody but a
-# superuser may own anything in the database but a schema or a large object; before PostgreSQL 15 everybody may create in `public`.
+# superuser may own anything in the database but a schema or a large object, or own the database, which is to choose settings of
+# its sessions; before PostgreSQL 15 everybody may create in `public`. Owners are looked for in every catalog that has a column
+# for them: `pg_shdepend` does not tell what predefined roles own (PostgreSQL, "System Catalogs", pg_shdepend).
+# A trigger has no owner. TRIGGER on a table lets others put one there, and its condition is evaluated with the rights of whoever
+# changes the table (PostgreSQL, "Privileges" and "CREATE TRIGGER"), as are statements that a function makes of its arguments. Who
+# no longer has TRIGGER may have had it, unless nobody was ever granted anything.
 # Each statement is a transaction: what is revoked stays so when the next finds something.
 NO_STRANGERS = """
 DO $caretaker$
@@ -104,30 +109,58 @@ END
 $caretaker$;
 DO $caretaker$
 DECLARE
-  strangers CONSTANT text := (SELECT string_agg(DISTINCT quote_ident(rolname), ', ') FROM (
-    SELECT refobjid FROM pg_shdepend WHERE refclassid = 'pg_authid'::regclass AND deptype = 'o'
-      AND dbid = (SELECT oid FROM pg_database WHERE datname = current_database())
-      AND classid NOT IN ('pg_namespace'::regclass, 'pg_largeobject'::regclass)
-    UNION SELECT oid FROM pg_roles WHERE rolname IN (SELECT owner FROM pg_prepared_xacts WHERE database = current_database())
-  ) AS _ (id) JOIN pg_roles ON pg_roles.oid = id WHERE NOT rolsuper);
+  owners text := $owners$
+    SELECT datdba, 'pg_database' FROM pg_database WHERE datname = current_database()
+    UNION SELECT subowner, 'pg_subscription' FROM pg_subscription JOIN pg_database ON pg_database.oid = subdbid
+      WHERE datname = current_database()
+    UNION SELECT coalesce(pg_roles.oid, 0), 'pg_prepared_xacts' FROM pg_prepared_xacts LEFT JOIN pg_roles ON rolname = owner
+      WHERE database = current_database() $owners$;
+  strangers text;
+  catalogs text;
+  problem text;
 BEGIN
+  owners := owners || (SELECT string_agg(format('UNION SELECT %I, %L FROM %s', attname, relname, pg_class.oid::regclass), ' ')
+    FROM pg_class JOIN pg_attribute ON attrelid = pg_class.oid
+    WHERE relnamespace = 'pg_catalog'::regnamespace AND relkind = 'r' AND NOT relisshared
+    AND attnum > 0 AND atttypid = 'oid'::regtype AND attname LIKE '%owner'
+    AND relname NOT IN ('pg_namespace', 'pg_largeobject_metadata'));
+  EXECUTE format('SELECT string_agg(DISTINCT quote_ident(pg_get_userbyid(id)), '', ''), string_agg(DISTINCT catalog, '', '')
+    FROM (%s) AS _ (id, catalog) WHERE id NOT IN (SELECT oid FROM pg_roles WHERE rolsuper)', owners) INTO strangers, catalogs;
   IF strangers IS NOT NULL THEN
-    RAISE EXCEPTION 'the user''s SQL could run code of role %, which owns something in database postgres, or has prepared a '
-      'transaction: drop it, or give it to a superuser', strangers;
+    RAISE EXCEPTION 'the user''s SQL could run code of role %, which owns something in database postgres (see %): drop it, or look '
+      'at it and give it to a superuser', strangers, catalogs;
+  END IF;
+  problem := (SELECT string_agg(format('trigger %I on table %I.%I', tgname, nspname, relname), ', ' ORDER BY pg_trigger.oid)
+    FROM pg_trigger JOIN pg_class ON pg_class.oid = tgrelid JOIN pg_namespace ON pg_namespace.oid = relnamespace
+    WHERE NOT tgisinternal
+    AND NOT EXISTS (SELECT FROM pg_depend WHERE classid = 'pg_trigger'::regclass AND objid = pg_trigger.oid AND deptype = 'e')
+    AND (relacl IS NOT NULL AND (tgqual IS NOT NULL OR tgnargs > 0) OR EXISTS (SELECT FROM aclexplode(relacl)
+      WHERE privilege_type = 'TRIGGER' AND grantee NOT IN (SELECT oid FROM pg_roles WHERE rolsuper))));
+  IF problem IS NOT NULL THEN
+    RAISE EXCEPTION 'the user''s SQL could run what somebody with TRIGGER on a table has put there: %: revoke TRIGGER and drop it; '
+      'if you need it, create it in the SQL', problem;
   END IF;
 END
 $caretaker$;
 """
 
-# Who is connected could add something meanwhile.
+# Who is connected could add something meanwhile, also as a role that was dropped since, for a session stays. One that was let in
+# and is not in pg_stat_activity yet has a lock on the database until it has begun, and whoever connects may have that take long
+# (PostgreSQL, "Developer Options", post_auth_delay). Honest ones have begun within a second; who comes later finds it closed.
 END_SESSIONS = """
 DO $caretaker$
+DECLARE
+  beginning int[];
 BEGIN
   FOR attempt IN 0..50 LOOP
     PERFORM pg_stat_clear_snapshot(), pg_sleep(CASE WHEN attempt > 0 THEN 0.1 ELSE 0 END);
-    PERFORM pg_terminate_backend(pid) FROM (SELECT pid FROM pg_stat_activity JOIN pg_roles ON pg_roles.oid = usesysid
-      WHERE datname = current_database() AND NOT rolsuper OFFSET 0) AS _;
-    IF NOT FOUND THEN
+    beginning := ARRAY(SELECT pid FROM pg_locks WHERE locktype = 'object' AND classid = 'pg_database'::regclass
+      AND objid = (SELECT oid FROM pg_database WHERE datname = current_database()) AND pid <> pg_backend_pid()
+      AND pid NOT IN (SELECT pid FROM pg_stat_activity WHERE usesysid IS NOT NULL) AND (attempt = 0 OR pid = ANY (beginning)));
+    PERFORM pg_stat_clear_snapshot(), pg_terminate_backend(pid) FROM unnest(beginning) AS _ (pid) WHERE attempt >= 10;
+    PERFORM pg_terminate_backend(pid) FROM (SELECT pid FROM pg_stat_activity
+      WHERE datname = current_database() AND usesysid NOT IN (SELECT oid FROM pg_roles WHERE rolsuper) OFFSET 0) AS _;
+    IF NOT FOUND AND beginning = '{}' THEN
       RETURN;
     END IF;
   END LOOP;
@@ -136,22 +169,48 @@ END
 $caretaker$;
 """
 
-# How many connections `postgres` takes is remembered while it takes none but a superuser's, because a pod may end meanwhile.
+# Who may connect to `postgres`, and how many, is remembered while it takes none but superusers, because a pod may end meanwhile.
+# The limit does not hold for sessions with `replication=database` and for background workers; the privilege holds for all
+# (PostgreSQL, `CheckMyDatabase`), but somebody may be granted it meanwhile.
 LIMIT = remembered("connection_limit")
+CONNECT = remembered("connect")
+CONNECTING = """FROM pg_database, aclexplode(coalesce(datacl, acldefault('d', datdba)))
+    WHERE datname = 'postgres' AND privilege_type = 'CONNECT' AND grantee <> datdba"""
 CLOSE = f"""
 DO $caretaker$
+DECLARE
+  role text;
 BEGIN
   IF {LIMIT} IS NULL THEN
     EXECUTE format('ALTER DATABASE postgres SET pgrender.connection_limit = %L',
       (SELECT datconnlimit FROM pg_database WHERE datname = 'postgres'));
   END IF;
+  IF {CONNECT} IS NULL THEN
+    EXECUTE format('ALTER DATABASE postgres SET pgrender.connect = %L',
+      (SELECT coalesce(jsonb_object_agg(grantee, is_grantable), '{{}}') FROM (
+        SELECT grantee, bool_or(is_grantable) AS is_grantable {CONNECTING} GROUP BY grantee) AS _));
+  END IF;
   ALTER DATABASE postgres CONNECTION LIMIT 0;
+  FOR role IN SELECT DISTINCT CASE grantee WHEN 0 THEN 'PUBLIC' ELSE grantee::regrole::text END {CONNECTING} LOOP
+    EXECUTE format('REVOKE CONNECT ON DATABASE postgres FROM %s CASCADE', role);
+  END LOOP;
 END
 $caretaker$;
 """
 OPEN = f"""
 DO $caretaker$
+DECLARE
+  item record;
 BEGIN
+  IF {CONNECT} IS NOT NULL THEN
+    FOR item IN SELECT CASE key WHEN '0' THEN 'PUBLIC' ELSE quote_ident(rolname) END AS grantee, value::boolean AS is_grantable
+      FROM jsonb_each_text({CONNECT}::jsonb) LEFT JOIN pg_roles ON pg_roles.oid = key::oid WHERE key = '0' OR rolname IS NOT NULL
+    LOOP
+      EXECUTE format('GRANT CONNECT ON DATABASE postgres TO %s %s', item.grantee,
+        CASE WHEN item.is_grantable THEN 'WITH GRANT OPTION' END);
+    END LOOP;
+    ALTER DATABASE postgres RESET pgrender.connect;
+  END IF;
   IF {LIMIT} IS NOT NULL THEN
     EXECUTE format('ALTER DATABASE postgres CONNECTION LIMIT %s', {LIMIT}::int);
     ALTER DATABASE postgres RESET pgrender.connection_limit;

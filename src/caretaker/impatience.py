@@ -27,35 +27,39 @@ BEGINNING = """SELECT DISTINCT pid, datname, datdba FROM pg_locks JOIN pg_databa
       CASE WHEN locktype = 'object' AND classid = 'pg_database'::regclass THEN objid ELSE database END
     WHERE NOT granted AND pid NOT IN (SELECT pid FROM pg_stat_activity WHERE usesysid IS NOT NULL OR backend_type <> 'client backend')"""
 
+# A session and a prepared transaction stay when their role is dropped: whoever is none of these is no superuser.
+SUPERUSERS = "SELECT oid FROM pg_roles WHERE rolsuper"
+
 # Who holds up ours in `postgres`, where nobody but administrators has much to do; who keeps others out of a database that is not
 # theirs; and those that cannot begin where its owner has locked it. `OFFSET 0` has Postgres look at all conditions before it ends
 # a session. A prepared transaction has locks and no session.
 CLEAR_THE_WAY = """
 SELECT coalesce(json_agg(format('ended a session of role %s: it had a lock for too long', quote_ident(rolname))), '[]') FROM (
-  SELECT pid, rolname FROM pg_stat_activity JOIN pg_roles ON pg_roles.oid = usesysid WHERE NOT rolsuper AND pid IN (
+  SELECT pid, pg_get_userbyid(usesysid) AS rolname FROM pg_stat_activity WHERE usesysid NOT IN (SUPERUSERS) AND pid IN (
     SELECT unnest(pg_blocking_pids(pid)) FROM (OURS) AS _) OFFSET 0
 ) AS _ WHERE pg_terminate_backend(pid);
 SELECT coalesce(json_agg(format('ended a session of role %s: it kept others out of database %s', quote_ident(rolname),
   quote_ident(datname))), '[]') FROM (
-  SELECT DISTINCT s.pid, rolname, b.datname FROM (BEGINNING) AS b CROSS JOIN unnest(pg_blocking_pids(b.pid)) AS _ (blocking)
-  JOIN pg_stat_activity s ON s.pid = blocking JOIN pg_roles ON pg_roles.oid = usesysid
-  WHERE NOT rolsuper AND (b.datname IN ('postgres', 'template1') OR NOT pg_has_role(usesysid, datdba, 'MEMBER')) OFFSET 0
+  SELECT DISTINCT s.pid, pg_get_userbyid(usesysid) AS rolname, b.datname
+  FROM (BEGINNING) AS b CROSS JOIN unnest(pg_blocking_pids(b.pid)) AS _ (blocking) JOIN pg_stat_activity s ON s.pid = blocking
+  WHERE usesysid NOT IN (SUPERUSERS)
+  AND (b.datname IN ('postgres', 'template1') OR NOT pg_has_role(usesysid, datdba, 'MEMBER')) OFFSET 0
 ) AS _ WHERE pg_terminate_backend(pid);
 SELECT coalesce(json_agg(format('ended a session that could not begin in database %s: its owner has locked it',
   quote_ident(datname))), '[]') FROM (
   SELECT pid, datname FROM (BEGINNING) AS b WHERE datname <> 'postgres' AND NOT EXISTS (
     SELECT FROM unnest(pg_blocking_pids(b.pid)) AS _ (blocking) JOIN pg_stat_activity s ON s.pid = blocking
-    JOIN pg_roles ON pg_roles.oid = usesysid WHERE NOT rolsuper AND NOT pg_has_role(usesysid, datdba, 'MEMBER')) OFFSET 0
+    WHERE usesysid NOT IN (SUPERUSERS) AND NOT pg_has_role(usesysid, datdba, 'MEMBER')) OFFSET 0
 ) AS _ WHERE pg_terminate_backend(pid);
-SELECT coalesce(json_agg(DISTINCT jsonb_build_array(p.database, gid, quote_ident(owner))), '[]') FROM pg_prepared_xacts p
-JOIN pg_roles ON rolname = owner
+SELECT coalesce(json_agg(DISTINCT jsonb_build_array(p.database, gid, coalesce(quote_ident(owner), 'that is gone'))), '[]')
+FROM pg_prepared_xacts p LEFT JOIN pg_roles ON rolname = owner
 JOIN pg_locks own ON own.pid IS NULL AND own.transactionid = p.transaction
 JOIN pg_locks held ON held.pid IS NULL AND held.virtualtransaction = own.virtualtransaction
 JOIN pg_locks wanted ON NOT wanted.granted AND wanted.pid IN (OURS) AND wanted.locktype = held.locktype
   AND (wanted.database, wanted.relation, wanted.page, wanted.tuple, wanted.transactionid, wanted.classid, wanted.objid)
   IS NOT DISTINCT FROM (held.database, held.relation, held.page, held.tuple, held.transactionid, held.classid, held.objid)
-WHERE NOT rolsuper AND prepared < now() - interval '1 min';
-""".replace("OURS", OURS).replace("BEGINNING", BEGINNING)
+WHERE rolsuper IS NOT TRUE AND prepared < now() - interval '1 min';
+""".replace("OURS", OURS).replace("BEGINNING", BEGINNING).replace("SUPERUSERS", SUPERUSERS)
 
 
 class Standing:

@@ -121,7 +121,7 @@ $caretaker$;
 """.replace("SET_ASIDE", set_aside("wanted.name", "USER", keep=True))
 
 # In a transaction of their own: whoever may connect to a database can lock its row, and roles and passwords do not wait for
-# that. Neither do other databases: one that is locked is left at once.
+# that. Neither do other databases: one that is locked is left at once. `postgres` is for nobody else while the user's SQL runs.
 GRANTS = """
 SET lock_timeout TO '1s';
 DO $caretaker$
@@ -135,6 +135,7 @@ BEGIN
     JOIN pg_database ON datname = database JOIN pg_roles r ON r.rolname = wanted.name JOIN pg_roles o ON o.oid = datdba
     WHERE (o.rolsuper OR KNOWN->>datname = pg_database.oid::text)
     AND 3 > (SELECT count(DISTINCT privilege_type) FROM aclexplode(datacl) WHERE grantee = r.oid)
+    AND (datname <> 'postgres' OR CLOSED IS NULL)
     GROUP BY datname ORDER BY datname
   LOOP
     BEGIN
@@ -149,7 +150,7 @@ BEGIN
   END LOOP;
 END
 $caretaker$;
-""".replace("KNOWN", known("databases"))
+""".replace("KNOWN", known("databases")).replace("CLOSED", remembered("connect"))
 
 # A role that a program of ours logs in with has the options, memberships, members, settings and password that are written
 # here, and no others. All in one transaction: memberships must not come with a password of others. A
