@@ -58,7 +58,12 @@ fn identities(clusters: &[Cluster], seed: &Seed) -> Vec<Identity> {
 }
 
 fn objects(clusters: &[Cluster], identities: &[Identity]) -> Vec<Value> {
-    clusters.iter().zip(identities).flat_map(|(cluster, identity)| build::build(cluster, identity)).collect()
+    clusters
+        .iter()
+        .zip(identities)
+        .flat_map(|(cluster, identity)| build::build(cluster, identity))
+        .map(build::Object::into_value)
+        .collect()
 }
 
 /// From text to resolved clusters.

@@ -13,6 +13,7 @@ mod instance_sets;
 mod instance_volumes;
 mod metadata;
 mod network_policies;
+mod object;
 mod pgbouncer;
 mod pod;
 mod repo_host;
@@ -21,16 +22,16 @@ mod services;
 mod substitution;
 mod volumes;
 
-use serde::Serialize;
-use serde_json::Value;
-
 use crate::cluster::{Backups, Cluster, PgBouncer};
 use crate::identity::Identity;
 
+pub use self::object::Object;
+use self::object::Objects;
+
 /// The objects of `cluster`, what others refer to first: accounts and rights, Services, configuration, Secrets, claims,
 /// then what runs. The order is always the same.
-pub fn build(cluster: &Cluster, identity: &Identity) -> Vec<Value> {
-    let mut objects = Objects(Vec::new());
+pub fn build(cluster: &Cluster, identity: &Identity) -> Vec<Object> {
+    let mut objects = Objects::default();
     postgres(&mut objects, cluster, identity);
     if let Some(backups) = &cluster.backups {
         pgbackrest(&mut objects, cluster, backups);
@@ -45,11 +46,9 @@ pub fn build(cluster: &Cluster, identity: &Identity) -> Vec<Value> {
     if cluster.network_policies {
         network_policies(&mut objects, cluster);
     }
-    let fingerprints = fingerprints::fingerprints(cluster, &identity.fingerprint_key, &objects.0);
+    let fingerprints = fingerprints::fingerprints(cluster, &identity.fingerprint_key, objects.iter());
     objects.add(fingerprints);
-    let mut objects = objects.in_order();
-    substitution::prevent(&mut objects);
-    objects
+    objects.in_order()
 }
 
 fn postgres(objects: &mut Objects, cluster: &Cluster, identity: &Identity) {
@@ -105,44 +104,4 @@ fn network_policies(objects: &mut Objects, cluster: &Cluster) {
         objects.add_all(backups.has_schedules().then(|| network_policies::backup_jobs(cluster, backups)));
     }
     objects.add_all(cluster.pgbouncer.as_ref().map(|settings| network_policies::pgbouncer(cluster, settings)));
-}
-
-/// The kinds in the order in which they are written: what others refer to comes first.
-const KINDS: [&str; 14] = [
-    "ServiceAccount",
-    "Role",
-    "RoleBinding",
-    "NetworkPolicy",
-    "Service",
-    "ConfigMap",
-    "Secret",
-    "Issuer",
-    "Certificate",
-    "PersistentVolumeClaim",
-    "PodDisruptionBudget",
-    "StatefulSet",
-    "Deployment",
-    "CronJob",
-];
-
-/// The objects so far.
-struct Objects(Vec<Value>);
-
-impl Objects {
-    fn add(&mut self, object: impl Serialize) {
-        self.0.push(serde_json::to_value(object).expect("a Kubernetes object has string keys and finite numbers"));
-    }
-
-    fn add_all(&mut self, objects: impl IntoIterator<Item = impl Serialize>) {
-        for object in objects {
-            self.add(object);
-        }
-    }
-
-    /// By kind, then in the order of building.
-    fn in_order(mut self) -> Vec<Value> {
-        let rank = |object: &Value| KINDS.iter().position(|kind| object["kind"] == *kind);
-        self.0.sort_by_key(rank);
-        self.0
-    }
 }

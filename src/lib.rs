@@ -13,6 +13,7 @@ pub mod caretaker;
 pub mod cluster;
 pub mod config;
 pub mod custom_tls;
+#[cfg(feature = "cli")]
 pub mod entry;
 pub mod existing;
 pub mod identity;

@@ -73,7 +73,9 @@ pub struct PlannedCluster {
 impl PlannedCluster {
     /// Its objects, dependencies first.
     pub fn objects(&self) -> Vec<Value> {
-        self.content.as_ref().map_or_else(Vec::new, |(cluster, identity)| build::build(cluster, identity))
+        self.content.as_ref().map_or_else(Vec::new, |(cluster, identity)| {
+            build::build(cluster, identity).into_iter().map(build::Object::into_value).collect()
+        })
     }
 }
 

@@ -18,6 +18,8 @@ run() {
 
 run cargo fmt --check
 run cargo clippy --all-targets --quiet -- --deny warnings
+# The library alone, which needs neither a command line nor files.
+run cargo clippy --lib --no-default-features --quiet -- --deny warnings
 RUSTDOCFLAGS='--deny warnings' run cargo doc --no-deps --quiet
 
 # Shell files are known by their first line, for .ci/run has no suffix.

@@ -22,7 +22,7 @@ const AUTHORITY_HOURS: u32 = 10 * 365 * 24;
 /// A resource of cert-manager.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Resource<Spec> {
+pub struct Resource<Spec> {
     api_version: &'static str,
     kind: &'static str,
     metadata: ObjectMeta,
@@ -32,18 +32,21 @@ pub(super) struct Resource<Spec> {
 /// What signs.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) enum IssuerSpec {
+pub enum IssuerSpec {
     /// Each certificate with its own key.
     SelfSigned {},
     /// With the key of a Secret.
     #[serde(rename_all = "camelCase")]
-    Ca { secret_name: String },
+    Ca {
+        /// The Secret.
+        secret_name: String,
+    },
 }
 
 /// A certificate to make and to renew.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct CertificateSpec {
+pub struct CertificateSpec {
     secret_name: String,
     secret_template: SecretTemplate,
     common_name: String,

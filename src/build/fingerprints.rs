@@ -3,26 +3,34 @@
 
 use std::collections::BTreeMap;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit, Mac};
-use serde_json::Value;
 use sha2::Sha256;
 
 use super::metadata::{labels, object_meta};
+use super::object::Object;
 use crate::cluster::Cluster;
-use crate::kubernetes::ConfigMap;
+use crate::kubernetes::{ConfigMap, ObjectMeta};
 
 /// The fingerprints of all Secrets and ConfigMaps among `objects`, under `<kind>.<name>` in lower case. They are keyed, so
 /// that nobody can test a guessed password against them, and short: 64 bits tell a change. A cluster that is to be shut
 /// down says so here, where a pod that is stopped can still read it: it then waits for no heir.
-pub(super) fn fingerprints(cluster: &Cluster, key: &[u8; 32], objects: &[Value]) -> ConfigMap {
-    let mounted = objects.iter().filter(|object| object["kind"] == "Secret" || object["kind"] == "ConfigMap");
-    let data = mounted.map(|object| {
-        let name = format!(
-            "{}.{}",
-            object["kind"].as_str().unwrap_or_default(),
-            object["metadata"]["name"].as_str().unwrap_or_default()
-        );
-        (name.to_lowercase(), fingerprint(key, &object["data"]))
+pub(super) fn fingerprints<'a>(
+    cluster: &Cluster,
+    key: &[u8; 32],
+    objects: impl Iterator<Item = &'a Object>,
+) -> ConfigMap {
+    let data = objects.filter_map(|object| match object {
+        Object::ConfigMap(object) => {
+            let data = object.data.iter().flatten().map(|(name, text)| (name.as_str(), text.clone()));
+            Some((name("configmap", &object.metadata), fingerprint(key, data)))
+        }
+        Object::Secret(object) => {
+            let data = object.data.iter().flatten().map(|(name, bytes)| (name.as_str(), STANDARD.encode(&bytes.0)));
+            Some((name("secret", &object.metadata), fingerprint(key, data)))
+        }
+        _ => None,
     });
     let shutdown = cluster.shutdown.then(|| ("shutdown".to_owned(), "true".to_owned()));
     ConfigMap {
@@ -32,11 +40,15 @@ pub(super) fn fingerprints(cluster: &Cluster, key: &[u8; 32], objects: &[Value])
     }
 }
 
-fn fingerprint(key: &[u8; 32], data: &Value) -> String {
+fn name(kind: &str, metadata: &ObjectMeta) -> String {
+    format!("{kind}.{}", metadata.name.as_deref().unwrap_or_default())
+}
+
+fn fingerprint<'a>(key: &[u8; 32], data: impl Iterator<Item = (&'a str, String)>) -> String {
     let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes a key of any length");
-    for (name, text) in data.as_object().into_iter().flatten() {
+    for (name, text) in data {
         // With their lengths, for two texts must not give the fingerprint of one.
-        for part in [name.as_str(), text.as_str().unwrap_or_default()] {
+        for part in [name, &text] {
             mac.update(&(part.len() as u64).to_be_bytes());
             mac.update(part.as_bytes());
         }

@@ -7,15 +7,13 @@ use serde_json::Value;
 use crate::naming::delivery;
 use crate::object;
 
-/// Gives the annotation to each of `objects` that would be changed. It is on objects only: on pods it would mean nothing, and
-/// restart them.
-pub(super) fn prevent(objects: &mut [Value]) {
-    for object in objects {
-        if is_changed(object) {
-            object::annotate(object, delivery::FLUX_SUBSTITUTE, delivery::DISABLED);
-            if let Some(metadata) = object.get_mut("metadata") {
-                metadata.sort_all_objects();
-            }
+/// Gives the annotation to an object that would be changed. It is on objects only: on pods it would mean nothing, and restart
+/// them.
+pub(super) fn prevent(object: &mut Value) {
+    if is_changed(object) {
+        object::annotate(object, delivery::FLUX_SUBSTITUTE, delivery::DISABLED);
+        if let Some(metadata) = object.get_mut("metadata") {
+            metadata.sort_all_objects();
         }
     }
 }
