@@ -89,7 +89,7 @@ pub fn settings(cluster: &Cluster) -> String {
         "switchover": cluster.patroni.switchover.as_ref().map(|switchover| json!({
             "trigger": switchover.trigger,
             "target": switchover.target,
-            "type": switchover.type_,
+            "type": switchover.kind,
         })),
         "endpointSlices": cluster.endpoint_slices,
         "fingerprints": cluster.fingerprints_config_map(),

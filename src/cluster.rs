@@ -19,7 +19,7 @@ use crate::kubernetes::{
     SecretProjection, Toleration, TopologySpreadConstraint, VolumeProjection,
 };
 use crate::options::IssuerReference;
-use crate::spec::AdditionalVolume;
+use crate::spec::{AdditionalVolume, SwitchoverType};
 use crate::window;
 
 pub use self::backups::{BackupJobs, BackupType, Backups, RepoHost, Repository, Schedule, Storage};
@@ -191,8 +191,8 @@ pub struct Switchover {
     pub trigger: String,
     /// The instance that shall lead, if any is named.
     pub target: Option<String>,
-    /// `Switchover` or `Failover`.
-    pub type_: String,
+    /// Whether the old leader takes part.
+    pub kind: SwitchoverType,
 }
 
 /// `spec.standby`, enabled: follow another cluster. At least one of the two sources is there.
@@ -253,8 +253,8 @@ pub struct Scheduling {
 pub struct ServiceSettings {
     /// Its own metadata, without `spec.metadata`.
     pub metadata: Metadata,
-    /// `ClusterIP`, `NodePort` or `LoadBalancer`.
-    pub type_: String,
+    /// How the Service is reached.
+    pub kind: ServiceKind,
     /// The fixed node port.
     pub node_port: Option<i32>,
     /// `externalTrafficPolicy`.
@@ -267,11 +267,36 @@ pub struct ServiceSettings {
     pub ip_families: Vec<String>,
 }
 
+/// The type of a Service (Kubernetes, "Service type").
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum ServiceKind {
+    /// From inside the Kubernetes cluster.
+    ClusterIp,
+    /// Also from outside, at a port of each node.
+    NodePort,
+    /// Also from outside, at a load balancer.
+    LoadBalancer,
+}
+
+impl ServiceKind {
+    /// All types.
+    pub const ALL: [Self; 3] = [Self::ClusterIp, Self::NodePort, Self::LoadBalancer];
+
+    /// The word for it in the API.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::ClusterIp => "ClusterIP",
+            Self::NodePort => "NodePort",
+            Self::LoadBalancer => "LoadBalancer",
+        }
+    }
+}
+
 impl Default for ServiceSettings {
     fn default() -> Self {
         Self {
             metadata: Metadata::default(),
-            type_: "ClusterIP".to_owned(),
+            kind: ServiceKind::ClusterIp,
             node_port: None,
             external_traffic_policy: None,
             internal_traffic_policy: None,

@@ -149,7 +149,7 @@ impl<'a> Check<'_, 'a> {
             brought
                 .chain
                 .first()
-                .is_some_and(|leaf| leaf.calls && leaf.common_name.as_deref() == Some(REPLICATION_USER))
+                .is_some_and(|leaf| leaf.client_auth && leaf.common_name.as_deref() == Some(REPLICATION_USER))
         };
         if server.name != *client || certificate.as_deref() != Some("tls.crt") || replication.is_some_and(is_client) {
             return;
@@ -235,7 +235,7 @@ impl<'a> Brought<'a> {
                 for host in hosts.iter().filter(|host| !leaf.is_for(host)) {
                     fault(&format!("is not for `{host}`, by which it is called: have that name added"));
                 }
-                if !leaf.serves {
+                if !leaf.server_auth {
                     fault("may not be shown by a server: have the usage `server auth` added");
                 }
             }
@@ -245,7 +245,7 @@ impl<'a> Brought<'a> {
                         "has not the common name `{role}`, so no replica may connect: have one made that has it"
                     ));
                 }
-                if !leaf.calls {
+                if !leaf.client_auth {
                     fault("may not be shown by a client: have the usage `client auth` added");
                 }
             }

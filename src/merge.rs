@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::existing::ROOT_SECRET;
 use crate::naming::{annotation, label};
-use crate::object::{self, Identity, bookkeeping};
+use crate::object::{self, ObjectKey, bookkeeping};
 use crate::read::Document;
 use crate::read::node::Node;
 use crate::render::{self, RenderedCluster};
@@ -58,10 +58,10 @@ fn is_root(item: &Document, clusters: &[RenderedCluster]) -> bool {
 /// items are never read back from an earlier run, so other children come from another function of the same build.
 pub fn merge(items: &[Document], clusters: &[RenderedCluster]) -> Merged {
     let mut merged = Merged::default();
-    let mut wanted: BTreeMap<Identity, &Value> = clusters
+    let mut wanted: BTreeMap<ObjectKey, &Value> = clusters
         .iter()
         .flat_map(|cluster| &cluster.objects)
-        .map(|value| (Identity::from(&object::rendered_reference(value)), value))
+        .map(|value| (ObjectKey::from(&object::rendered_reference(value)), value))
         .collect();
     let ours: BTreeSet<(&str, &str)> = clusters.iter().map(|cluster| owner(&cluster.resource)).collect();
     let mut pruned: BTreeMap<String, usize> = BTreeMap::new();
@@ -69,7 +69,7 @@ pub fn merge(items: &[Document], clusters: &[RenderedCluster]) -> Merged {
     for (position, item) in items.iter().enumerate() {
         let reference = object::reference(&item.node);
         let owner = object::label(&item.node, label::RENDERED);
-        match (wanted.remove(&Identity::from(&reference)), owner) {
+        match (wanted.remove(&ObjectKey::from(&reference)), owner) {
             // Whatever its labels say: to leave it out, or to replace it, would delete the seed from the user's file.
             (Some(value), _) if is_seed(item) => merged.diagnostics.push(clash(item, reference, value)),
             (None, _) if is_seed(item) => merged.items.push(as_it_came(position, item)),
@@ -97,7 +97,7 @@ pub fn merge(items: &[Document], clusters: &[RenderedCluster]) -> Merged {
     for (cluster, directory) in clusters.iter().zip(directories) {
         let parent = cluster.file.rsplit_once('/').map_or(String::new(), |(parent, _)| format!("{parent}/"));
         for value in &cluster.objects {
-            if wanted.contains_key(&Identity::from(&object::rendered_reference(value))) {
+            if wanted.contains_key(&ObjectKey::from(&object::rendered_reference(value))) {
                 let path = format!("{parent}{directory}/{}", layout::file_name(value));
                 merged.items.push(Item::Rendered(files.place(value, &path)));
             }

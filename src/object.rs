@@ -36,14 +36,14 @@ pub mod bookkeeping {
 
 /// Who an object is to the API server: the versions of one group are the same object.
 #[derive(Clone, Debug, Eq, PartialEq, Ord, PartialOrd)]
-pub struct Identity {
+pub struct ObjectKey {
     group: String,
     kind: String,
     namespace: String,
     name: String,
 }
 
-impl From<&ResourceRef> for Identity {
+impl From<&ResourceRef> for ObjectKey {
     fn from(reference: &ResourceRef) -> Self {
         let group = reference.api_version.split_once('/').map_or("", |(group, _)| group);
         Self {
@@ -138,7 +138,7 @@ mod tests {
     #[test]
     fn versions_of_a_group_are_one_object_and_groups_are_not() {
         let of = |api_version: &str| {
-            Identity::from(&ResourceRef {
+            ObjectKey::from(&ResourceRef {
                 api_version: api_version.to_owned(),
                 kind: "Service".to_owned(),
                 ..ResourceRef::default()

@@ -15,7 +15,7 @@ use crate::cluster::Cluster;
 use crate::custom_tls;
 use crate::existing::{Existing, Sources, existing};
 use crate::identity::{self, Seed};
-use crate::object::{self, Identity};
+use crate::object::{self, ObjectKey};
 use crate::options::{CertificateSource, Options};
 use crate::parse::{self, API_VERSIONS, words};
 use crate::read::node::Node;
@@ -225,7 +225,7 @@ fn clusters<'a>(
     options: &Options,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Vec<(ResourceRef, &'a Document)> {
-    let mut clusters: BTreeMap<Identity, (ResourceRef, &Document, Option<Value>)> = BTreeMap::new();
+    let mut clusters: BTreeMap<ObjectKey, (ResourceRef, &Document, Option<Value>)> = BTreeMap::new();
     for document in documents {
         if let Some(error) = refuse_template(document) {
             // The rest of a chart is like its first.
@@ -238,7 +238,7 @@ fn clusters<'a>(
             continue;
         }
         let resource = cluster_reference(document, options);
-        let identity = Identity::from(&resource);
+        let identity = ObjectKey::from(&resource);
         let Some((_, first, content)) = clusters.get_mut(&identity) else {
             clusters.insert(identity, (resource, document, None));
             continue;
@@ -317,7 +317,7 @@ fn nearly(document: &Document) -> Option<Diagnostic> {
 
 /// The objects that are made so far, each with the cluster that makes it.
 #[derive(Default)]
-struct Names(BTreeMap<Identity, ResourceRef>);
+struct Names(BTreeMap<ObjectKey, ResourceRef>);
 
 impl Names {
     /// Adds the objects of `cluster`. Two objects of the same identity, say of clusters `a-b` with a set `c` and `a` with a set
@@ -327,8 +327,8 @@ impl Names {
         let mut diagnostics = Vec::new();
         for object in objects {
             let reference = object::rendered_reference(object);
-            let Some(first) = self.0.insert(Identity::from(&reference), cluster.resource.clone()) else { continue };
-            if !rivals.insert(Identity::from(&first)) {
+            let Some(first) = self.0.insert(ObjectKey::from(&reference), cluster.resource.clone()) else { continue };
+            if !rivals.insert(ObjectKey::from(&first)) {
                 continue;
             }
             let (here, there) = (&cluster.resource, &first);

@@ -30,9 +30,9 @@ pub struct X509 {
     /// Whether it may sign others.
     pub is_authority: bool,
     /// Whether a server may show it.
-    pub serves: bool,
+    pub server_auth: bool,
     /// Whether a client may show it.
-    pub calls: bool,
+    pub client_auth: bool,
     subject: Vec<u8>,
     issuer: Vec<u8>,
     public_key: Vec<u8>,
@@ -69,8 +69,8 @@ impl X509 {
             not_before: certificate.validity().not_before.timestamp(),
             not_after: certificate.validity().not_after.timestamp(),
             is_authority: certificate.is_ca(),
-            serves: usage.is_none_or(|usage| usage.any || usage.server_auth),
-            calls: usage.is_none_or(|usage| usage.any || usage.client_auth),
+            server_auth: usage.is_none_or(|usage| usage.any || usage.server_auth),
+            client_auth: usage.is_none_or(|usage| usage.any || usage.client_auth),
             subject: certificate.subject().as_raw().to_vec(),
             issuer: certificate.issuer().as_raw().to_vec(),
             public_key: public_key.subject_public_key.data.to_vec(),

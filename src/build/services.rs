@@ -1,7 +1,7 @@
 //! Services (inventory 1).
 
 use super::metadata::{labels, object_meta, pgbouncer_labels, selector_labels};
-use crate::cluster::{Cluster, Metadata, PgBouncer, ServiceSettings};
+use crate::cluster::{Cluster, Metadata, PgBouncer, ServiceKind, ServiceSettings};
 use crate::kubernetes::{IntOrString, Service, ServicePort, ServiceSpec};
 use crate::naming::{PORT_PGBOUNCER, PORT_POSTGRES, label};
 
@@ -112,17 +112,17 @@ fn headless() -> ServiceSpec {
 /// A Service with an address of its own, as the user wants it to be reached (inventory 1.2).
 fn exposed(settings: &ServiceSettings, port: ServicePort) -> ServiceSpec {
     // Where the user says nothing, what the API server would fill in (`SetDefaults_Service`).
-    let external = settings.type_ != "ClusterIP";
+    let external = settings.kind != ServiceKind::ClusterIp;
     let default_policy = || external.then(|| "Cluster".to_owned());
     ServiceSpec {
-        allocate_load_balancer_node_ports: (settings.type_ == "LoadBalancer").then_some(true),
+        allocate_load_balancer_node_ports: (settings.kind == ServiceKind::LoadBalancer).then_some(true),
         external_traffic_policy: settings.external_traffic_policy.clone().or_else(default_policy),
         internal_traffic_policy: Some(settings.internal_traffic_policy.clone().unwrap_or_else(|| "Cluster".to_owned())),
         ip_families: (!settings.ip_families.is_empty()).then(|| settings.ip_families.clone()),
         ip_family_policy: settings.ip_family_policy.clone(),
         ports: Some(vec![ServicePort { node_port: settings.node_port, ..port }]),
         session_affinity: Some("None".to_owned()),
-        type_: Some(settings.type_.clone()),
+        type_: Some(settings.kind.as_str().to_owned()),
         ..ServiceSpec::default()
     }
 }

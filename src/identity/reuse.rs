@@ -105,11 +105,11 @@ pub(super) fn certificate(held: &Certificates, key: &str, demand: &Demand) -> Re
 
 fn unfit(held: &Certificates, facts: &X509, demand: &Demand) -> Option<String> {
     let Demand { names, usage, generation, authority, time, .. } = demand;
-    let (serves, calls) = (facts.serves, facts.calls);
+    let (server_auth, client_auth) = (facts.server_auth, facts.client_auth);
     let usable = match usage {
-        CertificateUsage::Server => serves,
-        CertificateUsage::Client => calls && facts.common_name.as_ref() == names.first(),
-        CertificateUsage::Both => serves && calls,
+        CertificateUsage::Server => server_auth,
+        CertificateUsage::Client => client_auth && facts.common_name.as_ref() == names.first(),
+        CertificateUsage::Both => server_auth && client_auth,
     };
     if held.generation != *generation {
         Some("another generation is asked for".to_owned())

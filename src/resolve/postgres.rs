@@ -124,15 +124,14 @@ fn switchover(
     context: &mut Context,
 ) -> Option<Switchover> {
     let switchover = patroni.switchover.as_ref().filter(|switchover| switchover.enabled)?;
-    let failover = switchover.type_ == SwitchoverType::Failover;
-    if failover && switchover.target_instance.is_none() {
+    if switchover.type_ == SwitchoverType::Failover && switchover.target_instance.is_none() {
         let path = FieldPath::of("spec.patroni.switchover.targetInstance");
         context.error(path, "a failover needs the instance that shall lead");
     }
     Some(Switchover {
         trigger: annotations.get(annotation::TRIGGER_SWITCHOVER)?.clone(),
         target: switchover.target_instance.clone(),
-        type_: if failover { "Failover" } else { "Switchover" }.to_owned(),
+        kind: switchover.type_,
     })
 }
 

@@ -1,14 +1,18 @@
 //! `spec.service`, `spec.replicaService` and `spec.proxy.pgBouncer.service`.
 
 use super::Context;
-use crate::cluster::ServiceSettings;
+use crate::cluster::{ServiceKind, ServiceSettings};
 use crate::report::FieldPath;
 use crate::spec::ServiceSpec;
 
 /// The settings of one Service. What the API server would refuse of them is an error here.
 pub(super) fn resolve(spec: Option<&ServiceSpec>, path: &FieldPath, context: &mut Context) -> ServiceSettings {
     let Some(spec) = spec else { return ServiceSettings::default() };
-    let cluster_ip = spec.type_ == "ClusterIP";
+    let kind = ServiceKind::ALL.into_iter().find(|kind| kind.as_str() == spec.type_).unwrap_or_else(|| {
+        context.error(path.key("type"), "is not a type of Service: write `ClusterIP`, `NodePort` or `LoadBalancer`");
+        ServiceKind::ClusterIp
+    });
+    let cluster_ip = kind == ServiceKind::ClusterIp;
     if let Some(port) = spec.node_port {
         let at = path.key("nodePort");
         if cluster_ip {
@@ -30,7 +34,7 @@ pub(super) fn resolve(spec: Option<&ServiceSpec>, path: &FieldPath, context: &mu
     }
     ServiceSettings {
         metadata: context.metadata(spec.metadata.as_ref(), &path.key("metadata")),
-        type_: spec.type_.clone(),
+        kind,
         node_port: spec.node_port,
         external_traffic_policy: spec.external_traffic_policy.clone(),
         internal_traffic_policy: spec.internal_traffic_policy.clone(),
