@@ -1,4 +1,4 @@
-//! Builds every Kubernetes object of a cluster. Nothing here can fail: whatever could be wrong was refused when the
+//! Builds every Kubernetes object of a cluster. Building cannot fail: everything that can be wrong was refused when the
 //! `PostgresCluster` was parsed and resolved.
 
 mod access;
@@ -27,8 +27,8 @@ use serde_json::Value;
 use crate::cluster::{Backups, Cluster, PgBouncer};
 use crate::identity::Identity;
 
-/// The objects of `cluster`, what others refer to first: accounts and rights, Services, configuration, Secrets, claims,
-/// then what runs. The order is always the same.
+/// Builds the objects of `cluster`. Objects come after those that they refer to: ServiceAccounts and RBAC, Services,
+/// configuration, Secrets, claims, then workloads. The order is always the same.
 pub fn build(cluster: &Cluster, identity: &Identity) -> Vec<Value> {
     let mut objects = Objects(Vec::new());
     postgres(&mut objects, cluster, identity);
@@ -107,7 +107,7 @@ fn network_policies(objects: &mut Objects, cluster: &Cluster) {
     objects.add_all(cluster.pgbouncer.as_ref().map(|settings| network_policies::pgbouncer(cluster, settings)));
 }
 
-/// The kinds in the order in which they are written: what others refer to comes first.
+/// The kinds, in the order in which they are written. Objects come after those that they refer to.
 const KINDS: [&str; 14] = [
     "ServiceAccount",
     "Role",
@@ -125,7 +125,7 @@ const KINDS: [&str; 14] = [
     "CronJob",
 ];
 
-/// The objects so far.
+/// The objects that are built so far.
 struct Objects(Vec<Value>);
 
 impl Objects {
@@ -139,7 +139,7 @@ impl Objects {
         }
     }
 
-    /// By kind, then in the order of building.
+    /// The objects, sorted by kind. Objects of one kind stay in the order in which they were built.
     fn in_order(mut self) -> Vec<Value> {
         let rank = |object: &Value| KINDS.iter().position(|kind| object["kind"] == *kind);
         self.0.sort_by_key(rank);

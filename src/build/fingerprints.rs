@@ -1,5 +1,6 @@
-//! The ConfigMap of fingerprints: by it the caretaker hears at once that something mounted has changed, where the kubelet
-//! alone would take a minute (design, "Speed without an operator").
+//! The ConfigMap of fingerprints. The caretaker watches it, so it learns at once when a mounted Secret or ConfigMap has
+//! changed. The kubelet alone can take more than a minute to update the mounted files (Kubernetes, "ConfigMaps", "Mounted
+//! ConfigMaps are updated automatically").
 
 use std::collections::BTreeMap;
 
@@ -11,9 +12,10 @@ use super::metadata::{labels, object_meta};
 use crate::cluster::Cluster;
 use crate::kubernetes::ConfigMap;
 
-/// The fingerprints of all Secrets and ConfigMaps among `objects`, under `<kind>.<name>` in lower case. They are keyed, so
-/// that nobody can test a guessed password against them, and short: 64 bits tell a change. A cluster that is to be shut
-/// down says so here, where a pod that is stopped can still read it: it then waits for no heir.
+/// The fingerprints of all Secrets and ConfigMaps in `objects`, with the keys `<kind>.<name>` in lower case. A fingerprint is a
+/// keyed hash (HMAC), so that nobody can use it to test a guessed password. It has 64 bits, which is enough to detect a change.
+/// If `spec.shutdown` is set, the ConfigMap says so too: a pod that is stopping can still read it, and then does not wait for
+/// another instance to become the leader.
 pub(super) fn fingerprints(cluster: &Cluster, key: &[u8; 32], objects: &[Value]) -> ConfigMap {
     let mounted = objects.iter().filter(|object| object["kind"] == "Secret" || object["kind"] == "ConfigMap");
     let data = mounted.map(|object| {
@@ -35,7 +37,7 @@ pub(super) fn fingerprints(cluster: &Cluster, key: &[u8; 32], objects: &[Value])
 fn fingerprint(key: &[u8; 32], data: &Value) -> String {
     let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes a key of any length");
     for (name, text) in data.as_object().into_iter().flatten() {
-        // With their lengths, for two texts must not give the fingerprint of one.
+        // The lengths are hashed too, so that two different lists of texts never give the same input.
         for part in [name.as_str(), text.as_str().unwrap_or_default()] {
             mac.update(&(part.len() as u64).to_be_bytes());
             mac.update(part.as_bytes());
