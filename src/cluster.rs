@@ -37,7 +37,7 @@ pub use self::secrets::PlannedSecret;
 pub struct Metadata {
     /// Labels, without those that PGO sets itself.
     pub labels: BTreeMap<String, String>,
-    /// Annotations.
+    /// Annotations that the user asks for.
     pub annotations: BTreeMap<String, String>,
 }
 
@@ -157,7 +157,7 @@ pub struct CertManager {
 pub struct ConfigMapKey {
     /// The name of the ConfigMap.
     pub name: String,
-    /// The key.
+    /// The key in the ConfigMap.
     pub key: String,
 }
 

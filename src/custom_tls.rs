@@ -1,5 +1,6 @@
 //! Certificates that the user provides: `customTLSSecret`, `customReplicationTLSSecret` and `proxy.pgBouncer.customTLSSecret`.
-//! The rules for the keys of their Secrets are PGO's (`internal/postgres/reconcile.go`, `internal/pgbouncer/certificates.go`).
+//! The rules for the keys of their Secrets are PGO's (`internal/controller/postgrescluster/pki.go`,
+//! `internal/pgbouncer/certificates.go`).
 //!
 //! pgrender refers to these Secrets and never copies them. If such a Secret is in the input, its content is checked. Otherwise
 //! a message says what it must contain.
@@ -90,7 +91,7 @@ struct Check<'c, 'a> {
 }
 
 impl<'a> Check<'_, 'a> {
-    /// Checks one Secret, if it is in the input and complete.
+    /// Reads and checks one Secret. Gives `None` if it is not in the input or not usable; a message then says so.
     fn bring(
         &mut self,
         field: &'static str,

@@ -140,7 +140,7 @@ pub fn is_container_port(name: &str) -> bool {
 }
 
 /// The role that replicas and pg_rewind connect as, and the name in PGO's client certificate for it
-/// (`internal/postgres/users.go`).
+/// (`internal/postgres/config.go`).
 pub const REPLICATION_USER: &str = "_crunchyrepl";
 /// The map of `pg_ident.conf` from the names of client certificates to [`REPLICATION_USER`].
 pub const REPLICATION_MAP: &str = "_crunchyrepl";

@@ -127,7 +127,7 @@ impl Default for Schedule {
     }
 }
 
-/// One window.
+/// One window of a schedule.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Window {
     start: i64,
