@@ -21,7 +21,7 @@ pub enum SeedError {
     /// It has fewer than 8 different bytes. The value is their number.
     #[error("the seed has only {0} different bytes, so it can be guessed; make one with `pgrender seed`")]
     Monotonous(usize),
-    /// It is a text of at most half its length, repeated.
+    /// It is a text, of at most half the length of the seed, repeated.
     #[error("the seed is a short text repeated, so it can be guessed; make one with `pgrender seed`")]
     Repetition,
     /// Its bytes are a sequence, for example the alphabet.
