@@ -1,4 +1,4 @@
-//! Builds every Kubernetes object of a cluster. Nothing here can fail: whatever could be wrong was refused when the
+//! Builds every Kubernetes object of a cluster. Building cannot fail: everything that can be wrong was refused when the
 //! `PostgresCluster` was parsed and resolved.
 
 mod access;
@@ -28,8 +28,8 @@ use crate::identity::Identity;
 pub use self::object::Object;
 use self::object::Objects;
 
-/// The objects of `cluster`, what others refer to first: accounts and rights, Services, configuration, Secrets, claims,
-/// then what runs. The order is always the same.
+/// Builds the objects of `cluster`. Objects come after those that they refer to: ServiceAccounts and RBAC, Services,
+/// configuration, Secrets, claims, then workloads. The order is always the same.
 pub fn build(cluster: &Cluster, identity: &Identity) -> Vec<Object> {
     let mut objects = Objects::default();
     postgres(&mut objects, cluster, identity);

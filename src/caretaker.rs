@@ -1,5 +1,5 @@
-//! The caretaker: the sidecar of each instance that does at run time what PGO's operator did by exec. Its program is
-//! `caretaker/caretaker.py` and the files it imports; this module renders what it is told to bring about.
+//! The caretaker: the sidecar of each instance that does at run time what PGO's operator did with `exec`. Its program is
+//! `caretaker/caretaker.py` and the files that it imports. This module renders its settings.
 
 use std::collections::BTreeSet;
 
@@ -8,8 +8,8 @@ use serde_json::{Map, Value, json};
 use crate::cluster::Cluster;
 use crate::config::{patroni, postgres};
 
-/// The files of the program, for the Python interpreter that Patroni runs with, and the commands that Postgres runs for its
-/// archive. They lie in one directory, [`postgres::SCRIPT_DIRECTORY`].
+/// The files of the program, which runs in Patroni's Python interpreter, and the commands that Postgres runs for its WAL
+/// archive. All of them are mounted in one directory, [`postgres::SCRIPT_DIRECTORY`].
 pub const PROGRAM: [(&str, &str); 21] = [
     postgres::ARCHIVE_GET,
     postgres::ARCHIVE_PUSH,
@@ -34,7 +34,7 @@ pub const PROGRAM: [(&str, &str); 21] = [
     ("surroundings.py", include_str!("caretaker/surroundings.py")),
 ];
 
-/// The files that came after the first version, those that others import first. A new file is added here as well.
+/// The files that were added after the first version. A file comes after those that it imports. Add a new file here too.
 const LATER: [&str; 10] = [
     "session",
     "impatience",
@@ -48,20 +48,22 @@ const LATER: [&str; 10] = [
     "slices",
 ];
 
-/// The text of these files, by the names of the modules. A pod that an earlier version made mounts the files that there were
-/// then, and finds the others here until it is made anew: its leader hands over, and applies what its replicas wait for.
+/// The text of these files, by the name of the Python module. A pod of an earlier version mounts only the files that existed
+/// then. Until it is replaced, it reads the other files from here: its leader hands over, and creates what its replicas wait
+/// for.
 fn later_files() -> Map<String, Value> {
     let text = |module: &str| PROGRAM.iter().find(|(name, _)| name.strip_suffix(".py") == Some(module));
     LATER.iter().filter_map(|module| Some(((*module).to_owned(), json!(text(module)?.1)))).collect()
 }
 
-/// The extensions of every database, those that others need first (inventory 5.1).
+/// The extensions that are created in every database. An extension comes after those that it depends on. The lists are PGO's
+/// (`internal/pgaudit/postgres.go`, `internal/postgis/postgis.go`).
 fn extensions(cluster: &Cluster) -> Vec<&'static str> {
     let postgis = ["postgis", "postgis_topology", "fuzzystrmatch", "postgis_tiger_geocoder"];
     ["pgaudit"].into_iter().chain(postgis.into_iter().filter(|_| cluster.postgis)).collect()
 }
 
-/// `caretaker.json`: the wanted state, without secrets. The program reads it again whenever it changes.
+/// `caretaker.json`: the desired state, without secrets. The caretaker reads it again whenever it changes.
 pub fn settings(cluster: &Cluster) -> String {
     let databases: BTreeSet<&String> = cluster.users.iter().flat_map(|user| &user.databases).collect();
     let repositories = |on_volume: bool| -> Vec<u8> {

@@ -1,5 +1,5 @@
-//! The resolved model: one [`Cluster`] is one valid `PostgresCluster` with defaults applied, images chosen and every
-//! question answered. Builders and configuration writers read this and nothing else, and cannot fail.
+//! The resolved model: a [`Cluster`] is a valid `PostgresCluster` with its defaults applied and its images chosen. Builders and
+//! configuration writers read nothing else, and cannot fail.
 
 mod backups;
 mod certificate_subject;
@@ -32,17 +32,18 @@ pub use self::generations::{Generations, PasswordGeneration, generation};
 pub use self::pgbouncer::PgBouncer;
 pub use self::secrets::PlannedSecret;
 
-/// Labels and annotations that the user wants on objects.
+/// Labels and annotations that the user asks for.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Metadata {
-    /// Labels, without PGO's own.
+    /// Labels, without those that PGO sets itself.
     pub labels: BTreeMap<String, String>,
-    /// Annotations.
+    /// Annotations that the user asks for.
     pub annotations: BTreeMap<String, String>,
 }
 
 impl Metadata {
-    /// This metadata overlaid with more; the later wins (PGO's order, `pgo-inventory` 0.2).
+    /// This metadata, overlaid with `more`. If both have a key, the value of `more` wins. PGO merges in the same order:
+    /// `spec.metadata`, then the metadata of the section, then its own labels.
     #[must_use]
     pub fn merged(&self, more: Option<&Self>) -> Self {
         let mut merged = self.clone();
@@ -57,13 +58,14 @@ impl Metadata {
 /// One Postgres cluster, ready to be built.
 #[derive(Clone, Debug)]
 pub struct Cluster {
-    /// `metadata.name`.
+    /// `metadata.name` of the `PostgresCluster`.
     pub name: String,
     /// The namespace of every object.
     pub namespace: String,
-    /// The Kubernetes cluster's domain, without a final dot.
+    /// The DNS domain of the Kubernetes cluster, without a final dot, for example `cluster.local`.
     pub domain: String,
-    /// What the metadata of the `PostgresCluster` itself says to the tools that apply manifests: on every object, on no pod.
+    /// Labels and annotations of the `PostgresCluster` itself that are for tools that apply manifests. Every object gets them,
+    /// but no pod.
     pub delivery: Metadata,
     /// `spec.metadata`.
     pub metadata: Metadata,
@@ -77,99 +79,102 @@ pub struct Cluster {
     pub image_pull_policy: Option<String>,
     /// `spec.imagePullSecrets`.
     pub image_pull_secrets: Vec<LocalObjectReference>,
-    /// `spec.openshift`, else what the caller says: no `fsGroup`, and the right to write restricted Endpoints.
+    /// `spec.openshift`, or the option of the caller if the field is absent. On OpenShift, pods have no `fsGroup`, and the Role
+    /// of instance pods allows writing restricted Endpoints.
     pub openshift: bool,
-    /// `spec.paused`: the caretaker changes nothing.
+    /// `spec.paused`: whether the caretaker stops making changes.
     pub paused: bool,
-    /// `spec.shutdown`: no pod runs.
+    /// `spec.shutdown`: whether all workloads have 0 replicas.
     pub shutdown: bool,
     /// `spec.supplementalGroups`, without 0.
     pub supplemental_groups: Vec<i64>,
-    /// Unless `spec.disableDefaultPodScheduling`: PGO's two topology spread constraints are added to every pod.
+    /// Whether PGO's two topology spread constraints are added to every pod: the opposite of
+    /// `spec.disableDefaultPodScheduling`.
     pub default_pod_scheduling: bool,
     /// Postgres parameters and rules.
     pub postgres: Postgres,
-    /// Patroni.
+    /// The settings of Patroni.
     pub patroni: Patroni,
-    /// `spec.standby`, when enabled.
+    /// `spec.standby`, if it is enabled.
     pub standby: Option<Standby>,
     /// Instance sets, in the order of the spec; names are unique.
     pub instance_sets: Vec<InstanceSet>,
-    /// `spec.service`: of `<cluster>-ha`.
+    /// `spec.service`: the settings of the Service `<cluster>-ha`.
     pub service: ServiceSettings,
-    /// `spec.replicaService`: of `<cluster>-replicas`.
+    /// `spec.replicaService`: the settings of the Service `<cluster>-replicas`.
     pub replica_service: ServiceSettings,
-    /// `spec.users`, or PGO's default of one user named as the cluster.
+    /// `spec.users`. If the field is absent, there is one user with the name of the cluster, as in PGO.
     pub users: Vec<User>,
-    /// Key of a ConfigMap with SQL that runs once (`spec.databaseInitSQL`).
+    /// The key of a ConfigMap with the SQL that runs once (`spec.databaseInitSQL`).
     pub database_init_sql: Option<ConfigMapKey>,
-    /// Whether PostGIS is wanted in every database (`spec.postGISVersion`).
+    /// Whether every database gets the PostGIS extensions (`spec.postGISVersion` is set).
     pub postgis: bool,
     /// Whether each user gets a schema in each of its databases (annotation `autoCreateUserSchema`).
     pub schema_per_user: bool,
-    /// pgBackRest; `None` where `spec.backups` is absent or empty.
+    /// The settings of pgBackRest; `None` if `spec.backups` is absent or empty.
     pub backups: Option<Backups>,
-    /// pgBouncer.
+    /// The settings of pgBouncer, if `spec.proxy.pgBouncer` is present.
     pub pgbouncer: Option<PgBouncer>,
-    /// Whether `spec.monitoring.pgmonitor.exporter` is there.
+    /// Whether `spec.monitoring.pgmonitor.exporter` is present.
     pub exporter: bool,
     /// `spec.customTLSSecret`.
     pub custom_tls_secret: Option<SecretProjection>,
     /// Name of `spec.customReplicationTLSSecret`.
     pub custom_replication_tls_secret: Option<String>,
-    /// Whether standby clusters of the trust domain may stream (annotation `accept-standby`).
+    /// Whether standby clusters of the trust domain may stream from this cluster (annotation `accept-standby`).
     pub accepts_standby: bool,
-    /// How often the CA, certificates and passwords were replaced on purpose.
+    /// How often the user has rotated the CA, the certificates and the passwords.
     pub generations: Generations,
-    /// The roles whose Secret the user brings.
+    /// The roles whose Secret the user provides.
     pub referenced_credentials: BTreeSet<String>,
-    /// Where cert-manager makes the certificates.
+    /// The settings of cert-manager, if it makes the certificates.
     pub cert_manager: Option<CertManager>,
-    /// Whether NetworkPolicies are wanted.
+    /// Whether NetworkPolicies are rendered.
     pub network_policies: bool,
-    /// Whether the caretaker may write EndpointSlices.
+    /// Whether the Role allows the caretaker to write EndpointSlices.
     pub endpoint_slices: bool,
 }
 
 impl Cluster {
-    /// Whether the issuer of its certificates may sign for others too, whom only names tell apart then.
+    /// Whether the issuer of the cluster's certificates may also sign certificates of other clusters. If so, only the names in
+    /// the certificates tell clusters apart.
     pub fn shares_issuer(&self) -> bool {
         self.cert_manager.as_ref().is_some_and(|settings| settings.issuer.is_some())
     }
 }
 
-/// How cert-manager makes certificates.
+/// How cert-manager makes the certificates of a cluster.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct CertManager {
-    /// Who signs them; a CA of the cluster's own, kept by cert-manager, unless there is one.
+    /// The issuer that signs the certificates. If it is absent, cert-manager makes a CA for the cluster.
     pub issuer: Option<IssuerReference>,
-    /// How long they live, and after how many days they are renewed: the length of a window.
+    /// The lifetime of the certificates, and the number of days after which cert-manager renews them: the length of a window.
     pub schedule: window::Schedule,
 }
 
-/// A key of a ConfigMap that the user brings.
+/// A key of a ConfigMap that the user provides.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct ConfigMapKey {
-    /// The ConfigMap.
+    /// The name of the ConfigMap.
     pub name: String,
-    /// The key.
+    /// The key in the ConfigMap.
     pub key: String,
 }
 
-/// What the user says of Postgres itself.
+/// The user's settings of Postgres.
 #[derive(Clone, Debug, Default)]
 pub struct Postgres {
-    /// `spec.config.parameters`, names in lower case, values as strings.
+    /// `spec.config.parameters`, with names in lower case and values as strings.
     pub parameters: BTreeMap<String, String>,
-    /// `spec.config.files`, mounted at `/etc/postgres`.
+    /// `spec.config.files`, which are mounted at `/etc/postgres`.
     pub files: Vec<VolumeProjection>,
-    /// `spec.authentication.rules`, each already a line of `pg_hba.conf` (inventory 3.3).
+    /// `spec.authentication.rules`, each as a line of `pg_hba.conf`, in the format of PGO's `internal/postgres/hba.go`.
     pub hba_rules: Vec<String>,
-    /// Whether any instance set has a limit of huge pages above 0.
+    /// Whether the limit of huge pages of any instance set is above 0.
     pub huge_pages: bool,
 }
 
-/// `spec.patroni` with its defaults.
+/// `spec.patroni`, with its defaults.
 #[derive(Clone, Debug)]
 pub struct Patroni {
     /// `dynamicConfiguration`, as the user wrote it.
@@ -180,82 +185,82 @@ pub struct Patroni {
     pub sync_period_seconds: i32,
     /// `port` of the REST API.
     pub port: u16,
-    /// `switchover`, when enabled and asked for by the annotation `trigger-switchover`.
+    /// `switchover`, if it is enabled and the annotation `trigger-switchover` is present.
     pub switchover: Option<Switchover>,
 }
 
-/// A request to move the leader, carried out once for each value of `trigger`.
+/// A request to change the leader. The caretaker carries it out once for each value of `trigger`.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Switchover {
     /// The value of the annotation `trigger-switchover`.
     pub trigger: String,
-    /// The instance that shall lead, if any is named.
+    /// The instance that is to become the leader, if the spec names one.
     pub target: Option<String>,
     /// Whether the old leader takes part.
     pub kind: SwitchoverType,
 }
 
-/// `spec.standby`, enabled: follow another cluster. At least one of the two sources is there.
+/// `spec.standby`, if it is enabled: this cluster follows another one. At least one of `host` and `repository` is present.
 #[derive(Clone, Debug)]
 pub struct Standby {
-    /// Host to stream from.
+    /// The host to stream from.
     pub host: Option<String>,
-    /// Its port.
+    /// The port of that host.
     pub port: Option<u16>,
-    /// Index of the repository to read from, 1 to 4.
+    /// The number of the repository to read from, 1 to 4.
     pub repository: Option<u8>,
 }
 
-/// A set of instances that differ in nothing but their ordinal.
+/// A set of instances that differ only in their ordinal.
 #[derive(Clone, Debug)]
 pub struct InstanceSet {
-    /// The name; PGO's `00`, `01`, … where the spec has none.
+    /// The name. If the spec has none, it is the position in the list with two digits (`00`, `01`, …), as in PGO.
     pub name: String,
-    /// How many instances.
+    /// The number of instances.
     pub replicas: u16,
-    /// `spec.metadata` overlaid with the set's.
+    /// `spec.metadata`, overlaid with the metadata of the set.
     pub metadata: Metadata,
-    /// The data claim, `resources.limits` and `autoGrow` taken out as PGO does.
+    /// The claim of the data volume, without `resources.limits` and `autoGrow`, which PGO removes too.
     pub data_volume_claim_spec: PersistentVolumeClaimSpec,
-    /// The WAL claim.
+    /// The claim of the WAL volume.
     pub wal_volume_claim_spec: Option<PersistentVolumeClaimSpec>,
-    /// `volumes.temp`, mounted at `/pgtmp`.
+    /// The claim of `volumes.temp`, which is mounted at `/pgtmp`.
     pub temp_volume_claim_spec: Option<PersistentVolumeClaimSpec>,
     /// `volumes.additional`.
     pub additional_volumes: Vec<AdditionalVolume>,
-    /// Of `database` and the init containers.
+    /// The resources of `database` and of the init containers.
     pub resources: Option<ResourceRequirements>,
-    /// Of the caretaker: `sidecars.replicaCertCopy.resources`.
+    /// The resources of the caretaker: `sidecars.replicaCertCopy.resources`.
     pub caretaker_resources: Option<ResourceRequirements>,
-    /// `containers`: the user's own sidecars, as written.
+    /// `containers`: the user's own sidecars, as they are in the spec.
     pub containers: Vec<Container>,
-    /// Where its pods go.
+    /// The scheduling of its pods.
     pub scheduling: Scheduling,
-    /// `minAvailable` of its disruption budget; `None` for no budget.
+    /// `minAvailable` of its PodDisruptionBudget; `None` if it has no budget.
     pub min_available: Option<IntOrString>,
 }
 
-/// Where pods go.
+/// The scheduling of pods.
 #[derive(Clone, Debug, Default)]
 pub struct Scheduling {
     /// `affinity`.
     pub affinity: Option<Affinity>,
     /// `tolerations`.
     pub tolerations: Vec<Toleration>,
-    /// The user's constraints, before PGO's two defaults.
+    /// The user's constraints, which come before PGO's two defaults.
     pub topology_spread_constraints: Vec<TopologySpreadConstraint>,
     /// `priorityClassName`.
     pub priority_class_name: Option<String>,
 }
 
-/// What the user says of a Service (PGO's `ServiceSpec`).
+/// The user's settings of a Service (PGO's `ServiceSpec`).
 #[derive(Clone, Debug)]
 pub struct ServiceSettings {
-    /// Its own metadata, without `spec.metadata`.
+    /// The metadata of the Service, without `spec.metadata`.
     pub metadata: Metadata,
-    /// How the Service is reached.
+    /// `ClusterIP`, `NodePort` or `LoadBalancer`.
     pub kind: ServiceKind,
-    /// The fixed node port.
+    /// The fixed node port, if any.
     pub node_port: Option<i32>,
     /// `externalTrafficPolicy`.
     pub external_traffic_policy: Option<String>,
@@ -306,27 +311,27 @@ impl Default for ServiceSettings {
     }
 }
 
-/// A role of Postgres that the spec asks for, with a Secret of its own.
+/// A role of Postgres in `spec.users`. It has a Secret of its own.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct User {
-    /// The role.
+    /// The name of the role.
     pub name: String,
-    /// Its databases; the first is `dbname` of the Secret.
+    /// Its databases. The first one is `dbname` in the Secret.
     pub databases: Vec<String>,
-    /// `ALTER ROLE` options, as written.
+    /// Options of `ALTER ROLE`, as they are in the spec.
     pub options: String,
-    /// Which characters a generated password has.
+    /// The characters of a generated password.
     pub password: PasswordType,
 }
 
 impl User {
-    /// The databases that the role may use. The superuser's Secret names what the spec says, but its grants are fixed
-    /// (inventory 5.2).
+    /// The databases on which the role gets privileges. The superuser `postgres` gets `postgres` only, as in PGO
+    /// (`internal/postgres/users.go`), although its Secret names the databases of the spec.
     pub fn granted_databases(&self) -> Vec<&str> {
         if self.is_superuser() { vec!["postgres"] } else { self.databases.iter().map(String::as_str).collect() }
     }
 
-    /// What `ALTER ROLE` is told.
+    /// The options of `ALTER ROLE`. For the superuser `postgres`, they are fixed.
     pub fn role_options(&self) -> &str {
         if self.is_superuser() { "LOGIN SUPERUSER" } else { &self.options }
     }
@@ -339,7 +344,8 @@ impl User {
 /// `spec.users[].password.type`.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum PasswordType {
-    /// Printable ASCII without what quoting breaks on (inventory 2.6).
+    /// Printable ASCII without space, quotes, backslash, backtick, `~` and `!#$%&`, so that the password needs no quoting
+    /// (PGO's `internal/util/secrets.go`).
     #[default]
     Ascii,
     /// Letters and digits.

@@ -1,8 +1,9 @@
-//! Certificates that the user brings: `customTLSSecret`, `customReplicationTLSSecret` and `proxy.pgBouncer.customTLSSecret`,
-//! with PGO's rules for the keys of their Secrets (`pgo-inventory` 2.3, 2.4, 2.8).
+//! Certificates that the user provides: `customTLSSecret`, `customReplicationTLSSecret` and `proxy.pgBouncer.customTLSSecret`.
+//! The rules for the keys of their Secrets are PGO's (`internal/controller/postgrescluster/pki.go`,
+//! `internal/pgbouncer/certificates.go`).
 //!
-//! They are referred to and never copied. Where such a Secret is in the input it is looked at, and what would not work is
-//! said; where it is not, what it must hold.
+//! pgrender refers to these Secrets and never copies them. If such a Secret is in the input, its content is checked. Otherwise
+//! a message says what it must contain.
 
 use crate::cluster::Cluster;
 use crate::existing::{self, Pair, Secret, Sources, in_pem, pair};
@@ -16,29 +17,29 @@ const POSTGRES: &str = "spec.customTLSSecret";
 const REPLICATION: &str = "spec.customReplicationTLSSecret";
 const PGBOUNCER: &str = "spec.proxy.pgBouncer.customTLSSecret";
 
-/// The files that each of them must become.
+/// The paths that the keys of each Secret must be projected to.
 const FILES: [&str; 3] = ["ca.crt", "tls.crt", "tls.key"];
 
-/// The most signatures that are checked to find out whether one side trusts the other. An issuer is found by its name, so
-/// only certificates of one name need more than a few.
+/// The maximum number of signatures that are verified to find out whether one side trusts the other. Issuers are found by their
+/// names, so more than a few signatures are needed only for certificates with equal names.
 const MOST_SIGNATURES: usize = 100;
 
-/// The outcome of [`check`].
+/// The result of [`check`].
 pub struct Checked {
-    /// What there is to tell.
+    /// The messages about the Secrets.
     pub diagnostics: Vec<Diagnostic>,
-    /// How many signatures were checked.
+    /// How many signatures were verified.
     pub signatures: usize,
 }
 
-/// Tells what there is to tell of the Secrets that `cluster` brings. Those among `sources` are looked at, at the time of
-/// `options`.
+/// Checks the Secrets that the user of `cluster` provides. The content is checked if the Secret is among `sources`.
+/// Certificates must be valid at the time of `options`.
 pub fn check(cluster: &Cluster, sources: &Sources, options: &Options) -> Checked {
     let mut check = Check { cluster, sources, time: options.time, diagnostics: Vec::new(), signatures: 0 };
     let postgres = cluster.custom_tls_secret.as_ref().and_then(|secret| {
         let services = [cluster.primary_service(), cluster.replicas_service()];
         let mut hosts = services.map(|service| cluster.service_host(&service)).to_vec();
-        // pgBouncer checks the name that its configuration calls.
+        // pgBouncer verifies the host name in its own configuration.
         hosts.extend(cluster.pgbouncer.as_ref().map(|_| cluster.primary_service()));
         check.bring(POSTGRES, &secret.name, keys(secret, false), &Purpose::Server(hosts))
     });
@@ -61,8 +62,9 @@ pub fn check(cluster: &Cluster, sources: &Sources, options: &Options) -> Checked
     Checked { diagnostics: check.diagnostics, signatures: check.signatures }
 }
 
-/// The key of the Secret that becomes each of [`FILES`]: what the items say, else the same. For pgBouncer, items that name
-/// none of the files count as none.
+/// The key of the Secret that becomes each of [`FILES`]: the key of the item with this path, or `None` if there is no such
+/// item. Without items, the keys have the same names as the files. `forgiving` is for pgBouncer: there, items that contain none
+/// of the paths count as no items.
 fn keys(secret: &SecretProjection, forgiving: bool) -> [Option<String>; 3] {
     let items = secret.items.as_deref().unwrap_or_default();
     let keys = FILES.map(|file| items.iter().find(|item| item.path == file).map(|item| item.key.clone()));
@@ -74,9 +76,9 @@ fn keys(secret: &SecretProjection, forgiving: bool) -> [Option<String>; 3] {
 
 /// Who shows a certificate.
 enum Purpose {
-    /// A server that is called by these names.
+    /// A server that clients call by these names.
     Server(Vec<String>),
-    /// A client that is this role.
+    /// A client that logs in as this role.
     Client(&'static str),
 }
 
@@ -89,7 +91,7 @@ struct Check<'c, 'a> {
 }
 
 impl<'a> Check<'_, 'a> {
-    /// Looks at one Secret, if it is in the input and complete.
+    /// Reads and checks one Secret. Gives `None` if it is not in the input or not usable; a message then says so.
     fn bring(
         &mut self,
         field: &'static str,
@@ -137,8 +139,9 @@ impl<'a> Check<'_, 'a> {
         }
     }
 
-    /// Postgres' own certificate can be that of replicas too only if it is for a client of that name as well. Where nobody has
-    /// seen that it is, it most likely is not.
+    /// Reports one certificate that is used for two purposes. The server certificate of Postgres can be the certificate of
+    /// replicas too only if it is also a client certificate with their name. If the certificate is not in the input, it most
+    /// likely is not.
     fn one_for_two_purposes(&mut self, replication: Option<&Brought>) {
         let cluster = self.cluster;
         let (Some(server), Some(client)) = (&cluster.custom_tls_secret, &cluster.custom_replication_tls_secret) else {
@@ -161,7 +164,8 @@ impl<'a> Check<'_, 'a> {
         self.diagnostics.push(Diagnostic::warning(message).at(FieldPath::of(REPLICATION)));
     }
 
-    /// Clients of Postgres and of pgBouncer are told to trust different authorities where only one of the two is the user's.
+    /// Reports different CAs. If the user provides the certificate of only one of Postgres and pgBouncer, their clients must
+    /// trust different CAs.
     fn trust(&mut self) {
         let cluster = self.cluster;
         let Some(pgbouncer) = &cluster.pgbouncer else { return };
@@ -182,7 +186,7 @@ impl<'a> Check<'_, 'a> {
     }
 }
 
-/// What a Secret must hold that nobody has looked at, and why nobody has.
+/// The message about a Secret whose content is not in the input: why it was not checked, and what it must contain.
 fn unseen(name: &str, why: &str, [authority, certificate, key]: [&str; 3], purpose: &Purpose) -> String {
     let whose = match purpose {
         Purpose::Server(hosts) => format!("a server called `{}`", hosts.join("`, `")),
@@ -194,14 +198,14 @@ fn unseen(name: &str, why: &str, [authority, certificate, key]: [&str; 3], purpo
     )
 }
 
-/// A Secret that was brought, with its parts.
+/// A Secret that the user provides, parsed.
 struct Brought<'a> {
     secret: Secret<'a>,
     authority_key: String,
     certificate_key: String,
-    /// Whom its holder trusts.
+    /// The CA certificates that its holder trusts.
     authorities: Vec<X509>,
-    /// The certificate itself, then those between it and its authority.
+    /// The certificate itself, followed by its intermediate certificates.
     chain: Vec<X509>,
 }
 
@@ -225,7 +229,7 @@ impl<'a> Brought<'a> {
         Ok(Self { secret, authority_key, certificate_key, authorities, chain })
     }
 
-    /// What of the certificate itself will not do.
+    /// What is wrong with the certificate itself, as warnings.
     fn faults(&self, purpose: &Purpose, time: i64) -> Vec<Diagnostic> {
         let mut faults = Vec::new();
         let mut fault = |what: &str| faults.push(self.secret.warning(&self.certificate_key, what));
@@ -256,7 +260,8 @@ impl<'a> Brought<'a> {
         faults
     }
 
-    /// A warning when this side does not accept the certificate of the other. Adds to `signatures` how many were checked.
+    /// A warning if this side does not accept the certificate of the other side. Adds the number of verified signatures to
+    /// `signatures`.
     fn distrusts(&self, other: &Self, signatures: &mut usize) -> Option<Diagnostic> {
         let (mut current, rest) = other.chain.split_first()?;
         let mut rest: Vec<&X509> = rest.iter().collect();
@@ -272,7 +277,7 @@ impl<'a> Brought<'a> {
             if self.authorities.iter().any(|authority| is_signed(current, authority)) {
                 break true;
             }
-            // Each is passed once, so that the walk ends.
+            // Each certificate is used only once, so that the loop ends.
             match rest.iter().position(|next| is_signed(current, next)) {
                 Some(position) => current = rest.remove(position),
                 None => break false,

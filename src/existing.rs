@@ -1,12 +1,12 @@
-//! Values that a cluster has already: Secrets of the input by PGO's names, made by an earlier run, by PGO, or by hand.
+//! Existing values of a cluster: Secrets of the input that have PGO's names. An earlier run, PGO, or a person made them.
 //!
 //! ```text
 //! documents ──Sources::of──▶ Sources ──existing──▶ Existing ──▶ identity::derive
 //! ```
 //!
-//! Nothing is decided here: values are found, decoded and checked for being what their key says. Which of them are kept is
-//! for [`crate::identity`] to say. Of an object that `kubectl get -o yaml` printed nothing else is looked at, so that no
-//! `uid`, no owner and no status comes into the output.
+//! This module decides nothing: it finds and decodes the values, and checks their format. [`crate::identity`] decides which of
+//! them are reused. Other fields of an object that `kubectl get -o yaml` printed are ignored, so that no `uid`, owner reference
+//! or status gets into the output.
 
 mod certificates;
 mod credentials;
@@ -29,10 +29,11 @@ pub(crate) use self::certificates::{in_pem, pair};
 pub use self::credentials::Credential;
 pub use self::secret::Secret;
 
-/// PGO's Secret with the CA of a namespace and its key (`pgo-inventory` 2.2).
+/// PGO's Secret that contains the CA of a namespace, with the keys `root.crt` and `root.key`
+/// (`internal/controller/postgrescluster/pki.go`).
 pub(crate) const ROOT_SECRET: &str = "pgo-root-cacert";
 
-/// Whether `document` is a Secret, or makes one.
+/// Whether `document` is a Secret, or an object that makes a Secret.
 pub fn is_source(document: &Document) -> bool {
     let reference = object::reference(&document.node);
     is_secret(&reference) || maker::is_maker(&reference)
@@ -42,15 +43,15 @@ fn is_secret(reference: &ResourceRef) -> bool {
     reference.api_version == "v1" && reference.kind == "Secret"
 }
 
-/// The Secrets of an input by namespace and name, and what makes Secrets. Those of other clusters are never looked at.
+/// The Secrets of an input, and the objects that make Secrets, by namespace and name. Secrets of other clusters are never read.
 #[derive(Default)]
 pub struct Sources<'a> {
     secrets: BTreeMap<(String, String), Source<'a>>,
     makers: BTreeMap<(String, String), &'a Document>,
 }
 
-/// A Secret of the input, with the first one of the same name and other contents. It has no `Debug`, so that it cannot be
-/// printed.
+/// A Secret of the input, and the first other Secret of the same name with different contents. It does not implement `Debug`,
+/// so that it cannot be printed.
 struct Source<'a> {
     first: &'a Document,
     content: [Option<serde_json::Value>; 3],
@@ -58,7 +59,7 @@ struct Source<'a> {
 }
 
 impl<'a> Sources<'a> {
-    /// Finds the Secrets among `documents`. One that names no namespace is in that of `options`, as a cluster would be.
+    /// Finds the Secrets in `documents`. If a Secret has no namespace, the namespace comes from `options`, as for a cluster.
     pub fn of(documents: impl IntoIterator<Item = &'a Document>, options: &Options) -> Self {
         let mut sources = Self::default();
         for document in documents {
@@ -84,8 +85,8 @@ impl<'a> Sources<'a> {
         sources
     }
 
-    /// The Secret of this name. An error where it is there twice with different contents, where it is encrypted, and where
-    /// something else of the input makes it.
+    /// The Secret with this name. An error if it is in the input twice with different contents, if it is encrypted, or if
+    /// another object of the input makes it.
     pub(crate) fn find(&self, namespace: &str, name: &str) -> Result<Option<Secret<'a>>, Diagnostic> {
         let place = (namespace.to_owned(), name.to_owned());
         let Some(source) = self.secrets.get(&place) else {
@@ -101,8 +102,8 @@ impl<'a> Sources<'a> {
         Secret::new(source.first, reference).map(Some)
     }
 
-    /// A Secret that the user brings under a name of their own. It is only referred to, so it may be made elsewhere or be
-    /// decrypted later. An error where it is there twice with different contents, or is no Secret at all.
+    /// A Secret that the user provides under a name of their choice. pgrender only refers to it, so it may be made elsewhere,
+    /// or be decrypted later. An error if it is in the input twice with different contents, or is not a valid Secret.
     pub(crate) fn brought(&self, namespace: &str, name: &str) -> Result<Brought<'a>, Diagnostic> {
         let place = (namespace.to_owned(), name.to_owned());
         if let (None, Some(maker)) = (self.secrets.get(&place), self.makers.get(&place)) {
@@ -116,15 +117,15 @@ impl<'a> Sources<'a> {
     }
 }
 
-/// What is known of a Secret that the user brings. It has no `Debug`, so that it cannot be printed.
+/// What is known about a Secret that the user provides. It does not implement `Debug`, so that it cannot be printed.
 pub(crate) enum Brought<'a> {
-    /// It is in the input.
+    /// The Secret is in the input.
     Readable(Secret<'a>),
-    /// It is in the input, encrypted by SOPS.
+    /// The Secret is in the input, encrypted by SOPS.
     Encrypted,
-    /// This object of the input makes it.
+    /// This object of the input makes the Secret.
     Made(ResourceRef),
-    /// Nothing of it is in the input.
+    /// Neither the Secret nor an object that makes it is in the input.
     Absent,
 }
 
@@ -137,7 +138,7 @@ fn secret_reference(namespace: &str, name: &str) -> ResourceRef {
     }
 }
 
-/// What of a Secret matters here.
+/// The parts of a Secret that are compared and reused.
 fn content(document: &Document) -> [Option<serde_json::Value>; 3] {
     let node = &document.node;
     let annotations = node.get("metadata").and_then(|metadata| metadata.get("annotations"));
@@ -161,18 +162,18 @@ fn made_by(maker: &Document) -> Diagnostic {
     Diagnostic::error(message).of(reference).located(&maker.file, maker.node.position)
 }
 
-/// What the Secrets of one cluster hold. It has no `Debug`, so that it cannot be printed.
+/// The content of the Secrets of one cluster. It does not implement `Debug`, so that it cannot be printed.
 #[derive(Default)]
 pub struct Existing<'a> {
-    /// The CA that PGO has made for the namespace.
+    /// The CA that PGO made for the namespace.
     pub root: Option<Root<'a>>,
-    /// Credentials by role.
+    /// Credentials, by role.
     pub credentials: BTreeMap<String, Credential<'a>>,
-    /// Certificates by the name of their Secret and the CA that signs them.
+    /// Certificates, by the name of their Secret and the CA that signs them.
     pub certificates: BTreeMap<(String, CertificateAuthority), Certificates<'a>>,
 }
 
-/// Reads what is there for `cluster`. Everything that is wrong is told, and then the outcome is worthless.
+/// Reads the existing Secrets of `cluster`. All errors are reported. If there is one, do not use the result.
 pub fn existing<'a>(sources: &Sources<'a>, cluster: &Cluster) -> (Existing<'a>, Vec<Diagnostic>) {
     let mut reader = Reader { sources, cluster, diagnostics: Vec::new() };
     let mut existing = Existing::default();
@@ -202,14 +203,14 @@ impl<'a> Reader<'_, 'a> {
     fn read<T>(&mut self, name: &str, read: impl FnOnce(Secret<'a>) -> Result<T, Vec<Diagnostic>>) -> Option<T> {
         let found = self.find(name).map_err(|error| vec![error]).and_then(|secret| secret.map(read).transpose());
         found.unwrap_or_else(|errors| {
-            // Two readers of one Secret find the same.
+            // Two readers of the same Secret report the same errors.
             self.diagnostics
                 .extend(errors.into_iter().filter(|error| !self.diagnostics.contains(error)).collect::<Vec<_>>());
             None
         })
     }
 
-    /// The Secret of this name. An error where another cluster calls one of its own so, too.
+    /// The Secret with this name. An error if it belongs to another cluster that has a Secret of the same name.
     fn find(&self, name: &str) -> Result<Option<Secret<'a>>, Diagnostic> {
         let found = self.sources.find(&self.cluster.namespace, name)?;
         let error = found.as_ref().and_then(|secret| secret.of_another_cluster(&self.cluster.name));

@@ -1,9 +1,9 @@
-//! Everything secret about a cluster: passwords, verifiers, keys and certificates, derived from one seed.
+//! The secrets of a cluster, all of them derived from one seed: passwords, verifiers, keys and certificates.
 //!
-//! Each value is a function of the seed and of its own context (which cluster, which user, which generation: the table is in
-//! `context.rs`), so the order of derivation never matters, and adding or removing one value changes no other. A value that
-//! the cluster has already wins over derivation, where it is what is asked for (`reuse.rs`). Which values there are, the plan
-//! of the model says ([`Cluster::secrets`]).
+//! Each value depends only on the seed and on its own context: for example the cluster, the user and the generation
+//! (`context.rs` contains the table). So the order of derivation does not matter, and adding or removing one value changes no
+//! other value. An existing value of the cluster is reused instead if it meets the requirements (`reuse.rs`). The plan of the
+//! model says which values there are ([`Cluster::secrets`]).
 
 mod authority;
 mod certificate;
@@ -38,39 +38,39 @@ use crate::options::Options;
 use crate::report::{Diagnostic, ResourceRef, has_errors};
 use crate::window::{Renewal, Window};
 
-/// All that is secret about one cluster. It has no `Debug`, so that it cannot be printed.
+/// All secrets of one cluster. It does not implement `Debug`, so that it cannot be printed.
 pub struct Identity {
-    /// Whom the cluster trusts; absent where pgrender makes no certificate.
+    /// The CA certificates that the cluster trusts; `None` if pgrender makes no certificate.
     pub trust: Option<Trust>,
     /// When to render again.
     pub renewal: Renewal,
-    /// By role, without those whose Secret the user brings.
+    /// Credentials by role, without those whose Secret the user provides.
     pub credentials: BTreeMap<String, Credential>,
-    /// By role and instance set, without those that pgrender does not make.
+    /// Certificates by role and instance set, without those that pgrender does not make.
     pub certificates: BTreeMap<(CertificateRole, String), Certificate>,
-    /// The key of the fingerprints of Secrets and ConfigMaps: without it nobody can test a guess against them.
+    /// The key of the fingerprints of Secrets and ConfigMaps. Without it, nobody can use a fingerprint to test a guessed value.
     pub fingerprint_key: Zeroizing<[u8; 32]>,
 }
 
 impl Identity {
-    /// A certificate of the plan, where pgrender makes it.
+    /// A certificate of the plan; `None` if pgrender does not make it.
     pub fn certificate(&self, role: CertificateRole, instance_set: &str) -> Option<&Certificate> {
         self.certificates.get(&(role, instance_set.to_owned()))
     }
 }
 
-/// The CA certificates of a cluster, PEM.
+/// The CA certificates that a cluster trusts, in PEM.
 pub struct Trust {
-    /// Whom everyone of the trust domain trusts.
+    /// The CA certificates that everyone in the trust domain trusts.
     pub domain: String,
-    /// Whom the members of the cluster trust, as members.
+    /// The CA certificates that the members of the cluster trust to identify each other.
     pub members: String,
-    /// How often the CA was replaced, from 1.
+    /// The generation of the CA, from 1.
     pub generation: u32,
 }
 
 impl Trust {
-    /// Whom those trust who know a certificate by this CA.
+    /// The trust bundle of those who verify certificates that this CA has signed.
     pub fn bundle(&self, authority: CertificateAuthority) -> &str {
         match authority {
             CertificateAuthority::TrustDomain => &self.domain,
@@ -79,32 +79,33 @@ impl Trust {
     }
 }
 
-/// A password and what Postgres stores of it.
+/// A password, and what Postgres stores of it.
 pub struct Credential {
-    /// Printable ASCII, unless a person has chosen it.
+    /// The password. It is printable ASCII, unless a person has chosen it.
     pub password: Zeroizing<String>,
-    /// `SCRAM-SHA-256$4096:…`, unless there was another; absent where Postgres does not know the role.
+    /// The verifier, `SCRAM-SHA-256$4096:…`, unless an existing one has another form. `None` if the user is not a role of
+    /// Postgres.
     pub verifier: Option<Zeroizing<String>>,
-    /// How often it was replaced.
+    /// The generation of the password.
     pub generation: PasswordGeneration,
 }
 
-/// A certificate and its key.
+/// A certificate and its private key.
 pub struct Certificate {
-    /// PEM.
+    /// The certificate in PEM.
     pub certificate: String,
-    /// PEM, `EC PRIVATE KEY` as PGO writes it (SEC 1, RFC 5915).
+    /// The private key in PEM, in the format `EC PRIVATE KEY` that PGO uses (SEC 1, RFC 5915).
     pub key: Zeroizing<String>,
-    /// How often it was replaced on purpose, from 1.
+    /// The generation of the certificate, from 1.
     pub generation: u32,
     /// When to replace it.
     pub renewal: Renewal,
 }
 
-/// Derives the identity of `cluster` from `seed`, with the schedule and trust domain of `options` and for the certificate
-/// window that their time is in; what of `existing` is of the generation that is asked for, and fits, is kept.
+/// Derives the identity of `cluster` from `seed`. The schedule, the trust domain and the time come from `options`. Values in
+/// `existing` are reused if they are of the requested generation and meet the requirements.
 ///
-/// Gives nothing where an error is among the diagnostics: a time that cannot be, or a CA of PGO's that is no longer valid.
+/// Gives `None` if one of the diagnostics is an error: a time that is out of range, or a CA of PGO that is no longer valid.
 pub fn derive(
     cluster: &Cluster,
     seed: &Seed,
@@ -133,7 +134,7 @@ pub fn derive(
     }
 }
 
-/// What the values of one cluster are derived from.
+/// The input of the derivation of one cluster.
 struct Derivation<'a> {
     cluster: &'a Cluster,
     seed: &'a Seed,
@@ -144,7 +145,7 @@ struct Derivation<'a> {
 }
 
 impl Derivation<'_> {
-    /// Everything; nothing where one of the diagnostics is an error.
+    /// All values; `None` if one of the diagnostics is an error.
     fn identity(&mut self, options: &Options) -> Result<Option<Identity>, rcgen::Error> {
         let cluster = self.cluster;
         let plan = cluster.secrets();

@@ -1,4 +1,4 @@
-//! The one door to the Kubernetes types: what of `k8s-openapi` and `kube-core` this program speaks.
+//! The types of `k8s-openapi` and `kube-core` that this program uses. Other modules import them from here only.
 
 pub use k8s_openapi::api::apps::v1::{
     Deployment, DeploymentSpec, DeploymentStrategy, RollingUpdateDeployment, RollingUpdateStatefulSetStrategy,

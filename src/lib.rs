@@ -1,4 +1,4 @@
-//! Renders a `PostgresCluster` into every Kubernetes object that a highly available Postgres needs.
+//! Renders a `PostgresCluster` into all Kubernetes objects that a highly available Postgres cluster needs.
 //!
 //! ```text
 //! bytes ──read──▶ resources ──parse──▶ PostgresCluster ──resolve──▶ Cluster

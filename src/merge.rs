@@ -1,9 +1,12 @@
-//! Puts rendered objects among the items that a function was given: ours replace those of an earlier run, the rest stays.
+//! Merges rendered objects into the items that a function was given. Rendered objects replace those of an earlier run, and the
+//! other items stay.
 //!
-//! Children of an earlier run are known by the label [`label::RENDERED`], never by their path, because users move files. A
-//! Secret of PGO's is replaced too, for its values are in ours.
-//! A cluster, a seed and PGO's CA stay in the list, for dropping an item makes kpt delete the user's file; the annotation
-//! `local-config` keeps them away from the Kubernetes cluster. For a cluster and the CA it is the user's to decide otherwise.
+//! The objects of an earlier run are recognized by the label [`label::RENDERED`], never by their path, because users move
+//! files. A Secret that PGO made is replaced too, because the rendered Secret contains its values.
+//!
+//! A cluster, a Secret with a seed, and PGO's CA stay in the list: if an item is dropped, kpt deletes it from the user's file.
+//! The annotation `local-config` prevents them from being applied to the Kubernetes cluster. For a cluster and the CA, the user
+//! may set this annotation to another value.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,33 +21,33 @@ use crate::render::{self, RenderedCluster};
 use crate::report::{Diagnostic, ResourceRef};
 use crate::write::layout;
 
-/// One item of the list that a function gives back. It may hold a secret, so it has no `Debug`.
+/// One item of the list that a function returns. It may contain a secret, so it does not implement `Debug`.
 #[derive(Clone, PartialEq)]
 pub enum Item {
-    /// The input's item at this position, untouched.
+    /// The item of the input at this position, unchanged.
     Kept(usize),
-    /// The input's item at this position, with the annotation that keeps it away from the Kubernetes cluster.
+    /// The item of the input at this position, with the annotation that prevents it from being applied.
     LocalConfig(usize),
-    /// An object of ours.
+    /// A rendered object.
     Rendered(Value),
 }
 
-/// The outcome of [`merge`].
+/// The result of [`merge`].
 #[derive(Default)]
 pub struct Merged {
-    /// The input's items in their order, then what is new.
+    /// The items of the input in their order, followed by the new objects.
     pub items: Vec<Item>,
-    /// What there is to tell. When one is an error, `items` is worthless.
+    /// The messages. If one of them is an error, do not use `items`.
     pub diagnostics: Vec<Diagnostic>,
 }
 
-/// Whether `document` is a Secret that holds the seed.
+/// Whether `document` is a Secret that contains the seed.
 pub fn is_seed(document: &Document) -> bool {
     object::reference(&document.node).kind == "Secret"
         && object::annotation(&document.node, annotation::SEED) == Some("true")
 }
 
-/// Whether `item` is PGO's CA with its key, which one of the clusters has taken over.
+/// Whether `item` is PGO's CA with its key, which one of the clusters uses.
 fn is_root(item: &Document, clusters: &[RenderedCluster]) -> bool {
     let reference = object::reference(&item.node);
     reference.kind == "Secret"
@@ -54,8 +57,9 @@ fn is_root(item: &Document, clusters: &[RenderedCluster]) -> bool {
 
 /// Merges the objects of `clusters` into `items`.
 ///
-/// A child of an earlier run that is wanted no more is left out. In kustomize that holds for the given clusters only: its
-/// items are never read back from an earlier run, so other children come from another function of the same build.
+/// An object of an earlier run that is no longer needed is omitted. In kustomize, only objects of the given clusters are
+/// omitted: kustomize never reads the output of an earlier run, so objects of other clusters come from another function in the
+/// same build.
 pub fn merge(items: &[Document], clusters: &[RenderedCluster]) -> Merged {
     let mut merged = Merged::default();
     let mut wanted: BTreeMap<ObjectKey, &Value> = clusters
@@ -70,7 +74,8 @@ pub fn merge(items: &[Document], clusters: &[RenderedCluster]) -> Merged {
         let reference = object::reference(&item.node);
         let owner = object::label(&item.node, label::RENDERED);
         match (wanted.remove(&ObjectKey::from(&reference)), owner) {
-            // Whatever its labels say: to leave it out, or to replace it, would delete the seed from the user's file.
+            // This comes first, whatever the labels are: omitting or replacing the item would delete the seed from the user's
+            // file.
             (Some(value), _) if is_seed(item) => merged.diagnostics.push(clash(item, reference, value)),
             (None, _) if is_seed(item) => merged.items.push(as_it_came(position, item)),
             (Some(value), None) if is_taken_over(item, value) => merged.items.push(replace(position, item, value)),
@@ -106,7 +111,7 @@ pub fn merge(items: &[Document], clusters: &[RenderedCluster]) -> Merged {
     merged
 }
 
-/// The namespace and the name of a cluster: what a child knows it by.
+/// The namespace and the name of a cluster, which identify the cluster of a rendered object.
 fn owner(cluster: &ResourceRef) -> (&str, &str) {
     (&cluster.namespace, &cluster.name)
 }
@@ -115,7 +120,8 @@ fn from_kustomize(item: &Document) -> bool {
     object::annotation(&item.node, bookkeeping::KUSTOMIZE_ID).is_some()
 }
 
-/// Whether PGO has made `item`, or a person for PGO, who gives it the same label: a Secret whose values `value` has taken over.
+/// Whether PGO, or a person for PGO, made `item` with PGO's label of the cluster. It is then a Secret whose values `value`
+/// reuses.
 fn is_taken_over(item: &Document, value: &Value) -> bool {
     let cluster = value["metadata"]["labels"][label::CLUSTER].as_str();
     value["kind"] == "Secret" && cluster.is_some() && object::label(&item.node, label::CLUSTER) == cluster
@@ -134,8 +140,8 @@ fn clash(item: &Document, reference: ResourceRef, value: &Value) -> Diagnostic {
     Diagnostic::error(message).of(reference).located(&item.file, item.node.position)
 }
 
-/// An error about an object that another cluster has too, because the two names begin alike. To replace it would give its data
-/// to this one.
+/// An error about an object of the input that belongs to another cluster, because the names of the two clusters begin alike.
+/// Replacing it would give its data to this cluster.
 fn of_another_cluster(item: &Document, reference: ResourceRef, value: &Value, owner: &str) -> Diagnostic {
     let cluster = value["metadata"]["labels"][label::RENDERED].as_str().unwrap_or_default();
     let message = format!(
@@ -145,7 +151,7 @@ fn of_another_cluster(item: &Document, reference: ResourceRef, value: &Value, ow
     Diagnostic::error(message).of(reference).located(&item.file, item.node.position)
 }
 
-/// An item that is not one of our children.
+/// An item that no run of pgrender has rendered.
 fn keep(position: usize, item: &Document, clusters: &[RenderedCluster]) -> Item {
     let decided = object::annotation(&item.node, bookkeeping::LOCAL_CONFIG).is_some();
     if (render::is_cluster(&item.node) || is_root(item, clusters)) && !decided {
@@ -155,15 +161,15 @@ fn keep(position: usize, item: &Document, clusters: &[RenderedCluster]) -> Item 
     }
 }
 
-/// An item that is given back untouched, unless it is a seed: with that, whoever reads the Secrets of a namespace would know
-/// every password, so nobody may decide that it is applied.
+/// Returns an item unchanged, unless it is a Secret with a seed. Everybody who can read the Secrets of a namespace could then
+/// derive every password, so this Secret must never be applied, even if its annotation asks for it.
 pub fn as_it_came(position: usize, item: &Document) -> Item {
     let away = object::annotation(&item.node, bookkeeping::LOCAL_CONFIG) == Some("true");
     if is_seed(item) && !away { Item::LocalConfig(position) } else { Item::Kept(position) }
 }
 
-/// A child of an earlier run. It stays in its file, and untouched when nothing has changed, so that comments which
-/// someone wrote there stay as well.
+/// An object of an earlier run. It stays in its file. If nothing has changed, it is returned unchanged, so that comments in the
+/// file stay too.
 fn replace(position: usize, item: &Document, value: &Value) -> Item {
     if object::without_bookkeeping(&item.node) == *value {
         return Item::Kept(position);
@@ -180,10 +186,11 @@ fn replace(position: usize, item: &Document, value: &Value) -> Item {
     Item::Rendered(value)
 }
 
-/// No file has as many documents; an index above it says nothing about a place.
+/// The maximum number of documents in a file. A larger index is not a real position and is ignored.
 const MOST_DOCUMENTS: usize = 1_000_000;
 
-/// The files of a package and how many documents each has. Two items at the same place are an error to kpt.
+/// The files of a package, with the number of documents in each. kpt reports an error for two items at the same position of a
+/// file.
 struct Files(BTreeMap<String, usize>);
 
 impl Files {
@@ -202,7 +209,7 @@ impl Files {
         files
     }
 
-    /// `value` as the last document of the file `path`, in both spellings of the annotations.
+    /// `value` as the last document of the file `path`. Both names of the annotations are set.
     fn place(&mut self, value: &Value, path: &str) -> Value {
         let documents = self.0.entry(path.to_owned()).or_default();
         let index = documents.to_string();

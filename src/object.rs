@@ -1,5 +1,5 @@
-//! What every Kubernetes object has, whatever its kind: who it is, its labels and annotations. Input is read as
-//! [`Node`], output is made as [`Value`]; both are asked here.
+//! The parts that every Kubernetes object has, whatever its kind: its identity, labels and annotations. Input objects are
+//! [`Node`]s, and output objects are [`Value`]s. This module reads both.
 
 use serde_json::Value;
 
@@ -7,34 +7,34 @@ use crate::read::Document;
 use crate::read::node::Node;
 use crate::report::{Diagnostic, ResourceRef};
 
-/// Annotations by which kustomize, kpt and their library kyaml remember where an item came from
-/// (KRM Functions Specification v1; kyaml `kio/kioutil`).
+/// Annotations in which kustomize, kpt and their library kyaml store where an item came from (KRM Functions Specification v1;
+/// kyaml `kio/kioutil`).
 pub mod bookkeeping {
-    /// The file an item is in, relative to the package.
+    /// The file of an item, relative to the package.
     pub const PATH: &str = "internal.config.kubernetes.io/path";
-    /// The older spelling of [`PATH`]; where both are there they must agree.
+    /// The older name of [`PATH`]. If both are present, they must have the same value.
     pub const LEGACY_PATH: &str = "config.kubernetes.io/path";
-    /// The position of an item among the documents of its file, from 0.
+    /// The position of an item among the documents of its file, counted from 0.
     pub const INDEX: &str = "internal.config.kubernetes.io/index";
-    /// The older spelling of [`INDEX`].
+    /// The older name of [`INDEX`].
     pub const LEGACY_INDEX: &str = "config.kubernetes.io/index";
-    /// Keeps an item away from the cluster unless it is `false`: kustomize drops it at the end of a build,
-    /// `kpt live apply` skips it.
+    /// Unless its value is `false`, the item is not applied: kustomize drops it at the end of a build, and `kpt live apply`
+    /// skips it.
     pub const LOCAL_CONFIG: &str = "config.kubernetes.io/local-config";
-    /// How kustomize finds the item again that a transformer was given.
+    /// The identifier by which kustomize recognizes an item that it has passed to a transformer.
     pub const KUSTOMIZE_ID: &str = "kustomize.config.k8s.io/id";
 
     const LEGACY_ID: &str = "config.k8s.io/id";
     const PREFIXES: [&str; 4] =
         ["internal.config.kubernetes.io/", "internal.config.k8s.io/", "internal.kpt.dev/", "kustomize.config.k8s.io/"];
 
-    /// Whether the annotation `key` says where an item comes from and nothing about the object itself.
+    /// Whether the annotation `key` only says where an item came from, and nothing about the object itself.
     pub fn is(key: &str) -> bool {
         [LEGACY_PATH, LEGACY_INDEX, LEGACY_ID].contains(&key) || PREFIXES.iter().any(|prefix| key.starts_with(prefix))
     }
 }
 
-/// Who an object is to the API server: the versions of one group are the same object.
+/// The identity of an object for the API server. It has no version, because the versions of one group are the same object.
 #[derive(Clone, Debug, Eq, PartialEq, Ord, PartialOrd)]
 pub struct ObjectKey {
     group: String,
@@ -55,7 +55,7 @@ impl From<&ResourceRef> for ObjectKey {
     }
 }
 
-/// The reference to an object of the input; what is missing or not a string is empty.
+/// The reference to an object of the input. A field that is missing or not a string is empty in it.
 pub fn reference(node: &Node) -> ResourceRef {
     let text = |node: Option<&Node>| node.and_then(Node::as_str).unwrap_or_default().to_owned();
     let metadata = node.get("metadata");
@@ -78,12 +78,12 @@ pub fn rendered_reference(value: &Value) -> ResourceRef {
     }
 }
 
-/// The label `key` of an object of the input.
+/// The value of the label `key` of an object of the input.
 pub fn label<'a>(node: &'a Node, key: &str) -> Option<&'a str> {
     node.get("metadata")?.get("labels")?.get(key)?.as_str()
 }
 
-/// The annotation `key` of an object of the input.
+/// The value of the annotation `key` of an object of the input.
 pub fn annotation<'a>(node: &'a Node, key: &str) -> Option<&'a str> {
     node.get("metadata")?.get("annotations")?.get(key)?.as_str()
 }
@@ -93,7 +93,7 @@ pub fn path(node: &Node) -> Option<&str> {
     annotation(node, bookkeeping::PATH).or_else(|| annotation(node, bookkeeping::LEGACY_PATH))
 }
 
-/// Gives an object an annotation. An object without a mapping `metadata` is left as it is.
+/// Sets an annotation of an object. If `metadata` of the object is not a mapping, the object does not change.
 pub fn annotate(value: &mut Value, key: &str, text: &str) {
     let Some(metadata) = value.get_mut("metadata").and_then(Value::as_object_mut) else { return };
     let annotations = metadata.entry("annotations").or_insert_with(|| Value::Object(serde_json::Map::new()));
@@ -105,8 +105,8 @@ pub fn annotate(value: &mut Value, key: &str, text: &str) {
     }
 }
 
-/// An object of the input as its author wrote it: without bookkeeping, without `local-config` and without the
-/// annotations that are empty then.
+/// An object of the input as its author wrote it: without the bookkeeping annotations and `local-config`, and without
+/// `annotations` if this leaves it empty.
 pub fn without_bookkeeping(node: &Node) -> Value {
     let mut value = node.to_json();
     if let Some(metadata) = value.get_mut("metadata").and_then(Value::as_object_mut)
@@ -120,7 +120,8 @@ pub fn without_bookkeeping(node: &Node) -> Value {
     value
 }
 
-/// The error about the same object with two contents, at the place that comes later in the order of files.
+/// The error about an object that is in the input twice with different contents. Its position is that of the later document, in
+/// the order of files.
 pub(crate) fn twice(resource: &ResourceRef, one: &Document, other: &Document) -> Diagnostic {
     let place = |document: &Document| (document.file.clone(), document.node.position);
     let (first, second) = if place(one) <= place(other) { (one, other) } else { (other, one) };

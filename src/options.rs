@@ -1,5 +1,5 @@
-//! What the caller may choose besides the cluster itself: flags of the command line, or fields of the `PgRender`
-//! function configuration. The same for every entry point.
+//! The settings of a run besides the cluster itself: flags of the command line, or fields of the `PgRender` function
+//! configuration. They are the same for every entry point.
 
 use std::collections::BTreeMap;
 
@@ -10,12 +10,12 @@ use crate::window::Schedule;
 /// Who makes certificates.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub enum CertificateSource {
-    /// They are derived from the seed.
+    /// pgrender derives them from the seed.
     #[default]
     Seed,
-    /// cert-manager, in the Kubernetes cluster.
+    /// cert-manager makes them in the Kubernetes cluster.
     CertManager {
-        /// Who signs them; a CA for each cluster, which cert-manager makes too, unless there is one.
+        /// The issuer that signs them. If it is absent, cert-manager makes a CA for each cluster.
         issuer: Option<IssuerReference>,
     },
 }
@@ -23,21 +23,21 @@ pub enum CertificateSource {
 /// Where passwords and verifiers come from.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum CredentialSource {
-    /// They are derived from the seed.
+    /// pgrender derives them from the seed.
     #[default]
     Seed,
-    /// From Secrets with PGO's names, which the user brings and this program does not know.
+    /// The user provides Secrets with PGO's names. pgrender does not read them.
     Reference,
 }
 
 /// The reference to an issuer of cert-manager (`issuerRef`).
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
 pub struct IssuerReference {
-    /// `cert-manager.io`, or that of an external issuer.
+    /// `cert-manager.io`, or the API group of an external issuer.
     pub group: String,
-    /// `Issuer`, `ClusterIssuer`, or that of an external issuer.
+    /// `Issuer`, `ClusterIssuer`, or the kind of an external issuer.
     pub kind: String,
-    /// The name.
+    /// The name of the issuer.
     pub name: String,
 }
 
@@ -48,40 +48,41 @@ impl IssuerReference {
     }
 }
 
-/// The settings of one run. [`Options::default`] is what a caller who says nothing gets, but for the time: whoever
-/// renders must set it.
+/// The settings of one run. [`Options::default`] contains the default of every setting. It sets `time` to 0, so every caller
+/// must set `time` to render.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// The namespace of a cluster that names none.
+    /// The namespace of a cluster without `metadata.namespace`.
     pub namespace: Option<String>,
-    /// The domain of the Kubernetes cluster, without a final dot: `cluster.local` in nearly all.
+    /// The DNS domain of the Kubernetes cluster, without a final dot. It is nearly always `cluster.local`.
     pub cluster_domain: String,
-    /// Images by PGO's names of the environment variables (`RELATED_IMAGE_POSTGRES_17`, `RELATED_IMAGE_PGBACKREST`, …);
-    /// a field of the `PostgresCluster` wins over these, and these over the built-in table.
+    /// Images, by PGO's names of the environment variables (`RELATED_IMAGE_POSTGRES_17`, `RELATED_IMAGE_PGBACKREST`, …). A
+    /// field of the `PostgresCluster` overrides these images, and these override the built-in table.
     pub images: BTreeMap<String, String>,
-    /// The moment to render for, in seconds since 1970-01-01 00:00:00 UTC.
+    /// The time to render for, in seconds since 1970-01-01 00:00:00 UTC.
     pub time: i64,
     /// How often leaf certificates are replaced and how long they live.
     pub certificates: Schedule,
     /// Who makes certificates.
     pub certificate_source: CertificateSource,
-    /// Where passwords come from, but for users of which the cluster says otherwise.
+    /// Where passwords come from. An annotation of the cluster can override this for single users.
     pub credentials: CredentialSource,
-    /// Who shares a CA, for clusters of several namespaces that trust each other; each namespace is one of its own unless
-    /// it is given.
+    /// The trust domain. Clusters with the same trust domain share a CA, so clusters of several namespaces can trust each
+    /// other. If it is absent, each namespace is a trust domain.
     pub trust_domain: Option<String>,
-    /// Other trust domains of the same seed whose CA is trusted too, for the time in which clusters move from one domain to
+    /// Other trust domains of the same seed whose CA is trusted too. They are needed while clusters move from one domain to
     /// another.
     pub trust_also: Vec<String>,
-    /// Whether NetworkPolicies are rendered, which needs a network plugin that enforces them.
+    /// Whether NetworkPolicies are rendered. They need a network plugin that enforces them.
     pub network_policies: bool,
-    /// Whether the caretaker may write EndpointSlices, for a Kubernetes that makes none of Endpoints.
+    /// Whether the Role allows the caretaker to write EndpointSlices, for a Kubernetes that does not create EndpointSlices from
+    /// Endpoints.
     pub endpoint_slices: bool,
-    /// Whether the Kubernetes cluster is OpenShift, for a `PostgresCluster` that does not say.
+    /// Whether the Kubernetes cluster is OpenShift, for a `PostgresCluster` without `spec.openshift`.
     pub openshift: bool,
-    /// How many clusters are rendered in one run, or what is as much work.
+    /// How many clusters, or how much work in units of an ordinary cluster, one run may render.
     pub max_clusters: usize,
-    /// Whether the input may have gone through kustomize, which puts quotes around the booleans of YAML 1.1.
+    /// Whether the input may come from kustomize, which writes the booleans of YAML 1.1 as quoted strings.
     pub through_kustomize: bool,
 }
 

@@ -1,8 +1,7 @@
-//! From the documents of an input to the objects of its clusters: the whole way through the program, apart from the two
-//! ends that touch the world.
+//! Renders the documents of an input into the objects of its clusters: all steps of the program except reading and writing.
 //!
-//! The result does not depend on the order of the documents, and everything that is wrong is said at once. What would be too
-//! much work is refused before it is done (`work.rs`).
+//! The result does not depend on the order of the documents. All errors are reported at once. If the input would cause too much
+//! work, it is refused before the work is done (`work.rs`).
 
 mod work;
 
@@ -29,14 +28,14 @@ use work::Work;
 
 pub use crate::parse::KIND;
 
-/// The group of the kind.
+/// The API group of `PostgresCluster`.
 const GROUP: &str = "postgres-operator.crunchydata.com";
 
-/// The outcome of [`render`]. It holds secrets, so it has no `Debug`.
+/// The result of [`render`]. It contains secrets, so it does not implement `Debug`.
 pub struct Rendered {
-    /// By namespace and name. Worthless when a diagnostic is an error.
+    /// The clusters, ordered by namespace and name. Do not use them if a diagnostic is an error.
     pub clusters: Vec<RenderedCluster>,
-    /// Everything there is to tell, by place in the input.
+    /// All messages, ordered by their position in the input.
     pub diagnostics: Vec<Diagnostic>,
 }
 
@@ -46,22 +45,22 @@ pub struct RenderedCluster {
     pub resource: ResourceRef,
     /// The file that the cluster was read from.
     pub file: String,
-    /// Its objects, dependencies first.
+    /// Its objects. An object comes after those that it depends on.
     pub objects: Vec<Value>,
 }
 
-/// The outcome of [`plan`]. It holds secrets, so it has no `Debug`.
+/// The result of [`plan`]. It contains secrets, so it does not implement `Debug`.
 pub struct Plan {
-    /// By namespace and name. Worthless when a diagnostic is an error.
+    /// The clusters, ordered by namespace and name. Do not use them if a diagnostic is an error.
     pub clusters: Vec<PlannedCluster>,
-    /// Everything there is to tell, by place in the input.
+    /// All messages, ordered by their position in the input.
     pub diagnostics: Vec<Diagnostic>,
     /// When to render again.
     renewal: Option<Renewal>,
 }
 
-/// One cluster of which everything is decided. Its objects are made when they are asked for: those of many clusters would
-/// fill the memory. It holds secrets, so it has no `Debug`.
+/// A cluster that is ready to be built. Its objects are built on demand, because the objects of many clusters would fill the
+/// memory. It contains secrets, so it does not implement `Debug`.
 pub struct PlannedCluster {
     /// The cluster, with the namespace that it is rendered for.
     pub resource: ResourceRef,
@@ -71,7 +70,7 @@ pub struct PlannedCluster {
 }
 
 impl PlannedCluster {
-    /// Its objects, dependencies first.
+    /// Builds its objects. An object comes after those that it depends on.
     pub fn objects(&self) -> Vec<Value> {
         self.content.as_ref().map_or_else(Vec::new, |(cluster, identity)| {
             build::build(cluster, identity).into_iter().map(build::Object::into_value).collect()
@@ -79,7 +78,8 @@ impl PlannedCluster {
     }
 }
 
-/// Renders every `PostgresCluster` among `documents`: the objects of all of them, as [`plan`] gives them one by one.
+/// Renders every `PostgresCluster` in `documents`. The objects are the same as those of [`plan`], which builds them for one
+/// cluster at a time.
 pub fn render(documents: &[Document], options: &Options, seed: Result<&Seed, &[Diagnostic]>) -> Rendered {
     let mut plan = decide(documents, options, seed);
     let mut clusters = Vec::new();
@@ -94,9 +94,9 @@ pub fn render(documents: &[Document], options: &Options, seed: Result<&Seed, &[D
     Rendered { clusters, diagnostics: in_order(plan.diagnostics, plan.renewal) }
 }
 
-/// Decides everything about every `PostgresCluster` among `documents`; nothing can go wrong after it. `seed` is the seed, or why
-/// there is none, which matters only when there is a cluster. Secrets among `documents` that have the names of those of a
-/// cluster lend it their values; documents of other kinds are ignored.
+/// Resolves every `PostgresCluster` in `documents` and derives its identity. After that, building the objects cannot fail.
+/// `seed` is the seed, or the errors that say why there is none; they are reported only if there is a cluster. A rendered
+/// Secret reuses the values of a Secret in `documents` that has the same name. Documents of other kinds are ignored.
 pub fn plan(documents: &[Document], options: &Options, seed: Result<&Seed, &[Diagnostic]>) -> Plan {
     let mut plan = decide(documents, options, seed);
     if !has_errors(&plan.diagnostics) {
@@ -108,14 +108,14 @@ pub fn plan(documents: &[Document], options: &Options, seed: Result<&Seed, &[Dia
     Plan { diagnostics: in_order(plan.diagnostics, plan.renewal), ..plan }
 }
 
-/// All but whether two clusters make the same object.
+/// Does the work of [`plan`], except checking whether two clusters have the same object.
 fn decide(documents: &[Document], options: &Options, seed: Result<&Seed, &[Diagnostic]>) -> Plan {
     let mut diagnostics = Vec::new();
     let sources = clusters(documents, options, &mut diagnostics);
     if let (Err(reasons), false) = (seed, sources.is_empty()) {
         diagnostics.extend_from_slice(reasons);
     }
-    // The same for all of them, so it is said once.
+    // The error is the same for all clusters, so it is reported once.
     let time = Window::containing(options.time, options.certificates).err().filter(|_| !sources.is_empty());
     diagnostics.extend(time.map(|error| Diagnostic::error(error.to_string())));
     let seed = seed.ok().filter(|_| time.is_none());
@@ -128,7 +128,7 @@ fn decide(documents: &[Document], options: &Options, seed: Result<&Seed, &[Diagn
     plan
 }
 
-/// `diagnostics` by place in the input, with when to render again unless something is wrong.
+/// Sorts `diagnostics` by their position in the input. If there is no error, adds the message that says when to render again.
 fn in_order(mut diagnostics: Vec<Diagnostic>, renewal: Option<Renewal>) -> Vec<Diagnostic> {
     if let (Some(renewal), false) = (renewal, has_errors(&diagnostics)) {
         diagnostics.push(Diagnostic::info(renewal.to_string()));
@@ -137,7 +137,7 @@ fn in_order(mut diagnostics: Vec<Diagnostic>, renewal: Option<Renewal>) -> Vec<D
     diagnostics
 }
 
-/// Decides about the clusters of `sources`, as far as `work` goes.
+/// Resolves the clusters of `sources` and derives their identities, until the limit of `work` is reached.
 fn decide_all(
     sources: &[(ResourceRef, &Document)],
     documents: &[Document],
@@ -187,7 +187,7 @@ fn decide_all(
     plan.diagnostics.extend(refused);
 }
 
-/// The cluster that `document` asks for, unless something is wrong with it. Everything there is to tell goes to `diagnostics`.
+/// The cluster in `document`, or `None` if it has an error. All messages are added to `diagnostics`.
 fn check(document: &Document, options: &Options, diagnostics: &mut Vec<Diagnostic>) -> Option<Cluster> {
     let settings = parse::Settings { through_kustomize: options.through_kustomize };
     let (resource, found) = parse::parse(document, settings);
@@ -201,7 +201,7 @@ fn check(document: &Document, options: &Options, diagnostics: &mut Vec<Diagnosti
     cluster
 }
 
-/// What `cluster` has already, and whether something is wrong with it.
+/// The existing values of `cluster`, and whether they contain an error.
 fn take_over<'a>(
     document: &Document,
     cluster: &Cluster,
@@ -219,7 +219,7 @@ fn take_over<'a>(
     (existing, unusable)
 }
 
-/// The clusters among `documents`, each once, by namespace and name.
+/// The clusters in `documents`, each of them once, ordered by namespace and name.
 fn clusters<'a>(
     documents: &'a [Document],
     options: &Options,
@@ -228,7 +228,7 @@ fn clusters<'a>(
     let mut clusters: BTreeMap<ObjectKey, (ResourceRef, &Document, Option<Value>)> = BTreeMap::new();
     for document in documents {
         if let Some(error) = refuse_template(document) {
-            // The rest of a chart is like its first.
+            // All documents of a chart have this error, so it is reported once.
             let is_first = diagnostics.iter().all(|diagnostic| diagnostic.message != error.message);
             diagnostics.extend(is_first.then_some(error));
             continue;
@@ -251,7 +251,7 @@ fn clusters<'a>(
     clusters.into_values().map(|(resource, document, _)| (resource, document)).collect()
 }
 
-/// The reference to the cluster of `document`, its namespace filled in from `options`.
+/// The reference to the cluster in `document`. If it has no namespace, the namespace comes from `options`.
 fn cluster_reference(document: &Document, options: &Options) -> ResourceRef {
     let mut resource = object::reference(&document.node);
     if resource.namespace.is_empty() {
@@ -266,20 +266,20 @@ pub fn is_cluster(node: &Node) -> bool {
     resource.kind == KIND && API_VERSIONS.contains(&resource.api_version.as_str())
 }
 
-/// A `PostgresCluster` that is still a template: whatever else is wrong with it would be a consequence.
+/// Refuses a `PostgresCluster` that is still a template. Any other error in it would be a consequence of this one.
 fn refuse_template(document: &Document) -> Option<Diagnostic> {
     let node = &document.node;
     if node.get("kind")?.as_str() != Some(KIND) {
         return None;
     }
     let field = template::field(node, &["apiVersion", "metadata", "spec"])?;
-    // Its name may be a part of the template.
+    // The name may be a part of the template, so the message does not contain it.
     let resource = ResourceRef { kind: KIND.to_owned(), ..ResourceRef::default() };
     Some(document.locate(Diagnostic::error(template::NOT_RENDERED).at(field).of(resource)))
 }
 
-/// A `PostgresCluster` of a version that does not exist is an error, so that nobody's database is left out for a slip of
-/// the pen. One of another group is somebody else's.
+/// Refuses a `PostgresCluster` of a version that does not exist, so that a typing error does not remove a database from the
+/// output. A kind of the same name in another API group is not PGO's and is ignored.
 fn refuse_unknown_version(document: &Document) -> Option<Diagnostic> {
     let resource = object::reference(&document.node);
     let group = resource.api_version.split_once('/').map_or("", |(group, _)| group);
@@ -297,9 +297,10 @@ fn refuse_unknown_version(document: &Document) -> Option<Diagnostic> {
     Some(Diagnostic::error(message).at(field).of(resource).located(&document.file, position))
 }
 
-/// An object that is nearly a `PostgresCluster`: it is passed on like any other, and no database comes of it.
+/// Warns about an object that is nearly a `PostgresCluster`. It is passed on like any other object, and nothing is rendered for
+/// it.
 fn nearly(document: &Document) -> Option<Diagnostic> {
-    /// How many letters of a group may differ: another one is somebody else's.
+    /// The maximum number of letters in which a group may differ. With more, it is probably a different API group.
     const SLIP: usize = 3;
     let resource = object::reference(&document.node);
     let (group, version) = resource.api_version.split_once('/')?;
@@ -315,13 +316,14 @@ fn nearly(document: &Document) -> Option<Diagnostic> {
     Some(document.locate(Diagnostic::warning(message).at(FieldPath::of(field)).of(resource)))
 }
 
-/// The objects that are made so far, each with the cluster that makes it.
+/// The objects that are built so far, each with its cluster.
 #[derive(Default)]
 struct Names(BTreeMap<ObjectKey, ResourceRef>);
 
 impl Names {
-    /// Adds the objects of `cluster`. Two objects of the same identity, say of clusters `a-b` with a set `c` and `a` with a set
-    /// `b-c`, would overwrite each other. One is named for each two clusters: their other objects have the same cause.
+    /// Adds the objects of `cluster`. Reports objects that two clusters have in common, because they would overwrite each
+    /// other: for example, a set `c` of the cluster `a-b` and a set `b-c` of the cluster `a`. For each pair of clusters, only
+    /// the first object is reported, because the others have the same cause.
     fn add(&mut self, cluster: &PlannedCluster, objects: &[Value]) -> Vec<Diagnostic> {
         let mut rivals = BTreeSet::new();
         let mut diagnostics = Vec::new();

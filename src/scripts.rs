@@ -1,17 +1,18 @@
-//! The shell scripts that run in pods, each as the command of its container. The text of a script is constant: what
-//! differs between clusters are its arguments, so nothing is ever spliced into shell code.
+//! The shell scripts that run in pods as the commands of containers. The text of a script is constant. What differs between
+//! clusters is passed as arguments, so no value is ever inserted into shell code.
 
 use crate::cluster::{Backups, Cluster, InstanceSet};
 use crate::config::{pgbackrest, postgres, wal_directory};
 use crate::naming::STANZA;
 
-/// Where the passwd and group files for nss_wrapper are, in every container that needs them.
+/// The directory of the passwd and group files for nss_wrapper, in every container that needs them.
 pub const NSS_WRAPPER_DIRECTORY: &str = "/tmp/nss_wrapper/postgres";
 
 /// The directory of pgBouncer's configuration in its pods.
 pub const PGBOUNCER_DIRECTORY: &str = "/etc/pgbouncer";
 
-/// Init container of instances: prepares the volumes and checks that image and data fit the cluster. It needs `PGDATA`.
+/// Init container of instances: prepares the volumes, and checks that the image and the data match the cluster. It needs the
+/// variable `PGDATA`.
 pub fn postgres_startup(cluster: &Cluster, set: &InstanceSet) -> Vec<String> {
     let log_directory = postgres::parameters(cluster).remove("log_directory").unwrap_or_default();
     bash(
@@ -26,12 +27,13 @@ pub fn postgres_startup(cluster: &Cluster, set: &InstanceSet) -> Vec<String> {
     )
 }
 
-/// Init container of instances, the repo host and backups: gives the pod's user the name `postgres`.
+/// Init container of instances, the repo host and backup pods: gives the user of the pod the name `postgres`.
 pub fn nss_wrapper() -> Vec<String> {
     bash(include_str!("scripts/nss-wrapper.sh"), "nss-wrapper", [NSS_WRAPPER_DIRECTORY.to_owned()])
 }
 
-/// Sidecar of the repo host: reloads pgBackRest's server, and takes the first backup of each volume repository.
+/// Sidecar of the repo host: reloads pgBackRest's server when its files change, and takes the first backup of each repository
+/// on a volume.
 pub fn pgbackrest_config(backups: &Backups) -> Vec<String> {
     let files = [STANZA, pgbackrest::SERVER_CERTIFICATE_DIRECTORY, pgbackrest::CA_FILE, pgbackrest::SERVER_CONF_FILE];
     let repositories = backups.volume_repositories().map(|repository| repository.index.to_string());
@@ -42,29 +44,29 @@ pub fn pgbackrest_config(backups: &Backups) -> Vec<String> {
     )
 }
 
-/// `preStop` of the repo host's server: lets instances that stop with it archive to the end.
+/// `preStop` hook of the repo host's server: waits until instances that stop at the same time have archived their WAL.
 pub fn repo_host_pre_stop() -> Vec<String> {
     bash(include_str!("scripts/repo-host-pre-stop.sh"), "repo-host-pre-stop", [pgbackrest::REPO_CONF_FILE.to_owned()])
 }
 
-/// Init container of the repo host: makes the directory of pgBackRest's logs.
+/// Init container of the repo host: creates the directory of pgBackRest's logs.
 pub fn repo_log_directory(directory: &str) -> Vec<String> {
     bash(include_str!("scripts/repo-log-directory.sh"), "repo-log-directory", [directory.to_owned()])
 }
 
-/// Sidecar of pgBouncer: reloads it.
+/// Sidecar of pgBouncer: reloads pgBouncer when its files change.
 pub fn pgbouncer_config() -> Vec<String> {
     bash(include_str!("scripts/pgbouncer-config.sh"), "pgbouncer-config", [PGBOUNCER_DIRECTORY.to_owned()])
 }
 
-/// `bash -c -- <script> <name> <argument>...`; the name is what the script is called in its own messages.
+/// `bash -c -- <script> <name> <argument>...`. The script calls itself `name` in its messages.
 fn bash(script: &str, name: &str, arguments: impl IntoIterator<Item = String>) -> Vec<String> {
     let words = ["bash", "-c", "--", script, name].map(str::to_owned);
     words.into_iter().chain(arguments.into_iter().map(|argument| literal(&argument))).collect()
 }
 
-/// `text` as a word of a container's command, or as the value of a variable: the kubelet puts the values of variables in the
-/// place of `$(NAME)` there, and one `$` in the place of two (Kubernetes' `third_party/forked/golang/expansion`).
+/// `text` for use as a word of a container's command, or as the value of a variable. The kubelet replaces `$(NAME)` there by
+/// the value of a variable, and `$$` by `$` (Kubernetes' `third_party/forked/golang/expansion`), so each `$` is doubled.
 pub fn literal(text: &str) -> String {
     text.replace('$', "$$")
 }

@@ -1,27 +1,28 @@
-//! Standby clusters and the clusters that they follow, where one input has both.
+//! Checks a standby cluster against the cluster that it follows, if both are in the input.
 
 use crate::cluster::Cluster;
 use crate::naming::annotation;
 use crate::read::Document;
 use crate::report::{Diagnostic, FieldPath, ResourceRef};
 
-/// What matters here of one cluster.
+/// What this check needs to know about one cluster.
 pub struct Party {
     namespace: String,
-    /// By which names its instances can be called, without its namespace too.
+    /// The DNS names of the Services that lead to its instances, each in four forms. The last form does not contain the
+    /// namespace.
     services: Vec<[String; 4]>,
-    /// Below which names each pod has its own.
+    /// The parent domains of the DNS names of its pods.
     pods: [String; 4],
     follows: Option<String>,
-    /// Whether `follows` is of `spec.standby`, not of Patroni's own section.
+    /// Whether `follows` is from `spec.standby`, and not from Patroni's dynamic configuration.
     by_spec: bool,
-    /// Whether its author brings the certificate that it shows.
+    /// Whether the user provides the certificate that the cluster shows as a client.
     brings: bool,
     lets_in: bool,
 }
 
 impl Party {
-    /// Takes it from a resolved cluster.
+    /// Takes these facts from a resolved cluster.
     pub fn of(cluster: &Cluster) -> Self {
         let services = [cluster.primary_service(), cluster.scope(), cluster.replicas_service()];
         Self {
@@ -35,7 +36,7 @@ impl Party {
         }
     }
 
-    /// Whether `host`, in a setting of a cluster in `namespace`, is one of this cluster's.
+    /// Whether `host`, in a setting of a cluster in `namespace`, is a DNS name of this cluster.
     fn is_called(&self, host: &str, namespace: &str) -> bool {
         let host = host.trim().trim_end_matches('.');
         let among = |names: &[String; 4], host: &str| {
@@ -46,8 +47,8 @@ impl Party {
         of_pod || self.services.iter().any(|names| among(names, host))
     }
 
-    /// A warning where this cluster follows one of `others` that does not let it in; what its source must have where that is none
-    /// of them.
+    /// A warning if this cluster follows one of `others` that does not accept standby clusters. If none of `others` is its
+    /// source, an information about what the source needs.
     fn note<'a>(&self, others: impl Iterator<Item = (&'a ResourceRef, &'a Self)>) -> Option<Diagnostic> {
         let hosts: Vec<&str> = self.follows.as_deref()?.split(',').collect();
         let mut sources = others.filter(|(_, other)| hosts.iter().any(|host| other.is_called(host, &self.namespace)));
@@ -68,7 +69,7 @@ impl Party {
     }
 }
 
-/// What there is to tell of the clusters of an input, each with the document that it is from.
+/// The messages about the clusters of an input. Each cluster comes with the document that it was read from.
 pub fn notes(parties: &[(ResourceRef, &Document, Party)]) -> Vec<Diagnostic> {
     let note = |(resource, document, party): &(ResourceRef, &Document, Party)| {
         let others = parties.iter().filter(|(other, ..)| other != resource);

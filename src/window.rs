@@ -1,7 +1,7 @@
-//! The certificate window: the span of time in which leaf certificates keep the same bytes.
+//! The certificate window: the time span in which leaf certificates keep the same bytes.
 //!
-//! Windows are counted from 1970 and are the same for every cluster. A certificate lives longer than its window, so that
-//! one that was rendered on the last day of a window still serves for months.
+//! Windows are counted from 1970 and are the same for every cluster. The lifetime of a certificate is longer than its window,
+//! so a certificate that was rendered on the last day of a window is still valid for months.
 
 use std::fmt;
 
@@ -10,40 +10,41 @@ use time::{Date, OffsetDateTime};
 
 const DAY: i64 = 24 * 60 * 60;
 
-/// The most days that a window may have: a year, so that the first one that [`EARLIEST`] allows begins within the
-/// validity of the CA.
+/// The maximum length of a window, in days: one year. The first window that [`EARLIEST`] allows then begins within the validity
+/// of the CA.
 const WINDOW_DAYS_MAX: u16 = 365;
 
-/// The longest life of a leaf certificate, in days: Apple's clients refuse one that is longer (their `HT210176`), whoever
-/// signed it.
+/// The maximum lifetime of a leaf certificate, in days. Apple's clients refuse a certificate with a longer lifetime, whoever
+/// signed it (Apple's `HT210176`).
 const LIFETIME_DAYS_MAX: u16 = 825;
 
-/// How many days are left at least, once a window has ended, to render and apply the certificates of the next.
+/// The minimum number of days between the end of a window and the end of its certificates. In this time, the user renders and
+/// applies the certificates of the next window.
 const MARGIN_DAYS: u16 = 30;
 
-/// Clocks of clients may be late by this much (PGO's `internal/pki` has the same hour).
+/// How late the clocks of clients may be, in seconds (PGO's `internal/pki` allows one hour too).
 const TOLERANCE: i64 = 60 * 60;
 
-/// 2020-01-01 00:00:00 UTC. A clock before this is not set.
+/// 2020-01-01 00:00:00 UTC. A time before this means that the clock is not set.
 const EARLIEST: i64 = 1_577_836_800;
 
-/// The start of every CA's validity, 2019-01-01 00:00:00 UTC: before the first window that [`EARLIEST`] allows.
+/// The start of every CA's validity, 2019-01-01 00:00:00 UTC. It is before the first window that [`EARLIEST`] allows.
 pub(crate) const AUTHORITY_NOT_BEFORE: i64 = 1_546_300_800;
 
-/// The end of every CA's validity, 2049-12-31 23:59:59 UTC: the last second that X.509 writes with a year of two digits.
-/// It does not depend on the window, so that a trust bundle only changes when a CA is rotated.
+/// The end of every CA's validity, 2049-12-31 23:59:59 UTC: the last second that X.509 writes with a year of two digits. It
+/// does not depend on the window, so a trust bundle changes only when a CA is rotated.
 pub(crate) const AUTHORITY_NOT_AFTER: i64 = 2_524_607_999;
 
-/// Why there is no window for a time.
+/// Why a time is in no valid window.
 #[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
 pub enum TimeError {
-    /// Before 2020.
+    /// The time is before 2020. The value is the time in seconds since 1970.
     #[error(
         "the time to render for, `{0}` seconds after 1970, is before 2020; set the clock, or give the time with `--time` or \
          `SOURCE_DATE_EPOCH`"
     )]
     Early(i64),
-    /// So late that a certificate would outlive its CA.
+    /// A certificate would be valid for longer than its CA. The value is the time in seconds since 1970.
     #[error(
         "the time to render for, `{0}` seconds after 1970, is too late for certificate authorities that end with 2049; give \
          another with `--time` or `SOURCE_DATE_EPOCH`"
@@ -51,16 +52,16 @@ pub enum TimeError {
     Late(i64),
 }
 
-/// Why a schedule is none.
+/// Why a schedule is not valid.
 #[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
 pub enum ScheduleError {
-    /// A window of no days, or of more than a year.
+    /// The window has 0 days or more than a year. The value is its length in days.
     #[error("a certificate window of `{0}` days is out of range, write 1 to {WINDOW_DAYS_MAX} days")]
     Window(u16),
-    /// A life that clients refuse.
+    /// The lifetime is so long that clients refuse the certificates. The value is the lifetime in days.
     #[error("a certificate lifetime of `{0}` days is out of range, write at most {LIFETIME_DAYS_MAX} days")]
     Lifetime(u16),
-    /// A life that does not bear the window.
+    /// The lifetime is too short for the window.
     #[error(
         "a certificate window of `{window}` days is too long for a lifetime of `{lifetime}` days: certificates must outlast \
          their window by {MARGIN_DAYS} days, so write a shorter window or a lifetime of at least {} days",
@@ -74,8 +75,8 @@ pub enum ScheduleError {
     },
 }
 
-/// How often leaf certificates are replaced and how long they live. Whatever it is, a certificate outlasts its window by 30
-/// days.
+/// How often leaf certificates are replaced, and how long they are valid. Every certificate is valid for at least 30 days after
+/// the end of its window.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Schedule {
     window_days: u16,
@@ -83,8 +84,9 @@ pub struct Schedule {
 }
 
 impl Schedule {
-    /// A window of so many days, 1 to 365, and a life of so many from its start: at least 30 more than the window, and at
-    /// most 825.
+    /// A schedule with a window of `window_days`, 1 to 365, and a lifetime of `lifetime_days`, which is counted from the start
+    /// of the window. The lifetime must be at least 30 days longer than the window, and at most 825 days. An error says which
+    /// rule is broken.
     pub fn new(window_days: u16, lifetime_days: u16) -> Result<Self, ScheduleError> {
         if !(1..=WINDOW_DAYS_MAX).contains(&window_days) {
             return Err(ScheduleError::Window(window_days));
@@ -98,12 +100,12 @@ impl Schedule {
         Ok(Self { window_days, lifetime_days })
     }
 
-    /// The days of a window.
+    /// The length of a window, in days.
     pub fn window_days(self) -> u16 {
         self.window_days
     }
 
-    /// The days of a life.
+    /// The lifetime of a certificate, in days.
     pub fn lifetime_days(self) -> u16 {
         self.lifetime_days
     }
@@ -118,14 +120,14 @@ impl Schedule {
 }
 
 impl Default for Schedule {
-    /// Half a year, and 397 days, which is what the CA/Browser Forum and Apple allowed for public certificates when this was
-    /// chosen, so that no client finds it too long.
+    /// A window of 182 days and a lifetime of 397 days. The CA/Browser Forum and Apple allowed this lifetime for public
+    /// certificates when it was chosen, so no client refuses it.
     fn default() -> Self {
         Self { window_days: 182, lifetime_days: 397 }
     }
 }
 
-/// One window.
+/// One window of a schedule.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Window {
     start: i64,
@@ -133,8 +135,8 @@ pub struct Window {
 }
 
 impl Window {
-    /// The window of `schedule` that `time` is in, in seconds since 1970-01-01 00:00:00 UTC. An error for a time before 2020 (a clock
-    /// that is not set) and for one so late that certificates would outlive their CA.
+    /// The window of `schedule` that contains `time`, in seconds since 1970-01-01 00:00:00 UTC. An error if the time is before
+    /// 2020, because the clock is not set, or so late that certificates would be valid for longer than their CA.
     pub fn containing(time: i64, schedule: Schedule) -> Result<Self, TimeError> {
         if time < EARLIEST {
             return Err(TimeError::Early(time));
@@ -146,44 +148,44 @@ impl Window {
         Ok(window)
     }
 
-    /// The first second of the window.
+    /// The first second of the window, since 1970.
     pub fn start(self) -> i64 {
         self.start
     }
 
-    /// The first second after the window: from then on a render gives new certificates.
+    /// The first second after the window, since 1970. From this time on, a run makes new certificates.
     pub fn end(self) -> i64 {
         self.start.saturating_add(self.schedule.window())
     }
 
-    /// The first second in which its certificates are valid.
+    /// The first second in which its certificates are valid, since 1970.
     pub fn not_before(self) -> i64 {
         self.start - TOLERANCE
     }
 
-    /// The last second in which its certificates are valid.
+    /// The last second in which its certificates are valid, since 1970.
     pub fn not_after(self) -> i64 {
         self.not_before().saturating_add(self.schedule.lifetime())
     }
 
-    /// When its certificates end, and when there are new ones.
+    /// When its certificates end, and when new ones can be rendered.
     pub fn renewal(self) -> Renewal {
         Renewal { due: self.end(), last: self.not_after() }
     }
 }
 
-/// When to render again. Its text tells it to whoever renders, and is the same anywhere in the window, because it may be
-/// committed with what was rendered.
+/// When to render again. Its text is a message to the user. It is the same at any time in the window, because users may commit
+/// it together with the output.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Renewal {
-    /// The first second in which there are new certificates.
+    /// The first second in which a run makes new certificates, since 1970.
     pub due: i64,
-    /// The last second in which the present ones are valid.
+    /// The last second in which the present certificates are valid, since 1970.
     pub last: i64,
 }
 
 impl Renewal {
-    /// What holds for both.
+    /// The earlier time of each of the two.
     #[must_use]
     pub fn earlier(self, other: Self) -> Self {
         Self { due: self.due.min(other.due), last: self.last.min(other.last) }
@@ -200,7 +202,7 @@ impl fmt::Display for Renewal {
     }
 }
 
-/// The day of a time. One that is out of the range of dates, which no window is, gives 1970-01-01.
+/// The day of a time in seconds since 1970. A time outside the range of dates, which no window contains, gives 1970-01-01.
 pub(crate) fn day(time: i64) -> Date {
     OffsetDateTime::from_unix_timestamp(time).unwrap_or(OffsetDateTime::UNIX_EPOCH).date()
 }

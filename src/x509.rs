@@ -1,6 +1,7 @@
-//! What a certificate that comes with the input says, and whether a key and an authority belong to it.
+//! Reads the certificates and private keys of the input, and checks whether a key and a CA belong to a certificate.
 //!
-//! Signatures are checked where they are ECDSA on P-256, which those of PGO and of pgrender are; of others the names alone.
+//! Signatures are verified if they are ECDSA on P-256, as those of PGO and pgrender are. For other signatures, only the names
+//! are compared.
 
 use p256::SecretKey;
 use p256::ecdsa::signature::hazmat::PrehashVerifier;
@@ -15,23 +16,23 @@ use x509_parser::oid_registry::{OID_SIG_ECDSA_WITH_SHA256, OID_SIG_ECDSA_WITH_SH
 use x509_parser::public_key::PublicKey;
 use zeroize::Zeroizing;
 
-/// The facts of one certificate.
+/// The fields of one certificate that pgrender needs.
 pub struct X509 {
-    /// The certificate itself.
+    /// The certificate in DER.
     pub der: Vec<u8>,
     /// The first common name of its subject.
     pub common_name: Option<String>,
-    /// Its DNS names.
+    /// Its DNS names (subject alternative names).
     pub names: Vec<String>,
-    /// The first second in which it is valid, since 1970.
+    /// The first second in which it is valid, since 1970-01-01 00:00:00 UTC.
     pub not_before: i64,
-    /// The last second in which it is valid, since 1970.
+    /// The last second in which it is valid, since 1970-01-01 00:00:00 UTC.
     pub not_after: i64,
-    /// Whether it may sign others.
+    /// Whether it is the certificate of a CA.
     pub is_authority: bool,
-    /// Whether a server may show it.
+    /// Whether it may be used as a server certificate.
     pub server_auth: bool,
-    /// Whether a client may show it.
+    /// Whether it may be used as a client certificate.
     pub client_auth: bool,
     subject: Vec<u8>,
     issuer: Vec<u8>,
@@ -41,7 +42,7 @@ pub struct X509 {
     signature: Vec<u8>,
 }
 
-/// The certificates of a PEM text, in its order. `None` when there is none, or one that cannot be read.
+/// The certificates of a PEM text, in its order. `None` if it contains no certificate, or one that cannot be parsed.
 pub fn certificates(text: &str) -> Option<Vec<X509>> {
     let blocks = pem::parse_many(text).ok()?;
     let blocks = blocks.into_iter().filter(|block| block.tag() == "CERTIFICATE");
@@ -60,7 +61,7 @@ impl X509 {
             Ok(PublicKey::RSA(key)) => Some(without_zeros(key.modulus)),
             _ => None,
         };
-        // Without the extension, a certificate is good for everything (RFC 5280 4.2.1.12).
+        // A certificate without this extension may be used for everything (RFC 5280 4.2.1.12).
         let usage = certificate.extended_key_usage().ok()?.map(|usage| usage.value);
         let common_name = certificate.subject().iter_common_name().next();
         let facts = Self {
@@ -82,40 +83,41 @@ impl X509 {
         Some(Self { der, ..facts })
     }
 
-    /// The certificate in PEM, as PGO and pgrender write it.
+    /// The certificate in PEM, with LF as the line ending, as PGO and pgrender write it.
     pub fn pem(&self) -> String {
         pem::encode_config(&Pem::new("CERTIFICATE", &*self.der), EncodeConfig::new().set_line_ending(LineEnding::LF))
     }
 
-    /// Whether it is valid at a time in seconds since 1970.
+    /// Whether it is valid at a time, in seconds since 1970.
     pub fn is_valid_at(&self, time: i64) -> bool {
         (self.not_before..=self.not_after).contains(&time)
     }
 
-    /// The moment at which two thirds of its life are over: when PGO renews a certificate (`pgo-inventory` 2.1).
+    /// The time at which two thirds of its lifetime are over, in seconds since 1970. PGO renews a certificate then
+    /// (`internal/pki`).
     pub fn two_thirds(&self) -> i64 {
         self.not_after - self.not_after.saturating_sub(self.not_before) / 3
     }
 
-    /// Whether `name` is one of its DNS names, or below a wildcard of them (RFC 6125 6.4.3). Case says nothing in a name
-    /// (RFC 4343).
+    /// Whether `name` is one of its DNS names, or matches a wildcard among them (RFC 6125 6.4.3). DNS names are not
+    /// case-sensitive (RFC 4343).
     pub fn is_for(&self, name: &str) -> bool {
         let below = name.split_once('.').map(|(_, parent)| format!("*.{parent}"));
         self.has_name(name) || below.is_some_and(|below| self.has_name(&below))
     }
 
-    /// Whether `name` is one of its DNS names as it stands, but for case.
+    /// Whether `name` is literally one of its DNS names, except for case.
     pub fn has_name(&self, name: &str) -> bool {
         self.names.iter().any(|own| own.eq_ignore_ascii_case(name))
     }
 
-    /// Whether it says that `authority` has signed it.
+    /// Whether the name of its issuer is the subject of `authority`.
     pub fn names_issuer(&self, authority: &Self) -> bool {
         self.issuer == authority.subject
     }
 
-    /// Whether `authority` has signed it; `None` when only the names say so, because the signature is of another kind than
-    /// ECDSA on P-256.
+    /// Whether `authority` has signed it. `None` if only the names match, because the signature is not ECDSA on P-256 and
+    /// cannot be verified here.
     pub fn is_signed_by(&self, authority: &Self) -> Option<bool> {
         if !self.names_issuer(authority) {
             return Some(false);
@@ -126,7 +128,7 @@ impl X509 {
         Some(signature.is_ok_and(|signature| key.verify_prehash(digest, &signature).is_ok()))
     }
 
-    /// Whether `key` is its key; `None` for kinds of keys that do not say what their public half is.
+    /// Whether `key` is its private key. `None` for a key that does not contain its public key.
     pub fn has_key(&self, key: &PrivateKey) -> Option<bool> {
         match (key, &self.modulus) {
             (PrivateKey::P256(key), _) => Some(*key.public_key().to_sec1_bytes() == *self.public_key),
@@ -146,7 +148,7 @@ fn names(certificate: &X509Certificate) -> Option<Vec<String>> {
     Some(names.collect())
 }
 
-/// What the signature is of, where it is ECDSA.
+/// The hash that is signed, if the signature is ECDSA. `None` for other signatures.
 fn digest(certificate: &X509Certificate) -> Option<Vec<u8>> {
     let (algorithm, signed) = (&certificate.signature_algorithm.algorithm, certificate.tbs_certificate.as_ref());
     if *algorithm == OID_SIG_ECDSA_WITH_SHA256 {
@@ -160,20 +162,20 @@ fn digest(certificate: &X509Certificate) -> Option<Vec<u8>> {
     }
 }
 
-/// A private key of the input. It has no `Debug`, so that it cannot be printed.
+/// A private key of the input. It does not implement `Debug`, so that it cannot be printed.
 pub enum PrivateKey {
-    /// On P-256, as PGO makes them.
+    /// A key on P-256, which PGO uses.
     P256(SecretKey),
     /// A key of any other kind.
     Other {
-        /// What a certificate says of it too: the modulus of an RSA key (RFC 8017 A.1.2), the point of an elliptic curve where
-        /// the optional field is there (RFC 5915 3).
+        /// The part of the key that a certificate contains too: the modulus of an RSA key (RFC 8017 A.1.2), or the public point
+        /// of an elliptic-curve key that contains this optional field (RFC 5915 3).
         public: Option<Vec<u8>>,
     },
 }
 
 impl PrivateKey {
-    /// The first private key of a PEM text, in the forms of SEC 1, PKCS#1 and PKCS#8. `None` when there is none that is not
+    /// The first private key of a PEM text, in the format SEC 1, PKCS#1 or PKCS#8. `None` if there is none, or if it is
     /// encrypted.
     pub fn read(text: &str) -> Option<Self> {
         let blocks = pem::parse_many(text).ok()?;
@@ -185,14 +187,14 @@ impl PrivateKey {
         if let Some(key) = key {
             return Some(Self::P256(key));
         }
-        // PKCS#8 wraps what the other two are.
+        // PKCS#8 is a wrapper around one of the other two formats.
         let inner =
             PrivateKeyInfoRef::try_from(der.as_slice()).map_or(der.as_slice(), |info| info.private_key.as_bytes());
         Some(Self::Other { public: modulus(inner).or_else(|| point(inner)) })
     }
 }
 
-/// The modulus of an RSA private key.
+/// The modulus of an RSA private key in DER.
 fn modulus(der: &[u8]) -> Option<Vec<u8>> {
     let (_, key) = Sequence::from_der(der).ok()?;
     let (rest, _version) = Integer::from_der(key.content.as_ref()).ok()?;
@@ -200,12 +202,12 @@ fn modulus(der: &[u8]) -> Option<Vec<u8>> {
     Some(without_zeros(modulus.as_ref()))
 }
 
-/// The public half of a private key on an elliptic curve.
+/// The public point of an elliptic-curve private key in DER.
 fn point(der: &[u8]) -> Option<Vec<u8>> {
     sec1::EcPrivateKey::try_from(der).ok()?.public_key.map(<[u8]>::to_vec)
 }
 
-/// A positive number without the zeros that DER puts before it.
+/// A positive number without the leading zeros of DER.
 fn without_zeros(number: &[u8]) -> Vec<u8> {
     number.iter().copied().skip_while(|byte| *byte == 0).collect()
 }
@@ -214,7 +216,7 @@ fn without_zeros(number: &[u8]) -> Vec<u8> {
 mod tests {
     use super::*;
 
-    /// Made by OpenSSL: signed by itself on P-256 with SHA-384, for `*.example.com`.
+    /// A test certificate from OpenSSL: self-signed on P-256 with SHA-384, for `*.example.com`.
     const SIGNED: &str = "\
 -----BEGIN CERTIFICATE-----
 MIIBjTCCATOgAwIBAgIUK1cmaUeIUzgRc/beijWiGlvqUTEwCgYIKoZIzj0EAwMw
@@ -247,7 +249,7 @@ h+xz6T2LGO/9Hp+9Ve/S+cSkTfzfTYRkKcrnN1Rw+gIgHVERJSpwrcPHDIiwLrP1
         let signed = one(SIGNED);
         assert_eq!(signed.is_signed_by(&signed), Some(true));
         let (_, parsed) = x509_parser::parse_x509_certificate(&signed.der).unwrap();
-        // What is signed follows the header of the whole, which has four bytes.
+        // The signed part of a certificate begins after the header of the outer sequence, which has four bytes.
         let range = 4..4 + parsed.tbs_certificate.as_ref().len();
         let mut readable = 0;
         for (position, bit) in range.flat_map(|position| (0..8).map(move |bit| (position, bit))) {

@@ -1,21 +1,22 @@
-//! ServiceAccounts, and the one Role: what instance pods may ask of the API server.
+//! ServiceAccounts, and the one Role with the rights of instance pods.
 
 use super::metadata::{Labels, labels, object_meta, pgbackrest_labels};
 use crate::cluster::{Backups, Cluster, Metadata};
 use crate::kubernetes::{PolicyRule, Role, RoleBinding, RoleRef, ServiceAccount, Subject};
 
-/// The account of instance pods. Its token is mounted by a projected volume into the two containers that need it, not
-/// into all of them.
+/// The ServiceAccount of instance pods. A projected volume mounts its token into the two containers that need it. The other
+/// containers do not get it.
 pub(super) fn instance_service_account(cluster: &Cluster) -> ServiceAccount {
     service_account(cluster, cluster.instance_service_account(), &cluster.metadata, labels([]))
 }
 
-/// The account of backup pods: without rights, because they run pgBackRest themselves (PGO's exec into the repo host).
+/// The ServiceAccount of backup pods. It has no rights, because these pods run pgBackRest themselves. PGO's pods run it in the
+/// repo host with `exec`.
 pub(super) fn pgbackrest_service_account(cluster: &Cluster, backups: &Backups) -> ServiceAccount {
     service_account(cluster, cluster.pgbackrest_name(), &backups.metadata, pgbackrest_labels())
 }
 
-/// The account of the repo host: without rights.
+/// The ServiceAccount of the repo host. It has no rights.
 pub(super) fn repo_host_service_account(cluster: &Cluster, backups: &Backups) -> ServiceAccount {
     service_account(cluster, cluster.repo_host_service_account(), &backups.metadata, pgbackrest_labels())
 }
@@ -28,14 +29,16 @@ fn service_account(cluster: &Cluster, name: String, metadata: &Metadata, labels:
     }
 }
 
-/// What Patroni and the caretaker do through the API: the leader lock and the configuration in Endpoints, roles in pod
-/// labels (Patroni's `kubernetes.rst`, "Patroni Kubernetes RBAC"), and hearing of changed fingerprints, which the caretaker
-/// passes on to the pods whose names are known. Those of pgBouncer hear of changes from the kubelet: the right to patch any
-/// pod would be the right to run any image.
+/// The rights that Patroni and the caretaker need in the API. Patroni stores the leader lock and the configuration in
+/// Endpoints, and the role in the labels of pods (Patroni's `kubernetes.rst`, "Patroni Kubernetes RBAC"). The caretaker watches
+/// the fingerprints, and annotates the pods of instances and the repo host when something has changed. It cannot do this for
+/// pods of pgBouncer, whose names are not known: the right to patch any pod would be the right to run any image. These pods get
+/// changes from the kubelet.
 ///
-/// Patching its own pods is also the right to label them as pods of anybody else in the namespace. No Service of ours leads to
-/// them for that (`Cluster::postgres_container_port`), but Patroni of another cluster takes a pod with its labels for a member:
-/// clusters that must not trust each other need namespaces, or at least trust domains, of their own.
+/// The right to patch its own pod is also the right to give it the labels of any other pod in the namespace. No Service of
+/// pgrender sends connections to such a pod (`Cluster::postgres_container_port`), but Patroni of another cluster regards a pod
+/// with its labels as a member. So clusters that must not trust each other need different namespaces, or at least different
+/// trust domains.
 pub(super) fn instance_role(cluster: &Cluster) -> Role {
     let endpoints = [
         cluster.scope(),
@@ -47,9 +50,9 @@ pub(super) fn instance_role(cluster: &Cluster) -> Role {
     let instances = cluster.instance_sets.iter().flat_map(|set| (0..set.replicas).map(|n| cluster.instance(set, n)));
     let repo_host = cluster.backups.as_ref().filter(|backups| backups.has_repo_host());
     let pods = instances.chain(repo_host.map(|_| cluster.repo_host_pod())).collect();
-    // RBAC cannot narrow list and watch to names, and create only for server-side apply, which bears the name in its path: the
-    // caretaker creates what Patroni then patches (`src/caretaker/endpoints.py`). Patroni's `deletecollection` is for
-    // `patronictl remove` only.
+    // RBAC cannot limit `list` and `watch` to names. It can limit `create` to names only for server-side apply, which has the
+    // name in the path of the request. So the caretaker creates the objects that Patroni then patches
+    // (`src/caretaker/endpoints.py`). Patroni needs `deletecollection` only for `patronictl remove`.
     let mut rules = vec![
         rule("endpoints", &["list", "watch"], Vec::new()),
         rule("endpoints", &["create", "get", "patch"], endpoints.to_vec()),
@@ -57,17 +60,18 @@ pub(super) fn instance_role(cluster: &Cluster) -> Role {
         rule("pods", &["get", "patch"], pods),
         rule("services", &["get"], vec![cluster.scope()]),
         rule("configmaps", &["list", "watch"], vec![cluster.fingerprints_config_map()]),
-        // Whether Kubernetes makes them of Endpoints (`src/caretaker/slices.py`).
+        // To find out whether Kubernetes creates EndpointSlices from Endpoints (`src/caretaker/slices.py`).
         slices(rule("endpointslices", &["list"], Vec::new())),
     ];
     if cluster.endpoint_slices {
-        // A label says which Service a slice is for, and RBAC knows no labels: this is the right to lead any Service of the
-        // namespace to a pod.
+        // A label of an EndpointSlice names its Service, and RBAC cannot check labels. So this is the right to add a pod to any
+        // Service of the namespace.
         let names = vec![cluster.scope(), cluster.primary_service()];
         rules.push(slices(rule("endpointslices", &["create", "delete", "patch"], names)));
     }
     if cluster.openshift {
-        // OpenShift refuses Endpoints with addresses of pods and Services without it (inventory 1.4).
+        // Without this right, OpenShift refuses Endpoints with the addresses of pods and Services (PGO's
+        // `internal/patroni/rbac.go`).
         rules.push(rule("endpoints/restricted", &["create"], Vec::new()));
         if cluster.endpoint_slices {
             rules.push(slices(rule("endpointslices/restricted", &["create"], Vec::new())));
@@ -79,7 +83,7 @@ pub(super) fn instance_role(cluster: &Cluster) -> Role {
     }
 }
 
-/// The same rule for the API of EndpointSlices.
+/// The same rule, for EndpointSlices in their API group.
 fn slices(rule: PolicyRule) -> PolicyRule {
     PolicyRule { api_groups: Some(vec!["discovery.k8s.io".to_owned()]), ..rule }
 }
@@ -94,7 +98,7 @@ fn rule(resource: &str, verbs: &[&str], names: Vec<String>) -> PolicyRule {
     }
 }
 
-/// Binds the Role to the account of instance pods.
+/// Binds the Role to the ServiceAccount of instance pods.
 pub(super) fn instance_role_binding(cluster: &Cluster) -> RoleBinding {
     let name = cluster.instance_service_account();
     RoleBinding {

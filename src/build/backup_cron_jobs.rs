@@ -1,4 +1,4 @@
-//! CronJobs of scheduled backups (inventory 4.7).
+//! CronJobs of scheduled backups (PGO's `internal/controller/postgrescluster/pgbackrest.go`).
 
 use std::slice;
 
@@ -17,12 +17,12 @@ use crate::kubernetes::{
 use crate::naming::{CONTAINER_PGBACKREST, STANZA, annotation, label};
 use crate::spec::AdditionalVolume;
 
-/// `<cluster>-<repo>-<type>`. PGO's pods exec into the repo host; these run pgBackRest themselves, so nobody needs the
-/// right to exec.
+/// `<cluster>-<repo>-<type>`. PGO's pods run pgBackRest in the repo host with `exec`. These pods run pgBackRest themselves, so
+/// no ServiceAccount needs the right to `exec`.
 pub(super) fn cron_job(cluster: &Cluster, backups: &Backups, repository: &Repository, schedule: &Schedule) -> CronJob {
     let name = cluster.backup_cron_job(repository, schedule.backup_type);
     let labels = job_labels(repository, schedule);
-    // The Job controller names Jobs and pods; all three levels have the same labels.
+    // The controllers choose the names of Jobs and pods. CronJobs, Jobs and pods have the same labels.
     let described = |meta: ObjectMeta| annotated(meta, annotation::DEFAULT_CONTAINER, CONTAINER_PGBACKREST);
     let inner = described(pod_meta(cluster, &backups.metadata, labels.clone()));
     CronJob {
@@ -43,7 +43,7 @@ pub(super) fn cron_job(cluster: &Cluster, backups: &Backups, repository: &Reposi
             },
             schedule: schedule.schedule.clone(),
             successful_jobs_history_limit: Some(3),
-            // A standby's repository is written by the cluster that it follows.
+            // The cluster that a standby cluster follows writes the repository, so the standby cluster makes no backups.
             suspend: Some(cluster.shutdown || cluster.standby.is_some()),
             ..CronJobSpec::default()
         }),
@@ -65,7 +65,7 @@ fn pod(cluster: &Cluster, backups: &Backups, repository: &Repository, schedule: 
     let on_volume = repository.is_on_volume();
     let mut mounts = vec![mount_read_only("pgbackrest-config", "/etc/pgbackrest/conf.d")];
     let mut volumes = Vec::new();
-    // The repo host makes the one on a volume.
+    // The repo host creates the log directory on its volume.
     let mut log_directory = None;
     if on_volume {
         mounts.extend(repository_mounts(backups));
@@ -84,7 +84,7 @@ fn pod(cluster: &Cluster, backups: &Backups, repository: &Repository, schedule: 
         &format!("--type={}", schedule.backup_type.as_str()),
     ]);
     let container = Container {
-        // Without its log directory pgBackRest only warns, and the log is lost.
+        // If the log directory does not exist, pgBackRest only logs a warning, and the log is lost.
         command: Some(with_log_directory(log_directory.as_deref(), command)),
         resources: jobs.resources.clone(),
         volume_mounts: Some(mounts),
@@ -109,8 +109,8 @@ fn pod(cluster: &Cluster, backups: &Backups, repository: &Repository, schedule: 
     pod
 }
 
-/// The repo host's additional volume that its log directory is on. A backup to a volume has the repo host's configuration,
-/// so it logs there too.
+/// The repo host's additional volume that contains its log directory. A backup to a volume uses the configuration of the repo
+/// host, so it writes its log to the same directory.
 fn log_volume(backups: &Backups) -> Option<&AdditionalVolume> {
     let directory = format!("{}/", repo_host_log_directory(backups)?);
     let of_jobs = |name: &str| backups.jobs.additional_volumes.iter().any(|volume| volume.name == name);
@@ -118,7 +118,7 @@ fn log_volume(backups: &Backups) -> Option<&AdditionalVolume> {
     volumes.find(|volume| directory.starts_with(&format!("/volumes/{}/", volume.name)))
 }
 
-/// The user's affinity, and the node of the repo host: a volume that only one node may mount is mounted there already.
+/// The user's affinity, and the node of the repo host: its volume may allow only one node to mount it (`ReadWriteOnce`).
 fn beside_repo_host(cluster: &Cluster, affinity: Affinity) -> Affinity {
     let mut pod_affinity: PodAffinity = affinity.pod_affinity.unwrap_or_default();
     pod_affinity.required_during_scheduling_ignored_during_execution.get_or_insert_default().push(PodAffinityTerm {

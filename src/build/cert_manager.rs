@@ -1,7 +1,7 @@
-//! cert-manager's Issuers and Certificates (`cert-manager.io/v1`), where certificates do not come from the seed.
+//! Issuers and Certificates of cert-manager (`cert-manager.io/v1`), if certificates are not derived from the seed.
 //!
-//! cert-manager makes a Secret for each Certificate, with the keys `tls.crt`, `tls.key` and `ca.crt`, and for Patroni
-//! `tls-combined.pem`, which is on by default since cert-manager 1.15. Pods mount them under PGO's paths.
+//! cert-manager makes a Secret for each Certificate, with the keys `tls.crt`, `tls.key` and `ca.crt`. For Patroni, it adds
+//! `tls-combined.pem`; this feature is on by default since cert-manager 1.15. Pods mount the keys at PGO's paths.
 
 use serde::Serialize;
 
@@ -15,11 +15,11 @@ use crate::options::IssuerReference;
 
 const API_VERSION: &str = "cert-manager.io/v1";
 
-/// The life of a cluster's own CA: ten years, as PGO's. cert-manager does not issue leaves again because their CA has changed
-/// (cert-manager#5851), so it must outlive many of them, and it keeps its key when it is renewed.
+/// The lifetime of a cluster's own CA, in hours: ten years, as in PGO. cert-manager does not renew leaf certificates when their
+/// CA changes (cert-manager#5851), so the CA must be valid for much longer than they are. It keeps its key when it is renewed.
 const AUTHORITY_HOURS: u32 = 10 * 365 * 24;
 
-/// A resource of cert-manager.
+/// An object of cert-manager.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Resource<Spec> {
@@ -29,13 +29,13 @@ pub struct Resource<Spec> {
     spec: Spec,
 }
 
-/// What signs.
+/// The `spec` of an Issuer.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum IssuerSpec {
-    /// Each certificate with its own key.
+    /// Signs each certificate with the key of the certificate itself.
     SelfSigned {},
-    /// With the key of a Secret.
+    /// Signs with the CA's key in a Secret.
     #[serde(rename_all = "camelCase")]
     Ca {
         /// The Secret.
@@ -43,7 +43,7 @@ pub enum IssuerSpec {
     },
 }
 
-/// A certificate to make and to renew.
+/// The `spec` of a Certificate.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CertificateSpec {
@@ -65,7 +65,7 @@ pub struct CertificateSpec {
     revision_history_limit: u32,
 }
 
-/// The labels and annotations of the Secret.
+/// The labels and annotations that cert-manager adds to the Secret.
 #[derive(Serialize)]
 struct SecretTemplate {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -73,14 +73,15 @@ struct SecretTemplate {
     labels: Option<Labels>,
 }
 
-/// P-256 in the form `EC PRIVATE KEY` (SEC 1), as PGO's: cert-manager calls that `PKCS1`, whatever the algorithm.
+/// A P-256 key in the format `EC PRIVATE KEY` (SEC 1), which PGO uses too. cert-manager calls this encoding `PKCS1` for every
+/// algorithm.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct PrivateKey {
     algorithm: &'static str,
     size: u32,
     encoding: &'static str,
-    /// Said always, because its default has changed (`Always` since 1.18).
+    /// It is always set, because the default has changed (to `Always` in cert-manager 1.18).
     rotation_policy: &'static str,
 }
 
@@ -90,7 +91,8 @@ struct OutputFormat {
     type_: &'static str,
 }
 
-/// The issuers of a cluster that names none: one that signs the cluster's CA with itself, and that CA.
+/// The Issuers of a cluster for which the user names no issuer: a self-signed one for the cluster's CA, and one that signs with
+/// this CA.
 pub(super) fn issuers(cluster: &Cluster, settings: &CertManager) -> Vec<Resource<IssuerSpec>> {
     let issuer = |name: String, spec: IssuerSpec| Resource {
         api_version: API_VERSION,
@@ -107,7 +109,7 @@ pub(super) fn issuers(cluster: &Cluster, settings: &CertManager) -> Vec<Resource
     }
 }
 
-/// The certificates of a cluster, each under the name of its Secret. Those that the user brings are left out.
+/// The Certificates of a cluster. The name of each is the name of its Secret. Certificates that the user provides are omitted.
 pub(super) fn certificates(cluster: &Cluster, settings: &CertManager) -> Vec<Resource<CertificateSpec>> {
     let mut certificates = Vec::new();
     if settings.issuer.is_none() {
@@ -116,7 +118,8 @@ pub(super) fn certificates(cluster: &Cluster, settings: &CertManager) -> Vec<Res
     let planned = cluster.certificates();
     let of_cert_manager: Vec<_> =
         planned.into_iter().filter(|planned| planned.maker == CertificateMaker::CertManager).collect();
-    // Two that are in one Secret are one certificate, with the names and purposes of both.
+    // Two planned certificates in the same Secret, those of Patroni and of pgBackRest in an instance set, have the same names
+    // and usage. So they are one Certificate.
     for planned in of_cert_manager.chunk_by(|one, other| one.secret == other.secret) {
         let (metadata, labels) = of_certificate(cluster, &planned[0]);
         certificates.push(certificate(cluster, metadata, labels, leaf(cluster, settings, &planned[0])));
@@ -130,14 +133,14 @@ fn certificate(
     labels: Labels,
     mut spec: CertificateSpec,
 ) -> Resource<CertificateSpec> {
-    // Without the label of our children: the Secret is cert-manager's, and nobody shall prune it.
+    // The Secret does not get the label of rendered objects: cert-manager makes it, so no tool must prune it.
     let secret = pod_meta(cluster, metadata, labels.clone());
     spec.secret_template = SecretTemplate { annotations: secret.annotations, labels: secret.labels };
     let metadata = object_meta(cluster, spec.secret_name.clone(), metadata, labels);
     Resource { api_version: API_VERSION, kind: "Certificate", metadata, spec }
 }
 
-/// The CA of a cluster that names no issuer.
+/// The CA of a cluster for which the user names no issuer.
 fn authority(cluster: &Cluster) -> CertificateSpec {
     CertificateSpec {
         common_name: common_name(format!("{} {} ca", cluster.namespace, cluster.name)),
@@ -160,7 +163,7 @@ fn leaf(cluster: &Cluster, settings: &CertManager, planned: &PlannedCertificate)
         CertificateUsage::Client => &["client auth"],
         CertificateUsage::Both => &["server auth", "client auth"],
     });
-    // What a client is called is no host, and Go's readers, cert-manager among them, may refuse it as one.
+    // The name of a client is not a host. Parsers in Go, including that of cert-manager, may refuse it as a DNS name.
     let dns_names = if usage == CertificateUsage::Client { Vec::new() } else { names };
     let keys = planned.keys;
     let combined = (keys.certificate == keys.private_key).then_some(OutputFormat { type_: "CombinedPEM" });
@@ -178,7 +181,7 @@ fn leaf(cluster: &Cluster, settings: &CertManager, planned: &PlannedCertificate)
     }
 }
 
-/// What all certificates have alike.
+/// The fields that all Certificates have in common.
 fn skeleton(secret_name: String) -> CertificateSpec {
     CertificateSpec {
         secret_name,

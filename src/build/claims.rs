@@ -1,5 +1,5 @@
-//! PersistentVolumeClaims (inventory 4.2). They are objects of their own, under the names that the StatefulSet expects, so
-//! that resizing is an edit: the template inside a StatefulSet cannot be changed.
+//! PersistentVolumeClaims. They are objects of their own, with the names that the StatefulSet expects, so that users can resize
+//! them: the claim template of a StatefulSet cannot be changed.
 
 use super::metadata::{annotated, labels, object_meta};
 use crate::cluster::{Backups, Cluster, InstanceSet, Repository, Storage};
@@ -9,22 +9,23 @@ use crate::kubernetes::{
 };
 use crate::naming::{delivery, label};
 
-/// The volume, and the claim template, of the data directory.
+/// The name of the volume and the claim template of the data directory.
 pub(super) const POSTGRES_DATA: &str = "postgres-data";
-/// The volume, and the claim template, of the WAL.
+/// The name of the volume and the claim template of the WAL.
 pub(super) const POSTGRES_WAL: &str = "postgres-wal";
 
-/// What keeps GitOps tools from deleting data when a claim leaves the rendering, for example on scaling down: Argo CD,
-/// Flux and kpt (`kpt live`, cli-utils).
+/// Annotations with which Flux and kpt (`kpt live`, cli-utils) do not delete a claim when it is no longer rendered, for example
+/// after scaling down.
 const KEEP: [(&str, &str); 2] = [(delivery::FLUX_PRUNE, delivery::DISABLED), (delivery::KPT_ON_REMOVE, "keep")];
 
-/// The same for Argo CD, in a list with other options.
+/// The options of Argo CD with the same effect. They are in a list with other options.
 const KEEP_OPTIONS: [&str; 2] = ["Prune=false", "Delete=false"];
 
-/// Options that never are on a claim but as above: Argo CD would delete it, or fail on each.
+/// The options that a user cannot set on a claim. With other values of the first two, Argo CD would delete the claim; with the
+/// last two, it would delete the claim, or every sync would fail.
 const NEVER: [&str; 4] = ["Prune", "Delete", "Force", "Replace"];
 
-/// The claims of every instance of a set.
+/// The claims of all instances of a set.
 pub(super) fn instance_claims(cluster: &Cluster, set: &InstanceSet) -> Vec<PersistentVolumeClaim> {
     let volumes = [
         (POSTGRES_DATA, "pgdata", Some(&set.data_volume_claim_spec)),
@@ -47,7 +48,7 @@ pub(super) fn instance_claims(cluster: &Cluster, set: &InstanceSet) -> Vec<Persi
     claims
 }
 
-/// `<cluster>-<repo>`: the claim of a volume repository; none for one in object storage.
+/// `<cluster>-<repo>`: the claim of a repository on a volume; `None` if the repository is in object storage.
 pub(super) fn repository_claim(
     cluster: &Cluster,
     backups: &Backups,
@@ -71,24 +72,25 @@ fn claim(meta: ObjectMeta, spec: &PersistentVolumeClaimSpec) -> PersistentVolume
     PersistentVolumeClaim { metadata, spec: Some(completed(spec)), ..PersistentVolumeClaim::default() }
 }
 
-/// The options of a claim: those that keep it, then the user's.
+/// The options of Argo CD for a claim: first those that prevent its deletion, then the user's.
 fn sync_options(given: Option<&String>) -> String {
     let given = given.into_iter().flat_map(|given| delivery::options(given));
     let others = given.filter(|option| !NEVER.contains(&delivery::option_name(option)));
     KEEP_OPTIONS.into_iter().chain(others).collect::<Vec<_>>().join(",")
 }
 
-/// The claim with what the API server would fill in (`SetDefaults_PersistentVolumeClaimSpec`).
+/// The claim with the defaults of the API server (Kubernetes' `SetDefaults_PersistentVolumeClaimSpec`).
 pub(super) fn completed(spec: &PersistentVolumeClaimSpec) -> PersistentVolumeClaimSpec {
     let volume_mode = spec.volume_mode.clone().or_else(|| Some("Filesystem".to_owned()));
     PersistentVolumeClaimSpec { volume_mode, ..spec.clone() }
 }
 
-/// The template that makes a StatefulSet take up the claim above by its name. It is the same for every cluster, because the
-/// API refuses to change it; only an instance beyond the rendered replicas would ever be made from it.
+/// The claim template with which a StatefulSet uses the claims above, by their names. It is the same for every cluster, because
+/// the API server refuses to change it. Kubernetes would make a claim from it only for an instance beyond the rendered
+/// replicas.
 ///
-/// It is complete to the status, which the API server fills in: the list is atomic, so a second field manager that applies
-/// the same manifests would otherwise conflict with the first.
+/// It contains all fields, even the status, which the API server would fill in. The list of templates is atomic in server-side
+/// apply, so a second field manager that applies the same manifests would otherwise cause a conflict.
 pub(super) fn template(volume: &str) -> PersistentVolumeClaim {
     let requests = [("storage".to_owned(), Quantity("1Gi".to_owned()))];
     PersistentVolumeClaim {

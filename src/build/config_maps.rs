@@ -1,4 +1,4 @@
-//! ConfigMaps (inventory 3): the generated configuration files, and the caretaker's program.
+//! ConfigMaps: the generated configuration files, and the caretaker's program.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use crate::config::{patroni, pgbackrest as pgbackrest_config, pgbouncer as pgbou
 use crate::kubernetes::ConfigMap;
 use crate::naming::label;
 
-/// A ConfigMap of these files.
+/// A ConfigMap that contains these files. A file without a text is omitted.
 fn config_map<const N: usize>(
     cluster: &Cluster,
     name: String,
@@ -25,19 +25,19 @@ fn config_map<const N: usize>(
     }
 }
 
-/// `<cluster>-config`: Patroni's settings of the cluster.
+/// `<cluster>-config`: Patroni's settings for the whole cluster.
 pub(super) fn cluster(cluster: &Cluster) -> ConfigMap {
     let files = [("patroni.yaml", Some(patroni::cluster_yaml(cluster)))];
     config_map(cluster, cluster.config_map(), &cluster.metadata, labels([]), files)
 }
 
-/// `<cluster>-<set>-config`: Patroni's settings of an instance set.
+/// `<cluster>-<set>-config`: Patroni's settings for an instance set.
 pub(super) fn instance_set(cluster: &Cluster, set: &InstanceSet) -> ConfigMap {
     let files = [("patroni.yaml", Some(patroni::instance_set_yaml(cluster, set)))];
     config_map(cluster, cluster.instance_set_config_map(set), &set.metadata, instance_set_labels(set), files)
 }
 
-/// `<cluster>-pgbackrest-config`.
+/// `<cluster>-pgbackrest-config`: pgBackRest's configuration files.
 pub(super) fn pgbackrest(cluster: &Cluster, backups: &Backups) -> ConfigMap {
     let mut labels = pgbackrest_labels();
     labels.insert(label::PGBACKREST_CONFIG.to_owned(), String::new());
@@ -53,14 +53,15 @@ pub(super) fn pgbackrest(cluster: &Cluster, backups: &Backups) -> ConfigMap {
     config_map(cluster, cluster.pgbackrest_config_map(), &backups.metadata, labels, files)
 }
 
-/// `<cluster>-pgbouncer`. The empty file stands for the user's `pgbouncer.ini`, which `config.files` may bring instead.
+/// `<cluster>-pgbouncer`: pgBouncer's configuration. The empty file becomes `pgbouncer.ini`, unless `config.files` contains a
+/// file of that name.
 pub(super) fn pgbouncer(cluster: &Cluster, pgbouncer: &PgBouncer) -> ConfigMap {
     let files =
         [("pgbouncer-empty", Some(String::new())), ("pgbouncer.ini", Some(pgbouncer_config::ini(cluster, pgbouncer)))];
     config_map(cluster, cluster.pgbouncer_name(), &pgbouncer.metadata, pgbouncer_labels(), files)
 }
 
-/// `<cluster>-caretaker`: the caretaker's program and what it shall bring about.
+/// `<cluster>-caretaker`: the caretaker's program and its settings.
 pub(super) fn caretaker(cluster: &Cluster) -> ConfigMap {
     let mut files = caretaker::PROGRAM.map(|(name, text)| (name.to_owned(), text.to_owned())).to_vec();
     files.push(("caretaker.json".to_owned(), caretaker::settings(cluster)));

@@ -1,17 +1,17 @@
-//! PodDisruptionBudgets (inventory 4.9).
+//! PodDisruptionBudgets (PGO's `internal/controller/postgrescluster/pod_disruption_budget.go`).
 
 use super::metadata::{Labels, instance_set_labels, object_meta, pgbouncer_labels, selector};
 use crate::cluster::{Cluster, InstanceSet, Metadata, PgBouncer};
 use crate::kubernetes::{IntOrString, PodDisruptionBudget, PodDisruptionBudgetSpec};
 
-/// `<cluster>-set-<set>`.
+/// `<cluster>-set-<set>`: the budget of an instance set; `None` if it has no `minAvailable`.
 pub(super) fn instance_set(cluster: &Cluster, set: &InstanceSet) -> Option<PodDisruptionBudget> {
     let minimum = set.min_available.clone()?;
     let name = cluster.instance_set_disruption_budget(set);
     Some(budget(cluster, name, &set.metadata, instance_set_labels(set), minimum))
 }
 
-/// `<cluster>-pgbouncer`.
+/// `<cluster>-pgbouncer`: the budget of pgBouncer; `None` if it has no `minAvailable`.
 pub(super) fn pgbouncer(cluster: &Cluster, pgbouncer: &PgBouncer) -> Option<PodDisruptionBudget> {
     let minimum = pgbouncer.min_available.clone()?;
     Some(budget(cluster, cluster.pgbouncer_name(), &pgbouncer.metadata, pgbouncer_labels(), minimum))
@@ -29,7 +29,7 @@ fn budget(
         spec: Some(PodDisruptionBudgetSpec {
             min_available: Some(minimum),
             selector: Some(selector(cluster, labels)),
-            // A pod that is not ready protects nothing: a node must not wait for it (kube-linter,
+            // A pod that is not ready does no work, so it must not delay draining a node (kube-linter,
             // `pdb-unhealthy-pod-eviction-policy`).
             unhealthy_pod_eviction_policy: Some("AlwaysAllow".to_owned()),
             ..PodDisruptionBudgetSpec::default()

@@ -1,5 +1,6 @@
-//! The ConfigMap of fingerprints: by it the caretaker hears at once that something mounted has changed, where the kubelet
-//! alone would take a minute (design, "Speed without an operator").
+//! The ConfigMap of fingerprints. The caretaker watches it, so it learns at once when a mounted Secret or ConfigMap has
+//! changed. The kubelet alone can take more than a minute to update the mounted files (Kubernetes, "ConfigMaps", "Mounted
+//! ConfigMaps are updated automatically").
 
 use std::collections::BTreeMap;
 
@@ -13,9 +14,10 @@ use super::object::Object;
 use crate::cluster::Cluster;
 use crate::kubernetes::{ConfigMap, ObjectMeta};
 
-/// The fingerprints of all Secrets and ConfigMaps among `objects`, under `<kind>.<name>` in lower case. They are keyed, so
-/// that nobody can test a guessed password against them, and short: 64 bits tell a change. A cluster that is to be shut
-/// down says so here, where a pod that is stopped can still read it: it then waits for no heir.
+/// The fingerprints of all Secrets and ConfigMaps in `objects`, with the keys `<kind>.<name>` in lower case. A fingerprint is a
+/// keyed hash (HMAC), so that nobody can use it to test a guessed password. It has 64 bits, which is enough to detect a change.
+/// If `spec.shutdown` is set, the ConfigMap says so too: a pod that is stopping can still read it, and then does not wait for
+/// another instance to become the leader.
 pub(super) fn fingerprints<'a>(
     cluster: &Cluster,
     key: &[u8; 32],
@@ -47,7 +49,7 @@ fn name(kind: &str, metadata: &ObjectMeta) -> String {
 fn fingerprint<'a>(key: &[u8; 32], data: impl Iterator<Item = (&'a str, String)>) -> String {
     let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes a key of any length");
     for (name, text) in data {
-        // With their lengths, for two texts must not give the fingerprint of one.
+        // The lengths are hashed too, so that two different lists of texts never give the same input.
         for part in [name, &text] {
             mac.update(&(part.len() as u64).to_be_bytes());
             mac.update(part.as_bytes());

@@ -1,4 +1,4 @@
-//! The containers of an instance pod: Patroni with Postgres, the user's own, pgBackRest's server and the caretaker.
+//! The containers of an instance pod: Patroni with Postgres, the user's own containers, pgBackRest's server, and the caretaker.
 
 use super::claims::{POSTGRES_DATA, POSTGRES_WAL};
 use super::pod::{container, mount, mount_read_only, nss_wrapper_env, nss_wrapper_init, variable, words};
@@ -12,13 +12,14 @@ use crate::kubernetes::{
 use crate::naming::{CONTAINER_CARETAKER, CONTAINER_DATABASE, CONTAINER_PGBACKREST, PORT_POSTGRES};
 use crate::scripts;
 
-/// Where the token of the pod's ServiceAccount is looked for (client-go `rest.InClusterConfig`, Patroni, curl users).
+/// The directory in which clients look for the token of the pod's ServiceAccount (client-go's `rest.InClusterConfig`, Patroni,
+/// and users of curl).
 pub(super) const SERVICE_ACCOUNT_PATH: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
 
-/// How often an instance is asked whether it is ready: often enough for a rolling update not to wait.
+/// The period of the readiness probe. It is short, so that a rolling update does not wait longer than needed.
 const READINESS_PERIOD_SECONDS: i32 = 2;
 
-/// In the order of PGO: the database first, which is the default container.
+/// The containers, in the order of PGO. The first one is `database`, which is also the default container.
 pub(super) fn containers(cluster: &Cluster, set: &InstanceSet) -> Vec<Container> {
     let mut containers = vec![database(cluster, set)];
     containers.extend(set.containers.iter().cloned());
@@ -27,7 +28,8 @@ pub(super) fn containers(cluster: &Cluster, set: &InstanceSet) -> Vec<Container>
     containers
 }
 
-/// What must have run before Postgres can start: directories and permissions, then the user database of nss_wrapper.
+/// The init containers, which run before Postgres starts. They prepare directories and permissions, and then the passwd file of
+/// nss_wrapper.
 pub(super) fn init_containers(cluster: &Cluster, set: &InstanceSet) -> Vec<Container> {
     vec![startup(cluster, set), nss_wrapper_init(cluster, &cluster.image, set.resources.as_ref())]
 }
@@ -63,10 +65,11 @@ fn database(cluster: &Cluster, set: &InstanceSet) -> Container {
         mount_read_only("service-account-token", SERVICE_ACCOUNT_PATH),
         mount("dshm", "/dev/shm"),
     ]);
-    // Postgres' programs are not on PATH in most images; where they are depends on the distribution.
+    // In most images, the programs of Postgres are not in `PATH`. Their directory depends on the distribution.
     let version = cluster.postgres_version;
     let path = format!("/usr/lib/postgresql/{version}/bin:/usr/libexec/postgresql{version}:/usr/pgsql-{version}/bin");
-    // There are Endpoints before Patroni looks for them, and a replica waits for a leader (`src/caretaker/pre_start.py`).
+    // `pre-start` creates the Endpoints before Patroni looks for them, and a replica waits there for a leader
+    // (`src/caretaker/pre_start.py`).
     let before = format!("python3 {SCRIPT_DIRECTORY}/caretaker.py pre-start");
     let script = format!("PATH=\"{path}${{PATH+:${{PATH}}}}\"; {before}; exec \"$@\"");
     let mut env = postgres_env(cluster);
@@ -102,7 +105,8 @@ fn database(cluster: &Cluster, set: &InstanceSet) -> Container {
             ..Lifecycle::default()
         }),
         liveness_probe: probe("/liveness", sync_period),
-        // A rolling update waits for each pod to be ready: with PGO's period, up to ten seconds for nothing.
+        // A rolling update waits until each pod is ready. With PGO's period, it would wait up to ten seconds longer for each
+        // pod.
         readiness_probe: probe("/readiness", sync_period.min(READINESS_PERIOD_SECONDS)),
         ports: Some(vec![ContainerPort {
             container_port: cluster.port.into(),
@@ -116,7 +120,7 @@ fn database(cluster: &Cluster, set: &InstanceSet) -> Container {
     }
 }
 
-/// pgBackRest's TLS server, by which the repo host reads the data directory.
+/// pgBackRest's TLS server, through which the repo host reads the data directory.
 fn pgbackrest_server(cluster: &Cluster, set: &InstanceSet, backups: &Backups) -> Container {
     let mut mounts = vec![mount_read_only("pgbackrest-server", "/etc/pgbackrest/server")];
     mounts.extend(storage_mounts(set));
@@ -128,7 +132,7 @@ fn pgbackrest_server(cluster: &Cluster, set: &InstanceSet, backups: &Backups) ->
     }
 }
 
-/// What instances and the repo host have in common of pgBackRest's server.
+/// The container of pgBackRest's server, as far as it is the same in instances and in the repo host.
 pub(super) fn pgbackrest_server_container(cluster: &Cluster, backups: &Backups) -> Container {
     Container {
         command: Some(words(["pgbackrest", "server"])),
@@ -145,7 +149,7 @@ pub(super) fn pgbackrest_server_container(cluster: &Cluster, backups: &Backups) 
     }
 }
 
-/// The sidecar that does at run time what PGO's operator, `replication-cert-copy` and `pgbackrest-config` did.
+/// The sidecar that does what PGO's operator, `replication-cert-copy` and `pgbackrest-config` did at run time.
 fn caretaker(cluster: &Cluster, set: &InstanceSet) -> Container {
     let mut mounts = vec![mount_read_only("cert-volume", "/pgconf/tls")];
     mounts.extend(storage_mounts(set));
@@ -170,13 +174,13 @@ fn caretaker(cluster: &Cluster, set: &InstanceSet) -> Container {
     }
 }
 
-/// The data volume and, where there is one, the WAL volume.
+/// The mount of the data volume and, if there is one, that of the WAL volume.
 fn storage_mounts(set: &InstanceSet) -> Vec<VolumeMount> {
     let wal = set.wal_volume_claim_spec.as_ref().map(|_| mount(POSTGRES_WAL, "/pgwal"));
     [mount(POSTGRES_DATA, "/pgdata")].into_iter().chain(wal).collect()
 }
 
-/// What every program of Postgres wants to know (inventory 4.1, "Environment").
+/// The environment of every program of Postgres, as in PGO (`internal/postgres/config.go`).
 fn postgres_env(cluster: &Cluster) -> Vec<EnvVar> {
     vec![
         variable("PGDATA", data_directory(cluster)),
@@ -188,8 +192,9 @@ fn postgres_env(cluster: &Cluster) -> Vec<EnvVar> {
     ]
 }
 
-/// What Patroni must be told by pod. It announces itself under its complete name, which the certificate of its set covers;
-/// PGO's `<pod>.<cluster>-pods` no wildcard can cover, because OpenSSL wants two dots behind the star.
+/// The environment of Patroni that differs between pods. Patroni announces itself with the fully qualified name of the pod,
+/// which the certificate of the instance set contains as a wildcard. PGO announces `<pod>.<cluster>-pods`. No wildcard can
+/// match that name, because OpenSSL accepts a wildcard only in a name with at least two dots.
 fn patroni_env(cluster: &Cluster) -> Vec<EnvVar> {
     let host = cluster.pod_host("$(PATRONI_NAME)");
     let (port, api_port) = (cluster.port, cluster.patroni.port);

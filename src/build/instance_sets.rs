@@ -1,4 +1,4 @@
-//! The StatefulSet of an instance set (inventory 4.1).
+//! The StatefulSet of an instance set (PGO's `internal/controller/postgrescluster/instance.go`).
 
 use super::claims::{self, POSTGRES_DATA, POSTGRES_WAL};
 use super::metadata::{annotated, instance_set_labels, labels, object_meta, pod_meta, selector};
@@ -11,8 +11,8 @@ use crate::kubernetes::{
 };
 use crate::naming::{CONTAINER_DATABASE, annotation, label};
 
-/// One StatefulSet for all instances of a set. Where PGO has one for each and deletes pods in order, Kubernetes rolls this
-/// one by itself: from the highest ordinal down, each when the one before is ready.
+/// One StatefulSet for all instances of a set. PGO has one StatefulSet for each instance, and deletes the pods in order itself.
+/// Here Kubernetes does the rolling update: it begins with the highest ordinal, and waits until each pod is ready.
 pub(super) fn stateful_set(cluster: &Cluster, set: &InstanceSet) -> StatefulSet {
     let mut all = instance_set_labels(set);
     all.insert(label::DATA.to_owned(), "postgres".to_owned());
@@ -27,8 +27,8 @@ pub(super) fn stateful_set(cluster: &Cluster, set: &InstanceSet) -> StatefulSet 
                 when_deleted: Some("Retain".to_owned()),
                 when_scaled: Some("Retain".to_owned()),
             }),
-            // Replicas need not wait for each other, and a first pod that cannot start must not keep its own correction
-            // from being rolled out (kubernetes/kubernetes#67250).
+            // Replicas do not need to wait for each other. And with `OrderedReady`, a first pod that cannot start would block
+            // the update that repairs it (kubernetes/kubernetes#67250).
             pod_management_policy: Some("Parallel".to_owned()),
             replicas: Some(if cluster.shutdown { 0 } else { set.replicas.into() }),
             revision_history_limit: Some(0),
@@ -46,7 +46,8 @@ pub(super) fn stateful_set(cluster: &Cluster, set: &InstanceSet) -> StatefulSet 
     }
 }
 
-/// The label `instance`, which PGO has here, is the caretaker's to add: a template has one value for all ordinals.
+/// The metadata of the pods. In PGO they have the label `instance` too. A pod template has the same value for all ordinals, so
+/// the caretaker adds that label.
 fn labelled(cluster: &Cluster, set: &InstanceSet) -> ObjectMeta {
     let labels =
         labels([(label::INSTANCE_SET, &set.name), (label::DATA, "postgres"), (label::PATRONI, &cluster.scope())]);

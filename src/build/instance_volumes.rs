@@ -1,4 +1,5 @@
-//! The volumes of an instance pod (inventory 4.1, "volumes").
+//! The volumes of an instance pod (PGO's `internal/controller/postgrescluster/instance.go` and
+//! `internal/postgres/reconcile.go`).
 
 use super::claims::completed;
 use super::volumes::{
@@ -14,8 +15,8 @@ use crate::kubernetes::{
 };
 use crate::naming::CONTAINER_DATABASE;
 
-/// In the order of PGO. The data and WAL volumes come from the claim templates of the StatefulSet. `labelled` is what the pod
-/// is labelled and annotated with.
+/// The volumes, in the order of PGO. The data and WAL volumes are not among them: they come from the claim templates of the
+/// StatefulSet. `labelled` is the metadata of the pod.
 pub(super) fn volumes(cluster: &Cluster, set: &InstanceSet, labelled: &ObjectMeta) -> Vec<Volume> {
     let mut volumes = vec![certificates(cluster), container_info()];
     if !cluster.postgres.files.is_empty() {
@@ -35,9 +36,10 @@ pub(super) fn volumes(cluster: &Cluster, set: &InstanceSet, labelled: &ObjectMet
     volumes
 }
 
-/// `cert-volume`: Postgres' server certificate, and the client certificate of replicas below `replication/`.
+/// `cert-volume`: the server certificate of Postgres, and the client certificate of replicas in `replication/`.
 fn certificates(cluster: &Cluster) -> Volume {
-    // The user's own items must end in the same three paths (inventory 2.3, `spec.customTLSSecret`).
+    // Items in `spec.customTLSSecret` must have the same three paths. Without items, the keys of the Secret must be these three
+    // names.
     let files = |planned: PlannedCertificate, directory: &str| {
         let keys = planned.keys;
         let files =
@@ -55,7 +57,7 @@ fn certificates(cluster: &Cluster) -> Volume {
     projected_with_mode("cert-volume", KEY_MODE, vec![server, client])
 }
 
-/// `database-containerinfo`: what the pgnodemx extension reads of its own container.
+/// `database-containerinfo`: the files in which the extension pgnodemx reads the resources of the `database` container.
 fn container_info() -> Volume {
     let resources = [
         ("cpu_limit", "limits.cpu"),
@@ -91,7 +93,8 @@ fn pod_field(path: &str, field_path: &str) -> DownwardAPIVolumeFile {
     }
 }
 
-/// `postgres-temp`: a claim that lives as long as the pod, and is labelled as it is (inventory 4.1, volume 7).
+/// `postgres-temp`: an ephemeral volume, whose claim is deleted with the pod. The claim has the labels and annotations of the
+/// pod, as in PGO.
 fn temporary(spec: &PersistentVolumeClaimSpec, labelled: &ObjectMeta) -> Volume {
     let template = PersistentVolumeClaimTemplate { metadata: Some(labelled.clone()), spec: completed(spec) };
     Volume {
@@ -101,9 +104,10 @@ fn temporary(spec: &PersistentVolumeClaimSpec, labelled: &ObjectMeta) -> Volume 
     }
 }
 
-/// `patroni-config`: Patroni reads the YAML files of this directory by name, and the later wins; `~` sorts last. `patronictl`
-/// reads those of a directory in it, without what Patroni tells other members (`config::patroni`). All are always there, so that
-/// no pod restarts when a rule of `pg_hba.conf` gets a password.
+/// `patroni-config`: Patroni reads the YAML files in this directory in the order of their names, and later files override
+/// earlier ones; `~` sorts last. `patronictl` reads the files in a subdirectory, without the settings that are for other
+/// members (`config::patroni`). All files are always present, so that no pod restarts when a rule of `pg_hba.conf` gets a
+/// password.
 fn patroni_config(cluster: &Cluster, set: &InstanceSet) -> Volume {
     let member = cluster.certificate(CertificateRole::Member, &set.name);
     let authority = member.keys.authority.map(|key| item(key, "~postgres-operator/patroni.ca-roots"));
@@ -136,7 +140,7 @@ fn patroni_config(cluster: &Cluster, set: &InstanceSet) -> Volume {
     )
 }
 
-/// `caretaker`: its program, its settings and the roles it makes so.
+/// `caretaker`: the caretaker's program, its settings, and the roles that it creates.
 fn caretaker(cluster: &Cluster) -> Volume {
     let files = PROGRAM.iter().map(|(name, _)| *name).chain(["caretaker.json"]);
     let program = files.map(|key| item(key, key)).collect();
@@ -147,7 +151,7 @@ fn caretaker(cluster: &Cluster) -> Volume {
     brought.retain(|credential| credential.is_brought);
     brought.sort_by_key(|credential| credential.role);
     sources.extend(brought.iter().filter_map(credential));
-    // Optional: a ConfigMap that is not there yet must not keep the database from starting.
+    // The ConfigMap is optional, because Postgres must be able to start before the ConfigMap exists.
     sources.extend(cluster.database_init_sql.as_ref().map(|sql| VolumeProjection {
         config_map: Some(ConfigMapProjection {
             name: sql.name.clone(),
@@ -159,8 +163,9 @@ fn caretaker(cluster: &Cluster) -> Volume {
     projected("caretaker", sources)
 }
 
-/// The password and the verifier of a role of Postgres whose Secret the user brings, in a directory of its name. Optional: a
-/// Secret that is not there yet, or that has one of them only, must not keep the database from starting.
+/// The password and the verifier of a role of Postgres whose Secret the user provides, in a directory with the name of the
+/// role. The Secret is optional, because Postgres must be able to start even if the Secret does not exist yet or contains only
+/// one of the two.
 fn credential(planned: &PlannedCredential) -> Option<VolumeProjection> {
     let keys = [(planned.keys.password, "password"), (planned.keys.verifier?, "verifier")];
     let items = keys.map(|(key, file)| key_item(key, &format!("credentials/{}/{file}", planned.role)));
@@ -168,7 +173,8 @@ fn credential(planned: &PlannedCredential) -> Option<VolumeProjection> {
     Some(VolumeProjection { secret: Some(secret), ..VolumeProjection::default() })
 }
 
-/// `service-account-token`: what Kubernetes itself would mount into every container of the pod, for the two that need it.
+/// `service-account-token`: the files that Kubernetes would mount into every container of the pod. Only two containers need
+/// them.
 fn service_account_token() -> Volume {
     projected(
         "service-account-token",
@@ -192,7 +198,8 @@ fn service_account_token() -> Volume {
     )
 }
 
-/// `dshm`: container runtimes give 64 MiB of shared memory, which parallel queries exhaust.
+/// `dshm`: a volume for `/dev/shm`. By default, container runtimes provide 64 MiB of shared memory, which is too little for
+/// parallel queries.
 fn shared_memory() -> Volume {
     Volume {
         name: "dshm".to_owned(),

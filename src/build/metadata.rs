@@ -1,4 +1,4 @@
-//! Labels, annotations and names that objects share.
+//! The labels, annotations and selectors that objects have in common.
 
 use std::collections::BTreeMap;
 
@@ -8,17 +8,17 @@ use crate::cluster::{
 use crate::kubernetes::{LabelSelector, ObjectMeta};
 use crate::naming::label;
 
-/// Labels of PGO, by key.
+/// Labels that PGO sets itself, by key.
 pub(super) type Labels = BTreeMap<String, String>;
 
-/// Labels from literal pairs.
+/// Labels from pairs of key and value.
 pub(super) fn labels<const N: usize>(pairs: [(&str, &str); N]) -> Labels {
     pairs.into_iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect()
 }
 
-/// The metadata of an object of `cluster`: in its namespace, with the user's `metadata` below our `labels`
-/// (as in PGO, whose labels win), the cluster's label, and the label by which a later run knows its children. Below all that is
-/// what the tools that apply the object shall know.
+/// The metadata of an object of `cluster`. `labels` override the user's `metadata`, as in PGO, and both override the labels and
+/// annotations for the tools that apply the object. The label `cluster` and the label by which a later run recognizes the
+/// object are always added.
 pub(super) fn object_meta(cluster: &Cluster, name: String, metadata: &Metadata, labels: Labels) -> ObjectMeta {
     let mut meta = pod_meta(cluster, &cluster.delivery.merged(Some(metadata)), labels);
     meta.name = Some(name);
@@ -27,7 +27,8 @@ pub(super) fn object_meta(cluster: &Cluster, name: String, metadata: &Metadata, 
     meta
 }
 
-/// The metadata of a pod template: as [`object_meta`], without name, namespace and the label of our children.
+/// The metadata of a pod template. It is the same as that of [`object_meta`], but without the name, the namespace, the label of
+/// rendered objects, and what is for the tools that apply objects.
 pub(super) fn pod_meta(cluster: &Cluster, metadata: &Metadata, labels: Labels) -> ObjectMeta {
     let mut all = metadata.labels.clone();
     all.extend(labels);
@@ -40,24 +41,24 @@ pub(super) fn pod_meta(cluster: &Cluster, metadata: &Metadata, labels: Labels) -
     }
 }
 
-/// `meta` with one annotation more.
+/// `meta` with one more annotation.
 pub(super) fn annotated(mut meta: ObjectMeta, key: &str, value: &str) -> ObjectMeta {
     meta.annotations.get_or_insert_default().insert(key.to_owned(), value.to_owned());
     meta
 }
 
-/// `meta` with the generations that are not the first, by the annotation that says so.
+/// `meta` with an annotation for each generation that is not the first.
 pub(super) fn with_generations(meta: ObjectMeta, generations: Vec<(&str, u32)>) -> ObjectMeta {
     let later = generations.into_iter().filter(|(_, generation)| *generation > 1);
     later.fold(meta, |meta, (key, generation)| annotated(meta, key, &generation.to_string()))
 }
 
-/// A selector of the cluster's objects with these labels.
+/// A selector of the objects of the cluster that have these labels.
 pub(super) fn selector(cluster: &Cluster, labels: Labels) -> LabelSelector {
     LabelSelector { match_labels: Some(selector_labels(cluster, labels)), ..LabelSelector::default() }
 }
 
-/// As [`selector`], in the form that Services take.
+/// The same as [`selector`], in the form that a Service needs.
 pub(super) fn selector_labels(cluster: &Cluster, mut labels: Labels) -> Labels {
     labels.insert(label::CLUSTER.to_owned(), cluster.name.clone());
     labels
@@ -78,17 +79,17 @@ pub(super) fn repo_host_labels() -> Labels {
     labels([(label::PGBACKREST, ""), (label::PGBACKREST_DEDICATED, "")])
 }
 
-/// The labels that select pods of scheduled backups.
+/// The labels that select the pods of scheduled backups.
 pub(super) fn backup_labels() -> Labels {
     labels([(label::PGBACKREST, ""), (label::PGBACKREST_BACKUP, "scheduled")])
 }
 
-/// The labels that select pgBouncer's pods.
+/// The labels that select the pods of pgBouncer.
 pub(super) fn pgbouncer_labels() -> Labels {
     labels([(label::ROLE, "pgbouncer")])
 }
 
-/// Whose metadata and which labels the Secret of a credential has.
+/// The metadata and the labels of the Secret that contains a credential.
 pub(super) fn of_credential<'a>(cluster: &'a Cluster, planned: &PlannedCredential) -> (&'a Metadata, Labels) {
     match planned.holder {
         CredentialHolder::User(user) => {
@@ -100,7 +101,7 @@ pub(super) fn of_credential<'a>(cluster: &'a Cluster, planned: &PlannedCredentia
     }
 }
 
-/// Whose metadata and which labels the Secret of a certificate has.
+/// The metadata and the labels of the Secret that contains a certificate.
 pub(super) fn of_certificate<'a>(cluster: &'a Cluster, planned: &PlannedCertificate) -> (&'a Metadata, Labels) {
     let of_pgbackrest = cluster.backups.as_ref().map_or(&cluster.metadata, |backups| &backups.metadata);
     match planned.role {

@@ -1,10 +1,10 @@
-//! NetworkPolicies, where they are asked for: who may connect to which port of the cluster's pods.
+//! NetworkPolicies, if the user asks for them: they say which pods may connect to which ports of the cluster's pods.
 //!
-//! They are about connections that come in. What goes out is left open: Postgres' own extensions, DNS, the API server and object
-//! storage are at addresses that a policy cannot name without knowing the Kubernetes cluster.
+//! They restrict ingress only. Egress is not restricted: Postgres' extensions, DNS, the API server and object storage have
+//! addresses that are different in every Kubernetes cluster.
 //!
-//! A peer is whoever has the labels. Who may label pods of the namespace may be any peer (`src/build/access.rs`), so these
-//! policies come before the certificates and passwords, and take the place of none.
+//! A policy selects peers by their labels. An attacker who may label pods in the namespace can be any peer
+//! (`src/build/access.rs`). So these policies are an additional protection, and do not replace certificates and passwords.
 
 use super::metadata::{
     Labels, backup_labels, instance_set_labels, labels, object_meta, pgbouncer_labels, repo_host_labels, selector,
@@ -16,9 +16,9 @@ use crate::kubernetes::{
 };
 use crate::naming::{PGBACKREST_PORT, label};
 
-/// `<cluster>-set-<set>`. Applications may come from anywhere, also through a node port or a load balancer. Patroni is asked
-/// by its own kind; the kubelet's probes come from the node, which the plugins that we know let through
-/// (Kubernetes, "Network Policies", "Network traffic filtering"). pgBackRest is called by whoever makes backups.
+/// `<cluster>-set-<set>`. Applications may connect to Postgres from anywhere, also through a node port or a load balancer. Only
+/// instances may connect to Patroni. The kubelet's probes come from the node, and the known network plugins always allow them
+/// (Kubernetes, "Network Policies", "Network traffic filtering"). Only pods that make backups may connect to pgBackRest.
 pub(super) fn instance_set(cluster: &Cluster, set: &InstanceSet) -> NetworkPolicy {
     let mut rules = vec![
         open(cluster.port, &set.containers, &[cluster.patroni.port, PGBACKREST_PORT]),
@@ -31,13 +31,13 @@ pub(super) fn instance_set(cluster: &Cluster, set: &InstanceSet) -> NetworkPolic
     policy(cluster, cluster.instance_set_policy(set), &set.metadata, instance_set_labels(set), rules)
 }
 
-/// `<cluster>-repo-host`: instances archive to it, and restore from it.
+/// `<cluster>-repo-host`: instances archive WAL to it and restore from it.
 pub(super) fn repo_host(cluster: &Cluster, backups: &Backups) -> NetworkPolicy {
     let rules = vec![only(PGBACKREST_PORT, vec![instances(cluster)])];
     policy(cluster, cluster.repo_host(), &backups.metadata, repo_host_labels(), rules)
 }
 
-/// `<cluster>-pgbackrest`: nobody calls a pod that makes a backup.
+/// `<cluster>-pgbackrest`: no pod may connect to a pod that makes a backup.
 pub(super) fn backup_jobs(cluster: &Cluster, backups: &Backups) -> NetworkPolicy {
     policy(cluster, cluster.pgbackrest_name(), &backups.metadata, backup_labels(), Vec::new())
 }
@@ -66,19 +66,20 @@ fn policy(
     }
 }
 
-/// The instances of all sets.
+/// Selects the instances of all sets.
 fn instances(cluster: &Cluster) -> LabelSelector {
     selector(cluster, labels([(label::DATA, "postgres")]))
 }
 
-/// Who reads the data directories over pgBackRest's server: the repo host, which takes the first backup, and scheduled pods.
+/// The pods that read data directories through pgBackRest's server: the repo host, which takes the first backup, and the pods
+/// of scheduled backups.
 fn backup_makers(cluster: &Cluster, backups: &Backups) -> Vec<LabelSelector> {
     let repo_host = backups.has_repo_host().then(|| selector(cluster, repo_host_labels()));
     repo_host.into_iter().chain(backups.has_schedules().then(|| selector(cluster, backup_labels()))).collect()
 }
 
-/// A port, for everybody; and those that the user's own containers declare, because who adds one knows whom it serves, and we
-/// do not. The ports of ours in the same pod stay as `closed` as they are.
+/// Allows everybody to connect to the port `number` and to the ports that the user's own containers declare. pgrender does not
+/// know who uses those. The ports `closed`, which belong to pgrender's containers in the same pod, are not opened in this way.
 fn open(number: u16, containers: &[Container], closed: &[u16]) -> NetworkPolicyIngressRule {
     let declared = containers.iter().flat_map(|container| container.ports.iter().flatten());
     let theirs = declared.filter(|declared| !closed.iter().any(|port| i32::from(*port) == declared.container_port));
@@ -92,7 +93,7 @@ fn open(number: u16, containers: &[Container], closed: &[u16]) -> NetworkPolicyI
     NetworkPolicyIngressRule { ports: Some(ports), ..NetworkPolicyIngressRule::default() }
 }
 
-/// A port, for pods with these labels.
+/// Allows only pods with these labels to connect to a port.
 fn only(number: u16, peers: Vec<LabelSelector>) -> NetworkPolicyIngressRule {
     let peer = |labels| NetworkPolicyPeer { pod_selector: Some(labels), ..NetworkPolicyPeer::default() };
     NetworkPolicyIngressRule { from: Some(peers.into_iter().map(peer).collect()), ports: Some(vec![port(number)]) }

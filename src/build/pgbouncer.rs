@@ -1,4 +1,5 @@
-//! pgBouncer's Deployment (inventory 4.5).
+//! The Deployment of pgBouncer (PGO's `internal/controller/postgrescluster/pgbouncer.go` and
+//! `internal/pgbouncer/reconcile.go`).
 
 use super::metadata::{annotated, object_meta, pgbouncer_labels, pod_meta, selector};
 use super::pod::{
@@ -16,7 +17,7 @@ use crate::kubernetes::{
 use crate::naming::{CONTAINER_PGBOUNCER, CONTAINER_PGBOUNCER_CONFIG, annotation};
 use crate::scripts;
 
-/// `<cluster>-pgbouncer`.
+/// `<cluster>-pgbouncer`: the Deployment.
 pub(super) fn deployment(cluster: &Cluster, pgbouncer: &PgBouncer) -> Deployment {
     let metadata = &pgbouncer.metadata;
     let template = pod_meta(cluster, metadata, pgbouncer_labels());
@@ -27,7 +28,8 @@ pub(super) fn deployment(cluster: &Cluster, pgbouncer: &PgBouncer) -> Deployment
             replicas: Some(if cluster.shutdown { 0 } else { pgbouncer.replicas.into() }),
             revision_history_limit: Some(0),
             selector: selector(cluster, pgbouncer_labels()),
-            // Never fewer poolers than asked for, since each that goes cuts connections.
+            // There are always at least as many ready pods as `replicas`, because stopping a pod closes the connections of its
+            // clients.
             strategy: Some(DeploymentStrategy {
                 rolling_update: Some(RollingUpdateDeployment {
                     max_surge: Some(IntOrString::String("25%".to_owned())),
@@ -76,9 +78,10 @@ fn server(cluster: &Cluster, pgbouncer: &PgBouncer) -> Container {
     }
 }
 
-/// Reloads pgBouncer when its files change.
+/// The sidecar `pgbouncer-config`, which reloads pgBouncer when its files change.
 fn reloader(cluster: &Cluster, pgbouncer: &PgBouncer) -> Container {
-    // Where the user limits pgBouncer, its pod should stay in the same quality-of-service class (inventory 4.5).
+    // If the `pgbouncer` container has resources, this container gets small limits, as in PGO: without them, the pod could not
+    // have the quality-of-service class `Guaranteed`.
     let small = || ResourceRequirements {
         limits: Some(
             [("cpu", "5m"), ("memory", "16Mi")].map(|(name, size)| (name.to_owned(), Quantity(size.to_owned()))).into(),
@@ -94,11 +97,11 @@ fn reloader(cluster: &Cluster, pgbouncer: &PgBouncer) -> Container {
     }
 }
 
-/// `pgbouncer-config`: an empty `pgbouncer.ini`, which the user's files may replace, then ours.
+/// `pgbouncer-config`: an empty `pgbouncer.ini`, which a file of the user may replace, then the rendered files.
 fn configuration_volume(cluster: &Cluster, pgbouncer: &PgBouncer) -> Volume {
     let name = cluster.pgbouncer_name();
     let mut sources = Vec::new();
-    // The API server takes no path twice, of those that are named.
+    // The API server does not accept two sources with the same path in their `items`.
     if !pgbouncer.files.iter().any(names_main_file) {
         sources.push(config_map(name.clone(), vec![item("pgbouncer-empty", "pgbouncer.ini")]));
     }
@@ -110,14 +113,16 @@ fn configuration_volume(cluster: &Cluster, pgbouncer: &PgBouncer) -> Volume {
     projected("pgbouncer-config", sources)
 }
 
-/// Whether a source of the user's says that a file of it is `pgbouncer.ini`.
+/// Whether the `items` of the user's source contain the path `pgbouncer.ini`.
 fn names_main_file(source: &VolumeProjection) -> bool {
     let of_secret = source.secret.as_ref().and_then(|secret| secret.items.as_ref());
     let of_config_map = source.config_map.as_ref().and_then(|config_map| config_map.items.as_ref());
     of_secret.into_iter().chain(of_config_map).flatten().any(|item| item.path == "pgbouncer.ini")
 }
 
-/// The certificate that clients see: ours, or the user's under the paths that pgBouncer is told (inventory 2.8).
+/// The certificate that pgBouncer shows to clients. If the user provides it, its keys get the paths that pgBouncer's
+/// configuration contains. If none of its items has the path `ca.crt`, `tls.crt` or `tls.key`, the keys with these names are
+/// used, as in PGO (`internal/pgbouncer/certificates.go`).
 fn frontend(cluster: &Cluster, pgbouncer: &PgBouncer) -> VolumeProjection {
     let planned = cluster.certificate(CertificateRole::PgBouncer, "");
     let files = [
@@ -144,7 +149,8 @@ fn frontend(cluster: &Cluster, pgbouncer: &PgBouncer) -> VolumeProjection {
     }
 }
 
-/// The CA of Postgres' server certificate (inventory 2.3).
+/// The CA with which pgBouncer verifies Postgres. If the user provides the certificate of Postgres, the item with the path
+/// `ca.crt` is used, or else the key `ca.crt`, as in PGO (`internal/pgbouncer/certificates.go`).
 fn backend(cluster: &Cluster) -> VolumeProjection {
     let path = "~postgres-operator/backend-ca.crt";
     let Some(custom) = &cluster.custom_tls_secret else {

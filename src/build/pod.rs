@@ -1,4 +1,4 @@
-//! What the pods of all workloads have in common.
+//! The parts of a pod that all workloads have in common.
 
 use super::metadata::{Labels, selector_labels};
 use crate::cluster::{Cluster, Scheduling};
@@ -10,15 +10,16 @@ use crate::kubernetes::{
 use crate::scripts;
 use crate::spec::AdditionalVolume;
 
-/// The group of the Postgres and pgBackRest images (inventory 4.0).
+/// The `fsGroup` for the Postgres and pgBackRest images: the group `postgres` of their operating system (PGO's
+/// `internal/postgres/reconcile.go`).
 pub(super) const POSTGRES_GROUP: i64 = 26;
-/// The group of the pgBouncer image.
+/// The `fsGroup` for the pgBouncer image, as in PGO.
 pub(super) const PGBOUNCER_GROUP: i64 = 2;
 
-/// How long a pod may take to stop.
+/// How long a pod may take to stop, in seconds.
 pub(super) const TERMINATION_GRACE_PERIOD_SECONDS: i64 = 60;
 
-/// A container of ours: it meets the Pod Security Standard *restricted* and has a read-only root file system.
+/// A container of pgrender. It meets the Pod Security Standard *restricted* and has a read-only root file system.
 pub(super) fn container(cluster: &Cluster, name: &str, image: &str) -> Container {
     Container {
         name: name.to_owned(),
@@ -37,7 +38,7 @@ pub(super) fn container(cluster: &Cluster, name: &str, image: &str) -> Container
     }
 }
 
-/// `spec.imagePullPolicy`, or what the API server would fill in by the tag (`SetDefaults_Container`).
+/// `spec.imagePullPolicy`, or the default of the API server, which depends on the tag (Kubernetes' `SetDefaults_Container`).
 fn image_pull_policy(cluster: &Cluster, image: &str) -> String {
     if let Some(policy) = &cluster.image_pull_policy {
         return policy.clone();
@@ -47,13 +48,13 @@ fn image_pull_policy(cluster: &Cluster, image: &str) -> String {
     if floating { "Always" } else { "IfNotPresent" }.to_owned()
 }
 
-/// The words of a command.
+/// A command as a list of strings.
 pub(super) fn words<const N: usize>(words: [&str; N]) -> Vec<String> {
     words.iter().map(|word| (*word).to_owned()).collect()
 }
 
-/// `command`, whose log goes to `directory`: where there is one, a shell makes it first. A process without its log is better
-/// than none, so it starts even where that fails.
+/// `command`, preceded by a shell that creates the log directory `directory`, if there is one. The command runs even if the
+/// directory cannot be created, because a process without a log is better than no process.
 pub(super) fn with_log_directory(directory: Option<&str>, command: Vec<String>) -> Vec<String> {
     let Some(directory) = directory else { return command };
     let directory = scripts::literal(directory);
@@ -61,7 +62,7 @@ pub(super) fn with_log_directory(directory: Option<&str>, command: Vec<String>) 
     shell.map(str::to_owned).into_iter().chain(command).collect()
 }
 
-/// A variable with a fixed value.
+/// An environment variable with a fixed value.
 pub(super) fn variable(name: &str, value: impl Into<String>) -> EnvVar {
     EnvVar { name: name.to_owned(), value: Some(value.into()), ..EnvVar::default() }
 }
@@ -71,13 +72,13 @@ pub(super) fn mount(volume: &str, path: &str) -> VolumeMount {
     VolumeMount { name: volume.to_owned(), mount_path: path.to_owned(), ..VolumeMount::default() }
 }
 
-/// A mount for reading.
+/// A read-only mount.
 pub(super) fn mount_read_only(volume: &str, path: &str) -> VolumeMount {
     VolumeMount { read_only: Some(true), ..mount(volume, path) }
 }
 
-/// A pod of these containers, before volumes: no token, no service links, one process namespace, so that a sidecar can
-/// signal the process it looks after.
+/// A pod without containers and volumes. It has no token and no service links. Its containers share one process namespace, so
+/// that a sidecar can send signals to the main process.
 pub(super) fn pod_spec(cluster: &Cluster, group: i64, scheduling: &Scheduling) -> PodSpec {
     let secrets = &cluster.image_pull_secrets;
     PodSpec {
@@ -88,7 +89,7 @@ pub(super) fn pod_spec(cluster: &Cluster, group: i64, scheduling: &Scheduling) -
         priority_class_name: scheduling.priority_class_name.clone(),
         restart_policy: Some("Always".to_owned()),
         security_context: Some(PodSecurityContext {
-            // OpenShift chooses the group itself and refuses others (inventory 0.7).
+            // OpenShift chooses the group itself, and refuses other values (Red Hat, "Managing security context constraints").
             fs_group: (!cluster.openshift).then_some(group),
             fs_group_change_policy: Some("OnRootMismatch".to_owned()),
             supplemental_groups: (!cluster.supplemental_groups.is_empty()).then(|| cluster.supplemental_groups.clone()),
@@ -101,8 +102,8 @@ pub(super) fn pod_spec(cluster: &Cluster, group: i64, scheduling: &Scheduling) -
     }
 }
 
-/// The user's topology spread constraints, then PGO's two, over the pods that `spread` selects: one by node, one by zone
-/// (inventory 4.0).
+/// The user's topology spread constraints, followed by PGO's two defaults for the pods that `spread` selects: one over nodes,
+/// one over zones (PGO's `internal/controller/postgrescluster/topology.go`).
 pub(super) fn topology_spread(
     cluster: &Cluster,
     scheduling: &Scheduling,
@@ -122,7 +123,7 @@ pub(super) fn topology_spread(
     (!constraints.is_empty()).then_some(constraints)
 }
 
-/// Selects the pods that hold data, instances and the repo host alike.
+/// Selects the pods that store data: instances and the repo host.
 pub(super) fn data_pods(cluster: &Cluster) -> LabelSelector {
     LabelSelector {
         match_expressions: Some(vec![LabelSelectorRequirement {
@@ -134,19 +135,19 @@ pub(super) fn data_pods(cluster: &Cluster) -> LabelSelector {
     }
 }
 
-/// Where nss_wrapper keeps the files that make any UID the user `postgres`.
+/// The variables that make nss_wrapper replace the passwd and group files.
 const NSS_WRAPPER: [(&str, &str); 3] = [
     ("LD_PRELOAD", "/usr/lib64/libnss_wrapper.so"),
     ("NSS_WRAPPER_PASSWD", "/tmp/nss_wrapper/postgres/passwd"),
     ("NSS_WRAPPER_GROUP", "/tmp/nss_wrapper/postgres/group"),
 ];
 
-/// The variables that make a process see the user `postgres` whatever its UID: peer authentication and initdb need it.
+/// The variables with which a process has the user name `postgres` for any UID. Peer authentication and `initdb` need it.
 pub(super) fn nss_wrapper_env() -> Vec<EnvVar> {
     NSS_WRAPPER.iter().map(|(name, value)| variable(name, *value)).collect()
 }
 
-/// The init container that writes nss_wrapper's files.
+/// The init container that writes the passwd and group files of nss_wrapper.
 pub(super) fn nss_wrapper_init(cluster: &Cluster, image: &str, resources: Option<&ResourceRequirements>) -> Container {
     Container {
         command: Some(scripts::nss_wrapper()),
@@ -155,7 +156,7 @@ pub(super) fn nss_wrapper_init(cluster: &Cluster, image: &str, resources: Option
     }
 }
 
-/// Gives every container a small `/tmp`; the root file system is read-only.
+/// Adds a small `/tmp` to every container, because the root file system is read-only.
 pub(super) fn add_tmp(pod: &mut PodSpec) {
     let volume = Volume {
         name: "tmp".to_owned(),
@@ -171,12 +172,12 @@ pub(super) fn add_tmp(pod: &mut PodSpec) {
     }
 }
 
-/// Mounts the user's additional volumes at `/volumes/<name>`: in all containers, or in those that the volume names
-/// (inventory 4.0; an empty list mounts nowhere).
+/// Mounts the user's additional volumes at `/volumes/<name>`: in all containers, or in those that the field `containers` of the
+/// volume names. An empty list mounts the volume in no container, as in PGO.
 pub(super) fn add_additional_volumes(pod: &mut PodSpec, additional: &[AdditionalVolume]) {
     for volume in additional {
         let name = format!("volumes-{}", volume.name);
-        // An image is read-only whatever the user says.
+        // An image volume is always read-only.
         let read_only = (volume.image.is_some() || volume.read_only == Some(true)).then_some(true);
         for container in all_containers(pod) {
             if volume.containers.as_ref().is_none_or(|names| names.contains(&container.name)) {

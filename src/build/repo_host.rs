@@ -1,4 +1,5 @@
-//! The repo host: the pod that holds pgBackRest's volume repositories (inventory 4.3).
+//! The repo host: the StatefulSet whose pod stores pgBackRest's repositories on volumes (PGO's `generateRepoHostIntent` in
+//! `internal/controller/postgrescluster/pgbackrest.go`).
 
 use super::instance_containers::pgbackrest_server_container;
 use super::metadata::{annotated, object_meta, pod_meta, repo_host_labels, selector};
@@ -17,7 +18,7 @@ use crate::kubernetes::{
 use crate::naming::{CONTAINER_PGBACKREST, CONTAINER_PGBACKREST_CONFIG, annotation, label};
 use crate::scripts;
 
-/// `<cluster>-repo-host`.
+/// `<cluster>-repo-host`, with one pod.
 pub(super) fn stateful_set(cluster: &Cluster, backups: &Backups) -> StatefulSet {
     let mut labels = repo_host_labels();
     labels.insert(label::DATA.to_owned(), "pgbackrest".to_owned());
@@ -70,7 +71,7 @@ fn pod(cluster: &Cluster, backups: &Backups) -> PodSpec {
     pod
 }
 
-/// The files of the ConfigMap that pgBackRest reads where the repositories are.
+/// The keys of the ConfigMap with pgBackRest's configuration for a pod that mounts the repositories.
 pub(super) fn configuration_files() -> Vec<KeyToPath> {
     vec![
         item("pgbackrest_repo.conf", "pgbackrest_repo.conf"),
@@ -79,13 +80,13 @@ pub(super) fn configuration_files() -> Vec<KeyToPath> {
     ]
 }
 
-/// One volume a repository, under its name.
+/// One volume for each repository on a volume. Its name is the name of the repository.
 pub(super) fn repository_volumes(cluster: &Cluster, backups: &Backups) -> Vec<crate::kubernetes::Volume> {
     let claims = backups.volume_repositories();
     claims.map(|repository| claim(&repository.name(), cluster.repository_claim(repository))).collect()
 }
 
-/// Each repository at `/pgbackrest/<name>`.
+/// The mounts of the repositories, at `/pgbackrest/<name>`.
 pub(super) fn repository_mounts(backups: &Backups) -> Vec<VolumeMount> {
     let names = backups.volume_repositories().map(crate::cluster::Repository::name);
     names.map(|name| mount(&name, &format!("/pgbackrest/{name}"))).collect()
@@ -109,7 +110,7 @@ fn server(cluster: &Cluster, backups: &Backups) -> Container {
     }
 }
 
-/// Reloads the server when its files change, and takes the first backup of each repository.
+/// The sidecar `pgbackrest-config`. It reloads the server when its files change, and takes the first backup of each repository.
 fn configuration(cluster: &Cluster, backups: &Backups) -> Container {
     let mut mounts = vec![mount_read_only("pgbackrest-server", "/etc/pgbackrest/server")];
     mounts.extend(repository_mounts(backups));

@@ -1,4 +1,5 @@
-//! Secrets (inventory 2): credentials, certificates, and what the caretaker applies.
+//! Secrets: credentials, certificates, and the roles that the caretaker creates. The keys are those of PGO (for example
+//! `internal/controller/postgrescluster/postgres.go` for the Secret of a user).
 
 use std::collections::BTreeMap;
 
@@ -12,7 +13,7 @@ use crate::identity::{Credential, Identity, Trust, uri};
 use crate::kubernetes::{ByteString, Secret};
 use crate::naming::{PATRONI_USER, annotation};
 
-/// The content of a Secret, by key.
+/// The content of a Secret: values by key.
 type Data = BTreeMap<String, ByteString>;
 
 fn bytes(text: &str) -> ByteString {
@@ -28,12 +29,13 @@ fn secret(cluster: &Cluster, name: String, metadata: &Metadata, labels: Labels, 
     }
 }
 
-/// The Secrets of the plan, with the values of `identity`.
+/// The Secrets of the plan, with the values from `identity`.
 pub(super) fn planned(cluster: &Cluster, identity: &Identity) -> Vec<Secret> {
     cluster.secrets().iter().map(|planned| build(cluster, planned, identity)).collect()
 }
 
-/// One Secret of the plan, with the generations of what it holds, by which a later run knows whether it is what is asked for.
+/// One Secret of the plan. Annotations say which generations it contains, so that a later run knows whether the values may be
+/// reused.
 fn build(cluster: &Cluster, planned: &PlannedSecret, identity: &Identity) -> Secret {
     let mut content = Content(Data::new());
     let mut generations = Vec::new();
@@ -60,7 +62,7 @@ fn build(cluster: &Cluster, planned: &PlannedSecret, identity: &Identity) -> Sec
     Secret { metadata: with_generations(secret.metadata, generations), ..secret }
 }
 
-/// What a Secret holds.
+/// The content of a Secret, while it is built.
 struct Content(Data);
 
 impl Content {
@@ -91,8 +93,8 @@ impl Content {
             CredentialHolder::User(user) => self.add_connections(cluster, user, &made.password),
             CredentialHolder::PgBouncer => self.add("pgbouncer-users.txt", &configuration::users(&made.password)),
             CredentialHolder::Monitoring => {}
-            // What Patroni's REST API demands of who changes something, for Patroni, its clients and people; and the rules of
-            // `pg_hba.conf` where they hold a password.
+            // Patroni's REST API requires this password from every client that makes changes: Patroni itself, its other
+            // clients, and people. The Secret also contains the rules of `pg_hba.conf`, because they may contain a password.
             CredentialHolder::Patroni => {
                 self.add(patroni::AUTHENTICATION_KEY, &patroni::authentication_yaml(&made.password));
                 self.add(patroni::RULES_KEY, &patroni::rules_yaml(cluster));
@@ -101,7 +103,7 @@ impl Content {
         }
     }
 
-    /// All that an application needs to connect (inventory 2.6).
+    /// Adds everything that an application needs to connect, with the keys of PGO's `<cluster>-pguser-<user>`.
     fn add_connections(&mut self, cluster: &Cluster, user: &User, password: &str) {
         let name = user.name.as_str();
         let host = cluster.service_host(&cluster.primary_service());
@@ -121,23 +123,24 @@ impl Content {
         self.add("pgbouncer-port", &pgbouncer.port.to_string());
         if let Some(database) = database {
             self.add("pgbouncer-uri", &uri::postgresql_uri(name, password, &host, pgbouncer.port, database));
-            // pgJDBC's server-side prepared statements do not survive transaction pooling.
+            // Server-side prepared statements of pgJDBC do not work with transaction pooling.
             let parameters = [("password", password), ("prepareThreshold", "0"), ("user", name)];
             self.add("pgbouncer-jdbc-uri", &uri::jdbc_uri(&host, pgbouncer.port, database, &parameters));
         }
     }
 }
 
-/// `<cluster>-patroni-rules`: the rules of `pg_hba.conf` where they hold a password, where the user brings the Secret that
-/// holds them otherwise.
+/// `<cluster>-patroni-rules`: the Secret with the rules of `pg_hba.conf`, which may contain a password. It is rendered only if
+/// the user provides the Secret of Patroni, which otherwise contains these rules.
 pub(super) fn patroni_rules(cluster: &Cluster) -> Option<Secret> {
     let is_brought = cluster.credential(CredentialHolder::Patroni).is_brought;
     let data = Data::from([(patroni::RULES_KEY.to_owned(), bytes(&patroni::rules_yaml(cluster)))]);
     is_brought.then(|| secret(cluster, cluster.patroni_rules_secret(), &cluster.metadata, labels([]), data))
 }
 
-/// `<cluster>-caretaker`: the roles that the caretaker makes so, with their verifiers and never a password. One Secret for
-/// all users, so that a new user changes no pod. Of a role whose Secret the user brings there is the name of that Secret.
+/// `<cluster>-caretaker`: the roles that the caretaker creates and alters. It contains their verifiers, but no password. There
+/// is one Secret for all users, so that a new user does not change the pod template. If the user provides the Secret of a role,
+/// it contains the name of that Secret instead of the verifier.
 pub(super) fn caretaker(cluster: &Cluster, identity: &Identity) -> Secret {
     let mut users = Vec::new();
     let (mut pgbouncer, mut monitoring) = (Value::Null, Value::Null);

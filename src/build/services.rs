@@ -1,11 +1,11 @@
-//! Services (inventory 1).
+//! Services (PGO's `internal/controller/postgrescluster/cluster.go`, `patroni.go` and `pgbouncer.go`).
 
 use super::metadata::{labels, object_meta, pgbouncer_labels, selector_labels};
 use crate::cluster::{Cluster, Metadata, PgBouncer, ServiceKind, ServiceSettings};
 use crate::kubernetes::{IntOrString, Service, ServicePort, ServiceSpec};
 use crate::naming::{PORT_PGBOUNCER, PORT_POSTGRES, label};
 
-/// `<cluster>-pods` gives every pod of a StatefulSet a name, ready or not.
+/// `<cluster>-pods` gives every pod of a StatefulSet a DNS name, even if the pod is not ready.
 pub(super) fn pods(cluster: &Cluster) -> Service {
     Service {
         metadata: object_meta(cluster, cluster.pods_service(), &cluster.metadata, labels([])),
@@ -18,7 +18,8 @@ pub(super) fn pods(cluster: &Cluster) -> Service {
     }
 }
 
-/// `<cluster>-ha`: the leader. No selector, because Patroni itself writes its Endpoints, address and lock in one object.
+/// `<cluster>-ha`: the leader. It has no selector, because Patroni writes its Endpoints, which contain both the address and the
+/// leader lock.
 pub(super) fn leader(cluster: &Cluster) -> Service {
     let metadata = cluster.metadata.merged(Some(&cluster.service.metadata));
     let labels = labels([(label::PATRONI, &cluster.scope())]);
@@ -29,8 +30,8 @@ pub(super) fn leader(cluster: &Cluster) -> Service {
     }
 }
 
-/// `<cluster>-ha-config`: while it is there, no controller removes the Endpoints of the same name, in which Patroni keeps
-/// its configuration.
+/// `<cluster>-ha-config`: while this Service exists, no controller deletes the Endpoints of the same name, in which Patroni
+/// stores its configuration.
 pub(super) fn patroni_configuration(cluster: &Cluster) -> Service {
     let labels = labels([(label::PATRONI, &cluster.scope())]);
     Service {
@@ -40,8 +41,9 @@ pub(super) fn patroni_configuration(cluster: &Cluster) -> Service {
     }
 }
 
-/// `<cluster>-primary`: what applications call. Headless and without selector: the caretaker writes the stable address of
-/// `<cluster>-ha` into its Endpoints, so that a name which a client resolved once stays right after a failover.
+/// `<cluster>-primary`: the Service that applications connect to. It is headless and has no selector. The caretaker writes the
+/// stable cluster IP of `<cluster>-ha` into its Endpoints, so an address that a client has cached is still right after a
+/// failover.
 pub(super) fn primary(cluster: &Cluster) -> Service {
     let labels = labels([(label::ROLE, "primary")]);
     Service {
@@ -51,7 +53,7 @@ pub(super) fn primary(cluster: &Cluster) -> Service {
     }
 }
 
-/// `<cluster>-replicas`: ready replicas, by the label that Patroni gives them.
+/// `<cluster>-replicas`: the ready replicas, by the label that Patroni gives them.
 pub(super) fn replicas(cluster: &Cluster) -> Service {
     let metadata = cluster.metadata.merged(Some(&cluster.replica_service.metadata));
     let role = labels([(label::ROLE, "replica")]);
@@ -65,7 +67,7 @@ pub(super) fn replicas(cluster: &Cluster) -> Service {
     }
 }
 
-/// `<cluster>-pgbouncer`.
+/// `<cluster>-pgbouncer`: the pods of pgBouncer.
 pub(super) fn pgbouncer(cluster: &Cluster, pgbouncer: &PgBouncer) -> Service {
     let metadata: Metadata = pgbouncer.metadata.merged(Some(&pgbouncer.service.metadata));
     let port = led_to(port(PORT_PGBOUNCER, pgbouncer.port), cluster.pgbouncer_container_port());
@@ -83,7 +85,7 @@ fn postgres_port(cluster: &Cluster) -> ServicePort {
     port(PORT_POSTGRES, cluster.port)
 }
 
-/// A port, as a Service without selector has it: where it leads is what its Endpoints say for this name.
+/// A port of a Service without a selector. Its target is the port with this name in the Endpoints.
 fn port(name: &str, number: u16) -> ServicePort {
     ServicePort {
         name: Some(name.to_owned()),
@@ -94,7 +96,7 @@ fn port(name: &str, number: u16) -> ServicePort {
     }
 }
 
-/// `port`, which leads to the container port of that name, and so to no pod that has none.
+/// `port`, with the container port of this name as its target. A pod without such a port gets no connections.
 fn led_to(port: ServicePort, container_port: String) -> ServicePort {
     ServicePort { target_port: Some(IntOrString::String(container_port)), ..port }
 }
@@ -109,9 +111,9 @@ fn headless() -> ServiceSpec {
     }
 }
 
-/// A Service with an address of its own, as the user wants it to be reached (inventory 1.2).
+/// A Service with a cluster IP, a node port or a load balancer, as the user's settings say.
 fn exposed(settings: &ServiceSettings, port: ServicePort) -> ServiceSpec {
-    // Where the user says nothing, what the API server would fill in (`SetDefaults_Service`).
+    // Fields without a user's value get the default of the API server (Kubernetes' `SetDefaults_Service`).
     let external = settings.kind != ServiceKind::ClusterIp;
     let default_policy = || external.then(|| "Cluster".to_owned());
     ServiceSpec {

@@ -1,14 +1,15 @@
-//! Flux replaces `${name}` in what it applies where its Kustomization has `postBuild` (variables that it does not know become
-//! empty), and `$$` by `$`. Scripts have such texts, and Postgres' dollar quotes. An annotation says that an object is left as it
-//! is (Flux, Kustomization, "Post build variable substitution"; `github.com/fluxcd/pkg/envsubst`).
+//! Prevents variable substitution by Flux. If a Kustomization has `postBuild`, Flux replaces `${name}` in the objects that it
+//! applies (unknown variables become empty), and `$$` by `$`. Scripts and Postgres' dollar quotes contain such texts. With an
+//! annotation, Flux does not change the object (Flux, Kustomization, "Post build variable substitution";
+//! `github.com/fluxcd/pkg/envsubst`).
 
 use serde_json::Value;
 
 use crate::naming::delivery;
 use crate::object;
 
-/// Gives the annotation to an object that would be changed. It is on objects only: on pods it would mean nothing, and restart
-/// them.
+/// Adds the annotation to `object` if Flux would change it. It is not added to pod templates: there it would have no
+/// effect, and it would restart the pods.
 pub(super) fn prevent(object: &mut Value) {
     if is_changed(object) {
         object::annotate(object, delivery::FLUX_SUBSTITUTE, delivery::DISABLED);
@@ -18,7 +19,7 @@ pub(super) fn prevent(object: &mut Value) {
     }
 }
 
-/// Whether a key or a text in `value` would be changed.
+/// Whether Flux would change a key or a string in `value`.
 fn is_changed(value: &Value) -> bool {
     let text_is = |text: &str| text.contains("${") || text.contains("$$");
     match value {

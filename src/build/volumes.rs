@@ -1,4 +1,4 @@
-//! Volumes of pods: small constructors for the sources that they are projected from.
+//! Volumes of pods, and the sources from which they are projected.
 
 use crate::cluster::{Backups, CertificateRole, Cluster, PlannedCertificate};
 use crate::kubernetes::{
@@ -6,17 +6,18 @@ use crate::kubernetes::{
     VolumeProjection,
 };
 
-/// The mode of projected files unless said otherwise (`DefaultMode` of the API).
+/// The mode of projected files by default (`defaultMode` in the Kubernetes API).
 const FILE_MODE: i32 = 0o644;
-/// The mode of private keys and verifiers. The kubelet adds that the pod's group may read them (`SetVolumeOwnership`).
+/// The mode of private keys and verifiers. The kubelet also makes them readable for the pod's `fsGroup` (Kubernetes'
+/// `SetVolumeOwnership`).
 pub(super) const KEY_MODE: i32 = 0o600;
 
-/// A volume projected from several sources.
+/// A volume that is projected from several sources.
 pub(super) fn projected(name: &str, sources: Vec<VolumeProjection>) -> Volume {
     projected_with_mode(name, FILE_MODE, sources)
 }
 
-/// As [`projected`], with the mode of its files.
+/// The same as [`projected`], with a mode for the files.
 pub(super) fn projected_with_mode(name: &str, mode: i32, sources: Vec<VolumeProjection>) -> Volume {
     Volume {
         name: name.to_owned(),
@@ -25,7 +26,7 @@ pub(super) fn projected_with_mode(name: &str, mode: i32, sources: Vec<VolumeProj
     }
 }
 
-/// A claim as a volume.
+/// A volume that is a PersistentVolumeClaim.
 pub(super) fn claim(name: &str, claim_name: String) -> Volume {
     Volume {
         name: name.to_owned(),
@@ -34,7 +35,7 @@ pub(super) fn claim(name: &str, claim_name: String) -> Volume {
     }
 }
 
-/// Keys of a Secret as files.
+/// A source that projects keys of a Secret as files.
 pub(super) fn secret(name: String, items: Vec<KeyToPath>) -> VolumeProjection {
     VolumeProjection {
         secret: Some(SecretProjection { name, items: Some(items), optional: None }),
@@ -42,7 +43,7 @@ pub(super) fn secret(name: String, items: Vec<KeyToPath>) -> VolumeProjection {
     }
 }
 
-/// Keys of a ConfigMap as files.
+/// A source that projects keys of a ConfigMap as files.
 pub(super) fn config_map(name: String, items: Vec<KeyToPath>) -> VolumeProjection {
     VolumeProjection {
         config_map: Some(ConfigMapProjection { name, items: Some(items), optional: None }),
@@ -50,18 +51,18 @@ pub(super) fn config_map(name: String, items: Vec<KeyToPath>) -> VolumeProjectio
     }
 }
 
-/// A key as a file.
+/// A key that is projected as the file `path`.
 pub(super) fn item(key: &str, path: &str) -> KeyToPath {
     KeyToPath { key: key.to_owned(), path: path.to_owned(), mode: None }
 }
 
-/// A private key as a file.
+/// A key that is projected as the file `path`, for a private key or a verifier.
 pub(super) fn key_item(key: &str, path: &str) -> KeyToPath {
     KeyToPath { mode: Some(KEY_MODE), ..item(key, path) }
 }
 
-/// `pgbackrest-config`, mounted at `/etc/pgbackrest/conf.d`: the user's files, our configuration from these keys of the
-/// ConfigMap, and the client certificate (inventory 4.1, volume 9).
+/// `pgbackrest-config`, which is mounted at `/etc/pgbackrest/conf.d`: the user's files, the given keys of the ConfigMap with
+/// pgBackRest's configuration, and the client certificate, in the order of PGO.
 pub(super) fn pgbackrest_config(cluster: &Cluster, backups: &Backups, items: Vec<KeyToPath>) -> Volume {
     let mut sources = backups.configuration.clone();
     sources.push(config_map(cluster.pgbackrest_config_map(), items));
@@ -75,7 +76,7 @@ pub(super) fn pgbackrest_config(cluster: &Cluster, backups: &Backups, items: Vec
     projected("pgbackrest-config", sources)
 }
 
-/// `pgbackrest-server`, mounted at `/etc/pgbackrest/server`: the certificate of pgBackRest's TLS server.
+/// `pgbackrest-server`, which is mounted at `/etc/pgbackrest/server`: the certificate of pgBackRest's TLS server.
 pub(super) fn pgbackrest_server(server: PlannedCertificate) -> Volume {
     let items =
         vec![item(server.keys.certificate, "server-tls.crt"), key_item(server.keys.private_key, "server-tls.key")];

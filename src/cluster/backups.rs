@@ -1,4 +1,4 @@
-//! pgBackRest: repositories, the repo host, and the pods of scheduled backups.
+//! The settings of pgBackRest: its repositories, the repo host, and the pods of scheduled backups.
 
 use std::collections::BTreeMap;
 
@@ -11,25 +11,25 @@ use crate::spec::AdditionalVolume;
 pub struct Backups {
     /// The pgBackRest image.
     pub image: String,
-    /// `spec.metadata` overlaid with pgBackRest's.
+    /// `spec.metadata`, overlaid with the metadata of `spec.backups.pgbackrest`.
     pub metadata: Metadata,
-    /// Repositories in the order of the spec; at least one, names unique.
+    /// The repositories in the order of the spec. There is at least one, and names are unique.
     pub repositories: Vec<Repository>,
-    /// `global`: overrides of `[global]`.
+    /// `global`: options that override those of `[global]`.
     pub global: BTreeMap<String, String>,
-    /// `configuration`: first sources of every `conf.d`.
+    /// `configuration`: the first sources of the volume mounted at `/etc/pgbackrest/conf.d`.
     pub configuration: Vec<VolumeProjection>,
-    /// `log.path` of instances.
+    /// `log.path`: the log directory of instances.
     pub log_path: Option<String>,
-    /// `[::]` instead of `0.0.0.0` (annotation `pgbackrest-ip-version: IPv6`).
+    /// Whether pgBackRest's server listens on `::` instead of `0.0.0.0` (annotation `pgbackrest-ip-version: IPv6`).
     pub listen_ipv6: bool,
-    /// Resources of `pgbackrest` in instance pods.
+    /// The resources of `pgbackrest` in instance pods.
     pub server_resources: Option<ResourceRequirements>,
-    /// Resources of `pgbackrest-config` in the repo host.
+    /// The resources of `pgbackrest-config` in the pod of the repo host.
     pub config_resources: Option<ResourceRequirements>,
-    /// The repo host; it exists where there is a volume repository.
+    /// The repo host. It is rendered if there is a repository on a volume.
     pub repo_host: RepoHost,
-    /// Pods of scheduled backups.
+    /// The pods of scheduled backups.
     pub jobs: BackupJobs,
 }
 
@@ -39,17 +39,17 @@ impl Backups {
         self.repositories.iter().filter(|repository| repository.is_on_volume())
     }
 
-    /// Whether there is a repo host: a repository on a volume.
+    /// Whether there is a repo host. It exists if at least one repository is on a volume.
     pub fn has_repo_host(&self) -> bool {
         self.volume_repositories().next().is_some()
     }
 
-    /// Whether any backup is scheduled.
+    /// Whether at least one repository has a schedule.
     pub fn has_schedules(&self) -> bool {
         self.repositories.iter().any(|repository| !repository.schedules.is_empty())
     }
 
-    /// Whether any repository is in object storage.
+    /// Whether at least one repository is in object storage.
     pub fn has_cloud_repository(&self) -> bool {
         self.repositories.iter().any(|repository| !repository.is_on_volume())
     }
@@ -58,30 +58,30 @@ impl Backups {
 /// One repository of pgBackRest.
 #[derive(Clone, Debug)]
 pub struct Repository {
-    /// 1 to 4: the number in pgBackRest's options.
+    /// The number in pgBackRest's options (`repo1-path`), 1 to 4.
     pub index: u8,
-    /// Where it is.
+    /// Where the repository is stored.
     pub storage: Storage,
-    /// Its CronJobs.
+    /// Its schedules, each of which becomes a CronJob.
     pub schedules: Vec<Schedule>,
 }
 
 impl Repository {
-    /// `repo1` to `repo4`.
+    /// The name of the repository: `repo1` to `repo4`.
     pub fn name(&self) -> String {
         format!("repo{}", self.index)
     }
 
-    /// Whether the repo host holds it.
+    /// Whether the repository is on a volume of the repo host.
     pub fn is_on_volume(&self) -> bool {
         matches!(self.storage, Storage::Volume(_))
     }
 }
 
-/// Where a repository is kept.
+/// Where a repository is stored.
 #[derive(Clone, Debug)]
 pub enum Storage {
-    /// On a volume of the repo host; `resources.limits` and `autoGrow` taken out.
+    /// On a volume of the repo host. `resources.limits` and `autoGrow` are removed from the claim.
     Volume(Box<PersistentVolumeClaimSpec>),
     /// S3.
     S3 {
@@ -104,12 +104,12 @@ pub enum Storage {
     },
 }
 
-/// When to take a kind of backup.
+/// When to take a backup, and of which type.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Schedule {
-    /// The kind.
+    /// The type of the backup.
     pub backup_type: BackupType,
-    /// A cron expression, as written.
+    /// A cron expression, as it is in the spec.
     pub schedule: String,
 }
 
@@ -125,7 +125,7 @@ pub enum BackupType {
 }
 
 impl BackupType {
-    /// pgBackRest's word, which is also the last part of the CronJob's name.
+    /// The value of pgBackRest's `--type`, which is also the last part of the CronJob's name.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Full => "full",
@@ -138,9 +138,9 @@ impl BackupType {
 /// `spec.backups.pgbackrest.repoHost`.
 #[derive(Clone, Debug, Default)]
 pub struct RepoHost {
-    /// Of the `pgbackrest` container and the init containers.
+    /// The resources of the `pgbackrest` container and of the init containers.
     pub resources: Option<ResourceRequirements>,
-    /// Where the pod goes.
+    /// The scheduling of the pod.
     pub scheduling: Scheduling,
     /// `log.path`.
     pub log_path: Option<String>,
@@ -151,13 +151,13 @@ pub struct RepoHost {
 /// `spec.backups.pgbackrest.jobs`.
 #[derive(Clone, Debug, Default)]
 pub struct BackupJobs {
-    /// Of the `pgbackrest` container.
+    /// The resources of the `pgbackrest` container.
     pub resources: Option<ResourceRequirements>,
-    /// Where the pods go.
+    /// The scheduling of the pods.
     pub scheduling: Scheduling,
     /// `ttlSecondsAfterFinished` of each Job.
     pub ttl_seconds_after_finished: Option<i32>,
-    /// `log.path`, of backups to object storage.
+    /// `log.path`: the log directory of backups to object storage.
     pub log_path: Option<String>,
     /// `volumes.additional`.
     pub additional_volumes: Vec<AdditionalVolume>,

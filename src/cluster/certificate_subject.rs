@@ -1,36 +1,36 @@
-//! Whom each certificate of a cluster names and what it may be used for, whoever signs it.
+//! The names and the usages of each certificate of a cluster. They do not depend on the issuer.
 
 use super::{CertificateRole, Cluster};
 use crate::naming::{self, COMMON_NAME_MAX, REPLICATION_USER};
 
-/// What a certificate may be used for. PGO's may be used for everything; a narrower one cannot be turned against another
-/// server: the server certificate of Postgres, say, cannot log in anywhere.
+/// What a certificate may be used for (its extended key usage). PGO's certificates may be used for everything. With a narrower
+/// usage, a stolen certificate is less useful: for example, nobody can log in with the server certificate of Postgres.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum CertificateUsage {
-    /// By a server.
+    /// Only by a server.
     Server,
-    /// By a client.
+    /// Only by a client.
     Client,
-    /// By a process that is both, as Patroni is.
+    /// By a process that is both a server and a client, for example Patroni.
     Both,
 }
 
-/// The holder of a certificate.
+/// The subject of a certificate.
 pub struct CertificateSubject {
-    /// At most 64 characters.
+    /// The common name, at most 64 characters.
     pub common_name: String,
-    /// Hosts, or the one name of a client.
+    /// The DNS names: the names of a server's host, or the one name of a client.
     pub names: Vec<String>,
     /// What the certificate may be used for.
     pub usage: CertificateUsage,
 }
 
 impl CertificateSubject {
-    /// The holder of the certificate of `role` in `cluster`. One of an instance set is good for every pod of the cluster, so
-    /// that scaling changes no certificate.
+    /// The subject of the certificate of `role` in `cluster`. The certificate of an instance set is valid for every pod of the
+    /// cluster, so that no certificate changes when the cluster is scaled.
     pub fn of(cluster: &Cluster, role: CertificateRole) -> Self {
         let (names, usage) = match role {
-            // PGO's two Services, and the leader's, which PGO leaves out.
+            // The two Services of PGO's certificate, and the Service of the leader, which PGO's certificate does not contain.
             CertificateRole::Postgres => {
                 let services = [cluster.primary_service(), cluster.replicas_service(), cluster.scope()];
                 (services.iter().flat_map(|service| cluster.service_names(service)).collect(), CertificateUsage::Server)
@@ -50,16 +50,16 @@ impl CertificateSubject {
     }
 }
 
-/// The first name that fits (X.520 allows 64 characters); hosts are matched by the DNS names alone (RFC 6125 6.4.4), and
-/// clients have one name, which fits.
+/// The first name that has at most 64 characters, the maximum of X.520. If there is none, the first name is shortened. This is
+/// safe: clients compare a host only with the DNS names (RFC 6125 6.4.4), and the one name of a client always fits.
 pub fn common_name(names: &[String]) -> String {
     let first = names.first().map_or("", String::as_str);
     let fitting = names.iter().find(|name| name.len() <= COMMON_NAME_MAX);
     fitting.cloned().unwrap_or_else(|| naming::common_name(first.to_owned()))
 }
 
-/// What a pod is called, longest first. PGO's fourth form, without a namespace, is left out, because OpenSSL refuses a
-/// wildcard with fewer than two dots, and nothing uses it.
+/// The names of a pod, the longest first. PGO has a fourth name, without the namespace. It is omitted here, because OpenSSL
+/// does not accept a wildcard in a name with fewer than two dots, and nothing uses it.
 fn pod_names(cluster: &Cluster, pod: &str) -> Vec<String> {
     let services = cluster.service_names(&cluster.pods_service());
     services.iter().take(3).map(|service| format!("{pod}.{service}")).collect()

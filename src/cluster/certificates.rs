@@ -1,16 +1,17 @@
-//! The certificates of a cluster: which there are, who signs each of them, and under which keys of which Secret it is.
+//! The certificates of a cluster: their list, the CA that signs each of them, and the Secret and the keys that contain it.
 
 use super::{Backups, Cluster};
 use crate::naming::PGBOUNCER_USER;
 
-/// What a certificate is for.
+/// The purpose of a certificate.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub enum CertificateRole {
     /// The server certificate of Postgres.
     Postgres,
-    /// The client certificate of the members of a standby cluster, for the Postgres of another cluster and of their own.
+    /// The client certificate of the members of a standby cluster. They show it to the cluster that they follow, and to each
+    /// other.
     Replication,
-    /// The client certificate of replicas, for the Postgres of their own cluster.
+    /// The client certificate that replicas show to the leader of their own cluster.
     Replica,
     /// The certificate of pgBackRest's server in the pods of one instance set.
     InstanceSet,
@@ -37,7 +38,7 @@ impl CertificateRole {
         Self::PgBouncer,
     ];
 
-    /// The word for it in what keys and serial numbers are derived from. It can never change.
+    /// The word that stands for the role in the contexts from which keys and serial numbers are derived. It must never change.
     pub fn word(self) -> &'static str {
         match self {
             Self::Postgres => "postgres",
@@ -52,56 +53,56 @@ impl CertificateRole {
     }
 }
 
-/// Which CA signs a certificate, where pgrender makes it.
+/// The CA that signs a certificate, if pgrender makes the certificate.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub enum CertificateAuthority {
     /// The CA of the trust domain.
     TrustDomain,
-    /// The CA by which the members of the cluster know each other.
+    /// The CA with which members of the cluster verify each other.
     Members,
 }
 
-/// Who makes a certificate and the Secret that holds it.
+/// Who makes a certificate and the Secret that contains it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum CertificateMaker {
     /// pgrender derives it from the seed.
     Seed,
     /// cert-manager makes it in the Kubernetes cluster.
     CertManager,
-    /// The user brings it.
+    /// The user provides it.
     User,
 }
 
-/// The keys of a Secret under which a certificate is.
+/// The keys of a Secret that contain a certificate.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct CertificateKeys {
-    /// The CA certificates that its peers are verified with, where they are in the same Secret.
+    /// The key of the CA certificates with which peers are verified, if the Secret contains them.
     pub authority: Option<&'static str>,
-    /// The certificate.
+    /// The key of the certificate.
     pub certificate: &'static str,
-    /// The private key. It is the same as `certificate` where one value holds both, first the private key.
+    /// The key of the private key. It is the same as `certificate` if one value contains both; the private key is then first.
     pub private_key: &'static str,
 }
 
 impl CertificateKeys {
-    /// The keys of a Secret of the type `kubernetes.io/tls`, with the CA as cert-manager and PGO write it.
+    /// The keys of a Secret of the type `kubernetes.io/tls`, and the key of the CA that cert-manager and PGO use.
     const TLS: Self = Self { authority: Some("ca.crt"), certificate: "tls.crt", private_key: "tls.key" };
 }
 
 /// One certificate of a cluster.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct PlannedCertificate {
-    /// What it is for.
+    /// The purpose of the certificate.
     pub role: CertificateRole,
     /// The instance set; empty for the roles that a cluster has once.
     pub instance_set: String,
     /// Who makes it.
     pub maker: CertificateMaker,
-    /// Who signs it, where pgrender makes it.
+    /// The CA that signs it, if pgrender makes it.
     pub authority: CertificateAuthority,
     /// The name of its Secret.
     pub secret: String,
-    /// Where in the Secret it is. A Secret that the user brings may have other keys, which its projection names.
+    /// The keys in the Secret. A Secret that the user provides may have other keys: its projection names them.
     pub keys: CertificateKeys,
 }
 
@@ -143,7 +144,7 @@ impl Cluster {
         };
         let keys = match maker {
             CertificateMaker::Seed => keys_of_pgo(role),
-            // Patroni reads one file with both.
+            // Patroni reads one file with the private key and the certificate.
             CertificateMaker::CertManager if role == CertificateRole::Member => combined("ca.crt", "tls-combined.pem"),
             CertificateMaker::CertManager | CertificateMaker::User => CertificateKeys::TLS,
         };
@@ -151,13 +152,13 @@ impl Cluster {
         PlannedCertificate { role, instance_set: instance_set.to_owned(), maker, authority, secret, keys }
     }
 
-    /// The role of the one client certificate that members show to Postgres: to that of their own cluster and, in a standby
-    /// cluster that streams, to that of another.
+    /// The role of the one client certificate that members show to Postgres: to the Postgres of their own cluster and, in a
+    /// standby cluster that streams, to the cluster that they follow.
     pub fn replication_role(&self) -> CertificateRole {
         if self.streams_from().is_some() { CertificateRole::Replication } else { CertificateRole::Replica }
     }
 
-    /// Whether the user brings the certificate of a role.
+    /// Whether the user provides the certificate of a role.
     fn brings_certificate(&self, role: CertificateRole) -> bool {
         match role {
             CertificateRole::Postgres => self.custom_tls_secret.is_some(),
@@ -169,7 +170,7 @@ impl Cluster {
         }
     }
 
-    /// The Secret of a certificate.
+    /// The name of the Secret that contains a certificate.
     fn certificate_secret(&self, role: CertificateRole, instance_set: &str) -> String {
         match role {
             CertificateRole::Postgres => {
@@ -183,7 +184,7 @@ impl Cluster {
             CertificateRole::InstanceSet | CertificateRole::Member => {
                 self.instance_set_certificate_secret(instance_set)
             }
-            // cert-manager makes a Secret for each certificate.
+            // cert-manager makes one Secret for each Certificate.
             CertificateRole::PgBackRestRepoHost if self.cert_manager.is_some() => self.repo_host_certificate_secret(),
             CertificateRole::PgBackRestClient | CertificateRole::PgBackRestRepoHost => self.pgbackrest_name(),
             CertificateRole::PgBouncer => {
@@ -200,13 +201,13 @@ impl Cluster {
     }
 }
 
-/// The keys that PGO gives a certificate.
+/// The keys that PGO uses for a certificate.
 fn keys_of_pgo(role: CertificateRole) -> CertificateKeys {
     match role {
         CertificateRole::Postgres | CertificateRole::Replication | CertificateRole::Replica => CertificateKeys::TLS,
         CertificateRole::Member => combined("patroni.ca-roots", "patroni.crt-combined"),
         CertificateRole::InstanceSet => CertificateKeys {
-            // Its clients have the CA certificates in a Secret of theirs.
+            // Clients read the CA certificates from another Secret.
             authority: None,
             certificate: "pgbackrest-server.crt",
             private_key: "pgbackrest-server.key",
@@ -229,7 +230,7 @@ fn keys_of_pgo(role: CertificateRole) -> CertificateKeys {
     }
 }
 
-/// The keys of a certificate that is one value with its private key.
+/// The keys of a certificate that is in one value with its private key.
 fn combined(authority: &'static str, both: &'static str) -> CertificateKeys {
     CertificateKeys { authority: Some(authority), certificate: both, private_key: both }
 }

@@ -1,56 +1,56 @@
-//! The passwords of a cluster: which roles have one, and under which keys of which Secret it is.
+//! The passwords of a cluster: the roles that have one, and the Secret and the keys that contain it.
 
 use super::{Cluster, PasswordType, User};
 use crate::naming::{MONITORING_USER, PATRONI_USER, PGBOUNCER_USER};
 
-/// The length of a user's password, and of the exporter's (PGO, `internal/util/secrets.go`).
+/// The length of the passwords of users and of the exporter (PGO's `internal/util/secrets.go`).
 const USER_LENGTH: usize = 24;
 /// The length of the passwords that people do not type.
 const SERVICE_LENGTH: usize = 32;
 
-/// Who has a password.
+/// The role or program that a password belongs to.
 #[derive(Clone, Copy, Debug)]
 pub enum CredentialHolder<'a> {
     /// A user of `spec.users`.
     User(&'a User),
-    /// pgBouncer, which asks Postgres for the verifiers of users.
+    /// pgBouncer, which reads the verifiers of users from Postgres.
     PgBouncer,
     /// The exporter.
     Monitoring,
-    /// Patroni's REST API, of which Postgres knows nothing.
+    /// Patroni's REST API. Its user is not a role of Postgres.
     Patroni,
 }
 
-/// The keys of a Secret under which a credential is.
+/// The keys of a Secret that contain a credential.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct CredentialKeys {
-    /// The password.
+    /// The key of the password.
     pub password: &'static str,
-    /// What Postgres stores of it; absent where Postgres does not know the role.
+    /// The key of what Postgres stores of the password. It is absent if the user is not a role of Postgres.
     pub verifier: Option<&'static str>,
 }
 
 /// One password of a cluster.
 #[derive(Clone, Debug)]
 pub struct PlannedCredential<'a> {
-    /// The name that logs in.
+    /// The name to log in with.
     pub role: &'a str,
-    /// Who it is.
+    /// What the password belongs to.
     pub holder: CredentialHolder<'a>,
     /// The name of its Secret.
     pub secret: String,
-    /// Where in the Secret it is.
+    /// The keys in the Secret.
     pub keys: CredentialKeys,
     /// The characters of a password that pgrender makes.
     pub alphabet: PasswordType,
     /// The length of a password that pgrender makes, in characters.
     pub length: usize,
-    /// Whether the user brings the Secret, so that pgrender knows nothing of what is in it.
+    /// Whether the user provides the Secret. If so, pgrender does not know its content.
     pub is_brought: bool,
 }
 
 impl Cluster {
-    /// Every password of the cluster, those of users in the order of the spec.
+    /// Every password of the cluster. Those of users are in the order of the spec.
     pub fn credentials(&self) -> Vec<PlannedCredential<'_>> {
         let mut holders = vec![CredentialHolder::Patroni];
         holders.extend(self.users.iter().map(CredentialHolder::User));
@@ -73,7 +73,7 @@ impl Cluster {
                 let keys = CredentialKeys { password: "pgbouncer-password", verifier: Some("pgbouncer-verifier") };
                 (PGBOUNCER_USER, self.pgbouncer_name(), keys, PasswordType::Ascii, SERVICE_LENGTH)
             }
-            // Clients put it into a header, and people into a command.
+            // HTTP clients put it into a header, and people put it into a command.
             CredentialHolder::Patroni => {
                 let keys = CredentialKeys { verifier: None, ..keys };
                 (PATRONI_USER, self.patroni_secret(), keys, PasswordType::AlphaNumeric, SERVICE_LENGTH)
@@ -82,7 +82,7 @@ impl Cluster {
         PlannedCredential { role, holder, secret, keys, alphabet, length, is_brought: self.brings_credential(role) }
     }
 
-    /// Whether the user brings the Secret of a role.
+    /// Whether the user provides the Secret of a role.
     pub fn brings_credential(&self, role: &str) -> bool {
         self.referenced_credentials.contains(role)
     }

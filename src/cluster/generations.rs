@@ -1,8 +1,9 @@
-//! How often the CA, the certificates and the passwords of a cluster were replaced on purpose: their generations, from 1.
+//! The generations of the CA, the certificates and the passwords of a cluster: how often the user has rotated them. The first
+//! generation is 1.
 
 use std::collections::BTreeMap;
 
-/// The generations of one cluster; 1 is the first.
+/// The generations of one cluster. Each of them starts at 1.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Generations {
     /// The generation of the CA: `pgrender.dev/rotate-ca`.
@@ -28,8 +29,8 @@ impl Generations {
     }
 }
 
-/// How often a password was replaced, from 1: on its own and with all others. The two are kept apart, since a sum would give
-/// an earlier password again when one of them is raised and the other taken away.
+/// The two generations of a password: its own, and that of all passwords. They are not added up. If they were, raising one
+/// annotation and removing the other could give an earlier password again.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct PasswordGeneration {
     /// `pgrender.dev/rotate-password.<role>`.
@@ -39,14 +40,14 @@ pub struct PasswordGeneration {
 }
 
 impl PasswordGeneration {
-    /// The later of the two, in each of its numbers.
+    /// The maximum of each of the two numbers.
     #[must_use]
     pub fn later(self, other: Self) -> Self {
         Self { own: self.own.max(other.own), all: self.all.max(other.all) }
     }
 }
 
-/// Reads a generation: a whole number from 1, without a sign, a leading zero or a space.
+/// Reads a generation: a whole number from 1, without a sign, a leading zero or a space. Gives `None` for any other text.
 pub fn generation(text: &str) -> Option<u32> {
     text.parse().ok().filter(|number: &u32| *number > 0 && number.to_string() == text)
 }

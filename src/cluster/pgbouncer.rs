@@ -1,4 +1,4 @@
-//! pgBouncer.
+//! The settings of pgBouncer.
 
 use std::collections::BTreeMap;
 
@@ -11,13 +11,13 @@ use crate::spec::AdditionalVolume;
 pub struct PgBouncer {
     /// The pgBouncer image.
     pub image: String,
-    /// `spec.metadata` overlaid with pgBouncer's.
+    /// `spec.metadata`, overlaid with the metadata of `spec.proxy.pgBouncer`.
     pub metadata: Metadata,
-    /// How many pods.
+    /// The number of pods.
     pub replicas: u16,
     /// The port it listens on.
     pub port: u16,
-    /// Its Service; the Service's own metadata only.
+    /// The settings of its Service. Their metadata is that of the Service only.
     pub service: ServiceSettings,
     /// `config.global`.
     pub global: BTreeMap<String, String>,
@@ -25,19 +25,19 @@ pub struct PgBouncer {
     pub databases: BTreeMap<String, String>,
     /// `config.users`.
     pub users: BTreeMap<String, String>,
-    /// `config.files`, mounted at `/etc/pgbouncer`.
+    /// `config.files`, which are mounted at `/etc/pgbouncer`.
     pub files: Vec<VolumeProjection>,
-    /// Of the `pgbouncer` container.
+    /// The resources of the `pgbouncer` container.
     pub resources: Option<ResourceRequirements>,
-    /// Of `pgbouncer-config`.
+    /// The resources of the `pgbouncer-config` container.
     pub config_resources: Option<ResourceRequirements>,
-    /// `containers`: the user's own sidecars, as written.
+    /// `containers`: the user's own sidecars, as they are in the spec.
     pub containers: Vec<Container>,
     /// `volumes.additional`.
     pub additional_volumes: Vec<AdditionalVolume>,
-    /// Where the pods go.
+    /// The scheduling of the pods.
     pub scheduling: Scheduling,
-    /// `minAvailable` of the disruption budget; `None` for no budget.
+    /// `minAvailable` of the PodDisruptionBudget; `None` if there is no budget.
     pub min_available: Option<IntOrString>,
     /// `customTLSSecret`.
     pub custom_tls_secret: Option<SecretProjection>,

@@ -1,12 +1,12 @@
-//! The plan of the Secrets that pgrender renders: derivation, reuse of existing Secrets and the builder of Secrets all follow
-//! it.
+//! The plan of the Secrets that pgrender renders. The derivation of values, the reuse of existing Secrets, and the builder of
+//! Secrets all use this plan.
 
 use super::{CertificateRole, Cluster, CredentialHolder, PlannedCertificate, PlannedCredential};
 
-/// One Secret with the credential and the certificates that it holds; at least one of them.
+/// One Secret, with the credential and the certificates in it. It contains at least one of them.
 #[derive(Clone, Debug)]
 pub struct PlannedSecret<'a> {
-    /// Its name.
+    /// The name of the Secret.
     pub name: String,
     /// The password in it.
     pub credential: Option<PlannedCredential<'a>>,
@@ -14,8 +14,8 @@ pub struct PlannedSecret<'a> {
     pub certificates: Vec<PlannedCertificate>,
 }
 
-/// Whose a Secret is, in the order in which Secrets are written. Parts of one owner that have one name are in one Secret; two
-/// owners whose Secrets have one name collide, which is refused later.
+/// What a Secret is for. The variants are in the order in which the Secrets are written. Parts of the same owner with the same
+/// name are in one Secret. If Secrets of two owners have the same name, they collide, which is an error later.
 #[derive(Clone, Copy, Eq, Ord, PartialEq, PartialOrd)]
 enum Owner {
     Patroni,
@@ -28,7 +28,7 @@ enum Owner {
     PgBouncer,
 }
 
-/// What a Secret holds.
+/// A part of the content of a Secret.
 enum Part<'a> {
     Credential(PlannedCredential<'a>),
     Certificate(PlannedCertificate),

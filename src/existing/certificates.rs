@@ -1,4 +1,4 @@
-//! Certificates, keys and trust bundles of a Secret.
+//! Certificates, private keys and trust bundles in a Secret.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,55 +11,56 @@ use crate::naming::annotation;
 use crate::report::Diagnostic;
 use crate::x509::{self, PrivateKey, X509};
 
-/// The most certificates that one value may have, with the private key where that is in it too.
+/// The maximum number of PEM blocks in one value, which may contain the private key too.
 const MOST_CERTIFICATES: usize = 64;
 
-/// The certificates of one Secret that one CA has signed. It has no `Debug`, so that it cannot be printed.
+/// The certificates in one Secret that are signed by one CA. It does not implement `Debug`, so that it cannot be printed.
 pub struct Certificates<'a> {
-    /// Where they are.
+    /// The Secret that contains them.
     pub secret: Secret<'a>,
-    /// Which CA signs them.
+    /// The CA that signs them.
     pub authority: CertificateAuthority,
-    /// The key that messages point at: that of the CA certificates, where they are in the Secret.
+    /// The key of the Secret that messages point at. It is the key of the CA certificates, if they are in the Secret.
     pub told_at: &'static str,
-    /// The CA certificates that its readers trust.
+    /// The CA certificates that the readers of the Secret trust.
     pub bundle: Vec<X509>,
-    /// Certificates with their keys, by the key of the certificate; one of which a half is missing is left out.
+    /// Certificates with their private keys, by the key of the certificate. A pair of which one half is missing is omitted.
     pub pairs: BTreeMap<&'static str, Pair>,
-    /// How often the certificates were replaced on purpose.
+    /// The generation of the certificates: how often the user has rotated them, from 1.
     pub generation: u32,
-    /// How often the CA was replaced.
+    /// The generation of the CA, from 1.
     pub authority_generation: u32,
 }
 
-/// A certificate and its key, which fit. It has no `Debug`, so that it cannot be printed.
+/// A certificate and its private key, which belong together. It does not implement `Debug`, so that it cannot be printed.
 pub struct Pair {
-    /// What the certificate says.
+    /// The parsed certificate.
     pub facts: X509,
-    /// PEM, as it was read.
+    /// The certificate in PEM, as it was read.
     pub certificate: String,
-    /// PEM, as it was read.
+    /// The private key in PEM, as it was read.
     pub key: Zeroizing<String>,
 }
 
-/// PGO's CA. It has no `Debug`, so that it cannot be printed.
+/// PGO's CA. It does not implement `Debug`, so that it cannot be printed.
 pub struct Root<'a> {
-    /// Where it is.
+    /// The Secret that contains it.
     pub secret: Secret<'a>,
     /// Its certificate.
     pub certificate: X509,
-    /// Its key.
+    /// Its private key.
     pub key: SecretKey,
 }
 
 impl Certificates<'_> {
-    /// How many signatures must be checked to find out which CA has signed which certificate: of those of its name alone.
+    /// How many signatures must be verified to find out which CA has signed which certificate. Only CAs whose subject is the
+    /// issuer of the certificate are tried.
     pub fn signatures(&self) -> usize {
         let named = |pair: &Pair| self.bundle.iter().filter(|authority| pair.facts.names_issuer(authority)).count();
         self.pairs.values().map(named).sum()
     }
 
-    /// The length of its certificates, in bytes.
+    /// The total length of its certificates and keys, in bytes.
     pub fn size(&self) -> usize {
         let pairs = self.pairs.values().map(|pair| pair.certificate.len() + pair.key.len());
         pairs.chain(self.bundle.iter().map(|authority| authority.der.len())).sum()
@@ -71,7 +72,7 @@ impl Root<'_> {
     pub const CERTIFICATE: &'static str = "root.crt";
 }
 
-/// Reads these certificates of a Secret, at least one, which have one CA.
+/// Reads these certificates of a Secret. There is at least one, and all of them have the same CA.
 pub(super) fn read<'a>(
     secret: Secret<'a>,
     certificates: &[PlannedCertificate],
@@ -109,8 +110,8 @@ pub(super) fn read<'a>(
     }
 }
 
-/// The certificates of `text`, which is under `key` of `secret`, each once; `None` where something else is there. An error
-/// where they are too many.
+/// The certificates in `text`, which is the value of `key` in `secret`, without duplicates. `None` if it contains no
+/// certificate, or one that cannot be parsed. An error if there are too many.
 pub(crate) fn in_pem(secret: &Secret, key: &str, text: &str) -> Result<Option<Vec<X509>>, Diagnostic> {
     let count = text.matches("-----BEGIN").count();
     if count > MOST_CERTIFICATES {
@@ -127,7 +128,8 @@ fn no_certificate(secret: &Secret, key: &str) -> Diagnostic {
     secret.error(key, "is no certificate in PEM, put one here or remove it")
 }
 
-/// A certificate and its key, if both are there. What was put together from two Secrets would work nowhere.
+/// A certificate and its private key, if both are present. An error if they do not belong together, because such a pair, copied
+/// from two Secrets, cannot work.
 pub(crate) fn pair(secret: &Secret, certificate_key: &str, key_key: &str) -> Result<Option<Pair>, Diagnostic> {
     let (Some(certificate), Some(key)) = (secret.text(certificate_key)?, secret.text(key_key)?) else {
         return Ok(None);
@@ -143,13 +145,13 @@ pub(crate) fn pair(secret: &Secret, certificate_key: &str, key_key: &str) -> Res
             format!("is not the key of the certificate in `{certificate_key}`: put the two that belong together here");
         return Err(secret.error(key_key, &what));
     }
-    // Where both are one text, the key is first.
+    // If one value contains both, the private key is first.
     let begin = certificate.find("-----BEGIN CERTIFICATE-----").unwrap_or_default();
     let end = if certificate_key == key_key { begin } else { key.len() };
     Ok(Some(Pair { facts, certificate: certificate[begin..].to_owned(), key: Zeroizing::new(key[..end].to_owned()) }))
 }
 
-/// Reads PGO's CA.
+/// Reads PGO's CA. An error if its certificate or its key is missing or not usable.
 pub(super) fn root(secret: Secret) -> Result<Root, Vec<Diagnostic>> {
     let read = || {
         let Some(Pair { facts, key, .. }) = pair(&secret, Root::CERTIFICATE, "root.key")? else {

@@ -1,4 +1,4 @@
-//! Passwords and verifiers of a Secret.
+//! Passwords and verifiers in a Secret.
 
 use zeroize::Zeroizing;
 
@@ -7,21 +7,21 @@ use crate::cluster::{CredentialHolder, CredentialKeys, PasswordGeneration, Plann
 use crate::naming::annotation;
 use crate::report::Diagnostic;
 
-/// The password of a role in a Secret. It has no `Debug`, so that it cannot be printed.
+/// The password of a role in a Secret. It does not implement `Debug`, so that it cannot be printed.
 pub struct Credential<'a> {
-    /// Where it is.
+    /// The Secret that contains it.
     pub secret: Secret<'a>,
-    /// The password, unless it is missing or empty.
+    /// The password; `None` if it is missing or empty.
     pub password: Option<Zeroizing<String>>,
-    /// What Postgres stores of it, in any form, unless it is missing or empty.
+    /// What Postgres stores of the password, in any format; `None` if it is missing or empty.
     pub verifier: Option<Zeroizing<String>>,
-    /// The key of the verifier, or of what stands for it.
+    /// The key of the verifier; for a role without a verifier, the key of the password.
     pub verifier_key: &'static str,
-    /// How often the password was replaced.
+    /// The generation of the password.
     pub generation: PasswordGeneration,
 }
 
-/// Reads the Secret of a role. An error too for a password that the role's program could not use.
+/// Reads the Secret of a role. Also an error if the role's program could not use the password.
 pub(super) fn read<'a>(secret: Secret<'a>, planned: &PlannedCredential) -> Result<Credential<'a>, Vec<Diagnostic>> {
     let key = planned.keys.password;
     let credential = decoded(secret, planned.keys)?;
@@ -30,7 +30,7 @@ pub(super) fn read<'a>(secret: Secret<'a>, planned: &PlannedCredential) -> Resul
         CredentialHolder::PgBouncer if password.contains(['\n', '\r']) => {
             "has a line break, which pgBouncer's list of users cannot hold: write it without"
         }
-        // Patroni's clients put it into a header, each in an encoding of its own.
+        // Clients of Patroni put the password into a header, and do not agree on the encoding of other characters.
         CredentialHolder::Patroni if !password.bytes().all(|byte| matches!(byte, b' '..=b'~')) => {
             "has more than printable ASCII, which Patroni's clients do not agree on: write it without"
         }
@@ -48,7 +48,7 @@ fn decoded(secret: Secret, keys: CredentialKeys) -> Result<Credential, Vec<Diagn
         generation(annotation::GENERATION_PASSWORDS),
     ) {
         (Ok(password), Ok(verifier), Ok(own), Ok(all)) => {
-            // Where there is no verifier, its notes are about the password.
+            // A role without a verifier has messages about its password only.
             let verifier_key = keys.verifier.unwrap_or(keys.password);
             Ok(Credential { secret, password, verifier, verifier_key, generation: PasswordGeneration { own, all } })
         }

@@ -1,4 +1,5 @@
-//! What makes a Secret in the Kubernetes cluster, or on the way to it, so that its values are not in the input.
+//! Objects that make a Secret in the Kubernetes cluster, or before it is applied. The values of such a Secret are not in the
+//! input.
 
 use crate::naming::label;
 use crate::object;
@@ -6,7 +7,8 @@ use crate::read::Document;
 use crate::read::node::Node;
 use crate::report::ResourceRef;
 
-/// Kinds that make Secrets, with their API groups and where they name them; the name of the object itself where they do not.
+/// The kinds that make Secrets, each with its API group and the path of the field that names the Secret. An empty path means
+/// that the Secret has the name of the object.
 const MAKERS: [(&str, &str, &[&str]); 9] = [
     ("bitnami.com", "SealedSecret", &[]),
     ("external-secrets.io", "ExternalSecret", &["spec", "target", "name"]),
@@ -16,16 +18,17 @@ const MAKERS: [(&str, &str, &[&str]); 9] = [
     ("secrets.hashicorp.com", "VaultPKISecret", &["spec", "destination", "name"]),
     ("onepassword.com", "OnePasswordItem", &[]),
     ("isindir.github.com", "SopsSecret", &["spec", "secretTemplates", "name"]),
-    // KSOPS, a generator of kustomize, decrypts files of SOPS.
+    // KSOPS is a generator of kustomize that decrypts files of SOPS.
     ("viaduct.ai", "ksops", &["secretFrom", "metadata", "name"]),
 ];
 
-/// Whether `reference` is to an object that makes Secrets.
+/// Whether `reference` is the reference to an object that makes Secrets.
 pub(super) fn is_maker(reference: &ResourceRef) -> bool {
     place_of_names(reference).is_some()
 }
 
-/// The names of the Secrets that `document` makes, which `reference` is to. What an earlier run has rendered is ours.
+/// The names of the Secrets that `document`, with the reference `reference`, makes. An object that an earlier run rendered does
+/// not count.
 pub(super) fn names(document: &Document, reference: &ResourceRef) -> Vec<String> {
     let Some(place) = place_of_names(reference) else { return Vec::new() };
     if object::label(&document.node, label::RENDERED).is_some() {
@@ -46,7 +49,7 @@ fn place_of_names(reference: &ResourceRef) -> Option<&'static [&'static str]> {
     MAKERS.into_iter().find(|(of, kind, _)| *of == group && *kind == reference.kind).map(|(_, _, place)| place)
 }
 
-/// The texts at `place` below `node`; a list on the way stands for all its items.
+/// Adds the strings at `place` below `node` to `names`. For a list on the way, all its items are searched.
 fn collect(node: &Node, place: &[&str], names: &mut Vec<String>) {
     for item in node.items() {
         collect(item, place, names);

@@ -1,4 +1,4 @@
-//! One Secret of the input: its values, decoded, and what is wrong with them, without ever quoting one.
+//! One Secret of the input: its decoded values, and what is wrong with them. No message contains a value.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -11,7 +11,7 @@ use crate::read::Document;
 use crate::read::node::{Node, NodeValue};
 use crate::report::{Diagnostic, FieldPath, ResourceRef};
 
-/// A Secret whose values may be reused. It has no `Debug`, so that it cannot be printed.
+/// A Secret whose values may be reused. It does not implement `Debug`, so that it cannot be printed.
 #[derive(Clone)]
 pub struct Secret<'a> {
     document: &'a Document,
@@ -19,9 +19,9 @@ pub struct Secret<'a> {
 }
 
 impl<'a> Secret<'a> {
-    /// The Secret that `document` holds, in the namespace that it is meant for. An error where SOPS has encrypted it: then
-    /// its values are there, but nobody could keep them. An error too where its values are no mapping: to take it for empty
-    /// would mean other passwords.
+    /// The Secret in `document`, with the namespace of `reference`. An error if SOPS has encrypted it, because its values are
+    /// then present but cannot be reused. Also an error if `data` or `stringData` is not a mapping: if it were regarded as
+    /// empty, the passwords would change.
     pub(crate) fn new(document: &'a Document, reference: ResourceRef) -> Result<Self, Diagnostic> {
         let secret = Self { document, reference };
         for section in ["data", "stringData"] {
@@ -39,7 +39,7 @@ impl<'a> Secret<'a> {
         Ok(secret)
     }
 
-    /// Whether SOPS has encrypted the Secret that `document` holds.
+    /// Whether SOPS has encrypted the Secret in `document`.
     pub(super) fn is_encrypted(document: &Document) -> bool {
         let sections = ["data", "stringData"].into_iter().filter_map(|section| document.node.get(section));
         let encrypted = |text: Option<&str>| text.is_some_and(|text| text.starts_with("ENC["));
@@ -47,7 +47,7 @@ impl<'a> Secret<'a> {
             || sections.flat_map(Node::entries).any(|entry| encrypted(entry.value.as_str()))
     }
 
-    /// An error where its label says that it belongs to another cluster than `cluster`.
+    /// An error if its label says that it belongs to another cluster than `cluster`.
     pub(super) fn of_another_cluster(&self, cluster: &str) -> Option<Diagnostic> {
         let other = object::label(&self.document.node, label::CLUSTER).filter(|other| *other != cluster)?;
         let message = format!(
@@ -58,7 +58,7 @@ impl<'a> Secret<'a> {
         Some(self.locate(Diagnostic::error(message), FieldPath::of("metadata.labels").key(label::CLUSTER)))
     }
 
-    /// The value of `key`: `stringData` wins over `data`, as on the API server. An empty value is none, as it is to PGO.
+    /// The value of `key`. `stringData` overrides `data`, as in the API server. An empty value counts as missing, as in PGO.
     pub(crate) fn bytes(&self, key: &str) -> Result<Option<Zeroizing<Vec<u8>>>, Diagnostic> {
         let field = |section: &str| self.document.node.get(section).and_then(|section| section.get(key));
         let bytes = if let Some(plain) = field("stringData") {
@@ -66,7 +66,7 @@ impl<'a> Secret<'a> {
             Zeroizing::new(text.as_bytes().to_vec())
         } else if let Some(encoded) = field("data").filter(|value| !value.to_json().is_null()) {
             let text = encoded.as_str().ok_or_else(|| self.error(key, "is not a string, put it into quotes"))?;
-            // Kubernetes ignores line breaks inside the base64 of a Secret (Go's `encoding/base64`).
+            // Kubernetes ignores line breaks in the base64 of a Secret (Go's `encoding/base64`).
             let text: Zeroizing<String> = Zeroizing::new(text.chars().filter(|c| !matches!(c, '\n' | '\r')).collect());
             let bytes = STANDARD.decode(text.as_bytes());
             Zeroizing::new(bytes.map_err(|_| self.error(key, "is not base64, encode it or use `stringData`"))?)
@@ -76,7 +76,7 @@ impl<'a> Secret<'a> {
         Ok(Some(bytes).filter(|bytes| !bytes.is_empty()))
     }
 
-    /// The value of `key` as text, which Postgres and PEM can only take without a NUL.
+    /// The value of `key` as text. An error if it is not UTF-8, or contains a NUL, which neither Postgres nor PEM allows.
     pub(crate) fn text(&self, key: &str) -> Result<Option<Zeroizing<String>>, Diagnostic> {
         let Some(bytes) = self.bytes(key)? else { return Ok(None) };
         let text = str::from_utf8(&bytes).map_err(|_| self.error(key, "is not UTF-8, write it as text in UTF-8"))?;
@@ -86,7 +86,7 @@ impl<'a> Secret<'a> {
         Ok(Some(Zeroizing::new(text.to_owned())))
     }
 
-    /// The generation that the annotation `key` names; 1 where it is absent.
+    /// The generation in the annotation `key`, or 1 if the annotation is absent.
     pub(super) fn generation(&self, key: &str) -> Result<u32, Diagnostic> {
         let Some(text) = object::annotation(&self.document.node, key) else { return Ok(1) };
         generation(text).ok_or_else(|| {
@@ -98,17 +98,17 @@ impl<'a> Secret<'a> {
         })
     }
 
-    /// An error about the value of `key`: `what` follows on its name.
+    /// An error about the value of `key`. `what` continues the sentence after its name.
     pub(crate) fn error(&self, key: &str, what: &str) -> Diagnostic {
         self.about(Diagnostic::error, key, what)
     }
 
-    /// A warning about the value of `key`.
+    /// A warning about the value of `key`. `what` continues the sentence after its name.
     pub(crate) fn warning(&self, key: &str, what: &str) -> Diagnostic {
         self.about(Diagnostic::warning, key, what)
     }
 
-    /// An information about the value of `key`.
+    /// An information about the value of `key`. `what` continues the sentence after its name.
     pub(crate) fn info(&self, key: &str, what: &str) -> Diagnostic {
         self.about(Diagnostic::info, key, what)
     }

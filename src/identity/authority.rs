@@ -1,5 +1,5 @@
-//! The certificate authority of a trust domain. Its private key is derived when it is needed, or the one that PGO has made,
-//! and never leaves this module: no rendered object can sign a certificate.
+//! The CA of a trust domain. Its private key is derived when it is needed, or is the key of PGO's CA. It never leaves this
+//! module, so no rendered object can sign a certificate.
 
 use std::collections::BTreeSet;
 
@@ -22,18 +22,18 @@ use crate::x509::X509;
 
 /// All generations of the CA of a trust domain.
 pub(super) struct Authorities<'a> {
-    /// What they are derived from.
+    /// The seed that they are derived from.
     pub(super) seed: &'a Seed,
-    /// Who shares them.
+    /// The trust domain.
     pub(super) trust_domain: &'a str,
-    /// Other domains that are trusted too.
+    /// Other trust domains whose CA is trusted too.
     pub(super) also: &'a [String],
-    /// PGO's CA, which is the first where it is given.
+    /// PGO's CA, if there is one. It is then the first generation.
     pub(super) first: Option<&'a Root<'a>>,
 }
 
 impl<'a> Authorities<'a> {
-    /// One generation.
+    /// The CA of one generation, derived or given.
     pub(super) fn generation(&self, generation: u32) -> Result<Authority<'a>, rcgen::Error> {
         match self.first {
             Some(root) if generation == 1 => Authority::given(self.trust_domain, root),
@@ -41,9 +41,10 @@ impl<'a> Authorities<'a> {
         }
     }
 
-    /// What everyone of the trust domain trusts, PEM: the generation before, this one and the next. So a peer that has not
-    /// read its files again since a rotation trusts the new certificates, and one that has still trusts the old ones. The same
-    /// of each other domain, so that its peers are trusted before the domain is changed and after.
+    /// The CA certificates that everyone in the trust domain trusts, in PEM: of the previous, the current and the next
+    /// generation. After a rotation, a peer that has not yet read its files again trusts the new certificates, and a peer that
+    /// has read them still trusts the old ones. The same generations of the other domains are added, so that their peers are
+    /// trusted before and after the trust domain is changed.
     pub(super) fn trust_bundle(&self, current: &Authority) -> Result<Vec<String>, rcgen::Error> {
         let generations =
             [current.generation.checked_sub(1), Some(current.generation), current.generation.checked_add(1)];
@@ -55,7 +56,7 @@ impl<'a> Authorities<'a> {
                 generation => self.generation(generation)?.certificate,
             });
         }
-        // A domain that is named twice is trusted once.
+        // A domain that is given twice is added only once.
         let others: BTreeSet<&String> = self.also.iter().filter(|domain| *domain != self.trust_domain).collect();
         for domain in others {
             for generation in &generations {
@@ -65,8 +66,8 @@ impl<'a> Authorities<'a> {
         Ok(bundle)
     }
 
-    /// Whether `authority` is called as this CA is, by any seed, in `generation` or in one of the two before or after, which is as
-    /// far as a bundle reaches that is at most one generation behind.
+    /// Whether `authority` has the name of this CA, which may be derived from any seed, in `generation` or in one of the two
+    /// generations before or after it. A bundle that is at most one generation behind contains no other generations.
     pub(super) fn has_named(&self, authority: &X509, generation: u32) -> bool {
         let near = |name: &String| {
             let mut near = generation.saturating_sub(2)..=generation.saturating_add(2);
@@ -78,24 +79,24 @@ impl<'a> Authorities<'a> {
 
 /// One generation of the CA of a trust domain.
 pub(super) struct Authority<'a> {
-    /// Who shares it.
+    /// The trust domain.
     pub(super) trust_domain: &'a str,
-    /// How often it was replaced, from 1.
+    /// The generation, from 1.
     pub(super) generation: u32,
-    /// The CA's own certificate, PEM.
+    /// The certificate of the CA, in PEM.
     pub(super) certificate: String,
     issuer: Issuer<'static, Key>,
 }
 
 impl<'a> Authority<'a> {
-    /// Derives one generation of the CA of `trust_domain`. Each has a subject of its own, so that the one that issued a
-    /// certificate is found in a bundle of several by its name.
+    /// Derives one generation of the CA of `trust_domain`. Each generation has a subject of its own, so that verifiers find the
+    /// issuer of a certificate in a bundle by its name.
     pub(super) fn derive(seed: &Seed, trust_domain: &'a str, generation: u32) -> Result<Self, rcgen::Error> {
         let key = Key::derive(&Context::authority_key(trust_domain, generation), seed);
         let subject = common_name(trust_domain, generation);
         let mut parameters = CertificateParams::default();
         parameters.distinguished_name = distinguished_name(&subject);
-        // PGO's policy (`pgo-inventory` 2.1): no authority below this one.
+        // As in PGO (`internal/pki`), the path length is 0: this CA cannot sign another CA.
         parameters.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
         parameters.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
         parameters.not_before = date(AUTHORITY_NOT_BEFORE)?;
@@ -106,7 +107,7 @@ impl<'a> Authority<'a> {
         Ok(Self { trust_domain, generation, certificate, issuer: Issuer::new(parameters, key) })
     }
 
-    /// Takes PGO's CA for the first generation.
+    /// Uses PGO's CA as the first generation.
     fn given(trust_domain: &'a str, root: &Root) -> Result<Self, rcgen::Error> {
         let unreadable = |_| rcgen::Error::CouldNotParseCertificate;
         let (_, certificate) = x509_parser::parse_x509_certificate(&root.certificate.der).map_err(unreadable)?;
@@ -123,18 +124,19 @@ impl<'a> Authority<'a> {
         Ok(Self { trust_domain, generation: 1, certificate, issuer: Issuer::new(parameters, key) })
     }
 
-    /// Signs a leaf, PEM.
+    /// Signs a leaf certificate, and gives it in PEM.
     pub(super) fn sign(&self, leaf: &CertificateParams, public: &impl PublicKeyData) -> Result<String, rcgen::Error> {
         Ok(leaf.signed_by(public, &self.issuer)?.pem())
     }
 }
 
-/// What one generation of the CA of a trust domain is called.
+/// The common name of one generation of the CA of a trust domain.
 fn common_name(trust_domain: &str, generation: u32) -> String {
     naming::common_name(format!("pgrender-ca {trust_domain} {generation}"))
 }
 
-/// The same name, byte by byte, as Go compares issuers with subjects. Names of a form that no tool makes for a CA are refused.
+/// A name with the same bytes, because Go compares issuers and subjects byte by byte. An error for a name of a form that no
+/// tool uses for a CA.
 fn same_name(name: &X509Name) -> Result<DistinguishedName, rcgen::Error> {
     let mut same = DistinguishedName::new();
     for part in name.iter() {

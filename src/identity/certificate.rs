@@ -1,4 +1,4 @@
-//! Leaf certificates: what they say and who may use them for what.
+//! Leaf certificates: their content, and their extensions.
 
 use rcgen::{
     CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, KeyUsagePurpose, SanType, SerialNumber,
@@ -13,7 +13,7 @@ use super::seed::Seed;
 use crate::cluster::{CertificateUsage, common_name};
 use crate::window::Window;
 
-/// Derives the key of the certificate `id` and has it signed for `names`, in that order, as DNS names.
+/// Derives the key of the certificate `id`, and signs a certificate for `names`, which are its DNS names in this order.
 pub(super) fn issue(
     id: &CertificateId,
     names: &[String],
@@ -56,21 +56,21 @@ fn purposes(usage: CertificateUsage) -> Vec<ExtendedKeyUsagePurpose> {
     }
 }
 
-/// A subject or issuer that consists of a common name, as PGO's.
+/// A subject or issuer that consists of a common name only, as in PGO.
 pub(super) fn distinguished_name(common_name: &str) -> DistinguishedName {
     let mut name = DistinguishedName::new();
     name.push(DnType::CommonName, common_name);
     name
 }
 
-/// Derives a serial of 16 bytes: positive, and of the same length whatever was drawn (RFC 5280 4.1.2.2).
+/// Derives a serial number of 16 bytes. It is positive and always has the same length (RFC 5280 4.1.2.2).
 pub(super) fn serial_number(context: &Context, seed: &Seed) -> SerialNumber {
     let mut bytes = context.draw::<16>(seed, 0);
     bytes[0] = bytes[0] & 0x7f | 0x40;
     SerialNumber::from_slice(bytes.as_slice())
 }
 
-/// The date of a time in seconds since 1970.
+/// The date and time of `time`, in seconds since 1970-01-01 00:00:00 UTC.
 pub(super) fn date(time: i64) -> Result<OffsetDateTime, rcgen::Error> {
     OffsetDateTime::from_unix_timestamp(time).map_err(|_| rcgen::Error::Time)
 }

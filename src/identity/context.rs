@@ -1,9 +1,9 @@
-//! Where each secret comes from: the contexts of derivation, version `pgrender/v1`.
+//! The contexts from which secrets are derived, version `pgrender/v1`.
 //!
-//! A value is HKDF-SHA-256 (RFC 5869) with the seed as input key, the version as salt, and its context as info. A context
-//! is a list of parts; its encoding writes each part as its length (32 bits, big-endian) followed by its bytes, so that no
-//! two lists give the same info. Numbers are parts in decimal. The last part is always a counter, for values that need
-//! more than one draw; it is 0 for those that do not.
+//! A value is HKDF-SHA-256 (RFC 5869) with the seed as the input key, the version as the salt, and its context as the info. A
+//! context is a list of parts. Each part is encoded as its length (32 bits, big-endian) followed by its bytes, so that two
+//! different lists never give the same info. Numbers are written in decimal. The last part is always a counter, for values that
+//! need more than one draw. It is 0 for the other values.
 //!
 //! | purpose (first part) | further parts | bytes per draw | what it gives |
 //! | --- | --- | --- | --- |
@@ -15,13 +15,13 @@
 //! | `scram/salt` | namespace, cluster, user, password | 16 | the salt of a verifier |
 //! | `fingerprint/key` | namespace, cluster | 32 | the key of fingerprints |
 //!
-//! The members of a cluster have a CA of their own, whose trust domain is `<namespace>/<cluster>`; no other has a slash. The
-//! role of a certificate is a word of [`CertificateRole`], its name that of the instance set or else empty. The alphabet of a password is
-//! `ascii` or `alphanumeric`. The generation of all passwords takes part from 2 on: it came later. Window start and dates are
-//! seconds since 1970.
+//! The members of a cluster have a CA of their own, whose trust domain is `<namespace>/<cluster>`. No other trust domain
+//! contains a slash. The role of a certificate is a word of [`CertificateRole`]. Its name is the name of the instance set, or
+//! else empty. The alphabet of a password is `ascii` or `alphanumeric`. The generation of all passwords is a part only from 2
+//! on, because it was added later. The start of the window and the dates are in seconds since 1970-01-01 00:00:00 UTC.
 //!
-//! **None of this can ever change**: everybody's passwords and keys would change with it. `fixtures/identity` holds
-//! vectors, which another implementation checks as well.
+//! **Never change any of this**: the passwords and keys of all users would change. `fixtures/identity` contains test vectors,
+//! which another implementation checks too.
 
 use hkdf::Hkdf;
 use sha2::Sha256;
@@ -31,46 +31,47 @@ use super::seed::Seed;
 use crate::cluster::{CertificateRole, PasswordGeneration};
 use crate::window::Window;
 
-/// The salt of HKDF: the version of this module.
+/// The salt of HKDF: the version of this derivation.
 const VERSION: &[u8] = b"pgrender/v1";
 
-/// One context, encoded but for its counter. It is wiped when dropped, because one of them holds a password.
+/// One context, encoded without its counter. It is wiped from memory when it is dropped, because the context of a salt contains
+/// a password.
 pub(super) struct Context(Zeroizing<Vec<u8>>);
 
-/// Which certificate of which cluster.
+/// Identifies a certificate of a cluster.
 pub(super) struct CertificateId<'a> {
     /// The cluster's namespace.
     pub(super) namespace: &'a str,
     /// The cluster's name.
     pub(super) cluster: &'a str,
-    /// What the certificate is for.
+    /// The purpose of the certificate.
     pub(super) role: CertificateRole,
     /// The instance set; empty for the roles that a cluster has once.
     pub(super) name: &'a str,
-    /// How often it was replaced on purpose, from 1.
+    /// The generation of the certificate, from 1.
     pub(super) generation: u32,
 }
 
 impl Context {
-    /// Of the private key of a trust domain's CA.
+    /// The context of the private key of a trust domain's CA.
     pub(super) fn authority_key(trust_domain: &str, generation: u32) -> Self {
         Self::of(&["authority/key", trust_domain, &generation.to_string()])
     }
 
-    /// Of the serial of a trust domain's CA.
+    /// The context of the serial number of a trust domain's CA.
     pub(super) fn authority_serial(trust_domain: &str, generation: u32) -> Self {
         Self::of(&["authority/serial", trust_domain, &generation.to_string()])
     }
 
-    /// Of the private key of a leaf: a new one in each window, the same for any CA.
+    /// The context of the private key of a leaf certificate. It is different in each window, and does not depend on the CA.
     pub(super) fn certificate_key(id: &CertificateId, window: Window) -> Self {
         let CertificateId { namespace, cluster, role, name, generation } = id;
         let (generation, start) = (generation.to_string(), window.start().to_string());
         Self::of(&["certificate/key", namespace, cluster, role.word(), name, &generation, &start])
     }
 
-    /// Of the serial of a leaf. All that the certificate says takes part, because a CA may not use a serial for two
-    /// certificates (RFC 5280 4.1.2.2).
+    /// The context of the serial number of a leaf certificate. It contains everything that is in the certificate, because a CA
+    /// must not use the same serial number for two certificates (RFC 5280 4.1.2.2).
     pub(super) fn certificate_serial(
         id: &CertificateId,
         window: Window,
@@ -93,7 +94,8 @@ impl Context {
         Self::of(&parts)
     }
 
-    /// Of the password of a Postgres role, or of Patroni's API. The alphabet takes part so that changing it changes the password entirely.
+    /// The context of the password of a Postgres role or of Patroni's API. It contains the alphabet, so that a password with
+    /// another alphabet is completely different.
     pub(super) fn password(
         namespace: &str,
         cluster: &str,
@@ -109,18 +111,18 @@ impl Context {
         Self::of(&parts)
     }
 
-    /// Of the salt of a SCRAM verifier. The password takes part so that two passwords never share a salt.
+    /// The context of the salt of a SCRAM verifier. It contains the password, so that two passwords never have the same salt.
     pub(super) fn scram_salt(namespace: &str, cluster: &str, user: &str, password: &str) -> Self {
         Self::of(&["scram/salt", namespace, cluster, user, password])
     }
 
-    /// Of the key of the fingerprints of a cluster's Secrets and ConfigMaps.
+    /// The context of the key of the fingerprints of a cluster's Secrets and ConfigMaps.
     pub(super) fn fingerprint_key(namespace: &str, cluster: &str) -> Self {
         Self::of(&["fingerprint/key", namespace, cluster])
     }
 
     fn of(parts: &[&str]) -> Self {
-        // Room for the counter as well, so that no copy of a password is left behind by growing.
+        // The capacity includes the counter. Otherwise the vector would grow, and leave a copy of a password in memory.
         let size = parts.iter().map(|part| 4 + part.len()).sum::<usize>() + 4 + 10;
         let mut info = Zeroizing::new(Vec::with_capacity(size));
         for part in parts {
@@ -129,7 +131,7 @@ impl Context {
         Self(info)
     }
 
-    /// Draws `N` bytes, at most 255 times 32, which is HKDF's limit and is checked when compiling.
+    /// Draws `N` bytes. `N` is at most 255 times 32, the limit of HKDF; the compiler checks this.
     pub(super) fn draw<const N: usize>(&self, seed: &Seed, counter: u32) -> Zeroizing<[u8; N]> {
         const { assert!(N <= 255 * 32) };
         let mut info = Zeroizing::new(Vec::with_capacity(self.0.capacity()));
@@ -144,7 +146,7 @@ impl Context {
 }
 
 fn push(info: &mut Vec<u8>, part: &str) {
-    // A part comes from a field that Kubernetes limits to a few thousand bytes.
+    // Kubernetes limits the fields that become parts to a few thousand bytes, so the length always fits.
     let length = u32::try_from(part.len()).unwrap_or(u32::MAX);
     info.extend_from_slice(&length.to_be_bytes());
     info.extend_from_slice(part.as_bytes());

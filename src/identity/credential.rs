@@ -1,4 +1,4 @@
-//! One password: the one that is there, or else the one that is derived.
+//! One credential: the existing one, or else a derived one.
 
 use zeroize::Zeroizing;
 
@@ -9,7 +9,7 @@ use crate::cluster::{Cluster, PasswordType, PlannedCredential};
 use crate::existing;
 use crate::report::Diagnostic;
 
-/// Derives the credential that is `planned`, or keeps what is `held`. Adds to `diagnostics` what there is to tell of that.
+/// Derives the credential `planned`, or reuses the existing credential `held`. Adds its messages to `diagnostics`.
 pub(super) fn derive(
     cluster: &Cluster,
     planned: &PlannedCredential,

@@ -1,7 +1,8 @@
-//! Private keys: P-256, derived, with deterministic signatures (RFC 6979), so that the same seed gives the same bytes.
+//! Private keys. They are derived P-256 keys with deterministic signatures (RFC 6979), so that the same seed gives the same
+//! bytes.
 //!
-//! P-256 because PGO has it and every client reads it. Ed25519 does not: channel binding of SCRAM has no hash for it
-//! (RFC 5929 4.1), so libpq refuses to connect.
+//! P-256 is used because PGO uses it and every client supports it. Ed25519 is not possible: channel binding of SCRAM defines no
+//! hash for it (RFC 5929 4.1), so libpq refuses to connect.
 
 use p256::ecdsa::signature::Signer;
 use p256::ecdsa::{Signature, SigningKey};
@@ -16,15 +17,15 @@ use zeroize::Zeroizing;
 use super::context::Context;
 use super::seed::Seed;
 
-/// A private key and its public point, as rcgen wants them.
+/// A private key and its public point, in the form that rcgen needs.
 pub(super) struct Key {
     signing: SigningKey,
     public: Vec<u8>,
 }
 
 impl Key {
-    /// Derives the key of `context`: the first draw that is between 1 and the order of the curve (FIPS 186-5 A.2.2); all
-    /// but one in 2^32 are.
+    /// Derives the key of `context`. It is the first draw between 1 and the order of the curve (FIPS 186-5 A.2.2). The first
+    /// draw fails only once in 2^32 times.
     pub(super) fn derive(context: &Context, seed: &Seed) -> Self {
         let mut counter = 0;
         loop {
@@ -35,7 +36,7 @@ impl Key {
         }
     }
 
-    /// A key that is there already.
+    /// An existing key.
     pub(super) fn given(key: &SecretKey) -> Self {
         Self::new(SigningKey::from(key))
     }
@@ -45,18 +46,19 @@ impl Key {
         Self { signing, public }
     }
 
-    /// The identifier of the public key: the leftmost 160 bits of its SHA-256 (RFC 7093 method 1), as Go makes it for PGO.
+    /// The identifier of the public key: the leftmost 160 bits of its SHA-256 (RFC 7093 method 1). Go computes it in the same
+    /// way for PGO.
     pub(super) fn identifier(&self) -> KeyIdMethod {
         KeyIdMethod::PreSpecified(Sha256::digest(&self.public).iter().take(20).copied().collect())
     }
 
-    /// PEM, `EC PRIVATE KEY`.
+    /// The private key in PEM, in the format `EC PRIVATE KEY`.
     pub(super) fn pem(&self) -> Result<Zeroizing<String>, rcgen::Error> {
         let private = Zeroizing::new(self.signing.to_bytes());
         let key = EcPrivateKey {
             private_key: &private,
             parameters: Some(EcParameters::NamedCurve(NistP256::OID)),
-            // `SecretKey::to_sec1_pem` would compute it once more, which is the dearest part of a certificate.
+            // `SecretKey::to_sec1_pem` would compute the public key again, which is the slowest part of making a certificate.
             public_key: Some(&self.public),
         };
         key.to_pem(LineEnding::LF).map(Zeroizing::new).map_err(|_| rcgen::Error::RemoteKeyError)

@@ -5,8 +5,8 @@ use zeroize::Zeroizing;
 use super::context::Context;
 use super::seed::Seed;
 
-/// The characters of PGO's type `ASCII`, in the order of their codes: printable, without space and what a shell, a URL, SQL
-/// or pgBouncer's user file would need escaped.
+/// The characters of PGO's type `ASCII`, in the order of their codes: printable, without space and without the characters that
+/// need escaping in a shell, in a URL, in SQL, or in the user file of pgBouncer.
 pub(super) const ASCII: Alphabet = Alphabet {
     name: "ascii",
     characters: b"()*+,-./0123456789:;<=>?@ABCDEFGHIJKLMNOPQRSTUVWXYZ[]^_abcdefghijklmnopqrstuvwxyz{|}",
@@ -16,17 +16,17 @@ pub(super) const ASCII: Alphabet = Alphabet {
 pub(super) const ALPHANUMERIC: Alphabet =
     Alphabet { name: "alphanumeric", characters: b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz" };
 
-/// The characters that a password is made of.
+/// The characters of a password.
 pub(super) struct Alphabet {
-    /// Its part in the context of a password.
+    /// The name of the alphabet in the context of a password.
     pub(super) name: &'static str,
     characters: &'static [u8],
 }
 
-/// Derives the password of `context`: `length` characters, each as likely as any other of the alphabet.
+/// Derives the password of `context`. It has `length` characters. Each character of the alphabet has the same probability.
 ///
-/// Each byte drawn gives one character by its remainder; a byte that is not below the greatest multiple of the alphabet's
-/// size gives none, because it would favour the first characters.
+/// Each byte that is drawn gives the character at its remainder. A byte that is not below the largest multiple of the size of
+/// the alphabet is skipped, because it would make the first characters more likely.
 pub(super) fn derive(context: &Context, seed: &Seed, alphabet: &Alphabet, length: usize) -> Zeroizing<String> {
     let size = alphabet.characters.len();
     let limit = 256 - 256 % size;
@@ -75,7 +75,7 @@ mod tests {
             let size = alphabet.characters.len();
             let context = Context::password("ns", "cluster", "user", alphabet.name, FIRST);
             let password = derive(&context, &seed(), &alphabet, size * per_character);
-            // Chi-squared with 83 or 61 degrees of freedom stays below 160 but once in a million; a modulo bias of the
+            // Chi-squared with 83 or 61 degrees of freedom is below 160, except once in a million times. A modulo bias of the
             // whole byte (four characters in 256 bytes for three) would give thousands.
             let deviations = alphabet.characters.iter().map(|character| {
                 let count = password.bytes().filter(|byte| byte == character).count();

@@ -1,7 +1,7 @@
-//! Which values that are there already are kept, and whom one goes on trusting.
+//! Decides which existing values are reused, and which CAs stay trusted.
 //!
-//! A generation never goes back: where a Secret holds a later one than the annotations ask for, it stays. So an annotation
-//! that is lost brings no password back that had to go.
+//! A generation never becomes smaller: if a Secret contains a later generation than the annotations request, its values stay.
+//! So a password that was rotated does not come back when an annotation is lost.
 
 use std::collections::BTreeSet;
 
@@ -16,7 +16,7 @@ use crate::report::Diagnostic;
 use crate::window::{Renewal, Window, day};
 use crate::x509::{self, X509};
 
-/// The password and the verifier of a Secret, when they are of the generation that is asked for.
+/// The password and the verifier of a Secret, if they are of the requested generation.
 pub(super) fn credential(
     held: &existing::Credential,
     generation: PasswordGeneration,
@@ -25,7 +25,7 @@ pub(super) fn credential(
     Some((password, held.verifier.clone()))
 }
 
-/// A warning where a password is of a later generation than what is asked for.
+/// A warning if the password is of a later generation than requested.
 pub(super) fn password_note(held: &existing::Credential, asked: PasswordGeneration) -> Option<Diagnostic> {
     if asked.later(held.generation) == asked {
         return None;
@@ -35,7 +35,8 @@ pub(super) fn password_note(held: &existing::Credential, asked: PasswordGenerati
     Some(held.secret.warning(held.verifier_key, &not_back(annotation)))
 }
 
-/// What there is to tell of a password that is kept or not.
+/// A warning about an existing credential: its generation is later than requested, or its verifier does not belong to its
+/// password.
 pub(super) fn credential_notes(
     held: &existing::Credential,
     user: &str,
@@ -61,7 +62,7 @@ pub(super) fn credential_notes(
     Some(held.secret.warning(key, what))
 }
 
-/// What there is to tell of certificates whose generation is later than what is asked for.
+/// Warnings about certificates whose generation is later than requested.
 pub(super) fn certificate_notes(held: &Certificates, certificates: u32, authority: u32) -> Vec<Diagnostic> {
     [
         (held.generation > certificates, annotation::ROTATE_CERTIFICATES),
@@ -77,7 +78,7 @@ fn not_back(annotation: &str) -> String {
     format!("is of a later generation than `{annotation}` asks for: it stays, raise the annotation to replace it")
 }
 
-/// What a certificate must be to be kept.
+/// The requirements that a certificate must meet to be reused.
 pub(super) struct Demand<'a> {
     pub(super) names: &'a [String],
     pub(super) usage: CertificateUsage,
@@ -87,7 +88,8 @@ pub(super) struct Demand<'a> {
     pub(super) window: Window,
 }
 
-/// The certificate under `key` of a Secret, if it is all that is demanded; else why it is not, unless there is none.
+/// The certificate under `key` of a Secret, if it meets all requirements. Otherwise, a message that says why it does not, or
+/// `None` if there is no certificate.
 pub(super) fn certificate(held: &Certificates, key: &str, demand: &Demand) -> Result<Certificate, Option<Diagnostic>> {
     let Pair { facts, certificate, key: private } = held.pairs.get(key).ok_or(None)?;
     if let Some(reason) = unfit(held, facts, demand) {
@@ -98,7 +100,7 @@ pub(super) fn certificate(held: &Certificates, key: &str, demand: &Demand) -> Re
         certificate: certificate.clone(),
         key: private.clone(),
         generation: held.generation,
-        // What is kept is looked at again in the next window at the latest.
+        // A certificate that is reused is checked again in the next window at the latest.
         renewal: demand.window.renewal().earlier(Renewal { due: facts.two_thirds(), last: facts.not_after }),
     })
 }
@@ -126,12 +128,13 @@ fn unfit(held: &Certificates, facts: &X509, demand: &Demand) -> Option<String> {
     }
 }
 
-/// Authorities that the Secrets `held` trust besides `bundle`, and that stay trusted beside `current`, which is of
-/// `generation`, PEM. They are those of another seed, another trust domain, or of whoever made the Secrets, and for what this
-/// bundle is for, as `belongs` knows.
+/// The CA certificates that the Secrets `held` trust besides `bundle`, and that stay trusted besides `current`, in PEM.
+/// `generation` is the generation of `current`. They belong to another seed or to another trust domain, or come from whoever
+/// made the Secrets. `belongs` says whether a CA has the same purpose as this bundle.
 ///
-/// While the CA stays, all stay. When it changes, the one stays that has signed what peers show until they read their files
-/// again; when it changes once more, or by more than one generation, that one goes too.
+/// As long as the CA does not change, all of them stay. When the CA changes by one generation, only the CA stays that has
+/// signed the certificates which peers use until they read their files again. After the next change, or a change by more than
+/// one generation, that CA is removed too.
 pub(super) fn still_trusted<'h>(
     held: impl Iterator<Item = &'h Certificates<'h>>,
     bundle: &[String],
@@ -158,8 +161,8 @@ pub(super) fn still_trusted<'h>(
     trusted
 }
 
-/// A warning where those who have the bundles of the Secrets `held` do not trust the CA that signs from now on. Only CAs that
-/// `belongs` knows count: a bundle without any is for something else. `first` says what else may be done about it.
+/// A warning if the peers that use the bundles of the Secrets `held` do not trust the CA that signs new certificates. Only CAs
+/// for which `belongs` is true count: a bundle without any of them has another purpose. `first` is advice to try first.
 pub(super) fn unannounced<'h>(
     mut held: impl Iterator<Item = &'h Certificates<'h>>,
     authority: &X509,
@@ -177,9 +180,9 @@ pub(super) fn unannounced<'h>(
     Some(held.secret.warning(held.told_at, &what))
 }
 
-/// A warning for each of the Secrets `held` of members that trusts a CA which this seed does not give, beside the CA
-/// `current`, which has signed all that is there. One that is called as theirs, as `belongs` knows, may be that of an earlier
-/// seed and stays; another does not, for only members have certificates of their CA.
+/// Warnings about the Secrets `held` of members that trust a CA which this seed does not give. Only Secrets whose certificates
+/// are all signed by the CA `current` are checked. A CA with the name of the members' CA, for which `belongs` is true, may be
+/// the CA of an earlier seed and stays. Any other CA is removed, because only members have certificates of their CA.
 pub(super) fn strangers<'h>(
     held: impl Iterator<Item = &'h Certificates<'h>>,
     bundle: &str,
@@ -204,7 +207,7 @@ pub(super) fn strangers<'h>(
     told
 }
 
-/// What there is to tell of PGO's CA while it signs.
+/// A message about PGO's CA, if it signs and is not valid, or ends before the certificates that it signs.
 pub(super) fn root_notes(root: &Root, time: i64, window: Window) -> Option<Diagnostic> {
     let end = day(root.certificate.not_after);
     if !root.certificate.is_valid_at(time) {
@@ -219,7 +222,7 @@ pub(super) fn root_notes(root: &Root, time: i64, window: Window) -> Option<Diagn
     })
 }
 
-/// The facts of a certificate that was just made.
+/// The parsed form of a certificate that was just made.
 pub(super) fn facts(certificate: &str) -> X509 {
     x509::certificates(certificate).expect("rcgen writes certificates that can be read").swap_remove(0)
 }

@@ -1,4 +1,4 @@
-//! What Postgres stores of a password: the SCRAM-SHA-256 verifier (RFC 5802, RFC 7677; Postgres' `pg_authid.rolpassword`).
+//! What Postgres stores of a password: the SCRAM-SHA-256 verifier (RFC 5802, RFC 7677; `rolpassword` in Postgres' `pg_authid`).
 
 use std::borrow::Cow;
 
@@ -9,15 +9,16 @@ use pbkdf2::pbkdf2_hmac;
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
-/// Postgres' own number of rounds (`SCRAM_SHA_256_DEFAULT_ITERATIONS`), which is PGO's too.
+/// The default number of iterations in Postgres (`SCRAM_SHA_256_DEFAULT_ITERATIONS`), and the number that PGO uses.
 const ITERATIONS: u32 = 4096;
 
-/// The verifier of any password with a given salt: `SCRAM-SHA-256$4096:<salt>$<stored key>:<server key>`, all base64.
+/// The verifier of a password with a given salt: `SCRAM-SHA-256$4096:<salt>$<stored key>:<server key>`. The salt and the keys
+/// are in base64.
 pub fn verifier(password: &str, salt: &[u8; 16]) -> Zeroizing<String> {
     verifier_of(password, salt, ITERATIONS)
 }
 
-/// The verifier of a password with a salt and a number of rounds that somebody else has chosen.
+/// The verifier of a password with a salt and a number of iterations from an existing verifier.
 pub(super) fn verifier_of(password: &str, salt: &[u8], iterations: u32) -> Zeroizing<String> {
     let prepared = Zeroizing::new(prepare(password).into_owned());
     let mut salted = Zeroizing::new([0_u8; 32]);
@@ -29,8 +30,8 @@ pub(super) fn verifier_of(password: &str, salt: &[u8], iterations: u32) -> Zeroi
     Zeroizing::new(format!("SCRAM-SHA-256${iterations}:{salt}${stored_key}:{server_key}"))
 }
 
-/// The password as client and server agree on it: SASLprep (RFC 4013), and the password as it is where that refuses it or
-/// leaves nothing. Postgres' `pg_saslprep` and PGO's `postgres/password` do the same; both leave ASCII as it is.
+/// The password as client and server normalize it: with SASLprep (RFC 4013), or unchanged if SASLprep refuses it or gives an
+/// empty result. Postgres' `pg_saslprep` and PGO's `internal/postgres/password` do the same. Both leave ASCII unchanged.
 fn prepare(password: &str) -> Cow<'_, str> {
     if password.is_ascii() {
         return Cow::Borrowed(password);
@@ -50,8 +51,8 @@ mod tests {
 
     #[test]
     fn the_verifier_is_that_of_rfc_7677() {
-        // RFC 7677 section 3: user `user`, password `pencil`. It prints the server's signature rather than the keys, so the
-        // keys are checked by computing it.
+        // RFC 7677 section 3: user `user`, password `pencil`. The RFC prints the signature of the server instead of the keys,
+        // so the keys are checked by computing that signature.
         let salt = STANDARD.decode("W22ZaJ0SNY7soEsUEjb6gQ==").unwrap().try_into().unwrap();
         let verifier = verifier("pencil", &salt);
         let (stored_key, server_key) =
@@ -60,7 +61,7 @@ mod tests {
                        s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096,c=biws,r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0";
         let sign = |key: &str| hmac(&STANDARD.decode(key).unwrap().try_into().unwrap(), message.as_bytes());
         assert_eq!(STANDARD.encode(sign(server_key)), "6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4=");
-        // The proof is the client key under a mask of the client's signature; the stored key is the hash of that key.
+        // The proof is the client key XOR the client's signature. The stored key is the hash of the client key.
         let proof = STANDARD.decode("dHzbZapWIk4jUhN+Ute9ytag9zjfMHgsqmmiz7AndVQ=").unwrap();
         let client_key: Vec<u8> = proof.iter().zip(sign(stored_key)).map(|(proof, mask)| proof ^ mask).collect();
         assert_eq!(STANDARD.encode(Sha256::digest(client_key)), stored_key);

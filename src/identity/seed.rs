@@ -1,7 +1,7 @@
-//! The seed: what every secret of every cluster is derived from, and what of it is refused.
+//! The seed, from which every secret of every cluster is derived, and the checks that refuse an unsafe seed.
 //!
-//! Whatever is rendered (certificates, verifiers) lets anyone test a guessed seed without asking a server, at about a
-//! tenth of a millisecond per guess. So a seed must be beyond guessing; stretching a password would not make it so.
+//! With the output (certificates, verifiers), anyone can test a guessed seed without asking a server, at about a tenth of a
+//! millisecond per guess. So a seed must be impossible to guess. Stretching a password would not achieve this.
 
 mod guessable;
 
@@ -12,54 +12,55 @@ use zeroize::Zeroizing;
 
 use self::guessable::{MIN_BYTES, MIN_LETTERS};
 
-/// Why a seed is refused. No message holds any of it.
+/// Why a seed is refused. No message contains a part of the seed.
 #[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
 pub enum SeedError {
-    /// Fewer than 32 bytes.
+    /// It has fewer than 32 bytes. The value is their number.
     #[error("the seed has {0} bytes, fewer than {MIN_BYTES}, so it can be guessed; make one with `pgrender seed`")]
     Short(usize),
-    /// Fewer than 8 different bytes.
+    /// It has fewer than 8 different bytes. The value is their number.
     #[error("the seed has only {0} different bytes, so it can be guessed; make one with `pgrender seed`")]
     Monotonous(usize),
-    /// A text of at most half its length, again and again.
+    /// It is a text, of at most half the length of the seed, repeated.
     #[error("the seed is a short text repeated, so it can be guessed; make one with `pgrender seed`")]
     Repetition,
-    /// Bytes in the order of the alphabet or the like.
+    /// Its bytes are a sequence, for example the alphabet.
     #[error("the seed is a sequence like `abc` or `123`, so it can be guessed; make one with `pgrender seed`")]
     Sequence,
-    /// A few words.
+    /// It consists of a few words. The value is the number of its letters.
     #[error(
         "the seed is made of words and has only {0} letters, so it can be guessed; make one with `pgrender seed`, or throw \
          dice for words of at least {MIN_LETTERS} letters"
     )]
     Words(usize),
-    /// Base64 or hexadecimal digits of what would be refused itself.
+    /// It is the base64 or hexadecimal form of a seed that would be refused.
     #[error("the seed is the base64 or hexadecimal form of what can be guessed; make one with `pgrender seed`")]
     Encoded,
 }
 
-/// The seed: at least 32 bytes of high-entropy secret. It is wiped from memory when dropped, and has no `Debug`, so that
-/// it cannot be printed.
+/// The seed: a secret of at least 32 bytes with high entropy. It is wiped from memory when it is dropped. It does not implement
+/// `Debug`, so that it cannot be printed.
 pub struct Seed(Zeroizing<Vec<u8>>);
 
 impl Seed {
-    /// Takes the content of a seed file, variable or Secret: the seed is its bytes as they are, without one final newline
-    /// (LF or CRLF), which editors and `echo` add.
+    /// Reads the content of a file, a variable or a Secret. The seed is its bytes, unchanged, without one final newline (LF or
+    /// CRLF), which editors and `echo` add.
     ///
-    /// Refused are seeds that are surely guessable: shorter than 32 bytes, with fewer than 8 different bytes, repetitions,
-    /// sequences, a few words, and the base64 or hexadecimal form of such. Random ones are not, in none of these forms.
+    /// An error if the seed can certainly be guessed: if it is shorter than 32 bytes, has fewer than 8 different bytes, is a
+    /// repetition, a sequence or a few words, or is the base64 or hexadecimal form of one of these. A random seed is never
+    /// refused, in any of these forms.
     pub fn new(content: &[u8]) -> Result<Self, SeedError> {
         let seed = content.strip_suffix(b"\r\n").or_else(|| content.strip_suffix(b"\n")).unwrap_or(content);
         guessable::check(seed)?;
         Ok(Self(Zeroizing::new(seed.to_vec())))
     }
 
-    /// Makes the text of a new seed, base64 on one line, of random bytes that the caller has drawn.
+    /// The text of a new seed: base64 on one line, from random bytes that the caller has drawn.
     pub fn generate(random: &[u8; 32]) -> Zeroizing<String> {
         Zeroizing::new(STANDARD.encode(random))
     }
 
-    /// The seed itself; for [`super::context`] alone.
+    /// The bytes of the seed. Only [`super::context`] uses them.
     pub(super) fn bytes(&self) -> &[u8] {
         &self.0
     }

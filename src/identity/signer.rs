@@ -1,4 +1,4 @@
-//! The two CAs that sign certificates of one cluster, and whom their peers trust.
+//! The two CAs that sign the certificates of one cluster, and the trust bundles of their peers.
 
 use super::authority::{Authorities, Authority};
 use super::seed::Seed;
@@ -10,15 +10,15 @@ use crate::report::{Diagnostic, has_errors};
 use crate::window::Window;
 use crate::x509::X509;
 
-/// Both of them.
+/// The CA of the trust domain and the CA of the cluster's members.
 pub(super) struct Signers<'a> {
     of_domain: Signer<'a>,
     of_members: Signer<'a>,
 }
 
 impl<'a> Signers<'a> {
-    /// The CAs of `cluster`, whose members have the trust domain `members`, and what there is to tell of them. Gives nothing where
-    /// PGO's CA is no longer valid.
+    /// The CAs of `cluster`, and the messages about them. `members` is the trust domain of its members. Gives `None` if PGO's
+    /// CA is no longer valid.
     pub(super) fn new(
         cluster: &'a Cluster,
         seed: &'a Seed,
@@ -27,7 +27,7 @@ impl<'a> Signers<'a> {
         window: Window,
         members: &'a str,
     ) -> Result<(Option<Self>, Vec<Diagnostic>), rcgen::Error> {
-        // A namespace is a trust domain of its own, as in PGO, whose CA it keeps.
+        // By default, a namespace is a trust domain, as in PGO. Then the trust domain uses PGO's CA of the namespace.
         let trust_domain = options.trust_domain.as_deref().unwrap_or(&cluster.namespace);
         let first = existing.root.as_ref().filter(|_| trust_domain == cluster.namespace);
         let asked = cluster.generations.authority;
@@ -59,7 +59,7 @@ impl<'a> Signers<'a> {
         Ok((Some(signers), notes))
     }
 
-    /// The CA that signs for these.
+    /// The CA that signs the certificates of `authority`.
     pub(super) fn of(&self, authority: CertificateAuthority) -> &Signer<'a> {
         match authority {
             CertificateAuthority::TrustDomain => &self.of_domain,
@@ -67,12 +67,12 @@ impl<'a> Signers<'a> {
         }
     }
 
-    /// Whom the cluster trusts, with what its Secrets trust already and may need for a while.
+    /// The CA certificates that the cluster trusts, including those that its existing Secrets trust and that are still needed.
     pub(super) fn trust(&self, existing: &Existing, time: i64) -> Result<Trust, rcgen::Error> {
         let of_members = |authority: &X509| self.of_members.is_named(authority);
         let held = |authority| held(existing, authority);
         Ok(Trust {
-            // A bundle of an earlier version may have both.
+            // A bundle of an earlier version may contain both CAs.
             domain: self
                 .of_domain
                 .trust_bundle(held(CertificateAuthority::TrustDomain), time, |authority| !of_members(authority))?,
@@ -82,7 +82,7 @@ impl<'a> Signers<'a> {
     }
 }
 
-/// The certificates that are there already, of one CA.
+/// The existing certificates of one CA.
 fn held<'a>(existing: &'a Existing<'a>, authority: CertificateAuthority) -> impl Iterator<Item = &'a Certificates<'a>> {
     existing.certificates.values().filter(move |held| held.authority == authority)
 }
@@ -90,9 +90,9 @@ fn held<'a>(existing: &'a Existing<'a>, authority: CertificateAuthority) -> impl
 /// A CA that signs certificates of one cluster.
 pub(super) struct Signer<'a> {
     authorities: Authorities<'a>,
-    /// Its generation that signs.
+    /// The generation that signs.
     pub(super) authority: Authority<'a>,
-    /// What its certificate says.
+    /// The parsed certificate of that generation.
     pub(super) facts: X509,
 }
 
@@ -103,12 +103,13 @@ impl<'a> Signer<'a> {
         Ok(Self { authorities, authority, facts })
     }
 
-    /// Whether `authority` is called as this one, by any seed.
+    /// Whether `authority` has the name of this CA, whatever seed it is derived from.
     fn is_named(&self, authority: &X509) -> bool {
         self.authorities.has_named(authority, self.authority.generation)
     }
 
-    /// What those trust who believe it, PEM, with what the Secrets `held` trust and may need for a while, where it `belongs` here.
+    /// The trust bundle, in PEM, of the peers that trust this CA. It includes the CAs that the Secrets `held` trust, if they
+    /// are still needed and `belongs` is true for them.
     fn trust_bundle<'h>(
         &self,
         held: impl Iterator<Item = &'h Certificates<'h>>,

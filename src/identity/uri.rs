@@ -1,34 +1,36 @@
-//! The connection strings of user Secrets, escaped byte for byte as PGO's are: with Go's `net/url`.
+//! The connection strings in the Secrets of users. They are escaped in the same way as PGO's, which Go's `net/url` escapes.
 //!
-//! What libpq and pgjdbc read is any percent-encoding; the exact one matters so that a Secret that PGO made and one
-//! that pgrender made do not differ, but where clients cannot read what PGO writes: a database with `/`, for which they may take
-//! what follows the last one, in a JDBC URI one with `+` (pgjdbc), and a password with `,` or `=` (PGO's issue 4286).
+//! libpq and pgJDBC accept any percent-encoding. The exact encoding matters so that PGO's Secret and pgrender's are equal. It
+//! differs only where clients cannot read PGO's: for a database with `/`, because clients may use only the text after the last
+//! one; for a database with `+` in a JDBC URI; and for a password with `,` or `=` (PGO's issue 4286).
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use zeroize::Zeroizing;
 
-/// What `url.QueryEscape` escapes: all but letters, digits and `-_.~`.
+/// The characters that `url.QueryEscape` escapes: all except letters, digits and `-_.~`.
 const QUERY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
-/// User and password: `$&+;` stay as well. `url.UserPassword` leaves `,` and `=` too, which some clients take for the end of a
-/// host or a key; every client reads them escaped (RFC 3986 2.4).
+/// The characters that are escaped in user and password: those of [`QUERY`] except `$&+;`. `url.UserPassword` does not escape
+/// `,` and `=` either, which some clients regard as the end of a host or of a key. Every client can read them if they are
+/// escaped (RFC 3986 2.4).
 const USERINFO: &AsciiSet = &QUERY.remove(b'$').remove(b'&').remove(b'+').remove(b';');
 
-/// What `url.PathEscape` escapes, the escape of one segment of a path: `$&+,;=` and `:@` stay as well. A `/` is no separator here.
+/// The characters that `url.PathEscape` escapes in one segment of a path: those of [`QUERY`] except `$&+,;=:@`. A `/` in the
+/// name of a database is escaped, because it is not a separator.
 const PATH: &AsciiSet = &USERINFO.remove(b',').remove(b'=').remove(b':').remove(b'@');
 
-/// The database in a JDBC URI: pgjdbc takes `+` for a space (its `Driver.parseURL`).
+/// The characters that are escaped in the database of a JDBC URI. pgJDBC decodes `+` as a space (its `Driver.parseURL`).
 const JDBC_PATH: &AsciiSet = &PATH.add(b'+');
 
-/// `postgresql://<user>:<password>@<host>:<port>/<dbname>`: the keys `uri` and `pgbouncer-uri`.
+/// `postgresql://<user>:<password>@<host>:<port>/<dbname>`, the value of the keys `uri` and `pgbouncer-uri`.
 pub fn postgresql_uri(user: &str, password: &str, host: &str, port: u16, dbname: &str) -> Zeroizing<String> {
     let [user, password] = [user, password].map(|text| utf8_percent_encode(text, USERINFO));
     let dbname = utf8_percent_encode(dbname, PATH);
     Zeroizing::new(format!("postgresql://{user}:{password}@{host}:{port}/{dbname}"))
 }
 
-/// `jdbc:postgresql://<host>:<port>/<dbname>?<key>=<value>&…` with the keys in order: the keys `jdbc-uri` and
-/// `pgbouncer-jdbc-uri`.
+/// `jdbc:postgresql://<host>:<port>/<dbname>?<key>=<value>&…`, the value of the keys `jdbc-uri` and `pgbouncer-jdbc-uri`. The
+/// parameters are sorted by key.
 pub fn jdbc_uri(host: &str, port: u16, dbname: &str, parameters: &[(&str, &str)]) -> Zeroizing<String> {
     let mut parameters = parameters.to_vec();
     parameters.sort_unstable();
@@ -44,7 +46,7 @@ pub fn jdbc_uri(host: &str, port: u16, dbname: &str, parameters: &[(&str, &str)]
     uri
 }
 
-/// `url.QueryEscape`: as in a form, where a space is `+` (and `+` itself is escaped).
+/// The same as `url.QueryEscape`, for a form: a space becomes `+`, and `+` itself is escaped.
 fn query_escape(text: &str) -> String {
     utf8_percent_encode(text, QUERY).to_string().replace("%20", "+")
 }

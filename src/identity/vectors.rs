@@ -1,5 +1,5 @@
-//! The fixed vectors of `fixtures/identity/vectors.json`. The same file is checked by `tests/identity/verify.py`, which
-//! shares no code with this crate.
+//! Checks the test vectors in `fixtures/identity/vectors.json`. `tests/identity/verify.py` checks the same file and shares no
+//! code with this crate.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -32,7 +32,7 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
 }
 
-/// The private key of a context, in hexadecimal, out of its PEM.
+/// The private key of a context in hexadecimal, read from its PEM.
 fn scalar(context: &Context, seed: &Seed) -> String {
     let pem = Key::derive(context, seed).pem().unwrap();
     let key = p256::SecretKey::from_sec1_pem(&pem).unwrap();
@@ -49,7 +49,7 @@ fn certificate_id(vector: &Value) -> CertificateId<'_> {
     }
 }
 
-/// The window of a vector, of the default schedule unless it names another.
+/// The window of a vector. Its schedule is the default, unless the vector contains another one.
 fn window(vector: &Value) -> Window {
     let days = |field: &str, default: u16| vector[field].as_u64().map_or(default, |days| days.try_into().unwrap());
     let default = Schedule::default();

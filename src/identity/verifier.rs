@@ -1,5 +1,5 @@
-//! Whether a verifier that somebody else has made is of the password beside it. It is kept either way, as PGO keeps it: the
-//! password may be a decoy, and the verifier what counts.
+//! Compares an existing verifier with the password in the same Secret. The verifier is reused even if they do not match, as in
+//! PGO: the password may be wrong on purpose, and only the verifier counts.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -9,25 +9,25 @@ use zeroize::Zeroizing;
 
 use super::scram;
 
-/// The most rounds that are computed here; Postgres has 4096 unless told otherwise. A verifier with many more would hold up
-/// every rendering.
+/// The maximum number of iterations that are computed here. The default of Postgres is 4096. A verifier with many more
+/// iterations would delay every run.
 const ROUNDS_MAX: u32 = 16_384;
 
-/// What a verifier is to a password.
+/// The result of comparing a verifier with a password.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Verdict {
-    /// It is of this password.
+    /// It is the verifier of this password.
     Fits,
-    /// It is of another.
+    /// It is the verifier of another password.
     Differs,
-    /// It has so many rounds that nobody has looked.
+    /// It has too many iterations, so it was not compared.
     Unchecked,
-    /// It has neither form that Postgres knows (`get_password_type`), so Postgres would take it for a password.
+    /// It has neither of the formats of Postgres (`get_password_type`), so Postgres would treat it as a password.
     Unknown,
 }
 
-/// Compares `verifier` with what Postgres would store of `password` for `user`: `md5` and the hash of password and name, or
-/// SCRAM-SHA-256 with the salt and the rounds of the verifier itself.
+/// Compares `verifier` with what Postgres would store of `password` for `user`: either `md5` and the hash of the password and
+/// the name, or SCRAM-SHA-256 with the salt and the iterations of the verifier itself.
 pub(super) fn judge(verifier: &str, user: &str, password: &str) -> Verdict {
     let expected = if let Some(digest) = verifier.strip_prefix("md5") {
         if digest.len() != 32 || !digest.bytes().all(|digit| digit.is_ascii_hexdigit()) {
@@ -45,13 +45,14 @@ pub(super) fn judge(verifier: &str, user: &str, password: &str) -> Verdict {
     if *expected == verifier { Verdict::Fits } else { Verdict::Differs }
 }
 
-/// The rounds that it takes to judge `verifier`, if any.
+/// The number of iterations that are computed to judge `verifier`; `None` if it is not compared with SCRAM.
 pub(crate) fn checked_rounds(verifier: &str) -> Option<usize> {
     let (_, rounds) = scram_parameters(verifier).filter(|(_, rounds)| *rounds <= ROUNDS_MAX)?;
     usize::try_from(rounds).ok()
 }
 
-/// The salt and the rounds of `SCRAM-SHA-256$<rounds>:<salt>$<stored key>:<server key>` (Postgres' `parse_scram_secret`).
+/// The salt and the iterations of `SCRAM-SHA-256$<iterations>:<salt>$<stored key>:<server key>` (Postgres'
+/// `parse_scram_secret`).
 fn scram_parameters(verifier: &str) -> Option<(Vec<u8>, u32)> {
     let [scheme, parameters, keys] = verifier.split('$').collect::<Vec<_>>().try_into().ok()?;
     let (rounds, salt) = parameters.split_once(':')?;

@@ -1,6 +1,6 @@
-//! How much is rendered in one run. What a cluster costs does not depend on how long its text is: a merge key makes a
-//! cluster of 40 bytes, and one number makes 256 instances. So the work is added up before it is done, and too much is refused.
-//! Only the caller can allow more ([`Options::max_clusters`]), never the input.
+//! Limits how much is rendered in one run. The cost of a cluster does not depend on the length of its text: with a YAML merge
+//! key, 40 bytes can define a cluster, and one number can request 256 instances. So the cost is added up before the work is
+//! done, and too much is refused. Only the caller can raise the limit ([`Options::max_clusters`]), never the input.
 
 use crate::cluster::{Cluster, Metadata};
 use crate::existing::{Certificates, Existing};
@@ -9,42 +9,42 @@ use crate::options::Options;
 use crate::read::node::Node;
 use crate::report::Diagnostic;
 
-/// What an ordinary cluster costs at most: with a few users, pgBouncer, backups and three instances. This and the following are
-/// microseconds, measured on one core of a machine of 2020.
+/// The maximum cost of an ordinary cluster: a few users, pgBouncer, backups and three instances. This cost and the following
+/// ones are in microseconds, measured on one core of a machine from 2020.
 const ORDINARY: usize = 6_000;
-/// The two trust bundles of a cluster and the objects that each has.
+/// The cost of the two trust bundles of a cluster, and of the objects that each cluster has.
 const CLUSTER: usize = 2_100;
-/// The rounds of SCRAM for a password, and its Secret.
+/// The cost of a password: the iterations of SCRAM, and its Secret.
 const PASSWORD: usize = 600;
-/// A key and a signature.
+/// The cost of a key and a signature.
 const CERTIFICATE: usize = 250;
-/// The check of a signature, as of a certificate that the user brings.
+/// The cost of verifying a signature, for example that of a certificate that the user provides.
 const SIGNATURE: usize = 250;
-/// A claim of an instance, and the mentions of the instance.
+/// The cost of a claim of an instance, and of the texts that contain the instance's name.
 const CLAIM: usize = 25;
-/// What is copied from the spec into an object and written.
+/// The cost of copying one KiB from the spec into an object and writing it.
 const KIBIBYTE: usize = 12;
-/// Certificates that are read from a Secret, or copied from one into another.
+/// The cost of one KiB of certificates that are read from a Secret, or copied from one Secret into another.
 const CERTIFICATES_KIBIBYTE: usize = 20;
-/// SCRAM, to compare a verifier with its password.
+/// How many iterations of SCRAM one microsecond allows. They are needed to compare a verifier with its password.
 const ROUNDS_IN_A_MICROSECOND: usize = 8;
 
-/// Objects that have the labels and annotations of the whole cluster, without those of instances and users.
+/// The number of objects that have the labels and annotations of the whole cluster, without those of instances and users.
 const COMMON_OBJECTS: usize = 40;
-/// Objects of an instance set that have its labels and annotations, without the claims.
+/// The number of objects of an instance set that have its labels and annotations, without the claims.
 const SET_OBJECTS: usize = 6;
 
-/// The work that is known so far.
+/// The cost of the work that is known so far.
 pub(super) struct Work {
     clusters: usize,
     allowed: usize,
-    /// Microseconds.
+    /// In microseconds.
     done: usize,
 }
 
-/// The work of so many clusters, as long as nothing else is known of them.
+/// The cost of a number of clusters, before anything else is known about them. An error if there are too many.
 pub(super) fn of_clusters(clusters: usize, options: &Options) -> Result<Work, Diagnostic> {
-    // Three generations of the CA of each domain are trusted.
+    // Each other trust domain is trusted with three generations of its CA.
     let domains = options.trust_also.len().saturating_mul(3 * CERTIFICATE).saturating_mul(clusters);
     let work = Work { clusters, allowed: options.max_clusters, done: domains };
     if clusters > options.max_clusters {
@@ -55,13 +55,13 @@ pub(super) fn of_clusters(clusters: usize, options: &Options) -> Result<Work, Di
 }
 
 impl Work {
-    /// Adds what `cluster` costs, which was read from `node`.
+    /// Adds the cost of `cluster`, which was read from `node`.
     pub(super) fn add(&mut self, cluster: &Cluster, node: &Node) {
         self.done = self.done.saturating_add(of_cluster(cluster, node));
     }
 
-    /// Adds what it costs to look at the Secrets that `cluster` has already, and to write whom they trust into each of its
-    /// Secrets.
+    /// Adds the cost of reading the existing Secrets of `cluster`, and of writing the CA certificates that they trust into each
+    /// of its Secrets.
     pub(super) fn add_existing(&mut self, cluster: &Cluster, existing: &Existing) {
         let held = || existing.certificates.values();
         self.add_signatures(held().map(Certificates::signatures).sum());
@@ -73,12 +73,12 @@ impl Work {
         self.done = self.done.saturating_add(rounds / ROUNDS_IN_A_MICROSECOND);
     }
 
-    /// Adds what it costs to check so many signatures.
+    /// Adds the cost of verifying this number of signatures.
     pub(super) fn add_signatures(&mut self, signatures: usize) {
         self.done = self.done.saturating_add(signatures.saturating_mul(SIGNATURE));
     }
 
-    /// Refuses what is too much.
+    /// Gives an error if the cost is above the limit.
     pub(super) fn check(&self) -> Result<(), Diagnostic> {
         let ordinary = self.done.div_ceil(ORDINARY);
         if ordinary <= self.allowed {

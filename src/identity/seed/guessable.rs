@@ -1,5 +1,6 @@
-//! What of a seed can surely be guessed. No program can tell that a text is random; this one refuses what people write who
-//! do not know that it must be, and never what a generator of random bytes gives, raw or in base64 or hexadecimal.
+//! Refuses seeds that can certainly be guessed. No program can find out whether a text is random. This module refuses what
+//! people write who do not know that a seed must be random. It never refuses the output of a random generator, raw or in base64
+//! or hexadecimal.
 
 use base64::Engine;
 use base64::alphabet::{Alphabet, STANDARD, URL_SAFE};
@@ -8,19 +9,19 @@ use zeroize::Zeroizing;
 
 use super::SeedError;
 
-/// The fewest bytes of a seed: as many as the strength of all that is derived from it (P-256 keys, SHA-256).
+/// The minimum number of bytes in a seed. It is the strength of everything that is derived from the seed (P-256 keys, SHA-256).
 pub(super) const MIN_BYTES: usize = 32;
 
-/// The fewest different bytes in a seed. 64 random hexadecimal digits, the least varied form of 32 random bytes that
-/// people use, have fewer once in 10^15 seeds.
+/// The minimum number of different bytes in a seed. 64 random hexadecimal digits are the least varied form of 32 random bytes
+/// that people use. They have fewer different bytes once in 10^15 seeds.
 pub(super) const MIN_DISTINCT_BYTES: usize = 8;
 
-/// The fewest letters of a seed that is made of words: eight words of five letters. Chosen by dice from a list of 7776
-/// (`diceware`), they have 103 bits; nothing tells whether they were.
+/// The minimum number of letters in a seed that consists of words: eight words of five letters. If they were chosen by dice
+/// from a list of 7776 words (`diceware`), they have 103 bits. Whether they were chosen by dice cannot be checked.
 pub(super) const MIN_LETTERS: usize = 40;
 
-/// The 50 most frequent pairs of letters in English, 56 % of all (P. Norvig, "English Letter Frequency Counts: Mayzner
-/// Revisited"). The languages next to it share most of them.
+/// The 50 most frequent pairs of letters in English, which are 56 % of all pairs (P. Norvig, "English Letter Frequency Counts:
+/// Mayzner Revisited"). Related languages have most of them in common.
 const FREQUENT_PAIRS: [&[u8; 2]; 50] = [
     b"th", b"he", b"in", b"er", b"an", b"re", b"on", b"at", b"en", b"nd", b"ti", b"es", b"or", b"te", b"of", b"ed",
     b"is", b"it", b"al", b"ar", b"st", b"to", b"nt", b"ng", b"se", b"ha", b"as", b"ou", b"io", b"le", b"ve", b"co",
@@ -28,14 +29,15 @@ const FREQUENT_PAIRS: [&[u8; 2]; 50] = [
     b"om", b"ur",
 ];
 
-/// Refuses a seed that can be guessed, be it as it is or as the base64 or hexadecimal digits of what can be guessed.
+/// Refuses a seed that can be guessed, and the base64 or hexadecimal form of one.
 pub(super) fn check(seed: &[u8]) -> Result<(), SeedError> {
     if seed.len() < MIN_BYTES {
         return Err(SeedError::Short(seed.len()));
     }
     check_pattern(seed)?;
     for bytes in decodings(seed) {
-        // Random bytes may be few: 32 hexadecimal digits are 16, which is enough. A text may not.
+        // Decoded random bytes may be fewer than 32: 32 hexadecimal digits are 16 bytes, which is enough. For a decoded text,
+        // the minimum length applies.
         let checked = if is_text(&bytes) { check(&bytes) } else { check_pattern(&bytes) };
         checked.map_err(|_| SeedError::Encoded)?;
     }
@@ -60,7 +62,8 @@ fn check_pattern(seed: &[u8]) -> Result<(), SeedError> {
     Ok(())
 }
 
-/// Whether the second half and more repeats what came before, but for a quarter of it: a counter at the end, say.
+/// Whether the seed repeats itself with a period of at most half its length. Up to a quarter of the bytes may differ, for
+/// example a counter at the end.
 fn is_repetition(seed: &[u8]) -> bool {
     (1..=seed.len() / 2).any(|period| {
         let pairs = seed.iter().zip(&seed[period..]);
@@ -68,7 +71,7 @@ fn is_repetition(seed: &[u8]) -> bool {
     })
 }
 
-/// Whether half of the bytes are as far from the one before as all the others: `abcdef…`, `97531…`, `aaaa…`.
+/// Whether at least half of the bytes have the same distance from the byte before: `abcdef…`, `97531…`, `aaaa…`.
 fn is_sequence(seed: &[u8]) -> bool {
     let mut steps = [0; 256];
     for (one, next) in seed.iter().zip(&seed[1..]) {
@@ -77,14 +80,15 @@ fn is_sequence(seed: &[u8]) -> bool {
     steps.iter().any(|count| count * 2 >= seed.len() - 1)
 }
 
-/// Whether two of five pairs of neighbours are such as words are made of, without what stands between words, and one of four
-/// with it: a random text that is mostly punctuation has few other pairs.
+/// Whether the seed consists of words. At least two fifths of the pairs of neighbouring characters must be frequent pairs.
+/// Pairs with a separator are not counted there, but the frequent pairs must also be at least one quarter of all pairs, because
+/// a random text that is mostly punctuation has few other pairs.
 fn is_words(seed: &[u8]) -> bool {
     let mut all = 0;
     let mut frequent = 0;
     for (one, next) in seed.iter().zip(&seed[1..]).filter(|(one, next)| !is_separator(**one) && !is_separator(**next)) {
         all += 1;
-        // A capital after a small letter begins another word.
+        // An upper-case letter after a lower-case letter begins a new word.
         let within = one.is_ascii_uppercase() || !next.is_ascii_uppercase();
         let pair = [one.to_ascii_lowercase(), next.to_ascii_lowercase()];
         frequent += usize::from(within && FREQUENT_PAIRS.contains(&&pair));
@@ -92,7 +96,7 @@ fn is_words(seed: &[u8]) -> bool {
     frequent * 5 >= all * 2 && frequent * 4 >= seed.len() - 1
 }
 
-/// Whitespace and punctuation, without that of base64.
+/// Whitespace and punctuation, except the punctuation that base64 uses.
 fn is_separator(byte: u8) -> bool {
     byte.is_ascii_whitespace() || (byte.is_ascii_punctuation() && !matches!(byte, b'+' | b'/' | b'='))
 }
@@ -101,7 +105,7 @@ fn is_text(bytes: &[u8]) -> bool {
     str::from_utf8(bytes).is_ok_and(|text| !text.chars().any(|char| char.is_control() && !char.is_whitespace()))
 }
 
-/// What a seed is the base64 or the hexadecimal digits of.
+/// The bytes that the seed is the base64 or hexadecimal form of.
 fn decodings(seed: &[u8]) -> impl Iterator<Item = Zeroizing<Vec<u8>>> {
     [base64(&STANDARD, seed), base64(&URL_SAFE, seed), hexadecimal(seed)].into_iter().flatten()
 }
@@ -155,7 +159,7 @@ mod tests {
         }
     }
 
-    /// Of `text` as it is, in base64, in hexadecimal and in base64 of base64.
+    /// The results for `text` itself, in base64, in hexadecimal, and in base64 of base64.
     fn refusals(text: &str) -> Vec<Result<(), SeedError>> {
         let once = STANDARD.encode(text);
         let all = [text.to_owned(), URL_SAFE_NO_PAD.encode(text), hex(text.as_bytes()), STANDARD.encode(&once), once];
