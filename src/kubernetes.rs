@@ -1,4 +1,4 @@
-//! The types of `k8s-openapi` and `kube-core` that this program uses. Other modules import them from here only.
+//! The types of `k8s-openapi` that this program uses. Other modules import them from here only.
 
 pub use k8s_openapi::api::apps::v1::{
     Deployment, DeploymentSpec, DeploymentStrategy, RollingUpdateDeployment, RollingUpdateStatefulSetStrategy,
@@ -23,7 +23,6 @@ pub use k8s_openapi::api::networking::v1::{
 pub use k8s_openapi::api::policy::v1::{PodDisruptionBudget, PodDisruptionBudgetSpec};
 pub use k8s_openapi::api::rbac::v1::{PolicyRule, Role, RoleBinding, RoleRef, Subject};
 pub use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
-pub use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, LabelSelectorRequirement};
+pub use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, LabelSelectorRequirement, ObjectMeta};
 pub use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 pub use k8s_openapi::{ByteString, NamespaceResourceScope, Resource};
-pub use kube_core::ObjectMeta;
