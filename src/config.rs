@@ -1,4 +1,4 @@
-//! The text of every configuration file: Postgres and Patroni, pgBackRest, PgBouncer. These are pure functions of the resolved
+//! The text of every configuration file: Postgres and Patroni, pgBackRest, pgBouncer. These are pure functions of the resolved
 //! [`Cluster`], without Kubernetes types. The builders decide the names of the files and where they are mounted.
 //!
 //! Options, values and order are those of PGO (`internal/{patroni,postgres,pgbackrest,pgbouncer}`), with the differences in

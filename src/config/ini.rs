@@ -1,4 +1,4 @@
-//! Files with sections and `name = value` lines, in the format of pgBackRest and PgBouncer.
+//! Files with sections and `name = value` lines, in the format of pgBackRest and pgBouncer.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;

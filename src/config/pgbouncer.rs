@@ -1,4 +1,4 @@
-//! PgBouncer's configuration (PGO's `internal/pgbouncer/config.go`).
+//! pgBouncer's configuration (PGO's `internal/pgbouncer/config.go`).
 
 pub mod setting;
 pub mod setting_name;
@@ -10,15 +10,15 @@ use super::ini::{Options, lines, options, section};
 use crate::cluster::{Cluster, PgBouncer};
 use crate::naming::PGBOUNCER_USER;
 
-/// The path of the main configuration file in PgBouncer's container.
+/// The path of the main configuration file in pgBouncer's container.
 pub const INI_FILE: &str = "/etc/pgbouncer/~postgres-operator.ini";
 
 /// The file of the user, which is included first. It must exist, so it is empty if the user does not provide it.
 const USER_FILE: &str = "/etc/pgbouncer/pgbouncer.ini";
 
-/// The name under which PgBouncer connects to the database `postgres` to look up verifiers, whichever database a client uses.
+/// The name under which pgBouncer connects to the database `postgres` to look up verifiers, whichever database a client uses.
 /// The schema `pgbouncer` in this database belongs to the superuser from the beginning. In another database, code that a role
-/// has created could run as PgBouncer's role (`auth_dbname`, pgbouncer.org/config.html; PgBouncer 1.19).
+/// has created could run as pgBouncer's role (`auth_dbname`, pgbouncer.org/config.html; PgBouncer 1.19).
 pub const AUTH_DATABASE: &str = PGBOUNCER_USER;
 
 /// Returns `pgbouncer.ini`: the user's file, then these settings. The user's `config.global` overrides all of them except
@@ -40,7 +40,7 @@ pub fn ini(cluster: &Cluster, pgbouncer: &PgBouncer) -> String {
     text
 }
 
-/// Returns `users.txt` with the password of PgBouncer's own role. Quotes are doubled, and no other character is special between
+/// Returns `users.txt` with the password of pgBouncer's own role. Quotes are doubled, and no other character is special between
 /// them (pgbouncer.org/config.html, "Authentication file format").
 pub fn users(password: &str) -> String {
     format!("\"{PGBOUNCER_USER}\" \"{}\"\n", password.replace('"', "\"\""))
@@ -70,7 +70,7 @@ fn defaults(port: u16) -> Options {
         ("client_tls_cert_file", "/etc/pgbouncer/~postgres-operator/frontend-tls.crt"),
         ("client_tls_key_file", "/etc/pgbouncer/~postgres-operator/frontend-tls.key"),
         ("client_tls_sslmode", "require"),
-        // The following settings shorten how long clients wait for an available leader. By default, PgBouncer tries again only
+        // The following settings shorten how long clients wait for an available leader. By default, pgBouncer tries again only
         // after 15 s if a server did not answer, waits as long for a server that it cannot reach, and caches host names as
         // long.
         ("dns_max_ttl", "1"),
@@ -80,7 +80,7 @@ fn defaults(port: u16) -> Options {
         // In milliseconds: closes a connection whose other end disappeared. Without it, the kernel would retransmit for 15
         // minutes.
         ("tcp_user_timeout", "10000"),
-        // JDBC always sends this parameter, and PgBouncer refuses unknown parameters.
+        // JDBC always sends this parameter, and pgBouncer refuses unknown parameters.
         ("ignore_startup_parameters", "extra_float_digits"),
         ("listen_addr", "*"),
         ("listen_port", &port.to_string()),

@@ -8,7 +8,7 @@ use crate::parse::words;
 use crate::report::FieldPath;
 use crate::spec::{PgBouncerConfigSpec, PostgresClusterSpec};
 
-/// Resolves PgBouncer; `None` if the spec does not have it.
+/// Resolves pgBouncer; `None` if the spec does not have it.
 pub(super) fn resolve(spec: &PostgresClusterSpec, metadata: &Metadata, context: &mut Context) -> Option<PgBouncer> {
     let of_postgres = tls_of_postgres(spec);
     let spec = &spec.proxy.as_ref()?.pg_bouncer;
@@ -125,7 +125,7 @@ fn check(
     }
 }
 
-/// Reports a setting that no known version of PgBouncer has; a later version may have it. `search` says whether to search for a
+/// Reports a setting that no known version of pgBouncer has; a later version may have it. `search` says whether to search for a
 /// similar name.
 fn unknown_setting(name: &str, search: bool, path: FieldPath, context: &mut Context) {
     for (section, settings) in [("databases", &setting::OF_DATABASES[..]), ("users", &setting::OF_USERS[..])] {

@@ -53,7 +53,7 @@ fn set(generations: &mut Generations, roles: &BTreeSet<&str>, key: &str, value: 
         (annotation::ROTATE_PASSWORDS, _) => generations.all_passwords = number?,
         (_, Some(role)) => {
             let number = number?;
-            // If PgBouncer or the exporter is removed for a while, the annotation may stay.
+            // If pgBouncer or the exporter is removed for a while, the annotation may stay.
             if !roles.contains(role) && ![PGBOUNCER_USER, MONITORING_USER].contains(&role) {
                 return Err(format!(
                     "annotation `{key}` names no user of the cluster; write a name of `spec.users`, or remove it"

@@ -8,7 +8,7 @@ use crate::line;
 /// Checks the name of a setting of `[pgbouncer]`.
 ///
 /// # Errors
-/// If PgBouncer would not read the text as the name of a setting.
+/// If pgBouncer would not read the text as the name of a setting.
 pub fn check_name(name: &str) -> Result<(), String> {
     let is_name = name.starts_with(|first: char| first.is_ascii_lowercase())
         && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_');
@@ -21,7 +21,7 @@ pub fn check_name(name: &str) -> Result<(), String> {
 /// Checks the name of a database in `[databases]`. `*` stands for all other databases.
 ///
 /// # Errors
-/// If PgBouncer would not read the text as this name.
+/// If pgBouncer would not read the text as this name.
 pub fn check_database(name: &str) -> Result<(), String> {
     check_key(name, "choose such a name, and say in the value which database it is: `dbname='…'`")?;
     if name == "pgbouncer" {
@@ -36,7 +36,7 @@ pub fn check_database(name: &str) -> Result<(), String> {
 /// Checks the name of a user in `[users]`.
 ///
 /// # Errors
-/// If PgBouncer would not read the text as this name.
+/// If pgBouncer would not read the text as this name.
 pub fn check_user(name: &str) -> Result<(), String> {
     check_key(name, "another user cannot have settings of its own")
 }
@@ -53,7 +53,7 @@ fn check_key(name: &str, instead: &str) -> Result<(), String> {
 /// Checks a value of `[pgbouncer]`.
 ///
 /// # Errors
-/// If PgBouncer would read the value as something else.
+/// If pgBouncer would read the value as something else.
 pub fn check_value(value: &str) -> Result<(), String> {
     line::check(value)?;
     if value.starts_with([' ', '\t']) || value.ends_with([' ', '\t']) {
@@ -102,11 +102,11 @@ pub const OF_USERS: [&str; 10] = [
     "transaction_timeout",
 ];
 
-/// Checks a value of `[databases]` or `[users]`: pairs `name=value`. A value with spaces is in single quotes. PgBouncer does
+/// Checks a value of `[databases]` or `[users]`: pairs `name=value`. A value with spaces is in single quotes. pgBouncer does
 /// not start if a name is not one of `known`.
 ///
 /// # Errors
-/// If PgBouncer would refuse the value or read it as something else.
+/// If pgBouncer would refuse the value or read it as something else.
 pub fn check_pairs(value: &str, known: &[&str]) -> Result<(), String> {
     check_value(value)?;
     let mut pairs = Vec::new();
@@ -120,13 +120,13 @@ pub fn check_pairs(value: &str, known: &[&str]) -> Result<(), String> {
     if let Some((name, _)) = pairs.iter().find(|(name, _)| !known.contains(name)) {
         return Err(format!("pgBouncer knows no `{name}` here: write some of `{}`", known.join("`, `")));
     }
-    // For the other values, PgBouncer ignores what follows a number (`atoi`).
+    // For the other values, pgBouncer ignores what follows a number (`atoi`).
     let mut modes = pairs.iter().filter(|(name, _)| *name == "pool_mode");
     modes.find_map(|(name, value)| setting_value::fault(name, value)).map_or(Ok(()), Err)
 }
 
-/// Whether PgBouncer can parse the pairs (`loader.c`, `cstr_get_pair`). Adds them to `pairs`; a quoted value is added without
-/// its quotes but not unescaped. A tab does not separate pairs. An empty value is an error, or PgBouncer takes the text after
+/// Whether pgBouncer can parse the pairs (`loader.c`, `cstr_get_pair`). Adds them to `pairs`; a quoted value is added without
+/// its quotes but not unescaped. A tab does not separate pairs. An empty value is an error, or pgBouncer takes the text after
 /// the spaces for the value.
 fn is_pairs<'a>(value: &'a str, pairs: &mut Vec<(&'a str, &'a str)>) -> bool {
     let blanks = [' '];
@@ -165,7 +165,7 @@ fn is_pairs<'a>(value: &'a str, pairs: &mut Vec<(&'a str, &'a str)>) -> bool {
     true
 }
 
-/// Returns why a setting of `[pgbouncer]` is not allowed: it lets clients in without authentication, or PgBouncer does not
+/// Returns why a setting of `[pgbouncer]` is not allowed: it lets clients in without authentication, or pgBouncer does not
 /// start with it in this pod. `port` is the one of the spec.
 pub fn refusal(name: &str, value: &str, port: u16) -> Option<String> {
     let value = value.to_ascii_lowercase();

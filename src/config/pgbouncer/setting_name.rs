@@ -1,4 +1,4 @@
-//! The names of the settings of `[pgbouncer]`, in versions up to 1.25 (pgbouncer.org/config.html). PgBouncer does not start if
+//! The names of the settings of `[pgbouncer]`, in versions up to 1.25 (pgbouncer.org/config.html). pgBouncer does not start if
 //! it does not know a name.
 
 use super::super::known_names::KnownNames;

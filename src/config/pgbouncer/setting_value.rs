@@ -1,4 +1,4 @@
-//! Checks values of PgBouncer's settings (`main.c`; libusual's `cfparser.c`, `tls.c`). PgBouncer does not start if it cannot
+//! Checks values of pgBouncer's settings (`main.c`; libusual's `cfparser.c`, `tls.c`). pgBouncer does not start if it cannot
 //! parse one.
 
 use std::collections::BTreeSet;
@@ -48,7 +48,7 @@ fn is_seconds(value: &str) -> bool {
             && value.parse::<f64>().is_ok_and(|seconds| seconds >= 0.0)
 }
 
-/// Returns the versions in a list; `None` if PgBouncer cannot parse the list.
+/// Returns the versions in a list; `None` if pgBouncer cannot parse the list.
 pub fn protocols(value: &str) -> Option<Versions> {
     // An empty value has the meaning of the default.
     let value = if value.is_empty() { "secure" } else { value };

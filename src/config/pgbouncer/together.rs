@@ -1,24 +1,24 @@
-//! Checks combinations of PgBouncer's settings that are wrong although each setting is valid alone (pgbouncer.org/config.html,
+//! Checks combinations of pgBouncer's settings that are wrong although each setting is valid alone (pgbouncer.org/config.html,
 //! "TLS settings").
 
 use std::collections::BTreeMap;
 
 use super::setting_value::{self, Versions};
 
-/// What PgBouncer depends on in addition to its own settings.
+/// What pgBouncer depends on in addition to its own settings.
 #[derive(Clone, Debug, Default)]
 pub struct Surroundings {
-    /// Whether the user chose who signs PgBouncer's certificate, and therefore who signs for its clients.
+    /// Whether the user chose who signs pgBouncer's certificate, and therefore who signs for its clients.
     pub chosen_ca: bool,
     /// The versions of TLS that Postgres accepts.
     pub of_postgres: Versions,
 }
 
-/// Returns the settings with which PgBouncer does not start or does not work, and why.
+/// Returns the settings with which pgBouncer does not start or does not work, and why.
 pub fn errors(global: &BTreeMap<String, String>, surroundings: &Surroundings) -> Vec<(&'static str, &'static str)> {
     let is = |name: &str, value: &str| global.get(name).is_some_and(|given| given.eq_ignore_ascii_case(value));
     let mut errors = Vec::new();
-    // Postgres accepts PgBouncer's own role, which looks up verifiers, only over TLS. With an `auth_file` of the user, this
+    // Postgres accepts pgBouncer's own role, which looks up verifiers, only over TLS. With an `auth_file` of the user, this
     // role is not needed.
     if is("server_tls_sslmode", "disable") {
         if !global.contains_key("auth_file") {
@@ -57,7 +57,7 @@ pub fn warnings(global: &BTreeMap<String, String>, surroundings: &Surroundings) 
     Vec::new()
 }
 
-/// Whether clients must have a certificate. Only then PgBouncer uses `client_tls_ca_file`.
+/// Whether clients must have a certificate. Only then pgBouncer uses `client_tls_ca_file`.
 pub fn verifies_clients(global: &BTreeMap<String, String>) -> bool {
     let mode = global.get("client_tls_sslmode").map(|mode| mode.to_ascii_lowercase());
     matches!(mode.as_deref(), Some("verify-ca" | "verify-full"))

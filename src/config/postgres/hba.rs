@@ -26,7 +26,7 @@ pub fn hba(cluster: &Cluster) -> Vec<String> {
     }
     if cluster.pgbouncer.is_some() {
         lines.extend([
-            // PgBouncer looks up verifiers in this database. In any other database, functions that other roles created could
+            // pgBouncer looks up verifiers in this database. In any other database, functions that other roles created could
             // run as its role.
             format!(r#"hostssl "postgres" "{PGBOUNCER_USER}" all "scram-sha-256""#),
             format!(r#"host all "{PGBOUNCER_USER}" all "reject""#),
