@@ -86,7 +86,7 @@ pub struct LogSpec {
     pub path: Option<String>,
 }
 
-/// A manual backup. An annotation of the cluster starts it.
+/// A manual backup. In PGO, an annotation of the cluster starts it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ManualBackupSpec {
@@ -124,7 +124,7 @@ pub struct RepoHostSpec {
     pub volumes: Option<VolumesSpec>,
 }
 
-/// A restore in place. An annotation of the cluster starts it.
+/// A restore in place. In PGO, an annotation of the cluster starts it.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct RestoreSpec {

@@ -76,7 +76,7 @@ fn a_replica_does_not_wait_for_a_silent_repository() {
         assert_eq!(done.status.code(), Some(1), "{file}: {}", String::from_utf8_lossy(&done.stderr));
         assert!(started.elapsed() < Duration::from_secs(most), "{file}: {:?}", started.elapsed());
     }
-    // The standby asks again after the waiting time, and then it is being promoted.
+    // The waiting time is over, so the script asks again. It waits for an answer, because Postgres is being promoted.
     fs::remove_file(instance.pod.data().join("standby.signal")).expect("a file");
     fs::write(instance.pod.path("tmp/pgbackrest-archive-get-not-before"), "1\n").expect("a file");
     let started = Instant::now();

@@ -30,7 +30,7 @@ const SEED: &str = "dGhpcyBzZWVkIGlzIGZvciB0aGUgdGVzdHMgYWxvbmUsIG5vdGhpbmcgaXMg
 /// The time to render for, in seconds since 1970. It is in October 2025.
 const TIME: &str = "1760000000";
 
-/// A careless reader or writer would lose the quotes and the `#` inside a value.
+/// A tool that rewrites the text could lose the comment after the name and the quotes.
 const HIPPO: &str = "\
 # The database of the shop.
 apiVersion: postgres-operator.crunchydata.com/v1

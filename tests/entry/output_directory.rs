@@ -192,7 +192,7 @@ mod links {
         let world = world();
         let out = world.path().join("out");
         render(world.path(), &(cluster("shop", "hippo") + "---\n" + &cluster("shop", "rhino"))).ok();
-        // The files of a removed cluster, once in a linked directory and once each as a link.
+        // First the files of a removed cluster in a linked directory, then an old file that is a link.
         fs::rename(out.join("rhino"), world.path().join("aside")).unwrap();
         symlink(world.path().join("aside"), out.join("rhino")).unwrap();
         let aside = files(&world.path().join("aside"));

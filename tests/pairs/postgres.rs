@@ -169,7 +169,7 @@ fn postgres_is_replicated_by_whoever_the_map_names() {
                 "alpha",
                 [&[own, "issued _crunchyrepl@zoo/alpha"], &shared[..]].concat(),
             ),
-            // A standby cluster accepts the certificates that its replicas also show to alpha.
+            // Replicas of the standby cluster present the same certificate that it presents to alpha.
             ("the standby cluster", &company.standby, "delta", shared.to_vec()),
             // The user provides the CA there, so only the name counts.
             ("alpha with certificates of its own", &company.bringing, "alpha", shared.to_vec()),
@@ -190,7 +190,7 @@ fn postgres_is_replicated_by_whoever_the_map_names() {
         let leaf = company.leaves.iter().find(|leaf| leaf.name == own).unwrap();
         assert_eq!(server.login(leaf, "user=alpha dbname=alpha password=geheim", "SELECT 1"), Ok(()));
 
-        // Functions of other roles do not run either, in any database where pgBouncer's role can log in.
+        // pgBouncer's role can log in only to `postgres`, where other roles have no functions.
         let password = company.alpha.secret("alpha-pgbouncer", "pgbouncer-password");
         for database in server.sql("SELECT datname FROM pg_database WHERE datallowconn").lines() {
             let login = |more: &str| {

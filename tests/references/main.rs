@@ -84,7 +84,7 @@ proptest! {
         let objects = rendering::objects_from(&cluster.to_string(), rendering::SEED, &options);
         let objects = objects.map_err(|errors| TestCaseError::fail(format!("{errors:#?}")))?;
         let mut brought = generate::brought(&cluster);
-        // Pods wait for these, but the caretaker does not.
+        // Pods do not start without these Secrets. The caretaker does not wait for the others.
         let name = cluster["metadata"]["name"].as_str().unwrap();
         brought.extend(["patroni", "pgbouncer"].map(|secret| format!("{name}-{secret}")));
         prop_assert_eq!(dangling(&objects, &brought), [""; 0]);

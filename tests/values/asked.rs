@@ -123,7 +123,7 @@ fn a_slot_that_is_not_made_is_told() {
     assert!(only(&followed, "warning", "primary_slot_name: no slot has such a name"), "{followed:?}");
 }
 
-/// Patroni creates exactly the slots for which there is no message.
+/// Patroni creates a slot as written exactly if there is no message about it.
 #[test]
 fn patroni_makes_the_slots_of_which_nothing_is_told() {
     let Some(writer) = ConfigWriter::new() else { return };

@@ -92,7 +92,7 @@ fn settings_of_pgbouncer_that_are_wrong_together_are_told() {
     }
     let good = json!({"auth_type": "cert", "client_tls_sslmode": "verify-full", "client_tls_ca_file": "/etc/pgbouncer/clients.crt"});
     assert_eq!(told(&pgbouncer(&good)), [] as [String; 0]);
-    // Without an issuer, the key of the CA is derived from the seed.
+    // The user has the key of the CA that signed their own certificate, so it can sign for clients.
     let own = json!({"proxy": {"pgBouncer": {
         "image": "i",
         "customTLSSecret": {"name": "mine"},
