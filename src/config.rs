@@ -1,7 +1,7 @@
-//! The text of every configuration file: Postgres and Patroni, pgBackRest, pgBouncer. Pure functions of the resolved
-//! [`Cluster`], with no Kubernetes types; what a file is called and where it is mounted is the builders' business.
+//! The text of every configuration file: Postgres and Patroni, pgBackRest, pgBouncer. These are pure functions of the resolved
+//! [`Cluster`], without Kubernetes types. The builders decide the names of the files and where they are mounted.
 //!
-//! Options, values and order are PGO's (`internal/{patroni,postgres,pgbackrest,pgbouncer}`), with the differences in
+//! Options, values and order are those of PGO (`internal/{patroni,postgres,pgbackrest,pgbouncer}`), with the differences in
 //! `docs/differences-from-pgo.md`.
 
 pub mod patroni;
@@ -26,17 +26,17 @@ fn data_directory_of(postgres_version: u16) -> String {
     format!("/pgdata/pg{postgres_version}")
 }
 
-/// The directory of an instance set's write-ahead log: beside the data directory, or on its own volume where there is
-/// one. It is never inside the data directory, so that a volume for it can come and go.
+/// Returns the directory of an instance set's write-ahead log: beside the data directory, or on a WAL volume if there is one.
+/// It is never inside the data directory, so that a WAL volume can be added and removed later.
 pub fn wal_directory(cluster: &Cluster, set: &InstanceSet) -> String {
     let volume = if set.wal_volume_claim_spec.is_some() { "/pgwal" } else { "/pgdata" };
     format!("{volume}/pg{}_wal", cluster.postgres_version)
 }
 
-/// `path` in its shortest form: no `.`, no `..`, no empty part. A relative path cannot lead out of where it starts;
-/// nothing at all gives the empty path.
+/// Returns `path` in its shortest form: without `.`, `..` and empty parts. A relative path cannot leave the directory where it
+/// starts. The empty path stays empty.
 ///
-/// These are paths of pods, so the rules are POSIX's on every machine, which `std::path` does not promise.
+/// These are paths in pods, so the rules of POSIX apply on every machine. `std::path` does not guarantee that.
 fn clean_path(path: &str) -> String {
     let mut parts = Vec::new();
     for part in path.split('/') {

@@ -1,8 +1,8 @@
-//! The two ends of the program that touch the world: how it is called, what it reads, what it writes.
+//! How the program is called, what it reads and what it writes.
 //!
-//! There are three ways in. A command of the command line; no command at all, which makes it a KRM function; and the file
-//! of a legacy plugin of kustomize as the first argument. Only this module and those below look at the environment, at
-//! files, at the clock and at the system's randomness.
+//! There are three ways to call it: with a command of the command line; without a command, as a KRM function; and with the file
+//! of a legacy plugin of kustomize as the first argument. Only this module and its submodules access the environment, files,
+//! the clock and the system's random numbers.
 
 mod arguments;
 mod command_line;
@@ -28,8 +28,8 @@ use arguments::Arguments;
 use environment::Environment;
 use outcome::Outcome;
 
-/// Runs the program and gives its exit code: 0 rendered, 1 something is wrong with the input, 2 something is wrong with
-/// the command line.
+/// Runs the program and returns its exit code: 0 if it rendered, 1 if something is wrong with the input, 2 if something is
+/// wrong with the command line.
 pub fn main() -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().collect();
     run(&arguments, &Environment::read()).finish()

@@ -1,12 +1,12 @@
-//! What must not be inside a line of a configuration file, whatever the file: it would end the line for one of its readers, and
-//! what follows would be another setting.
+//! Checks for text that becomes part of one line of a configuration file, whatever the format. A line break or another control
+//! character would end the line for one of its readers, and the rest of the text would be read as another setting.
 
 use std::fmt::Write;
 
-/// Checks a text that becomes part of one line. A tab is blank space like any other there.
+/// Checks a text that becomes part of one line. A tab is allowed, because the formats treat it as white space.
 ///
 /// # Errors
-/// Which character is in the way, and what to do, in words that follow the name of the field.
+/// The error names the character and says what to do, in words that follow the name of the field.
 pub fn check(text: &str) -> Result<(), String> {
     match text.chars().find(|character| *character != '\t' && is_control(*character)) {
         None => Ok(()),
@@ -17,10 +17,10 @@ pub fn check(text: &str) -> Result<(), String> {
     }
 }
 
-/// Checks a name, which is looked up as it is written: it has no tabs either.
+/// Checks a name. Programs compare names exactly, so tabs are not allowed either.
 ///
 /// # Errors
-/// As [`check`].
+/// The same as for [`check`].
 pub fn check_name(name: &str) -> Result<(), String> {
     match name.chars().find(|character| is_control(*character)) {
         None => Ok(()),
@@ -31,7 +31,7 @@ pub fn check_name(name: &str) -> Result<(), String> {
     }
 }
 
-/// `text` with every character that [`check`] refuses written as an escape, so that it can be shown in one line.
+/// Returns `text` with every character that [`check`] refuses written as an escape, so that it can be shown on one line.
 pub fn shown(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for character in text.chars() {
@@ -45,13 +45,13 @@ pub fn shown(text: &str) -> String {
     shown
 }
 
-/// Unicode's control characters (C0, DEL, C1), and its two separators of lines and paragraphs.
+/// Whether a character is one of Unicode's control characters (C0, DEL, C1) or its line or paragraph separator.
 pub fn is_control(character: char) -> bool {
     character.is_control() || matches!(character, '\u{2028}' | '\u{2029}')
 }
 
-/// What ends a line: for every reader, for C's `isspace` at both ends of a value, or for Unicode (UAX #14; Python's
-/// `str.splitlines`).
+/// Whether a character ends a line for any reader: `\n` and `\r`, what C's `isspace` strips at the ends of a value, and what
+/// Unicode calls a line break (UAX #14; Python's `str.splitlines`).
 fn is_line_break(character: char) -> bool {
     matches!(character, '\n' | '\r' | '\u{b}' | '\u{c}' | '\u{1c}'..='\u{1e}' | '\u{85}' | '\u{2028}' | '\u{2029}')
 }
@@ -60,7 +60,8 @@ fn code_point(character: char) -> String {
     format!("U+{:04X}", u32::from(character))
 }
 
-/// Where in `text`, which follows a quote, the quote stands that ends it; two are one that belongs to it.
+/// Finds the quote that ends a quoted text and returns its byte offset. `text` begins after the opening quote. Two quotes in a
+/// row stand for one quote inside the text.
 pub(crate) fn closing(text: &str, quote: char) -> Option<usize> {
     let mut from = 0;
     loop {
@@ -109,7 +110,7 @@ mod tests {
         }
     }
 
-    /// Each quote must not cost a look at all that follows.
+    /// The search must stay linear: it must not read the rest of the text again for each quote.
     #[test]
     fn a_million_quotes_are_read_once() {
         assert_eq!(closing(&"''".repeat(500_000), '\''), None);

@@ -1,4 +1,5 @@
-//! Resources to a `PostgresCluster`: the same verdict as an API server that has PGO's CRD, without a server.
+//! Validates a resource and turns it into a `PostgresCluster`. The verdict is that of an API server with PGO's CRD, but no
+//! server is needed.
 //!
 //! ```text
 //! Node ──normalise──▶ JSON ──constraints──▶ ──rules──▶ JSON that the server would store
@@ -7,12 +8,12 @@
 //!      defaults
 //! ```
 //!
-//! The order is the server's (`apiextensions-apiserver` 0.34): strict decoding, then defaults, then the schema, then lists
-//! with keys, and the CEL rules only where nothing before them failed in a way that could mislead them. All that one pass
-//! can find is reported at once.
+//! The order is that of the server (`apiextensions-apiserver` 0.34): strict decoding, then defaults, then the schema, then
+//! lists with keys. The CEL rules run only if no earlier error could make their results misleading. Everything that one pass
+//! finds is reported at once.
 //!
-//! The schema is `schema.json` beside this file, reduced by `tools/schema/reduce.py` from the CRD of PGO (Crunchy Data,
-//! Apache-2.0): the facts of its API, without its prose.
+//! The schema is `schema.json` in `src/parse`. `tools/schema/reduce.py` generates it from the CRD of PGO (Crunchy Data,
+//! Apache-2.0): it keeps the facts of the API and drops the descriptions.
 
 mod constraints;
 mod duration;
@@ -41,53 +42,53 @@ use schema::Schema;
 pub(crate) use rules::parameter_fault;
 pub use typed::parse;
 
-/// The API versions of a `PostgresCluster`, newest first: those of PGO's CRD.
+/// The API versions of a `PostgresCluster` in PGO's CRD, newest first.
 pub const API_VERSIONS: [&str; 2] =
     ["postgres-operator.crunchydata.com/v1", "postgres-operator.crunchydata.com/v1beta1"];
 
-/// The kind that this program renders.
+/// The kind of the resources that pgrender renders.
 pub const KIND: &str = "PostgresCluster";
 
-/// What the validator cannot see in a document.
+/// What the validator needs to know and cannot see in a document.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Settings {
-    /// Whether kustomize wrote the document. It reads YAML 1.2 and puts quotes around `yes`, `on`, `n`, …, so such a word
-    /// may stand where a boolean belongs; it is taken for one, with a warning.
+    /// Whether kustomize wrote the document. kustomize reads YAML 1.2 and puts quotes around `yes`, `on`, `n`, …, so in its
+    /// output such a word may be a string although a boolean was meant. It is accepted as a boolean, with a warning.
     pub through_kustomize: bool,
 }
 
-/// Something wrong, before it is known where in the text it stands.
+/// A problem that was found, without its position in the text.
 #[derive(Debug)]
 pub(crate) struct Finding {
     path: FieldPath,
     message: String,
     severity: Severity,
-    /// Whether the server leaves the CEL rules out because of it.
+    /// Whether the server does not run the CEL rules after this error.
     blocking: bool,
 }
 
 impl Finding {
-    /// A fault that says nothing against running the CEL rules.
+    /// An error after which the CEL rules still run.
     fn fault(path: &FieldPath, message: impl Into<String>) -> Self {
         Self { path: path.clone(), message: message.into(), severity: Severity::Error, blocking: false }
     }
 
-    /// A fault that keeps the CEL rules from running, as on the server.
+    /// An error after which the CEL rules do not run, as on the server.
     fn blocking(path: &FieldPath, message: impl Into<String>) -> Self {
         Self { blocking: true, ..Self::fault(path, message) }
     }
 
-    /// Not a fault.
+    /// A warning.
     fn warning(path: &FieldPath, message: impl Into<String>) -> Self {
         Self { severity: Severity::Warning, ..Self::fault(path, message) }
     }
 }
 
-/// What was found so far.
+/// The problems that were found so far.
 #[derive(Default)]
 pub(crate) struct Findings {
     collected: Collector<Finding>,
-    /// Whether one of them keeps the CEL rules from running.
+    /// Whether one of them prevents the CEL rules from running.
     blocked: bool,
 }
 
@@ -100,8 +101,8 @@ impl Findings {
 
 /// Validates a document that claims to be a `PostgresCluster`.
 ///
-/// Gives the object as the server would store it (nulls dropped, defaults filled in, no `status`), or nothing where an error
-/// is among the diagnostics. These are located in the document, in its order.
+/// Returns the object as the server would store it (without nulls and `status`, with defaults), or `None` if an error is among
+/// the diagnostics. Each diagnostic has a position in the document, and they are in the order of the document.
 pub fn validate(document: &Document, settings: Settings) -> (Option<Value>, Vec<Diagnostic>) {
     let (object, findings) = check(&document.node, settings);
     let resource = reference(&document.node);
@@ -109,7 +110,7 @@ pub fn validate(document: &Document, settings: Settings) -> (Option<Value>, Vec<
     let rest = rest.map(|diagnostic| diagnostic.of(resource.clone()));
     let told = kept.into_iter().map(|finding| told(finding, &resource)).chain(rest).collect();
     let mut diagnostics: Vec<Diagnostic> = document.locate_all(told).collect();
-    // Stable, so that findings at one place keep the order of the checks.
+    // The sort is stable, so findings at the same position keep the order of the checks.
     diagnostics.sort_by_key(|diagnostic| diagnostic.location.as_ref().map(|location| location.position));
     let valid = !has_errors(&diagnostics);
     (valid.then_some(object), diagnostics)
@@ -156,7 +157,7 @@ fn check(root: &Node, settings: Settings) -> (Value, Findings) {
     (Value::Object(object), findings)
 }
 
-/// The schema of the spec, when `apiVersion` and `kind` are right.
+/// Returns the schema of the spec if `apiVersion` and `kind` are right.
 fn identify(root: &Node, findings: &mut Findings) -> Option<&'static Schema> {
     let top = FieldPath::default();
     let [newest, older] = API_VERSIONS;
@@ -185,7 +186,8 @@ fn identify(root: &Node, findings: &mut Findings) -> Option<&'static Schema> {
 }
 
 fn unknown_at_the_top(root: &Node, findings: &mut Findings) {
-    // `status` is a report of what runs, not a wish: a resource that was read back from a cluster renders all the same.
+    // `status` describes the running cluster and is ignored, so that a resource that was read back from a cluster can be
+    // rendered.
     const KNOWN: [&str; 5] = ["apiVersion", "kind", "metadata", "spec", "status"];
     let unknown = root.entries().iter().filter(|entry| !KNOWN.contains(&entry.key.as_str()));
     for (position, entry) in unknown.enumerate() {

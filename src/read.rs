@@ -1,8 +1,8 @@
-//! Bytes to documents: YAML and JSON as Go's readers understand them.
+//! Reads bytes into documents: YAML and JSON as Go's readers understand them.
 //!
-//! A cluster's author tests a manifest with kubectl, so a text must mean here what it means there. [`documents`] takes
-//! the events of a YAML 1.2 parser and gives scalars the meaning that `sigs.k8s.io/yaml` gives them. A text that kubectl
-//! refuses, or that Go's readers disagree about, is refused here too, with the place and what to write instead.
+//! Users test their manifests with kubectl, so a text must have the same meaning here as there. [`documents`] takes the events
+//! of a YAML 1.2 parser and gives scalars the meaning that `sigs.k8s.io/yaml` gives them. A text that kubectl refuses, or that
+//! Go's readers read differently, is refused here too. The error has the position and says what to write instead.
 
 mod compose;
 mod limits;
@@ -22,19 +22,19 @@ use crate::report::{Diagnostic, Location, Position};
 /// One document of an input.
 #[derive(Clone, Debug)]
 pub struct Document {
-    /// The file as the user named it, or `<stdin>`.
+    /// The name of the file as the user gave it, or `<stdin>`.
     pub file: String,
     /// Its content.
     pub node: Node,
 }
 
 impl Document {
-    /// `diagnostic` with the place of its field in this document, unless it has one.
+    /// Returns `diagnostic` with the position of its field in this document. A diagnostic that already has a position keeps it.
     pub fn locate(&self, diagnostic: Diagnostic) -> Diagnostic {
         self.locate_with(&mut Places::new(&self.node), diagnostic)
     }
 
-    /// Each of `diagnostics` as [`Self::locate`] gives it.
+    /// Applies [`Self::locate`] to each of `diagnostics`.
     pub fn locate_all(&self, diagnostics: Vec<Diagnostic>) -> impl Iterator<Item = Diagnostic> {
         let mut places = Places::new(&self.node);
         diagnostics.into_iter().map(move |diagnostic| self.locate_with(&mut places, diagnostic))
@@ -50,7 +50,10 @@ impl Document {
     }
 }
 
-/// The bytes as text. Bytes that are not UTF-8 give an error that says at which byte and line they stand.
+/// Returns the bytes as text.
+///
+/// # Errors
+/// If the bytes are not UTF-8, the error names the byte and the line of the first one that is not.
 pub fn text(bytes: Vec<u8>, file: &str) -> Result<String, Diagnostic> {
     String::from_utf8(bytes).map_err(|error| {
         let offset = error.utf8_error().valid_up_to();
@@ -60,8 +63,11 @@ pub fn text(bytes: Vec<u8>, file: &str) -> Result<String, Diagnostic> {
     })
 }
 
-/// The documents of a YAML or JSON text, in its order, empty ones left out; or everything that is wrong with it, in the
-/// order of the text. `file` is what diagnostics call the text.
+/// Reads the documents of a YAML or JSON text, in its order, without the empty ones. `file` is the name of the text in
+/// diagnostics.
+///
+/// # Errors
+/// Everything that is wrong with the text, in its order.
 pub fn documents(file: &str, text: &str) -> Result<Vec<Document>, Vec<Diagnostic>> {
     if text.len() > MAX_BYTES {
         let message = format!("the text has {} bytes; at most {MAX_BYTES} are read", text.len());
@@ -74,8 +80,8 @@ pub fn documents(file: &str, text: &str) -> Result<Vec<Document>, Vec<Diagnostic
     Ok(nodes.into_iter().map(|node| Document { file: file.to_owned(), node }).collect())
 }
 
-/// What is wrong with the first character that go-yaml does not let into a text (`readerc.go`), or that it takes for a
-/// line break where YAML 1.2 does not: there the same bytes would be two different documents.
+/// Reports the first character that go-yaml does not allow in a text (`readerc.go`), or that it takes for a line break although
+/// YAML 1.2 does not. With the latter, the same bytes would be two different documents.
 fn forbidden_character(file: &str, text: &str) -> Option<Diagnostic> {
     let (offset, character) = text.char_indices().find(|(_, character)| match character {
         '\t' | '\n' | '\r' => false,
@@ -91,7 +97,7 @@ fn forbidden_character(file: &str, text: &str) -> Option<Diagnostic> {
     Some(Diagnostic::error(message).located(file, position_after(&text[..offset])))
 }
 
-/// The place that follows `text`.
+/// The position after `text`.
 fn position_after(text: &str) -> Position {
     let last_line = text.rsplit('\n').next().unwrap_or_default();
     Position { line: text.matches('\n').count() + 1, column: last_line.chars().count() + 1 }

@@ -1,7 +1,7 @@
-//! What pgrender tells its user: diagnostics that say where, what is wrong and what to write instead.
+//! What pgrender reports to its user: diagnostics that say where the problem is, what is wrong and what to write instead.
 //!
-//! A [`Diagnostic`] never holds a secret: messages quote field names and the user's words from a `PostgresCluster`,
-//! never a value of a Secret.
+//! A [`Diagnostic`] never contains a secret: messages quote field names and the user's words from a `PostgresCluster`, never a
+//! value of a Secret.
 
 mod collector;
 mod shorten;
@@ -13,15 +13,15 @@ pub use shorten::shorten;
 
 use crate::line;
 
-/// How much a diagnostic matters. The names are those of a KRM function result
-/// (KRM Functions Specification v1, `Result.severity`).
+/// The severity of a diagnostic. The names are those of a KRM function result (KRM Functions Specification v1,
+/// `Result.severity`).
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Ord, PartialOrd)]
 pub enum Severity {
     /// Nothing is rendered.
     Error,
-    /// Rendered, but something will not act as its author may expect.
+    /// pgrender renders, but something may not behave as the user expects.
     Warning,
-    /// Worth knowing.
+    /// Useful to know; nothing is wrong.
     Info,
 }
 
@@ -50,8 +50,8 @@ pub enum Segment {
 pub struct FieldPath(pub Vec<Segment>);
 
 impl FieldPath {
-    /// Parses the dotted form, for paths that are written in the program: `spec.backups.pgbackrest.repos[1].name`.
-    /// Keys with dots cannot be written this way; add them with [`FieldPath::key`].
+    /// Parses the dotted form of a path, for paths that are constants of the program: `spec.backups.pgbackrest.repos[1].name`.
+    /// A key that contains a dot cannot be written this way; add it with [`FieldPath::key`].
     pub fn of(text: &str) -> Self {
         let mut segments = Vec::new();
         for part in text.split('.').filter(|part| !part.is_empty()) {
@@ -65,7 +65,7 @@ impl FieldPath {
         Self(segments)
     }
 
-    /// This path with one key more.
+    /// Returns this path with one more key.
     #[must_use]
     pub fn key(&self, key: impl Into<String>) -> Self {
         let mut path = self.clone();
@@ -73,7 +73,7 @@ impl FieldPath {
         path
     }
 
-    /// This path with one index more.
+    /// Returns this path with one more index.
     #[must_use]
     pub fn index(&self, index: usize) -> Self {
         let mut path = self.clone();
@@ -81,17 +81,18 @@ impl FieldPath {
         path
     }
 
-    /// This path followed by another.
+    /// Returns this path followed by another.
     #[must_use]
     pub fn join(&self, other: &Self) -> Self {
         Self(self.0.iter().chain(&other.0).cloned().collect())
     }
 }
 
-/// The longest key, in bytes, that is shown whole: no key of Kubernetes is longer, a name of 63 after a domain of 253.
+/// The length, in bytes, of the longest key that is shown in full. No key of Kubernetes is longer: the longest is a domain of
+/// 253 characters, `/`, and a name of 63.
 const LONGEST_KEY: usize = 320;
 
-/// How many characters of a longer one are shown.
+/// How many characters of a longer key are shown.
 const SHOWN_OF_KEY: usize = 60;
 
 impl fmt::Display for FieldPath {
@@ -113,12 +114,12 @@ impl fmt::Display for FieldPath {
     }
 }
 
-/// Whether a key needs no quotes to be seen as one.
+/// Whether a key can be shown without quotes.
 fn is_plain(key: &str) -> bool {
     !key.is_empty() && key.chars().all(|character| character.is_alphanumeric() || matches!(character, '-' | '_'))
 }
 
-/// A place in a text, counted from 1, columns in characters.
+/// A position in a text. Lines and columns are counted from 1, columns in characters.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Ord, PartialOrd)]
 pub struct Position {
     /// Line, from 1.
@@ -127,25 +128,25 @@ pub struct Position {
     pub column: usize,
 }
 
-/// A place in a file of the input.
+/// A position in a file of the input.
 #[derive(Clone, Debug, Eq, PartialEq, Ord, PartialOrd)]
 pub struct Location {
-    /// The file as the user named it, or `<stdin>`.
+    /// The name of the file as the user gave it, or `<stdin>`.
     pub file: String,
-    /// Where in the file.
+    /// The position in the file.
     pub position: Position,
 }
 
-/// Which object a diagnostic speaks of.
+/// The object that a diagnostic is about.
 #[derive(Clone, Debug, Default, Eq, PartialEq, Ord, PartialOrd)]
 pub struct ResourceRef {
-    /// `apiVersion`, empty when unknown.
+    /// `apiVersion`; empty if unknown.
     pub api_version: String,
-    /// `kind`, empty when unknown.
+    /// `kind`; empty if unknown.
     pub kind: String,
-    /// `metadata.name`, empty when unknown.
+    /// `metadata.name`; empty if unknown.
     pub name: String,
-    /// `metadata.namespace`, empty when unknown.
+    /// `metadata.namespace`; empty if unknown.
     pub namespace: String,
 }
 
@@ -160,20 +161,20 @@ impl fmt::Display for ResourceRef {
     }
 }
 
-/// One thing to tell the user.
+/// One message to the user.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Diagnostic {
-    /// How much it matters.
+    /// How serious it is.
     pub severity: Severity,
     /// What is wrong and what to write instead: lower case, no final period, backticks around the user's words.
     pub message: String,
-    /// The field, when there is one.
+    /// The field that the message is about, if there is one.
     pub field: Option<FieldPath>,
-    /// The object, when there is one.
+    /// The object that the message is about, if there is one.
     pub resource: Option<ResourceRef>,
-    /// The place in the input, when it is known.
+    /// The position in the input, if it is known.
     pub location: Option<Location>,
-    /// How many others it stands for that were counted and not kept; none for one that speaks for itself.
+    /// The number of further diagnostics that this one summarizes because they were only counted. 0 for an ordinary diagnostic.
     pub(crate) more: usize,
 }
 
@@ -182,36 +183,36 @@ impl Diagnostic {
         Self { severity, message: message.into(), field: None, resource: None, location: None, more: 0 }
     }
 
-    /// An error: nothing will be rendered.
+    /// Creates an error: nothing will be rendered.
     pub fn error(message: impl Into<String>) -> Self {
         Self::new(Severity::Error, message)
     }
 
-    /// A warning.
+    /// Creates a warning.
     pub fn warning(message: impl Into<String>) -> Self {
         Self::new(Severity::Warning, message)
     }
 
-    /// An information.
+    /// Creates an information.
     pub fn info(message: impl Into<String>) -> Self {
         Self::new(Severity::Info, message)
     }
 
-    /// Names the field.
+    /// Sets the field.
     #[must_use]
     pub fn at(mut self, field: FieldPath) -> Self {
         self.field = Some(field);
         self
     }
 
-    /// Names the object.
+    /// Sets the object.
     #[must_use]
     pub fn of(mut self, resource: ResourceRef) -> Self {
         self.resource = Some(resource);
         self
     }
 
-    /// Names the place in the input.
+    /// Sets the position in the input.
     #[must_use]
     pub fn located(mut self, file: impl Into<String>, position: Position) -> Self {
         self.location = Some(Location { file: file.into(), position });
@@ -219,7 +220,7 @@ impl Diagnostic {
     }
 }
 
-/// One line, as compilers write it: `cluster.yaml:13:9: error: spec.instances[0].replicaz: unknown field`.
+/// Writes one line in the format of compilers: `cluster.yaml:13:9: error: spec.instances[0].replicaz: unknown field`.
 impl fmt::Display for Diagnostic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(Location { file, position }) = &self.location {
@@ -232,7 +233,7 @@ impl fmt::Display for Diagnostic {
         if let Some(field) = &self.field {
             write!(f, "{field}: ")?;
         }
-        // One line per diagnostic, whatever a quoted word holds.
+        // A diagnostic stays on one line, even if it quotes a text with line breaks.
         f.write_str(&line::shown(&self.message.replace('\n', " ")))
     }
 }

@@ -1,5 +1,5 @@
-//! From what the author wrote to what is meant: defaults, images and names, and everything that the schema of a
-//! `PostgresCluster` lets pass but no cluster could live with. After this, nothing can go wrong any more.
+//! Resolves the user's spec into a complete cluster: defaults, images and names. It also checks everything that the schema of a
+//! `PostgresCluster` allows but no cluster could run with. The steps after this one cannot fail.
 
 mod annotations;
 mod backups;
@@ -41,9 +41,9 @@ use crate::options::Options;
 use crate::report::{Collector, Diagnostic, FieldPath, has_errors};
 use crate::spec::{MetadataSpec, PostgresCluster};
 
-/// Resolves one `PostgresCluster` whose schema has been checked.
+/// Resolves one `PostgresCluster` that was validated against the schema.
 ///
-/// Gives the cluster unless a diagnostic is an error; diagnostics name fields of the `PostgresCluster`.
+/// Returns the cluster unless a diagnostic is an error. Diagnostics name fields of the `PostgresCluster`.
 pub fn resolve(resource: &PostgresCluster, options: &Options) -> (Option<Cluster>, Vec<Diagnostic>) {
     let mut context = Context { options, diagnostics: Collector::default() };
     let cluster = cluster(resource, &mut context);
@@ -51,7 +51,7 @@ pub fn resolve(resource: &PostgresCluster, options: &Options) -> (Option<Cluster
     ((!has_errors(&diagnostics)).then_some(cluster), diagnostics)
 }
 
-/// What every part of the resolution needs at hand.
+/// What every part of the resolution needs: the options, and where diagnostics go.
 struct Context<'a> {
     options: &'a Options,
     diagnostics: Collector<Diagnostic>,
@@ -66,7 +66,8 @@ impl Context<'_> {
         self.diagnostics.add(Diagnostic::warning(message).at(path));
     }
 
-    /// Refuses what is wrong with a text, as the module of the file says that it becomes part of.
+    /// Reports the error of a check at `path`, and returns whether there was none. The check is a function of the module that
+    /// writes the file.
     fn check(&mut self, path: &FieldPath, verdict: Result<(), String>) -> bool {
         let good = verdict.is_ok();
         if let Err(why) = verdict {
@@ -75,7 +76,7 @@ impl Context<'_> {
         good
     }
 
-    /// The user's labels and annotations for some objects, checked.
+    /// Returns the user's labels and annotations for a group of objects, after checking them.
     fn metadata(&mut self, spec: Option<&MetadataSpec>, path: &FieldPath) -> Metadata {
         let Some(spec) = spec else { return Metadata::default() };
         let mut metadata = Metadata { labels: spec.labels.clone(), annotations: spec.annotations.clone() };
@@ -85,7 +86,7 @@ impl Context<'_> {
         metadata
     }
 
-    /// A port number; the schema has checked the lower bound, nobody has checked that it is a port.
+    /// Returns a port number. The schema has checked only the lower bound, so the upper bound is checked here.
     fn port(&mut self, number: i32, path: &str) -> u16 {
         u16::try_from(number).unwrap_or_else(|_| {
             self.error(FieldPath::of(path), format!("`{number}` is not a port: the highest is 65535"));
@@ -93,7 +94,7 @@ impl Context<'_> {
         })
     }
 
-    /// The image for `variable`, or an error that says where to name one.
+    /// Returns the image for `variable`, or reports an error that says where to set one.
     fn image(&mut self, named: Option<&str>, variable: &str, path: &str) -> String {
         images::image(named, variable, self.options).unwrap_or_else(|| {
             let message = format!(

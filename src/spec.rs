@@ -1,12 +1,12 @@
-//! The `PostgresCluster` as its author writes it: the API of CrunchyData's PGO, every field of its spec.
+//! The `PostgresCluster` as users write it: the API of CrunchyData's PGO, with every field of its spec.
 //!
-//! v1 and v1beta1 have the same fields; v1 only has more rules. The types say what a field is, and leave the rules to
-//! the validation that runs before them: what reaches them has passed the CRD's schema, without nulls and with its
-//! defaults filled in. They still take a spec without its defaults, and refuse a field that they do not know, so that
-//! nothing a user wrote is dropped without a word.
+//! v1 and v1beta1 have the same fields, but v1 has more rules. The types define the fields; the rules are part of the
+//! validation that runs before. A value that reaches the types has passed the schema of the CRD, has no nulls and has its
+//! defaults. The types also accept a spec without defaults, and they refuse unknown fields, so that nothing that a user wrote
+//! is dropped silently.
 //!
-//! A list or map is an `Option` only where absent and empty mean different things. A type of Kubernetes is that of
-//! `k8s-openapi`. Each file is a section of the spec, with its fields in the CRD's order, which is the alphabet's.
+//! A list or map is an `Option` only if absent and empty have different meanings. Types of Kubernetes are those of
+//! `k8s-openapi`. Each file is a section of the spec, and its fields are in the order of the CRD, which is alphabetical.
 
 mod authentication;
 mod backups;
@@ -57,7 +57,7 @@ pub use user_interface::{PgAdminConfigSpec, PgAdminSpec, UserInterfaceSpec};
 pub use users::{PasswordSpec, PasswordType, UserSpec};
 pub use volumes::{AdditionalVolume, AutoGrowSpec, ImageVolumeSpec, VolumeClaimSpec, VolumesSpec};
 
-/// One Postgres cluster. Its `status` is the operator's to write and is not read.
+/// One Postgres cluster. Its `status` is written by the operator and is not read.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[schemars(extend("x-kubernetes-group-version-kind" = [
@@ -73,15 +73,15 @@ pub struct PostgresCluster {
     pub kind: String,
     /// Name, namespace, labels and annotations.
     pub metadata: ObjectMeta,
-    /// What the cluster should be.
+    /// The desired state of the cluster.
     pub spec: PostgresClusterSpec,
 }
 
-/// What a cluster should be.
+/// The desired state of a cluster.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct PostgresClusterSpec {
-    /// How clients authenticate.
+    /// Authentication of clients.
     pub authentication: Option<AuthenticationSpec>,
     /// Backups.
     pub backups: Option<BackupsSpec>,
@@ -93,9 +93,9 @@ pub struct PostgresClusterSpec {
     /// A certificate of your own for Postgres.
     #[serde(rename = "customTLSSecret")]
     pub custom_tls_secret: Option<SecretProjection>,
-    /// What a new cluster starts from.
+    /// The data that a new cluster starts with.
     pub data_source: Option<DataSourceSpec>,
-    /// SQL to run once, in a new cluster.
+    /// SQL that runs once, in a new cluster.
     #[serde(rename = "databaseInitSQL")]
     pub database_init_sql: Option<DatabaseInitSqlSpec>,
     /// Whether to leave out the default topology spread constraints of every pod.
@@ -116,21 +116,21 @@ pub struct PostgresClusterSpec {
     pub instances: Vec<InstanceSetSpec>,
     /// Logs and metrics with OpenTelemetry.
     pub instrumentation: Option<InstrumentationSpec>,
-    /// Labels and annotations of every object.
+    /// Labels and annotations for every object.
     pub metadata: Option<MetadataSpec>,
     /// Metrics for Prometheus.
     pub monitoring: Option<MonitoringSpec>,
-    /// Whether this is OpenShift, which chooses the groups of pods itself.
+    /// Whether the Kubernetes cluster is OpenShift, which chooses the groups of pods itself.
     pub openshift: Option<bool>,
     /// High availability.
     pub patroni: Option<PatroniSpec>,
-    /// Whether to leave everything as it is.
+    /// Whether to leave all objects unchanged.
     pub paused: Option<bool>,
     /// The port that Postgres listens on.
     #[serde(default = "default_port")]
     #[schemars(range(min = 1024))]
     pub port: i32,
-    /// The version of PostGIS, when the image has it.
+    /// The version of PostGIS in the image, if it has PostGIS.
     #[serde(rename = "postGISVersion")]
     pub post_gis_version: Option<String>,
     /// The major version of Postgres.
@@ -138,21 +138,21 @@ pub struct PostgresClusterSpec {
     pub postgres_version: i32,
     /// The connection pooler.
     pub proxy: Option<ProxySpec>,
-    /// How the Service of the replicas is reached.
+    /// Settings of the Service of the replicas.
     pub replica_service: Option<ServiceSpec>,
-    /// How the Service of the leader is reached.
+    /// Settings of the Service of the leader.
     pub service: Option<ServiceSpec>,
-    /// Whether to run no pod.
+    /// Whether to stop all pods.
     pub shutdown: Option<bool>,
-    /// The cluster to follow.
+    /// Settings of a standby cluster, which replicates from another cluster.
     pub standby: Option<StandbySpec>,
-    /// More groups of every process that uses a volume.
+    /// Supplemental groups of every process that uses a volume.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(inner(range(min = 1, max = 2_147_483_647_i64)))]
     pub supplemental_groups: Vec<i64>,
     /// pgAdmin.
     pub user_interface: Option<UserInterfaceSpec>,
-    /// The roles that get a Secret; one named as the cluster when absent, none when empty.
+    /// The roles that get a Secret. Absent: one role with the name of the cluster. Empty: no role.
     #[schemars(
         length(max = 64),
         extend("x-kubernetes-patch-merge-key" = "name", "x-kubernetes-patch-strategy" = "merge")
@@ -170,7 +170,7 @@ mod tests {
 
     use super::*;
 
-    /// The least that a cluster can be, with one more field of its spec.
+    /// The smallest valid cluster, with one additional field in its spec.
     fn cluster(field: &str, value: Value) -> serde_json::Result<PostgresCluster> {
         let mut cluster = json!({
             "apiVersion": "postgres-operator.crunchydata.com/v1",

@@ -1,5 +1,6 @@
-//! Variables and templates in a `PostgresCluster` that nobody has replaced: of Flux and envsubst (`${NAME}`), of kustomize
-//! (`$(NAME)`), of Helm (`{{ … }}`), and of other tools. They would become a part of names and addresses as they are.
+//! Finds variables and templates in a `PostgresCluster` that no tool has replaced: those of Flux and envsubst (`${NAME}`), of
+//! kustomize (`$(NAME)`), of Helm (`{{ … }}`), and of other tools. Without this check, they would become part of names and
+//! addresses.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -14,13 +15,15 @@ static BRACES: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(r"(?:^|[^$])\$\{ *([A-Za-z_][A-Za-z0-9_.]*)[^{}]*\}").expect("a constant pattern"));
 static PARENTHESES: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(r"(?:^|[^$])\$\(([A-Za-z_][A-Za-z0-9_.-]*)\)").expect("a constant pattern"));
-/// Two letters at least: the end of a regular expression, or a price, is none.
+/// Matches `$NAME` only if the name has at least two letters, because the end of a regular expression and a price also contain
+/// `$`.
 static BARE: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(r"(?:^|[^$\\])\$([A-Z][A-Z0-9_]*[A-Z0-9_]|[A-Z_][A-Z0-9_]*$)").expect("a constant pattern")
 });
 
-/// How placeholders of other tools begin and end: of Octopus and Azure Pipelines, Terraform, Autoconf and Maven, Go with other
-/// delimiters, Jinja. What the next three have between them is a name in capitals, a field, anything.
+/// How placeholders of other tools begin and end: Octopus and Azure Pipelines, Terraform, Autoconf and Maven, Go with other
+/// delimiters, Jinja. Between `@` and `@` there is a name in capitals, between `[[` and `]]` a field such as `.name`, between
+/// `{%` and `%}` any text, and between the others a name.
 const PLACEHOLDERS: [(&str, &str); 5] = [("#{", "}"), ("%{", "}"), ("@", "@"), ("[[", "]]"), ("{%", "%}")];
 
 /// Fields of a container in which Kubernetes or a shell replaces variables itself.
@@ -36,8 +39,8 @@ const OF_CONTAINERS: [&str; 9] = [
     "workingDir",
 ];
 
-/// Whole parts of the resource that are not rendered as they are, or that have variables of their own: those of the OpenTelemetry
-/// collector.
+/// Parts of the resource that the search skips, because pgrender does not render them as they are or because they have
+/// variables of their own, as the configuration of the OpenTelemetry collector has.
 const SKIPPED: [&[&str]; 4] = [
     &["status"],
     &["metadata", "managedFields"],
@@ -48,8 +51,8 @@ const SKIPPED: [&[&str]; 4] = [
 /// Keys whose values run in a shell.
 const SCRIPTS: [&str; 4] = ["before_stop", "callbacks", "command", "pre_promote"];
 
-/// Says of each variable that it is one: as a part of the error that `diagnostics` has of the field, or as a warning. A template is
-/// an error.
+/// Reports each variable and each template of `document`. If `diagnostics` already has an error for the field, the report
+/// becomes part of that error. Otherwise a variable is a warning, and a template is an error.
 pub(crate) fn tell(document: &Document, diagnostics: &mut Vec<Diagnostic>) {
     let mut search = Search { path: Vec::new(), found: Collector::default() };
     search.value(&document.node);
@@ -72,12 +75,12 @@ pub(crate) fn tell(document: &Document, diagnostics: &mut Vec<Diagnostic>) {
 
 /// A walk through a resource.
 struct Search<'a> {
-    /// Where it is.
+    /// The path to the current node.
     path: Vec<Step<'a>>,
     found: Collector<(FieldPath, (Severity, String))>,
 }
 
-/// A segment of a path that is only written when something is found there.
+/// A segment of a path. It becomes a [`FieldPath`] only if something is found there, which saves allocations.
 enum Step<'a> {
     Key(&'a str),
     Index(usize),
@@ -114,7 +117,7 @@ impl<'a> Search<'a> {
         }
         let script = self.is_script();
         let rule = self.keys().any(|key| ["pg_hba", "pg_ident", "hba"].contains(&key));
-        // Agents that come into a pod by an annotation read templates of their own there.
+        // Agents that an annotation injects into a pod, such as Vault's, read templates of their own from annotations.
         let template = self.keys().any(|key| key.contains("template"));
         let mut severity = Severity::Warning;
         let hint = if let Some(variable) = BRACES.captures(text).filter(|_| !script) {
@@ -124,7 +127,8 @@ impl<'a> Search<'a> {
         } else if let Some(variable) = BARE.captures(text).filter(|_| !script && !rule) {
             variable_of("envsubst", &format!("${}", &variable[1]))
         } else if !template && text.split_once("{{").is_some_and(|(_, rest)| rest.contains("}}")) {
-            // Two programs never read it alike. Others may have put it into an annotation or a container for themselves.
+            // No two programs read an unquoted template alike. In an annotation or a container it may be meant for another
+            // program.
             let for_others = self.keys().any(|key| ["annotations", "containers", "initContainers"].contains(&key));
             if !for_others && template::is_in(text) {
                 severity = Severity::Error;
@@ -147,7 +151,7 @@ impl<'a> Search<'a> {
         self.found.push(severity, (FieldPath(segments.collect()), (severity, hint)));
     }
 
-    /// The keys on the way here.
+    /// The keys on the path to the current node.
     fn keys(&self) -> impl Iterator<Item = &'a str> {
         self.path.iter().filter_map(|step| match step {
             Step::Key(key) => Some(*key),
@@ -155,7 +159,7 @@ impl<'a> Search<'a> {
         })
     }
 
-    /// Whether variables are replaced here by what the field is for.
+    /// Whether the value runs in a shell, or in a program that replaces variables itself.
     fn is_script(&self) -> bool {
         self.keys().any(|key| SCRIPTS.contains(&key) || key.to_ascii_lowercase().ends_with("_command"))
     }
@@ -167,7 +171,7 @@ impl<'a> Search<'a> {
     }
 }
 
-/// The first placeholder of [`PLACEHOLDERS`] in a text, or one like `<your-bucket>` that is the whole text.
+/// Finds the first placeholder of [`PLACEHOLDERS`] in a text, or one like `<your-bucket>` that is the whole text.
 fn placeholder(text: &str) -> Option<String> {
     let is_name = |name: &str| {
         name.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_')
@@ -202,7 +206,7 @@ mod tests {
     use super::*;
     use crate::read;
 
-    /// What is told of `text`, with the fields.
+    /// Returns what is reported for `text`, with the fields.
     fn told(text: &str) -> Vec<String> {
         let documents = read::documents("c.yaml", text).unwrap();
         let mut diagnostics = Vec::new();
@@ -274,7 +278,7 @@ mod tests {
             let told = told(text);
             assert!(told.len() == 1 && told[0].contains("error: ") && told[0].contains("`{{ … }}`"), "{told:?}");
         }
-        // An array of Postgres.
+        // A literal of a Postgres array is not a template.
         assert!(!told("a: '{{1,2},{3,4}}'\n").concat().contains("error: "));
     }
 

@@ -1,4 +1,4 @@
-//! Objects to bytes.
+//! The writers: they turn objects into YAML text and choose the name of each file.
 
 pub mod layout;
 pub mod resource_list;

@@ -1,4 +1,5 @@
-//! Runs the caretaker's own tests, which are Python like the program; what it does to a cluster is in `e2e`.
+//! Runs the caretaker's own tests, which are written in Python like the caretaker. Its effects on a cluster are tested in
+//! `e2e`.
 
 #![allow(clippy::disallowed_methods, clippy::unwrap_used, reason = "tests run real tools with files and environment")]
 

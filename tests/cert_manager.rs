@@ -1,4 +1,5 @@
-//! Certificates that cert-manager makes: its resources are what it accepts, and pods find the same files as otherwise.
+//! Tests certificates that cert-manager creates: cert-manager accepts its resources, and pods find the same files as with other
+//! certificates.
 
 #![expect(clippy::disallowed_methods, reason = "tests read files and run tools")]
 #![expect(clippy::print_stdout, clippy::unwrap_used, reason = "a helper of tests fails as a test does")]
@@ -23,7 +24,7 @@ use serde_json::{Value, json};
 use fixtures::fixtures;
 use rendering::{SEED, objects, objects_from, options};
 
-/// The options of a caller who wants cert-manager's certificates, signed by an issuer or by CAs of the clusters' own.
+/// The options of a caller who uses cert-manager, with an issuer or with one CA per cluster.
 fn with_cert_manager(issuer: Option<&str>) -> Options {
     let issuer = issuer.map(|name| IssuerReference::issuer(name.to_owned()));
     Options { certificate_source: CertificateSource::CertManager { issuer }, ..options() }
@@ -33,7 +34,7 @@ fn render(text: &str, options: &Options) -> Vec<Value> {
     objects_from(text, SEED, options).unwrap()
 }
 
-/// The resources of cert-manager among objects.
+/// Returns cert-manager's resources among the objects.
 fn resources(objects: &[Value]) -> Vec<&Value> {
     objects.iter().filter(|object| object["apiVersion"] == "cert-manager.io/v1").collect()
 }
@@ -43,7 +44,7 @@ fn names<'a>(objects: &'a [Value], kind: &str) -> BTreeSet<&'a str> {
     objects.map(|object| object["metadata"]["name"].as_str().unwrap()).collect()
 }
 
-/// What cert-manager's schemas say against resources, if there is Python to ask.
+/// Returns what cert-manager's schemas report for resources; `None` if Python is not available.
 fn complaints(resources: &[&Value]) -> Option<String> {
     common::tool("python3").map(|python| validate(&python, resources))
 }
@@ -131,7 +132,8 @@ fn an_issuer_of_the_user_signs_every_certificate() {
     assert!(resources(&objects).iter().all(|resource| resource["spec"]["issuerRef"] == company));
 }
 
-/// The members of a cluster ask each other whether they follow the leader, and send the password of the API with it.
+/// In the failsafe mode, the members of a cluster ask each other whether they follow the leader, and send the password of the
+/// REST API with the request.
 #[test]
 fn an_issuer_of_the_user_leaves_the_failsafe_mode_off() {
     let mode = |text: &str, options: &Options| {

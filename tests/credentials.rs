@@ -1,4 +1,5 @@
-//! Credentials that the user brings: nothing is rendered of them, pods refer to them, and nothing else changes.
+//! Tests credentials that the user provides: pgrender does not render their Secrets, pods refer to them, and nothing else
+//! changes.
 
 #![expect(clippy::disallowed_methods, reason = "tests read files")]
 #![expect(clippy::unwrap_used, reason = "a helper of tests fails as a test does")]
@@ -123,7 +124,7 @@ fn the_caretaker_reads_what_the_user_brings() {
         mounted(&objects, "Deployment", "hippo-pgbouncer"),
         mounts([("hippo-pgbouncer", "pgbouncer-users.txt", "~postgres-operator/users.txt")])
     );
-    // Its certificate is not in the Secret that the user brings.
+    // The certificate is not in the Secret that the user provides.
     let certificate = get(&objects, "Secret", "hippo-pgbouncer-tls").unwrap();
     assert_eq!(certificate["data"].as_object().unwrap().len(), 3);
 }
@@ -145,7 +146,7 @@ fn one_user_may_bring_a_secret_alone_and_changes_nothing_of_the_others() {
     assert_eq!(roles["users"][0]["secret"], "hippo-pguser-app");
     assert!(roles["users"][0].get("verifier").is_none() && roles["users"][1].get("verifier").is_some());
 
-    // And the other way round.
+    // The opposite setting for a role.
     let annotations = json!({"pgrender.dev/credentials.app": "seed"});
     let mixed = objects_from(&cluster(&annotations), SEED, &reference()).unwrap();
     assert_eq!(get(&mixed, "Secret", "hippo-pguser-app"), get(&before, "Secret", "hippo-pguser-app"));

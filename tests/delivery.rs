@@ -1,5 +1,5 @@
-//! What the tools that apply manifests make of them: Flux's substitution of variables leaves every object as it was rendered, and
-//! what a `PostgresCluster` says to these tools is on the objects that they see.
+//! Tests how the tools that apply manifests treat the output: Flux's variable substitution leaves every object unchanged, and
+//! annotations and labels of a `PostgresCluster` for these tools are on the objects that the tools read.
 
 #![expect(clippy::disallowed_methods, reason = "a test reads files and is told by the environment where tools are")]
 #![expect(clippy::print_stdout, clippy::unwrap_used, reason = "a helper of tests fails as a test does")]
@@ -25,7 +25,7 @@ use rendering::{SEED, objects, options};
 
 const SUBSTITUTE: &str = "kustomize.toolkit.fluxcd.io/substitute";
 
-/// A cluster with pgBouncer and backups, and with `metadata` beside its name.
+/// A cluster with pgBouncer and backups, with `metadata` in addition to its name.
 fn cluster(metadata: &Value, spec: &Value) -> String {
     let claim = json!({"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}});
     let mut cluster = json!({
@@ -53,7 +53,7 @@ fn annotated(annotations: &Value) -> String {
     cluster(&json!({"annotations": annotations}), &json!({}))
 }
 
-/// What Flux makes of each text, or why it fails.
+/// Returns Flux's result for each text, or why it fails.
 fn substituted(go: &Path, texts: &[String]) -> Vec<Value> {
     let program = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/envsubst");
     let mut child = Command::new(go)
@@ -72,7 +72,7 @@ fn substituted(go: &Path, texts: &[String]) -> Vec<Value> {
 fn flux_leaves_every_object_as_it_was_rendered() {
     let Some(go) = common::tool("go") else { return };
     let mut texts: Vec<String> = fixtures().into_iter().map(|(_, text)| text).collect();
-    // Text of the user, on every object and in one, and a dollar that means nothing.
+    // Text of the user on every object and on one object, and a dollar sign without a special meaning.
     for text in ["$$b", "$b} {"] {
         texts.push(cluster(&json!({}), &json!({"metadata": {"annotations": {"a": text}}})));
         texts.push(cluster(&json!({}), &json!({"config": {"parameters": {"log_line_prefix": text}}})));
@@ -95,7 +95,7 @@ fn flux_leaves_every_object_as_it_was_rendered() {
     assert!(count > 0 && count < objects.len() / 2, "{count} of {}", objects.len());
 }
 
-/// The metadata of everything that becomes a pod.
+/// Collects the metadata of every pod and pod template.
 fn pod_metadata(value: &Value, found: &mut Vec<Value>) {
     match value {
         Value::Object(map) => {
@@ -182,18 +182,18 @@ fn a_claim_is_kept_whatever_is_said() {
             assert_eq!(options, "Prune=true,Delete=true,ServerSideApply=true,PruneLast=true");
         }
     }
-    // Without any, ours alone.
+    // Without annotations of the user, only those of pgrender.
     let claims = objects(&annotated(&json!({}))).unwrap();
     let claim = claims.iter().find(|object| object["kind"] == "PersistentVolumeClaim").unwrap();
     assert_eq!(claim["metadata"]["annotations"]["argocd.argoproj.io/sync-options"], "Prune=false,Delete=false");
 }
 
-/// What is told about the metadata of the cluster itself.
+/// Returns what is reported about the metadata of the cluster itself.
 fn told(text: &str) -> Vec<(Severity, String)> {
     told_below(text, "metadata.")
 }
 
-/// What is told about fields that begin with `path`.
+/// Returns what is reported about fields that begin with `path`.
 fn told_below(text: &str, path: &str) -> Vec<(Severity, String)> {
     let documents = read::documents("cluster.yaml", text).unwrap();
     let seed = Seed::new(SEED.as_bytes()).ok().unwrap();
@@ -222,7 +222,7 @@ fn what_is_not_carried_over_is_told() {
     }
     let lines = told(&annotated(&json!({"argocd.argoproj.io/sync-options": "Force=true,Replace=true"})));
     assert!(lines.len() == 1 && lines[0].1.contains("`Force=true,Replace=true`"), "{lines:?}");
-    // Argo CD reads no labels.
+    // Argo CD does not read labels.
     let lines = told(&cluster(&json!({"labels": {"argocd.argoproj.io/sync-wave": "1"}}), &json!({})));
     assert!(lines.len() == 1 && lines[0].0 == Severity::Warning, "{lines:?}");
 }
@@ -260,7 +260,7 @@ fn what_no_tool_heeds_is_told_with_what_was_meant() {
     }
 }
 
-/// Each place of the spec whose metadata goes to objects.
+/// Each field of the spec whose metadata is copied to objects.
 const PLACES: [&str; 6] = [
     "/metadata",
     "/instances/0/metadata",
@@ -336,7 +336,7 @@ fn what_the_cluster_reads_itself_is_told_elsewhere() {
         let lines = told(&annotated(&json!({format!("{domain}/{key}"): value})));
         assert!(lines.len() == 1 && lines[0].0 == Severity::Warning && lines[0].1.contains(says), "{key}: {lines:?}");
     }
-    // PGO takes it in any case.
+    // PGO accepts it in any case.
     for value in ["True", "true", "false"] {
         assert_eq!(told(&annotated(&json!({format!("{domain}/autoCreateUserSchema"): value}))), []);
     }
@@ -344,7 +344,7 @@ fn what_the_cluster_reads_itself_is_told_elsewhere() {
     assert!(lines.len() == 1 && lines[0].0 == Severity::Error, "{lines:?}");
 }
 
-/// Sets what is at a JSON pointer, whose last key may be new.
+/// Sets the value at a JSON pointer, whose last key may be new.
 fn set(value: &mut Value, pointer: &str, what: &Value) {
     let (parent, key) = pointer.rsplit_once('/').unwrap();
     let parent = if let Some(before) = parent.strip_suffix("/service").filter(|_| value.pointer(parent).is_none()) {

@@ -1,4 +1,5 @@
-//! The output is a function of the input, the seed and the time; and a small change of the input changes little.
+//! Tests that the output depends only on the input, the seed and the time, and that a small change of the input causes only
+//! small changes of the output.
 
 #![expect(clippy::disallowed_methods, reason = "tests run the program with an environment")]
 #![expect(clippy::unwrap_used, reason = "a helper of tests fails as a test does")]
@@ -23,7 +24,7 @@ use serde_json::{Value, json};
 use fixtures::fixtures;
 use rendering::{SEED, objects, objects_with};
 
-/// What the program prints for a text, in an environment of these variables alone and a directory that is not ours.
+/// Returns what the program prints for a text. It runs with only these environment variables and in an empty directory.
 fn print(text: &str, seed: &str, environment: &[(&str, &str)]) -> String {
     let directory = tempfile::tempdir().unwrap();
     let mut child = Command::new(env!("CARGO_BIN_EXE_pgrender"))
@@ -43,7 +44,7 @@ fn print(text: &str, seed: &str, environment: &[(&str, &str)]) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// All fixtures as one input, each in a namespace of its own, since some clusters have the same name.
+/// Returns all fixtures as one input. Each is in its own namespace, because some clusters have the same name.
 fn many() -> Vec<String> {
     let texts = fixtures().into_iter();
     texts.map(|(name, text)| text.replace("namespace: postgres-operator", &format!("namespace: {name}"))).collect()
@@ -92,7 +93,8 @@ fn by_name(objects: Vec<Value>) -> BTreeMap<String, Value> {
     objects.into_iter().map(|object| (name(&object), object)).collect()
 }
 
-/// What of a Secret is no secret, and so is the same under any seed. A certificate is public as well, but it is another.
+/// Keys of Secrets whose values are not secret, so that they are the same with any seed. A certificate is public too, but
+/// changes with the seed.
 const PUBLIC: [&str; 8] =
     ["dbname", "host", "pg_hba.yaml", "pgbouncer-host", "pgbouncer-port", "port", "user", "username"];
 
@@ -108,7 +110,8 @@ fn another_seed_changes_every_secret_and_nothing_else() {
         for (object, before) in &one {
             let after = &other[object];
             if object.ends_with("-fingerprints") {
-                // One for each Secret and ConfigMap, under a key of the seed's: all are others.
+                // There is one fingerprint for each Secret and ConfigMap. Its key is derived from the seed, so all of them
+                // change.
                 let (before, after) = (before["data"].as_object().unwrap(), after["data"].as_object().unwrap());
                 assert!(before.iter().all(|(key, value)| after[key] != *value), "{name} {object}");
                 continue;
@@ -122,7 +125,7 @@ fn another_seed_changes_every_secret_and_nothing_else() {
             assert_eq!(keys(before), keys(after));
             for key in keys(before) {
                 let same = before["data"][&key] == after["data"][&key];
-                // Without roles the caretaker has nothing secret to apply.
+                // Without roles, the caretaker's Secret contains nothing secret.
                 let empty = decode(&before["data"][&key])
                     == "{\n  \"users\": [],\n  \"pgbouncer\": null,\n  \"monitoring\": null\n}\n";
                 assert_eq!(same, PUBLIC.contains(&key.as_str()) || empty, "{name} {object} {key}");
@@ -141,7 +144,7 @@ fn decode(text: &Value) -> String {
     String::from_utf8(STANDARD.decode(text.as_str().unwrap()).unwrap()).unwrap()
 }
 
-/// A cluster with a bit of everything, to change one thing of.
+/// A cluster with some of everything, of which tests change one thing.
 fn hippo() -> Value {
     let claim = json!({"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}});
     json!({
@@ -160,7 +163,8 @@ fn hippo() -> Value {
     })
 }
 
-/// What a change of the cluster above changes: `+` new, `-` gone, `~` other, a line for each field that differs.
+/// Returns the effect of a change of the cluster above: `+` for a new, `-` for a removed and `~` for a changed object, with one
+/// line for each field that differs.
 fn changes(change: impl FnOnce(&mut Value)) -> Vec<String> {
     let mut cluster = hippo();
     let before = objects(&cluster.to_string()).unwrap();
@@ -168,7 +172,7 @@ fn changes(change: impl FnOnce(&mut Value)) -> Vec<String> {
     lines(before, objects(&cluster.to_string()).unwrap())
 }
 
-/// What differs between two lists of objects, as above.
+/// Returns the differences between two lists of objects, as above.
 fn lines(before: Vec<Value>, after: Vec<Value>) -> Vec<String> {
     let (before, after) = (by_name(before), by_name(after));
     let names: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
@@ -188,7 +192,7 @@ fn lines(before: Vec<Value>, after: Vec<Value>) -> Vec<String> {
     lines
 }
 
-/// The paths at which two values differ; where a text is JSON, inside it too.
+/// Collects the paths at which two values differ. If a text is JSON, its fields are compared.
 fn differences(one: &Value, other: &Value, path: &str, found: &mut Vec<String>) {
     let json = |value: &Value| serde_json::from_str::<Value>(value.as_str()?).ok().filter(Value::is_object);
     let (one, other) = (json(one).unwrap_or_else(|| one.clone()), json(other).unwrap_or_else(|| other.clone()));

@@ -1,5 +1,5 @@
-//! The shell commands of README.md and docs, run as they are on the page, where the page says that this test runs them. And
-//! `tools/documents.py`, which checks the pages: it accepts them, and finds each kind of fault.
+//! Runs the shell commands of README.md and docs exactly as they are on the page, if the page says that this test runs them.
+//! Also tests `tools/documents.py`, which checks the pages: it accepts them, and it finds each kind of error.
 
 #![expect(clippy::disallowed_methods, reason = "tests work with files and the environment")]
 #![expect(clippy::print_stdout, clippy::unwrap_used, reason = "a helper of tests fails as a test does")]
@@ -15,10 +15,10 @@ use std::process::Command;
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 const MARKER: &str = "<!-- run by tests/documents.rs -->";
 const STATEFUL_SET: &str = "kind: StatefulSet";
-/// What is printed between the blocks of a page.
+/// A marker that is printed between the blocks of a page.
 const NEXT: &str = "== next block ==\n";
 
-/// A page: the commands that it has this test run, and the files that it shows.
+/// A page: the commands that this test runs, and the files that the page shows.
 struct Page {
     name: String,
     script: String,
@@ -35,7 +35,7 @@ impl Page {
         while let Some(line) = lines.next() {
             if ["```sh", "```yaml"].contains(&line) {
                 let content: Vec<&str> = lines.by_ref().take_while(|line| *line != "```").collect();
-                // The first line of a file is its name alone.
+                // The first line of a file is a comment that contains only its name.
                 let file = content.first().and_then(|line| line.strip_prefix("# "));
                 let file = file.filter(|name| *name == "Kptfile" || has_extension(Path::new(name), "yaml"));
                 let text = content.join("\n") + "\n";
@@ -69,12 +69,12 @@ fn pages() -> Vec<Page> {
     paths.iter().map(|path| Page::read(path)).collect()
 }
 
-/// The command that goes after each block.
+/// The command that prints the marker after each block.
 fn separator() -> String {
     format!("printf '{}'\n", NEXT.escape_debug())
 }
 
-/// A shell in `directory`, in which the commands of a page find the program and what else they name.
+/// Returns a shell in `directory`, in which the commands of a page find pgrender and the other programs.
 fn shell(directory: &Path, script: &str) -> Command {
     let program = Path::new(env!("CARGO_BIN_EXE_pgrender")).parent().unwrap();
     let path = std::env::var_os("PATH").unwrap_or_default();
@@ -89,7 +89,7 @@ fn shell(directory: &Path, script: &str) -> Command {
     command
 }
 
-/// Runs a script to its end; gives what it printed.
+/// Runs a script until it exits, and returns its output.
 fn output(page: &str, directory: &Path, script: &str) -> String {
     let output = shell(directory, script).output().unwrap();
     let errors = String::from_utf8_lossy(&output.stderr);
@@ -97,7 +97,7 @@ fn output(page: &str, directory: &Path, script: &str) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// Makes what the commands of a page expect of the reader, and no more: kpt reads every file of its package.
+/// Creates what the commands of a page expect from the reader, but nothing else, because kpt reads every file of its package.
 fn prepare(page: &Page, cluster: &str, directory: &Path) {
     fs::write(directory.join("cluster.yaml"), cluster).unwrap();
     for (name, content) in &page.files {
@@ -108,7 +108,7 @@ fn prepare(page: &Page, cluster: &str, directory: &Path) {
     }
     for (word, script) in [
         ("clusters/", "mkdir clusters; cp cluster.yaml clusters/"),
-        // Secrets of another seed, by the names of those that are rendered.
+        // Secrets with another seed, but with the names of the rendered ones.
         ("existing.yaml", "pgrender render --random cluster.yaml > existing.yaml"),
         ("git ", "git init -q; git add clusters; git -c user.name=a -c user.email=a@b commit -qm clusters"),
     ] {
@@ -123,7 +123,7 @@ fn prepare(page: &Page, cluster: &str, directory: &Path) {
     }
 }
 
-/// Whether a file below `directory` holds a StatefulSet, links left out.
+/// Whether a file below `directory` contains a StatefulSet. Links are ignored.
 fn has_stateful_set(directory: &Path) -> bool {
     fs::read_dir(directory).unwrap().map(Result::unwrap).any(|entry| {
         let kind = entry.file_type().unwrap();
@@ -153,7 +153,7 @@ fn the_commands_of_every_page_run() {
         let printed = output(&page.name, directory.path(), &page.script);
         let seed = fs::read(directory.path().join("seed")).unwrap();
         assert!(seed.len() > 32, "{}", page.name);
-        // kustomize skips a function in silence, so the exit code is not enough.
+        // kustomize silently skips a function that it does not run, so the exit code is not enough.
         for (block, printed) in page.script.split(&separator()).zip(printed.split(NEXT)) {
             let renders = ["pgrender render", "kustomize ", "kpt "].iter().any(|word| block.contains(word));
             let rendered = printed.contains(STATEFUL_SET) || has_stateful_set(directory.path());
@@ -163,7 +163,7 @@ fn the_commands_of_every_page_run() {
     assert!(count >= 8, "only {count} pages have commands that are run");
 }
 
-/// What the check says about the repository in `root`.
+/// Runs the check on the repository in `root`, and returns whether it passed and its output.
 fn check(python: &Path, root: &Path) -> (bool, String) {
     let output = Command::new(python).arg(Path::new(ROOT).join("tools/documents.py")).arg(root).output().unwrap();
     assert!(output.stderr.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));

@@ -1,7 +1,7 @@
-//! Bad input: each case below `fixtures/errors` gives the errors in its `stderr.txt`, exit code 1 and nothing else, from
-//! the command line and as a KRM function; what is made at random out of good input does not crash the program.
+//! Tests invalid input: each case in `fixtures/errors` gives the errors in its `stderr.txt`, exit code 1 and nothing else, on
+//! the command line and as a KRM function. Random changes of valid input do not crash the program.
 //!
-//! `SNAPSHOTS=overwrite cargo test --test errors` writes the expected errors anew.
+//! `SNAPSHOTS=overwrite cargo test --test errors` updates the expected errors.
 
 #![expect(clippy::disallowed_methods, reason = "tests read files")]
 #![expect(clippy::unwrap_used, reason = "a helper of tests fails as a test does")]
@@ -26,7 +26,7 @@ use snapbox::{Data, assert_data_eq};
 use fixtures::fixtures;
 use rendering::{SEED, objects};
 
-/// Runs the program to its end, with a seed or, where it is empty, without.
+/// Runs the program until it exits. If `seed` is empty, it runs without a seed.
 fn run(arguments: &[&str], directory: &Path, seed: &str, stdin: &str) -> Output {
     let mut child = Command::new(env!("CARGO_BIN_EXE_pgrender"))
         .args(arguments)
@@ -38,7 +38,7 @@ fn run(arguments: &[&str], directory: &Path, seed: &str, stdin: &str) -> Output 
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    // A program that does not read its input closes it.
+    // A program that does not read its input closes it, which is not an error here.
     let _ = child.stdin.take().unwrap().write_all(stdin.as_bytes());
     child.wait_with_output().unwrap()
 }
@@ -52,7 +52,7 @@ fn cases() -> Vec<PathBuf> {
     cases
 }
 
-/// The seed of a case: its own, or one that is good.
+/// Returns the seed of a case: its own, or a valid one.
 fn seed(case: &Path) -> String {
     fs::read_to_string(case.join("seed.txt")).unwrap_or_else(|_| SEED.to_owned())
 }
@@ -77,7 +77,7 @@ fn a_function_refuses_the_same_with_results() {
         let Ok(documents) = read::documents("cluster.yaml", &text) else { continue };
         let items: Vec<Value> = documents.iter().map(|document| document.node.to_json()).collect();
         if !items.iter().any(|item| item["kind"] == "PostgresCluster") {
-            // A function that has nothing to do does nothing.
+            // A function without a cluster changes nothing.
             continue;
         }
         let list = json!({"apiVersion": "config.kubernetes.io/v1", "kind": "ResourceList", "items": items});
@@ -86,7 +86,8 @@ fn a_function_refuses_the_same_with_results() {
         assert_eq!(output.status.code(), Some(1), "{name}");
         let mut answer = answer(output);
         for item in answer["items"].as_array_mut().unwrap() {
-            // A seed is kept away from the Kubernetes cluster even then; nothing else is changed.
+            // Even then, the Secret with the seed gets the annotation that keeps it out of the Kubernetes cluster. Nothing else
+            // changes.
             if item["metadata"]["annotations"]["pgrender.dev/seed"] == "true" {
                 let away = item["metadata"]["annotations"]
                     .as_object_mut()
@@ -107,7 +108,7 @@ fn a_function_refuses_the_same_with_results() {
         let stderr = fs::read_to_string(case.join("stderr.txt")).unwrap();
         let lines: Vec<&str> = stderr.lines().filter(|line| line.contains("error: ")).collect();
         assert_eq!(told.len(), lines.len(), "{name} {told:?}");
-        // A message may name the place of another cluster, which is another one here.
+        // A message may contain the position of another cluster, which is different here.
         for line in lines.iter().filter(|line| !line.contains(" in `cluster.yaml`")) {
             let position = told.iter().position(|message| line.ends_with(&message.replace('\n', " ")));
             told.swap_remove(position.unwrap_or_else(|| panic!("{name}: {line} is not among {told:?}")));
@@ -134,7 +135,7 @@ fn a_function_refuses_what_is_no_list_with_an_empty_one() {
     assert!(unreadable >= 8, "{unreadable}");
 }
 
-/// The list that a function answers with.
+/// Returns the list that a function writes.
 fn answer(output: Output) -> Value {
     let answer =
         read::documents("answer", &String::from_utf8(output.stdout).unwrap()).unwrap().remove(0).node.to_json();
@@ -159,13 +160,13 @@ fn huge_input_is_refused_at_once() {
     }
 }
 
-/// A change of one place in a tree.
+/// A change of one value in a tree.
 #[derive(Clone, Debug)]
 enum Mutation {
     Delete,
     Replace(Value),
     Insert(&'static str, Value),
-    /// Puts another part of the same tree here.
+    /// Copies another part of the same tree to this place.
     Copy(Index),
 }
 
@@ -214,7 +215,7 @@ fn mutation() -> impl Strategy<Value = (Index, Mutation)> {
     (any::<Index>(), mutation)
 }
 
-/// The pointers to every value in a tree but the root.
+/// Collects the pointers to every value in a tree except the root.
 fn pointers(node: &Value, pointer: &str, found: &mut Vec<String>) {
     let children: Vec<(String, &Value)> = match node {
         Value::Object(entries) => {
@@ -259,7 +260,7 @@ fn mutate(tree: &mut Value, place: Index, mutation: Mutation) {
     }
 }
 
-/// A good cluster after some mutations.
+/// A valid cluster after several mutations.
 fn mutated() -> impl Strategy<Value = Value> {
     let trees: Vec<Value> =
         fixtures().iter().map(|(_, text)| read::documents("cluster.yaml", text).unwrap()[0].node.to_json()).collect();
@@ -274,7 +275,7 @@ fn mutated() -> impl Strategy<Value = Value> {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 1024, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// In this process, where a panic fails the test.
+    /// This runs in the same process, so that a panic fails the test.
     #[test]
     fn a_good_cluster_made_bad_is_rendered_or_refused(tree in mutated()) {
         let text = tree.to_string();

@@ -1,6 +1,5 @@
-//! The goldens: `fixtures/<name>/cluster.yaml` renders as `objects.yaml` beside it, byte for byte, with the flags in
-//! `arguments.txt`, if there are any. `make golden` writes them
-//! anew; read the difference before committing it.
+//! Tests that `fixtures/<name>/cluster.yaml` renders as `objects.yaml` in the same directory, byte for byte, with the flags in
+//! `arguments.txt`, if there are any. `make golden` updates these files; read the difference before you commit it.
 
 #![expect(clippy::disallowed_methods, reason = "a test reads files and is told by the environment where tools are")]
 #![expect(
@@ -16,7 +15,7 @@ use std::process::Command;
 
 use snapbox::{Assert, Data, cmd::Command as Program, data::DataFormat};
 
-/// Every directory of `fixtures` with a `cluster.yaml`.
+/// Returns every directory in `fixtures` with a `cluster.yaml`.
 fn fixtures() -> Vec<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures");
     let mut directories: Vec<_> = std::fs::read_dir(root)
@@ -62,7 +61,7 @@ fn every_fixture_renders_as_its_golden() {
     assert!(failures.is_empty(), "{}", failures.join("\n"));
 }
 
-/// The oldest Kubernetes that we support and the newest that the validator knows.
+/// The oldest Kubernetes that pgrender supports, and the newest that the validator has schemas for.
 const KUBERNETES: [&str; 2] = ["1.27", "1.37"];
 
 #[test]

@@ -1,5 +1,5 @@
-//! The identity of a cluster: here what changes it and what does not; in the modules what OpenSSL, PostgreSQL, pgjdbc, Go
-//! and Python say to it.
+//! Tests the identity of a cluster. This file tests what changes it; the modules test it with OpenSSL, PostgreSQL, pgjdbc, Go
+//! and Python.
 
 #![allow(
     clippy::disallowed_methods,
@@ -70,24 +70,24 @@ fn with(cluster: &Cluster, options: &Options) -> Identity {
     identity.unwrap_or_else(|| panic!("{diagnostics:?}"))
 }
 
-/// The window of [`TIME`].
+/// Returns the window of [`TIME`].
 fn window(schedule: Schedule) -> Window {
     Window::containing(TIME, schedule).unwrap()
 }
 
-/// The cluster after a rotation.
+/// Returns the cluster after a rotation.
 fn rotated(rotate: impl FnOnce(&mut Generations)) -> Cluster {
     let mut cluster = hippo();
     rotate(&mut cluster.generations);
     cluster
 }
 
-/// The cluster after so many rotations of its CA.
+/// Returns the cluster after this number of rotations of its CA.
 fn with_authority(generation: u32) -> Cluster {
     rotated(|generations| generations.authority = generation)
 }
 
-/// The names of values that are not the same in both.
+/// Returns the names of the values that differ.
 fn differences(one: &Identity, other: &Identity) -> Vec<String> {
     let (one, other) = (values(one), values(other));
     one.keys()
@@ -224,7 +224,7 @@ fn clusters_of_one_trust_domain_verify_each_other_across_namespaces() {
     assert_eq!(trust(&one), trust(&other));
     let strangers = [of("zoo", Some("team-b")), of("zoo", None), of("park", None)];
 
-    // Changing it changes what a rotation of the CA changes, but for the members of a cluster, who know each other anyway.
+    // It changes the same values as a rotation of the CA, except for those with which the members of a cluster know each other.
     let mut rotated = differences(&identity(&hippo()), &identity(&with_authority(2)));
     rotated.retain(|name| !name.contains("member"));
     assert_eq!(differences(&of("zoo", None), &one), rotated);
@@ -264,7 +264,7 @@ fn the_members_of_a_cluster_know_each_other_and_nobody_else() {
     assert!(verifies(members_trust(&ours), presented));
     assert!(verifies(members_trust(&of(Some("another"), &hippo())), presented));
     assert!(!verifies(trust(&ours), presented));
-    // No certificate that somebody else has is believed, nor another cluster's CA.
+    // Members do not trust a certificate of anybody else, nor the CA of another cluster.
     assert!(certificates(&ours).into_values().all(|other| !verifies(members_trust(&ours), other)));
     for stranger in
         [Cluster { name: "rhino".to_owned(), ..hippo() }, Cluster { namespace: "other".to_owned(), ..hippo() }]
@@ -272,7 +272,7 @@ fn the_members_of_a_cluster_know_each_other_and_nobody_else() {
         let theirs = of(None, &stranger);
         assert!(!verifies(members_trust(&theirs), presented) && !verifies(members_trust(&ours), member(&theirs)));
     }
-    // A rotation leaves nobody behind.
+    // After a rotation, old and new members still trust each other.
     let [second, third] = [2, 3].map(|generation| identity(&with_authority(generation)));
     assert!(verifies(members_trust(&second), presented) && verifies(members_trust(&ours), member(&second)));
     assert!(!verifies(members_trust(&third), presented));
@@ -298,7 +298,7 @@ fn a_trust_domain_changes_in_three_steps_that_trust_their_neighbours() {
         assert!(trusts(&pair[0], &pair[1]) && trusts(&pair[1], &pair[0]));
     }
     assert!(!trusts(&steps[0], &steps[2]) && !trusts(&steps[3], &steps[1]));
-    // Naming a domain twice, or the own one, adds nothing.
+    // To name a domain twice, or the cluster's own domain, has no effect.
     assert_eq!(trust(&step("old", &["old"])), trust(&steps[0]));
     assert_eq!(trust(&step("old", &["new", "old", "new"])), trust(&steps[1]));
 }

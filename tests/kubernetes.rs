@@ -1,5 +1,5 @@
-//! What a real API server says of the goldens' inputs: it accepts every object as it is written, and once applied it finds
-//! nothing to change. Runs where `PGRENDER_KUBECONFIG` names a cluster; its control plane is enough.
+//! Sends the inputs of the goldens to a real API server: it accepts every object as it is written, and after applying, a second
+//! apply changes nothing. Runs only if `PGRENDER_KUBECONFIG` names a cluster; its control plane is enough.
 
 #![expect(clippy::disallowed_methods, reason = "a test reads files and is told by the environment where tools are")]
 #![expect(
@@ -15,7 +15,7 @@ use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
-/// The namespace that the inputs name.
+/// The namespace in the inputs.
 const NAMESPACE: &str = "postgres-operator";
 
 struct Cluster {
@@ -24,7 +24,7 @@ struct Cluster {
 }
 
 impl Cluster {
-    /// A namespace of its own for one fixture, with warnings for what is below the Pod Security Standard *restricted*.
+    /// Creates a namespace for one fixture, with warnings for pods that violate the Pod Security Standard *restricted*.
     fn namespace(fixture: &str) -> Option<Self> {
         let Ok(kubeconfig) = std::env::var("PGRENDER_KUBECONFIG") else {
             println!("skipped: PGRENDER_KUBECONFIG names no cluster");
@@ -86,7 +86,7 @@ fn render(fixture: &str, namespace: &str) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// Dry run, then the real thing, then a second look.
+/// Runs a dry run, then applies, then checks that a second apply changes nothing.
 fn accepts(fixture: &str) {
     let Some(cluster) = Cluster::namespace(fixture) else { return };
     let objects = render(fixture, &cluster.namespace);
@@ -94,7 +94,7 @@ fn accepts(fixture: &str) {
     for dry_run in [&["--dry-run=server"] as &[&str], &[]] {
         let output = cluster.kubectl(&[&apply as &[&str], dry_run].concat(), &objects);
         assert_success(&output);
-        // The user's own sidecars are passed on as they are; everything of ours meets the standard.
+        // The user's own sidecars are rendered unchanged. All other containers meet the standard.
         let warnings = String::from_utf8(output.stderr).unwrap();
         let ours = warnings
             .lines()

@@ -1,6 +1,6 @@
-//! What pods may do to each other: whose ports they reach through Services, by the names of container ports, and past
-//! NetworkPolicies, by labels; and what instances may change. What the objects say is taken by the rules of Kubernetes; that
-//! kube-proxy and the API server do so, `labels.py` and `endpoints.py` of `tests/e2e/scenarios` see.
+//! Tests what pods can do to each other: which ports they reach through Services (by the names of container ports) and through
+//! NetworkPolicies (by labels), and what instances can change. The test applies the rules of Kubernetes to the objects. Whether
+//! kube-proxy and the API server do the same is tested in `labels.py` and `endpoints.py` of `tests/e2e/scenarios`.
 
 #![expect(clippy::disallowed_methods, reason = "a test reads its fixtures")]
 #![expect(clippy::unwrap_used, reason = "a helper of tests fails as a test does")]
@@ -21,7 +21,7 @@ use rendering::{SEED, objects, objects_from, options};
 const PREFIX: &str = "postgres-operator.crunchydata.com/";
 const PGBACKREST: i64 = 8432;
 
-/// The fixture that has every kind of pod, as the cluster `name` of a namespace.
+/// Returns the fixture that has every kind of pod, as the cluster `name` of a namespace.
 fn cluster(name: &str, namespace: &str) -> String {
     let (_, text) = fixtures().into_iter().find(|(fixture, _)| fixture == "network-policies").unwrap();
     let named = text.replace("name: hippo\n", &format!("name: {name}\n"));
@@ -43,7 +43,7 @@ fn of_kind<'a>(objects: &'a [Value], kind: &'a str) -> impl Iterator<Item = &'a 
     objects.iter().filter(move |object| object["kind"] == kind)
 }
 
-/// A kind of pod, once.
+/// A pod of each kind.
 #[derive(Clone, Debug)]
 struct Pod {
     namespace: String,
@@ -82,7 +82,7 @@ fn pods(objects: &[Value]) -> Vec<Pod> {
     objects.iter().filter_map(pod).collect()
 }
 
-/// An application of a namespace.
+/// A pod of an application in a namespace.
 fn application(namespace: &str) -> Pod {
     Pod {
         namespace: namespace.to_owned(),
@@ -97,7 +97,7 @@ fn has_labels(wanted: &Value, labels: &Value) -> bool {
     wanted.as_object().unwrap().iter().all(|(key, value)| labels.get(key) == Some(value))
 }
 
-/// Whether a selector of labels, which we write without expressions, selects a pod.
+/// Whether a label selector selects a pod. pgrender writes selectors without expressions.
 fn selects(selector: &Value, pod: &Pod) -> bool {
     assert_eq!(selector.as_object().unwrap().keys().collect::<Vec<_>>(), ["matchLabels"]);
     has_labels(&selector["matchLabels"], &pod.labels)
@@ -153,7 +153,7 @@ fn an_instance_may_change_only_what_is_of_its_cluster() {
     assert!(owners.len() >= 3 * 10, "{owners:?}");
 }
 
-/// RFC 6335 5.1, in lower case.
+/// Whether a name is a valid port name (RFC 6335, section 5.1), in lower case.
 fn is_port_name(name: &str) -> bool {
     name.len() <= 15
         && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
@@ -163,8 +163,8 @@ fn is_port_name(name: &str) -> bool {
         && !name.ends_with('-')
 }
 
-/// Every port on which something listens in a pod, with its protocol: those that containers declare, and Patroni's and
-/// pgBackRest's, which none declares.
+/// Returns every port on which a process in the pod listens, with its protocol: the ports that containers declare, and those of
+/// Patroni and pgBackRest, which no container declares.
 fn listening(pod: &Pod) -> BTreeSet<(i64, String)> {
     let declared = container_ports(pod)
         .map(|port| (port["containerPort"].as_i64().unwrap(), port["protocol"].as_str().unwrap_or("TCP").to_owned()));
@@ -176,7 +176,7 @@ fn listening(pod: &Pod) -> BTreeSet<(i64, String)> {
     declared.chain(undeclared.flatten().map(|port| (port, "TCP".to_owned()))).collect()
 }
 
-/// The rules of the policies for `pod` that are about a port.
+/// Returns the rules of the policies for `pod` that include a port.
 fn rules<'a>(objects: &'a [Value], pod: &Pod, port: &(i64, String)) -> Vec<&'a Value> {
     let policies = of_kind(objects, "NetworkPolicy").filter(|policy| {
         policy["metadata"]["namespace"] == *pod.namespace && selects(&policy["spec"]["podSelector"], pod)
@@ -187,7 +187,7 @@ fn rules<'a>(objects: &'a [Value], pod: &Pod, port: &(i64, String)) -> Vec<&'a V
     rules.filter(about).collect()
 }
 
-/// Whether a rule lets a pod in. Peers are pods of the same namespace.
+/// Whether a rule allows a pod. Peers are pods of the same namespace.
 fn lets_in(rule: &Value, to: &Pod, from: &Pod) -> bool {
     let peer = |peer: &Value| {
         assert_eq!(peer.as_object().unwrap().keys().collect::<Vec<_>>(), ["podSelector"]);
@@ -218,7 +218,8 @@ fn every_port_is_open_to_those_who_need_it() {
                 pairs += 1;
             }
         }
-        // Every pod has a policy, and so nothing else is open; Ingress only, so that everything may go out.
+        // Every pod has a policy, so all other ports are closed. The policies are for ingress only, so pods can connect to
+        // anything.
         assert!(rules(&objects, to, &(22, "TCP".to_owned())).is_empty());
     }
     let policies = |pod: &Pod| {

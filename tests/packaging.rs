@@ -1,4 +1,4 @@
-//! What lies in `kustomize` and `functions` for users to copy works as it lies there.
+//! Tests that the files in `kustomize` and `functions`, which users copy, work unchanged.
 
 #![expect(clippy::disallowed_methods, reason = "tests work with files and the environment")]
 #![expect(clippy::print_stdout, clippy::unwrap_used, reason = "a helper of tests fails as a test does")]
@@ -13,7 +13,7 @@ use std::process::Command;
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
-/// A command that finds pgrender on its PATH, and a seed in its environment.
+/// Returns a command with pgrender on its PATH and a seed in its environment.
 fn command(program: &Path) -> Command {
     let directory = Path::new(env!("CARGO_BIN_EXE_pgrender")).parent().unwrap();
     let path = std::env::var_os("PATH").unwrap_or_default();
@@ -24,7 +24,7 @@ fn command(program: &Path) -> Command {
     command
 }
 
-/// Runs it to its end; gives what it printed, or panics with what it complained of.
+/// Runs a command until it exits and returns its output. Panics with standard error if it fails.
 fn output(command: &mut Command) -> String {
     let output = command.output().unwrap();
     assert!(output.status.success(), "{command:?}\n{}", String::from_utf8_lossy(&output.stderr));
@@ -112,11 +112,11 @@ fn the_configuration_to_copy_has_every_field_of_its_schema() {
     let mut configuration = one(&read("pgrender.yaml"));
     let names = |value: &serde_json::Value| value.as_object().unwrap().keys().cloned().collect::<BTreeSet<_>>();
     let mut described = names(schema);
-    // One that the others exclude.
+    // This field excludes others, so it is only in a comment.
     assert!(described.remove("certificateIssuer") && read("pgrender.yaml").contains("`certificateIssuer`"));
     assert_eq!(names(&configuration["spec"]), described);
 
-    // And pgrender takes it; the seed's file of the example is on no machine.
+    // pgrender accepts the configuration. The seed file of the example does not exist on any machine.
     configuration["spec"].as_object_mut().unwrap().remove("seedFile");
     let cluster = one(&fs::read_to_string(Path::new(ROOT).join("kustomize/hippo/cluster.yaml")).unwrap());
     let list = serde_json::json!({
@@ -146,7 +146,7 @@ fn openshift_is_said_outside_of_the_cluster_in_every_way() {
     assert_ne!(said("true"), cluster);
     assert!(!render(&cluster, "", &[]) && !render(&cluster, "false", &[]));
     assert!(render(&cluster, "", &["--openshift"]) && render(&cluster, "true", &[]));
-    // The cluster knows better, and an option better than the environment.
+    // The cluster takes precedence over the option, and the option over the environment.
     assert!(!render(&said("false"), "true", &["--openshift"]) && render(&said("true"), "false", &[]));
     assert!(render(&cluster, "false", &["--openshift"]));
 
@@ -162,7 +162,7 @@ fn openshift_is_said_outside_of_the_cluster_in_every_way() {
     };
     assert!(function("true", "") && function("true", "false") && !function("false", "true"));
 
-    // As in the container of a plugin, where only variables can be given.
+    // As in the container of a plugin, where only environment variables can be set.
     let Some(kustomize) = common::tool("kustomize") else { return };
     let build = ["build", "--enable-alpha-plugins", "--enable-exec", "kustomize/hippo"];
     assert!(rights(&output(command(&kustomize).args(build).env("PGRENDER_OPENSHIFT", "true"))));

@@ -1,5 +1,5 @@
-//! Who may replicate a cluster, as its author says it: the map of `pg_ident.conf`, the certificate, and what is told.
-//! What real servers make of it is in `pairs`.
+//! Tests who can replicate from a cluster, as its user wants it: the map of `pg_ident.conf`, the certificate, and the messages.
+//! The tests in `pairs` use real servers.
 
 #![expect(clippy::unwrap_used, reason = "a helper of tests fails as a test does")]
 #![allow(dead_code, reason = "some of what is shared is for other tests")]
@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 use rendering::{SEED, objects, options};
 
-/// A small cluster in a namespace, with more in its `spec`.
+/// A small cluster in a namespace, with additional fields in its `spec`.
 fn cluster(namespace: &str, name: &str, more: &Value) -> Value {
     let claim = json!({"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}});
     let mut cluster = json!({
@@ -39,13 +39,14 @@ fn rendered(clusters: &[Value]) -> Rendered {
     render(&documents, &options(), Ok(&Seed::new(SEED.as_bytes()).ok().unwrap()))
 }
 
-/// What is told of clusters, but for when to render them again.
+/// Returns what is reported about clusters, except when to render them again.
 fn told(clusters: &[Value]) -> Vec<String> {
     let diagnostics = rendered(clusters).diagnostics;
     diagnostics.iter().map(ToString::to_string).filter(|line| !line.contains("render again")).collect()
 }
 
-/// The lines of `pg_ident.conf` of a cluster called `alpha`, and the common name of its client certificate, if it has one.
+/// Returns the lines of `pg_ident.conf` of a cluster called `alpha`, and the common name of its client certificate, if it has
+/// one.
 fn map_and_name(cluster: &Value) -> (Vec<String>, Option<String>) {
     let objects = objects(&cluster.to_string()).unwrap();
     let find = |kind: &str, name: &str| {
@@ -181,7 +182,8 @@ fn a_standby_cluster_that_its_source_refuses_is_told_so() {
     assert!(told.iter().any(|line| line.contains(field)), "{told:?}");
 }
 
-/// A name with these would be two for pgBackRest's `tls-server-auth`, or end where Postgres ends a word.
+/// pgBackRest's `tls-server-auth` would read a name with one of these characters as two names, or Postgres would end the word
+/// there.
 #[test]
 fn no_name_says_two_things() {
     for name in ["a=b", "a,b", "a/b", "a b", "a\"b", "a#b", "a@b"] {

@@ -1,6 +1,6 @@
-//! Holds the types of the spec, and the JSON schema derived from them, against PGO's CRD, its examples and what was
-//! given to a running PGO. The CRD is not part of this repository: the tests that need it look for it in
-//! `$PGRENDER_SHARED` and in `../shared`, and say so when it is in neither.
+//! Compares the types of the spec, and the JSON schema that is derived from them, with PGO's CRD, its examples and the specs of
+//! a running PGO. The CRD is not part of this repository: the tests that need it look for it in `$PGRENDER_SHARED` and in
+//! `../shared`, and print a message if it is in neither.
 
 #![allow(clippy::disallowed_methods, reason = "a test reads files and is told by the environment where they are")]
 #![allow(
@@ -20,7 +20,7 @@ use serde_json::{Map, Value, json};
 const GROUP: &str = "postgres-operator.crunchydata.com";
 const VERSIONS: [&str; 2] = ["v1", "v1beta1"];
 
-/// Keywords that both schemas have with the same value, or neither.
+/// Keywords that must have the same value in both schemas, or be absent from both.
 const KEYWORDS: [&str; 11] = [
     "type",
     "format",
@@ -43,7 +43,7 @@ fn the_schema_is_that_of_the_crd() {
         let mut comparison = Comparison { schema: &schema, differences: Vec::new() };
         let ours = json!({ "$ref": "#/definitions/PostgresClusterSpec" });
         comparison.compare("spec", &spec_schema(&crd, version), &ours, false);
-        // One schema serves both versions. The validation that runs before the types knows the difference.
+        // One schema serves both versions. The validation that runs before the types distinguishes them.
         let expected: &[&str] = match version {
             "v1" => &["spec.instances: maxItems is 16 in the CRD, nothing here"],
             _ => &[],
@@ -90,21 +90,21 @@ fn every_example_and_every_observed_input_is_a_cluster() {
     assert!(clusters.len() >= 10, "only {} clusters in {}", clusters.len(), shared.display());
 }
 
-/// Collects what two schemas disagree about.
+/// Collects the differences of two schemas.
 struct Comparison<'a> {
     schema: &'a Value,
     differences: Vec<String>,
 }
 
 impl Comparison<'_> {
-    /// Compares one place. `kubernetes`: whether it is inside a type of Kubernetes. Its schema there is k8s-openapi's,
-    /// which has no defaults and no keys of lists; all else must be as in the CRD.
+    /// Compares one node. `kubernetes` says whether it is inside a type of Kubernetes. The schema there is that of k8s-openapi,
+    /// which has no defaults and no list keys; everything else must be as in the CRD.
     fn compare(&mut self, path: &str, crd: &Value, ours: &Value, kubernetes: bool) {
         let kubernetes =
             kubernetes || ours["$ref"].as_str().is_some_and(|name| name.starts_with("#/definitions/io.k8s."));
         let ours = &self.resolved(ours);
         for keyword in KEYWORDS {
-            // The CRD bounds the length of enumerated strings too, to bound the cost of its CEL rules.
+            // The CRD also limits the length of enumerated strings, to limit the cost of its CEL rules.
             if keyword != "maxLength" || crd.get("enum").is_none() {
                 self.equal(path, keyword, crd.get(keyword), ours.get(keyword));
             }
@@ -145,7 +145,7 @@ impl Comparison<'_> {
         }
     }
 
-    /// A schema of ours with what it refers to; what stands beside the reference wins.
+    /// Resolves the reference of a schema. Keywords beside the reference take precedence.
     fn resolved(&self, ours: &Value) -> Value {
         let Some(reference) = ours["$ref"].as_str() else { return ours.clone() };
         let mut resolved = self.schema.pointer(reference.trim_start_matches('#')).expect(reference).clone();
@@ -156,13 +156,13 @@ impl Comparison<'_> {
     }
 }
 
-/// A pattern of the CRD with what only Go understands written so that JavaScript, which editors use, understands it too.
+/// Rewrites a pattern of the CRD so that JavaScript, which editors use, can read it too.
 fn portable(pattern: &Value) -> Value {
     let pattern = pattern.as_str().unwrap().replace("[[:print:]]", "[ -~]");
     json!(pattern.replace(r"\pZ\pC\pS", r"\p{Z}\p{C}\p{S}"))
 }
 
-/// The values that a schema enumerates, sorted. Where each has a description, it is a `oneOf` of constants.
+/// Returns the values that a schema enumerates, sorted. If each has a description, they are a `oneOf` of constants.
 fn enumeration(schema: &Value) -> Option<Value> {
     let values: BTreeSet<&str> = match (&schema["enum"], &schema["oneOf"]) {
         (Value::Array(values), _) => values.iter().map(|value| value.as_str().unwrap()).collect(),
@@ -172,18 +172,18 @@ fn enumeration(schema: &Value) -> Option<Value> {
     Some(json!(values))
 }
 
-/// The required fields, without those for which the CRD has a default: it is filled in before they are missed.
+/// Returns the required fields, without those that have a default in the CRD, because defaults are set before the check.
 fn required(schema: &Value, crd: &Value) -> Value {
     let names = schema["required"].as_array().into_iter().flatten().map(|name| name.as_str().unwrap());
     json!(names.filter(|name| crd["properties"][name].get("default").is_none()).collect::<BTreeSet<_>>())
 }
 
-/// Whether an object may have any field.
+/// Whether an object can have any field.
 fn free(schema: &Value) -> Value {
     json!(schema["x-kubernetes-preserve-unknown-fields"] == true || schema["additionalProperties"] == true)
 }
 
-/// Makes a value for every property of a schema; no two strings, and as far as ranges allow no two numbers, are equal.
+/// Creates a value for every property of a schema. No two strings are equal, and no two numbers where ranges allow it.
 #[derive(Default)]
 struct Generator {
     count: i64,
@@ -196,7 +196,7 @@ impl Generator {
             return values.iter().rfind(|value| **value != schema["default"]).unwrap().clone();
         }
         if schema["x-kubernetes-int-or-string"] == true {
-            // Only quantities have a pattern, and k8s-openapi keeps them as strings.
+            // Only quantities have a pattern, and k8s-openapi stores them as strings.
             return if schema.get("pattern").is_some() {
                 json!(format!("{}Mi", self.count))
             } else {
@@ -248,12 +248,12 @@ fn compare_values(path: &str, given: &Value, returned: &Value, differences: &mut
     }
 }
 
-/// A cluster as the program's own types.
+/// Deserializes a cluster into the types of pgrender.
 fn parsed(cluster: &Value) -> PostgresCluster {
     serde_path_to_error::deserialize(cluster).unwrap_or_else(|error| panic!("{error}"))
 }
 
-/// Where the CRD and the examples are, if they are anywhere.
+/// Returns the directory with the CRD and the examples, if it exists.
 fn shared() -> Option<PathBuf> {
     let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared");
     let shared = std::env::var_os("PGRENDER_SHARED").map_or(beside, PathBuf::from);

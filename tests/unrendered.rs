@@ -1,5 +1,5 @@
-//! Every field of the spec acts, or its author is told that it does not. `unrendered/fields.yaml` lists them all, with a value
-//! for each.
+//! Tests that every field of the spec has an effect, or that its user gets a message. `unrendered/fields.yaml` lists all
+//! fields, with a value for each.
 
 #![expect(clippy::disallowed_methods, reason = "a test reads files")]
 #![expect(clippy::unwrap_used, reason = "a helper of tests fails as a test does")]
@@ -29,7 +29,7 @@ impl Fields {
         self.0[name].as_object().unwrap()
     }
 
-    /// The cluster in which `field` is set.
+    /// Returns the cluster in which `field` will be set.
     fn before(&self, field: &FieldPath) -> Value {
         let mut cluster = self.0["cluster"].clone();
         let given = self.section("given").iter().filter(|(path, _)| field.0.starts_with(&FieldPath::of(path).0));
@@ -40,7 +40,7 @@ impl Fields {
         cluster
     }
 
-    /// What is rendered, and said, before and after `field` is set.
+    /// Returns the objects and the messages before and after `field` is set.
     fn difference(&self, field: &FieldPath, value: &Value) -> [(Vec<Value>, Vec<Diagnostic>); 2] {
         let before = self.before(field);
         let mut after = before.clone();
@@ -49,7 +49,7 @@ impl Fields {
     }
 }
 
-/// Sets a field, and makes what it is in.
+/// Sets a field, and creates its parents.
 fn set(object: &mut Value, field: &FieldPath, value: &Value) {
     let mut place = object;
     for segment in &field.0 {
@@ -79,8 +79,8 @@ fn rendered(cluster: &Value) -> (Vec<Value>, Vec<Diagnostic>) {
     (objects, rendered.diagnostics)
 }
 
-/// The fields below a schema, down to those that are not an object of this program's own: a text, a list of texts, a map, a
-/// type of Kubernetes. Below a path in `stop`, no further.
+/// Collects the fields below a schema, down to those that are not an object of pgrender's own types: a text, a list of texts, a
+/// map, or a type of Kubernetes. It does not go below a path in `stop`.
 fn walk(definitions: &Value, schema: &Value, path: &str, stop: &BTreeSet<String>, found: &mut BTreeSet<String>) {
     let name = schema["$ref"].as_str().map(|reference| reference.trim_start_matches("#/definitions/"));
     let definition = name.map_or(schema, |name| &definitions[name]);
@@ -104,7 +104,7 @@ fn is_list_of_ours(definitions: &Value, schema: &Value) -> bool {
     !name.starts_with("io.k8s.") && definitions[name]["properties"].is_object()
 }
 
-/// A path without the numbers of list items.
+/// Returns a path without the indexes of lists.
 fn any_item(path: &str) -> String {
     let mut text = String::new();
     for segment in FieldPath::of(path).0 {
@@ -176,7 +176,7 @@ fn snapshots_are_refused_where_nothing_else_backs_up() {
     assert_eq!(fields, ["spec.backups.snapshots"]);
 }
 
-/// The commands that are told name what is rendered.
+/// The commands in the messages name objects that are rendered.
 #[test]
 fn a_backup_on_demand_is_told_with_a_command_for_this_cluster() {
     let fields = Fields::read();

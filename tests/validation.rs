@@ -1,10 +1,10 @@
-//! Holds our verdict about a `PostgresCluster` against a table of small specs, and the table against a real API server.
+//! Compares pgrender's verdict about a `PostgresCluster` with a table of small specs, and the table with a real API server.
 //!
-//! The specs are `fixtures/verdicts/<verdict>/*.yaml`, one point each. The first line of one that is refused names the field
-//! that an error must speak of, and the reason.
+//! The specs are `fixtures/verdicts/<verdict>/*.yaml`, and each tests one point. If a spec is refused, its first line names the
+//! field that an error must be about, and the reason.
 //!
-//! With `PGRENDER_KUBECONFIG` naming a cluster that has PGO's CRDs, every file is also sent to its API server
-//! (`kubectl create --dry-run=server --validate=strict`), which must say the same of the same field.
+//! If `PGRENDER_KUBECONFIG` names a cluster with PGO's CRDs, every file is also sent to its API server (`kubectl create
+//! --dry-run=server --validate=strict`), which must have the same verdict about the same field.
 
 #![expect(clippy::disallowed_methods, reason = "a test reads its fixtures and asks which tools there are")]
 #![expect(clippy::unwrap_used, clippy::unwrap_in_result, reason = "a test that cannot go on may stop here")]
@@ -41,14 +41,14 @@ impl Case {
         self.path.strip_prefix(env!("CARGO_MANIFEST_DIR")).unwrap().display().to_string()
     }
 
-    /// The field that the first line names.
+    /// The field in the first line.
     fn field(&self) -> &str {
         let first = self.text.lines().next().unwrap_or_default();
         let (field, _) = first.trim_start_matches("# ").split_once(": ").expect("the first line should name the field");
         field
     }
 
-    /// What we say of it: the object to store, or what is wrong.
+    /// pgrender's verdict: the object to store, or the errors.
     fn our_verdict(&self) -> Result<Value, Vec<Diagnostic>> {
         let documents = read::documents("case.yaml", &self.text)?;
         assert_eq!(documents.len(), 1, "{}", self.name());
@@ -61,7 +61,7 @@ impl Case {
         self.our_verdict().err().unwrap_or_default()
     }
 
-    /// What the API server says of it: the object that it would store, or its refusal.
+    /// The verdict of the API server: the object that it would store, or its error.
     fn servers_verdict(&self, kubeconfig: &str) -> Result<Value, String> {
         let output = Command::new("kubectl")
             .args(["--kubeconfig", kubeconfig, "create", "--dry-run=server", "--validate=strict", "-o", "json", "-f"])
@@ -73,8 +73,8 @@ impl Case {
     }
 }
 
-/// Whether the server's refusal names the field. It writes some keys of maps in brackets; of an API that it does not have
-/// kubectl names the kind.
+/// Whether the server's error names the field. The server writes some keys of maps in brackets. For an API that it does not
+/// have, kubectl names the kind.
 fn names_field(refusal: &str, field: &str) -> bool {
     let bare = |text: &str| text.replace(['.', '[', ']'], "");
     match field {
@@ -87,7 +87,7 @@ fn shown(diagnostics: &[Diagnostic]) -> String {
     diagnostics.iter().map(|diagnostic| format!("    {diagnostic}")).collect::<Vec<_>>().join("\n")
 }
 
-/// Where the server names an object, and we the field of it that the rule is about.
+/// Cases in which the server names an object and pgrender names the field that the rule is about.
 const ABOUT: [(&str, &str); 7] = [
     ("spec", "spec.config.parameters.ssl_groups"),
     ("spec.backups.pgbackrest", "spec.backups.pgbackrest."),
@@ -98,8 +98,8 @@ const ABOUT: [(&str, &str); 7] = [
     ("spec.proxy.pgBouncer.config.global", "spec.proxy.pgBouncer.config.global.logfile"),
 ];
 
-/// Whether one of the errors is about this field. Of metadata and of parameters the server names a map but not its key; the reader
-/// names a key but not its path.
+/// Whether one of the errors is about this field. For metadata and parameters, the server names a map but not its key, and the
+/// reader names a key but not its path.
 fn is_about(error: &Diagnostic, field: &str) -> bool {
     match error.field.as_ref().map(ToString::to_string) {
         Some(path) => {
@@ -153,7 +153,7 @@ fn a_real_server_says_the_same() {
     for case in Case::all("accepted") {
         match case.servers_verdict(&kubeconfig) {
             Err(refusal) => wrong.push(format!("{} is refused: {refusal}", case.name())),
-            // The server adds metadata of its own; the spec must be what we pass on.
+            // The server adds metadata of its own, but the spec must be the one that pgrender uses.
             Ok(stored) => {
                 let ours = case.our_verdict().unwrap_or_default();
                 if stored["spec"] != ours["spec"] {
@@ -179,7 +179,7 @@ fn a_real_server_says_the_same() {
     assert!(wrong.is_empty(), "the server disagrees:\n{}", wrong.join("\n"));
 }
 
-/// Where PGO's CRDs and examples are, when they are there.
+/// Returns the directory with PGO's CRDs and examples, if it exists.
 fn pgo() -> Option<PathBuf> {
     let shared = env::var_os("PGRENDER_SHARED").map_or_else(|| PathBuf::from("../shared"), PathBuf::from);
     let pgo = shared.join("pgo");

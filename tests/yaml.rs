@@ -1,4 +1,4 @@
-//! The YAML reader and writer against the tools they must agree with.
+//! Compares the YAML reader and writer with the tools that must agree with them.
 
 #![expect(
     clippy::unwrap_used,
@@ -22,7 +22,7 @@ use proptest::test_runner::TestRunner;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-/// A plain scalar and what kubectl makes of it.
+/// A plain scalar and the value that kubectl reads.
 #[derive(Deserialize)]
 struct PlainScalar {
     text: String,
@@ -36,7 +36,7 @@ struct PlainScalar {
 struct NastyStrings {
     plain: Vec<String>,
     multiline: Vec<String>,
-    /// What no spelling brings through kustomize.
+    /// Strings that no notation brings through kustomize.
     kustomize_cannot_carry: Vec<String>,
 }
 
@@ -54,18 +54,18 @@ fn nasty_strings() -> NastyStrings {
     serde_json::from_str(include_str!("../fixtures/yaml/nasty-strings.json")).unwrap()
 }
 
-/// An object that kubectl reads without knowing its kind. `spec` stands in the text as it is.
+/// Returns an object of a kind that kubectl does not know. `spec` is copied unchanged.
 fn object(spec: &str) -> String {
     format!("apiVersion: example.com/v1\nkind: Example\nmetadata:\n  name: a\nspec:{spec}\n")
 }
 
-/// The `spec` of each document of `text`, as this program reads it.
+/// Returns the `spec` of each document of `text`, as pgrender reads it.
 fn specs(text: &str) -> Result<Vec<Value>, Vec<Diagnostic>> {
     let documents = read::documents("c.yaml", text)?;
     Ok(documents.iter().map(|document| rounded(&document.node.to_json()["spec"])).collect())
 }
 
-/// Whether a tool runs here. Without it, a test of what it does is skipped.
+/// Whether a tool is installed. Without it, the test is skipped.
 fn has(program: &str, arguments: &[&str]) -> bool {
     let found = Command::new(program).args(arguments).output().is_ok_and(|output| output.status.success());
     if !found {
@@ -74,7 +74,7 @@ fn has(program: &str, arguments: &[&str]) -> bool {
     found
 }
 
-/// Whether kubectl runs here, as it must on the build server.
+/// Whether kubectl is installed. On the build server it must be.
 #[expect(clippy::disallowed_methods, reason = "a test asks where it runs")]
 fn has_kubectl() -> bool {
     let found = has("kubectl", &["version", "--client"]);
@@ -83,7 +83,7 @@ fn has_kubectl() -> bool {
     found
 }
 
-/// The output of a tool for this input; or what it complains of.
+/// Returns the output of a tool for this input, or its error.
 fn run(program: &str, arguments: &[&str], input: &str) -> Result<String, String> {
     let mut child = Command::new(program)
         .args(arguments)
@@ -94,27 +94,27 @@ fn run(program: &str, arguments: &[&str], input: &str) -> Result<String, String>
         .unwrap();
     let mut stdin = child.stdin.take().unwrap();
     let input = input.to_owned();
-    // On a thread of its own, since neither side may wait for the other.
+    // This needs its own thread, because the tool may write before it has read everything.
     let writer = std::thread::spawn(move || stdin.write_all(input.as_bytes()));
     let output = child.wait_with_output().unwrap();
     let written = writer.join().unwrap();
     if !output.status.success() {
-        // A tool that refuses its input need not have read it all.
+        // A tool that refuses its input may not have read all of it.
         return Err(String::from_utf8_lossy(&output.stderr).into_owned());
     }
     written.unwrap();
     Ok(String::from_utf8(output.stdout).unwrap())
 }
 
-/// The `spec` of each document of `text`, as kubectl reads it.
+/// Returns the `spec` of each document of `text`, as kubectl reads it.
 fn kubectl(text: &str) -> Result<Vec<Value>, String> {
     let output = run("kubectl", &["annotate", "--local", "-f", "-", "-o", "json", "a=b", "--overwrite"], text)?;
     let objects = serde_json::Deserializer::from_str(&output).into_iter::<Value>();
     Ok(objects.map(|object| rounded(&object.unwrap()["spec"])).collect())
 }
 
-/// A value with its numbers as Go holds them: those beyond `int64` as floats, here to ten digits, since serde_json
-/// reads the last one or two of what Go prints wrong.
+/// Returns a value with its numbers as Go stores them: those that do not fit into `int64` are floats. They are rounded to ten
+/// digits, because serde_json misreads the last one or two digits of Go's output.
 fn rounded(value: &Value) -> Value {
     match value {
         Value::Number(number) if number.as_i64().is_none() => json!(format!("{:.9e}", number.as_f64().unwrap())),
@@ -152,7 +152,7 @@ fn kubectl_reads_plain_scalars_as_recorded() {
     }
 }
 
-/// Texts that are almost numbers and words.
+/// Texts that are similar to numbers and words.
 const SCALARS: &str = "[-+.]?[0-9_xXoObBeEfF.+-]{0,6}|[-+]?0[xXoObB][0-9a-fA-F_]{1,18}|[-+]?[0-9]{17,22}\
     |[-+]?[0-9]{1,3}(\\.[0-9]{0,3})?([eE][-+]?[0-9]{1,3})?|[yYnNtTfFoO~.-]{1,2}[a-zA-Z]{0,4}";
 
@@ -165,7 +165,7 @@ fn random_scalars_and_keys_mean_what_they_mean_to_kubectl() {
     let mut runner = TestRunner::deterministic();
     let texts: BTreeSet<String> = (0..4000).map(|_| scalars.new_tree(&mut runner).unwrap().current()).collect();
     for as_line in [|text: &str| format!("\n- {text}"), |text: &str| format!("\n- ? {text}\n  : 1")] {
-        // A dash alone begins a list, and what JSON has no value for is refused; other tests see to that.
+        // A single dash begins a list, and values that JSON cannot express are refused. Other tests cover both.
         let readable: Vec<String> = texts
             .iter()
             .filter(|text| *text != "-")
@@ -181,7 +181,7 @@ fn random_scalars_and_keys_mean_what_they_mean_to_kubectl() {
     }
 }
 
-/// Each string wherever one can stand: as a value, an item, a key, in a list in a list.
+/// Returns each string at every position: as a value, an item, a key, and in a nested list.
 fn everywhere(nasty: &NastyStrings) -> Value {
     let keys: Map<String, Value> = nasty.all().map(|string| (string.clone(), json!([string]))).collect();
     let values: Vec<Value> = nasty.all().map(|string| json!({"a": 1, "b": string, "c": 2})).collect();
@@ -230,7 +230,7 @@ fn nasty_strings_come_back_from_kustomize() {
     }
     let nasty = nasty_strings();
     let is_lost = |text: &str| nasty.kustomize_cannot_carry.iter().any(|lost| text.contains(lost.as_str()));
-    // kustomize writes these as the line breaks that they are in YAML 1.1, which our reader refuses.
+    // kustomize writes these characters unescaped, as the line breaks of YAML 1.1, and pgrender's reader refuses them.
     let is_line_break = |text: &str| text.contains(['\u{2028}', '\u{2029}']);
     let strings: Vec<&String> = nasty.all().filter(|text| !is_lost(text) && !is_line_break(text)).collect();
     assert!(strings.len() > 200);
@@ -250,7 +250,7 @@ fn kpt_changes_nothing() {
     }
     let mut nasty = nasty_strings();
     let lost = nasty.kustomize_cannot_carry.split_off(0);
-    // kpt writes every character after U+FEFF as an escape, and fails on an empty key.
+    // kpt escapes every character after U+FEFF, and fails on an empty key.
     let is_kept = |text: &String| {
         !text.is_empty() && !text.contains('\u{feff}') && !lost.iter().any(|lost| text.contains(lost.as_str()))
     };
@@ -264,7 +264,7 @@ fn kpt_changes_nothing() {
     assert_eq!(std::fs::read_to_string(file).unwrap(), text);
 }
 
-/// Text made of what YAML gives a meaning to.
+/// Texts of characters with a special meaning in YAML.
 fn hostile_text(length: usize) -> impl Strategy<Value = String> {
     let pieces = vec![
         "a",

@@ -1,4 +1,4 @@
-//! Files of sections and `name = value` lines, as pgBackRest and pgBouncer read them.
+//! Files with sections and `name = value` lines, in the format of pgBackRest and pgBouncer.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -8,7 +8,7 @@ use super::HEADER;
 /// The options of one section, sorted by name.
 pub(super) type Options = BTreeMap<String, String>;
 
-/// A file: the header, then each section after an empty line, in the order given.
+/// Returns a file: the header, then each section after an empty line, in the given order.
 pub(super) fn file(sections: &[(&str, &Options)]) -> String {
     let mut text = HEADER.to_owned();
     for (name, options) in sections {
@@ -17,12 +17,12 @@ pub(super) fn file(sections: &[(&str, &Options)]) -> String {
     text
 }
 
-/// An empty line, the name in brackets, the body.
+/// Returns a section: an empty line, the name in brackets, the body.
 pub(super) fn section(name: &str, body: &str) -> String {
     format!("\n[{name}]\n{body}")
 }
 
-/// One line per option; an empty value leaves no space at the end of its line.
+/// Returns one line per option. For an empty value, the line does not end in a space.
 pub(super) fn lines(options: &Options) -> String {
     let mut text = String::new();
     for (name, value) in options {
@@ -33,7 +33,7 @@ pub(super) fn lines(options: &Options) -> String {
     text
 }
 
-/// Options from pairs.
+/// Creates options from pairs.
 pub(super) fn options<const N: usize>(pairs: [(&str, &str); N]) -> Options {
     pairs.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
 }

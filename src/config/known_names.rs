@@ -1,10 +1,10 @@
-//! Lists of the names that another program knows.
+//! Lists of the names that another program has for its settings.
 
-/// A name in each line, and behind it what its value is; nothing where any text is good.
+/// The text has one name per line, followed by the kind of its value. A name without a kind accepts any text.
 pub(super) struct KnownNames(pub(super) &'static str);
 
 impl KnownNames {
-    /// All names.
+    /// Returns all names.
     pub(super) fn names(&self) -> impl Iterator<Item = &'static str> + use<> {
         self.entries().map(|(name, _)| name)
     }
@@ -14,7 +14,7 @@ impl KnownNames {
         self.names().any(|known| known == name)
     }
 
-    /// What the value of `name` is, where it has a kind.
+    /// Returns the kind of the value of `name`, or `None` if any text is valid.
     pub(super) fn kind(&self, name: &str) -> Option<&'static str> {
         self.entries().find(|(known, kind)| *known == name && !kind.is_empty()).map(|(_, kind)| kind)
     }

@@ -1,6 +1,6 @@
-//! Patroni's configuration (PGO's `internal/patroni/config.go`). Patroni merges files: one for the cluster, one for the
-//! instance set, and two from a Secret. What may change at run time is the dynamic configuration: it seeds a new cluster
-//! from the first file, and the caretaker keeps it up to date after that.
+//! Patroni's configuration (PGO's `internal/patroni/config.go`). Patroni merges several files: one for the cluster, one for the
+//! instance set, and two from a Secret. Settings that can change at run time are in the dynamic configuration: a new cluster
+//! takes it from the first file, and the caretaker updates it after that.
 
 pub mod setting;
 
@@ -10,22 +10,22 @@ use super::{HEADER, postgres, wal_directory};
 use crate::cluster::{Cluster, InstanceSet};
 use crate::naming::{PATRONI_USER, REPLICATION_USER, STANZA, label};
 
-/// The certificate authority by which members know each other, as servers and as clients. It signs for nobody else.
+/// The file with the CA that members use to authenticate each other, as servers and as clients. This CA signs only for members.
 pub const CA_FILE: &str = "/etc/patroni/~postgres-operator/patroni.ca-roots";
-/// The certificate of Patroni's REST API and of its client, followed by the key.
+/// The file with the certificate for Patroni's REST API and its client, followed by the key.
 pub const CERTIFICATE_FILE: &str = "/etc/patroni/~postgres-operator/patroni.crt+key";
 
-/// The key of a Secret with what [`authentication_yaml`] gives.
+/// The key of the Secret's entry with the text of [`authentication_yaml`].
 pub const AUTHENTICATION_KEY: &str = "authentication.yaml";
-/// The key of a Secret with what [`rules_yaml`] gives.
+/// The key of the Secret's entry with the text of [`rules_yaml`].
 pub const RULES_KEY: &str = "pg_hba.yaml";
 
-/// Where replicas' client certificate is, readable by its owner only, as libpq demands of a key.
+/// The directory of the client certificate for replication. Only its owner can read the key, because libpq refuses other modes.
 pub const REPLICATION_CERTIFICATE_DIRECTORY: &str = "/tmp/replication";
 
-/// `patroni.yaml` of the whole cluster.
+/// Returns `patroni.yaml` of the whole cluster.
 ///
-/// `bootstrap.dcs` is always there; Patroni reads it when it makes a cluster and never again.
+/// It always contains `bootstrap.dcs`. Patroni reads this section only when it creates a cluster.
 pub fn cluster_yaml(cluster: &Cluster) -> String {
     let replication = json!({
         "sslcert": format!("{REPLICATION_CERTIFICATE_DIRECTORY}/tls.crt"),
@@ -39,7 +39,7 @@ pub fn cluster_yaml(cluster: &Cluster) -> String {
         "ctl": {"cacert": CA_FILE, "certfile": CERTIFICATE_FILE, "insecure": false},
         "kubernetes": {
             "labels": {(label::CLUSTER): cluster.name},
-            // One word in every version of Patroni; selectors of users depend on it.
+            // Every version of Patroni accepts this value, and selectors of users depend on it.
             "leader_label_value": "master",
             "namespace": cluster.namespace,
             "role_label": label::ROLE,
@@ -48,39 +48,41 @@ pub fn cluster_yaml(cluster: &Cluster) -> String {
             "use_endpoints": true,
         },
         "postgresql": {"authentication": {"replication": replication, "rewind": replication}},
-        // Probes need no certificate; endpoints that change something do, and the password of `authentication_yaml`.
+        // Probes need no certificate. Endpoints that change something need one, and the password of `authentication_yaml`.
         "restapi": {"cafile": CA_FILE, "certfile": CERTIFICATE_FILE, "verify_client": "optional"},
         "scope": cluster.scope(),
         "watchdog": {"mode": "off"},
     }))
 }
 
-/// What endpoints that change something want besides a certificate, from a Secret. It is JSON, which is YAML, so that the caretaker can read it with what Python has.
+/// Returns the credentials that a client needs, in addition to a certificate, for endpoints that change something. The text
+/// goes into a Secret. It is JSON, which is also YAML, so that the caretaker can parse it with Python's standard library.
 pub fn authentication_yaml(password: &str) -> String {
     let authentication = json!({"password": password, "username": PATRONI_USER});
     format!("{:#}\n", json!({"restapi": {"authentication": authentication}}))
 }
 
-/// The rules of `pg_hba.conf` where one holds a password, from a Secret; else nothing. Patroni shows its dynamic configuration
-/// to everybody (`GET /config`), and prefers rules of its own files to those that are there.
+/// Returns the rules of `pg_hba.conf` if one of them contains a password, and an empty text otherwise. The text goes into a
+/// Secret, because Patroni shows its dynamic configuration to every client (`GET /config`). Patroni uses rules in its own files
+/// instead of those in the dynamic configuration.
 pub fn rules_yaml(cluster: &Cluster) -> String {
     let rules = postgres::hba(cluster);
     file(if postgres::holds_password(&rules) { json!({"postgresql": {"pg_hba": rules}}) } else { json!({}) })
 }
 
-/// `patroni.yaml` of an instance set: how its instances come to their data, and what they say to each other. `patronictl` does
-/// not read it.
+/// Returns `patroni.yaml` of an instance set: how its instances are created, and how they communicate. `patronictl` does not
+/// read this file.
 pub fn instance_set_yaml(cluster: &Cluster, set: &InstanceSet) -> String {
     let wal_directory = wal_directory(cluster, set);
     let mut postgresql = json!({
-        // A replica would otherwise wait for the leader's next timed checkpoint, minutes away.
+        // Without this, a new replica would wait for the next scheduled checkpoint of the leader, which can take minutes.
         "basebackup": ["checkpoint=fast", format!("waldir={wal_directory}")],
         "create_replica_methods": ["basebackup"],
         "pgpass": "/tmp/.pgpass",
         "use_unix_socket": true,
     });
     if let Some(repository) = replica_repository(cluster) {
-        // Before the first backup this fails at once, and Patroni goes on to the next method.
+        // Before the first backup this fails immediately, and Patroni tries the next method.
         postgresql["create_replica_methods"] = json!(["pgbackrest", "basebackup"]);
         postgresql["pgbackrest"] = json!({
             "command": restore_command(repository, &wal_directory),
@@ -99,18 +101,18 @@ pub fn instance_set_yaml(cluster: &Cluster, set: &InstanceSet) -> String {
         "restapi": {},
         "tags": {},
     });
-    // A client sends the password of the API with each question, which only the failsafe mode needs (Patroni's `request.py` and
-    // `ha.py`). Patroni asks at the address that a member announces, also one without TLS; so the password opens nothing without
-    // the certificate of a member.
+    // With credentials, Patroni's client sends the password with every request, but only the failsafe mode needs it (Patroni's
+    // `request.py` and `ha.py`). Patroni connects to the address that a member announces, even without TLS. So the password
+    // must not be enough: it is useless without the certificate of a member.
     if !setting::is_on(Some(&failsafe_mode(cluster))) {
         settings["ctl"] = json!({"auth": "member:none"});
     }
     file(settings)
 }
 
-/// Whether the leader goes on while the API server is away, as long as all members that it knew agree (Patroni, "DCS Failsafe
-/// Mode"). It is on unless the spec says otherwise, or an issuer signs that signs for others too: whoever has one of its
-/// certificates would only need the password, which that mode sends around.
+/// Whether the leader continues while the API server is unavailable, as long as all members that it knew agree (Patroni, "DCS
+/// Failsafe Mode"). By default it is on, except if the certificates come from an issuer that also signs for others: members
+/// send each other the password in this mode, and an attacker with a certificate of that issuer would only need the password.
 fn failsafe_mode(cluster: &Cluster) -> Value {
     match cluster.patroni.dynamic_configuration.get("failsafe_mode") {
         None | Some(Value::Null) => json!(!cluster.shares_issuer()),
@@ -118,8 +120,8 @@ fn failsafe_mode(cluster: &Cluster) -> Value {
     }
 }
 
-/// The dynamic configuration, keys sorted: the user's, with parameters and rules of `pg_hba.conf` complete, and with
-/// what other fields of the spec say. Everybody who reaches Patroni's port may read it.
+/// Returns the dynamic configuration with sorted keys: that of the user, with the complete parameters and rules of
+/// `pg_hba.conf`, and with the settings of other fields of the spec. Every client of Patroni's port can read it.
 pub fn dynamic_configuration(cluster: &Cluster) -> Value {
     let mut configuration = cluster.patroni.dynamic_configuration.clone();
     configuration.insert("ttl".to_owned(), json!(cluster.patroni.leader_lease_duration_seconds));
@@ -131,12 +133,12 @@ pub fn dynamic_configuration(cluster: &Cluster) -> Value {
     postgresql.insert("parameters".to_owned(), json!(postgres::parameters(cluster)));
     let rules = postgres::hba(cluster);
     if postgres::holds_password(&rules) {
-        // They are in `rules_yaml`.
+        // The rules are in `rules_yaml`.
         postgresql.remove("pg_hba");
     } else {
         postgresql.insert("pg_hba".to_owned(), json!(rules));
     }
-    // Older versions want a superuser for it.
+    // Before Postgres 11, pg_rewind needs a superuser.
     postgresql.insert("use_pg_rewind".to_owned(), json!(cluster.postgres_version > 10));
     postgresql.insert("pg_ident".to_owned(), json!(postgres::ident(cluster)));
     configuration.insert("postgresql".to_owned(), Value::Object(postgresql));
@@ -149,7 +151,7 @@ pub fn dynamic_configuration(cluster: &Cluster) -> Value {
     configuration
 }
 
-/// `standby_cluster`: the user's, with the sources that `spec.standby` names.
+/// Returns `standby_cluster`: that of the user, with the sources of `spec.standby`.
 fn standby_section(cluster: &Cluster) -> Option<Map<String, Value>> {
     let standby = cluster.standby.as_ref()?;
     let mut section = section(&cluster.patroni.dynamic_configuration, "standby_cluster");
@@ -175,15 +177,15 @@ fn section(configuration: &Map<String, Value>, name: &str) -> Map<String, Value>
     configuration.get(name).and_then(Value::as_object).cloned().unwrap_or_default()
 }
 
-/// The number of the repository that replicas are made from: the one a standby cluster follows, or the first.
+/// Returns the number of the repository that replicas are restored from: the one that a standby cluster follows, or the first.
 fn replica_repository(cluster: &Cluster) -> Option<u8> {
     let followed = cluster.standby.as_ref().and_then(|standby| standby.repository);
     let first = || cluster.backups.as_ref()?.repositories.first().map(|repository| repository.index);
     followed.or_else(first)
 }
 
-/// The command that makes a replica from a backup, which `src/caretaker/backups.py` chooses. Patroni splits it as a shell
-/// does.
+/// Returns the command that creates a replica from a backup, which `src/caretaker/backups.py` chooses. Patroni splits the
+/// command as a shell does.
 fn restore_command(repository: u8, wal_directory: &str) -> String {
     let words = [
         "python3".to_owned(),

@@ -1,5 +1,5 @@
-//! pgBackRest's configuration (PGO's `internal/pgbackrest/config.go`): one file for instances, one for the repo host
-//! and one for backups to object storage. They differ in who is local: the repositories or Postgres.
+//! pgBackRest's configuration (PGO's `internal/pgbackrest/config.go`): one file for instances, one for the repo host and one
+//! for backups to object storage. They differ in what is local: Postgres or the repositories.
 
 pub mod option;
 pub mod option_name;
@@ -10,25 +10,25 @@ use super::{clean_path, data_directory};
 use crate::cluster::{Backups, Cluster, Repository, Storage};
 use crate::naming::STANZA;
 
-/// The certificate authority of pgBackRest's servers and clients, in every container that runs it.
+/// The file with the CA of pgBackRest's servers and clients, in every container that runs pgBackRest.
 pub const CA_FILE: &str = "/etc/pgbackrest/conf.d/~postgres-operator/tls-ca.crt";
 /// The directory with the certificate and the key of a pgBackRest server.
 pub const SERVER_CERTIFICATE_DIRECTORY: &str = "/etc/pgbackrest/server";
-/// Where [`server_conf`] is mounted.
+/// The path at which [`server_conf`] is mounted.
 pub const SERVER_CONF_FILE: &str = "/etc/pgbackrest/conf.d/~postgres-operator_server.conf";
-/// Where [`repo_conf`] is mounted.
+/// The path at which [`repo_conf`] is mounted.
 pub const REPO_CONF_FILE: &str = "/etc/pgbackrest/conf.d/pgbackrest_repo.conf";
 
 const CLIENT_CERTIFICATE_FILE: &str = "/etc/pgbackrest/conf.d/~postgres-operator/client-tls.crt";
 const CLIENT_KEY_FILE: &str = "/etc/pgbackrest/conf.d/~postgres-operator/client-tls.key";
 
-/// `pgbackrest_instance.conf`: Postgres is here, repositories on volumes are at the repo host.
+/// Returns `pgbackrest_instance.conf`: Postgres is local, and repositories on volumes are on the repo host.
 pub fn instance_conf(cluster: &Cluster, backups: &Backups) -> String {
     let mut global = options([
         ("archive-async", "y"),
         ("log-path", &instance_log_directory(cluster)),
         ("spool-path", "/pgdata/pgbackrest-spool"),
-        // The first backup to object storage is taken from here.
+        // The instance itself takes the first backup to object storage.
         ("start-fast", "y"),
     ]);
     let repo_host = cluster.pod_host(&cluster.repo_host_pod());
@@ -44,20 +44,20 @@ pub fn instance_conf(cluster: &Cluster, backups: &Backups) -> String {
     file(&[("global", &global), (STANZA, &postgres_options(cluster, 1))])
 }
 
-/// `pgbackrest_repo.conf`, of the repo host: repositories are here, Postgres is in the instances.
+/// Returns `pgbackrest_repo.conf` for the repo host: repositories are local, and Postgres is on the instances.
 pub fn repo_conf(cluster: &Cluster, backups: &Backups) -> String {
     let repositories = backups.repositories.iter();
     remote_conf(cluster, backups, repositories, repo_host_log_directory(backups))
 }
 
-/// `pgbackrest_cloud.conf`, of backup pods that need no repo host: the repositories in object storage only.
+/// Returns `pgbackrest_cloud.conf` for backup pods that need no repo host: it has only the repositories in object storage.
 pub fn cloud_conf(cluster: &Cluster, backups: &Backups) -> String {
     let repositories =
         backups.repositories.iter().filter(|repository| !matches!(repository.storage, Storage::Volume(_)));
     remote_conf(cluster, backups, repositories, cloud_log_directory(backups))
 }
 
-/// `pgbackrest-server.conf`: whom the TLS servers in instances and repo host let in, and how they log.
+/// Returns `pgbackrest-server.conf`: which clients the TLS servers in instances and repo host accept, and how they log.
 pub fn server_conf(cluster: &Cluster, backups: &Backups) -> String {
     let global = options([
         ("tls-server-address", if backups.listen_ipv6 { "::" } else { "0.0.0.0" }),
@@ -75,8 +75,8 @@ pub fn server_conf(cluster: &Cluster, backups: &Backups) -> String {
     file(&[("global", &global), ("global:server", &server)])
 }
 
-/// `config-hash`: changes with the whereabouts of repositories in object storage, and with nothing else
-/// (PGO's `CalculateConfigHashes`).
+/// Returns `config-hash`. It changes only if the location of a repository in object storage changes (PGO's
+/// `CalculateConfigHashes`).
 pub fn config_hash(backups: &Backups) -> String {
     let mut repositories: Vec<_> = backups.repositories.iter().collect();
     repositories.sort_by_key(|repository| repository.index);
@@ -89,26 +89,26 @@ pub fn config_hash(backups: &Backups) -> String {
     safe_hash(&hashes.collect::<String>())
 }
 
-/// The directory of pgBackRest's logs in instances: the user's, or `/pgdata/pgbackrest/log`.
+/// Returns the directory of pgBackRest's logs in instances: that of the user, or `/pgdata/pgbackrest/log`.
 pub fn instance_log_directory(cluster: &Cluster) -> String {
     let users = cluster.backups.as_ref().and_then(|backups| backups.log_path.as_deref());
     users.map_or_else(|| "/pgdata/pgbackrest/log".to_owned(), clean_path)
 }
 
-/// The directory of pgBackRest's logs in pods that back up to object storage, if the user names one.
+/// Returns the directory of pgBackRest's logs in pods that back up to object storage, if the user sets one.
 pub fn cloud_log_directory(backups: &Backups) -> Option<String> {
     backups.jobs.log_path.as_deref().map(clean_path)
 }
 
-/// The directory of pgBackRest's logs in the repo host: the user's, or one on the first volume repository; `None`
-/// where there is no repo host.
+/// Returns the directory of pgBackRest's logs on the repo host: that of the user, or one on the first volume repository. `None`
+/// if there is no repo host.
 pub fn repo_host_log_directory(backups: &Backups) -> Option<String> {
     let first = backups.volume_repositories().next()?;
     let default = || format!("/pgbackrest/{}/log", first.name());
     Some(backups.repo_host.log_path.as_deref().map_or_else(default, clean_path))
 }
 
-/// A file of a host that is not a Postgres host: it reaches every instance over TLS.
+/// Returns a file for a host without Postgres, which connects to every instance over TLS.
 fn remote_conf<'a>(
     cluster: &Cluster,
     backups: &Backups,
@@ -133,7 +133,7 @@ fn remote_conf<'a>(
     file(&[("global", &global), (STANZA, &stanza)])
 }
 
-/// Every instance, in the order of the sets and of their ordinals.
+/// Returns every instance, in the order of the sets and their ordinals.
 fn instances(cluster: &Cluster) -> impl Iterator<Item = String> {
     cluster
         .instance_sets
@@ -141,7 +141,7 @@ fn instances(cluster: &Cluster) -> impl Iterator<Item = String> {
         .flat_map(move |set| (0..set.replicas).map(move |ordinal| cluster.instance(set, ordinal)))
 }
 
-/// Where a repository is. Credentials of object storage come from the user's own files only.
+/// Returns the options for the location of a repository. Credentials of object storage are only in files of the user.
 fn repository_options(repository: &Repository) -> Options {
     let name = repository.name();
     let option = |option: &str, value: &str| (format!("{name}-{option}"), value.to_owned());
@@ -162,7 +162,7 @@ fn repository_options(repository: &Repository) -> Options {
     options
 }
 
-/// Where Postgres is, seen from its own host.
+/// Returns the options for the location of Postgres on its own host.
 fn postgres_options(cluster: &Cluster, number: u32) -> Options {
     options([
         (&format!("pg{number}-path"), &data_directory(cluster)),
@@ -171,7 +171,7 @@ fn postgres_options(cluster: &Cluster, number: u32) -> Options {
     ])
 }
 
-/// How to reach the pgBackRest server at `host`; `prefix` is `repo<n>` or `pg<n>`.
+/// Returns the options to connect to the pgBackRest server on `host`. `prefix` is `repo<n>` or `pg<n>`.
 fn tls_host_options(prefix: &str, host: &str) -> Options {
     options([
         (&format!("{prefix}-host"), host),
@@ -182,8 +182,8 @@ fn tls_host_options(prefix: &str, host: &str) -> Options {
     ])
 }
 
-/// PGO's short hash: FNV-1 (32 bits) in decimal, its digits replaced by characters that spell no words
-/// (Kubernetes' `rand.SafeEncodeString`).
+/// PGO's short hash: FNV-1 (32 bits) in decimal, whose digits are replaced by characters that cannot spell words (Kubernetes'
+/// `rand.SafeEncodeString`).
 fn safe_hash(text: &str) -> String {
     const ALPHABET: &[u8; 27] = b"bcdfghjklmnpqrstvwxz2456789";
     let hash = text.bytes().fold(2_166_136_261_u32, |hash, byte| hash.wrapping_mul(16_777_619) ^ u32::from(byte));
@@ -194,7 +194,7 @@ fn safe_hash(text: &str) -> String {
 mod tests {
     use super::safe_hash;
 
-    /// What a running PGO wrote: the hash of nothing, and suffixes of instance names.
+    /// Values that a running PGO wrote: the hash of an empty text, and suffixes of instance names.
     #[test]
     fn the_short_hash_is_pgos() {
         assert_eq!(safe_hash(""), "65bb57b6b5");

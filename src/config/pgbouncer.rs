@@ -10,19 +10,19 @@ use super::ini::{Options, lines, options, section};
 use crate::cluster::{Cluster, PgBouncer};
 use crate::naming::PGBOUNCER_USER;
 
-/// The main configuration file as pgBouncer's container sees it.
+/// The path of the main configuration file in pgBouncer's container.
 pub const INI_FILE: &str = "/etc/pgbouncer/~postgres-operator.ini";
 
-/// The file that the user may bring, and that is included first; empty otherwise, for it must exist.
+/// The file of the user, which is included first. It must exist, so it is empty if the user does not provide it.
 const USER_FILE: &str = "/etc/pgbouncer/pgbouncer.ini";
 
-/// The database `postgres` under the name where pgBouncer asks for verifiers, whichever database a client wants:
-/// there the superuser has the schema `pgbouncer` from the beginning, and what a role made elsewhere would run as
-/// pgBouncer's role (`auth_dbname`, pgbouncer.org/config.html; PgBouncer 1.19).
+/// The name under which pgBouncer connects to the database `postgres` to look up verifiers, whichever database a client uses.
+/// The schema `pgbouncer` in this database belongs to the superuser from the beginning. In another database, code that a role
+/// has created could run as pgBouncer's role (`auth_dbname`, pgbouncer.org/config.html; PgBouncer 1.19).
 pub const AUTH_DATABASE: &str = PGBOUNCER_USER;
 
-/// `pgbouncer.ini`: the user's file, then these settings, of which the user's `config.global` overrides all but
-/// `conffile`. Databases of the user replace the wildcard, which offers every database of the cluster.
+/// Returns `pgbouncer.ini`: the user's file, then these settings. The user's `config.global` overrides all of them except
+/// `conffile`. The user's databases replace the wildcard, which offers every database of the cluster.
 pub fn ini(cluster: &Cluster, pgbouncer: &PgBouncer) -> String {
     let primary = format!("host={} port={}", cluster.primary_service(), cluster.port);
     let mut databases = pgbouncer.databases.clone();
@@ -40,13 +40,13 @@ pub fn ini(cluster: &Cluster, pgbouncer: &PgBouncer) -> String {
     text
 }
 
-/// `users.txt`, the password of pgBouncer's own role. Quotes are doubled, and nothing else has a meaning between them
-/// (pgbouncer.org/config.html, "Authentication file format").
+/// Returns `users.txt` with the password of pgBouncer's own role. Quotes are doubled, and no other character is special between
+/// them (pgbouncer.org/config.html, "Authentication file format").
 pub fn users(password: &str) -> String {
     format!("\"{PGBOUNCER_USER}\" \"{}\"\n", password.replace('"', "\"\""))
 }
 
-/// The directory that must be made for the user's `logfile`; `None` where there is none to make.
+/// Returns the directory that must be created for the user's `logfile`; `None` if no directory is needed.
 pub fn log_directory(pgbouncer: &PgBouncer) -> Option<&str> {
     let (directory, _) = pgbouncer.global.get("logfile")?.rsplit_once('/')?;
     (directory != "/tmp" && !directory.is_empty()).then_some(directory)
@@ -59,7 +59,7 @@ fn settings(pgbouncer: &PgBouncer) -> Options {
     settings
 }
 
-/// What is written unless the user says otherwise.
+/// Returns the settings that the user can override.
 fn defaults(port: u16) -> Options {
     options([
         ("auth_dbname", AUTH_DATABASE),
@@ -70,15 +70,17 @@ fn defaults(port: u16) -> Options {
         ("client_tls_cert_file", "/etc/pgbouncer/~postgres-operator/frontend-tls.crt"),
         ("client_tls_key_file", "/etc/pgbouncer/~postgres-operator/frontend-tls.key"),
         ("client_tls_sslmode", "require"),
-        // What follows keeps clients from waiting for a leader that is there: by default pgBouncer looks 15 s later whether a
-        // server that did not answer does, gives one that is out of reach so long, and remembers names as long.
+        // The following settings shorten how long clients wait for an available leader. By default, pgBouncer tries again only
+        // after 15 s if a server did not answer, waits as long for a server that it cannot reach, and caches host names as
+        // long.
         ("dns_max_ttl", "1"),
         ("dns_nxdomain_ttl", "1"),
         ("server_connect_timeout", "3"),
         ("server_login_retry", "0.5"),
-        // A connection whose other end is gone without a word, in milliseconds: the kernel would go on sending for 15 minutes.
+        // In milliseconds: closes a connection whose other end disappeared. Without it, the kernel would retransmit for 15
+        // minutes.
         ("tcp_user_timeout", "10000"),
-        // JDBC always sends it, and pgBouncer refuses what it does not know.
+        // JDBC always sends this parameter, and pgBouncer refuses unknown parameters.
         ("ignore_startup_parameters", "extra_float_digits"),
         ("listen_addr", "*"),
         ("listen_port", &port.to_string()),

@@ -32,19 +32,20 @@ use crate::naming::STANZA;
 /// The directory of Postgres' socket.
 pub const SOCKET_DIRECTORY: &str = "/tmp/postgres";
 
-/// Where the container of Postgres finds [`ARCHIVE_GET`] and [`ARCHIVE_PUSH`], and what else comes with them.
+/// The directory in the container of Postgres with [`ARCHIVE_GET`], [`ARCHIVE_PUSH`] and the other files that belong to them.
 pub const SCRIPT_DIRECTORY: &str = "/etc/pgrender";
 
-/// The script that runs the `restore_command`, by the name of its file.
+/// The script that runs the `restore_command`: the name of its file, and its text.
 pub const ARCHIVE_GET: (&str, &str) = ("archive-get.sh", include_str!("../scripts/archive-get.sh"));
 
-/// The script that runs the `archive_command`, by the name of its file.
+/// The script that runs the `archive_command`: the name of its file, and its text.
 pub const ARCHIVE_PUSH: (&str, &str) = ("archive-push.sh", include_str!("../scripts/archive-push.sh"));
 
-/// Every parameter that Patroni is given, names in lower case.
+/// Returns every parameter that Patroni gets, with names in lower case.
 ///
-/// Four layers, the later wins: defaults, the user's `patroni.dynamicConfiguration`, the user's `config.parameters`,
-/// and what the cluster cannot live without. Libraries to preload are a list, so there the user's come after ours.
+/// There are four layers, and a later one overrides an earlier one: defaults, the user's `patroni.dynamicConfiguration`, the
+/// user's `config.parameters`, and the parameters that the cluster needs. Libraries to preload are a list, so the user's
+/// libraries are appended to those of pgrender.
 pub fn parameters(cluster: &Cluster) -> BTreeMap<String, String> {
     let mut parameters = owned(&[
         ("archive_timeout", "60s"),
@@ -64,10 +65,10 @@ pub fn parameters(cluster: &Cluster) -> BTreeMap<String, String> {
     parameters
 }
 
-/// What the user may not change: replicas, TLS, pgBackRest and the exporter depend on it.
+/// Returns the parameters that the user cannot change: replicas, TLS, pgBackRest and the exporter depend on them.
 pub fn fixed(cluster: &Cluster) -> BTreeMap<String, String> {
     let mut parameters = owned(&[
-        // On even without backups: turning it on later would need a restart.
+        // It is on even without backups, because turning it on later would need a restart.
         ("archive_mode", "on"),
         ("log_file_mode", "0660"),
         ("ssl", "on"),
@@ -86,7 +87,7 @@ pub fn fixed(cluster: &Cluster) -> BTreeMap<String, String> {
     parameters
 }
 
-/// How a replica, or a standby cluster, fetches a file of the write-ahead log from the archive.
+/// Returns the command with which a replica or a standby cluster fetches a WAL file from the archive.
 fn restore_command(cluster: &Cluster) -> String {
     let command = in_time(ARCHIVE_GET, &format!(r#"pgbackrest --stanza={STANZA} archive-get %f "%p""#));
     match cluster.standby.as_ref().and_then(|standby| standby.repository) {
@@ -95,16 +96,16 @@ fn restore_command(cluster: &Cluster) -> String {
     }
 }
 
-/// A command for the archive, run by a script that keeps Postgres from waiting too long for it. A pod that was made before there
-/// was that script goes on without it: the configuration comes to it before it is made anew.
+/// Returns a command for the archive that runs in a script with a time limit, so that Postgres does not wait too long. A pod
+/// from before the script existed runs the command without it: such a pod gets the new configuration before it is recreated.
 fn in_time((script, _): (&str, &str), command: &str) -> String {
     let script = format!("{SCRIPT_DIRECTORY}/{script}");
     format!("$(test -e {script} && echo bash {script}) {command}")
 }
 
-/// `shared_preload_libraries`: ours, then the user's. Citus insists on being the first of all. Postgres does not start without
-/// one of them, so of those that PGO loads for its exporter only the one that comes with Postgres is here: pgnodemx is not in
-/// every image.
+/// Returns `shared_preload_libraries`: the libraries of pgrender, then those of the user. Citus must be the first of all.
+/// Postgres does not start if a library is missing. So of the libraries that PGO loads for its exporter, only the one that
+/// comes with Postgres is here; pgnodemx is not in every image.
 fn preload_libraries(cluster: &Cluster, users: Option<&String>) -> String {
     let ours = if cluster.exporter { "pgaudit,pg_stat_statements" } else { "pgaudit" };
     let libraries = match users {
@@ -114,7 +115,7 @@ fn preload_libraries(cluster: &Cluster, users: Option<&String>) -> String {
     if libraries.contains("citus") { format!("citus,{libraries}") } else { libraries }
 }
 
-/// The parameters inside `patroni.dynamicConfiguration`, values as strings; null is no value.
+/// Returns the parameters in `patroni.dynamicConfiguration`, with values as strings. A null is ignored.
 fn dynamic_parameters(configuration: &Map<String, Value>) -> BTreeMap<String, String> {
     let parameters = configuration.get("postgresql").and_then(|section| section.get("parameters"));
     let parameters = parameters.and_then(Value::as_object).into_iter().flatten();

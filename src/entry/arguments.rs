@@ -35,15 +35,15 @@ Exit codes: 0 rendered, 1 something is wrong with the input, 2 something is wron
 pub(super) enum Command {
     /// Print the manifests of every PostgresCluster in the given files.
     Render(Box<RenderArguments>),
-    /// Print a new seed: keep it, everything secret about your databases is derived from it.
+    /// Print a new seed. Keep it: everything secret about your databases is derived from it.
     ///
-    /// It is 32 random bytes in base64. Nobody can make the same one again: keep it where you keep the keys of your
+    /// It is 32 random bytes in base64. Nobody can create the same seed again, so keep it where you keep the keys of your
     /// backups.
     Seed,
     /// Print the JSON schema of a PostgresCluster, for editors and for `openapi:` in a kustomization.
     ///
-    /// With `openapi:`, kustomize forgets the schema of its own: in the same kustomization, a strategic merge patch of a
-    /// Deployment or the like replaces its lists.
+    /// With `openapi:`, kustomize does not use its built-in schema. A strategic merge patch of a Deployment or of another
+    /// built-in resource in the same kustomization then replaces lists instead of merging them.
     Schema,
 }
 
@@ -62,21 +62,21 @@ Examples:
 #[derive(Args, Debug)]
 #[command(after_help = RENDER_EXAMPLES)]
 pub(super) struct RenderArguments {
-    /// Files, directories (all `*.yaml`, `*.yml` and `*.json` below, hidden ones left out), or `-` for standard input,
-    /// which is also what is read when none is given
+    /// Files, directories (all `*.yaml`, `*.yml` and `*.json` files below them, except hidden ones), or `-` for standard input,
+    /// which is the default
     #[arg(value_name = "FILE|DIR|-")]
     pub(super) inputs: Vec<PathBuf>,
 
-    /// Write one file per object to DIR/<cluster>/ instead, and remove those of an earlier run that are wanted no more
+    /// Write one file per object to DIR/<cluster>/ instead, and remove files of an earlier run that are no longer needed
     #[arg(short, long, value_name = "DIR")]
     pub(super) output_dir: Option<PathBuf>,
 
-    /// Files or directories with Secrets that the clusters have already, or `-`; may be repeated. Passwords and certificates
-    /// in them are kept. Secrets among the other files do the same
+    /// Files or directories with the Secrets that the clusters already have, or `-`; may be repeated. Their passwords and
+    /// certificates are kept. Secrets among the other files have the same effect
     #[arg(long, value_name = "FILE|DIR|-")]
     existing: Vec<PathBuf>,
 
-    /// Namespace of clusters that name none
+    /// Namespace of clusters that do not set one
     #[arg(short, long, value_name = "NAMESPACE", value_parser = settings::namespace)]
     namespace: Option<String>,
 
@@ -84,27 +84,27 @@ pub(super) struct RenderArguments {
     #[arg(long, value_name = "DOMAIN", value_parser = settings::cluster_domain)]
     cluster_domain: Option<String>,
 
-    /// Image to use, by PGO's name for it; may be repeated. RELATED_IMAGE_* in the environment do the same
+    /// Image to use, by PGO's name for it; may be repeated. RELATED_IMAGE_* in the environment have the same effect
     #[arg(long = "image", value_name = "NAME=IMAGE", value_parser = image)]
     images: Vec<(String, String)>,
 
-    /// Moment to choose certificates for, RFC 3339 or seconds since 1970 [default: SOURCE_DATE_EPOCH, else now]
+    /// Time for which certificates are chosen, RFC 3339 or seconds since 1970 [default: SOURCE_DATE_EPOCH, else now]
     #[arg(long, value_name = "TIME", value_parser = settings::time)]
     time: Option<i64>,
 
-    /// Who makes certificates: `seed` or `cert-manager` [default: seed]
+    /// What issues certificates: `seed` or `cert-manager` [default: seed]
     #[arg(long, value_name = "SOURCE", value_parser = settings::certificates)]
     certificates: Option<Certificates>,
 
-    /// Who signs them for cert-manager, as `ClusterIssuer/company-ca` [default: a CA of each cluster's own]
+    /// Issuer for cert-manager, as `ClusterIssuer/company-ca` [default: one CA per cluster]
     #[arg(long, value_name = "KIND/NAME", value_parser = settings::issuer)]
     certificate_issuer: Option<IssuerReference>,
 
-    /// Where passwords come from: the `seed`, or Secrets that you bring (`reference`) [default: seed]
+    /// Where passwords come from: the `seed`, or Secrets that you provide (`reference`) [default: seed]
     #[arg(long, value_name = "SOURCE", value_parser = settings::credentials)]
     credentials: Option<CredentialSource>,
 
-    /// Days after which there are new certificates, 1 to 365 [default: 182]
+    /// Days after which certificates are replaced, 1 to 365 [default: 182]
     #[arg(long = "certificate-window", value_name = "DAYS", value_parser = settings::days)]
     certificate_window_days: Option<u16>,
 
@@ -112,38 +112,38 @@ pub(super) struct RenderArguments {
     #[arg(long = "certificate-lifetime", value_name = "DAYS", value_parser = settings::days)]
     certificate_lifetime_days: Option<u16>,
 
-    /// Clusters that share a CA, across namespaces [default: the namespace]
+    /// Name of the group of clusters that share a CA, across namespaces [default: the namespace]
     #[arg(long, value_name = "NAME", value_parser = settings::trust_domain)]
     trust_domain: Option<String>,
 
-    /// Another trust domain whose CA is trusted too, while clusters move from one to the other; may be repeated
+    /// Another trust domain whose CA is also trusted, while clusters move from one to the other; may be repeated
     #[arg(long = "trust-also", value_name = "NAME", value_parser = settings::trust_domain)]
     trust_also: Vec<String>,
 
-    /// Render NetworkPolicies too: who may connect to which port. The network plugin must enforce them
+    /// Also render NetworkPolicies, which say who can connect to which port. The network plugin must enforce them
     #[arg(long)]
     network_policies: bool,
 
-    /// Let the caretaker write EndpointSlices, for a Kubernetes whose controllers make none of Endpoints. They can lead any
-    /// Service of the namespace to a pod
+    /// Let the caretaker write EndpointSlices, for a Kubernetes that does not create EndpointSlices from Endpoints. The
+    /// caretaker can then direct any Service of the namespace to a pod
     #[arg(long)]
     endpoint_slices: bool,
 
-    /// The Kubernetes cluster is OpenShift, for clusters that do not say `spec.openshift` [default: PGRENDER_OPENSHIFT]
+    /// The Kubernetes cluster is OpenShift, for clusters that do not set `spec.openshift` [default: PGRENDER_OPENSHIFT]
     #[arg(long)]
     openshift: bool,
 
-    /// File that holds the seed
+    /// File with the seed
     #[arg(long, value_name = "FILE", conflicts_with = "random")]
     seed_file: Option<PathBuf>,
 
-    /// Make up a seed for this run, for a database to throw away: the next run gives other passwords
+    /// Generate a seed for this run only, for a database that you will delete: the next run gives other passwords
     #[arg(long)]
     random: bool,
 }
 
 impl RenderArguments {
-    /// Reads what `--existing` names. Standard input can be read once only.
+    /// Reads the files of `--existing`. Standard input can be read only once, so `-` cannot be an input file too.
     pub(super) fn existing(&self) -> Result<Vec<Document>, Vec<Diagnostic>> {
         let stdin = Path::new("-");
         let taken = self.inputs.is_empty() || self.inputs.iter().any(|input| input == stdin);
@@ -154,7 +154,7 @@ impl RenderArguments {
         if self.existing.is_empty() { Ok(Vec::new()) } else { input::documents(&self.existing) }
     }
 
-    /// What the flags ask for; an error where two of them do not go together.
+    /// Converts the flags into settings. If two flags contradict each other, that is an error.
     pub(super) fn settings(&self) -> Result<Settings, clap::Error> {
         let refused = |(setting, message): (Setting, String)| invalid(setting, &message);
         let schedule = settings::schedule(self.certificate_window_days, self.certificate_lifetime_days);
@@ -180,7 +180,7 @@ impl RenderArguments {
     }
 }
 
-/// An error in the words of those that clap finds by itself.
+/// Creates an error in the format of clap's own errors.
 fn invalid(setting: Setting, message: &str) -> clap::Error {
     let mut command = Arguments::command();
     command.build();

@@ -45,7 +45,7 @@ fn run_render(arguments: &RenderArguments, environment: &Environment) -> Outcome
     diagnostics.extend(nearly);
     diagnostics.extend(found.into_iter().flat_map(|found| found.warnings));
     if clusters.is_empty() && !has_errors(&diagnostics) {
-        // Applied with pruning, an empty output would delete every database.
+        // With pruning, applying an empty output would delete every database.
         let message = format!("no {} in the input: give a file or directory that has one", render::KIND);
         diagnostics.push(Diagnostic::error(message));
     }

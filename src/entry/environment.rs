@@ -1,5 +1,5 @@
-//! What the process is given besides its arguments and its standard input: environment, clock and randomness. Nothing
-//! else in the program asks for these.
+//! The inputs of the process other than arguments and standard input: environment variables, clock and random numbers. No other
+//! module reads these.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -13,11 +13,11 @@ use crate::report::Diagnostic;
 /// The prefix of PGO's variables that name images.
 pub(super) const IMAGE_PREFIX: &str = "RELATED_IMAGE_";
 
-/// The environment variables that matter, read once. An empty variable counts as none, as CI systems give one for a
-/// secret that is missing.
+/// The environment variables that pgrender uses, read once. An empty variable counts as unset, because CI systems set a missing
+/// secret to an empty text.
 #[derive(Default)]
 pub(super) struct Environment {
-    /// `RELATED_IMAGE_*`, as PGO's Deployment has them.
+    /// `RELATED_IMAGE_*`, as in PGO's Deployment.
     pub(super) images: BTreeMap<String, String>,
     /// `PGRENDER_SEED_FILE`.
     pub(super) seed_file: Option<PathBuf>,
@@ -29,13 +29,13 @@ pub(super) struct Environment {
     pub(super) openshift: Option<String>,
     /// `PGRENDER_MAX_CLUSTERS`.
     pub(super) max_clusters: Option<String>,
-    /// Whether kustomize calls us as a legacy plugin: it sets `KUSTOMIZE_PLUGIN_CONFIG_ROOT`, and
-    /// `KUSTOMIZE_PLUGIN_CONFIG_STRING` where the configuration is not too long.
+    /// Whether kustomize runs the program as a legacy plugin. It sets `KUSTOMIZE_PLUGIN_CONFIG_ROOT`, and
+    /// `KUSTOMIZE_PLUGIN_CONFIG_STRING` if the configuration is not too long.
     pub(super) legacy_plugin: bool,
 }
 
 impl Environment {
-    /// Reads the process's environment.
+    /// Reads the environment of the process.
     pub(super) fn read() -> Self {
         std::env::vars_os().filter(|(_, value)| !value.is_empty()).fold(Self::default(), Self::with)
     }
@@ -59,14 +59,14 @@ impl Environment {
     }
 }
 
-/// The time in seconds since 1970-01-01 00:00:00 UTC; 0 on a clock that is before.
+/// The time in seconds since 1970-01-01 00:00:00 UTC; 0 if the clock is earlier.
 #[expect(clippy::disallowed_methods, reason = "the one look at the clock, for a caller who names no time")]
 pub(super) fn now() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_secs()).unwrap_or_default()
 }
 
-/// 32 random bytes from the operating system.
+/// Returns 32 random bytes from the operating system.
 #[expect(clippy::disallowed_methods, reason = "the one source of randomness, for a new seed")]
 pub(super) fn random() -> Result<Zeroizing<[u8; 32]>, Diagnostic> {
     let mut bytes = Zeroizing::new([0; 32]);

@@ -1,7 +1,7 @@
-//! The KRM function: a `ResourceList` comes in, a `ResourceList` goes out (KRM Functions Specification v1).
+//! The KRM function: it reads a `ResourceList` and writes a `ResourceList` (KRM Functions Specification v1).
 //!
-//! The answer is always a complete list. When something is wrong it holds the items as they came, and the errors are told
-//! twice: as `results`, which kpt shows, and on standard error, which is all that kustomize shows.
+//! The output is always a complete list. If something is wrong, the list has the items of the input unchanged. The errors are
+//! written twice: as `results`, which kpt shows, and to standard error, which is all that kustomize shows.
 
 use serde_json::Value;
 
@@ -17,7 +17,7 @@ use crate::report::{Diagnostic, has_errors, shorten};
 use crate::write::resource_list;
 use crate::write::verbatim::Texts;
 
-/// Runs as a KRM function over `text`, which came on standard input.
+/// Runs as a KRM function with `text` from standard input.
 pub(super) fn run(text: &str, environment: &Environment) -> Outcome {
     let list = match list(text) {
         Ok(list) => list,
@@ -28,13 +28,13 @@ pub(super) fn run(text: &str, environment: &Environment) -> Outcome {
     let mut results: Vec<Value> = earlier.iter().map(Node::to_json).collect();
     let (items, config) = parts(list.node);
     let count = items.len();
-    // Some tools say "no configuration" with an empty one.
+    // Some tools pass an empty object if there is no configuration.
     let config = config.filter(|config| !config.entries().is_empty());
     let documents: Vec<Document> = items.into_iter().chain(config).map(item).collect();
 
     let Merged { items, diagnostics } = transform(&documents, count, environment);
     let diagnostics = shorten(diagnostics);
-    // A list that has been here before holds some of ours already.
+    // If the list was already processed by pgrender, it has some of these results.
     for result in diagnostics.iter().map(resource_list::result) {
         if !results.contains(&result) {
             results.push(result);
@@ -44,7 +44,8 @@ pub(super) fn run(text: &str, environment: &Environment) -> Outcome {
     Outcome { stdout: stdout.into(), ..Outcome::new(String::new(), for_people(diagnostics)) }
 }
 
-/// The answer to an input that is no list: nobody takes its items, for the exit code says that the run has failed.
+/// Returns the output for an input that is not a list. Callers do not use its items, because the exit code says that the run
+/// failed.
 pub(super) fn unreadable(errors: Vec<Diagnostic>) -> Outcome {
     let errors = shorten(errors);
     let results: Vec<Value> = errors.iter().map(resource_list::result).collect();
@@ -52,9 +53,9 @@ pub(super) fn unreadable(errors: Vec<Diagnostic>) -> Outcome {
     Outcome { stdout: stdout.into(), ..Outcome::failed(errors) }
 }
 
-/// Renders the clusters among `documents`, of which the first `items` are items and one more may be the function's
-/// configuration, and merges their objects into the items. When something is wrong the items stay as they are, but for a seed,
-/// which never goes out in a form that could be applied.
+/// Renders the clusters among `documents` and merges their objects into the items. The first `items` documents are items, and
+/// one more may be the function's configuration. If something is wrong, the items stay unchanged. The exception is a seed,
+/// which is never written in a form that could be applied.
 pub(super) fn transform(documents: &[Document], items: usize, environment: &Environment) -> Merged {
     let merged = try_transform(documents, items, environment)
         .unwrap_or_else(|diagnostics| Merged { items: Vec::new(), diagnostics });
@@ -70,7 +71,7 @@ fn try_transform(documents: &[Document], items: usize, environment: &Environment
     let settings = config.first().map(|config| function_config::settings(&config.node)).transpose()?;
     let settings = settings.unwrap_or_default();
     let mut options = settings.options(environment).map_err(|error| vec![error])?;
-    // kpt says of every item which file it is from, kustomize of none.
+    // kpt sets the file of every item, and kustomize sets none.
     options.through_kustomize = documents.iter().all(|document| object::path(&document.node).is_none());
     let found = seed::find(&settings, environment, documents);
     let seed = found.as_ref().map(|found| &found.seed).map_err(Vec::as_slice);
@@ -88,12 +89,12 @@ fn try_transform(documents: &[Document], items: usize, environment: &Environment
     Ok(merged)
 }
 
-/// What goes to standard error: the object instead of a line of the list, which nobody sees.
+/// Returns the diagnostics for standard error. They name the object instead of a line of the list, which the user never sees.
 pub(super) fn for_people(diagnostics: Vec<Diagnostic>) -> Vec<Diagnostic> {
     diagnostics.into_iter().map(|diagnostic| Diagnostic { location: None, ..diagnostic }).collect()
 }
 
-/// The one document of `text`, which must be a list.
+/// Returns the only document of `text`, which must be a list.
 fn list(text: &str) -> Result<Document, Vec<Diagnostic>> {
     let mut documents = read::documents(input::STDIN, text)?;
     let error = |message: &str| Err(vec![Diagnostic::error(message)]);
@@ -107,12 +108,13 @@ fn list(text: &str) -> Result<Document, Vec<Diagnostic>> {
     Ok(list)
 }
 
-/// An item, under the name of the file that it is from.
+/// Returns an item, with the name of the file that it comes from.
 fn item(node: Node) -> Document {
     Document { file: object::path(&node).unwrap_or(input::STDIN).to_owned(), node }
 }
 
-/// The items of a list and its `functionConfig`. They are taken out, for a copy of a large list would take as much memory again.
+/// Returns the items of a list and its `functionConfig`. They are moved out, because a copy of a large list would double the
+/// memory.
 fn parts(list: Node) -> (Vec<Node>, Option<Node>) {
     let (mut items, mut config) = (Vec::new(), None);
     let NodeValue::Mapping(entries) = list.value else { return (items, config) };

@@ -1,8 +1,8 @@
-//! The configuration of a KRM function. It is one of
+//! The configuration of a KRM function. It is one of:
 //!
-//! - a `PgRender` of `pgrender.dev/v1alpha1`, whose `spec` holds the settings,
-//! - a `ConfigMap`, whose `data` holds them as strings (`kpt fn eval -- namespace=a`); images are keys of their own there,
-//!   by the names of PGO's variables (`RELATED_IMAGE_PGBACKREST`),
+//! - a `PgRender` of `pgrender.dev/v1alpha1`, whose `spec` has the settings,
+//! - a `ConfigMap`, whose `data` has them as strings (`kpt fn eval -- namespace=a`). There, each image is a separate key,
+//!   with the name of PGO's variable (`RELATED_IMAGE_PGBACKREST`),
 //! - a `PostgresCluster`, which is rendered with the defaults (a generator of kustomize),
 //! - absent, which means the defaults.
 
@@ -34,7 +34,7 @@ const FIELDS: [&str; 16] = [
     "random",
 ];
 
-/// Reads the settings from a function's configuration. The errors name its fields, without a place.
+/// Reads the settings from a function's configuration. Errors name fields of the configuration, without a position.
 pub(super) fn settings(config: &Node) -> Result<Settings, Vec<Diagnostic>> {
     let resource = object::reference(config);
     let mut reader = Reader::default();
@@ -76,7 +76,7 @@ impl Reader {
         let known = ["apiVersion", "kind", "metadata", "spec"];
         for entry in config.entries().iter().filter(|entry| !known.contains(&entry.key.as_str())) {
             let path = FieldPath::default().key(&entry.key);
-            // The likeliest slip is to leave out `spec`.
+            // The most likely mistake is that `spec` is missing.
             let hint = FIELDS.contains(&entry.key.as_str()).then(|| format!(", did you mean `spec.{}`?", entry.key));
             let hint = hint.unwrap_or_else(|| did_you_mean(&entry.key, &known));
             self.errors.push(Diagnostic::error(format!("unknown field{hint}")).at(path));
@@ -114,7 +114,7 @@ impl Reader {
         }
     }
 
-    /// Looks at what settings of `section` demand of each other.
+    /// Checks settings of `section` that depend on each other.
     fn join(&mut self, section: &str) {
         let schedule = settings::schedule(self.window_days, self.lifetime_days);
         let joined = schedule.and_then(|schedule| {
@@ -174,9 +174,9 @@ fn fields<'a>(config: &'a Node, key: &str) -> &'a [Entry] {
     config.get(key).map(Node::entries).unwrap_or_default()
 }
 
-/// `, did you mean …?` with the nearest of `known`, else the list of them.
+/// Returns `, did you mean …?` with the most similar of `known`, or the list of them if none is similar.
 fn did_you_mean(word: &str, known: &[&str]) -> String {
-    // To compare two words takes their lengths multiplied, and none of these is that long.
+    // The time to compare two words is the product of their lengths, and no known name is that long.
     let near = known.iter().filter(|name| word.len().abs_diff(name.len()) <= 2);
     let near = near.map(|name| (strsim::damerau_levenshtein(&word.to_lowercase(), &name.to_lowercase()), name));
     match near.min() {
@@ -189,7 +189,7 @@ fn string(node: &Node) -> Result<String, String> {
     node.as_str().map(str::to_owned).ok_or_else(|| "expected a string".to_owned())
 }
 
-/// A list of strings, or one text with commas in between: a ConfigMap has no lists.
+/// Returns a list of strings. One text with commas is also accepted, because a ConfigMap has no lists.
 fn strings(node: &Node) -> Result<Vec<String>, String> {
     match &node.value {
         NodeValue::Sequence(items) => items.iter().map(string).collect(),
@@ -197,7 +197,7 @@ fn strings(node: &Node) -> Result<Vec<String>, String> {
     }
 }
 
-/// A string, or a number as it was written.
+/// Returns a string, or a number as it was written.
 fn scalar(node: &Node) -> Result<String, String> {
     match &node.value {
         NodeValue::Number { plain, .. } => Ok(plain.clone()),
@@ -205,7 +205,7 @@ fn scalar(node: &Node) -> Result<String, String> {
     }
 }
 
-/// A boolean, or one in quotes: a ConfigMap has only strings.
+/// Returns a boolean. A quoted one is also accepted, because a ConfigMap has only strings.
 fn boolean(node: &Node) -> Result<bool, String> {
     let expected = || "expected `true` or `false`".to_owned();
     match &node.value {

@@ -1,8 +1,8 @@
-//! Good input, changed at random, through every way into the program: it must not crash, take long, fill the memory, say a
-//! secret, or give half an answer.
+//! Changes valid input at random and passes it to every way to call the program. The program must not crash, run long, fill the
+//! memory, reveal a secret, or write an incomplete output.
 //!
-//! The changes are the same in every run. `PGRENDER_FUZZ_SECONDS` says how long it goes on, 20 s unless given; `make fuzz`
-//! goes on for half an hour, on the release build, and with another `PGRENDER_FUZZ_SEED` than 1 other inputs are made.
+//! The changes are the same in every run. `PGRENDER_FUZZ_SECONDS` sets the duration; the default is 20 s. `make fuzz` runs the
+//! release build for half an hour. A `PGRENDER_FUZZ_SEED` other than 1 generates other inputs.
 
 #![expect(clippy::disallowed_methods, reason = "tests work with files and the environment")]
 
@@ -29,14 +29,15 @@ use crate::report::{Diagnostic, Severity, has_errors};
 use crate::write::yaml;
 use mutate::Mutator;
 
-/// What stands for everything that is secret; it is no part of any fixture.
+/// A text that stands for every secret value. No fixture contains it.
 const CANARY: &str = "cAnArY-0f61e5b2";
-/// What the two builds may take for one input. The inputs are small; it is the kinds of slowness that are looked for.
+/// The largest time for one input, in the debug and in the release build. The inputs are small, so this finds algorithms that
+/// are slow, not large inputs.
 const MAX_SECONDS: f64 = if cfg!(debug_assertions) { 10.0 } else { 1.0 };
 const MAX_MEBIBYTES: u64 = 256;
-/// The longest input, in bytes: changes repeat parts of a text, and what it takes grows with the text.
+/// The longest input, in bytes. Changes repeat parts of a text, and the cost grows with the text.
 const LONGEST_INPUT: usize = 1 << 20;
-/// Directories of good input.
+/// Directories with valid input.
 const CORPUS: [&str; 3] = ["fixtures", "kustomize", "functions"];
 
 #[test]
@@ -53,7 +54,7 @@ fn changed_input_neither_crashes_nor_hangs_nor_tells_a_secret() {
     assert!(runs > 20 && rendered > 0, "{runs} inputs, {rendered} rendered");
 }
 
-/// A way into the program.
+/// A way to call the program.
 #[derive(Clone, Copy, Debug)]
 enum Way {
     CommandLine,
@@ -64,10 +65,10 @@ enum Way {
 struct Fuzzer {
     random: SmallRng,
     mutator: Mutator,
-    /// Documents of good input, by file.
+    /// Documents of valid input, by file.
     corpus: Vec<(PathBuf, Vec<Value>)>,
     directory: tempfile::TempDir,
-    /// Whether the memory is measured: only where no other test runs in this process.
+    /// Whether memory is measured. This is possible only if no other test runs in this process.
     measured: bool,
     runs: usize,
     rendered: usize,
@@ -105,7 +106,7 @@ impl Fuzzer {
         }
     }
 
-    /// Makes one input and looks at what becomes of it.
+    /// Generates one input, runs the program with it and checks the output.
     fn once(&mut self) {
         let documents = self.documents();
         let way = *[Way::CommandLine, Way::CommandLine, Way::Function, Way::Function, Way::Plugin]
@@ -163,7 +164,7 @@ impl Fuzzer {
         self.rendered += usize::from(outcome.code == 0);
     }
 
-    /// The changed documents of one or two files, often with Secrets that their clusters have.
+    /// Returns the changed documents of one or two files, often with existing Secrets of their clusters.
     fn documents(&mut self) -> Vec<Value> {
         let mut documents = self.corpus.choose(&mut self.random).unwrap().1.clone();
         if self.random.random_ratio(1, 4) {
@@ -184,7 +185,7 @@ impl Fuzzer {
         documents
     }
 
-    /// Secrets by the names of those of a cluster, with the canary in every value.
+    /// Returns Secrets with the names that a cluster's Secrets have, and the canary in every value.
     fn secrets(&mut self, cluster: &str) -> Vec<Value> {
         let names = [
             "pguser-hippo",
@@ -251,7 +252,7 @@ impl Fuzzer {
         secrets
     }
 
-    /// The configuration of a function.
+    /// Returns the configuration of a function.
     fn config(&mut self) -> Value {
         let specs = [
             json!({}),
@@ -266,7 +267,7 @@ impl Fuzzer {
             json!({"apiVersion": "pgrender.dev/v1alpha1", "kind": "PgRender", "metadata": {"name": "a"}, "spec": spec});
         if self.random.random_ratio(1, 8) {
             self.mutator.tree(&mut config, &mut self.random);
-            // The caller's files are not the fuzzer's business.
+            // The fuzzer must not read files of the machine.
             if let Some(spec) = config.get_mut("spec").and_then(Value::as_object_mut) {
                 spec.shift_remove("seedFile");
             }
@@ -297,7 +298,7 @@ fn list(documents: &[Value], config: &Value) -> String {
 
 fn command_line(input: &Path, random: &mut SmallRng, environment: &Environment) -> Outcome {
     let mut arguments = vec!["pgrender".into(), "render".into(), input.into(), "--namespace=postgres-operator".into()];
-    // These two do not go together.
+    // These two options cannot be combined.
     let certificates =
         ["--certificates=cert-manager", "--trust-also=b"].choose(random).filter(|_| random.random_ratio(1, 3));
     let credentials = random.random_ratio(1, 5).then_some(&"--credentials=reference");
@@ -323,23 +324,23 @@ fn plugin(text: &str, config: &str, environment: &Environment) -> Outcome {
 /// How an input was changed.
 #[derive(Clone, Copy)]
 struct Changed {
-    /// Whether its bytes were.
+    /// Whether its bytes were changed.
     bytes: bool,
-    /// Whether that may have brought the canary from a Secret to where values are told.
+    /// Whether the change could have moved the canary from a Secret to a place whose values may be shown.
     public: bool,
 }
 
-/// What shows of [`CANARY`] in base64, wherever it stands among the bytes that are encoded.
+/// Returns the parts of [`CANARY`] that are visible in base64, for each possible offset among the encoded bytes.
 fn hidden() -> impl Iterator<Item = String> {
     [0, 1, 2].into_iter().map(|before| {
         let bytes = [&[0; 2][..before], CANARY.as_bytes()].concat();
-        // Six bits make a character; one that holds bits of something else is left out.
+        // A character encodes six bits. A character that also encodes bits of a neighbour is left out.
         let (first, last) = ((before * 8).div_ceil(6), bytes.len() * 8 / 6);
         STANDARD.encode(&bytes)[first..last].to_owned()
     })
 }
 
-/// What is wrong with an answer.
+/// Returns what is wrong with the output.
 fn check(way: Way, documents: &[Value], changed: Changed, code: u8, stdout: &str, stderr: &str) -> Result<(), String> {
     if code > 1 {
         return Err(format!("exit code {code}"));
@@ -372,7 +373,7 @@ fn check(way: Way, documents: &[Value], changed: Changed, code: u8, stdout: &str
     if code == 1 && !results.iter().any(|result| result["severity"] == Severity::Error.to_string()) {
         return Err("no result says what is wrong".to_owned());
     }
-    // What cannot be read as a list is answered with an empty one.
+    // If the input cannot be read as a list, the output is an empty list.
     if code == 1 && !bytes && ![0, documents.len()].contains(&items) {
         return Err(format!("{items} of {} items came back", documents.len()));
     }
@@ -384,7 +385,7 @@ fn first(diagnostics: &[Diagnostic]) -> String {
     diagnostics.first().map(ToString::to_string).unwrap_or_default()
 }
 
-/// What an input takes: CPU time and memory where Linux tells, else the time of day.
+/// Measures the cost of an input: CPU time and memory on Linux, else elapsed time.
 struct Usage {
     start: Instant,
     cpu: Option<u64>,
@@ -394,13 +395,13 @@ struct Usage {
 impl Usage {
     fn start(measured: bool) -> Self {
         if measured {
-            // Sets the most that was used to what is used now (proc_pid_clear_refs(5)).
+            // Resets the peak memory usage to the current usage (proc_pid_clear_refs(5)).
             let _ = fs::write("/proc/self/clear_refs", "5");
         }
         Self { start: Instant::now(), cpu: cpu(), measured }
     }
 
-    /// Seconds, and MiB.
+    /// Returns seconds and MiB.
     fn end(&self) -> (f64, u64) {
         let seconds = match (self.cpu, cpu()) {
             (Some(before), Some(now)) => Duration::from_nanos(now.saturating_sub(before)).as_secs_f64(),
@@ -415,7 +416,7 @@ impl Usage {
     }
 }
 
-/// Nanoseconds that this thread has run (proc_pid_schedstat, Linux).
+/// Returns the CPU time of this thread in nanoseconds (proc_pid_schedstat, Linux).
 fn cpu() -> Option<u64> {
     fs::read_to_string("/proc/thread-self/schedstat").ok()?.split(' ').next()?.parse().ok()
 }

@@ -1,4 +1,4 @@
-//! Reads what the caller points at: files, directories, standard input.
+//! Reads the input: files, directories, standard input.
 
 use std::collections::BTreeSet;
 use std::fs::{self, DirEntry, File};
@@ -9,14 +9,14 @@ use crate::read::node::NodeValue;
 use crate::read::{self, Document, template};
 use crate::report::Diagnostic;
 
-/// Where reading a file stops, so that a device file does not fill the memory: beyond what [`read::documents`] takes,
-/// which then says what is wrong.
+/// The largest number of bytes that is read from one file, so that a device file does not fill the memory. It is more than
+/// [`read::documents`] accepts, so that the error comes from there.
 const MAX: u64 = 128 * 1024 * 1024;
 
-/// What standard input is called in messages.
+/// The name of standard input in messages.
 pub(super) const STDIN: &str = "<stdin>";
 
-/// Reads every document of `inputs`, or of standard input when there are none. All errors come at once.
+/// Reads every document of `inputs`, or of standard input if there are none. All errors are returned at once.
 pub(super) fn documents(inputs: &[PathBuf]) -> Result<Vec<Document>, Vec<Diagnostic>> {
     let stdin = [PathBuf::from("-")];
     let inputs = if inputs.is_empty() { &stdin } else { inputs };
@@ -37,7 +37,7 @@ pub(super) fn documents(inputs: &[PathBuf]) -> Result<Vec<Document>, Vec<Diagnos
             Err(found) => errors.extend(found),
         }
     }
-    // The files of a chart are all alike, so the first speaks for them.
+    // All files of a chart have the same problem, so only the first error is kept.
     let mut templates = 0;
     errors.retain(|error| {
         templates += usize::from(error.message == template::NOT_RENDERED);
@@ -46,12 +46,12 @@ pub(super) fn documents(inputs: &[PathBuf]) -> Result<Vec<Document>, Vec<Diagnos
     if errors.is_empty() { Ok(documents) } else { Err(errors) }
 }
 
-/// All of standard input.
+/// Returns the whole text of standard input.
 pub(super) fn stdin() -> Result<String, Diagnostic> {
     text(Path::new("-"))
 }
 
-/// The text of one file, or of standard input for `-`.
+/// Returns the text of a file, or of standard input for `-`.
 pub(super) fn text(path: &Path) -> Result<String, Diagnostic> {
     let read = || {
         let source: Box<dyn Read> =
@@ -71,7 +71,7 @@ fn unreadable(path: &Path, error: &io::Error) -> Diagnostic {
     Diagnostic::error(format!("cannot read `{}`: {error}", name(path)))
 }
 
-/// Adds the files that `input` stands for: itself, or what is below it when it is a directory, in the order of names.
+/// Adds the files of `input`: the file itself, or all files below a directory, in the order of their names.
 fn find(input: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
     if !input.is_dir() {
         files.push(input.to_owned());
@@ -84,7 +84,7 @@ fn find(input: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
         let hidden = entry.file_name().as_encoded_bytes().starts_with(b".");
         let extension = path.extension().and_then(|extension| extension.to_str());
         let manifest = matches!(extension, Some("yaml" | "yml" | "json"));
-        // A link to a directory could lead back up.
+        // A link to a directory could lead back to a parent.
         let directory = entry.file_type()?.is_dir();
         if !hidden && (directory || (manifest && path.is_file())) {
             find(&path, files)?;
@@ -93,7 +93,7 @@ fn find(input: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
     Ok(())
 }
 
-/// The items of a list (`kubectl get -o yaml` prints one), else the document itself.
+/// Returns the items of a list (`kubectl get -o yaml` prints one), or the document itself.
 fn flatten(document: Document) -> Vec<Document> {
     let kind = document.node.get("kind").and_then(|kind| kind.as_str()).unwrap_or_default();
     if !kind.ends_with("List") || document.node.get("items").is_none() {

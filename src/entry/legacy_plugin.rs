@@ -1,8 +1,8 @@
-//! The exec plugin of kustomize before KRM functions, which is the only way into `kubectl kustomize` without containers.
+//! The exec plugin of kustomize from before KRM functions. It is the only way to run in `kubectl kustomize` without containers.
 //!
-//! kustomize gives the configuration in a file, as the first argument. A generator gets nothing on standard input, a
-//! transformer a stream of documents; both answer with a stream of documents. The kind of the configuration does not
-//! matter: a `PostgresCluster` is rendered, a `PgRender` renders the clusters it is given.
+//! kustomize passes the configuration in a file, as the first argument. A generator gets nothing on standard input, and a
+//! transformer gets a stream of documents; both write a stream of documents. The kind of the configuration does not matter: a
+//! `PostgresCluster` is rendered, and a `PgRender` renders the clusters of the input.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -14,10 +14,10 @@ use crate::read::{self, Document};
 use crate::report::{Diagnostic, has_errors};
 use crate::write::resource_list;
 
-/// The name of the configuration in messages; its file has a random name.
+/// The name of the configuration in messages, because its file has a random name.
 const CONFIG: &str = "<configuration>";
 
-/// The configuration's file, when kustomize calls us so.
+/// Returns the file of the configuration if kustomize runs the program as a legacy plugin.
 pub(super) fn configuration(arguments: &[OsString], environment: &Environment) -> Option<PathBuf> {
     let file = Path::new(arguments.get(1)?);
     (environment.legacy_plugin && file.is_file()).then(|| file.to_owned())
@@ -35,7 +35,7 @@ pub(super) fn run(file: &Path, environment: &Environment) -> Outcome {
     }
 }
 
-/// What the plugin gives for these items and this configuration.
+/// Returns the output of the plugin for these items and this configuration.
 pub(super) fn answer(items: Vec<Document>, config: Vec<Document>, environment: &Environment) -> Outcome {
     if config.len() != 1 {
         return Outcome::failed(vec![Diagnostic::error("expected one document as the plugin's configuration")]);
@@ -51,7 +51,7 @@ pub(super) fn answer(items: Vec<Document>, config: Vec<Document>, environment: &
     Outcome::new(resource_list::to_stream(&documents, &merged.items), diagnostics)
 }
 
-/// One error or many.
+/// The errors of a run. It can be created from one error or from several.
 struct Failure(Vec<Diagnostic>);
 
 impl From<Diagnostic> for Failure {

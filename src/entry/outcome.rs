@@ -1,5 +1,5 @@
-//! What a run gives back to its caller: written at the end, when nothing can go wrong any more, so that a failed run leaves
-//! nothing half done.
+//! The result of a run. It is written at the end, when nothing can fail any more, so that a failed run does not leave an
+//! incomplete output.
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -11,12 +11,12 @@ use crate::render::PlannedCluster;
 use crate::report::{Diagnostic, Severity, has_errors, shorten};
 use crate::write::resource_list;
 
-/// What goes to standard output. It holds secrets, so it has no `Debug`.
+/// What is written to standard output. It contains secrets, so it does not implement `Debug`.
 pub(super) enum Stdout {
-    /// This text.
+    /// A complete text.
     Text(String),
-    /// The objects of these clusters. Each is made when the one before is written: those of many clusters would fill the
-    /// memory.
+    /// The objects of these clusters. Each object is created after the previous one is written, because the objects of many
+    /// clusters would fill the memory.
     Clusters(Vec<PlannedCluster>),
 }
 
@@ -44,7 +44,7 @@ impl Stdout {
         out.flush()
     }
 
-    /// All of it.
+    /// Returns the whole text.
     #[cfg(test)]
     pub(super) fn text(&self) -> String {
         let mut text = Vec::new();
@@ -53,21 +53,21 @@ impl Stdout {
     }
 }
 
-/// The end of a run. It holds secrets, so it has no `Debug`.
+/// The result of a run. It contains secrets, so it does not implement `Debug`.
 #[derive(Default)]
 pub(super) struct Outcome {
-    /// Goes to standard output.
+    /// What is written to standard output.
     pub(super) stdout: Stdout,
-    /// Goes to standard error.
+    /// What is written to standard error.
     pub(super) stderr: String,
-    /// 0 rendered, 1 something is wrong with the input, 2 something is wrong with the command line.
+    /// The exit code: 0 if it rendered, 1 if something is wrong with the input, 2 if something is wrong with the command line.
     pub(super) code: u8,
 }
 
 impl Outcome {
-    /// A run that gives `stdout` and tells `diagnostics`; it has failed when one of them is an error. People are told
-    /// informations only where they explain an error: a run that went well is silent, so that a scheduled one is noticed
-    /// when it has something to say.
+    /// Creates the result of a run with `stdout` and `diagnostics`. The run failed if one of them is an error. Informations are
+    /// shown only together with an error: a successful run prints nothing to standard error, so that users notice the output of
+    /// a scheduled run.
     pub(super) fn new(stdout: impl Into<Stdout>, diagnostics: Vec<Diagnostic>) -> Self {
         let failed = has_errors(&diagnostics);
         let told = diagnostics.into_iter().filter(|diagnostic| failed || diagnostic.severity != Severity::Info);
@@ -75,30 +75,31 @@ impl Outcome {
         Self { stdout: stdout.into(), stderr: lines.concat(), code: u8::from(failed) }
     }
 
-    /// A run that gives nothing but `diagnostics`.
+    /// Creates the result of a failed run, with only `diagnostics`.
     pub(super) fn failed(diagnostics: Vec<Diagnostic>) -> Self {
         Self { code: 1, ..Self::new(String::new(), diagnostics) }
     }
 
-    /// A run that a wrong command line has kept from happening.
+    /// Creates the result for an invalid command line.
     pub(super) fn misused(mut error: clap::Error) -> Self {
         for kind in [ContextKind::InvalidArg, ContextKind::InvalidSubcommand, ContextKind::InvalidValue] {
             let shown = match error.get(kind) {
                 Some(ContextValue::String(text)) if text.contains(line::is_control) => line::shown(text),
                 _ => continue,
             };
-            // No line of what is said comes from an argument; a tip would repeat it.
+            // Control characters of an argument are escaped, so that the argument cannot add lines to the message. A suggestion
+            // would repeat the argument, so it is removed.
             error.insert(kind, ContextValue::String(shown));
             error.insert(ContextKind::Suggested, ContextValue::None);
         }
         Self { stderr: error.render().to_string(), code: 2, ..Self::default() }
     }
 
-    /// Writes both streams. A reader that went away has seen what it wanted.
+    /// Writes both streams. If the reader of standard output closed it, that is not an error.
     pub(super) fn finish(self) -> ExitCode {
         let mut stdout = io::stdout().lock();
         let written = self.stdout.write(&mut stdout);
-        // Nobody is left to tell when standard error fails.
+        // If standard error fails, there is no way to report that.
         let mut stderr = io::stderr().lock();
         let _ = stderr.write_all(self.stderr.as_bytes());
         match written {

@@ -1,8 +1,8 @@
-//! Writes one file per object. Nothing under its final name changes before everything is written; then the new files take
-//! their places, and the files of an earlier run that are wanted no more go.
+//! Writes one file per object. All files are first written under temporary names. Then they are renamed to their final names,
+//! and the files of an earlier run that are no longer needed are removed.
 //!
-//! The directory that the caller names may be a link. Below it none is followed: who can put one into a repository shall not
-//! choose which file is overwritten, nor where Secrets are written to.
+//! The output directory itself may be a link, but links below it are not followed. Otherwise, anybody who can add a link to a
+//! repository could choose which file is overwritten and where Secrets are written to.
 
 mod earlier;
 
@@ -42,7 +42,7 @@ fn write_all(directory: &Path, clusters: &[PlannedCluster], drafts: &mut Drafts)
     let (record, gone) = record.after(&resources);
     drafts.add(directory, earlier::FILE, record.text().as_bytes())?;
     let written = drafts.take_places()?;
-    // The directory of a cluster depends on whether it had a namesake in that run.
+    // The directory of a cluster depends on whether another cluster in the same run had the same name.
     let earlier = resources.iter().map(|cluster| earlier::Owner::from(*cluster)).chain(gone);
     for cluster in earlier {
         cluster.remove_stale(directory, &written)?;
@@ -54,7 +54,7 @@ fn failed(path: &Path, error: &io::Error) -> Diagnostic {
     Diagnostic::error(format!("cannot write `{}`: {error}", path.display()))
 }
 
-/// Makes the directories `below` the output directory that are not there yet.
+/// Creates the missing directories of the path `below`, in the output directory.
 fn make_directories(directory: &Path, below: &str) -> Result<PathBuf, Diagnostic> {
     let mut path = directory.to_owned();
     for part in below.split('/') {
@@ -74,7 +74,7 @@ fn make_directories(directory: &Path, below: &str) -> Result<PathBuf, Diagnostic
     Ok(path)
 }
 
-/// Files that are written and not yet in their places.
+/// Files that are written but not yet renamed.
 #[derive(Default)]
 struct Drafts(Vec<Draft>);
 
@@ -84,7 +84,7 @@ struct Draft {
 }
 
 impl Drafts {
-    /// Writes what shall be `file` in the directory `parent`.
+    /// Writes the draft of `file` in the directory `parent`.
     fn add(&mut self, parent: &Path, file: &str, content: &[u8]) -> Result<(), Diagnostic> {
         let target = parent.join(file);
         if fs::symlink_metadata(&target).is_ok_and(|metadata| metadata.is_dir()) {
@@ -95,10 +95,10 @@ impl Drafts {
         draft.write_all(content).map_err(|error| failed(&path, &error))
     }
 
-    /// Gives the files their names; these names.
+    /// Renames the drafts to their final names, and returns these.
     fn take_places(&self) -> Result<BTreeSet<PathBuf>, Diagnostic> {
         for Draft { path, target } in &self.0 {
-            // A link in the place of the file is replaced, not followed.
+            // A link with this name is replaced, not followed.
             fs::rename(path, target).map_err(|error| failed(target, &error))?;
         }
         Ok(self.0.iter().map(|draft| draft.target.clone()).collect())
@@ -106,20 +106,21 @@ impl Drafts {
 
     fn discard(&self) {
         for draft in &self.0 {
-            // Some may have their places; the error that led here is the one to tell.
+            // Some drafts may already be renamed. The first error is the one to report.
             let _ = fs::remove_file(&draft.path);
         }
     }
 }
 
-/// The end of the name of a draft: by it no manifest, so that nobody takes it for one.
+/// The suffix of a draft. It is not that of a manifest, so that no tool reads a draft.
 const DRAFT: &str = ".pgrender";
 
-/// After this time a draft is one of a run that was interrupted.
+/// The age after which a draft must come from a run that was interrupted.
 const LEFT_BEHIND: Duration = Duration::from_secs(3600);
 
-/// A new file, and its path, for what shall be `file` in the directory `parent`. Another run may write into the same directory
-/// at the same time, and one of another container may have the same id, so a name that is taken is left alone.
+/// Creates the draft of `file` in the directory `parent`, and returns its path and the open file. Another run may write to the
+/// same directory at the same time, and a run in another container may have the same process id, so an existing draft is never
+/// replaced.
 fn create(parent: &Path, file: &str) -> io::Result<(PathBuf, File)> {
     let mut attempts = (0..100).map(|attempt| {
         let path = parent.join(format!(".{file}.{}-{attempt}{DRAFT}", std::process::id()));
@@ -129,9 +130,9 @@ fn create(parent: &Path, file: &str) -> io::Result<(PathBuf, File)> {
     attempts.find(|result| !taken(result)).unwrap_or_else(|| Err(io::ErrorKind::AlreadyExists.into()))
 }
 
-/// A new file for its owner's eyes only: Secrets hold passwords, and what is copied from the spec into other objects may
-/// hold one too (`ldapbindpasswd`, `repo1-cipher-pass`, the environment of a sidecar). It is never one that is there, for its
-/// mode may be another and it may be a link.
+/// Creates a file that only its owner can read: Secrets contain passwords, and values that are copied from the spec into other
+/// objects may contain passwords too (`ldapbindpasswd`, `repo1-cipher-pass`, environment variables of a sidecar). An existing
+/// file is never opened, because it may have another mode and may be a link.
 fn create_new(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
@@ -140,15 +141,15 @@ fn create_new(path: &Path) -> io::Result<File> {
     options.open(path)
 }
 
-/// Removes the drafts in `directory` that a run has left behind which was interrupted: Secrets may be among them. What cannot
-/// be removed is in nobody's way.
+/// Removes the drafts in `directory` that an interrupted run has left, because they may contain Secrets. Drafts that cannot be
+/// removed are ignored.
 fn remove_leftovers(directory: &Path) {
     for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
         let name = entry.file_name();
-        // The one of the record begins with two dots.
+        // The draft of the record begins with two dots.
         let file = name.to_str().and_then(|name| name.strip_prefix('.')?.strip_suffix(DRAFT));
         let is_draft = file.is_some_and(|file| file.contains(".yaml") || file.starts_with(earlier::FILE));
-        // Of a link, not of what it leads to.
+        // For a link, this is the metadata of the link itself.
         let is_old = entry.metadata().is_ok_and(|metadata| {
             !metadata.is_dir()
                 && metadata.modified().is_ok_and(|time| time.elapsed().is_ok_and(|elapsed| elapsed > LEFT_BEHIND))

@@ -1,8 +1,8 @@
-//! Where the seed comes from.
+//! Finds the seed.
 //!
-//! An explicit wish wins: `--seed-file` or `--random`, in a function's configuration `seedFile` or `random`. Otherwise
-//! it is one of `PGRENDER_SEED_FILE`, `PGRENDER_SEED` and an annotated Secret of the input. Two at once are an error,
-//! because the wrong one would change every password.
+//! The settings take precedence: `--seed-file` or `--random`, or `seedFile` or `random` in a function's configuration.
+//! Otherwise, the seed is in one of `PGRENDER_SEED_FILE`, `PGRENDER_SEED` and an annotated Secret of the input. Two of these at
+//! once are an error, because the wrong one would change every password.
 
 pub(super) mod nearly;
 mod permissions;
@@ -24,20 +24,20 @@ use crate::object;
 use crate::read::Document;
 use crate::report::Diagnostic;
 
-/// The longest seed that is read, so that a device file does not fill the memory.
+/// The longest seed that is read, in bytes, so that a device file does not fill the memory.
 const MAX: usize = 64 * 1024;
-/// The key of the Secret that holds the seed.
+/// The key of the Secret's entry with the seed.
 const KEY: &str = "seed";
 
-/// A seed, and what there is to say about where it was found.
+/// A seed, and the warnings about its source.
 pub(super) struct Found {
     /// The seed.
     pub(super) seed: Seed,
-    /// That others can read the file.
+    /// Warnings, for example that others can read the file.
     pub(super) warnings: Vec<Diagnostic>,
 }
 
-/// Finds the seed, or says why there is none: in three lines where nobody has given one.
+/// Finds the seed, or returns errors that say why there is none. If no source is given, the message has three lines.
 pub(super) fn find(
     settings: &Settings,
     environment: &Environment,
@@ -54,12 +54,12 @@ pub(super) fn find(
     }
 }
 
-/// The text of a new seed.
+/// Returns the text of a new seed.
 pub(super) fn generate() -> Result<Zeroizing<String>, Diagnostic> {
     environment::random().map(|bytes| Seed::generate(&bytes))
 }
 
-/// One place that a seed can come from.
+/// A source of the seed.
 enum Source<'a> {
     File(&'a Path),
     Variable(&'a [u8]),
@@ -67,7 +67,7 @@ enum Source<'a> {
     Random,
 }
 
-/// The source as messages call it.
+/// Writes the name of the source for messages.
 impl fmt::Display for Source<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -110,7 +110,7 @@ impl<'a> Source<'a> {
     }
 }
 
-/// The one source that is given, if any.
+/// Returns the source that is given, or `None`. Several sources are an error.
 fn one_of<'a>(sources: impl Iterator<Item = Source<'a>>) -> Result<Option<Source<'a>>, Vec<Diagnostic>> {
     let mut sources: Vec<Source> = sources.collect();
     if sources.len() > 1 {
@@ -135,10 +135,11 @@ fn absent() -> Vec<Diagnostic> {
     ]
 }
 
-/// The content of a seed file, and a warning where others than its owner may read it.
+/// Reads a seed file, and adds a warning if users other than its owner can read it.
 fn read(path: &Path, warnings: &mut Vec<Diagnostic>) -> Result<Zeroizing<Vec<u8>>, Diagnostic> {
     let shown = path.display();
-    // Room for all of it: a buffer that grows leaves copies behind that nobody wipes.
+    // The buffer has its final size from the beginning. If it grew, it would leave copies of the seed in memory that are not
+    // wiped.
     let mut bytes = Zeroizing::new(Vec::with_capacity(MAX + 1));
     let mut read = || {
         let file = File::open(path)?;

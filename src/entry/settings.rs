@@ -1,4 +1,4 @@
-//! What the caller has asked for, in flags or in a function's configuration, and how it becomes [`Options`].
+//! The settings from flags or from a function's configuration, and their conversion into [`Options`].
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -12,38 +12,38 @@ use crate::options::{CertificateSource, CredentialSource, IssuerReference, Optio
 use crate::report::Diagnostic;
 use crate::window::{Schedule, ScheduleError, Window};
 
-/// Who makes certificates.
+/// What creates the certificates.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub(super) enum Certificates {
-    /// This program, from the seed.
+    /// pgrender, from the seed.
     #[default]
     Seed,
     /// cert-manager.
     CertManager,
 }
 
-/// The wishes of a caller; what is not given is `None`.
+/// The settings of a caller. A setting that is not given is `None`.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Settings {
-    /// The namespace of clusters that name none.
+    /// The namespace of clusters that do not set one.
     pub(super) namespace: Option<String>,
     /// The domain of the Kubernetes cluster.
     pub(super) cluster_domain: Option<String>,
     /// Images by the names of PGO's environment variables.
     pub(super) images: BTreeMap<String, String>,
-    /// The moment to render for, in seconds since 1970.
+    /// The time to render for, in seconds since 1970.
     pub(super) time: Option<i64>,
-    /// Who makes certificates.
+    /// What creates the certificates.
     pub(super) certificates: Certificates,
-    /// Who signs them for cert-manager.
+    /// The issuer for cert-manager.
     pub(super) issuer: Option<IssuerReference>,
     /// Where passwords come from.
     pub(super) credentials: CredentialSource,
-    /// How often certificates are replaced and how long they live.
+    /// How often certificates are replaced and how long they are valid.
     pub(super) schedule: Schedule,
-    /// Who shares a CA.
+    /// The trust domain, whose clusters share a CA.
     pub(super) trust_domain: Option<String>,
-    /// Other trust domains whose CA is trusted too.
+    /// Other trust domains whose CA is also trusted.
     pub(super) trust_also: Vec<String>,
     /// Whether NetworkPolicies are rendered.
     pub(super) network_policies: bool,
@@ -51,15 +51,15 @@ pub(super) struct Settings {
     pub(super) endpoint_slices: bool,
     /// Whether the Kubernetes cluster is OpenShift.
     pub(super) openshift: Option<bool>,
-    /// The file that holds the seed.
+    /// The file with the seed.
     pub(super) seed_file: Option<PathBuf>,
-    /// Whether a seed is made up for this run.
+    /// Whether a new seed is generated for this run.
     pub(super) random: bool,
 }
 
 impl Settings {
-    /// Refuses a time that no certificate is for, and what goes with another source of certificates than the one that is asked
-    /// for.
+    /// Refuses a time for which no certificate can be created, and settings that belong to another source of certificates than
+    /// the chosen one.
     pub(super) fn check(&self) -> Result<(), (Setting, String)> {
         if let Some(Err(error)) = self.time.map(|time| Window::containing(time, self.schedule)) {
             return Err((Setting::Time, error.to_string()));
@@ -78,7 +78,7 @@ impl Settings {
         }
     }
 
-    /// Fills in what the environment says, else the defaults.
+    /// Completes the settings with the environment and the defaults.
     pub(super) fn options(&self, environment: &Environment) -> Result<Options, Diagnostic> {
         let defaults = Options::default();
         let time = match (self.time, &environment.source_date_epoch) {
@@ -88,7 +88,7 @@ impl Settings {
             })?,
             (None, None) => environment::now(),
         };
-        // Whoever can set the environment trusts the input; nothing in the input can say so.
+        // Only the environment can raise the limit, because the input may come from somebody else than the caller.
         let max_clusters = environment.max_clusters.as_ref().map(|text| {
             text.parse().map_err(|_| {
                 Diagnostic::error(format!("`PGRENDER_MAX_CLUSTERS` is `{text}`, write a whole number like `300`"))
@@ -124,7 +124,7 @@ impl Settings {
     }
 }
 
-/// Reads a moment: RFC 3339 (`2026-01-31T12:00:00Z`) or seconds since 1970.
+/// Parses a time: RFC 3339 (`2026-01-31T12:00:00Z`) or seconds since 1970.
 pub(super) fn time(text: &str) -> Result<i64, String> {
     let seconds = text.parse().ok();
     let moment = || OffsetDateTime::parse(text, &Rfc3339).ok().map(OffsetDateTime::unix_timestamp);
@@ -133,7 +133,7 @@ pub(super) fn time(text: &str) -> Result<i64, String> {
     })
 }
 
-/// Reads the name of a namespace, which becomes a part of hosts and of files; none where it is empty.
+/// Parses the name of a namespace, which becomes part of host names and file names. An empty text is allowed and means none.
 pub(super) fn namespace(text: &str) -> Result<String, String> {
     if text.is_empty() || (is_domain(text) && !text.contains('.')) {
         Ok(text.to_owned())
@@ -142,7 +142,7 @@ pub(super) fn namespace(text: &str) -> Result<String, String> {
     }
 }
 
-/// Reads the domain of a Kubernetes cluster; one final dot is taken off.
+/// Parses the domain of a Kubernetes cluster. One final dot is removed.
 pub(super) fn cluster_domain(text: &str) -> Result<String, String> {
     let domain = text.strip_suffix('.').unwrap_or(text);
     if is_domain(domain) {
@@ -152,25 +152,25 @@ pub(super) fn cluster_domain(text: &str) -> Result<String, String> {
     }
 }
 
-/// A setting that another can make wrong.
+/// A setting that can be invalid because of another setting.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Setting {
-    /// The moment to render for.
+    /// The time to render for.
     Time,
-    /// The days of a window.
+    /// The length of a window, in days.
     Window,
-    /// The days of a life.
+    /// The lifetime of certificates, in days.
     Lifetime,
-    /// Who shares a CA.
+    /// The trust domain.
     TrustDomain,
-    /// Whose CA is trusted too.
+    /// Other trust domains.
     TrustAlso,
-    /// Who signs for cert-manager.
+    /// The issuer for cert-manager.
     Issuer,
 }
 
 impl Setting {
-    /// As the command line spells it.
+    /// The name of the flag on the command line.
     pub(super) fn flag(self) -> &'static str {
         match self {
             Self::Time => "--time <TIME>",
@@ -182,7 +182,7 @@ impl Setting {
         }
     }
 
-    /// As a function's configuration spells it.
+    /// The name of the field in a function's configuration.
     pub(super) fn field(self) -> &'static str {
         match self {
             Self::Time => "time",
@@ -195,8 +195,8 @@ impl Setting {
     }
 }
 
-/// Makes a schedule of the days of a window and of a life, where they are given. An error comes with the setting that it is
-/// about: of two that do not go together, the one that is given, or the window where both are.
+/// Creates a schedule from the days of a window and of a lifetime, if they are given. The error has the setting that it is
+/// about. If the two contradict each other, that is the given one, or the window if both are given.
 pub(super) fn schedule(window: Option<u16>, lifetime: Option<u16>) -> Result<Schedule, (Setting, String)> {
     let default = Schedule::default();
     let window_days = window.unwrap_or_else(|| default.window_days());
@@ -211,7 +211,7 @@ pub(super) fn schedule(window: Option<u16>, lifetime: Option<u16>) -> Result<Sch
     })
 }
 
-/// Reads who makes certificates.
+/// Parses the source of certificates.
 pub(super) fn certificates(text: &str) -> Result<Certificates, String> {
     match text {
         "seed" => Ok(Certificates::Seed),
@@ -220,7 +220,7 @@ pub(super) fn certificates(text: &str) -> Result<Certificates, String> {
     }
 }
 
-/// Reads where passwords come from.
+/// Parses the source of passwords.
 pub(super) fn credentials(text: &str) -> Result<CredentialSource, String> {
     match text {
         "seed" => Ok(CredentialSource::Seed),
@@ -229,8 +229,8 @@ pub(super) fn credentials(text: &str) -> Result<CredentialSource, String> {
     }
 }
 
-/// Reads the reference to an issuer of cert-manager: `<kind>/<name>`, the kind with its group where that is not
-/// cert-manager's own.
+/// Parses the reference to an issuer of cert-manager: `<kind>/<name>`. The kind has its group if the group is not that of
+/// cert-manager.
 pub(super) fn issuer(text: &str) -> Result<IssuerReference, String> {
     let (kind, name) = text.split_once('/').unwrap_or_default();
     let (kind, group) = kind.split_once('.').unwrap_or((kind, "cert-manager.io"));
@@ -243,7 +243,7 @@ pub(super) fn issuer(text: &str) -> Result<IssuerReference, String> {
     }
 }
 
-/// Reads the name of a trust domain: that of a namespace, which is one unless told otherwise, or a domain.
+/// Parses the name of a trust domain: a domain name, or the name of a namespace, which is the default.
 pub(super) fn trust_domain(text: &str) -> Result<String, String> {
     if is_domain(text) {
         Ok(text.to_owned())
@@ -262,12 +262,12 @@ fn is_domain(text: &str) -> bool {
     text.len() <= 253 && text.split('.').all(label)
 }
 
-/// Reads a number of days.
+/// Parses a number of days.
 pub(super) fn days(text: &str) -> Result<u16, String> {
     text.parse().map_err(|_| format!("`{}` is no number of days, write a whole number like `182`", shown(text)))
 }
 
-/// Checks the name of an image, which is that of PGO's environment variable.
+/// Checks the name of an image, which is the name of PGO's environment variable.
 pub(super) fn image_name(name: &str) -> Result<String, String> {
     if name.len() > IMAGE_PREFIX.len() && name.starts_with(IMAGE_PREFIX) {
         Ok(name.to_owned())

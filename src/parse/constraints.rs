@@ -1,7 +1,7 @@
-//! The second pass: what the schema demands of values that have the right shape.
+//! The second pass: what the schema requires of values that have the right type.
 //!
-//! It sees the object after defaults, as on the server: a default can complete a required field, and can make two items of
-//! a list the same.
+//! It runs after defaults are set, as on the server: a default can provide a required field, and can make two items of a list
+//! equal.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +16,7 @@ use super::{
 };
 use crate::report::{FieldPath, Segment};
 
-/// Checks a value and all below it.
+/// Checks a value and everything below it.
 pub(crate) fn check(value: &Value, schema: &'static Schema, path: &FieldPath, findings: &mut Findings) {
     Checker { path: path.clone(), patterns: Patterns::default(), findings }.value(value, schema);
 }
@@ -36,7 +36,7 @@ impl Checker<'_> {
         self.findings.push(Finding::blocking(&self.path, message));
     }
 
-    /// A value of a wrong type matches no arm: the first pass has said so.
+    /// A value of a wrong type matches no arm, because the first pass has reported it.
     fn value(&mut self, value: &Value, schema: &'static Schema) {
         match (value, schema.kind) {
             (Value::Object(object), Type::Object) => self.object(object, schema),
@@ -87,7 +87,8 @@ impl Checker<'_> {
         }
     }
 
-    /// Items of a list with keys must differ in the values of these fields, items of a set in themselves.
+    /// Reports duplicates. Items of a list with keys must differ in the values of these fields, and items of a set must differ
+    /// as a whole.
     fn duplicates(&mut self, items: &[Value], keys: &[String]) {
         let mut seen: BTreeMap<String, usize> = BTreeMap::new();
         for (index, item) in items.iter().enumerate() {
@@ -123,7 +124,7 @@ impl Checker<'_> {
         let pattern = schema.pattern.as_deref();
         let misfit = too_short.or_else(|| self.patterns.refusal(pattern?, text));
         match schema.format.and_then(|format| format_misfit(format, text)) {
-            // The words of the pattern say more.
+            // If both fail, the message for the pattern is reported because it says more.
             Some(message) => self.blocking(misfit.unwrap_or(message)),
             None => misfit.into_iter().for_each(|message| self.fault(message)),
         }
@@ -149,7 +150,7 @@ impl Checker<'_> {
     }
 }
 
-/// Why a text does not have its format, if it does not.
+/// Returns why a text does not match a format, or `None` if it does.
 fn format_misfit(format: Format, text: &str) -> Option<String> {
     let (fits, advice) = match format {
         Format::Duration => {
@@ -166,7 +167,7 @@ fn counted(count: usize, one: &str, many: &str) -> String {
     format!("{count} {}", if count == 1 { one } else { many })
 }
 
-/// A scalar without the quotes of JSON.
+/// Returns a scalar without the quotes of JSON.
 fn plain(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }

@@ -1,9 +1,9 @@
-//! Durations as the API server reads them.
+//! Parses durations as the API server does.
 //!
-//! A string with `format: duration` is first tried as Go's `time.ParseDuration`, then searched for numbers with units
-//! (`k8s.io/kube-openapi/pkg/validation/strfmt`), so `PT5M`, `1w 2d` and `300 secs` are durations too.
+//! The server parses a string with `format: duration` with Go's `time.ParseDuration` first. If this fails, it searches for
+//! numbers with units (`k8s.io/kube-openapi/pkg/validation/strfmt`), so `PT5M`, `1w 2d` and `300 secs` are durations too.
 
-/// Nanoseconds of the units, each with the names that must match whole and the beginning of a longer name.
+/// The units: their length in nanoseconds, the names that must match exactly, and a prefix that matches longer names.
 const UNITS: [(i64, &[&str], &str); 8] = [
     (1, &["ns"], "nano"),
     (1_000, &["us", "µs"], "micro"),
@@ -15,9 +15,9 @@ const UNITS: [(i64, &[&str], &str); 8] = [
     (604_800_000_000_000, &["w", "wk"], "week"),
 ];
 
-/// The length of a duration in nanoseconds, or nothing when the server would not take the text for one.
+/// Returns the length of a duration in nanoseconds, or `None` if the server would not accept the text.
 ///
-/// The CRD's patterns let no sign and no fraction through, so the forms of Go that have one are left out.
+/// The patterns of the CRD do not allow a sign or a fraction, so Go's forms with these are not implemented.
 pub(crate) fn nanoseconds(text: &str) -> Option<i64> {
     if text == "0" {
         return Some(0);
@@ -32,7 +32,7 @@ pub(crate) fn nanoseconds(text: &str) -> Option<i64> {
         if unit.is_empty() {
             continue;
         }
-        // A number past 64 bits fails as a whole; a product past them wraps, as it does in Go.
+        // A number that does not fit into 64 bits is an error; a product that does not fit wraps, as in Go.
         let number: i64 = number.parse().ok()?;
         if let Some(size) = unit_size(&unit.to_lowercase()) {
             let part = number.wrapping_mul(size);
@@ -47,7 +47,7 @@ fn unit_size(unit: &str) -> Option<i64> {
     found.map(|(size, ..)| *size)
 }
 
-/// The beginning of `text` that fits, and the rest.
+/// Splits `text` after the longest prefix whose characters all satisfy `fits`.
 fn split_while(text: &str, fits: impl Fn(char) -> bool) -> (&str, &str) {
     text.split_at(text.find(|character| !fits(character)).unwrap_or(text.len()))
 }

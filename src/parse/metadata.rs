@@ -1,4 +1,4 @@
-//! What the API server asks of the metadata of any object, beyond its types
+//! What the API server requires of the metadata of any object, beyond the types
 //! (`k8s.io/apimachinery/pkg/api/validation/objectmeta.go`, `pkg/util/validation/validation.go`).
 
 use serde_json::{Map, Value};
@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use super::{Finding, Findings, words};
 use crate::report::FieldPath;
 
-/// All annotations together, keys and values, in bytes.
+/// The largest total size of all annotations, keys and values, in bytes.
 const ANNOTATIONS_LIMIT: usize = 256 * 1024;
 
 /// Checks the metadata of an object after normalisation.
@@ -22,10 +22,10 @@ pub(crate) fn check(metadata: &Value, findings: &mut Findings) {
         fault(&path.key("name"), subdomain(name));
     }
     if let Some(prefix) = metadata["generateName"].as_str().filter(|prefix| !prefix.is_empty()) {
-        // The server puts letters after it, so it may end in `-`.
+        // The server appends characters, so the prefix may end in `-`.
         fault(&path.key("generateName"), subdomain(prefix.strip_suffix('-').unwrap_or(prefix)));
     }
-    // An empty namespace is the same as none.
+    // An empty namespace is the same as no namespace.
     if let Some(namespace) = metadata["namespace"].as_str().filter(|namespace| !namespace.is_empty()) {
         fault(&path.key("namespace"), label(namespace));
     }
@@ -54,7 +54,7 @@ fn entries<'a>(metadata: &'a Value, field: &str) -> impl Iterator<Item = (&'a St
     metadata[field].as_object().into_iter().flat_map(Map::iter)
 }
 
-/// A DNS label of RFC 1123.
+/// Whether a text is a DNS label (RFC 1123).
 fn is_label(text: &str) -> bool {
     let inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
     let bytes = text.as_bytes();
@@ -62,7 +62,7 @@ fn is_label(text: &str) -> bool {
     ends && bytes.iter().all(|byte| inner(*byte) || *byte == b'-')
 }
 
-/// The characters of a label's key and value: alphanumeric at both ends, `-`, `_` and `.` between.
+/// Whether a text has the characters of a label's key or value: alphanumeric at both ends, and `-`, `_` and `.` in between.
 fn is_word(text: &str) -> bool {
     let bytes = text.as_bytes();
     let ends = bytes.first().zip(bytes.last());
@@ -80,7 +80,7 @@ fn label(text: &str) -> Option<String> {
     })
 }
 
-/// Here a part may be longer than 63 characters: the server counts the whole.
+/// Checks a DNS subdomain. A part of it may be longer than 63 characters, because the server limits only the total length.
 fn subdomain(text: &str) -> Option<String> {
     if text.is_empty() {
         return Some("must not be empty".to_owned());
@@ -97,7 +97,7 @@ fn subdomain(text: &str) -> Option<String> {
     })
 }
 
-/// The key of a label or an annotation: a name, perhaps after a domain and `/`.
+/// Checks the key of a label or an annotation: a name, optionally after a domain and `/`.
 fn qualified_name(text: &str) -> Option<String> {
     let (prefix, name) = match text.rsplit_once('/') {
         Some((prefix, name)) => (Some(prefix), name),

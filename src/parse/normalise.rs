@@ -1,7 +1,7 @@
-//! The first pass: the tree of a document against the schema's shape.
+//! The first pass: it compares the tree of a document with the structure of the schema.
 //!
-//! It reports unknown fields and wrong types, drops nulls and fills in defaults, and gives plain JSON. Only this pass sees
-//! how a value was written, so only it can tell the `on` that YAML 1.1 reads as a boolean from `true`.
+//! It reports unknown fields and wrong types, drops nulls, fills in defaults, and returns plain JSON. Only this pass sees how a
+//! value was written, so only it can distinguish the `on` that YAML 1.1 reads as a boolean from `true`.
 
 use serde_json::{Map, Value};
 
@@ -15,28 +15,28 @@ use crate::{
     report::{FieldPath, Segment},
 };
 
-/// Walks a tree beside its schema.
+/// Walks through a tree and its schema in parallel.
 pub(crate) struct Normaliser<'a> {
     path: FieldPath,
     settings: Settings,
     findings: &'a mut Findings,
-    /// For how many more unknown fields it is looked for the one that was meant.
+    /// For how many more unknown fields a suggestion is searched.
     suggestions: usize,
-    /// How many more items of lists are read.
+    /// How many more list items are read.
     items: usize,
 }
 
-/// The most items that all lists of a spec may have together: an item of three bytes becomes an object of several hundred.
+/// The largest number of items in all lists of a spec together. An item of three bytes can become an object of several hundred.
 const MOST_ITEMS: usize = 20_000;
 
 impl<'a> Normaliser<'a> {
-    /// Starts at `path`; findings are added to `findings`.
+    /// Starts at `path`. Findings are added to `findings`.
     pub(crate) fn new(path: &FieldPath, settings: Settings, findings: &'a mut Findings) -> Self {
         Self { path: path.clone(), settings, findings, suggestions: words::SUGGESTIONS, items: MOST_ITEMS }
     }
 
-    /// The value as the server would see it. Where the type is wrong that is reported and the value stays as it was
-    /// written, so that the later checks see that there is one.
+    /// Returns the value as the server would see it. If the type is wrong, that is reported, and the value stays as it was
+    /// written, so that later checks do not report a missing field.
     pub(crate) fn value(&mut self, node: &Node, schema: &'static Schema) -> Value {
         match (&node.value, schema.kind) {
             (NodeValue::Mapping(_), Type::Object) if schema.open => node.to_json(),
@@ -72,7 +72,7 @@ impl<'a> Normaliser<'a> {
                 self.unknown_field(key, schema);
                 continue;
             };
-            // A null gives way to the default; without one it is dropped.
+            // The default replaces a null. A null without a default is dropped.
             let value = if matches!(node.value, NodeValue::Null) {
                 field.default.clone()
             } else {
@@ -92,7 +92,7 @@ impl<'a> Normaliser<'a> {
         Value::Object(object)
     }
 
-    /// Unlike in a mapping, a null in a list is not dropped: it has the wrong type.
+    /// Unlike in a mapping, a null in a list is not dropped: it is reported as a wrong type.
     fn sequence(&mut self, items: &[Node], schema: &'static Schema) -> Value {
         let Some(item) = schema.item() else {
             return Value::Array(items.iter().map(Node::to_json).collect());
@@ -103,7 +103,7 @@ impl<'a> Normaliser<'a> {
                 self.findings.push(Finding::blocking(&self.path, message));
             }
             self.items = 0;
-            // Nothing that a later check could speak of.
+            // Later checks have nothing to say about a null.
             return Value::Null;
         }
         self.items -= items.len();
@@ -149,7 +149,7 @@ impl<'a> Normaliser<'a> {
     }
 }
 
-/// What to write instead, as far as that can be told from the value.
+/// Returns what to write instead, if the value allows a suggestion.
 fn advice(node: &Node, schema: &Schema, secret: bool) -> String {
     match (schema.kind, &node.value) {
         (Type::String | Type::IntOrString, NodeValue::Bool { .. } | NodeValue::Number { .. }) if secret => {
@@ -175,7 +175,7 @@ fn fits(node: &Node, kind: Type) -> bool {
     matches!((&node.value, kind), (NodeValue::String { .. }, Type::String) | (NodeValue::Mapping(_), Type::Object))
 }
 
-/// The boolean that a word of YAML 1.1 stands for, `true` and `false` included.
+/// Returns the boolean that a word means in YAML 1.1, including `true` and `false`.
 fn boolean_word(word: &str) -> Option<bool> {
     match word {
         "true" | "True" | "TRUE" => Some(true),
@@ -184,7 +184,7 @@ fn boolean_word(word: &str) -> Option<bool> {
     }
 }
 
-/// The boolean that a word stands for in YAML 1.1 but not in 1.2 (<https://yaml.org/type/bool.html>).
+/// Returns the boolean that a word means in YAML 1.1 but not in 1.2 (<https://yaml.org/type/bool.html>).
 fn yaml_1_1_boolean(word: &str) -> Option<bool> {
     match word {
         "y" | "Y" | "yes" | "Yes" | "YES" | "on" | "On" | "ON" => Some(true),

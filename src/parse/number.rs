@@ -1,11 +1,11 @@
-//! What counts as an integer.
+//! Decides which numbers are integers.
 
 use serde_json::Number;
 
-/// The integer that a JSON number is on its way to the server: `5432`, `5432.0` and `5.432e3` are the same, because Go
-/// writes a float without a fraction as an integer. Past 64 bits nothing is an integer.
+/// Returns the integer that the server receives for a JSON number. `5432`, `5432.0` and `5.432e3` are the same, because Go
+/// writes a float without a fraction as an integer. A number that does not fit into 64 bits is not an integer.
 pub(crate) fn integer(number: &Number) -> Option<i64> {
-    /// The first float past an `i64`, 2^63, which is exact.
+    /// 2^63, the first float that does not fit into an `i64`. It is exact.
     const LIMIT: f64 = 9_223_372_036_854_775_808.0;
 
     number.as_i64().or_else(|| {

@@ -1,4 +1,4 @@
-//! The regular expressions of the CRD, with words for what each of them means.
+//! The regular expressions of the CRD, with an explanation of each.
 
 use std::collections::BTreeMap;
 
@@ -6,8 +6,8 @@ use regex::Regex;
 
 use super::words;
 
-/// What to write where a pattern refuses, by the pattern's text. `{}` stands for the text that was refused; it is left out
-/// where a password could be in it.
+/// What to write instead if a pattern refuses a text, by the pattern. `{}` stands for the refused text; it is missing where the
+/// text could contain a password.
 const EXPLAINED: [(&str, &str); 13] = [
     (
         r"^(\+|-)?(([0-9]+(\.[0-9]*)?)|(\.[0-9]+))(([KMGTPE]i)|[numkMGTPE]|([eE](\+|-)?(([0-9]+(\.[0-9]*)?)|(\.[0-9]+))))?$",
@@ -42,14 +42,14 @@ const EXPLAINED: [(&str, &str); 13] = [
     ),
 ];
 
-/// Patterns that were needed, each compiled once.
+/// The patterns that were used so far. Each is compiled once.
 #[derive(Default)]
 pub(crate) struct Patterns {
     compiled: BTreeMap<&'static str, Regex>,
 }
 
 impl Patterns {
-    /// Why the text does not fit the pattern, if it does not.
+    /// Returns why the text does not match the pattern, or `None` if it does.
     pub(crate) fn refusal(&mut self, pattern: &'static str, text: &str) -> Option<String> {
         let compiled = self
             .compiled
@@ -113,7 +113,7 @@ mod tests {
 
     #[test]
     fn letters_fold_as_in_go() {
-        // U+017F is a long s: `(?i:s)` takes it in Go too.
+        // U+017F is the long s, which `(?i:s)` also matches in Go.
         assert_eq!(Patterns::default().refusal(EXPLAINED[11].0, "5 \u{17f}"), None);
     }
 }

@@ -1,5 +1,5 @@
-//! Where a field belongs that stands where there is none of its name: at another place of the spec, or among the settings of the
-//! program that it is for.
+//! Suggests where an unknown field belongs: at another path of the spec, or among the settings of the program that it
+//! configures.
 
 use std::iter;
 
@@ -17,7 +17,7 @@ use crate::{
     report::{FieldPath, Segment},
 };
 
-/// Fields into which nobody looks from outside: what they have is of Kubernetes, or is not rendered.
+/// Fields whose contents are not searched, because Kubernetes defines them or because pgrender does not render them.
 const CLOSED: [&str; 13] = [
     "additional",
     "affinity",
@@ -34,13 +34,13 @@ const CLOSED: [&str; 13] = [
     "userInterface",
 ];
 
-/// Names that say nothing of where they belong.
+/// Names that are too common to suggest where they belong.
 const GENERIC: [&str; 5] = ["enabled", "host", "key", "name", "type"];
 
-/// How many places are named where a field could belong to several.
+/// How many paths are named if a field could belong to several.
 const NAMED: usize = 3;
 
-/// The message for a field of the object at `path` that `schema` does not have.
+/// The message for a field of the object at `path` that is not in `schema`.
 pub(super) fn unknown_field(key: &str, schema: &'static Schema, path: &FieldPath) -> String {
     let known = || schema.fields().map(|(name, _)| name);
     let is_here = known().any(|name| is_called(name, key));
@@ -52,7 +52,7 @@ pub(super) fn unknown_field(key: &str, schema: &'static Schema, path: &FieldPath
     }
 }
 
-/// The message for a field beside `spec`, where `known` are.
+/// The message for an unknown field beside `spec`. `known` are the fields that may be there.
 pub(super) fn unknown_at_the_top<'a>(key: &str, known: impl IntoIterator<Item = &'a str> + Copy) -> String {
     let metadata = Schema::metadata().field(key).map(|_| is_a_field_of(key, &["metadata".to_owned()]));
     let found = metadata.or_else(|| words::nearest(key, known).map(|meant| format!("did you mean `{meant}`?")));
@@ -67,19 +67,19 @@ fn spec() -> &'static Schema {
     Schema::of_version("v1").expect("the schema should have v1")
 }
 
-/// Whether a field is called `key`, in whatever case, or is its plural.
+/// Whether a field is called `key`, in any case, or is its plural.
 fn is_called(name: &str, key: &str) -> bool {
     let plural = || name.strip_suffix('s').is_some_and(|one| one.eq_ignore_ascii_case(key));
     name.eq_ignore_ascii_case(key) || plural()
 }
 
-/// Says that `key` belongs below the object at `path`.
+/// The message that `key` belongs below the object at `path`.
 fn below(key: &str, schema: &'static Schema, path: &FieldPath) -> Option<String> {
     let says_nothing = path.0.len() == 1 && GENERIC.contains(&key);
     if says_nothing { None } else { one_of(key, &first_below(key, schema, any_item(path))) }
 }
 
-/// Says that `key` belongs to one of the objects that the object at `path` is in, or anywhere else.
+/// The message that `key` belongs to one of the ancestors of `path`, or anywhere else in the spec.
 fn above(key: &str, path: &FieldPath) -> Option<String> {
     let mut schemas = vec![spec()];
     for segment in path.0.iter().skip(1) {
@@ -104,15 +104,15 @@ fn above(key: &str, path: &FieldPath) -> Option<String> {
     one_of(key, &called(key, &anywhere))
 }
 
-/// The fields that are called `key` and the fewest steps below `schema`, each as the object that has it and its own name.
+/// Returns the fields called `key` that are the fewest steps below `schema`, each as the path of its object and its own name.
 fn first_below(key: &str, schema: &'static Schema, path: String) -> Vec<(String, &'static str)> {
     levels(schema, path).map(|level| called(key, &level)).find(|places| !places.is_empty()).unwrap_or_default()
 }
 
-/// A field: the object that has it, its name, and what it is.
+/// A field: the path of its object, its name, and its schema.
 type Field = (String, &'static str, &'static Schema);
 
-/// The fields of the object at `path`, then all that are one step below it, and so on.
+/// Returns the fields of the object at `path`, then all fields one step below it, and so on.
 fn levels(schema: &'static Schema, path: String) -> impl Iterator<Item = Vec<Field>> {
     let first = fields(schema, path);
     iter::successors(Some(first), |level| {
@@ -122,7 +122,7 @@ fn levels(schema: &'static Schema, path: String) -> impl Iterator<Item = Vec<Fie
     })
 }
 
-/// The fields of an object, or of the items of a list of them.
+/// Returns the fields of an object, or of the items if this is a list of objects.
 fn fields(schema: &'static Schema, path: String) -> Vec<Field> {
     match schema.item() {
         Some(item) => fields(item, path + "[]"),
@@ -130,7 +130,7 @@ fn fields(schema: &'static Schema, path: String) -> Vec<Field> {
     }
 }
 
-/// Those of some fields that are called `key`; plurals only where none is called just so.
+/// Returns those of `fields` that are called `key`. Plurals are used only if no field has exactly this name.
 fn called(key: &str, fields: &[Field]) -> Vec<(String, &'static str)> {
     let of = |is: &dyn Fn(&str) -> bool| -> Vec<_> {
         fields.iter().filter(|(_, name, _)| is(name)).map(|(path, name, _)| (path.clone(), *name)).collect()
@@ -154,7 +154,7 @@ fn is_a_field_of(name: &str, places: &[String]) -> String {
     }
 }
 
-/// The path with `[]` for the item of a list, whichever it is.
+/// Returns the path with `[]` instead of the index of each list.
 fn any_item(path: &FieldPath) -> String {
     let mut text = String::new();
     for segment in &path.0 {
@@ -167,7 +167,7 @@ fn any_item(path: &FieldPath) -> String {
     text
 }
 
-/// What other APIs call what this one has at another place, or has not.
+/// Suggests fields for names that other APIs use. This API has the field at another path, or does not have it.
 fn other_word(key: &str, schema: &Schema, path: &FieldPath) -> Option<String> {
     let has = |name: &str| schema.field(name).is_some();
     let is_spec = path.0.len() == 1;
@@ -206,7 +206,7 @@ fn other_word(key: &str, schema: &Schema, path: &FieldPath) -> Option<String> {
     Some(format!("did you mean `{place}`?"))
 }
 
-/// The last key of a path.
+/// Returns the last key of a path.
 fn parent(path: &FieldPath) -> &str {
     let keys = path.0.iter().rev().filter_map(|segment| match segment {
         Segment::Key(key) => Some(key.as_str()),
@@ -215,18 +215,18 @@ fn parent(path: &FieldPath) -> &str {
     keys.into_iter().next().unwrap_or_default()
 }
 
-/// What a repository, or its storage `kind`, has in the options of pgBackRest or in a Secret.
+/// Suggests an option of pgBackRest, or the Secret, for a setting of a repository or of its storage `kind`.
 fn of_repository(kind: &str, key: &str) -> Option<String> {
     let option = separated(key, '-');
     let of_storage = [format!("repoN-{kind}-{option}"), format!("repoN-storage-{option}")];
     let names = of_storage.into_iter().filter(|_| kind != "repos").chain([format!("repoN-{option}")]);
-    // Where a repository is, pgrender writes, and refuses another word about it.
+    // pgrender sets the location of a repository itself and refuses these options.
     let is_ours = |name: &str| name.starts_with("repoN-host") || name == "repoN-type";
     let known = names.into_iter().find(|name| option_name::is_known(name) && !is_ours(name));
     let example = known.as_ref().map(|name| name.replacen("repoN", "repo1", 1));
     let credentials = ["key", "secret", "token", "credential", "password"];
     let is_secret = match &example {
-        // The option is the place of a file, which comes from a Secret as well.
+        // The option is the path of a file, and the file also comes from a Secret.
         Some(example) => option::is_secret(example) || example.ends_with("-gcs-key"),
         None => kind != "repos" && credentials.iter().any(|word| option.contains(word)),
     };
@@ -244,7 +244,7 @@ fn of_a_program(key: &str, path: &FieldPath) -> Option<String> {
     let (words, option) = (separated(key, '_'), separated(key, '-'));
     let of_postgres = || {
         parameter_name::versions(&words)?;
-        // A single word is not often meant as a parameter.
+        // A single word is rarely meant as a parameter of Postgres.
         if !words.contains('_') && !["config", "patroni", "spec"].contains(&parent(path)) {
             return None;
         }
@@ -282,7 +282,7 @@ fn is_written(what: &str, name: &str, place: &str) -> String {
     format!("`{name}` is {what}: write it in `{place}`")
 }
 
-/// `maxConnections` as `max_connections`; what has no capitals stays as it is.
+/// Converts `maxConnections` to `max_connections`. A text without capitals does not change.
 fn separated(key: &str, separator: char) -> String {
     let mut before = None;
     key.chars()

@@ -1,10 +1,10 @@
-//! The third pass: the CEL rules of the CRD, each as a function with the rule's own text beside it.
+//! The third pass: the CEL rules of the CRD. Each rule is a function with the rule's own text beside it.
 //!
-//! A rule is found by its text, so a CRD with another text has a rule without a function, which a test notices. A rule that
-//! fails at run time in CEL ("no such key") counts as broken on the server; here such a function gives `false`. In CEL `||`
-//! is true as soon as one side is, even where the other fails.
+//! A rule is found by its text. If the text changes in the CRD, the rule has no function, and a test fails. A rule that fails
+//! at run time in CEL ("no such key") counts as broken on the server; here such a function returns `false`. In CEL, `||` is
+//! true as soon as one side is true, even if the other side fails.
 //!
-//! The functions see only objects whose types, required fields, enumerations and maximal lengths are right.
+//! The functions see only objects whose types, required fields, enumerations and maximum lengths are right.
 
 mod authentication;
 mod instrumentation;
@@ -23,11 +23,11 @@ use crate::report::FieldPath;
 
 /// One rule of the CRD.
 pub(crate) struct Rule {
-    /// The CEL expression, exactly as the CRD has it.
+    /// The CEL expression, exactly as in the CRD.
     text: &'static str,
-    /// Whether a value keeps it.
+    /// Whether a value satisfies the rule.
     holds: fn(&Value) -> bool,
-    /// What to tell the author of a value that does not.
+    /// The message for a value that does not.
     message: &'static str,
 }
 
@@ -36,7 +36,7 @@ fn all() -> impl Iterator<Item = &'static Rule> {
     others.into_iter().chain([parameters::OF_SPEC, parameters::RULES]).flatten()
 }
 
-/// Checks the rules of a value and of all below it.
+/// Checks the rules of a value and of everything below it.
 pub(crate) fn check(value: &Value, schema: &Schema, path: &FieldPath, findings: &mut Findings) {
     visit(value, schema, path, &mut |rule, holds, path| {
         if !holds {
@@ -45,7 +45,7 @@ pub(crate) fn check(value: &Value, schema: &Schema, path: &FieldPath, findings: 
     });
 }
 
-/// The parameters in `value` that break a rule, each by itself; none where the rule is one of something else.
+/// Returns the parameters in `value` that break the rule, each on its own. Empty if the rule is not about parameters.
 fn guilty(value: &Value, rule: &Rule) -> Vec<String> {
     let Value::Object(object) = value else { return Vec::new() };
     let of_keys = parameters::RULES.iter().any(|other| other.text == rule.text);
@@ -53,13 +53,14 @@ fn guilty(value: &Value, rule: &Rule) -> Vec<String> {
     if of_keys { alone.map(|(key, _)| key.clone()).collect() } else { Vec::new() }
 }
 
-/// Why the CRD refuses a parameter of this name in `spec.config.parameters`.
+/// Returns why the CRD refuses a parameter with this name in `spec.config.parameters`.
 pub(crate) fn parameter_fault(name: &str, value: &str) -> Option<&'static str> {
     let parameters = json!({ name: value });
     parameters::RULES.iter().find(|rule| !(rule.holds)(&parameters)).map(|rule| rule.message)
 }
 
-/// Asks every rule of a value and of all below it, and tells `answer` whether it holds and of which field it speaks.
+/// Evaluates every rule of a value and of everything below it, and calls `answer` with the rule, the result, and the path of
+/// the field that the rule is about.
 fn visit(value: &Value, schema: &Schema, path: &FieldPath, answer: &mut impl FnMut(&'static Rule, bool, &FieldPath)) {
     for RuleText { rule: text, field } in &schema.rules {
         let rule = all().find(|rule| rule.text == text).expect("every rule of the schema should have a function");
@@ -93,8 +94,8 @@ fn visit(value: &Value, schema: &Schema, path: &FieldPath, answer: &mut impl FnM
     }
 }
 
-/// The field of `value` that a rule begins with, `self.?a.b` or `!has(self.a)`: it is the one that the rule is about. The server
-/// names the whole value.
+/// Returns the field of `value` that a rule begins with (`self.?a.b` or `!has(self.a)`), because the rule is about this field.
+/// The server names only the whole value.
 fn about(value: &Value, text: &str) -> Option<FieldPath> {
     let text = text.strip_prefix('!').unwrap_or(text);
     let text = text.strip_prefix("has(").unwrap_or(text).strip_prefix("self.")?.trim_start_matches('?');
@@ -115,17 +116,17 @@ fn has(value: &Value, field: &str) -> bool {
     value.get(field).is_some()
 }
 
-/// The items of the list at `pointer`, none where there is no list.
+/// Returns the items of the list at `pointer`; empty if there is no list.
 fn items<'a>(value: &'a Value, pointer: &str) -> &'a [Value] {
     value.pointer(pointer).and_then(Value::as_array).map_or(&[], Vec::as_slice)
 }
 
-/// The string at `pointer`.
+/// Returns the string at `pointer`.
 fn text<'a>(value: &'a Value, pointer: &str) -> Option<&'a str> {
     value.pointer(pointer).and_then(Value::as_str)
 }
 
-/// Whether any key of the object begins like this.
+/// Whether any key of the object has this prefix.
 fn has_key_with_prefix(value: &Value, prefix: &str) -> bool {
     value.as_object().is_some_and(|object| object.keys().any(|key| key.starts_with(prefix)))
 }

@@ -1,11 +1,11 @@
-//! The reduced schema: a table of nodes that refer to each other by their place.
+//! The reduced schema: a table of nodes that refer to each other by index.
 
 use std::{collections::BTreeMap, sync::LazyLock};
 
 use serde::Deserialize;
 use serde_json::Value;
 
-/// The whole table, read once.
+/// The whole table. It is parsed once.
 static TABLE: LazyLock<Table> = LazyLock::new(|| {
     serde_json::from_str(include_str!("schema.json")).expect("the schema in the program should be readable")
 });
@@ -13,12 +13,12 @@ static TABLE: LazyLock<Table> = LazyLock::new(|| {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Table {
-    /// `metadata`, and the spec of each API version.
+    /// The index of the node for `metadata`, and for the spec of each API version.
     roots: BTreeMap<String, usize>,
     nodes: Vec<Schema>,
 }
 
-/// What a value may be.
+/// The type of a value.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Type {
@@ -43,14 +43,14 @@ pub(crate) enum Format {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct RuleText {
-    /// Its text, which is also its name here.
+    /// The text of the rule, which also identifies it here.
     pub(crate) rule: String,
-    /// The field below the value that it speaks of, dotted.
+    /// The field below the value that the rule is about, as a dotted path.
     #[serde(default)]
     pub(crate) field: String,
 }
 
-/// One node: what a value must be. Absent means free.
+/// One node: what a value must be. A property that is absent is not checked.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct Schema {
@@ -71,42 +71,42 @@ pub(crate) struct Schema {
     pub(crate) max_properties: Option<usize>,
     #[serde(default)]
     pub(crate) required: Vec<String>,
-    /// Whether any field may stand here.
+    /// Whether unknown fields are allowed.
     #[serde(default)]
     pub(crate) open: bool,
-    /// The keys by which items differ; no key: by their whole value.
+    /// The fields whose values must differ between items. Empty: the items must differ as a whole.
     pub(crate) unique: Option<Vec<String>>,
     #[serde(default)]
     pub(crate) rules: Vec<RuleText>,
     #[serde(default)]
     properties: BTreeMap<String, usize>,
-    /// The values of a map with free keys.
+    /// The schema of the values of a map with free keys.
     values: Option<usize>,
     items: Option<usize>,
 }
 
 impl Schema {
-    /// The metadata of any object.
+    /// The schema of the metadata of any object.
     pub(crate) fn metadata() -> &'static Self {
         &TABLE.nodes[TABLE.roots["metadata"]]
     }
 
-    /// The spec of a `PostgresCluster` in `v1` or `v1beta1`.
+    /// The schema of the spec of a `PostgresCluster` in `v1` or `v1beta1`.
     pub(crate) fn of_version(version: &str) -> Option<&'static Self> {
         TABLE.roots.get(version).map(|&place| &TABLE.nodes[place])
     }
 
-    /// What may stand under `field`, when anything may.
+    /// The schema of `field`, if it may exist.
     pub(crate) fn field(&self, field: &str) -> Option<&'static Self> {
         self.properties.get(field).copied().or(self.values).map(|place| &TABLE.nodes[place])
     }
 
-    /// The fields that have a name.
+    /// The fields that have a name, with their schemas.
     pub(crate) fn fields(&self) -> impl Iterator<Item = (&str, &'static Self)> {
         self.properties.iter().map(|(name, &place)| (name.as_str(), &TABLE.nodes[place]))
     }
 
-    /// What an item must be.
+    /// The schema of an item.
     pub(crate) fn item(&self) -> Option<&'static Self> {
         self.items.map(|place| &TABLE.nodes[place])
     }

@@ -33,7 +33,7 @@ fn of_many_findings_the_first_are_kept_and_the_rest_is_counted() {
     assert!(found.len() < 1000, "{}", found.len());
     let told = crate::report::shorten(found);
     let last = told.last().unwrap().to_string();
-    // Each has a wrong type, and all but one the name of another; the claim of the instance is missing.
+    // Each item of `env` has a wrong type, all but one repeat the name of another, and the claim of the instance is missing.
     assert!(last.contains("… and 37900 more errors"), "{last}");
 }
 

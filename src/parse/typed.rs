@@ -1,4 +1,4 @@
-//! A validated object as Rust types.
+//! Converts a validated object into Rust types.
 
 use serde_json::Value;
 
@@ -7,7 +7,7 @@ use crate::read::Document;
 use crate::report::{Diagnostic, FieldPath};
 use crate::spec::PostgresCluster;
 
-/// Validates a document and gives the `PostgresCluster` in it, unless an error is among the diagnostics.
+/// Validates a document and returns its `PostgresCluster`, or `None` if an error is among the diagnostics.
 pub fn parse(document: &Document, settings: Settings) -> (Option<PostgresCluster>, Vec<Diagnostic>) {
     let (object, mut diagnostics) = validate(document, settings);
     let cluster = object.and_then(|object| match typed(object) {
@@ -20,8 +20,8 @@ pub fn parse(document: &Document, settings: Settings) -> (Option<PostgresCluster
     (cluster, diagnostics)
 }
 
-/// What the schema lets pass and the types do not is a number too large for its field: the server does not enforce
-/// `int32`, and PGO could not read it either.
+/// Deserializes an object. The only value that the schema accepts and the types do not is a number too large for its field: the
+/// server does not enforce `int32`, and PGO could not read the value either.
 fn typed(object: Value) -> Result<PostgresCluster, Diagnostic> {
     serde_path_to_error::deserialize(object).map_err(|error| {
         let field = FieldPath::of(&error.path().to_string());

@@ -1,26 +1,26 @@
-//! The words of a message: what was found, how it is quoted, which field was perhaps meant.
+//! Phrases for messages: what was found, how it is quoted, and which field was probably meant.
 
 use crate::{
     read::node::{Node, NodeValue},
     report::{FieldPath, Segment},
 };
 
-/// Of a field that must be there.
+/// The message for a required field that is missing.
 pub(crate) const REQUIRED: &str = "required field is missing";
 
-/// Of a field that is not there to be set.
+/// The message for a field that does not exist.
 pub(crate) const UNKNOWN: &str = "unknown field";
 
-/// For how many unknown fields of an object it is looked for the one that was meant: more are not shown.
+/// For how many unknown fields of an object a suggestion is searched. The report shows no more errors than this.
 pub(crate) const SUGGESTIONS: usize = 100;
 
-/// How much of the user's text a message repeats.
+/// How many characters of the user's text a message repeats.
 const QUOTED: usize = 60;
 
-/// The longest word that is taken for a misspelling.
+/// The longest word, in bytes, that is treated as a misspelling.
 const LONGEST: usize = 128;
 
-/// The user's words in backticks, shortened where they are long.
+/// Returns the user's words in backticks, shortened if they are long.
 pub(crate) fn quote(text: &str) -> String {
     match text.char_indices().nth(QUOTED) {
         Some((end, _)) => format!("`{}…`", &text[..end]),
@@ -28,12 +28,12 @@ pub(crate) fn quote(text: &str) -> String {
     }
 }
 
-/// Several words, each in backticks.
+/// Returns several words, each in backticks.
 pub(crate) fn list<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
     words.into_iter().map(quote).collect::<Vec<_>>().join(", ")
 }
 
-/// What a value is, with its text unless that may be secret.
+/// Describes a value, with its text unless the text may be secret.
 pub(crate) fn describe(node: &Node, secret: bool) -> String {
     let (kind, text) = match &node.value {
         NodeValue::Null => ("nothing (null)", None),
@@ -58,7 +58,7 @@ pub(crate) fn may_be_secret(path: &FieldPath) -> bool {
     key == "value" || ["pass", "secret", "key", "token"].iter().any(|word| key.to_lowercase().contains(word))
 }
 
-/// The message for a field that is not there to be set.
+/// The message for a field that does not exist, with a suggestion.
 pub(crate) fn unknown_field<'a>(field: &str, known: impl IntoIterator<Item = &'a str>) -> String {
     let known: Vec<&str> = known.into_iter().collect();
     match nearest(field, known.iter().copied()) {
@@ -67,7 +67,7 @@ pub(crate) fn unknown_field<'a>(field: &str, known: impl IntoIterator<Item = &'a
     }
 }
 
-/// The message for a field that nothing is like: it names the fields that there are, where they are few.
+/// The message for a field without a suggestion. If the object has few fields, the message lists them.
 pub(crate) fn fields_here<'a>(known: impl IntoIterator<Item = &'a str>) -> String {
     const FEW: usize = 6;
     let known: Vec<&str> = known.into_iter().take(FEW + 1).collect();
@@ -78,14 +78,15 @@ pub(crate) fn fields_here<'a>(known: impl IntoIterator<Item = &'a str>) -> Strin
     }
 }
 
-/// The candidate that `word` is probably a misspelling of: at most a third of its letters differ, or only their case does.
+/// Returns the candidate that `word` is probably a misspelling of: at most a third of its letters differ, or only the case
+/// differs.
 pub(crate) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     with_distance(word, candidates).map(|(_, candidate)| candidate)
 }
 
-/// As [`nearest`], with the number of letters that differ.
+/// Like [`nearest`], but also returns the number of letters that differ.
 pub(crate) fn with_distance<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<(usize, &'a str)> {
-    // To compare two words takes their lengths multiplied, and no field is that long.
+    // The time to compare two words is the product of their lengths, and no field is longer than this.
     if word.len() > LONGEST {
         return None;
     }

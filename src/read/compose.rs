@@ -1,6 +1,6 @@
-//! Parser events to trees: places, anchors and aliases, limits.
+//! Builds trees from the parser's events: positions, anchors and aliases, limits.
 //!
-//! A tree is built on a stack of its own, so the depth of a text never becomes the depth of the call stack.
+//! The trees are built on an explicit stack, so a deeply nested text does not overflow the call stack.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -13,14 +13,14 @@ use super::node::{Node, NodeValue};
 use super::{scalar, syntax};
 use crate::report::{Collector, Diagnostic, Position, Severity};
 
-/// The documents of `text` that are not empty; or what is wrong, in the order of the text. After an error that leaves the
-/// rest of its document unreadable it goes on with the next document.
+/// Returns the documents of `text` that are not empty, or everything that is wrong, in the order of the text. After an error
+/// that makes the rest of a document unreadable, reading continues with the next document.
 pub(super) fn compose(file: &str, text: &str) -> Result<Vec<Node>, Vec<Diagnostic>> {
     let options = options! {
         emit_comments: false,
-        // A bad alias is one of several errors, not the end of the document.
+        // An unknown alias is reported as one of several errors and does not end the document.
         emit_unresolved_aliases: true,
-        // The next two are libyaml's reading, and so go-yaml's.
+        // With the next two options, the parser reads as libyaml does, and so as go-yaml does.
         bom_inside_document_as_content: true,
         block_scalar_eof_without_line_feed: true,
         flow_nesting_limit: MAX_DEPTH,
@@ -58,19 +58,19 @@ pub(super) fn compose(file: &str, text: &str) -> Result<Vec<Node>, Vec<Diagnosti
     Err(diagnostics.chain(rest).collect())
 }
 
-/// An error that nothing can be read after.
+/// An error after which reading cannot continue.
 enum Stop {
-    /// In this document.
+    /// Reading cannot continue in this document.
     Document(String, Position),
-    /// In this text.
+    /// Reading cannot continue in this text.
     Text(String, Position),
 }
 
-/// A collection whose end has not come yet.
+/// A collection whose end has not been read yet.
 struct Open {
     anchor: usize,
     position: Position,
-    /// From its first byte to the last byte of what has been read of it.
+    /// From its first byte to the last byte that has been read of it.
     range: Range<usize>,
     content: Content,
 }
@@ -85,7 +85,7 @@ struct Composer<'input> {
     documents: Vec<Node>,
     errors: Collector<Error>,
     open: Vec<Open>,
-    /// By the parser's number, which no later anchor has again.
+    /// The anchored nodes, by the parser's number of the anchor. The parser never uses a number twice.
     anchors: BTreeMap<usize, Node>,
     budget: Budget,
 }
@@ -102,7 +102,7 @@ impl<'input> Composer<'input> {
         }
     }
 
-    /// Notes an error.
+    /// Records an error.
     fn report(&mut self, message: impl Into<String>, position: Position) {
         self.errors.push(Severity::Error, Error::new(message, position));
     }
@@ -118,7 +118,7 @@ impl<'input> Composer<'input> {
                     self.report(message, position);
                     NodeValue::Null
                 });
-                // An empty value stands before the colon of its key.
+                // An empty value ends before the colon of its key.
                 let colon = range.is_empty() && self.text.get(range.end..).is_some_and(|rest| rest.starts_with(':'));
                 let end = range.end + usize::from(colon);
                 self.finish(Node { value, position, range }, end, anchor)
@@ -139,7 +139,7 @@ impl<'input> Composer<'input> {
                 self.report("no `&` above names what this alias repeats; quote a text that begins with `*`", position);
                 self.finish(Node { value: NodeValue::Null, position, range: 0..0 }, range.end, 0)
             }
-            // The marks of stream and document hold nothing, and events unknown today are no nodes.
+            // The events for the stream and for documents carry no nodes, and future kinds of events are ignored.
             _ => Ok(()),
         }
     }
@@ -153,7 +153,8 @@ impl<'input> Composer<'input> {
         Ok(())
     }
 
-    /// Where a block sequence begins. The parser gives one that is not indented below its key the place behind its dash.
+    /// Returns where a block sequence begins. If the sequence is not indented below its key, the parser reports the position
+    /// after its first dash.
     fn first_dash(&self, position: Position, range: Range<usize>) -> (Position, Range<usize>) {
         let before = self.text.get(..range.start).unwrap_or_default();
         let before_blanks = before.trim_end_matches([' ', '\t']);
@@ -166,7 +167,7 @@ impl<'input> Composer<'input> {
         (Position { column, ..position }, start..start)
     }
 
-    /// Closes the innermost collection. `range` is its closing bracket; the end of a block has none, and is where its last
+    /// Closes the innermost collection. `range` is its closing bracket. A block collection has none: it ends where its last
     /// value ended.
     fn end(&mut self, range: &Range<usize>) -> Result<(), Stop> {
         let Some(mut open) = self.open.pop() else { return Ok(()) };
@@ -175,7 +176,7 @@ impl<'input> Composer<'input> {
         }
         let value = match open.content {
             Content::Sequence(mut items) => {
-                // A list of one has room for four: deep ones would take much more memory than their text.
+                // A vector with one item has a capacity of four. In deep trees, this would take much more memory than the text.
                 items.shrink_to_fit();
                 NodeValue::Sequence(items)
             }
@@ -199,8 +200,8 @@ impl<'input> Composer<'input> {
         self.finish(node, range.end, 0)
     }
 
-    /// Puts a complete node, the last byte of which stands before `end`, into the collection around it, and keeps it for
-    /// the aliases of `anchor` unless that is 0.
+    /// Adds a complete node, whose last byte is before `end`, to the collection around it. If `anchor` is not 0, the node is
+    /// also kept for aliases.
     fn finish(&mut self, node: Node, end: usize, anchor: usize) -> Result<(), Stop> {
         if anchor != 0 {
             self.budget.take_copy(Size::of(&node)).map_err(|message| Stop::Text(message, node.position))?;
@@ -225,7 +226,7 @@ impl<'input> Composer<'input> {
     }
 }
 
-/// The parser counts columns from 0.
+/// Converts a position of the parser, which counts columns from 0.
 fn position(marker: Marker) -> Position {
     Position { line: marker.line(), column: marker.col() + 1 }
 }

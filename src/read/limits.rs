@@ -1,29 +1,32 @@
-//! How much of a text is read: enough for any build, too little for an input that is made to exhaust memory.
+//! Limits for reading a text. They are large enough for any build, and small enough to stop an input that is crafted to exhaust
+//! memory.
 
 use super::node::{Node, NodeValue};
 
-/// The most bytes of one text. A large kustomize build has a few million.
+/// The largest size of one text, in bytes. A large kustomize build has a few million.
 pub(super) const MAX_BYTES: usize = 64 * 1024 * 1024;
 
-/// The most collections inside each other. PGO's CRD, deeper than most objects, has 31.
+/// The largest depth of nested collections. PGO's CRD, which is deeper than most objects, has 31.
 pub(super) const MAX_DEPTH: usize = 64;
 
-/// The most values of one text, keys included, those that an alias repeats counted each time. They take some 100 MB.
+/// The largest number of values in one text. Keys count, and so does each repetition by an alias. A million values take about
+/// 100 MB.
 pub(super) const MAX_NODES: usize = 1_000_000;
 
-/// The most values that anchors keep and aliases repeat. Few are meant; a short text can ask for many.
+/// The largest number of values that anchors keep and aliases repeat. Real manifests repeat few values, but a short text can
+/// ask for very many.
 const MAX_REPEATED_NODES: usize = 100_000;
 
 /// The most bytes of text that anchors keep and aliases repeat.
 const MAX_REPEATED_BYTES: usize = 8 * 1024 * 1024;
 
-/// What is left of the limits while a text is read.
+/// What remains of the limits while a text is read.
 #[derive(Debug)]
 pub(super) struct Budget {
     nodes: usize,
-    /// Values that may be repeated.
+    /// The number of values that may still be repeated.
     repeated_nodes: usize,
-    /// Bytes of scalars that may be repeated.
+    /// The number of bytes of scalars that may still be repeated.
     repeated_bytes: usize,
 }
 
@@ -32,7 +35,7 @@ impl Budget {
         Self { nodes: MAX_NODES, repeated_nodes: MAX_REPEATED_NODES, repeated_bytes: MAX_REPEATED_BYTES }
     }
 
-    /// Takes one value off.
+    /// Subtracts one value.
     pub(super) fn take(&mut self) -> Result<(), String> {
         self.take_nodes(1)
     }
@@ -43,7 +46,7 @@ impl Budget {
         Ok(())
     }
 
-    /// Takes a copy of a tree of this size off.
+    /// Subtracts a copy of a tree of this size.
     pub(super) fn take_copy(&mut self, size: Size) -> Result<(), String> {
         self.take_nodes(size.nodes)?;
         let left = (self.repeated_nodes.checked_sub(size.nodes), self.repeated_bytes.checked_sub(size.bytes));
@@ -57,19 +60,19 @@ impl Budget {
     }
 }
 
-/// How large a tree is.
+/// The size of a tree.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Size {
-    /// Values, keys included.
+    /// The number of values, including keys.
     pub(super) nodes: usize,
-    /// Collections inside each other.
+    /// The depth of nested collections.
     pub(super) height: usize,
-    /// Bytes of scalars and keys.
+    /// The bytes of scalars and keys.
     pub(super) bytes: usize,
 }
 
 impl Size {
-    /// The size of a tree.
+    /// Computes the size of a tree.
     pub(super) fn of(node: &Node) -> Self {
         let mut size = Self { nodes: 1, height: 0, bytes: 0 };
         match &node.value {

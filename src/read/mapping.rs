@@ -1,4 +1,4 @@
-//! The entries of a mapping: keys of any type become text, each stands once, and `<<` brings in others.
+//! The entries of a mapping. Keys of any type become text, each key must be unique, and `<<` merges other mappings.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::mem;
@@ -7,12 +7,12 @@ use super::node::{Entry, Node, NodeValue};
 use super::scalar;
 use crate::report::{Collector, Position, Severity};
 
-/// An error that leaves the rest of the document readable.
+/// An error after which the rest of the document can still be read.
 #[derive(Debug)]
 pub(super) struct Error {
-    /// What is wrong.
+    /// What is wrong, and what to write instead.
     pub(super) message: String,
-    /// Where.
+    /// The position of the error.
     pub(super) position: Position,
 }
 
@@ -22,7 +22,7 @@ impl Error {
     }
 }
 
-/// A mapping while its nodes come in, keys and values in turn.
+/// A mapping whose nodes are added one by one, keys and values in turn.
 #[derive(Default)]
 pub(super) struct Mapping {
     entries: Vec<Entry>,
@@ -31,7 +31,7 @@ pub(super) struct Mapping {
     next: Next,
 }
 
-/// What the next node of a mapping is.
+/// What the next node of a mapping will be.
 #[derive(Default)]
 enum Next {
     #[default]
@@ -41,12 +41,12 @@ enum Next {
         position: Position,
     },
     Merge(Position),
-    /// The value of a key that is an error.
+    /// The value of a key that was an error; it is dropped.
     Nothing,
 }
 
 impl Mapping {
-    /// Takes the next key or value.
+    /// Adds the next key or value.
     pub(super) fn add(&mut self, node: Node) -> Result<(), Error> {
         match mem::take(&mut self.next) {
             Next::Key => {
@@ -63,7 +63,7 @@ impl Mapping {
         Ok(())
     }
 
-    /// The entries, once all have come, those of `<<` last. What is wrong with them goes to `errors`.
+    /// Returns the entries after all nodes were added; those of `<<` come last. Errors are added to `errors`.
     pub(super) fn finish(self, errors: &mut Collector<Error>) -> Vec<Entry> {
         let Self { mut entries, merge, .. } = self;
         duplicates(&entries, errors);
@@ -72,13 +72,13 @@ impl Mapping {
         {
             errors.push(Severity::Error, error);
         }
-        // As of a list, see `compose.rs`.
+        // See `compose.rs`, where lists are shrunk.
         entries.shrink_to_fit();
         entries
     }
 }
 
-/// What follows a key.
+/// Says what kind of value follows a key.
 fn after_key(node: &Node) -> Result<Next, Error> {
     let message = match &node.value {
         NodeValue::String { value, plain: true } if value == "<<" => return Ok(Next::Merge(node.position)),
@@ -92,8 +92,8 @@ fn after_key(node: &Node) -> Result<Next, Error> {
     Err(Error::new(message, node.position))
 }
 
-/// An error for each key that stands above already. kubectl keeps the last of two, the API server refuses them; a second
-/// one is never meant.
+/// Reports each key that an earlier entry has too. kubectl keeps the last of two, and the API server refuses them; a duplicate
+/// is never intended.
 fn duplicates(entries: &[Entry], errors: &mut Collector<Error>) {
     let mut seen = BTreeMap::new();
     for Entry { key, key_position, .. } in entries {
@@ -104,8 +104,8 @@ fn duplicates(entries: &[Entry], errors: &mut Collector<Error>) {
     }
 }
 
-/// Adds what the value of `<<` brings: of several mappings the earlier wins, and a key of the mapping itself wins over
-/// all, as YAML's merge type says. (go-yaml 2 lets a `<<` below a key win over it, go-yaml 3 does not.)
+/// Adds the entries that `<<` merges. An earlier mapping wins over a later one, and a key of the mapping itself wins over all
+/// of them, as YAML's merge type says. (In go-yaml 2, a `<<` below a key overrides that key; in go-yaml 3, it does not.)
 fn merge_into(entries: &mut Vec<Entry>, merge: Node) -> Result<(), Error> {
     let position = merge.position;
     let sources = match merge.value {

@@ -1,4 +1,4 @@
-//! The tree that a YAML document is read into: values with the place each was written at.
+//! The tree that a YAML document is read into: values with their positions in the text.
 
 use std::ops::Range;
 
@@ -8,47 +8,48 @@ use super::limits::Size;
 use super::places::Places;
 use crate::report::{FieldPath, Position};
 
-/// A value and where it stands.
+/// A value and its position.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Node {
-    /// What it is.
+    /// The value.
     pub value: NodeValue,
-    /// Where it begins; for what an alias brought in, where the alias stands.
+    /// Where it begins. A node that an alias repeats has the position of the alias.
     pub position: Position,
-    /// The bytes of the text that it was read from, without its tag and anchor and without what follows on its last line;
-    /// of a block scalar its lines. Empty for what an alias or a merge key brought in, and for a null that is not written.
+    /// The bytes of the text that it was read from, without its tag and anchor and without what follows on its last line. For a
+    /// block scalar, these are its lines. The range is empty for a node from an alias or a merge key, and for a null that is
+    /// not written.
     pub range: Range<usize>,
 }
 
-/// A value as Go's YAML readers see it (`sigs.k8s.io/yaml`, that is kubectl and the API server).
+/// A value as Go's YAML readers see it (`sigs.k8s.io/yaml`, which kubectl and the API server use).
 #[derive(Clone, Debug, PartialEq)]
 pub enum NodeValue {
-    /// `null`, `~` or nothing.
+    /// `null`, `~` or an empty value.
     Null,
-    /// `true`, and what YAML 1.1 takes for a boolean: `yes`, `on`, `y`, …
+    /// `true`, `false` and the other booleans of YAML 1.1: `yes`, `on`, `y`, …
     Bool {
         /// The value.
         value: bool,
-        /// The text it was written as.
+        /// The text as it was written.
         plain: String,
     },
     /// A number.
     Number {
-        /// The value, as JSON would hold it.
+        /// The value as a JSON number.
         value: Number,
-        /// The text it was written as: `0644`, `1_000`, `0x1F`.
+        /// The text as it was written: `0644`, `1_000`, `0x1F`.
         plain: String,
     },
     /// A string.
     String {
         /// The value.
         value: String,
-        /// Whether it stood without quotes.
+        /// Whether it was written without quotes.
         plain: bool,
     },
     /// A sequence.
     Sequence(Vec<Node>),
-    /// A mapping, in the order of the text, keys unique.
+    /// A mapping, in the order of the text, with unique keys.
     Mapping(Vec<Entry>),
 }
 
@@ -64,7 +65,7 @@ pub struct Entry {
 }
 
 impl Node {
-    /// The value under `key`, when this is a mapping that has it.
+    /// Returns the value of `key`, or `None` if this is not a mapping or does not have the key.
     pub fn get(&self, key: &str) -> Option<&Self> {
         match &self.value {
             NodeValue::Mapping(entries) => entries.iter().find(|entry| entry.key == key).map(|entry| &entry.value),
@@ -72,7 +73,7 @@ impl Node {
         }
     }
 
-    /// The text, when this is a string.
+    /// Returns the text, or `None` if this is not a string.
     pub fn as_str(&self) -> Option<&str> {
         match &self.value {
             NodeValue::String { value, .. } => Some(value),
@@ -80,7 +81,7 @@ impl Node {
         }
     }
 
-    /// The entries, when this is a mapping; else none.
+    /// Returns the entries of a mapping; empty for any other value.
     pub fn entries(&self) -> &[Entry] {
         match &self.value {
             NodeValue::Mapping(entries) => entries,
@@ -88,7 +89,7 @@ impl Node {
         }
     }
 
-    /// The items, when this is a sequence; else none.
+    /// Returns the items of a sequence; empty for any other value.
     pub fn items(&self) -> &[Self] {
         match &self.value {
             NodeValue::Sequence(items) => items,
@@ -96,22 +97,22 @@ impl Node {
         }
     }
 
-    /// Where the field at `path` stands: its key where it has one, else its value. A path that leaves the tree gives the
-    /// place of the nearest ancestor that is there.
+    /// Returns the position of the field at `path`: that of its key if it has one, else that of its value. If the path does not
+    /// exist, this is the position of the nearest ancestor that exists.
     pub fn locate(&self, path: &FieldPath) -> Position {
         Places::new(self).locate(path)
     }
 
-    /// What a value costs in memory and time beside its text, in bytes.
+    /// The memory that a value needs in addition to its text, in bytes; also a measure of the time to copy it.
     pub const OVERHEAD: usize = 48;
 
-    /// How much it is to copy the value, about in bytes.
+    /// Returns the approximate cost of copying the value, in bytes.
     pub fn weight(&self) -> usize {
         let Size { nodes, bytes, .. } = Size::of(self);
         nodes * Self::OVERHEAD + bytes
     }
 
-    /// The same value without places, as JSON.
+    /// Returns the value as JSON, without positions.
     pub fn to_json(&self) -> Value {
         match &self.value {
             NodeValue::Null => Value::Null,
@@ -126,7 +127,7 @@ impl Node {
         }
     }
 
-    /// The node as an alias brings it to another place, where no bytes of the text are its own.
+    /// Returns the node without byte ranges, for a node that an alias repeats: no bytes at the new position are its own.
     pub(super) fn without_ranges(mut self) -> Self {
         self.forget_ranges();
         self

@@ -1,29 +1,29 @@
-//! The places of many fields of one tree. [`Node::locate`] looks through a mapping for every field that it is asked for, which
-//! takes too long where ten thousand fields of a mapping are wrong.
+//! Finds the positions of many fields of one tree. [`Node::locate`] scans a mapping for every field, which takes too long if
+//! ten thousand fields of a mapping are wrong.
 
 use std::collections::BTreeMap;
 
 use super::node::{Entry, Node, NodeValue};
 use crate::report::{FieldPath, Position, Segment};
 
-/// Mappings up to here are not worth an index.
+/// The largest mapping, in entries, that is scanned without an index.
 const SMALL: usize = 16;
 
-/// Finds places in one tree.
+/// Finds positions in one tree.
 pub(crate) struct Places<'a> {
     root: &'a Node,
-    /// Of each large mapping that was on the way so far, by its address, its entries by key.
+    /// The entries by key, for each large mapping that was visited. The key of the outer map is the address of the mapping.
     indexes: BTreeMap<usize, BTreeMap<&'a str, &'a Entry>>,
 }
 
 impl<'a> Places<'a> {
-    /// Of the fields below `root`.
+    /// Finds positions of the fields below `root`.
     pub(crate) fn new(root: &'a Node) -> Self {
         Self { root, indexes: BTreeMap::new() }
     }
 
-    /// Where the field at `path` stands: its key where it has one, else its value. A path that leaves the tree gives the
-    /// place of the nearest ancestor that is there.
+    /// Returns the position of the field at `path`: that of its key if it has one, else that of its value. If the path does not
+    /// exist, this is the position of the nearest ancestor that exists.
     pub(crate) fn locate(&mut self, path: &FieldPath) -> Position {
         let mut node = self.root;
         let mut position = node.position;

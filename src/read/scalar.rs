@@ -1,7 +1,7 @@
-//! What the text of a scalar means: the resolution of go-yaml 2 as `sigs.k8s.io/yaml` carries it
-//! (`goyaml.v2/resolve.go`), followed by its way through JSON into an unstructured object.
+//! Resolves the text of a scalar to a value, with the rules of go-yaml 2 as `sigs.k8s.io/yaml` vendors it
+//! (`goyaml.v2/resolve.go`), followed by the conversion through JSON into an unstructured object.
 //!
-//! Go reads YAML 1.1 booleans, octal numbers with a leading zero and underscores in numbers; it does not read sexagesimal
+//! Go reads YAML 1.1 booleans, octal numbers with a leading zero and underscores in numbers. It does not read sexagesimal
 //! numbers, and a date stays text.
 
 use base64::Engine as _;
@@ -11,22 +11,22 @@ use serde_json::Number;
 
 use super::node::NodeValue;
 
-/// The namespace of the tags that YAML defines, `!!` for short.
+/// The namespace of the tags that YAML defines; `!!` is its shorthand.
 const YAML_NAMESPACE: &str = "tag:yaml.org,2002:";
 
-/// What a plain scalar is.
+/// The type of a plain scalar, with its value.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Kind {
     Null,
     Bool(bool),
-    /// Go reads an `int64` or an `uint64`.
+    /// Go reads an `int64` or a `uint64`.
     Integer(i128),
     Float(f64),
     Text,
 }
 
-/// The value of a scalar with this text. `plain` says that it stood without quotes and not in a block; `tag` is its tag.
-/// The error is a message that does not repeat the text, which may be a secret.
+/// Returns the value of a scalar with this text. `plain` says that it was written without quotes and not in a block; `tag` is
+/// its tag. The error is a message that does not repeat the text, because the text may be a secret.
 pub(super) fn resolve(text: &str, plain: bool, tag: Option<&Tag>) -> Result<NodeValue, String> {
     let Some(tag) = tag else {
         return if plain { of_kind(kind(text), text) } else { Ok(string(text, false)) };
@@ -42,14 +42,14 @@ pub(super) fn resolve(text: &str, plain: bool, tag: Option<&Tag>) -> Result<Node
             Err(format!("this value is not what its tag `!!{name}` says; remove the tag or write such a value"))
         }
         (Some("binary"), _) => binary(text),
-        // The merge key is the only plain `<<`; its tag says the same in more words.
+        // A plain `<<` is always the merge key, and the tag `!!merge` only repeats that.
         (Some("merge"), _) => Ok(string(text, true)),
-        // `!!str`, a date, and any tag that Go does not know leave the text as it is.
+        // `!!str`, the tag of a date, and any tag that Go does not know leave the text unchanged.
         _ => Ok(string(text, false)),
     }
 }
 
-/// The key that a scalar value makes, as `sigs.k8s.io/yaml` writes it into JSON. None when a key cannot be this.
+/// Returns the key for a scalar value, as `sigs.k8s.io/yaml` writes it into JSON, or `None` if the value cannot be a key.
 pub(super) fn key(value: &NodeValue) -> Option<String> {
     match value {
         NodeValue::String { value, .. } => Some(value.clone()),
@@ -76,7 +76,8 @@ fn kind(text: &str) -> Kind {
 }
 
 fn number(text: &str) -> Kind {
-    // Before the digits go drops every underscore; after a leading dot it wants each one between two digits.
+    // If the text begins with a digit or a sign, Go removes every underscore. After a leading dot, each underscore must be
+    // between two digits.
     let underscores_fit = match text.as_bytes() {
         [b'0'..=b'9' | b'+' | b'-', ..] => true,
         [b'.', ..] => text.split('_').collect::<Vec<_>>().windows(2).all(|parts| {
@@ -96,7 +97,7 @@ fn number(text: &str) -> Kind {
     }
 }
 
-/// Go's `ParseInt` and `ParseUint` with base 0, which takes the base from the prefix.
+/// Parses an integer as Go's `ParseInt` and `ParseUint` do with base 0, where the prefix gives the base.
 fn integer(text: &str) -> Option<i128> {
     let (sign, unsigned) = match text.strip_prefix('-') {
         Some(rest) => (-1, rest),
@@ -113,12 +114,12 @@ fn integer(text: &str) -> Option<i128> {
         return None;
     }
     let value = sign * i128::from_str_radix(digits, base).ok()?;
-    // `ParseUint` takes no sign.
+    // `ParseUint` does not accept a sign.
     let max = if unsigned.len() == text.len() { i128::from(u64::MAX) } else { i128::from(i64::MAX) };
     (i128::from(i64::MIN)..=max).contains(&value).then_some(value)
 }
 
-/// A decimal number. Rust's grammar is go-yaml's, but for the words `inf` and `nan`.
+/// Parses a decimal number. Rust's grammar is the same as go-yaml's, except for the words `inf` and `nan`.
 fn float(text: &str) -> Option<f64> {
     let numeric = text.bytes().all(|byte| byte.is_ascii_digit() || b"+-.eE".contains(&byte));
     if numeric { text.parse().ok().filter(|value: &f64| value.is_finite()) } else { None }
@@ -126,7 +127,7 @@ fn float(text: &str) -> Option<f64> {
 
 fn of_kind(kind: Kind, text: &str) -> Result<NodeValue, String> {
     let plain = text.to_owned();
-    // Go prints a number as JSON and reads that again: as `int64` if it can be, else as `float64`.
+    // Go writes a number as JSON and reads it again: as `int64` if possible, else as `float64`.
     let printed = match kind {
         Kind::Null => return Ok(NodeValue::Null),
         Kind::Bool(value) => return Ok(NodeValue::Bool { value, plain }),
@@ -146,7 +147,8 @@ fn string(text: &str, plain: bool) -> NodeValue {
     NodeValue::String { value: text.to_owned(), plain }
 }
 
-/// Go decodes `!!binary` and would put U+FFFD where the bytes are not text, which loses them without a word.
+/// Resolves `!!binary`. Where the decoded bytes are not UTF-8, Go would silently replace them with U+FFFD, so that is an error
+/// here.
 fn binary(text: &str) -> Result<NodeValue, String> {
     let encoded: String = text.chars().filter(|character| !matches!(character, '\r' | '\n')).collect();
     let bytes = STANDARD.decode(encoded).map_err(|_| "the value of `!!binary` is not base64")?;
@@ -155,8 +157,8 @@ fn binary(text: &str) -> Result<NodeValue, String> {
     Ok(NodeValue::String { value, plain: false })
 }
 
-/// Go's `strconv.FormatFloat(value, 'g', -1, 32)`: the shortest digits, with an exponent from a million up and below a
-/// ten-thousandth. None for what is infinite in single precision.
+/// Formats like Go's `strconv.FormatFloat(value, 'g', -1, 32)`: the shortest digits, with an exponent for values from a million
+/// and for values below a ten-thousandth. Returns `None` if the value is infinite in single precision.
 #[expect(clippy::cast_possible_truncation, reason = "sigs.k8s.io/yaml writes float keys in single precision")]
 fn float_key(value: f64) -> Option<String> {
     let value = value as f32;

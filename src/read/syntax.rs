@@ -1,11 +1,11 @@
-//! What is wrong with a broken text, in the words of someone who edits manifests.
+//! Explains syntax errors in words that someone who edits manifests understands.
 
 use granit_parser::ErrorKind;
 
 use super::limits::MAX_DEPTH;
 
-/// The message for an error of the parser: what is wrong and what to write instead. It repeats no text of the input but
-/// single punctuation marks, since any value may be a secret.
+/// Returns the message for an error of the parser: what is wrong and what to write instead. Of the input, it repeats only
+/// single punctuation marks, because any value may be a secret.
 pub(super) fn explain(error: &ErrorKind) -> String {
     match error {
         ErrorKind::TabInBlockIndentation | ErrorKind::TabInIndentation | ErrorKind::TabNotAllowed => {
@@ -64,12 +64,12 @@ pub(super) fn explain(error: &ErrorKind) -> String {
         ErrorKind::UndeclaredTagHandle => {
             "no `%TAG` declares what this tag begins with; quote a text that begins with `!`".to_owned()
         }
-        // The parser's own words are good for the rest.
+        // The parser's own messages are clear enough for the rest.
         other => other.to_string(),
     }
 }
 
-/// The message for collections inside each other beyond the limit.
+/// The message for nested collections that exceed the limit.
 pub(super) fn too_deep() -> String {
     format!("more than {MAX_DEPTH} lists and mappings inside each other")
 }

@@ -1,19 +1,19 @@
-//! Templates that nobody has rendered: `{{ … }}` of Helm, or of what has borrowed its form. To YAML they are mappings inside
-//! mappings, so that one of them makes a dozen errors that say nothing, or a text that means something else.
+//! Detects templates that were not rendered: `{{ … }}` of Helm, or of a tool with the same syntax. To YAML they are nested
+//! mappings, so one template causes a dozen misleading errors, or a value with another meaning.
 
 use std::collections::BTreeSet;
 
 use super::node::{Node, NodeValue};
 use crate::report::{Diagnostic, FieldPath, Position, Segment};
 
-/// What is said of them.
+/// The message for a template.
 pub(crate) const NOT_RENDERED: &str = "`{{ … }}` is a template, such as Helm's, that nobody has rendered: render it first, like \
                                 `helm template CHART | pgrender render -`";
 
 const OPEN: &str = "{{";
 
-/// The errors of a broken text; one alone where a template has broken it, that is, where it stands above the first of them in the
-/// same document.
+/// Returns the errors of a text with broken syntax. If a template stands above the first error of a document, it is the cause,
+/// and the result is one error for the template instead.
 pub(super) fn explained(file: &str, text: &str, errors: Vec<Diagnostic>) -> Vec<Diagnostic> {
     let broken: BTreeSet<usize> =
         errors.iter().filter_map(|error| Some(error.location.as_ref()?.position.line)).collect();
@@ -23,10 +23,10 @@ pub(super) fn explained(file: &str, text: &str, errors: Vec<Diagnostic>) -> Vec<
     }
 }
 
-/// The first template that YAML would read as more than text, in the first document with one in or above a line of `broken`.
+/// Finds the first template that YAML would read as syntax, in the first document that has one in or above a line of `broken`.
 fn before(text: &str, broken: &BTreeSet<usize>) -> Option<Position> {
     let mut first = None;
-    // The indentation of the key whose block scalar the lines are in.
+    // While the lines are inside a block scalar: the indentation of the scalar's key.
     let mut block: Option<usize> = None;
     for (number, line) in text.lines().enumerate().map(|(index, line)| (index + 1, line)) {
         if line.starts_with("---") {
@@ -47,13 +47,13 @@ fn before(text: &str, broken: &BTreeSet<usize>) -> Option<Position> {
     None
 }
 
-/// Whether a block scalar follows: the line ends with `|` or `>` and what may follow these (YAML 1.2, 8.1).
+/// Whether a block scalar follows: the line ends with `|` or `>` and optional indicators (YAML 1.2, section 8.1).
 fn begins_block(content: &str) -> bool {
     let last = content.rsplit(' ').next().unwrap_or_default();
     last.starts_with(['|', '>']) && last[1..].bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'+' | b'-'))
 }
 
-/// Where in a line a template stands outside of quotes and of a plain text that goes on.
+/// Finds a template in a line that is not inside quotes and not inside a plain text, and returns its byte offset.
 fn structural(line: &str) -> Option<usize> {
     let mut places = line.match_indices(OPEN).map(|(offset, _)| offset);
     places.find(|offset| {
@@ -63,8 +63,8 @@ fn structural(line: &str) -> Option<usize> {
     })
 }
 
-/// Whether a text that begins with `{{` goes on as an action of Go's `text/template`: a field, a variable, a comment, a text or
-/// a word, where a mapping or an array of Postgres has something else.
+/// Whether a text that begins with `{{` continues as an action of Go's `text/template`: with a field, a variable, a comment, a
+/// string or a word. A YAML mapping or a Postgres array continues with something else.
 fn is_action(text: &str) -> bool {
     let inner = text.strip_prefix(OPEN).unwrap_or(text);
     let inner = inner.strip_prefix('-').unwrap_or(inner).trim_start();
@@ -75,25 +75,26 @@ fn is_action(text: &str) -> bool {
     }
 }
 
-/// Whether a text has something in it that goes on as an action.
+/// Whether a text contains `{{` that continues as an action.
 pub(crate) fn is_in(text: &str) -> bool {
     text.match_indices(OPEN).any(|(offset, _)| is_action(&text[offset..]))
 }
 
-/// What the actions of a chart speak of (Helm, "Built-in Objects" and "Named Templates"). In quotes, other braces may be meant.
+/// What the actions of a Helm chart contain (Helm, "Built-in Objects" and "Named Templates"). In a quoted text, `{{` without
+/// one of these may have another meaning.
 const OF_HELM: [&str; 8] =
     [".Values", ".Release", ".Chart", ".Capabilities", ".Files", ".Template", "include \"", "template \""];
 
-/// Whether a text has an action of Helm in it.
+/// Whether a text contains an action of Helm.
 fn has_action(text: &str) -> bool {
     let mut actions = text.split(OPEN).skip(1).filter_map(|rest| Some(rest.split_once("}}")?.0));
     actions.any(|action| OF_HELM.iter().any(|word| action.contains(word)))
 }
 
-/// What holds templates for others to fill in: annotations for Vault's injector, arguments of a sidecar.
+/// Fields whose templates other programs fill in: annotations for Vault's injector, arguments of a sidecar.
 const FOR_OTHERS: [&str; 3] = ["annotations", "containers", "instrumentation"];
 
-/// The first of `fields` of an object that is a template or has one in it, without those for others.
+/// Returns the path of the first of `fields` that is or contains a template. Fields for other programs are skipped.
 pub(crate) fn field(object: &Node, fields: &[&str]) -> Option<FieldPath> {
     fields.iter().find_map(|field| {
         let mut path = in_node(object.get(field)?)?;
@@ -103,7 +104,7 @@ pub(crate) fn field(object: &Node, fields: &[&str]) -> Option<FieldPath> {
     })
 }
 
-/// The way to the first template below `node`, from its end.
+/// Returns the path to the first template below `node`, in reverse order.
 fn in_node(node: &Node) -> Option<Vec<Segment>> {
     match &node.value {
         NodeValue::String { value, .. } => has_action(value).then(Vec::new),
@@ -130,7 +131,7 @@ mod tests {
     use super::*;
     use crate::read::documents;
 
-    /// The lines and columns of what is said, and whether it is that a template was not rendered.
+    /// Returns the position of each error, and whether its message is that of a template.
     fn refused(text: &str) -> Vec<(String, bool)> {
         let errors = documents("c", text).unwrap_err();
         let place = |error: &Diagnostic| {

@@ -1,13 +1,13 @@
-//! Findings while they are collected. Two bytes of an input can make a finding of some hundred, so only the first are kept,
-//! and the rest is counted.
+//! Collects findings. Two bytes of an input can cause a finding of several hundred bytes, so only the first findings are kept,
+//! and the rest are counted.
 
 use super::{Diagnostic, Severity, shorten};
 
-/// How many of each severity are kept: more than are told at once.
+/// How many findings of each severity are kept. This is more than are shown at once.
 const MOST: usize = 300;
 
-/// The first findings of each severity, and how many there were. No error gives way to anything else, so that what is wrong
-/// is never hidden by what is merely told.
+/// The first findings of each severity, and how many there were. Each severity has its own limit, so warnings never displace
+/// errors.
 pub(crate) struct Collector<T> {
     kept: Vec<T>,
     counts: [usize; 3],
@@ -20,7 +20,7 @@ impl<T> Default for Collector<T> {
 }
 
 impl<T> Collector<T> {
-    /// Keeps `finding`, or only counts it.
+    /// Keeps `finding`, or only counts it if the limit for its severity is reached.
     pub(crate) fn push(&mut self, severity: Severity, finding: T) {
         let count = &mut self.counts[severity as usize];
         *count += 1;
@@ -29,12 +29,12 @@ impl<T> Collector<T> {
         }
     }
 
-    /// Whether one of them is an error.
+    /// Whether an error was pushed.
     pub(crate) fn has_errors(&self) -> bool {
         self.counts[Severity::Error as usize] > 0
     }
 
-    /// What was kept, in its order, and the diagnostics that count the rest.
+    /// Returns the findings that were kept, in their order, and one diagnostic per severity that counts the rest.
     pub(crate) fn finish(self) -> (Vec<T>, impl Iterator<Item = Diagnostic>) {
         let severities = [Severity::Error, Severity::Warning, Severity::Info];
         let rest = severities.map(|severity| (severity, self.counts[severity as usize].saturating_sub(MOST)));
@@ -44,12 +44,12 @@ impl<T> Collector<T> {
 }
 
 impl Collector<Diagnostic> {
-    /// Keeps `diagnostic`, or only counts it.
+    /// Keeps `diagnostic`, or only counts it if the limit for its severity is reached.
     pub(crate) fn add(&mut self, diagnostic: Diagnostic) {
         self.push(diagnostic.severity, diagnostic);
     }
 
-    /// All that was kept, and what counts the rest.
+    /// Returns the diagnostics that were kept, followed by those that count the rest.
     pub(crate) fn diagnostics(self) -> Vec<Diagnostic> {
         let (mut kept, rest) = self.finish();
         kept.extend(rest);

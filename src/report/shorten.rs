@@ -1,19 +1,20 @@
-//! How much is told at once. Nobody reads ten thousand lines, and an input that is made to have them would only fill logs.
+//! Limits how many diagnostics are shown at once. Nobody reads ten thousand lines, and an input that is crafted to cause them
+//! would only fill logs.
 
 use super::{Diagnostic, Severity};
 
-/// The most that is told at once.
+/// The largest number of diagnostics that are shown at once.
 const MOST: usize = 100;
 
-/// The first of `diagnostics`, in their order, and how many more there are. No error gives way to a warning, and no warning
-/// to an information.
+/// Returns the first of `diagnostics`, in their order, and one that counts the rest. Warnings never displace errors, and
+/// informations never displace warnings.
 pub fn shorten(mut diagnostics: Vec<Diagnostic>) -> Vec<Diagnostic> {
-    // One more would only give its place to a line that counts it.
+    // With one diagnostic over the limit, the line that counts it would take the same space.
     if diagnostics.len() <= MOST + 1 {
         return diagnostics;
     }
     let mut by_weight: Vec<usize> = (0..diagnostics.len()).collect();
-    // What only counts others is counted with the rest.
+    // Diagnostics that only count others sort last, and the final count includes theirs.
     by_weight.sort_by_key(|position| (diagnostics[*position].more > 0, diagnostics[*position].severity));
     let hidden = by_weight.split_off(MOST);
     let mut counts = [0; 3];
@@ -33,14 +34,14 @@ pub fn shorten(mut diagnostics: Vec<Diagnostic>) -> Vec<Diagnostic> {
     diagnostics
 }
 
-/// What stands for `count` diagnostics that were not kept.
+/// Creates the diagnostic that stands for `count` diagnostics that were not kept.
 pub(super) fn more(severity: Severity, count: usize) -> Diagnostic {
     let mut counts = [0; 3];
     counts[severity as usize] = count;
     Diagnostic { more: count, ..Diagnostic::new(severity, rest(counts)) }
 }
 
-/// The line that stands for what is not told.
+/// The text of the diagnostic that counts the rest.
 fn rest(counts: [usize; 3]) -> String {
     let count = |severity: Severity, one: &str, many: &str| {
         let count = counts[severity as usize];

@@ -1,5 +1,5 @@
-//! The annotations of a `PostgresCluster` that are pgrender's own, or PGO's. They act in its own metadata only, not in that of the
-//! objects that the spec describes.
+//! Checks annotations of a `PostgresCluster` that belong to pgrender or to PGO. They have an effect only in the cluster's own
+//! metadata, not in the metadata of the objects that the spec describes.
 
 use super::Context;
 use crate::cluster::Metadata;
@@ -8,7 +8,7 @@ use crate::parse::words;
 use crate::report::FieldPath;
 use crate::spec::PostgresCluster;
 
-/// PGO's annotations of a `PostgresCluster` that its author writes.
+/// PGO's annotations of a `PostgresCluster` that users write.
 const OF_PGO: [&str; 9] = [
     annotation::ALLOW_UPGRADE,
     annotation::AUTHORIZE_BACKUP_REMOVAL,
@@ -21,13 +21,13 @@ const OF_PGO: [&str; 9] = [
     annotation::TRIGGER_SWITCHOVER,
 ];
 
-/// Those of which only certain values, in lower case, mean something, and what another one means.
+/// Annotations that accept only certain values, in lower case: those values, and what any other value does.
 const VALUES: [(&str, &[&str], &str); 2] = [
     (annotation::AUTO_CREATE_USER_SCHEMA, &["", "false", "true"], "does nothing: write `\"true\"` or `\"false\"`"),
     (annotation::PGBACKREST_IP_VERSION, &["ipv4", "ipv6"], "is taken for `IPv4`: write `IPv4` or `IPv6`"),
 ];
 
-/// Tells of those in the cluster's own metadata that do not exist, and of values that mean nothing.
+/// Reports annotations in the cluster's own metadata that do not exist, and values that have no effect.
 pub(super) fn check(resource: &PostgresCluster, context: &mut Context) {
     let path = FieldPath::of("metadata.annotations");
     for (key, value) in resource.metadata.annotations.iter().flatten() {
@@ -49,8 +49,8 @@ pub(super) fn check(resource: &PostgresCluster, context: &mut Context) {
     }
 }
 
-/// Refuses one that does not exist: it would do nothing, and its author counts on it. What follows a prefix is checked where
-/// it is read, and an annotation that says where the seed is, where the seed is looked for.
+/// Reports an error if an annotation of pgrender does not exist, because the user expects an effect that it would not have. The
+/// part after a prefix is checked by the code that reads it. The same is true of the annotations that say where the seed is.
 fn own(key: &str, path: FieldPath, context: &mut Context) {
     let prefixes = [annotation::ROTATE, annotation::CREDENTIALS, annotation::SEED];
     if key != annotation::ACCEPT_STANDBY && !prefixes.iter().any(|prefix| key.starts_with(prefix)) {
@@ -64,7 +64,7 @@ fn own(key: &str, path: FieldPath, context: &mut Context) {
     }
 }
 
-/// PGO itself passes over one that it does not know.
+/// Reports a warning if an annotation of PGO does not exist. PGO itself ignores unknown annotations.
 fn of_pgo(key: &str, value: &str, path: FieldPath, context: &mut Context) {
     if !OF_PGO.contains(&key) {
         let message = match nearest(key) {
@@ -79,7 +79,7 @@ fn of_pgo(key: &str, value: &str, path: FieldPath, context: &mut Context) {
     }
 }
 
-/// Tells of those in the metadata of objects that the spec has at `path`, where nobody reads them.
+/// Reports annotations of pgrender and PGO in the metadata that the spec has at `path`, where they have no effect.
 pub(super) fn misplaced(metadata: &Metadata, path: &FieldPath, context: &mut Context) {
     for (field, entries) in [("annotations", &metadata.annotations), ("labels", &metadata.labels)] {
         for key in entries.keys() {
@@ -102,7 +102,8 @@ pub(super) fn misplaced(metadata: &Metadata, path: &FieldPath, context: &mut Con
     }
 }
 
-/// The annotation that was meant. The domain, which all have, does not make two names alike.
+/// Returns the known annotation that is most similar to `key`. Only the part after the domain is compared, because all of them
+/// have the same domain.
 fn nearest(key: &str) -> Option<&'static str> {
     let names = OF_PGO.iter().filter_map(|known| known.strip_prefix(PREFIX));
     let meant = words::nearest(key.strip_prefix(PREFIX)?, names)?;

@@ -1,4 +1,4 @@
-//! `spec.backups`.
+//! Resolves `spec.backups`.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +14,7 @@ use crate::spec::{
 const REPO_HOST_CONTAINERS: [&str; 4] =
     [CONTAINER_PGBACKREST, CONTAINER_PGBACKREST_CONFIG, "pgbackrest-log-dir", "nss-wrapper-init"];
 
-/// pgBackRest, or `None` where the spec has no backups.
+/// Resolves pgBackRest; `None` if the spec has no backups.
 pub(super) fn resolve(
     spec: &PostgresClusterSpec,
     annotations: &BTreeMap<String, String>,
@@ -72,13 +72,13 @@ fn repositories(pgbackrest: &PgBackRestSpec, path: &FieldPath, context: &mut Con
     repositories
 }
 
-/// Says which repositories there are.
+/// The message for an unknown repository, with the names of those that exist.
 pub(super) fn unknown_repository(name: &str, pgbackrest: &PgBackRestSpec) -> String {
     let names: Vec<_> = pgbackrest.repos.iter().map(|repository| format!("`{}`", repository.name)).collect();
     format!("there is no repository `{name}`; there is {}", names.join(", "))
 }
 
-/// The number of a repository: the schema's pattern has no end, so it lets `repo12` pass.
+/// Returns the number of a repository. The pattern in the schema is not anchored at its end, so it also matches `repo12`.
 pub(super) fn repository_index(name: &str) -> Option<u8> {
     name.strip_prefix("repo")?.parse().ok().filter(|index| (1..=4).contains(index))
 }
@@ -131,7 +131,7 @@ fn repository(spec: &RepositorySpec, path: &FieldPath, context: &mut Context) ->
     Some(Repository { index: index?, storage, schedules })
 }
 
-/// What pgBackRest cannot take for the name of a bucket or for the address of a storage.
+/// Returns why pgBackRest cannot use a text as the name of a bucket or the address of a storage.
 fn address_fault(field: &str, text: &str) -> Option<String> {
     if field == "endpoint" {
         return text.starts_with("http://").then(|| option_value::unencrypted(text));
@@ -175,7 +175,7 @@ fn schedules(spec: Option<&SchedulesSpec>, path: &FieldPath, context: &mut Conte
     schedules
 }
 
-/// The directory of pgBackRest's logs in one kind of pod.
+/// Returns the directory of pgBackRest's logs in one kind of pod.
 fn log_path(spec: Option<&LogSpec>, path: &FieldPath, context: &mut Context) -> Option<String> {
     let directory = spec?.path.clone()?;
     let path = path.key("log").key("path");

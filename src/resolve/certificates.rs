@@ -1,9 +1,9 @@
-//! Who makes the certificates.
+//! Resolves the source of the certificates.
 
 use crate::cluster::CertManager;
 use crate::options::{CertificateSource, Options};
 
-/// What cert-manager is told, where it makes them.
+/// Returns the settings for cert-manager if it creates the certificates.
 pub(super) fn cert_manager(options: &Options) -> Option<CertManager> {
     match &options.certificate_source {
         CertificateSource::Seed => None,
@@ -13,7 +13,7 @@ pub(super) fn cert_manager(options: &Options) -> Option<CertManager> {
     }
 }
 
-/// Whether the author chose who signs.
+/// Whether the user chose the issuer that signs the certificates.
 pub(super) fn has_issuer(options: &Options) -> bool {
     matches!(options.certificate_source, CertificateSource::CertManager { issuer: Some(_) })
 }

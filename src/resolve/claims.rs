@@ -1,4 +1,4 @@
-//! Volume claims.
+//! Resolves and checks PersistentVolumeClaims.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,8 @@ use crate::spec::{PostgresClusterSpec, VolumeClaimSpec};
 
 const ACCESS_MODES: [&str; 4] = ["ReadWriteOnce", "ReadOnlyMany", "ReadWriteMany", "ReadWriteOncePod"];
 
-/// A claim as it is rendered: without `autoGrow` and `resources.limits`, which mean something to PGO only (inventory 4.2).
+/// Returns a claim as it is rendered: without `autoGrow` and `resources.limits`, which only PGO uses
+/// (`internal/controller/postgrescluster/volumes.go`). A request above the limit is lowered to the limit, as in PGO.
 pub(super) fn resolve(spec: &VolumeClaimSpec, path: &FieldPath, context: &mut Context) -> PersistentVolumeClaimSpec {
     let mut claim = spec.clone().into_persistent_volume_claim_spec();
     check(&claim, path, context);
@@ -27,7 +28,7 @@ pub(super) fn resolve(spec: &VolumeClaimSpec, path: &FieldPath, context: &mut Co
     claim
 }
 
-/// What the API server would refuse of a claim although the schema lets it pass.
+/// Reports what the API server would refuse in a claim although the schema of a `PostgresCluster` allows it.
 pub(super) fn check(claim: &PersistentVolumeClaimSpec, path: &FieldPath, context: &mut Context) {
     for (index, mode) in claim.access_modes.iter().flatten().enumerate() {
         if !ACCESS_MODES.contains(&mode.as_str()) {
@@ -41,8 +42,8 @@ pub(super) fn check(claim: &PersistentVolumeClaimSpec, path: &FieldPath, context
     }
 }
 
-/// Refuses a volume that several claims name: a PersistentVolume is bound to one claim, and the others wait for ever
-/// (Kubernetes, "Persistent Volumes").
+/// Reports an error if several claims name the same volume: a PersistentVolume can be bound to only one claim, and the others
+/// would wait forever (Kubernetes, "Persistent Volumes").
 pub(super) fn check_volume_names(spec: &PostgresClusterSpec, context: &mut Context) {
     let mut named: Vec<(FieldPath, &str, i32)> = Vec::new();
     for (index, set) in spec.instances.iter().enumerate() {

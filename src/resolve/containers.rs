@@ -1,4 +1,4 @@
-//! What of the user can clash with our containers: sidecars, additional volumes, resources.
+//! Checks what the user adds to the rendered pods: sidecars, additional volumes, resources.
 
 use std::collections::BTreeSet;
 
@@ -8,8 +8,8 @@ use crate::naming::is_container_port;
 use crate::report::FieldPath;
 use crate::spec::AdditionalVolume;
 
-/// The user's own containers of a pod that has `ours` already; each name must be new (Kubernetes' `validateContainers`; the
-/// CRD says nothing of it).
+/// Returns the user's own containers of a pod that already has the containers `ours`. Each name must be unique (Kubernetes'
+/// `validateContainers`); the CRD does not check this.
 pub(super) fn sidecars(
     containers: &[Container],
     ours: &[&str],
@@ -57,8 +57,8 @@ fn is_restricted(container: &Container) -> bool {
     })
 }
 
-/// The user's additional volumes of a pod with these containers; a volume for a container that is not there is mounted
-/// nowhere, which deserves a word (PGO's event `SpecifiedContainerNotFound`).
+/// Returns the user's additional volumes of a pod with these containers. If a volume names a container that does not exist, it
+/// is not mounted there, and the user gets a warning, like PGO's event `SpecifiedContainerNotFound`.
 pub(super) fn additional_volumes(
     volumes: Option<&Vec<AdditionalVolume>>,
     containers: &[&str],
@@ -66,7 +66,8 @@ pub(super) fn additional_volumes(
     context: &mut Context,
 ) -> Vec<AdditionalVolume> {
     let volumes = volumes.cloned().unwrap_or_default();
-    // All of thousands in each of thousands of messages would fill the memory.
+    // A spec can have thousands of containers and thousands of volumes. If each message listed all containers, the messages
+    // would fill the memory.
     let few = containers.iter().take(10).copied().collect::<Vec<_>>().join("`, `");
     let more = if containers.len() > 10 { " and others" } else { "" };
     let known: BTreeSet<&str> = containers.iter().copied().collect();
@@ -81,7 +82,7 @@ pub(super) fn additional_volumes(
     volumes
 }
 
-/// Resources of a container; more must not be requested than is allowed (Kubernetes' `ValidateResourceRequirements`).
+/// Returns the resources of a container. A request must not exceed its limit (Kubernetes' `ValidateResourceRequirements`).
 pub(super) fn resources(
     resources: Option<&ResourceRequirements>,
     path: &FieldPath,
@@ -100,8 +101,9 @@ pub(super) fn resources(
     Some(resources.clone())
 }
 
-/// `minAvailable` of a disruption budget for `replicas` pods: the user's, or 1 where there is more than one pod; none
-/// where it comes to 0 (inventory 4.9).
+/// Returns `minAvailable` of a PodDisruptionBudget for `replicas` pods: the value of the user, or 1 if there is more than one
+/// pod. `None` means no PodDisruptionBudget, which is the case if the result is 0. PGO has the same rule
+/// (`internal/controller/postgrescluster/pod_disruption_budget.go`).
 pub(super) fn min_available(
     wanted: Option<&IntOrString>,
     replicas: u16,
@@ -111,7 +113,7 @@ pub(super) fn min_available(
     let Some(wanted) = wanted else { return (replicas > 1).then_some(IntOrString::Int(1)) };
     let pods = match wanted {
         IntOrString::Int(pods) => Some(*pods),
-        // Rounded up, as the disruption controller does.
+        // Rounded up, as by the disruption controller.
         IntOrString::String(text) => text
             .strip_suffix('%')
             .and_then(|percent| percent.parse::<i32>().ok())

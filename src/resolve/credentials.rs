@@ -1,4 +1,4 @@
-//! The roles that have a password, and those whose Secret the user brings.
+//! Determines the roles that have a password, and those whose Secret the user provides.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,7 +8,7 @@ use crate::naming::{MONITORING_USER, PATRONI_USER, PGBOUNCER_USER, annotation};
 use crate::options::CredentialSource;
 use crate::report::FieldPath;
 
-/// The roles of `cluster` that have a password.
+/// Returns the roles of `cluster` that have a password.
 pub(super) fn roles(cluster: &Cluster) -> BTreeSet<&str> {
     let users = cluster.users.iter().map(|user| user.name.as_str());
     let pgbouncer = cluster.pgbouncer.is_some().then_some(PGBOUNCER_USER);
@@ -16,8 +16,8 @@ pub(super) fn roles(cluster: &Cluster) -> BTreeSet<&str> {
     users.chain([PATRONI_USER]).chain(pgbouncer).chain(monitoring).collect()
 }
 
-/// Those of `roles` whose Secret is not rendered: all where the options say so, except where the annotation of a role says
-/// otherwise.
+/// Returns those of `roles` whose Secret is not rendered. The options set the default for all roles, and the annotation of a
+/// role overrides it.
 pub(super) fn referenced<'a>(
     annotations: &BTreeMap<String, String>,
     roles: &BTreeSet<&'a str>,

@@ -1,8 +1,8 @@
 //! Annotations and labels of the `PostgresCluster` itself that are meant for the tools that apply manifests. These tools never
-//! see it, because what is applied is what is rendered. So what they say goes to every rendered object, never to pods, or its
-//! author is told that it does not.
+//! read the `PostgresCluster`, because only the rendered objects are applied. So pgrender copies these annotations and labels
+//! to every rendered object, but never to pods. The user gets a message about those that it does not copy.
 //!
-//! What each means is in the tools' own documentation: Argo CD, "Annotations and Labels" and "Sync Options"; Flux, the
+//! The meaning of each is in the documentation of the tool: Argo CD, "Annotations and Labels" and "Sync Options"; Flux, the
 //! controls of a Kustomization ("Controlling the apply behavior of resources"); Helm, "Chart Hooks"; `kpt live`, cli-utils.
 
 use super::Context;
@@ -12,20 +12,20 @@ use crate::parse::words;
 use crate::report::FieldPath;
 use crate::spec::PostgresCluster;
 
-/// What all keys of these tools begin with.
+/// The prefixes of all keys of these tools.
 const DOMAINS: [&str; 5] = [
     "argocd.argoproj.io/",
     FLUX,
     "helm.toolkit.fluxcd.io/",
     "helm.sh/",
-    // Tells Helm whose an object is.
+    // Helm uses it to find the release that an object belongs to.
     "meta.helm.sh/",
 ];
 
-/// Flux reads its own from labels as well.
+/// Flux reads its keys from labels too.
 const FLUX: &str = "kustomize.toolkit.fluxcd.io/";
 
-/// What is as right for each object as for the whole.
+/// Keys that have the intended meaning on every single object.
 const CARRIED: [&str; 13] = [
     "argocd.argoproj.io/compare-options",
     "argocd.argoproj.io/ignore-healthcheck",
@@ -36,14 +36,14 @@ const CARRIED: [&str; 13] = [
     "kustomize.toolkit.fluxcd.io/ssa",
     delivery::FLUX_PRUNE,
     delivery::FLUX_SUBSTITUTE,
-    // Argo CD heeds it too.
+    // Argo CD reads it too.
     "helm.sh/resource-policy",
     "config.kubernetes.io/depends-on",
     "client.lifecycle.config.k8s.io/deletion",
     delivery::KPT_ON_REMOVE,
 ];
 
-/// What the tools have written themselves into an object that was read back from a cluster, or a chart to name itself.
+/// Keys that the tools wrote into an object that was read back from a cluster, or that a chart has to name itself.
 const BOOKKEEPING: [&str; 11] = [
     "argocd.argoproj.io/installation-id",
     "argocd.argoproj.io/instance",
@@ -58,7 +58,7 @@ const BOOKKEEPING: [&str; 11] = [
     "meta.helm.sh/release-namespace",
 ];
 
-/// What would delete data if each object had it, and what is to be done instead.
+/// Keys that would cause data loss if every object had them, and what to do instead.
 const DANGEROUS: [(&str, &str); 7] = [
     ("argocd.argoproj.io/hook", HOOK),
     ("argocd.argoproj.io/hook-delete-policy", HOOK),
@@ -79,10 +79,10 @@ const DANGEROUS: [(&str, &str); 7] = [
 const HOOK: &str = "is on nothing that is rendered: a hook is deleted and made anew with each sync, and its data with it; write \
                     `argocd.argoproj.io/sync-wave` where you want an order";
 
-/// Options of Argo CD that have it delete an object and make it anew, or fail on every claim.
+/// Options with which Argo CD deletes an object and creates it again, or fails on every claim.
 const DANGEROUS_OPTIONS: [&str; 2] = ["Force=true", "Replace=true"];
 
-/// Of which only certain values mean something, whatever their case, and what to write. The first of them is the default.
+/// Keys that accept only certain values, in any case, and what to write. The first value is the default.
 const VALUES: [(&str, &[&str], &str); 8] = [
     ("argocd.argoproj.io/ignore-healthcheck", &["false", "true"], "`\"true\"`"),
     ("kustomize.toolkit.fluxcd.io/reconcile", &["enabled", "disabled"], "`disabled`"),
@@ -98,10 +98,10 @@ const VALUES: [(&str, &[&str], &str); 8] = [
     (delivery::KPT_ON_REMOVE, &["delete", "keep"], "`keep`"),
 ];
 
-/// The order of objects, which Argo CD reads as a whole number.
+/// The order in which Argo CD applies objects, an integer.
 const SYNC_WAVE: &str = "argocd.argoproj.io/sync-wave";
 
-/// What goes from the metadata of `resource` to the metadata of every object. Tells of what does not.
+/// Returns the annotations and labels that are copied from the metadata of `resource` to every object. Reports the others.
 pub(super) fn resolve(resource: &PostgresCluster, context: &mut Context) -> Metadata {
     let mut carried = Metadata::default();
     let path = FieldPath::of("metadata.annotations");
@@ -128,8 +128,8 @@ pub(super) fn resolve(resource: &PostgresCluster, context: &mut Context) -> Meta
     carried
 }
 
-/// Takes from the metadata of some objects, which the spec has at `path`, what would delete their data, and tells of it; also of
-/// what no tool heeds.
+/// Removes keys that would cause data loss from the metadata that the spec has at `path`, and reports them. Also reports keys
+/// that have no effect.
 pub(super) fn without_danger(metadata: &mut Metadata, path: &FieldPath, context: &mut Context) {
     for (field, entries) in [("annotations", &mut metadata.annotations), ("labels", &mut metadata.labels)] {
         let path = path.key(field);
@@ -152,12 +152,12 @@ pub(super) fn without_danger(metadata: &mut Metadata, path: &FieldPath, context:
     }
 }
 
-/// What is said of a key that would delete data.
+/// Returns the message for a key that would cause data loss.
 fn dangerous(key: &str) -> Option<&'static str> {
     DANGEROUS.iter().find(|(dangerous, _)| *dangerous == key).map(|(_, what)| *what)
 }
 
-/// The key that was meant, where a tool has none of this name. The domain, which all have, does not make two names alike.
+/// Returns the known key that is most similar to an unknown one. Only the part after the domain is compared.
 fn meant(key: &str) -> Option<&'static str> {
     let domain = DOMAINS.iter().find(|domain| key.starts_with(**domain))?;
     let dangerous = DANGEROUS.iter().map(|(key, _)| key);
@@ -169,10 +169,10 @@ fn meant(key: &str) -> Option<&'static str> {
     CARRIED.iter().copied().find(|known| known.strip_prefix(domain) == Some(name))
 }
 
-/// Warns of a value that the tool takes for nothing.
+/// Reports a warning for a value that the tool ignores.
 fn tell_of_value(key: &str, value: &str, path: FieldPath, context: &mut Context) {
     if key == SYNC_WAVE {
-        // Go's `strconv.Atoi`, and Argo CD passes over its error.
+        // Argo CD parses it with Go's `strconv.Atoi` and ignores an error.
         if value.parse::<i64>().is_err() {
             let message = format!(
                 "{} is no whole number, so Argo CD takes `0`: write one, in quotes, such as `\"-1\"`",
@@ -187,7 +187,7 @@ fn tell_of_value(key: &str, value: &str, path: FieldPath, context: &mut Context)
     }
 }
 
-/// The options that can be on every object, if any.
+/// Returns the options that are safe on every object, or `None` if there are none.
 fn sync_options(value: &str, path: &FieldPath, context: &mut Context) -> Option<String> {
     let (refused, good): (Vec<&str>, Vec<&str>) =
         delivery::options(value).partition(|option| DANGEROUS_OPTIONS.contains(option));
@@ -202,7 +202,7 @@ fn sync_options(value: &str, path: &FieldPath, context: &mut Context) -> Option<
     (!good.is_empty()).then(|| good.join(","))
 }
 
-/// Warns of what a tool would have read, had it seen it.
+/// Reports a key that a tool would have read on the `PostgresCluster`, but that is not copied.
 fn tell(key: &str, path: FieldPath, context: &mut Context) {
     if let Some(what) = dangerous(key) {
         context.warning(path, what);

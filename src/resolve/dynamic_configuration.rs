@@ -1,4 +1,5 @@
-//! `spec.patroni.dynamicConfiguration`: what Patroni writes into files of Postgres, of which the schema knows nothing.
+//! Checks `spec.patroni.dynamicConfiguration`: the part that Patroni writes into files of Postgres. The schema does not
+//! describe it.
 
 use serde_json::{Map, Value};
 
@@ -10,7 +11,7 @@ use crate::line;
 use crate::parse::words;
 use crate::report::FieldPath;
 
-/// Checks all of it.
+/// Checks the whole dynamic configuration.
 pub(super) fn check(configuration: &Map<String, Value>, version: u16, context: &mut Context) {
     let path = FieldPath::of("spec.patroni.dynamicConfiguration");
     let postgresql = configuration.get("postgresql");
@@ -42,7 +43,7 @@ pub(super) fn check(configuration: &Map<String, Value>, version: u16, context: &
             }
         }
     }
-    // `replication.rs` refuses `ident_file`. Of `recovery_conf` Patroni takes neither.
+    // `replication.rs` refuses `ident_file`. Patroni does not allow either of them in `recovery_conf`.
     let parameters = postgresql.and_then(|postgresql| postgresql.get("parameters")).and_then(Value::as_object);
     for name in parameters.into_iter().flat_map(Map::keys).filter(|name| name.eq_ignore_ascii_case("hba_file")) {
         let message = "takes the place of every rule that is written here, those of the cluster's own roles too: the file \
@@ -51,7 +52,7 @@ pub(super) fn check(configuration: &Map<String, Value>, version: u16, context: &
     }
 }
 
-/// What Patroni makes a connection string of, in which it leaves tabs as they are.
+/// Checks what Patroni puts into a connection string. It does not escape tabs there.
 fn standby_source(source: &Value, path: &FieldPath, context: &mut Context) {
     match &source["host"] {
         Value::Null => {}
@@ -61,7 +62,7 @@ fn standby_source(source: &Value, path: &FieldPath, context: &mut Context) {
     let is_port = match &source["port"] {
         Value::Null => true,
         Value::Number(port) => port.as_u64().is_some_and(|port| u16::try_from(port).is_ok()),
-        // One for each host.
+        // There is one port per host.
         Value::String(ports) => ports.split(',').all(|port| port.parse::<u16>().is_ok()),
         _ => false,
     };
@@ -70,7 +71,7 @@ fn standby_source(source: &Value, path: &FieldPath, context: &mut Context) {
     }
 }
 
-/// Names and values of parameters, as Patroni writes them into `postgresql.conf`.
+/// Checks names and values of parameters that Patroni writes into `postgresql.conf`.
 fn parameters(parameters: &Value, path: &FieldPath, context: &mut Context) {
     let parameters = match parameters {
         Value::Null => return,
@@ -90,7 +91,7 @@ fn parameters(parameters: &Value, path: &FieldPath, context: &mut Context) {
     }
 }
 
-/// What is said of a list or a mapping in the place of a parameter's value.
+/// The message if the value of a parameter is a list or a mapping.
 fn no_value(name: &str, value: &Value) -> String {
     match (setting::home(name), value) {
         _ if name == "parameters" => "is inside itself: write its content one level up".to_owned(),
@@ -110,12 +111,12 @@ fn no_value(name: &str, value: &Value) -> String {
     }
 }
 
-/// The name of a parameter of an extension, shortened where it is long.
+/// Returns the quoted name of a parameter of an extension, shortened if it is long.
 fn quoted(extension: &str, key: &str) -> String {
     words::quote(&format!("{extension}.{key}")).trim_matches('`').to_owned()
 }
 
-/// A list of lines; Patroni writes each item as a line, and passes over what is not a text.
+/// Checks a list of lines. Patroni writes each item as one line and ignores items that are not strings.
 fn lines(lines: &Value, path: &FieldPath, context: &mut Context, check: impl Fn(&str, &FieldPath, &mut Context)) {
     match lines {
         Value::Null => {}
@@ -131,7 +132,7 @@ fn lines(lines: &Value, path: &FieldPath, context: &mut Context, check: impl Fn(
     }
 }
 
-/// Every key and every text of what Patroni keeps for itself, or makes a part of something else.
+/// Checks every key and every text in settings that Patroni uses itself or makes part of something else.
 fn check_tree(value: &Value, path: &FieldPath, context: &mut Context) {
     match value {
         Value::String(text) => drop(context.check(path, line::check(text))),

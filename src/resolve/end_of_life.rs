@@ -1,15 +1,16 @@
-//! Versions of Postgres that get no fixes any more.
+//! Warns about versions of Postgres that no longer get fixes.
 
 use time::{Date, Month};
 
 use super::Context;
 use crate::report::FieldPath;
 
-/// The day of November in which the last release of a version comes (<https://www.postgresql.org/support/versioning/>).
+/// The day in November on which the final release of a version is planned (<https://www.postgresql.org/support/versioning/>).
 const LAST_RELEASES: [(u16, i32, u8); 7] =
     [(11, 2023, 9), (12, 2024, 14), (13, 2025, 13), (14, 2026, 12), (15, 2027, 11), (16, 2028, 9), (17, 2029, 8)];
 
-/// Warns of a version from a month after its last release on, as PGO's event does (inventory 8).
+/// Warns about a version from one month after its final release, at the same time as PGO does with an event
+/// (`internal/postgres/versions.go`).
 pub(super) fn warn(version: u16, context: &mut Context) {
     let Some((_, year, day)) = LAST_RELEASES.iter().find(|(other, ..)| *other == version) else { return };
     let Ok(month_after) = Date::from_calendar_date(*year, Month::December, *day) else { return };

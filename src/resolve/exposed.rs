@@ -1,6 +1,6 @@
-//! Secrets in places that everybody may read: Patroni shows its dynamic configuration, all parameters included, to whoever
-//! reaches its port (`GET /config`), and it stands in a ConfigMap. Rules of `pg_hba.conf` are not looked at here, because
-//! they go another way where they hold a password (`config::patroni::rules_yaml`).
+//! Warns about secrets in places that others can read. Patroni shows its dynamic configuration, including all parameters, to
+//! every client of its port (`GET /config`), and the configuration is in a ConfigMap. Rules of `pg_hba.conf` are not checked
+//! here, because rules with a password are in a Secret (`config::patroni::rules_yaml`).
 
 use std::sync::LazyLock;
 
@@ -15,20 +15,20 @@ use crate::spec::PostgresClusterSpec;
 /// Words in the name of a setting whose value is a secret.
 const WORDS: [&str; 6] = ["password", "passwd", "passphrase", "secret", "token", "api_key"];
 
-/// How a name ends that says where something is, not what it is.
+/// Suffixes of names whose value is the location of a secret, not the secret itself.
 const PLACES: [&str; 5] = ["_file", "_path", "_directory", "_command", "_script"];
 
-/// `password=…` as in a connection string or in a command, unless a variable of the shell stands there.
+/// Matches `password=…` in a connection string or a command, unless the value is a variable of the shell.
 static ASSIGNED: LazyLock<Regex> = LazyLock::new(|| {
     let pattern = r#"(?i)(?:password|passwd|passphrase|secret|token|api_key)[a-z_]*['"]?\s*=\s*['"]?[^\s'"$]"#;
     Regex::new(pattern).expect("a constant pattern")
 });
 
-/// `scheme://user:password@host`.
+/// Matches `scheme://user:password@host`.
 static IN_URL: LazyLock<Regex> =
     LazyLock::new(|| Regex::new("(?i)[a-z][a-z0-9+.-]*://[^\\s/:@]*:[^\\s/@]+@").expect("a constant pattern"));
 
-/// Warns of each value that is, or holds, a secret.
+/// Warns about each value that is a secret or contains one.
 pub(super) fn warn(spec: &PostgresClusterSpec, context: &mut Context) {
     let pgbouncer = spec.proxy.as_ref().and_then(|proxy| proxy.pg_bouncer.config.as_ref());
     for (name, value) in pgbouncer.into_iter().flat_map(|config| &config.databases) {
@@ -67,7 +67,8 @@ pub(super) fn warn(spec: &PostgresClusterSpec, context: &mut Context) {
     }
 }
 
-/// A parameter of Postgres. Of its own none is a secret; those of extensions have a dot.
+/// Checks a parameter of Postgres. None of Postgres' own parameters is a secret; the names of those of extensions contain a
+/// dot.
 fn parameter(path: &FieldPath, name: &str, value: &str, context: &mut Context) {
     let passphrase = name.eq_ignore_ascii_case("ssl_passphrase_command")
         && ["echo", "printf"].iter().any(|command| value.contains(command));
@@ -76,7 +77,7 @@ fn parameter(path: &FieldPath, name: &str, value: &str, context: &mut Context) {
     }
 }
 
-/// A setting of Patroni, and all below it.
+/// Checks a setting of Patroni and everything below it.
 fn setting(path: &FieldPath, name: &str, value: &Value, context: &mut Context) {
     match value {
         Value::Object(entries) => {
@@ -94,7 +95,7 @@ fn setting(path: &FieldPath, name: &str, value: &Value, context: &mut Context) {
     }
 }
 
-/// An element of a list, and all below it.
+/// Checks an element of a list and everything below it.
 fn element(path: &FieldPath, value: &Value, context: &mut Context) {
     match value {
         Value::Object(entries) => {
@@ -119,7 +120,7 @@ fn tell(path: FieldPath, context: &mut Context) {
     context.warning(path, message);
 }
 
-/// Whether the setting `name` has a secret for a value, and not a number, a switch or the place of one.
+/// Whether the value of the setting `name` is a secret. A number, a boolean or the location of a secret is not.
 fn is_secret(name: &str, value: &str) -> bool {
     let name = name.to_lowercase();
     let switch = ["on", "off", "true", "false", "yes", "no"].contains(&value.to_lowercase().as_str());
@@ -130,7 +131,7 @@ fn is_secret(name: &str, value: &str) -> bool {
         && value.parse::<f64>().is_err()
 }
 
-/// Whether a value, whatever it is for, holds one.
+/// Whether a value contains a secret, whatever its setting is.
 fn holds_secret(value: &str) -> bool {
     (value.contains('=') && ASSIGNED.is_match(value)) || (value.contains("://") && IN_URL.is_match(value))
 }

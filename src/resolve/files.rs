@@ -1,15 +1,15 @@
-//! The files that the user brings into a volume of ours: where each may be in it.
+//! Checks the paths of files that the user adds to volumes which also contain files of pgrender.
 
 use super::Context;
 use crate::kubernetes::{SecretProjection, VolumeProjection};
 use crate::report::FieldPath;
 use crate::spec::PostgresClusterSpec;
 
-/// How our own files begin, in every volume that the user may add to.
+/// The prefix of pgrender's own files, in every volume that the user may add files to.
 const OURS: &str = "~postgres-operator";
 
-/// `projections`, after a look at the paths that they name. In the volume are files of ours: those that begin with
-/// [`OURS`], and `reserved`.
+/// Returns `projections` after checking the paths that they name. A path must not begin with [`OURS`] and must not be one of
+/// `reserved`, because these are files of pgrender in the same volume.
 pub(super) fn checked(
     projections: Vec<VolumeProjection>,
     path: &FieldPath,
@@ -26,7 +26,7 @@ pub(super) fn checked(
     projections
 }
 
-/// The files of a user's own certificates. Those of replicas are in the volume of the server's.
+/// Checks the files of the user's own certificates. The certificate of replicas is in the same volume as that of the server.
 pub(super) fn check_certificates(spec: &PostgresClusterSpec, context: &mut Context) {
     let pgbouncer = spec.proxy.as_ref().and_then(|proxy| proxy.pg_bouncer.custom_tls_secret.as_ref());
     for (path, secret) in
@@ -43,9 +43,9 @@ fn items(secret: Option<&SecretProjection>) -> impl Iterator<Item = &str> {
     secret.and_then(|secret| secret.items.as_ref()).into_iter().flatten().map(|item| item.path.as_str())
 }
 
-/// Each path that a projection names, and the field that it is in.
+/// Returns each path that a projection names, and the field that it is in.
 fn files(projection: &VolumeProjection) -> Vec<(FieldPath, String)> {
-    // Kinds of projections differ in where they name paths, and Kubernetes adds new ones.
+    // Each kind of projection has paths in other fields, and Kubernetes adds new kinds, so this searches the JSON.
     let mut found = Vec::new();
     let Ok(tree) = serde_json::to_value(projection) else { return found };
     for (kind, source) in tree.as_object().into_iter().flatten() {
@@ -61,8 +61,8 @@ fn files(projection: &VolumeProjection) -> Vec<(FieldPath, String)> {
     found
 }
 
-/// What Kubernetes lets a projected file be called (`validateLocalNonReservedPath`), and not one of `ours`, which it would take
-/// the place of. A file has one path here, so parts that mean nothing are refused.
+/// Checks that Kubernetes allows the path in a projected volume (`validateLocalNonReservedPath`), and that it is not one of
+/// `ours`, which it would replace. Parts such as `.` and empty parts are refused, so that a file has only one path.
 fn check_path(file: &str, ours: bool) -> Result<(), String> {
     if file.starts_with("..") || file.split('/').any(|part| ["", ".", ".."].contains(&part)) {
         return Err(format!(

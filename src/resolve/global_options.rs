@@ -1,4 +1,4 @@
-//! `spec.backups.pgbackrest.global`: options of pgBackRest, beside those that pgrender writes.
+//! Checks `spec.backups.pgbackrest.global`: options of pgBackRest in addition to those that pgrender writes.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use crate::config::pgbackrest::{option, option_name, option_value};
 use crate::parse::words;
 use crate::report::FieldPath;
 
-/// Checks all of them.
+/// Checks all options.
 pub(super) fn check(
     options: &BTreeMap<String, String>,
     repositories: &[Repository],
@@ -31,7 +31,7 @@ pub(super) fn check(
             Some(meant) => {
                 let number = option::of_repository(name).map_or(1, |(number, _)| number);
                 let meant = meant.replace("repoN", &format!("repo{number}"));
-                // Nobody shall write what is refused next.
+                // The suggested name must not be one that is refused in turn.
                 match option::refusal(&meant, value) {
                     Some(why) => format!("pgBackRest knows no such option, and passes over it; `{meant}` {why}"),
                     None => format!("pgBackRest knows no such option, and passes over it: did you mean `{meant}`?"),
@@ -45,7 +45,8 @@ pub(super) fn check(
     }
 }
 
-/// Tells what is wrong with one of `options`, whose name and value pgBackRest can read; whether something is.
+/// Reports what is wrong with one of `options`, and returns whether there is something. pgBackRest can parse its name and
+/// value.
 fn one(
     name: &str,
     value: &str,
@@ -69,7 +70,7 @@ fn one(
     } else if option::of_repository(name)
         .is_some_and(|(number, rest)| is_told(number, rest, value, repositories, path, context))
     {
-        // Nothing is left to say.
+        // The problem was reported by the condition.
     } else if option::is_secret(name) {
         let message = "is a secret, but stands in a ConfigMap: write it in a file like `secret.conf` of a Secret, and name the \
                        Secret in `spec.backups.pgbackrest.configuration`";
@@ -82,7 +83,7 @@ fn one(
     true
 }
 
-/// Tells what is wrong with an option `repoN-…`; whether something is.
+/// Reports what is wrong with an option `repoN-…`, and returns whether there is something.
 fn is_told(
     number: u8,
     rest: &str,
@@ -92,7 +93,7 @@ fn is_told(
     context: &mut Context,
 ) -> bool {
     let Some(repository) = repositories.iter().find(|repository| repository.index == number) else {
-        // What is wrong with the repositories themselves is said already.
+        // If there are no repositories, that is already reported as an error.
         if !repositories.is_empty() {
             let message = format!(
                 "does nothing: there is no repository `repo{number}`; add it to `repos`, or correct the number"
@@ -109,7 +110,7 @@ fn is_told(
     }
     let of_storage = rest.split_once('-').map_or("", |(storage, _)| storage);
     let kind_here = kind(&repository.storage);
-    // A secret is one even where nobody reads it.
+    // A secret must be reported as a secret even if no program reads it.
     let of_another = ["azure", "gcs", "s3", "sftp"].contains(&of_storage) && of_storage != kind_here
         || of_storage == "storage" && repository.is_on_volume();
     if of_another && !option::is_secret(&format!("repo{number}-{rest}")) {
@@ -149,7 +150,7 @@ fn is_told(
     true
 }
 
-/// The `type` of a storage.
+/// Returns the `type` of a storage in pgBackRest's configuration.
 fn kind(storage: &Storage) -> &'static str {
     match storage {
         Storage::Volume(_) => "posix",
@@ -159,7 +160,7 @@ fn kind(storage: &Storage) -> &'static str {
     }
 }
 
-/// What `repos` says of an option of a repository, and in which field.
+/// Returns the value that `repos` has for an option of a repository, and the name of its field.
 fn written<'a>(storage: &'a Storage, option: &str) -> Option<(&'static str, &'a str)> {
     match (storage, option) {
         (Storage::S3 { bucket, .. }, "s3-bucket") => Some(("s3.bucket", bucket)),

@@ -1,12 +1,12 @@
-//! Which image runs: the spec's, the caller's, or the one that PGO 6.0.3 would take.
+//! Chooses images: that of the spec, that of the caller, or the default of PGO 6.0.3.
 
 use crate::options::Options;
 
-/// Where the built-in images are.
+/// The registry of the default images.
 const REGISTRY: &str = "registry.developers.crunchydata.com/crunchydata";
 
-/// The images of PGO 6.0.3's own installer, by the variable that names them there (inventory 7.1). Postgres 11 to 14 have
-/// none: they are past their end of life.
+/// The default images of PGO 6.0.3, by the environment variable that its installer sets for each. PGO 6.0.3 has no images for
+/// Postgres 11 to 14.
 const BUILT_IN: [(&str, &str); 14] = [
     ("RELATED_IMAGE_POSTGRES_15", "crunchy-postgres:ubi9-15.19-2633"),
     ("RELATED_IMAGE_POSTGRES_16", "crunchy-postgres:ubi9-16.15-2633"),
@@ -24,7 +24,7 @@ const BUILT_IN: [(&str, &str); 14] = [
     ("RELATED_IMAGE_PGEXPORTER", "crunchy-postgres-exporter:ubi9-0.19.1-2633"),
 ];
 
-/// PGO's variable for the Postgres image of this version.
+/// Returns the name of PGO's variable for the Postgres image of this version, with or without PostGIS.
 pub(super) fn postgres_variable(version: u16, postgis: Option<&str>) -> String {
     match postgis {
         Some(postgis) => format!("RELATED_IMAGE_POSTGRES_{version}_GIS_{postgis}"),
@@ -32,8 +32,7 @@ pub(super) fn postgres_variable(version: u16, postgis: Option<&str>) -> String {
     }
 }
 
-/// The image that `variable` stands for: `named` in the spec, else the caller's, else the built-in one. `None` when
-/// there is none.
+/// Returns the image for `variable`: `named` of the spec, else that of the caller, else the default. `None` if there is none.
 pub(super) fn image(named: Option<&str>, variable: &str, options: &Options) -> Option<String> {
     let built_in = || {
         let (_, image) = BUILT_IN.iter().find(|(name, _)| *name == variable)?;

@@ -1,4 +1,4 @@
-//! `spec.instances`.
+//! Resolves `spec.instances`.
 
 use super::{Context, claims, containers};
 use crate::cluster::{InstanceSet, Metadata, Scheduling};
@@ -6,13 +6,13 @@ use crate::naming::{CONTAINER_CARETAKER, CONTAINER_DATABASE, CONTAINER_PGBACKRES
 use crate::report::FieldPath;
 use crate::spec::{InstanceSetSpec, PostgresClusterSpec};
 
-/// pgBackRest numbers the instances that it knows from 1 to 256 (its option group `pg`).
+/// pgBackRest numbers the instances of a cluster from 1 to 256 (its option group `pg`).
 const MAX_INSTANCES: i64 = 256;
 
-/// Names of init containers, which no sidecar may have either.
+/// Names of the init containers. A sidecar cannot have the same name.
 const INIT_CONTAINERS: [&str; 2] = ["postgres-startup", "nss-wrapper-init"];
 
-/// The instance sets, named and within bounds.
+/// Resolves the instance sets and checks their names and numbers.
 pub(super) fn resolve(spec: &PostgresClusterSpec, metadata: &Metadata, context: &mut Context) -> Vec<InstanceSet> {
     let total: i64 = spec.instances.iter().map(|set| i64::from(set.replicas)).sum();
     if total > MAX_INSTANCES {
@@ -34,7 +34,7 @@ pub(super) fn resolve(spec: &PostgresClusterSpec, metadata: &Metadata, context: 
                 format!("two instance sets are named `{}`; one without a name is called by its number", set.name);
             context.error(path, message);
         } else if ["repo-host", "pgbackrest"].contains(&set.name.as_str()) {
-            // Its StatefulSet or its ConfigMap would be pgBackRest's.
+            // The set's StatefulSet or ConfigMap would have the name of one of pgBackRest's.
             context.error(path, format!("objects of pgBackRest have the name `{}`: choose another", set.name));
         }
     }

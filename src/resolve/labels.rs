@@ -1,12 +1,12 @@
-//! The syntax of labels and annotations, which the schema of a `PostgresCluster` does not check, but every object made
-//! from it must have (Kubernetes' `ValidateLabels`, `ValidateAnnotations`).
+//! Checks the syntax of labels and annotations. The schema of a `PostgresCluster` does not check it, but the API server checks
+//! it on every rendered object (Kubernetes' `ValidateLabels`, `ValidateAnnotations`).
 
 use crate::cluster::Metadata;
 use crate::naming::PREFIX;
 use crate::parse::words::quote;
 use crate::report::{Collector, Diagnostic, FieldPath};
 
-/// Checks the labels and annotations that the user wants on objects, at `path`.
+/// Checks the user's labels and annotations for objects, at `path`.
 pub(super) fn check(metadata: &Metadata, path: &FieldPath, diagnostics: &mut Collector<Diagnostic>) {
     for (key, value) in &metadata.labels {
         let at = path.key("labels").key(key);
@@ -17,14 +17,14 @@ pub(super) fn check(metadata: &Metadata, path: &FieldPath, diagnostics: &mut Col
         }
     }
     for key in metadata.annotations.keys() {
-        // Only of annotations the API server lowers the key first (`ValidateAnnotations`).
+        // The API server lowers the key of an annotation before it checks it, but not that of a label (`ValidateAnnotations`).
         if let Err(why) = qualified_name(&key.to_lowercase()) {
             diagnostics.add(Diagnostic::error(why).at(path.key("annotations").key(key)));
         }
     }
 }
 
-/// `[prefix/]name`: the prefix a DNS name, the name at most 63 of letters, digits, `-`, `_`, `.`.
+/// Checks `[prefix/]name`: the prefix is a DNS subdomain, and the name has at most 63 letters, digits, `-`, `_` and `.`.
 fn qualified_name(key: &str) -> Result<(), String> {
     let (prefix, name) = key.split_once('/').map_or((None, key), |(prefix, name)| (Some(prefix), name));
     let dns = |prefix: &str| {

@@ -1,4 +1,4 @@
-//! Backups on demand, which no annotation starts here: their author is told a command that works for this cluster.
+//! Manual backups. pgrender cannot start one, so it tells the user a command that takes one in this cluster.
 
 use super::Context;
 use crate::cluster::{BackupType, Cluster, Repository};
@@ -6,10 +6,10 @@ use crate::naming::{STANZA, annotation};
 use crate::report::FieldPath;
 use crate::spec::{ManualBackupSpec, PostgresCluster};
 
-/// What an option is of which the value is not shown.
+/// Words in the names of options whose values are not shown.
 const SECRETS: [&str; 4] = ["key", "pass", "secret", "token"];
 
-/// Says how to take one, once: where somebody has asked for a backup with the annotation, there.
+/// Reports once how to take a backup. If the user has requested a backup with the annotation, the report is at the annotation.
 pub(super) fn check(resource: &PostgresCluster, cluster: &Cluster, context: &mut Context) {
     let pgbackrest = resource.spec.backups.as_ref().and_then(|backups| backups.pgbackrest.as_ref());
     let manual = pgbackrest.and_then(|pgbackrest| pgbackrest.manual.as_ref());
@@ -20,15 +20,15 @@ pub(super) fn check(resource: &PostgresCluster, cluster: &Cluster, context: &mut
         let path = FieldPath::of("metadata.annotations").key(annotation::PGBACKREST_BACKUP);
         return context.warning(path, format!("starts no backup: {way}"));
     }
-    // A repository that is not there is an error of its own.
+    // An unknown repository is an error of its own.
     let repositories = pgbackrest.map(|pgbackrest| pgbackrest.repos.as_slice()).unwrap_or_default();
     if manual.is_some_and(|manual| repositories.iter().any(|repository| repository.name == manual.repo_name)) {
         context.warning(FieldPath::of("spec.backups.pgbackrest.manual"), format!("no annotation starts it: {way}"));
     }
 }
 
-/// The command that backs up to the repository of `manual`, or to the first: from a CronJob that does what the options of
-/// `manual` ask for, else in the pod in which pgBackRest takes backups to it.
+/// Returns how to back up to the repository of `manual`, or to the first repository. If a CronJob has the same options, it is a
+/// Job from that CronJob. Otherwise it is a command in the pod that runs pgBackRest for this repository.
 fn way(cluster: &Cluster, manual: Option<&ManualBackupSpec>) -> Option<String> {
     let mut repositories = cluster.backups.iter().flat_map(|backups| &backups.repositories);
     let repository =
@@ -50,7 +50,7 @@ fn way(cluster: &Cluster, manual: Option<&ManualBackupSpec>) -> Option<String> {
         let pod = cluster.repo_host_pod();
         format!("run `kubectl -n {namespace} exec {pod} -- {command}`{schedule}")
     } else {
-        // Only there pgBackRest has a primary of its own to back up.
+        // A repository in object storage has no repo host, so only the pod of the leader can back up its Postgres.
         format!("run `{command}` in the pod of the leader, with `kubectl exec`{schedule}")
     })
 }
@@ -58,14 +58,15 @@ fn way(cluster: &Cluster, manual: Option<&ManualBackupSpec>) -> Option<String> {
 /// The options of `manual`.
 #[derive(Default)]
 struct Options<'a> {
-    /// `--type`.
+    /// The value of `--type`.
     backup_type: Option<&'a str>,
-    /// What else pgBackRest is to be given; the repository and the stanza are said already.
+    /// Other options for pgBackRest, without the repository and the stanza, which the command already has.
     others: Vec<&'a str>,
 }
 
 impl<'a> Options<'a> {
-    /// PGO joins them and gives them to a shell, so that several may be in one text, and a name and its value in two.
+    /// Parses the options. PGO joins them and passes them to a shell, so one text may have several options, and two texts may
+    /// be the name and the value of one option.
     fn of(manual: Option<&'a ManualBackupSpec>) -> Self {
         let mut options = Self::default();
         let mut words = manual.into_iter().flat_map(|manual| &manual.options).flat_map(|text| text.split_whitespace());
@@ -81,7 +82,7 @@ impl<'a> Options<'a> {
         options
     }
 
-    /// The kind of backup; a full one where none is named, which needs no other.
+    /// Returns the type of the backup. The default is full, because a full backup does not depend on another backup.
     fn backup_type(&self) -> BackupType {
         match self.backup_type {
             Some("incr") => BackupType::Incremental,
@@ -90,7 +91,8 @@ impl<'a> Options<'a> {
         }
     }
 
-    /// The schedule of the repository that does the same. A CronJob takes no other options.
+    /// Returns the schedule of the repository that takes the same backup. CronJobs have no other options, so there must be
+    /// none.
     fn scheduled(&self, repository: &Repository) -> Option<BackupType> {
         let mut types = repository.schedules.iter().map(|schedule| schedule.backup_type);
         if !self.others.is_empty() {
@@ -99,7 +101,7 @@ impl<'a> Options<'a> {
         types.find(|backup_type| self.backup_type.is_none_or(|_| *backup_type == self.backup_type()))
     }
 
-    /// As they are written on a command line, without what may be secret.
+    /// Returns the options as they are written on a command line, without those that may be secret.
     fn written(&self) -> String {
         let mut text = format!(" --type={}", self.backup_type().as_str());
         let mut follows_secret = false;

@@ -1,5 +1,5 @@
-//! Lengths and forms of names: what an object may be called is checked here, where the user can still be told which part
-//! of it to shorten.
+//! Checks lengths and forms of the names of objects. Here the message can still say which part of a name the user has to
+//! shorten.
 
 use super::Context;
 use crate::cluster::Cluster;
@@ -7,10 +7,10 @@ use crate::naming::{CRON_JOB_MAX, STATEFUL_SET_MAX};
 use crate::report::FieldPath;
 use crate::spec::DatabaseInitSqlSpec;
 
-/// The longest name of a Service: a DNS label (RFC 1035).
+/// The longest name of a Service, which is a DNS label (RFC 1035).
 const SERVICE_MAX: usize = 63;
 
-/// Checks the names in `spec.databaseInitSQL`, which the schema leaves alone: a ConfigMap, and a key of one.
+/// Checks the names in `spec.databaseInitSQL`, which the schema does not check: the name of a ConfigMap and a key in it.
 pub(super) fn check_init_sql(sql: &DatabaseInitSqlSpec, context: &mut Context) {
     let path = FieldPath::of("spec.databaseInitSQL");
     let is_made_of = |text: &str, signs: &str, max: usize| {
@@ -24,7 +24,7 @@ pub(super) fn check_init_sql(sql: &DatabaseInitSqlSpec, context: &mut Context) {
     }
 }
 
-/// Checks every name that is made from the cluster's and the sets' names.
+/// Checks every name that is derived from the names of the cluster and the instance sets.
 pub(super) fn check(cluster: &Cluster, context: &mut Context) {
     let path = FieldPath::of("metadata.name");
     let name = &cluster.name;
@@ -51,7 +51,7 @@ pub(super) fn check(cluster: &Cluster, context: &mut Context) {
             }
         }
     }
-    // One message, with the tightest bound.
+    // Only the name that exceeds its limit the most is reported.
     let excess = |(name, max, _): &(String, usize, &str)| name.len().saturating_sub(*max);
     if let Some((long, max, kind)) = longest.iter().max_by_key(|name| excess(name)).filter(|name| excess(name) > 0) {
         let shorten = long.len() - max;

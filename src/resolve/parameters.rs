@@ -1,5 +1,6 @@
-//! Parameters of Postgres that do not act as they are written: Postgres does not have them, another place of the spec says
-//! something else, or pgrender or Patroni writes them. What could not even be written, `dynamic_configuration.rs` refuses.
+//! Checks parameters of Postgres that have no effect, or another effect than written: Postgres does not have them, another
+//! field of the spec overrides them, or pgrender or Patroni sets them. Parameters that cannot be written at all are refused in
+//! `dynamic_configuration.rs`.
 
 use std::collections::BTreeMap;
 
@@ -13,8 +14,8 @@ use crate::parse::words;
 use crate::report::FieldPath;
 use crate::spec::PostgresClusterSpec;
 
-/// What Patroni asks of parameters that all instances must agree on, and what it takes where that is not given
-/// (`ConfigHandler.CMDLINE_OPTIONS`).
+/// The parameters that must be the same on all instances: the lowest value that Patroni accepts, and the value that it uses
+/// otherwise (`ConfigHandler.CMDLINE_OPTIONS`).
 const LEAST: [(&str, i64, i64); 6] = [
     ("max_connections", 25, 100),
     ("max_wal_senders", 3, 10),
@@ -24,10 +25,10 @@ const LEAST: [(&str, i64, i64); 6] = [
     ("max_worker_processes", 2, 8),
 ];
 
-/// Sections whose parameters take the place of those in `parameters`, in the versions of Patroni that know them.
+/// Sections whose parameters override those in `parameters`, in the versions of Patroni that have them.
 const OF_ROLES: [&str; 3] = ["parameters_primary", "parameters_replica", "parameters_standby_leader"];
 
-/// Tells of each of them.
+/// Reports each of these parameters.
 pub(super) fn check(spec: &PostgresClusterSpec, cluster: &Cluster, context: &mut Context) {
     let mut checker = Checker { cluster, fixed: postgres::fixed(cluster), context, suggestions: words::SUGGESTIONS };
     let dynamic = &cluster.patroni.dynamic_configuration;
@@ -52,20 +53,20 @@ pub(super) fn check(spec: &PostgresClusterSpec, cluster: &Cluster, context: &mut
 
 struct Checker<'a, 'b> {
     cluster: &'a Cluster,
-    /// What pgrender writes whatever the author says.
+    /// The parameters that pgrender always sets.
     fixed: BTreeMap<String, String>,
     context: &'a mut Context<'b>,
-    /// For how many unknown names it is still looked for the one that was meant.
+    /// For how many more unknown names a suggestion is searched.
     suggestions: usize,
 }
 
 impl Checker<'_, '_> {
-    /// `parameters` of Patroni's dynamic configuration.
+    /// Checks `parameters` of Patroni's dynamic configuration.
     fn dynamic(&mut self, parameters: &Map<String, Value>, path: &FieldPath) {
         let mut found = BTreeMap::new();
         for (name, value) in parameters.iter().filter(|(name, _)| parameter::check_name(name).is_ok()) {
             let value = match value {
-                // `dynamic_configuration.rs` refuses the last two.
+                // `dynamic_configuration.rs` refuses lists and mappings.
                 Value::Null | Value::Array(_) | Value::Object(_) => continue,
                 other => text(other),
             };
@@ -93,7 +94,7 @@ impl Checker<'_, '_> {
         }
     }
 
-    /// A parameter that takes the place of one of [`Self::fixed`] for one role.
+    /// Checks a parameter that overrides one of [`Self::fixed`] for one role.
     fn of_role(&mut self, name: &str, value: &Value, path: FieldPath) {
         let lower = name.to_lowercase();
         if self.fixed.contains_key(&lower) || lower == "data_directory" || lower == "hba_file" || lower == "ident_file"
@@ -105,7 +106,7 @@ impl Checker<'_, '_> {
         }
     }
 
-    /// A parameter that nothing else of the spec overrides; its name is in lower case.
+    /// Checks a parameter that no other field of the spec overrides. Its name is in lower case.
     fn parameter(&mut self, name: &str, value: &str, path: &FieldPath) {
         if name == "data_directory" {
             let message =
@@ -128,7 +129,7 @@ impl Checker<'_, '_> {
         }
     }
 
-    /// Which value counts instead, where it is another one.
+    /// Returns the value that is used instead, if it differs.
     fn overridden(&self, name: &str, value: &str) -> Option<String> {
         if let Some(fixed) = self.fixed.get(name) {
             let instead = self.instead(name);
@@ -162,7 +163,7 @@ impl Checker<'_, '_> {
         }
     }
 
-    /// Why a fixed parameter is, and what to write.
+    /// Says why a parameter is fixed, and what to write instead.
     fn instead(&self, name: &str) -> &'static str {
         match name {
             "archive_mode" | "archive_command" if self.cluster.backups.is_some() => "pgBackRest archives, so remove it",
@@ -180,10 +181,11 @@ impl Checker<'_, '_> {
         }
     }
 
-    /// What is said of a parameter that this version of Postgres does not have.
+    /// Returns the message for a parameter that this version of Postgres does not have.
     fn unknown(&mut self, name: &str) -> Option<String> {
         let version = self.cluster.postgres_version;
-        // Those of extensions have a dot; Patroni makes one of these two from the other (`get_server_parameters`).
+        // The names of parameters of extensions contain a dot. Patroni converts these two into each other
+        // (`get_server_parameters`).
         if name.contains('.') || ["wal_keep_segments", "wal_keep_size"].contains(&name) {
             return None;
         }
@@ -229,17 +231,17 @@ impl Checker<'_, '_> {
     }
 }
 
-/// A value as Patroni writes it.
+/// Returns a value as Patroni writes it.
 fn text(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
-/// What Patroni cannot read; a value that could not even be written is refused already.
+/// Returns why Patroni cannot read a value. A value that cannot be written at all is already refused.
 fn unread(name: &str, value: &str) -> Option<String> {
     parameter::check_value(name, value).ok().and_then(|()| parameter_value::fault(name, value))
 }
 
-/// What took the place of a parameter that was removed (PostgreSQL, "Release Notes").
+/// Returns the parameter that replaced a removed one (PostgreSQL, "Release Notes").
 fn successor(name: &str) -> Option<&'static str> {
     let successors = [
         ("checkpoint_segments", "max_wal_size"),
@@ -249,7 +251,7 @@ fn successor(name: &str) -> Option<&'static str> {
     successors.iter().find(|(old, _)| *old == name).map(|(_, new)| *new)
 }
 
-/// What Patroni takes instead of a value that is too low for it.
+/// Returns the message for a value that is too low for Patroni, with the value that Patroni uses instead.
 fn below(name: &str, value: &str) -> Option<String> {
     let (_, least, default) = LEAST.iter().find(|(known, ..)| *known == name)?;
     let number = value.trim().parse::<i64>();
@@ -257,7 +259,7 @@ fn below(name: &str, value: &str) -> Option<String> {
     low.then(|| format!("is below what Patroni accepts, so it takes its default, {default}: write {least} or more"))
 }
 
-/// Whether two texts are the same value.
+/// Whether two texts mean the same value.
 fn same(one: &str, other: &str) -> bool {
     let switch = parameter_value::switch(one);
     one == other || (switch.is_some() && switch == parameter_value::switch(other))

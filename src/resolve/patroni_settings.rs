@@ -1,5 +1,5 @@
-//! The settings in `spec.patroni.dynamicConfiguration`. Patroni passes over what it does not know without a word, so that is said
-//! here, and so is what pgrender writes itself.
+//! Checks the settings in `spec.patroni.dynamicConfiguration`. Patroni silently ignores unknown settings, so they are reported
+//! here. Settings that pgrender writes itself are reported too.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +12,7 @@ use crate::parse::words;
 use crate::report::FieldPath;
 use crate::spec::{PatroniSpec, StandbySpec};
 
-/// Settings that act in the synchronous mode only (Patroni, "Replication modes").
+/// Settings that have an effect only in the synchronous mode (Patroni, "Replication modes").
 const OF_SYNCHRONOUS_MODE: [&str; 5] = [
     "master_stop_timeout",
     "maximum_lag_on_syncnode",
@@ -21,11 +21,11 @@ const OF_SYNCHRONOUS_MODE: [&str; 5] = [
     "synchronous_node_count",
 ];
 
-/// Settings that act with `postgresql.use_slots` only, which is off unless it is written (Patroni, "Dynamic Configuration
+/// Settings that have an effect only with `postgresql.use_slots`, which is off by default (Patroni, "Dynamic Configuration
 /// Settings").
 const OF_SLOTS: [&str; 4] = ["member_slots_ttl", "permanent_replication_slots", "permanent_slots", "slots"];
 
-/// Rules that take the place of all others, in the versions of Patroni that know them.
+/// Settings whose rules replace all others, in the versions of Patroni that have them.
 const RULES_OF_ROLES: [&str; 6] = [
     "pg_hba_primary",
     "pg_hba_replica",
@@ -35,7 +35,7 @@ const RULES_OF_ROLES: [&str; 6] = [
     "pg_ident_standby_leader",
 ];
 
-/// Names of a whole section that are written once more in it, or around what is in it.
+/// Names of a section that users sometimes repeat inside the section, or write around its contents.
 const WRAPPERS: [(&str, &[&str]); 3] = [
     ("", &["config", "configuration", "dcs", "dynamicConfiguration", "dynamic_configuration"]),
     ("postgresql", &["config", "configuration", "postgres", "postgresql"]),
@@ -45,7 +45,7 @@ const WRAPPERS: [(&str, &[&str]); 3] = [
 /// Fields of `spec.patroni` itself.
 const OF_SPEC: [&str; 4] = ["leaderLeaseDurationSeconds", "logging", "switchover", "syncPeriodSeconds"];
 
-/// Settings of which `dynamic_configuration.rs` refuses other types.
+/// Settings for which `dynamic_configuration.rs` refuses a wrong type.
 const REFUSED_ELSEWHERE: [&str; 7] = [
     "postgresql.parameters",
     "postgresql.parameters_primary",
@@ -56,11 +56,11 @@ const REFUSED_ELSEWHERE: [&str; 7] = [
     "standby_cluster.host",
 ];
 
-/// What is set in the files of each instance, which win over the dynamic configuration.
+/// Settings that the files of each instance also have. Those override the dynamic configuration.
 const SET_IN_INSTANCES: [&str; 4] =
     ["basebackup", "create_replica_method", "create_replica_methods", "use_unix_socket"];
 
-/// Checks the names and types of all settings. `standby` is `spec.standby`, where it is enabled.
+/// Checks the names and types of all settings. `standby` is `spec.standby` if it is enabled.
 pub(super) fn check(spec: &PatroniSpec, standby: Option<&StandbySpec>, context: &mut Context) {
     let configuration = &spec.dynamic_configuration;
     let mut checker = Checker { context, suggestions: words::SUGGESTIONS };
@@ -81,19 +81,19 @@ pub(super) fn check(spec: &PatroniSpec, standby: Option<&StandbySpec>, context: 
     slots::check(configuration, &path, context);
 }
 
-/// The entries that have a value; a null is none.
+/// Returns the entries that have a value. A null counts as no value.
 fn written(section: &Map<String, Value>) -> impl Iterator<Item = (&String, &Value)> {
     section.iter().filter(|(_, value)| !value.is_null())
 }
 
 struct Checker<'a, 'b> {
     context: &'a mut Context<'b>,
-    /// For how many unknown names it is still looked for the one that was meant.
+    /// For how many more unknown names a suggestion is searched.
     suggestions: usize,
 }
 
 impl Checker<'_, '_> {
-    /// One setting in the section `place`, which has these `settings`.
+    /// Checks one setting in the section `place`. `settings` are those that the section has.
     fn setting(&mut self, settings: &[Setting], name: &str, value: &Value, place: &str, path: &FieldPath) {
         let path = path.key(name);
         let Some(kind) = setting::kind(settings, name) else {
@@ -109,7 +109,7 @@ impl Checker<'_, '_> {
         }
     }
 
-    /// What is said of a name that is no setting where it stands.
+    /// Returns the message for a name that is not a setting of its section.
     fn unknown(&mut self, settings: &[Setting], name: &str, place: &str) -> String {
         let local =
             (place.is_empty() && LOCAL.contains(&name)) || (place == "postgresql" && POSTGRESQL_LOCAL.contains(&name));
@@ -141,7 +141,8 @@ impl Checker<'_, '_> {
         }
     }
 
-    /// The setting that was probably meant, with its place: where two are equally near, that of the same section.
+    /// Returns the setting that was probably meant, with its section. If two are equally similar, the one in the same section
+    /// is chosen.
     fn meant(&mut self, settings: &[Setting], name: &str, place: &str) -> Option<String> {
         self.suggestions = self.suggestions.checked_sub(1)?;
         let names = |settings: &[Setting]| settings.iter().map(|(name, _)| *name).collect::<Vec<_>>();
@@ -152,11 +153,11 @@ impl Checker<'_, '_> {
             ("postgresql.parameters", parameter_name::names().collect()),
         ];
         let near = all.into_iter().filter_map(|(home, names)| Some((home, words::with_distance(name, names)?)));
-        // Of several that are as near, this takes the first.
+        // If several are equally similar, this takes the first.
         near.min_by_key(|(_, (distance, _))| *distance).map(|(home, (_, near))| joined(home, near))
     }
 
-    /// `postgresql`; `standby` has the methods by which a standby cluster is made.
+    /// Checks `postgresql`. `standby` is the section that lists the methods by which a standby cluster is created.
     fn postgresql(&mut self, section: &Map<String, Value>, standby: Option<&Map<String, Value>>, path: &FieldPath) {
         let methods = standby.and_then(|standby| standby.get("create_replica_methods")).and_then(Value::as_array);
         let methods: BTreeSet<&str> = methods.into_iter().flatten().filter_map(Value::as_str).collect();
@@ -190,7 +191,7 @@ impl Checker<'_, '_> {
         }
     }
 
-    /// `standby_cluster`, of which `spec.standby` takes the place of some.
+    /// Checks `standby_cluster`. `spec.standby` overrides some of its settings.
     fn standby_cluster(&mut self, section: &Map<String, Value>, standby: Option<&StandbySpec>, path: &FieldPath) {
         for (name, value) in written(section) {
             let elsewhere = match (name.as_str(), standby) {
@@ -216,7 +217,7 @@ impl Checker<'_, '_> {
         }
     }
 
-    /// What other fields of the spec say.
+    /// Reports settings that other fields of the spec override.
     fn set_elsewhere(&mut self, spec: &PatroniSpec, path: &FieldPath) {
         for (name, field, counts) in [
             ("ttl", "leaderLeaseDurationSeconds", spec.leader_lease_duration_seconds),
@@ -232,7 +233,8 @@ impl Checker<'_, '_> {
         }
     }
 
-    /// The failsafe mode tells a password to whoever is taken for a member, which opens something only with a certificate.
+    /// Warns about the failsafe mode if the user chose the issuer. In this mode, members send each other the password of the
+    /// REST API. An attacker who receives it also needs a certificate, which such an issuer signs for others too.
     fn failsafe_mode(&mut self, configuration: &Map<String, Value>, path: &FieldPath) {
         if setting::is_on(configuration.get("failsafe_mode")) && certificates::has_issuer(self.context.options) {
             let message = "sends the password of Patroni's API to each pod that has the labels of this cluster, and with a certificate of \
@@ -241,13 +243,13 @@ impl Checker<'_, '_> {
         }
     }
 
-    /// What does nothing without another setting.
+    /// Reports settings that have no effect without another setting.
     fn without_effect(&mut self, configuration: &Map<String, Value>, path: &FieldPath) {
         let mode = configuration.get("synchronous_mode");
         let quorum = mode.and_then(Value::as_str).is_some_and(|mode| mode.eq_ignore_ascii_case("quorum"));
         let use_slots = configuration.get("postgresql").and_then(|postgresql| postgresql.get("use_slots"));
         for (name, value) in written(configuration) {
-            // What switches something off needs nothing to do so, and an empty list of slots asks for nothing.
+            // A value that turns a setting off, and an empty list of slots, do not need the other setting.
             let off = setting::fault(Kind::Switch, value).is_none() && !setting::is_on(Some(value));
             let message = if off || value.as_object().is_some_and(Map::is_empty) {
                 continue;
@@ -269,13 +271,13 @@ impl Checker<'_, '_> {
     }
 }
 
-/// Whether this is how a replica is made, which has a name of its own (Patroni, "Replica imaging and bootstrap").
+/// Whether this is a method that creates a replica. The user chooses its name (Patroni, "Replica imaging and bootstrap").
 fn is_replica_method(name: &str, value: &Value) -> bool {
     let has_command = value.as_object().is_some_and(|method| method.contains_key("command"));
     name == "pgbackrest" || (has_command && setting::kind(&POSTGRESQL, name).is_none())
 }
 
-/// What is said of a section that stands one level too low, and of a field of `spec.patroni`.
+/// Returns the message for a section that is one level too deep, and for a field of `spec.patroni`.
 fn misplaced(name: &str, value: &Value, place: &str) -> Option<String> {
     let is_wrapper = |(of, names): &(&str, &[&str])| *of == place && names.contains(&name);
     if value.is_object() && WRAPPERS.iter().any(is_wrapper) {

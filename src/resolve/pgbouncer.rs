@@ -1,4 +1,4 @@
-//! `spec.proxy.pgBouncer`.
+//! Resolves `spec.proxy.pgBouncer`.
 
 use super::{Context, certificates, containers, files, services};
 use crate::cluster::{Metadata, PgBouncer, Scheduling};
@@ -8,7 +8,7 @@ use crate::parse::words;
 use crate::report::FieldPath;
 use crate::spec::{PgBouncerConfigSpec, PostgresClusterSpec};
 
-/// The pooler, or `None` where the spec has none.
+/// Resolves pgBouncer; `None` if the spec does not have it.
 pub(super) fn resolve(spec: &PostgresClusterSpec, metadata: &Metadata, context: &mut Context) -> Option<PgBouncer> {
     let of_postgres = tls_of_postgres(spec);
     let spec = &spec.proxy.as_ref()?.pg_bouncer;
@@ -66,7 +66,7 @@ pub(super) fn resolve(spec: &PostgresClusterSpec, metadata: &Metadata, context: 
     })
 }
 
-/// The versions of TLS that Postgres speaks: from 1.2, unless its parameters say otherwise.
+/// Returns the versions of TLS that Postgres accepts: 1.2 and higher, unless its parameters say otherwise.
 fn tls_of_postgres(spec: &PostgresClusterSpec) -> setting_value::Versions {
     let dynamic = spec.patroni.as_ref().map(|patroni| &patroni.dynamic_configuration);
     let parameter = |name: &str| dynamic?.get("postgresql")?.get("parameters")?.get(name)?.as_str();
@@ -82,7 +82,7 @@ fn tls_of_postgres(spec: &PostgresClusterSpec) -> setting_value::Versions {
     (least..=most).collect()
 }
 
-/// What becomes `pgbouncer.ini`.
+/// Checks the settings that become `pgbouncer.ini`.
 fn check(
     config: &PgBouncerConfigSpec,
     port: u16,
@@ -110,7 +110,7 @@ fn check(
         } else if let Some(what) = about(&warnings, name) {
             context.warning(path, what);
         } else if name == "client_tls_ca_file" && together::verifies_clients(&config.global) {
-            // It names those who may sign for clients, which nothing else does.
+            // The setting names the CA that signs for clients. No other field of the spec does that, so it is not a weakness.
         } else if let Some(what) = setting::weakness(name, value) {
             context.warning(path, what);
         }
@@ -125,7 +125,8 @@ fn check(
     }
 }
 
-/// A setting that no version of pgBouncer has, or that a later one may have; `search` is whether it is looked for what was meant.
+/// Reports a setting that no known version of pgBouncer has; a later version may have it. `search` says whether to search for a
+/// similar name.
 fn unknown_setting(name: &str, search: bool, path: FieldPath, context: &mut Context) {
     for (section, settings) in [("databases", &setting::OF_DATABASES[..]), ("users", &setting::OF_USERS[..])] {
         if settings.contains(&name) {

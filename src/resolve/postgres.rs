@@ -1,4 +1,4 @@
-//! Postgres itself: parameters, rules, Patroni, standby, certificates and ports.
+//! Resolves Postgres itself: parameters, rules, Patroni, standby, certificates and ports.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use crate::parse::parameter_fault;
 use crate::report::FieldPath;
 use crate::spec::{HbaRule, PatroniSpec, PostgresClusterSpec, RepositorySpec, SwitchoverType};
 
-/// `spec.config` and `spec.authentication`.
+/// Resolves `spec.config` and `spec.authentication`.
 pub(super) fn postgres(spec: &PostgresClusterSpec, version: u16, context: &mut Context) -> Postgres {
     let config = spec.config.clone().unwrap_or_default();
     let mut parameters = BTreeMap::new();
@@ -27,7 +27,7 @@ pub(super) fn postgres(spec: &PostgresClusterSpec, version: u16, context: &mut C
         }
         context.check(&path, parameter::check_value(&name, &value));
         let lower = name.to_lowercase();
-        // The CRD looks at the names as they are written; Postgres does not distinguish upper and lower case.
+        // The CRD compares names as they are written, but Postgres ignores their case.
         if lower != name
             && let Some(why) = parameter_fault(&lower, &value)
         {
@@ -72,7 +72,7 @@ fn hba_line(rule: &HbaRule, index: usize, version: u16, context: &mut Context) -
         (name.clone(), value)
     });
     let options = options.collect();
-    // The schema requires both where there is no `hba`.
+    // The schema requires both fields if there is no `hba`.
     let (connection, method) = (rule.connection.as_deref()?, rule.method.as_deref()?);
     let rule = postgres::Rule { connection, databases: &rule.databases, users: &rule.users, method, options: &options };
     let faults = match rule.line(version) {
@@ -85,7 +85,7 @@ fn hba_line(rule: &HbaRule, index: usize, version: u16, context: &mut Context) -
     None
 }
 
-/// A line of `pg_hba.conf` that the user wrote in full.
+/// Checks a line of `pg_hba.conf` that the user wrote in full.
 pub(super) fn hba_text(text: &str, path: &FieldPath, version: u16, context: &mut Context) {
     match postgres::check_hba_text(text, version) {
         Err(why) => context.error(path.clone(), why),
@@ -93,7 +93,7 @@ pub(super) fn hba_text(text: &str, path: &FieldPath, version: u16, context: &mut
     }
 }
 
-/// `spec.patroni`.
+/// Resolves `spec.patroni`.
 pub(super) fn patroni(
     spec: &PostgresClusterSpec,
     version: u16,
@@ -135,7 +135,7 @@ fn switchover(
     })
 }
 
-/// Whether a repository is on a volume that is made for it.
+/// Whether a repository is on a volume that is created for it.
 fn is_on_new_volume(repository: &RepositorySpec) -> bool {
     repository.volume.as_ref().map(|volume| &volume.volume_claim_spec).is_some_and(|claim| {
         claim.volume_name.is_none()
@@ -145,7 +145,7 @@ fn is_on_new_volume(repository: &RepositorySpec) -> bool {
     })
 }
 
-/// `spec.standby` of this cluster, when enabled.
+/// Resolves `spec.standby`; `None` if it is not enabled.
 pub(super) fn standby(spec: &PostgresClusterSpec, cluster: &str, context: &mut Context) -> Option<Standby> {
     let standby = spec.standby.as_ref().filter(|standby| standby.enabled)?;
     let path = FieldPath::of("spec.standby");
@@ -182,18 +182,21 @@ pub(super) fn standby(spec: &PostgresClusterSpec, cluster: &str, context: &mut C
     })
 }
 
-/// A host, or several with commas. Patroni makes it part of a connection string, where a blank would begin another setting.
+/// Checks a host, or several hosts with commas. Patroni makes it part of a connection string, where a space would begin another
+/// setting.
 pub(super) fn check_host(host: &str) -> Result<(), String> {
     let is_host =
         !host.is_empty() && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._:,%[]".contains(&byte));
     if is_host {
         return Ok(());
     }
-    // For libpq a slash or `@` begins the path of a socket, and in this pod there is none but its own.
+    // libpq takes a text that begins with a slash or `@` for the path of a socket, and this pod has only the socket of its own
+    // Postgres.
     Err(format!("{host:?} is not the name or the address of a host"))
 }
 
-/// Replicas trust the CA of the server's certificate, and the server that of theirs: both are brought, or none.
+/// Replicas trust the CA of the server's certificate, and the server trusts the CA of theirs. So the user provides both
+/// certificates or none.
 pub(super) fn check_custom_certificates(spec: &PostgresClusterSpec, cluster: &Cluster, context: &mut Context) {
     if spec.custom_replication_tls_secret.as_ref().is_some_and(|secret| secret.items.is_some()) {
         let message =
@@ -212,7 +215,7 @@ pub(super) fn check_custom_certificates(spec: &PostgresClusterSpec, cluster: &Cl
     }
 }
 
-/// All of these listen in one pod.
+/// Checks that all ports of one pod are different.
 pub(super) fn check_ports(cluster: &Cluster, context: &mut Context) {
     if cluster.port != 0 && cluster.port == cluster.patroni.port {
         context.error(FieldPath::of("spec.port"), "is Patroni's port too: choose another for one of them");

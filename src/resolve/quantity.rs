@@ -1,7 +1,7 @@
-//! Comparing quantities: `1Gi`, `500m`, `1e3`.
+//! Compares quantities: `1Gi`, `500m`, `1e3`.
 
-/// The number that a quantity stands for, near enough to compare two of them; `None` when it is not one
-/// (Kubernetes' `resource.Quantity`).
+/// Returns the number that a quantity means, or `None` if the text is not a quantity (Kubernetes' `resource.Quantity`). The
+/// number is exact enough to compare two quantities.
 pub(super) fn value(text: &str) -> Option<f64> {
     const SUFFIXES: [(&str, f64); 15] = [
         ("Ki", 1024.0),

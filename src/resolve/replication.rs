@@ -1,4 +1,4 @@
-//! Who may replicate a cluster: nothing that its author writes opens that to the certificates of others unseen.
+//! Checks who can replicate from a cluster. The spec must not silently allow it to the certificates of others.
 
 use serde_json::Value;
 
@@ -9,7 +9,7 @@ use crate::naming::{REPLICATION_MAP, annotation};
 use crate::report::FieldPath;
 use crate::spec::{PostgresCluster, PostgresClusterSpec};
 
-/// Checks what the author says of it.
+/// Checks the settings of the spec that affect replication.
 pub(super) fn check(spec: &PostgresClusterSpec, cluster: &Cluster, context: &mut Context) {
     let path = FieldPath::of("spec.patroni.dynamicConfiguration.postgresql");
     let section = cluster.patroni.dynamic_configuration.get("postgresql");
@@ -29,7 +29,7 @@ pub(super) fn check(spec: &PostgresClusterSpec, cluster: &Cluster, context: &mut
     let named = spec.config.iter().flat_map(|config| config.parameters.keys());
     let named = named.map(|name| (FieldPath::of("spec.config.parameters"), name));
     for (path, name) in dynamic.chain(named) {
-        // Patroni writes none then (`replace_pg_ident`).
+        // With `ident_file`, Patroni does not write `pg_ident.conf` (`replace_pg_ident`).
         if name.eq_ignore_ascii_case("ident_file") {
             let message = "the map of replicas is in the file that Patroni writes, and no replica could connect: remove it, and \
                            write your lines in `spec.patroni.dynamicConfiguration.postgresql.pg_ident`";
@@ -38,7 +38,7 @@ pub(super) fn check(spec: &PostgresClusterSpec, cluster: &Cluster, context: &mut
     }
 }
 
-/// Whether the annotation says that standby clusters may stream.
+/// Whether the annotation allows standby clusters to replicate from this cluster.
 pub(super) fn accepts_standby(resource: &PostgresCluster, context: &mut Context) -> bool {
     let annotations = resource.metadata.annotations.as_ref();
     let Some(value) = annotations.and_then(|annotations| annotations.get(annotation::ACCEPT_STANDBY)) else {

@@ -1,4 +1,4 @@
-//! Annotations of a `PostgresCluster` that ask for a new CA, new certificates or new passwords.
+//! Resolves the annotations of a `PostgresCluster` that request a new CA, new certificates or new passwords.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,10 +7,11 @@ use crate::cluster::{Cluster, Generations, generation};
 use crate::naming::{MONITORING_USER, PGBOUNCER_USER, annotation};
 use crate::report::FieldPath;
 
-/// Reads these annotations. `roles` have a password in `cluster`; the user brings the Secrets of those that are `referenced`.
+/// Reads these annotations. `roles` are the roles of `cluster` with a password. For the `referenced` roles, the user provides
+/// the Secrets.
 ///
-/// An error for each that is not a positive number, and for each that names no role or nothing that rotates, because a
-/// misspelt one would rotate nothing without anybody noticing. So is one for what pgrender cannot rotate.
+/// Each annotation that is not a positive number, or that names an unknown role or something that does not rotate, is an error,
+/// because a misspelt annotation would silently rotate nothing. A request that pgrender cannot fulfil is an error too.
 pub(super) fn resolve(
     annotations: &BTreeMap<String, String>,
     cluster: &Cluster,
@@ -41,7 +42,7 @@ pub(super) fn resolve(
 
 const BROUGHT: &str = "rotates nothing, because you bring the Secret: remove it, and change the password there";
 
-/// Takes one annotation over, or says what is wrong with it.
+/// Applies one annotation, or returns what is wrong with it.
 fn set(generations: &mut Generations, roles: &BTreeSet<&str>, key: &str, value: &str) -> Result<(), String> {
     let number = generation(value).ok_or_else(|| {
         format!("annotation `{key}` is `{value}`; write a whole number from \"1\", one more for each rotation")
@@ -52,7 +53,7 @@ fn set(generations: &mut Generations, roles: &BTreeSet<&str>, key: &str, value: 
         (annotation::ROTATE_PASSWORDS, _) => generations.all_passwords = number?,
         (_, Some(role)) => {
             let number = number?;
-            // A cluster whose pgBouncer is away for a while may keep the annotation.
+            // If pgBouncer or the exporter is removed for a while, the annotation may stay.
             if !roles.contains(role) && ![PGBOUNCER_USER, MONITORING_USER].contains(&role) {
                 return Err(format!(
                     "annotation `{key}` names no user of the cluster; write a name of `spec.users`, or remove it"

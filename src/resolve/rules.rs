@@ -1,4 +1,4 @@
-//! Rules of `pg_hba.conf` that Postgres never comes to, because one before them matches first.
+//! Finds rules of `pg_hba.conf` that Postgres never uses because an earlier rule matches first.
 
 use serde_json::Value;
 
@@ -8,14 +8,14 @@ use crate::config::postgres;
 use crate::report::FieldPath;
 use crate::spec::PostgresClusterSpec;
 
-/// Tells of each. Where something is wrong, perhaps with a line, their order is not known yet.
+/// Reports each of these rules. If there is an error, the line of a rule may be missing, so nothing is reported.
 pub(super) fn check(spec: &PostgresClusterSpec, cluster: &Cluster, context: &mut Context) {
     if context.diagnostics.has_errors() {
         return;
     }
     let paths = paths(spec, cluster);
     let lines = postgres::hba(cluster);
-    // The user's are the last; where there are none, pgrender writes one.
+    // The user's rules are the last. If there are none, pgrender writes one.
     let ours = lines.len().saturating_sub(paths.len());
     for (number, first) in postgres::unreached(&lines) {
         let Some(path) = number.checked_sub(ours).and_then(|index| paths.get(index)) else { continue };
@@ -30,7 +30,7 @@ pub(super) fn check(spec: &PostgresClusterSpec, cluster: &Cluster, context: &mut
     }
 }
 
-/// Where each of the user's lines is written, in their order.
+/// Returns the field of each of the user's lines, in the order of the lines.
 fn paths(spec: &PostgresClusterSpec, cluster: &Cluster) -> Vec<FieldPath> {
     let rules = spec.authentication.iter().flat_map(|authentication| &authentication.rules).enumerate();
     let written = rules.filter(|(_, rule)| rule.hba.as_deref().is_none_or(|text| postgres::hba_text(text).is_some()));

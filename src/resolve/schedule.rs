@@ -1,9 +1,9 @@
-//! Cron expressions, as the API server accepts them for a CronJob (`cron.ParseStandard` of github.com/robfig/cron v3).
+//! Checks cron expressions as the API server does for a CronJob (`cron.ParseStandard` of github.com/robfig/cron v3).
 
-/// A field: name, lowest, highest, names of values from the lowest on.
+/// A field: name, lowest value, highest value, and names of values, beginning with the lowest.
 type Field = (&'static str, u32, u32, &'static [&'static str]);
 
-/// The fields in order.
+/// The fields in their order.
 const FIELDS: [Field; 5] = [
     ("minute", 0, 59, &[]),
     ("hour", 0, 23, &[]),
@@ -17,7 +17,7 @@ const DESCRIPTORS: [&str; 7] = ["@yearly", "@annually", "@monthly", "@weekly", "
 /// Checks a schedule.
 ///
 /// # Errors
-/// What is wrong with it, in words that follow the name of the field.
+/// The error says what is wrong, in words that follow the name of the field.
 pub(super) fn check(schedule: &str) -> Result<(), String> {
     if schedule.contains("TZ") {
         return Err("a schedule cannot name a time zone; it is in the time zone of the controller manager".to_owned());
@@ -45,7 +45,7 @@ pub(super) fn check(schedule: &str) -> Result<(), String> {
     })
 }
 
-/// What a schedule that the API server accepts does not do, although it says so.
+/// Returns a note if the API server accepts a schedule that will not run as written.
 pub(super) fn note(schedule: &str) -> Option<String> {
     let parts: Vec<_> = schedule.split_whitespace().collect();
     let [_, _, days, months, weekdays] = parts[..] else { return None };
@@ -68,8 +68,8 @@ pub(super) fn note(schedule: &str) -> Option<String> {
     })
 }
 
-/// Whether the day of the month is in none of the months. Where both kinds of days are named, either will do, as in robfig/cron
-/// (`dayMatches`); a day of the week then comes in any month.
+/// Whether the day of the month does not exist in any of the months. If the schedule has both kinds of days, either one is
+/// enough, as in robfig/cron (`dayMatches`); a day of the week occurs in every month.
 fn never_comes(days: &str, months: &str, weekdays: &str) -> bool {
     let [.., of_month, of_year, _] = FIELDS;
     let is_any = |field: &str| field.split(',').any(|range| ["*", "?", "*/1", "?/1"].contains(&range));
@@ -91,7 +91,7 @@ fn never_comes(days: &str, months: &str, weekdays: &str) -> bool {
     earliest > longest.max()
 }
 
-/// Whether Go reads a duration (`time.ParseDuration`): numbers, each with its unit. It knows no days.
+/// Whether Go parses the text as a duration (`time.ParseDuration`): numbers with a unit each. There is no unit for days.
 fn is_duration(text: &str) -> bool {
     let mut rest = text;
     while !rest.is_empty() {
@@ -106,7 +106,8 @@ fn is_duration(text: &str) -> bool {
     !text.is_empty()
 }
 
-/// One of `*`, `?`, `n`, `n-m`, each with or without `/step`: the first value, the last and the step. `n/step` goes to the end.
+/// Parses `*`, `?`, `n` or `n-m`, each with an optional `/step`, into the first value, the last value and the step. `n/step`
+/// goes to the highest value.
 fn span(range: &str, (name, lowest, highest, names): Field) -> Result<(u32, u32, u32), String> {
     let (span, step) = range.split_once('/').map_or((range, None), |(span, step)| (span, Some(step)));
     let is_stepped = step.is_some();

@@ -1,11 +1,11 @@
-//! `spec.service`, `spec.replicaService` and `spec.proxy.pgBouncer.service`.
+//! Resolves `spec.service`, `spec.replicaService` and `spec.proxy.pgBouncer.service`.
 
 use super::Context;
 use crate::cluster::{ServiceKind, ServiceSettings};
 use crate::report::FieldPath;
 use crate::spec::ServiceSpec;
 
-/// The settings of one Service. What the API server would refuse of them is an error here.
+/// Returns the settings of one Service. What the API server would refuse is an error here.
 pub(super) fn resolve(spec: Option<&ServiceSpec>, path: &FieldPath, context: &mut Context) -> ServiceSettings {
     let Some(spec) = spec else { return ServiceSettings::default() };
     let kind = ServiceKind::ALL.into_iter().find(|kind| kind.as_str() == spec.type_).unwrap_or_else(|| {

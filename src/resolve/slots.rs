@@ -1,5 +1,5 @@
-//! `slots` and `ignore_slots` of Patroni's dynamic configuration: what Postgres would not make, and what Patroni would not find
-//! (Patroni, "Dynamic Configuration Settings"; its `Cluster._merge_permanent_slots`).
+//! Checks `slots` and `ignore_slots` of Patroni's dynamic configuration: slots that Postgres cannot create, and entries that
+//! Patroni would not match (Patroni, "Dynamic Configuration Settings"; its `Cluster._merge_permanent_slots`).
 
 use serde_json::{Map, Value};
 
@@ -8,13 +8,13 @@ use crate::config::patroni::setting::{self, Setting};
 use crate::parse::words;
 use crate::report::FieldPath;
 
-/// The most bytes of a name of Postgres (`NAMEDATALEN`).
+/// The longest name in Postgres, in bytes (`NAMEDATALEN`).
 const LONGEST: usize = 63;
 
-/// Other names of `slots`.
+/// The name `slots` and its older names.
 const SECTIONS: [&str; 3] = ["permanent_replication_slots", "permanent_slots", "slots"];
 
-/// Tells of each.
+/// Reports what is wrong with each slot.
 pub(super) fn check(configuration: &Map<String, Value>, path: &FieldPath, context: &mut Context) {
     for section in SECTIONS {
         let slots = configuration.get(section).and_then(Value::as_object);
@@ -41,7 +41,7 @@ pub(super) fn check(configuration: &Map<String, Value>, path: &FieldPath, contex
     }
 }
 
-/// A slot that Patroni makes and keeps on all instances.
+/// Checks a slot that Patroni creates and keeps on all instances.
 fn permanent(slot: &Value, path: &FieldPath, context: &mut Context) {
     let Some(slot) = members(slot, &setting::SLOT, path, context) else { return };
     if !check_type(slot, path, context) {
@@ -77,7 +77,7 @@ fn permanent(slot: &Value, path: &FieldPath, context: &mut Context) {
     }
 }
 
-/// Whether the type of a slot is one, if it is said.
+/// Whether the type of a slot is valid or absent.
 fn check_type(slot: &Map<String, Value>, path: &FieldPath, context: &mut Context) -> bool {
     const TYPES: [&str; 2] = ["logical", "physical"];
     let unknown = text(slot, "type").filter(|kind| !TYPES.contains(kind));
@@ -91,7 +91,7 @@ fn check_type(slot: &Map<String, Value>, path: &FieldPath, context: &mut Context
     unknown.is_none()
 }
 
-/// The properties of a slot, where it has some; a slot without any is a physical one.
+/// Returns the properties of a slot if it has any. A slot without properties is a physical slot.
 fn members<'a>(
     slot: &'a Value,
     settings: &[Setting],
@@ -122,7 +122,7 @@ fn text<'a>(slot: &'a Map<String, Value>, name: &str) -> Option<&'a str> {
     slot.get(name).and_then(Value::as_str)
 }
 
-/// What is wrong with the name of a slot (PostgreSQL, "Replication Slots"; `ReplicationSlotValidateName`).
+/// Returns what is wrong with the name of a slot (PostgreSQL, "Replication Slots"; `ReplicationSlotValidateName`).
 fn name_fault(name: &str) -> Option<String> {
     let good = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
     if !name.is_empty() && name.len() <= LONGEST && name.chars().all(good) {

@@ -1,4 +1,4 @@
-//! `spec.patroni.switchover`: the instance that shall lead is one of the cluster.
+//! Checks `spec.patroni.switchover`: the target must be an instance of the cluster.
 
 use super::Context;
 use crate::cluster::Cluster;
@@ -6,8 +6,8 @@ use crate::parse::words;
 use crate::report::FieldPath;
 use crate::spec::PostgresClusterSpec;
 
-/// Tells of a target that is no instance of the cluster, such as one of PGO's, whose names end in four random letters. Patroni
-/// refuses it, and the leader stays.
+/// Reports a target that is not an instance of the cluster, such as one of PGO's instances, whose names end in four random
+/// letters. Patroni would refuse the switchover, and the leader would not change.
 pub(super) fn check(spec: &PostgresClusterSpec, cluster: &Cluster, context: &mut Context) {
     let switchover = spec.patroni.as_ref().and_then(|patroni| patroni.switchover.as_ref());
     let Some(target) = switchover.filter(|switchover| switchover.enabled).and_then(|s| s.target_instance.as_deref())

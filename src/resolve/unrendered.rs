@@ -1,5 +1,5 @@
-//! Fields and annotations that are understood but do nothing yet. Nobody shall believe that something is backed up, restored or watched
-//! because it stands in the spec. What costs data when it is left out is refused; of the rest there is a warning.
+//! Fields and annotations that are valid but have no effect yet. The user must not believe that something is backed up,
+//! restored or monitored because it is in the spec. A field whose absence could cost data is an error; the others are warnings.
 
 use super::{Context, manual_backup};
 use crate::cluster::Cluster;
@@ -7,7 +7,7 @@ use crate::naming::annotation;
 use crate::report::FieldPath;
 use crate::spec::{PgBackRestSpec, PostgresCluster, PostgresClusterSpec, SchedulesSpec};
 
-/// Tells of each of them.
+/// Reports each of these fields and annotations.
 pub(super) fn check(resource: &PostgresCluster, cluster: &Cluster, context: &mut Context) {
     let spec = &resource.spec;
     refuse(spec, context);
@@ -39,9 +39,9 @@ pub(super) fn check(resource: &PostgresCluster, cluster: &Cluster, context: &mut
     manual_backup::check(resource, cluster, context);
 }
 
-/// Refuses what would look like a restored or a backed-up cluster, and be an empty or an unprotected one. An empty cluster beside
-/// the repository of the old one is worse than none: it takes over the stanza, and its backups expire those of the old
-/// (pgBackRest, `stanza-upgrade` and `repo-retention-full`).
+/// Refuses specs whose rendered cluster would look restored or backed up but would be empty or unprotected. An empty cluster
+/// that uses the repository of the old cluster is the worst case: it takes over the stanza, and its backups expire those of the
+/// old cluster (pgBackRest, `stanza-upgrade` and `repo-retention-full`).
 fn refuse(spec: &PostgresClusterSpec, context: &mut Context) {
     if let Some(source) = &spec.data_source {
         let sources = [
@@ -109,7 +109,8 @@ fn instances(spec: &PostgresClusterSpec, found: &mut Vec<(FieldPath, &str)>) {
     }
 }
 
-/// PGO's annotations of a `PostgresCluster` (inventory 0.5) that set something off there.
+/// Annotations of a `PostgresCluster` that start an action in PGO (`internal/naming/annotations.go`), and what happens here
+/// instead.
 const ANNOTATIONS: [(&str, &str); 5] = [
     (annotation::PGBACKREST_RESTORE, "starts no restore: restoring in place is not rendered yet"),
     (

@@ -1,4 +1,4 @@
-//! `spec.users`.
+//! Resolves `spec.users`.
 
 use std::collections::BTreeSet;
 
@@ -10,8 +10,8 @@ use crate::report::FieldPath;
 use crate::spec;
 use crate::spec::PostgresClusterSpec;
 
-/// The users to render. Without `spec.users` there is one, named as the cluster, with a database of that name
-/// (inventory 2.6); `users: []` means none.
+/// Returns the users to render. Without `spec.users` there is one user, with the name of the cluster and a database of the same
+/// name, as in PGO (`internal/controller/postgrescluster/postgres.go`). `users: []` means no users.
 pub(super) fn resolve(spec: &PostgresClusterSpec, cluster: &str, context: &mut Context) -> Vec<User> {
     let Some(users) = &spec.users else { return default_user(cluster, context) };
     let mut resolved: Vec<User> = Vec::new();
@@ -33,7 +33,7 @@ pub(super) fn resolve(spec: &PostgresClusterSpec, cluster: &str, context: &mut C
             let message = format!("Postgres makes no role of the name `{}`: choose another", user.name);
             context.error(path.key("name"), message);
         }
-        // In SQL, line breaks are blanks.
+        // Line breaks are white space in SQL.
         for options in user.options.iter().flat_map(|options| options.split(['\n', '\r'])) {
             context.check(&path.key("options"), line::check(options));
         }
@@ -51,7 +51,7 @@ pub(super) fn resolve(spec: &PostgresClusterSpec, cluster: &str, context: &mut C
     resolved
 }
 
-/// What `ALTER ROLE` takes (PostgreSQL, "ALTER ROLE"); the words of an option that has several stand beside each other.
+/// The options of `ALTER ROLE` (PostgreSQL, "ALTER ROLE"). For an option of several words, each word has an entry.
 const ROLE_OPTIONS: [&str; 18] = [
     "BYPASSRLS",
     "CONNECTION",
@@ -73,9 +73,9 @@ const ROLE_OPTIONS: [&str; 18] = [
     "VALID",
 ];
 
-/// What is said of an option that Postgres does not have.
+/// Returns the message for an option that Postgres does not have.
 fn options_fault(options: &str) -> Option<String> {
-    // What is in quotes is a value.
+    // Quoted text is a value, not an option.
     let outside = options.split('\'').step_by(2);
     let mut given = outside.flat_map(str::split_whitespace);
     let is_value = |word: &str| word.parse::<i64>().is_ok() || ["-", "+", "E", "e"].contains(&word);
@@ -89,12 +89,13 @@ fn options_fault(options: &str) -> Option<String> {
     Some(format!("Postgres has no option {unknown} of roles, and the user gets none of these: {instead}"))
 }
 
-/// What means everybody and nobody to Postgres (`check_rolespec_name`).
+/// Names that have a special meaning to Postgres: no role and all roles (`check_rolespec_name`).
 const RESERVED_ROLES: [&str; 2] = ["none", "public"];
 
-/// The database of a user: one that Postgres can make and that tells nobody else's connections what to do.
+/// Checks the name of a user's database. Postgres must be able to create it, and it must not affect the connections of other
+/// users.
 fn check_database(name: &str) -> Result<(), String> {
-    // Postgres cuts a longer name off at 63 bytes, without a word (`NAMEDATALEN`).
+    // Postgres silently truncates a longer name to 63 bytes (`NAMEDATALEN`).
     if name.len() > 63 {
         return Err("a database name has at most 63 bytes".to_owned());
     }
@@ -107,7 +108,7 @@ fn check_database(name: &str) -> Result<(), String> {
 }
 
 fn default_user(cluster: &str, context: &mut Context) -> Vec<User> {
-    // `NAMEDATALEN` of Postgres, and PGO's pattern for the names of users.
+    // Postgres' `NAMEDATALEN`, and PGO's pattern for user names.
     if cluster.len() > 63 || cluster.contains('.') {
         let message =
             "the name of the cluster cannot be the name of a user, so there is none: list users in `spec.users`";

@@ -1,4 +1,4 @@
-//! `spec.authentication`: who may connect, and how they prove who they are.
+//! `spec.authentication`: who can connect, and how clients authenticate.
 
 use std::collections::BTreeMap;
 
@@ -8,39 +8,39 @@ use serde::{Deserialize, Serialize};
 use super::pattern;
 use crate::kubernetes::IntOrString;
 
-/// How clients authenticate.
+/// Authentication of clients.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct AuthenticationSpec {
-    /// Rules of `pg_hba.conf`, after the ones that the cluster itself needs; any rule takes the place of the default
-    /// one.
+    /// Rules of `pg_hba.conf`. They come after the rules that the cluster itself needs. If there is any rule, it replaces the
+    /// default rule.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 10))]
     pub rules: Vec<HbaRule>,
 }
 
-/// One rule of `pg_hba.conf`: either `hba` alone, or `connection` and `method` with what they apply to.
+/// One rule of `pg_hba.conf`: either `hba` alone, or `connection` and `method` with the databases, roles and options.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct HbaRule {
-    /// The kind of connection, such as `hostssl`: the first column.
+    /// The connection type, such as `hostssl`. It is the first column.
     #[schemars(length(min = 1, max = 20), regex(pattern = pattern::HBA_WORD))]
     pub connection: Option<String>,
-    /// Databases that the rule is for; all when empty.
+    /// Databases that the rule matches; empty for all.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 20), inner(length(min = 1, max = 63)))]
     pub databases: Vec<String>,
-    /// A whole line, as written.
+    /// A complete line.
     #[schemars(length(min = 1, max = 100), regex(pattern = pattern::PRINTABLE))]
     pub hba: Option<String>,
-    /// The method of authentication, such as `scram-sha-256`.
+    /// The authentication method, such as `scram-sha-256`.
     #[schemars(length(min = 1, max = 20), regex(pattern = pattern::HBA_WORD))]
     pub method: Option<String>,
     /// Options of the method.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(extend("maxProperties" = 20))]
     pub options: BTreeMap<String, IntOrString>,
-    /// Roles that the rule is for; all when empty.
+    /// Roles that the rule matches; empty for all.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 20), inner(length(min = 1, max = 63)))]
     pub users: Vec<String>,

@@ -11,7 +11,7 @@ use crate::kubernetes::{
     VolumeProjection,
 };
 
-/// Backups of the cluster; there are none where it says nothing.
+/// Backups of the cluster. If it is empty, there are no backups.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct BackupsSpec {
@@ -25,7 +25,7 @@ pub struct BackupsSpec {
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct PgBackRestSpec {
-    /// Files of configuration to put beside the generated ones, such as credentials.
+    /// Additional configuration files, for example with credentials.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub configuration: Vec<VolumeProjection>,
     /// Options of section `[global]` of every configuration file.
@@ -35,15 +35,15 @@ pub struct PgBackRestSpec {
     pub image: Option<String>,
     /// Pods that take backups.
     pub jobs: Option<BackupJobsSpec>,
-    /// Where instances log.
+    /// Where pgBackRest logs in instances.
     pub log: Option<LogSpec>,
-    /// A backup on demand.
+    /// A manual backup.
     pub manual: Option<ManualBackupSpec>,
     /// Labels and annotations of pgBackRest's objects.
     pub metadata: Option<MetadataSpec>,
     /// The pod that keeps the repositories on volumes.
     pub repo_host: Option<RepoHostSpec>,
-    /// The repositories; the first one makes new replicas.
+    /// The repositories. Replicas are created from the first one.
     #[schemars(
         length(min = 1),
         extend("x-kubernetes-patch-merge-key" = "name", "x-kubernetes-patch-strategy" = "merge")
@@ -59,21 +59,21 @@ pub struct PgBackRestSpec {
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct BackupJobsSpec {
-    /// Which nodes the pods like and which pods they keep near or away from.
+    /// Affinity rules of the pods.
     pub affinity: Option<Affinity>,
-    /// Where backups to object storage log.
+    /// Where pgBackRest logs when it backs up to object storage.
     pub log: Option<LogSpec>,
-    /// How important the pods are to the scheduler.
+    /// Name of the PriorityClass of the pods.
     pub priority_class_name: Option<String>,
-    /// What a backup needs and may use.
+    /// Resource requests and limits of a backup.
     pub resources: Option<ResourceRequirements>,
-    /// Taints of nodes that the pods bear.
+    /// Tolerations of the pods.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tolerations: Vec<Toleration>,
     /// Seconds that a finished Job is kept.
     #[schemars(range(min = 60))]
     pub ttl_seconds_after_finished: Option<i32>,
-    /// More volumes.
+    /// Additional volumes.
     pub volumes: Option<VolumesSpec>,
 }
 
@@ -86,7 +86,7 @@ pub struct LogSpec {
     pub path: Option<String>,
 }
 
-/// A backup on demand; an annotation of the cluster sets it off.
+/// A manual backup. In PGO, an annotation of the cluster starts it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ManualBackupSpec {
@@ -102,55 +102,55 @@ pub struct ManualBackupSpec {
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct RepoHostSpec {
-    /// Which nodes the pod likes and which pods it keeps near or away from.
+    /// Affinity rules of the pod.
     pub affinity: Option<Affinity>,
-    /// Where it logs.
+    /// Where pgBackRest logs in this pod.
     pub log: Option<LogSpec>,
-    /// How important the pod is to the scheduler.
+    /// Name of the PriorityClass of the pod.
     pub priority_class_name: Option<String>,
-    /// What it needs and may use.
+    /// Resource requests and limits.
     pub resources: Option<ResourceRequirements>,
-    /// Configuration of SSH; PGO ignores it since it uses TLS.
+    /// Configuration of SSH. PGO ignores it, because it uses TLS.
     pub ssh_config_map: Option<ConfigMapProjection>,
-    /// Keys of SSH; PGO ignores them since it uses TLS.
+    /// Keys of SSH. PGO ignores them, because it uses TLS.
     pub ssh_secret: Option<SecretProjection>,
-    /// Taints of nodes that the pod bears.
+    /// Tolerations of the pod.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tolerations: Vec<Toleration>,
-    /// How the pod spreads over the nodes, before the defaults.
+    /// Topology spread constraints of the pod, in addition to the default ones.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub topology_spread_constraints: Vec<TopologySpreadConstraint>,
-    /// More volumes.
+    /// Additional volumes.
     pub volumes: Option<VolumesSpec>,
 }
 
-/// A restore in place; an annotation of the cluster sets it off.
+/// A restore in place. In PGO, an annotation of the cluster starts it.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct RestoreSpec {
-    /// Which nodes the pod likes and which pods it keeps near or away from.
+    /// Affinity rules of the pod.
     pub affinity: Option<Affinity>,
-    /// The cluster to restore from; this one when absent.
+    /// The cluster to restore from; the default is this one.
     pub cluster_name: Option<String>,
-    /// The namespace of that cluster; this one when absent.
+    /// The namespace of that cluster; the default is that of this one.
     pub cluster_namespace: Option<String>,
-    /// Whether the annotation is heeded.
+    /// Whether the annotation has an effect.
     #[serde(default)]
     pub enabled: bool,
     /// Options of `pgbackrest restore`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub options: Vec<String>,
-    /// How important the pod is to the scheduler.
+    /// Name of the PriorityClass of the pod.
     pub priority_class_name: Option<String>,
     /// The repository.
     #[schemars(regex(pattern = pattern::REPOSITORY))]
     pub repo_name: String,
-    /// What a restore needs and may use.
+    /// Resource requests and limits of a restore.
     pub resources: Option<ResourceRequirements>,
-    /// Taints of nodes that the pod bears.
+    /// Tolerations of the pod.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tolerations: Vec<Toleration>,
-    /// More volumes.
+    /// Additional volumes.
     pub volumes: Option<VolumesSpec>,
 }
 
@@ -160,7 +160,7 @@ pub struct RestoreSpec {
 pub struct PgBackRestSidecarsSpec {
     /// The TLS server.
     pub pgbackrest: Option<SidecarSpec>,
-    /// What reloads the TLS server, in instances and in the repo host.
+    /// The container that reloads the TLS server, in instances and in the repo host.
     pub pgbackrest_config: Option<SidecarSpec>,
 }
 

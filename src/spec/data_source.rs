@@ -1,4 +1,4 @@
-//! `spec.dataSource`: what a new cluster starts from.
+//! `spec.dataSource`: the data that a new cluster starts with.
 
 use std::collections::BTreeMap;
 
@@ -8,15 +8,15 @@ use serde::{Deserialize, Serialize};
 use super::{RepositorySpec, VolumesSpec, pattern};
 use crate::kubernetes::{Affinity, ResourceRequirements, Toleration, VolumeProjection};
 
-/// What a new cluster starts from; an empty database where it says nothing.
+/// The data that a new cluster starts with. If it is empty, the cluster starts with an empty database.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct DataSourceSpec {
     /// A repository in object storage.
     pub pgbackrest: Option<PgBackRestDataSourceSpec>,
-    /// Another `PostgresCluster`, which goes before `pgbackrest`.
+    /// Another `PostgresCluster`. It takes precedence over `pgbackrest`.
     pub postgres_cluster: Option<PostgresClusterDataSourceSpec>,
-    /// Existing claims.
+    /// Existing PersistentVolumeClaims.
     pub volumes: Option<DataSourceVolumesSpec>,
 }
 
@@ -24,9 +24,9 @@ pub struct DataSourceSpec {
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct PgBackRestDataSourceSpec {
-    /// Which nodes the pod likes and which pods it keeps near or away from.
+    /// Affinity rules of the pod.
     pub affinity: Option<Affinity>,
-    /// Files of configuration to put beside the generated one, such as credentials.
+    /// Additional configuration files, for example with credentials.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub configuration: Vec<VolumeProjection>,
     /// Options of section `[global]`.
@@ -35,19 +35,19 @@ pub struct PgBackRestDataSourceSpec {
     /// Options of `pgbackrest restore`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub options: Vec<String>,
-    /// How important the pod is to the scheduler.
+    /// Name of the PriorityClass of the pod.
     pub priority_class_name: Option<String>,
-    /// The repository; a rule of the CRD forbids its `volume`.
+    /// The repository. A rule of the CRD does not allow its `volume`.
     pub repo: RepositorySpec,
-    /// What a restore needs and may use.
+    /// Resource requests and limits of a restore.
     pub resources: Option<ResourceRequirements>,
     /// The stanza in the repository.
     #[serde(default = "default_stanza")]
     pub stanza: String,
-    /// Taints of nodes that the pod bears.
+    /// Tolerations of the pod.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tolerations: Vec<Toleration>,
-    /// More volumes.
+    /// Additional volumes.
     pub volumes: Option<VolumesSpec>,
 }
 
@@ -59,30 +59,30 @@ fn default_stanza() -> String {
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct PostgresClusterDataSourceSpec {
-    /// Which nodes the pod likes and which pods it keeps near or away from.
+    /// Affinity rules of the pod.
     pub affinity: Option<Affinity>,
-    /// The cluster; this one when absent.
+    /// The name of the cluster; the default is this one.
     pub cluster_name: Option<String>,
-    /// Its namespace; this one when absent.
+    /// The namespace of the cluster; the default is that of this one.
     pub cluster_namespace: Option<String>,
     /// Options of `pgbackrest restore`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub options: Vec<String>,
-    /// How important the pod is to the scheduler.
+    /// Name of the PriorityClass of the pod.
     pub priority_class_name: Option<String>,
     /// The repository of that cluster.
     #[schemars(regex(pattern = pattern::REPOSITORY))]
     pub repo_name: String,
-    /// What a restore needs and may use.
+    /// Resource requests and limits of a restore.
     pub resources: Option<ResourceRequirements>,
-    /// Taints of nodes that the pod bears.
+    /// Tolerations of the pod.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tolerations: Vec<Toleration>,
-    /// More volumes.
+    /// Additional volumes.
     pub volumes: Option<VolumesSpec>,
 }
 
-/// Existing claims to start from.
+/// Existing PersistentVolumeClaims to start with.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct DataSourceVolumesSpec {
@@ -91,17 +91,17 @@ pub struct DataSourceVolumesSpec {
     pub pg_back_rest_volume: Option<DataSourceVolumeSpec>,
     /// A data directory.
     pub pg_data_volume: Option<DataSourceVolumeSpec>,
-    /// The WAL that goes with the data directory.
+    /// The WAL that belongs to the data directory.
     #[serde(rename = "pgWALVolume")]
     pub pg_wal_volume: Option<DataSourceVolumeSpec>,
 }
 
-/// An existing claim to start from.
+/// An existing PersistentVolumeClaim to start with.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct DataSourceVolumeSpec {
-    /// The directory to move into its place; nothing is moved when absent.
+    /// The directory to move to the path that the cluster uses. If it is absent, nothing is moved.
     pub directory: Option<String>,
-    /// The claim.
+    /// The PersistentVolumeClaim.
     pub pvc_name: String,
 }

@@ -9,11 +9,11 @@ use crate::kubernetes::{
     TopologySpreadConstraint,
 };
 
-/// A set of instances that are alike.
+/// A set of instances with the same configuration.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct InstanceSetSpec {
-    /// Which nodes its pods like and which pods they keep near or away from.
+    /// Affinity rules of its pods.
     pub affinity: Option<Affinity>,
     /// Sidecars of your own.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -22,19 +22,19 @@ pub struct InstanceSetSpec {
     pub data_volume_claim_spec: VolumeClaimSpec,
     /// Labels and annotations of the set's objects.
     pub metadata: Option<MetadataSpec>,
-    /// How many of its pods a drain must leave running.
+    /// The number or percentage of its pods that must stay available when a node is drained.
     pub min_available: Option<IntOrString>,
-    /// Name of the set; PGO takes its two-digit index when empty.
+    /// Name of the set. If it is empty, PGO uses the two-digit index of the set.
     #[serde(default)]
     #[schemars(regex(pattern = "^([a-z0-9]([-a-z0-9]*[a-z0-9])?)?$"))]
     pub name: String,
-    /// How important its pods are to the scheduler.
+    /// Name of the PriorityClass of its pods.
     pub priority_class_name: Option<String>,
-    /// How many instances.
+    /// The number of instances.
     #[serde(default = "default_replicas")]
     #[schemars(range(min = 1))]
     pub replicas: i32,
-    /// What Postgres needs and may use.
+    /// Resource requests and limits of Postgres.
     pub resources: Option<ResourceRequirements>,
     /// Settings of the sidecars.
     pub sidecars: Option<InstanceSidecarsSpec>,
@@ -42,15 +42,15 @@ pub struct InstanceSetSpec {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(extend("x-kubernetes-patch-merge-key" = "name", "x-kubernetes-patch-strategy" = "merge"))]
     pub tablespace_volumes: Vec<TablespaceVolumeSpec>,
-    /// Taints of nodes that its pods bear.
+    /// Tolerations of its pods.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tolerations: Vec<Toleration>,
-    /// How its pods spread over the nodes, before the defaults.
+    /// Topology spread constraints of its pods, in addition to the default ones.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub topology_spread_constraints: Vec<TopologySpreadConstraint>,
-    /// More volumes.
+    /// Additional volumes.
     pub volumes: Option<InstanceVolumesSpec>,
-    /// The claim for the WAL, when it is to be apart from the data.
+    /// The claim for the WAL. Without it, the WAL is on the volume of the data.
     pub wal_volume_claim_spec: Option<VolumeClaimSpec>,
 }
 
@@ -62,22 +62,22 @@ fn default_replicas() -> i32 {
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct InstanceSidecarsSpec {
-    /// In PGO the container that copies the replication certificate.
+    /// The container that copies the replication certificate in PGO.
     pub replica_cert_copy: Option<SidecarSpec>,
 }
 
-/// A tablespace on a claim of its own.
+/// A tablespace on its own PersistentVolumeClaim.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct TablespaceVolumeSpec {
-    /// The claim.
+    /// The PersistentVolumeClaim.
     pub data_volume_claim_spec: PersistentVolumeClaimSpec,
     /// Name of the tablespace's directory, `/tablespaces/<name>`.
     #[schemars(length(min = 1), regex(pattern = "^[a-z][a-z0-9]*$"))]
     pub name: String,
 }
 
-/// More volumes for an instance.
+/// Additional volumes for an instance.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct InstanceVolumesSpec {
@@ -88,6 +88,6 @@ pub struct InstanceVolumesSpec {
         extend("x-kubernetes-patch-merge-key" = "name", "x-kubernetes-patch-strategy" = "merge")
     )]
     pub additional: Vec<AdditionalVolume>,
-    /// A claim that lives as long as the pod, mounted at `/pgtmp`.
+    /// A claim that is deleted with the pod, mounted at `/pgtmp`.
     pub temp: Option<PersistentVolumeClaimSpec>,
 }

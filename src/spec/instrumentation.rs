@@ -21,7 +21,7 @@ pub struct InstrumentationSpec {
     pub logs: Option<InstrumentationLogsSpec>,
     /// Metrics.
     pub metrics: Option<InstrumentationMetricsSpec>,
-    /// What the collector needs and may use.
+    /// Resource requests and limits of the collector.
     pub resources: Option<ResourceRequirements>,
 }
 
@@ -29,18 +29,18 @@ pub struct InstrumentationSpec {
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct InstrumentationConfigSpec {
-    /// What finds out where the collector runs.
+    /// Resource detectors, which find out where the collector runs.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(
         length(min = 1, max = 10),
         extend("x-kubernetes-patch-merge-key" = "name", "x-kubernetes-patch-strategy" = "merge")
     )]
     pub detectors: Vec<DetectorSpec>,
-    /// Environment of the collector.
+    /// Environment variables of the collector.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(min = 1))]
     pub environment_variables: Vec<EnvVar>,
-    /// Exporters, as the collector's documentation gives them.
+    /// Exporters, in the format of the collector's documentation.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub exporters: Map<String, Value>,
     /// Files that exporters need, such as certificates.
@@ -49,7 +49,7 @@ pub struct InstrumentationConfigSpec {
     pub files: Vec<VolumeProjection>,
 }
 
-/// What finds out one kind of fact about where the collector runs.
+/// A resource detector, which finds out one kind of fact about where the collector runs.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct DetectorSpec {
@@ -57,7 +57,7 @@ pub struct DetectorSpec {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(extend("minProperties" = 1, "maxProperties" = 30))]
     pub attributes: BTreeMap<String, bool>,
-    /// The collector's name for it.
+    /// The name of the detector in the collector.
     #[schemars(length(min = 1, max = 20))]
     pub name: String,
 }
@@ -66,7 +66,7 @@ pub struct DetectorSpec {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct InstrumentationLogsSpec {
-    /// How records are put together.
+    /// How log records are batched.
     pub batches: Option<LogBatchesSpec>,
     /// Names of the exporters that get the logs.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -81,21 +81,21 @@ pub struct InstrumentationLogsSpec {
     pub retention_period: Option<String>,
 }
 
-/// How log records are put together before they are sent.
+/// How log records are batched before they are sent.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(default, rename_all = "camelCase", deny_unknown_fields)]
 pub struct LogBatchesSpec {
-    /// How long a record waits for others.
+    /// The longest time that a record waits for others.
     #[schemars(
         length(min = 1, max = 20),
         regex(pattern = pattern::SHORT_DURATION),
         extend("format" = "duration")
     )]
     pub max_delay: String,
-    /// The most records to send at once.
+    /// The largest number of records in a batch.
     #[schemars(range(min = 1))]
     pub max_records: Option<i32>,
-    /// How many records are enough to send.
+    /// The number of records with which a batch is sent immediately.
     #[schemars(range(min = 0))]
     pub min_records: i32,
 }
@@ -110,18 +110,18 @@ impl Default for LogBatchesSpec {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct InstrumentationMetricsSpec {
-    /// Queries to add to and to remove from the default ones.
+    /// Queries to add to, or to remove from, the default ones.
     pub custom_queries: Option<CustomQueriesSpec>,
     /// Names of the exporters that get the metrics.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(min = 1))]
     pub exporters: Vec<String>,
-    /// Databases to measure one by one.
+    /// Databases whose metrics are collected individually.
     #[serde(default, rename = "perDBMetricTargets", skip_serializing_if = "Vec::is_empty")]
     pub per_db_metric_targets: Vec<String>,
 }
 
-/// Queries to add to and to remove from the default ones.
+/// Queries to add to, or to remove from, the default ones.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct CustomQueriesSpec {
@@ -137,7 +137,7 @@ pub struct CustomQueriesSpec {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct QueriesSpec {
-    /// Time between two runs.
+    /// The time between two runs.
     #[serde(default = "default_collection_interval")]
     #[schemars(
         length(min = 1, max = 20),
@@ -145,13 +145,13 @@ pub struct QueriesSpec {
         extend("format" = "duration")
     )]
     pub collection_interval: String,
-    /// Databases to run them in; `postgres` when empty.
+    /// Databases in which the queries run; the default is `postgres`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub databases: Vec<String>,
-    /// A name for them, part of the name of a file.
+    /// A name for the queries. It becomes part of a file name.
     #[schemars(length(max = 20), regex(pattern = pattern::LETTERS))]
     pub name: String,
-    /// Where they are.
+    /// The ConfigMap with the queries.
     pub queries: ConfigMapKeySpec,
 }
 

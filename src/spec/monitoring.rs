@@ -17,7 +17,7 @@ pub struct MonitoringSpec {
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct PgMonitorSpec {
-    /// A sidecar of every instance that serves metrics; its presence turns it on.
+    /// A sidecar of every instance that serves metrics. If the field exists, the sidecar runs.
     pub exporter: Option<ExporterSpec>,
 }
 
@@ -25,14 +25,14 @@ pub struct PgMonitorSpec {
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ExporterSpec {
-    /// Files of queries, in place of the default ones. PGO takes an empty list for one given, so it is kept apart from
-    /// none.
+    /// Files of queries, which replace the default ones. An empty list is not the same as no list, because PGO treats it as a
+    /// list that was given.
     pub configuration: Option<Vec<VolumeProjection>>,
     /// A certificate of your own, for metrics over TLS.
     #[serde(rename = "customTLSSecret")]
     pub custom_tls_secret: Option<SecretProjection>,
     /// Image of the exporter.
     pub image: Option<String>,
-    /// What the exporter needs and may use.
+    /// Resource requests and limits of the exporter.
     pub resources: Option<ResourceRequirements>,
 }

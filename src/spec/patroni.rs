@@ -10,20 +10,20 @@ use crate::kubernetes::Quantity;
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(default, rename_all = "camelCase", deny_unknown_fields)]
 pub struct PatroniSpec {
-    /// Patroni's dynamic configuration, as its documentation gives it.
+    /// Patroni's dynamic configuration, in the format of its documentation.
     #[serde(skip_serializing_if = "Map::is_empty")]
     pub dynamic_configuration: Map<String, Value>,
-    /// Seconds that the leader keeps its lock without renewing it: Patroni's `ttl`.
+    /// Seconds after which the lock of the leader expires if the leader does not renew it: Patroni's `ttl`.
     #[schemars(range(min = 3))]
     pub leader_lease_duration_seconds: i32,
-    /// Where and how much Patroni logs; on standard error alone when absent.
+    /// Where and how much Patroni logs. If it is absent, Patroni logs only to standard error.
     pub logging: Option<PatroniLoggingSpec>,
     /// Port of Patroni's REST API.
     #[schemars(range(min = 1024))]
     pub port: i32,
-    /// A change of leader on demand.
+    /// A manual change of leader.
     pub switchover: Option<SwitchoverSpec>,
-    /// Seconds between two rounds of Patroni: its `loop_wait`.
+    /// Seconds between two runs of Patroni's loop: its `loop_wait`.
     #[schemars(range(min = 1))]
     pub sync_period_seconds: i32,
 }
@@ -45,11 +45,11 @@ impl Default for PatroniSpec {
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct PatroniLoggingSpec {
-    /// The least important messages to log.
+    /// The lowest level of messages that are logged.
     #[serde(default = "default_log_level")]
     #[schemars(extend("enum" = ["CRITICAL", "ERROR", "WARNING", "INFO", "DEBUG", "NOTSET"]))]
     pub level: String,
-    /// How much space the files may take.
+    /// The largest total size of the files.
     pub storage_limit: Quantity,
 }
 
@@ -57,15 +57,15 @@ fn default_log_level() -> String {
     "INFO".to_owned()
 }
 
-/// A change of leader on demand; an annotation of the cluster sets it off.
+/// A manual change of leader. An annotation of the cluster starts it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct SwitchoverSpec {
-    /// Whether the annotation is heeded.
+    /// Whether the annotation has an effect.
     pub enabled: bool,
-    /// The instance to become leader; Patroni chooses when absent.
+    /// The instance that becomes the leader. If it is absent, Patroni chooses one.
     pub target_instance: Option<String>,
-    /// Whether the old leader takes part.
+    /// Whether the old leader takes part in the change.
     #[serde(default, rename = "type")]
     pub type_: SwitchoverType,
 }
@@ -74,9 +74,9 @@ pub struct SwitchoverSpec {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[schemars(extend("type" = "string"))]
 pub enum SwitchoverType {
-    /// It hands over; nothing is lost.
+    /// The old leader shuts down cleanly first, so no data is lost.
     #[default]
     Switchover,
-    /// It is not asked; for when it cannot answer.
+    /// The old leader does not take part. Use it if the leader does not respond.
     Failover,
 }

@@ -1,7 +1,7 @@
-//! The patterns of the CRD that are long or that more than one field has.
+//! Patterns of the CRD that are long or that several fields use.
 //!
-//! They are the CRD's own, but for two that editors would read as something else: JavaScript has no `[:print:]`, and
-//! takes `\pZ` for two letters.
+//! They are exactly those of the CRD, except for two that editors would interpret differently: JavaScript has no `[:print:]`,
+//! and reads `\pZ` as two letters.
 
 /// One label of a DNS name (RFC 1123), in lower case.
 pub(super) const DNS_LABEL: &str = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$";
@@ -9,13 +9,13 @@ pub(super) const DNS_LABEL: &str = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$";
 pub(super) const DNS_SUBDOMAIN: &str = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$";
 /// A key of a ConfigMap or Secret.
 pub(super) const DATA_KEY: &str = "^[-._a-zA-Z0-9]+$";
-/// A pgBackRest repository. It has no end, so that the API server takes `repo10`.
+/// A pgBackRest repository. The pattern is not anchored at its end, so the API server also accepts `repo10`.
 pub(super) const REPOSITORY: &str = "^repo[1-4]";
-/// A word of `pg_hba.conf`: a kind of connection or a method of authentication.
+/// A word of `pg_hba.conf`: a connection type or an authentication method.
 pub(super) const HBA_WORD: &str = "^[-a-z0-9]+$";
 /// Printable ASCII: `[[:print:]]` in the CRD.
 pub(super) const PRINTABLE: &str = "^[ -~]+$";
-/// Neither blanks nor control characters nor symbols: `[^\pZ\pC\pS]` in the CRD.
+/// No white space, control characters or symbols: `[^\pZ\pC\pS]` in the CRD.
 pub(super) const LETTERS: &str = r"^[^\p{Z}\p{C}\p{S}]+$";
 /// A short span of time: milliseconds to minutes.
 pub(super) const SHORT_DURATION: &str = "^((PT)?( *[0-9]+ *(?i:(ms|s|m)|(milli|sec|min)s?))+|0)$";

@@ -21,21 +21,21 @@ pub struct PostgresConfigSpec {
     pub parameters: BTreeMap<String, IntOrString>,
 }
 
-/// SQL to run once, in a ConfigMap.
+/// A ConfigMap with SQL that runs once.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct DatabaseInitSqlSpec {
-    /// The key.
+    /// The key of the entry.
     pub key: String,
-    /// The ConfigMap.
+    /// The name of the ConfigMap.
     pub name: String,
 }
 
-/// A cluster that follows another one.
+/// Settings of a standby cluster, which replicates from another cluster.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(default, rename_all = "camelCase", deny_unknown_fields)]
 pub struct StandbySpec {
-    /// Whether it follows; `false` promotes it.
+    /// Whether the cluster is a standby cluster; `false` promotes it.
     pub enabled: bool,
     /// The host to stream from.
     pub host: Option<String>,

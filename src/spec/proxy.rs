@@ -11,7 +11,7 @@ use crate::kubernetes::{
     VolumeProjection,
 };
 
-/// What stands between clients and Postgres.
+/// The proxy between clients and Postgres.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ProxySpec {
@@ -23,7 +23,7 @@ pub struct ProxySpec {
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(default, rename_all = "camelCase", deny_unknown_fields)]
 pub struct PgBouncerSpec {
-    /// Which nodes its pods like and which pods they keep near or away from.
+    /// Affinity rules of its pods.
     pub affinity: Option<Affinity>,
     /// Its configuration.
     pub config: Option<PgBouncerConfigSpec>,
@@ -37,29 +37,29 @@ pub struct PgBouncerSpec {
     pub image: Option<String>,
     /// Labels and annotations of its objects.
     pub metadata: Option<MetadataSpec>,
-    /// How many of its pods a drain must leave running.
+    /// The number or percentage of its pods that must stay available when a node is drained.
     pub min_available: Option<IntOrString>,
     /// The port that it listens on.
     #[schemars(range(min = 1024))]
     pub port: i32,
-    /// How important its pods are to the scheduler.
+    /// Name of the PriorityClass of its pods.
     pub priority_class_name: Option<String>,
-    /// How many pods.
+    /// The number of pods.
     #[schemars(range(min = 0))]
     pub replicas: i32,
-    /// What it needs and may use.
+    /// Resource requests and limits.
     pub resources: Option<ResourceRequirements>,
-    /// How its Service is reached.
+    /// Settings of its Service.
     pub service: Option<ServiceSpec>,
     /// Settings of the sidecars.
     pub sidecars: Option<PgBouncerSidecarsSpec>,
-    /// Taints of nodes that its pods bear.
+    /// Tolerations of its pods.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub tolerations: Vec<Toleration>,
-    /// How its pods spread over the nodes, before the defaults.
+    /// Topology spread constraints of its pods, in addition to the default ones.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub topology_spread_constraints: Vec<TopologySpreadConstraint>,
-    /// More volumes.
+    /// Additional volumes.
     pub volumes: Option<VolumesSpec>,
 }
 
@@ -90,7 +90,7 @@ impl Default for PgBouncerSpec {
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct PgBouncerConfigSpec {
-    /// Section `[databases]`, in place of the default one.
+    /// The section `[databases]`; it replaces the default one.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub databases: BTreeMap<String, String>,
     /// Files to mount at `/etc/pgbouncer`.
@@ -100,7 +100,7 @@ pub struct PgBouncerConfigSpec {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(extend("maxProperties" = 50))]
     pub global: BTreeMap<String, String>,
-    /// Section `[users]`.
+    /// The section `[users]`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub users: BTreeMap<String, String>,
 }

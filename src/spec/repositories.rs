@@ -16,9 +16,9 @@ pub struct RepositorySpec {
     /// `repo1` to `repo4`.
     #[schemars(regex(pattern = pattern::REPOSITORY))]
     pub name: String,
-    /// In S3, or what speaks its protocol.
+    /// In S3, or in a storage with the same protocol.
     pub s3: Option<S3Spec>,
-    /// When to take backups into it.
+    /// When backups to this repository are taken.
     pub schedules: Option<SchedulesSpec>,
     /// On a volume of the repo host.
     pub volume: Option<RepositoryVolumeSpec>,
@@ -52,17 +52,17 @@ pub struct S3Spec {
     pub region: String,
 }
 
-/// When to take backups: cron expressions.
+/// When backups are taken: cron expressions.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct SchedulesSpec {
-    /// When to save what changed since the last full backup.
+    /// Differential backups, which contain what changed since the last full backup.
     #[schemars(length(min = 6))]
     pub differential: Option<String>,
-    /// When to save everything.
+    /// Full backups.
     #[schemars(length(min = 6))]
     pub full: Option<String>,
-    /// When to save what changed since the last backup of any kind.
+    /// Incremental backups, which contain what changed since the last backup of any type.
     #[schemars(length(min = 6))]
     pub incremental: Option<String>,
 }
@@ -71,6 +71,6 @@ pub struct SchedulesSpec {
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct RepositoryVolumeSpec {
-    /// The claim.
+    /// The PersistentVolumeClaim.
     pub volume_claim_spec: VolumeClaimSpec,
 }

@@ -1,4 +1,4 @@
-//! The types as one JSON schema, for editors and for kustomize.
+//! Generates one JSON schema from the types, for editors and for kustomize.
 
 use schemars::generate::SchemaSettings;
 use schemars::transform::RecursiveTransform;
@@ -10,16 +10,16 @@ use crate::kubernetes::Quantity;
 
 /// The JSON schema of a whole `PostgresCluster`, v1 and v1beta1.
 ///
-/// It has the CRD's types, ranges, patterns, enumerations and defaults, but not its CEL rules. An editor follows the
-/// `$ref` at its root. Kustomize (`openapi: {path: …}`) looks in `definitions`, where it finds the resource by
-/// `x-kubernetes-group-version-kind` and learns which lists a strategic merge patch merges by name. Kustomize then
-/// forgets its own schema, so that patches of Deployments and the like in the same kustomization replace their lists.
+/// It has the CRD's types, ranges, patterns, enumerations and defaults, but not its CEL rules. An editor follows the `$ref` at
+/// its root. Kustomize (`openapi: {path: …}`) looks in `definitions`, where it finds the resource by
+/// `x-kubernetes-group-version-kind` and learns which lists a strategic merge patch merges by name. Kustomize then does not use
+/// its built-in schema, so that patches of Deployments and other built-in resources in the same kustomization replace lists.
 pub fn json_schema() -> Value {
     let mut settings = SchemaSettings::draft2020_12();
     settings.definitions_path = "/definitions".into();
     let mut generator = settings.with_transform(RecursiveTransform(without_null)).into_generator();
     let root = generator.subschema_for::<PostgresCluster>();
-    // Kubernetes publishes no pattern of its quantities; the CRD does.
+    // The schema that Kubernetes publishes has no pattern for quantities; the CRD has one.
     if let Some(quantity) = generator.definitions_mut().get_mut(Quantity::schema_name().as_ref()) {
         quantity["pattern"] = pattern::QUANTITY.into();
     }
@@ -29,7 +29,7 @@ pub fn json_schema() -> Value {
     schema
 }
 
-/// Takes the `null` out of what `Option` adds to a schema: the CRD has no nullable field.
+/// Removes the `null` that `Option` adds to a schema, because the CRD has no nullable field.
 fn without_null(schema: &mut Schema) {
     let null = Value::from("null");
     if let Some(Value::Array(types)) = schema.get_mut("type") {
@@ -58,7 +58,7 @@ mod tests {
 
     use super::*;
 
-    /// Every schema in a schema, wherever it is.
+    /// Calls `look` with a schema and with every schema below it.
     fn visit(value: &Value, look: &mut impl FnMut(&Value)) {
         look(value);
         match value {

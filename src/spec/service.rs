@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::MetadataSpec;
 
-/// How a Service is reached.
+/// Settings of a Service.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(default, rename_all = "camelCase", deny_unknown_fields)]
 pub struct ServiceSpec {
@@ -15,16 +15,16 @@ pub struct ServiceSpec {
     /// `Local` to send traffic from inside only to pods on the node that it comes from.
     #[schemars(extend("enum" = ["Cluster", "Local"]))]
     pub internal_traffic_policy: Option<String>,
-    /// Families of IP addresses, in the order of preference.
+    /// IP families, in order of preference.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schemars(extend("items" = { "type": "string", "enum": ["IPv4", "IPv6"] }))]
     pub ip_families: Vec<String>,
-    /// Whether the Service has addresses of one family or of both.
+    /// Whether the Service has addresses of one IP family or of both.
     #[schemars(extend("enum" = ["SingleStack", "PreferDualStack", "RequireDualStack"]))]
     pub ip_family_policy: Option<String>,
     /// Labels and annotations of the Service.
     pub metadata: Option<MetadataSpec>,
-    /// The port on every node; for `NodePort` and `LoadBalancer`.
+    /// The port on every node, for the types `NodePort` and `LoadBalancer`.
     pub node_port: Option<i32>,
     /// The type of the Service.
     #[serde(rename = "type")]

@@ -1,4 +1,4 @@
-//! Small parts that several sections of the spec have in common.
+//! Small types that several sections of the spec use.
 
 use std::collections::BTreeMap;
 
@@ -24,30 +24,30 @@ pub struct MetadataSpec {
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct SidecarSpec {
-    /// What the container needs and may use.
+    /// Resource requests and limits of the container.
     pub resources: Option<ResourceRequirements>,
 }
 
-/// A key of a ConfigMap in the cluster's namespace; both must be there.
+/// A key of a ConfigMap in the namespace of the cluster. Both must exist.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ConfigMapKeySpec {
-    /// The key.
+    /// The key of the entry.
     #[schemars(length(min = 1, max = 253), regex(pattern = pattern::DATA_KEY))]
     pub key: String,
-    /// The ConfigMap.
+    /// The name of the ConfigMap.
     #[schemars(length(min = 1, max = 253), regex(pattern = pattern::DNS_SUBDOMAIN))]
     pub name: String,
 }
 
-/// A key of a Secret in the cluster's namespace.
+/// A key of a Secret in the namespace of the cluster.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct SecretKeySpec {
-    /// The key.
+    /// The key of the entry.
     #[schemars(length(min = 1, max = 253), regex(pattern = pattern::DATA_KEY))]
     pub key: String,
-    /// The Secret.
+    /// The name of the Secret.
     #[schemars(length(min = 1, max = 253), regex(pattern = pattern::DNS_SUBDOMAIN))]
     pub name: String,
     /// Whether the Secret or its key may be missing.

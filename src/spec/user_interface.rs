@@ -9,7 +9,7 @@ use crate::kubernetes::{
     Affinity, PersistentVolumeClaimSpec, ResourceRequirements, Toleration, TopologySpreadConstraint, VolumeProjection,
 };
 
-/// What people use the cluster with.
+/// The user interface of the cluster.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct UserInterfaceSpec {
@@ -21,30 +21,30 @@ pub struct UserInterfaceSpec {
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct PgAdminSpec {
-    /// Which nodes its pod likes and which pods it keeps near or away from.
+    /// Affinity rules of its pod.
     pub affinity: Option<Affinity>,
     /// Its configuration.
     pub config: Option<PgAdminConfigSpec>,
-    /// The claim for its own data.
+    /// The claim for the data of pgAdmin.
     pub data_volume_claim_spec: PersistentVolumeClaimSpec,
     /// The pgAdmin image.
     pub image: Option<String>,
     /// Labels and annotations of its objects.
     pub metadata: Option<MetadataSpec>,
-    /// How important its pod is to the scheduler.
+    /// Name of the PriorityClass of its pod.
     pub priority_class_name: Option<String>,
-    /// One pod or none.
+    /// The number of pods: 0 or 1.
     #[serde(default = "default_replicas")]
     #[schemars(range(min = 0, max = 1))]
     pub replicas: i32,
-    /// What it needs and may use.
+    /// Resource requests and limits.
     pub resources: Option<ResourceRequirements>,
-    /// How its Service is reached.
+    /// Settings of its Service.
     pub service: Option<ServiceSpec>,
-    /// Taints of nodes that its pod bears.
+    /// Tolerations of its pod.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tolerations: Vec<Toleration>,
-    /// How its pod spreads over the nodes, before the defaults.
+    /// Topology spread constraints of its pod, in addition to the default ones.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub topology_spread_constraints: Vec<TopologySpreadConstraint>,
 }
@@ -57,12 +57,12 @@ fn default_replicas() -> i32 {
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct PgAdminConfigSpec {
-    /// Files to mount beside its settings.
+    /// Files to mount beside the settings.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub files: Vec<VolumeProjection>,
-    /// The password with which it searches the directory of people.
+    /// The password with which pgAdmin binds to the LDAP server.
     pub ldap_bind_password: Option<SecretKeySpec>,
-    /// Settings, as pgAdmin's documentation gives them.
+    /// Settings, in the format of pgAdmin's documentation.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub settings: Map<String, Value>,
 }

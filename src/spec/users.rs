@@ -9,7 +9,7 @@ use super::pattern;
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct UserSpec {
-    /// Databases to create and to let the role use; the first is `dbname` of its Secret.
+    /// Databases that are created and that the role can use. The first one is `dbname` in its Secret.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(inner(length(min = 1, max = 63)))]
     pub databases: Vec<String>,
@@ -19,15 +19,15 @@ pub struct UserSpec {
     /// Options of `ALTER ROLE`, other than the password.
     #[schemars(length(max = 200), regex(pattern = "^[^;]*$"))]
     pub options: Option<String>,
-    /// How its password is made.
+    /// How the password is generated.
     pub password: Option<PasswordSpec>,
 }
 
-/// How a password is made.
+/// How a password is generated.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct PasswordSpec {
-    /// Which characters it has.
+    /// The characters of the password.
     #[serde(default, rename = "type")]
     pub type_: PasswordType,
 }

@@ -1,4 +1,4 @@
-//! Claims and volumes, wherever the spec has them.
+//! PersistentVolumeClaims and volumes in all sections of the spec.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -9,35 +9,35 @@ use crate::kubernetes::{
     VolumeResourceRequirements,
 };
 
-/// A claim that PGO may grow: `PersistentVolumeClaimSpec` with `autoGrow`. The CRD has it for the data, the WAL and
-/// the repositories; every other claim is a plain `PersistentVolumeClaimSpec`.
+/// A claim that PGO can grow: a `PersistentVolumeClaimSpec` with `autoGrow`. The CRD uses it for the data, the WAL and the
+/// repositories. Every other claim is a plain `PersistentVolumeClaimSpec`.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct VolumeClaimSpec {
-    /// How the volume may be mounted.
+    /// The access modes of the volume.
     pub access_modes: Option<Vec<String>>,
-    /// When and how far to grow.
+    /// When and how far the volume grows.
     pub auto_grow: Option<AutoGrowSpec>,
-    /// A snapshot or claim to fill the volume from.
+    /// A snapshot or claim whose data the new volume gets.
     pub data_source: Option<TypedLocalObjectReference>,
-    /// What to fill the volume from: any kind, any namespace.
+    /// An object of any kind, in any namespace, whose data the new volume gets.
     pub data_source_ref: Option<TypedObjectReference>,
     /// The size, in `requests.storage`.
     pub resources: Option<VolumeResourceRequirements>,
-    /// Labels of volumes to choose from.
+    /// Labels that select the volumes to bind.
     pub selector: Option<LabelSelector>,
-    /// The storage class; the cluster's default when absent.
+    /// The storage class; the default is that of the Kubernetes cluster.
     pub storage_class_name: Option<String>,
     /// The class of the volume's attributes, such as its throughput.
     pub volume_attributes_class_name: Option<String>,
     /// `Filesystem` or `Block`.
     pub volume_mode: Option<String>,
-    /// The one volume to bind.
+    /// The name of the volume to bind.
     pub volume_name: Option<String>,
 }
 
 impl VolumeClaimSpec {
-    /// The claim as Kubernetes knows it, without `autoGrow`.
+    /// Converts to the type of Kubernetes, without `autoGrow`.
     #[must_use]
     pub fn into_persistent_volume_claim_spec(self) -> PersistentVolumeClaimSpec {
         PersistentVolumeClaimSpec {
@@ -54,13 +54,13 @@ impl VolumeClaimSpec {
     }
 }
 
-/// When and how far a claim grows by itself.
+/// When and how far a claim grows automatically.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(default, rename_all = "camelCase", deny_unknown_fields)]
 pub struct AutoGrowSpec {
-    /// The most to grow in one step.
+    /// The largest increase in one step.
     pub max_grow: Option<Quantity>,
-    /// How full the volume is, in percent, when it grows.
+    /// The usage, in percent, at which the volume grows.
     #[schemars(range(min = 50, max = 90))]
     pub trigger: i32,
 }
@@ -71,7 +71,7 @@ impl Default for AutoGrowSpec {
     }
 }
 
-/// More volumes for a pod.
+/// Additional volumes for a pod.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct VolumesSpec {
@@ -84,22 +84,22 @@ pub struct VolumesSpec {
     pub additional: Vec<AdditionalVolume>,
 }
 
-/// An existing claim or an image to mount at `/volumes/<name>`; it has exactly one of `claimName` and `image`.
+/// An existing claim or an image to mount at `/volumes/<name>`. Exactly one of `claimName` and `image` is set.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct AdditionalVolume {
-    /// The claim.
+    /// The PersistentVolumeClaim.
     #[schemars(length(min = 1, max = 253), regex(pattern = pattern::DNS_SUBDOMAIN))]
     pub claim_name: Option<String>,
-    /// The containers that mount it: all when absent, none when empty.
+    /// The containers that mount the volume. If it is absent, all do; if it is empty, none does.
     #[schemars(length(max = 10), inner(length(min = 1, max = 63), regex(pattern = pattern::DNS_LABEL)))]
     pub containers: Option<Vec<String>>,
-    /// The image, whose files become the volume's.
+    /// The image whose files are in the volume.
     pub image: Option<ImageVolumeSpec>,
     /// Name of the volume and of its directory.
     #[schemars(length(min = 1, max = 55), regex(pattern = pattern::DNS_LABEL))]
     pub name: String,
-    /// Whether it cannot be written to; always so for an image.
+    /// Whether the volume is read-only. A volume of an image always is.
     pub read_only: Option<bool>,
 }
 

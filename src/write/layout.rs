@@ -1,12 +1,13 @@
-//! Where each object is kept when every object has a file of its own: `<cluster>/<kind>-<name>.yaml`, below the package
-//! in kpt and below the output directory on the command line.
+//! The file of each object if every object has a file of its own: `<cluster>/<kind>-<name>.yaml`, below the package in kpt and
+//! below the output directory on the command line.
 
 use serde_json::Value;
 
 use crate::object;
 use crate::report::ResourceRef;
 
-/// The directory of each of `clusters`, in their order: its name, or `<namespace>/<name>` where another has that name.
+/// Returns the directory of each of `clusters`, in their order: its name, or `<namespace>/<name>` if another cluster has that
+/// name.
 pub fn directories(clusters: &[&ResourceRef]) -> Vec<String> {
     let directory = |cluster: &ResourceRef| {
         let namesakes = clusters.iter().filter(|other| other.name == cluster.name).count();
@@ -15,12 +16,12 @@ pub fn directories(clusters: &[&ResourceRef]) -> Vec<String> {
     clusters.iter().map(|cluster| directory(cluster)).collect()
 }
 
-/// The file of an object inside the directory of its cluster.
+/// Returns the file of an object inside the directory of its cluster.
 pub fn file_name(value: &Value) -> String {
     file_of(&object::rendered_reference(value))
 }
 
-/// The file of the object that this is the reference of.
+/// Returns the file of the object that `reference` names.
 pub fn file_of(reference: &ResourceRef) -> String {
     format!("{}-{}.yaml", reference.kind.to_lowercase(), reference.name)
 }

@@ -11,8 +11,8 @@ use crate::report::Diagnostic;
 use crate::write::verbatim::Texts;
 use crate::write::yaml;
 
-/// The list of `items`, which speak of `input`, and of `results`. It is one document, always has `items`, and ends in
-/// one newline: kpt deletes the user's files when given less.
+/// Returns a ResourceList with `items`, which refer to objects of `input`, and `results`. It is one document, always has
+/// `items`, and ends in one newline: kpt deletes the user's files if any of this is missing.
 pub fn to_string(texts: &Texts, input: &[Document], items: &[Item], results: &[Value]) -> String {
     let mut out = String::from("apiVersion: config.kubernetes.io/v1\nkind: ResourceList\n");
     out.push_str(if items.is_empty() { "items: []\n" } else { "items:\n" });
@@ -41,12 +41,12 @@ pub fn to_string(texts: &Texts, input: &[Document], items: &[Item], results: &[V
     out
 }
 
-/// The items as a stream of documents, as a legacy plugin of kustomize gives them.
+/// Returns the items as a stream of documents, the output format of a legacy plugin of kustomize.
 pub fn to_stream(input: &[Document], items: &[Item]) -> String {
     stream(items.iter().map(|item| value(input, item)))
 }
 
-/// Writes a stream of documents, each as soon as it is there.
+/// Writes a stream of documents. Each document is written before the next value is requested.
 pub fn write_stream(out: &mut impl io::Write, values: impl IntoIterator<Item = Value>) -> io::Result<()> {
     for (position, value) in values.into_iter().enumerate() {
         if position > 0 {
@@ -57,13 +57,13 @@ pub fn write_stream(out: &mut impl io::Write, values: impl IntoIterator<Item = V
     Ok(())
 }
 
-/// A stream of documents.
+/// Returns a stream of documents as one text.
 pub fn stream(values: impl IntoIterator<Item = Value>) -> String {
     let documents: Vec<String> = values.into_iter().map(|value| yaml::to_string(&value)).collect();
     documents.join("---\n")
 }
 
-/// What `item` is.
+/// Returns the value of `item`.
 fn value(input: &[Document], item: &Item) -> Value {
     let at = |position: usize| input.get(position).map_or(Value::Null, |document| document.node.to_json());
     match item {
@@ -77,13 +77,13 @@ fn value(input: &[Document], item: &Item) -> Value {
     }
 }
 
-/// Writes `value` as an item of a sequence.
+/// Writes `value` as an item of a sequence, with its dash.
 fn dash(out: &mut String, value: Value, indent: usize) {
     yaml::write(out, &Value::Array(vec![value]), indent);
 }
 
-/// A diagnostic as the specification's `Result`. The line of a diagnostic is left out: it is that of the list, which
-/// nobody sees.
+/// Returns a diagnostic as the specification's `Result`. The line number is left out, because it would be a line of the
+/// ResourceList, which the user never sees.
 pub fn result(diagnostic: &Diagnostic) -> Value {
     let mut result = json!({"message": diagnostic.message, "severity": diagnostic.severity.to_string()});
     let mut add = |key: &str, value: Value| {
@@ -105,7 +105,7 @@ pub fn result(diagnostic: &Diagnostic) -> Value {
     if let Some(field) = &diagnostic.field {
         add("field", json!({"path": field.to_string()}));
     }
-    // `<stdin>` and the like are no files.
+    // Names such as `<stdin>` are not files.
     if let Some(location) = diagnostic.location.as_ref().filter(|location| !location.file.starts_with('<')) {
         add("file", json!({"path": location.file}));
     }

@@ -1,24 +1,24 @@
-//! The text of items, taken from the list they came in. Copying it keeps comments, quotes, anchors and block styles of
-//! the user's files, which no YAML writer could bring back.
+//! Copies the text of items from the list that they were read from. A copy keeps comments, quotes, anchors and block styles of
+//! the user's files, which no YAML writer could restore.
 //!
-//! Every copy is read back and compared before it is used, so an item whose text cannot stand alone (an alias to another
-//! item, flow style) is written anew instead.
+//! Every copy is read again and compared before it is used. If the text of an item cannot stand alone (it has an alias to
+//! another item, or it is in flow style), the item is written anew instead.
 
 use crate::object::bookkeeping;
 use crate::read::node::{Node, NodeValue};
 use crate::read::{self, Document};
 
-/// The text of the items of a list.
+/// The texts of the items of a list.
 #[derive(Default)]
 pub struct Texts<'a> {
-    /// By position of the item; empty unless there is one text for each item.
+    /// One text per item, in the order of the list. Empty unless every item has a text.
     chunks: Vec<&'a str>,
-    /// How far the dashes are indented.
+    /// The indentation of the dashes, in columns.
     pub indent: usize,
 }
 
 impl<'a> Texts<'a> {
-    /// Finds the items of `list`, a ResourceList that was read from `text`.
+    /// Finds the items of `list`, which is a ResourceList that was read from `text`.
     pub fn find(text: &'a str, list: &Node) -> Self {
         let none = Self::default();
         let Some(items) = list.entries().iter().find(|entry| entry.key == "items") else { return none };
@@ -28,7 +28,7 @@ impl<'a> Texts<'a> {
 
         let mut starts = Vec::new();
         let mut position = before;
-        // Comments right above a dash, as far in as the dash, belong to the item below them.
+        // A comment directly above a dash, with the same indentation, belongs to the item below it.
         let mut head = None;
         let end = loop {
             let Some(line) = lines.next() else { break position };
@@ -52,7 +52,7 @@ impl<'a> Texts<'a> {
         Self { chunks, indent }
     }
 
-    /// The text of the item at `position`, with its dash, when it reads as `node` does.
+    /// Returns the text of the item at `position`, with its dash, if the text reads as `node`.
     pub fn item(&self, position: usize, node: &Node) -> Option<String> {
         let mut text = (*self.chunks.get(position)?).to_owned();
         if !text.ends_with('\n') {
@@ -61,7 +61,8 @@ impl<'a> Texts<'a> {
         read_item(&text).is_some_and(|read| same(&read, node)).then_some(text)
     }
 
-    /// The same with the annotation that keeps an item away from the cluster, put above the other annotations.
+    /// Returns the same text with the annotation that keeps an item from being applied to the cluster, above the other
+    /// annotations.
     pub fn local_config(&self, position: usize, node: &Node) -> Option<String> {
         let text = self.item(position, node)?;
         let first = read_item(&text)?.get("metadata")?.get("annotations")?.entries().first()?.key_position;
@@ -87,7 +88,7 @@ fn is_dash(line: &str) -> bool {
     line.trim_start().strip_prefix('-').is_some_and(|rest| rest.is_empty() || rest.starts_with([' ', '\n', '\r']))
 }
 
-/// The one item of the sequence that `text` is.
+/// Reads `text` as a sequence with exactly one item, and returns the item.
 fn read_item(text: &str) -> Option<Node> {
     let [document] = <[Document; 1]>::try_from(read::documents("", text).ok()?).ok()?;
     let NodeValue::Sequence(items) = document.node.value else { return None };
@@ -95,7 +96,7 @@ fn read_item(text: &str) -> Option<Node> {
     Some(item)
 }
 
-/// Whether two trees are the same value, in the same order of keys, wherever they stand.
+/// Whether two trees have the same value and the same order of keys. Positions are ignored.
 fn same(one: &Node, other: &Node) -> bool {
     match (&one.value, &other.value) {
         (NodeValue::Null, NodeValue::Null) => true,
@@ -113,7 +114,7 @@ fn same(one: &Node, other: &Node) -> bool {
     }
 }
 
-/// Takes an annotation out of an item.
+/// Removes an annotation from an item and returns it.
 fn take_annotation(item: &mut Node, key: &str) -> Option<Node> {
     let mut node = item;
     for step in ["metadata", "annotations"] {
@@ -129,7 +130,7 @@ fn take_annotation(item: &mut Node, key: &str) -> Option<Node> {
 mod tests {
     use super::*;
 
-    /// The texts of the items of `list`, or nothing where an item has to be written anew.
+    /// Returns the text of each item of `list`, or `None` for an item that has to be written anew.
     fn texts(list: &str) -> Vec<Option<String>> {
         let list_node = read::documents("", list).unwrap().remove(0).node;
         let texts = Texts::find(list, &list_node);
@@ -163,7 +164,8 @@ mod tests {
         assert_eq!(texts("items: [{a: 1}]\n"), [None]);
         assert_eq!(texts("items: []\n"), []);
         assert_eq!(texts("items:\n- a: &x 1\n- b: *x\n"), [Some("- a: &x 1\n".to_owned()), None]);
-        // Without the final newline this literal has none either; with one it would.
+        // At the end of a text without a final newline, the literal block has no newline either. The copy would add one and
+        // change the value, so the item is written anew.
         assert_eq!(texts("items:\n- a: |\n    b"), [None]);
         assert_eq!(texts("items:\n- a: b"), [Some("- a: b\n".to_owned())]);
     }

@@ -1,41 +1,42 @@
-//! JSON values to block YAML that every reader gives back exactly: Go's (kubectl, kustomize, kpt), PyYAML, and ours.
+//! Writes JSON values as block YAML that every reader reads back exactly: Go's (kubectl, kustomize, kpt), PyYAML, and
+//! pgrender's.
 //!
-//! The writer is one, and narrow: text stands plain only where no YAML 1.1 or 1.2 reader can take it for anything else,
-//! several lines stand in a literal block only where kyaml would write that block the same way, and everything else is in
-//! double quotes with the escapes of go-yaml's own emitter. So a manifest that kpt reads and writes again does not change.
+//! The writer uses few forms. A text is plain only if no YAML 1.1 or 1.2 reader can take it for another type. A text of several
+//! lines is a literal block only if kyaml would write that block the same way. Every other text is in double quotes with the
+//! escapes of go-yaml's own emitter. So a manifest that kpt reads and writes again does not change.
 
 use std::fmt::Write as _;
 
 use serde_json::{Map, Number, Value};
 
-/// How far a mapping is indented below its key, a literal block below its key or dash.
+/// The indentation of a mapping below its key, and of a literal block below its key or dash.
 const STEP: usize = 2;
 
-/// The longest key that stands before its colon, in bytes; a longer one is written behind a `?`. It is go-yaml's own
-/// limit when it writes. No reader takes more than 1024 characters.
+/// The longest key, in bytes, that is written before its colon; a longer one is written after a `?`. This is the limit of
+/// go-yaml's own emitter. YAML does not allow more than 1024 characters.
 const LONGEST_SIMPLE_KEY: usize = 128;
 
-/// What YAML 1.1 takes for the end of a line. go-yaml writes a key that has one behind a `?` too.
+/// The characters that end a line in YAML 1.1. go-yaml also writes a key with one of them after a `?`.
 const LINE_BREAKS: [char; 5] = ['\n', '\r', '\u{85}', '\u{2028}', '\u{2029}'];
 
-/// Words that a YAML 1.1 or 1.2 reader takes for a boolean, null or a number, in lower case.
+/// Words, in lower case, that a YAML 1.1 or 1.2 reader takes for a boolean, null or a number.
 const WORDS: [&str; 12] = ["y", "n", "yes", "no", "on", "off", "true", "false", "null", "nan", "inf", "infinity"];
 
-/// `value` as one document, without `---`, that ends in a newline. Keys keep their order.
+/// Returns `value` as one document, without `---`, that ends in a newline. Keys keep their order.
 pub fn to_string(value: &Value) -> String {
     let mut out = String::new();
     write(&mut out, value, 0);
     out
 }
 
-/// Appends `value` as lines that begin with `indent` blanks, for a place below a key: `items:` and a newline, then this.
-/// A list may stand at the indentation of its key.
+/// Appends `value` as lines that begin with `indent` spaces, for a position below a key: write `items:` and a newline before
+/// it. A list may have the indentation of its key.
 pub fn write(out: &mut String, value: &Value, indent: usize) {
     pad(out, indent);
     block(out, value, indent);
 }
 
-/// Writes `value` where a line of a block has begun at `indent`, to the end of its last line.
+/// Writes `value` after the first `indent` columns of a line, including the last newline.
 fn block(out: &mut String, value: &Value, indent: usize) {
     match value {
         Value::Object(entries) if !entries.is_empty() => mapping(out, entries, indent),
@@ -71,7 +72,7 @@ fn mapping(out: &mut String, entries: &Map<String, Value>, indent: usize) {
                 out.push('\n');
                 write(out, value, indent + STEP);
             }
-            // As kubectl and kyaml write it, a list is not indented below its key.
+            // Like kubectl and kyaml, the writer does not indent a list below its key.
             Value::Array(items) if !items.is_empty() => {
                 out.push('\n');
                 write(out, value, indent);
@@ -93,7 +94,7 @@ fn sequence(out: &mut String, items: &[Value], indent: usize) {
     }
 }
 
-/// Writes a mark of two characters at `indent` and a value that begins on the line of the mark.
+/// Writes a mark of two characters (`- `, `? ` or `: `) at `indent`, and a value that begins on the same line.
 fn behind_mark(out: &mut String, mark: &str, value: &Value, indent: usize) {
     out.push_str(mark);
     match value {
@@ -102,7 +103,7 @@ fn behind_mark(out: &mut String, mark: &str, value: &Value, indent: usize) {
     }
 }
 
-/// Writes a scalar or an empty collection behind what stands on its line. `indent` is that of the key or dash before it.
+/// Writes a scalar or an empty collection on the current line. `indent` is that of the key or dash before it.
 fn inline(out: &mut String, value: &Value, indent: usize) {
     match value {
         Value::Null => out.push_str("null"),
@@ -126,7 +127,8 @@ fn pad(out: &mut String, indent: usize) {
     }
 }
 
-/// YAML 1.1 takes a number with an exponent for a float only if it has a dot and the exponent a sign: `1.0e+21`.
+/// Writes a number. YAML 1.1 reads a number with an exponent as a float only if it has a dot and its exponent a sign:
+/// `1.0e+21`.
 fn number(out: &mut String, number: &Number) {
     let text = number.to_string();
     let Some((mantissa, exponent)) = text.split_once('e') else {
@@ -138,7 +140,7 @@ fn number(out: &mut String, number: &Number) {
     out.extend([mantissa, fraction, "e", sign, exponent]);
 }
 
-/// Whether a text can stand without quotes as a value. What begins with a letter or `/` is no number and no date.
+/// Whether a text can be written without quotes as a value. A text that begins with a letter or `/` is not a number or a date.
 fn is_plain(text: &str) -> bool {
     let is_safe = |character: char| character.is_ascii_alphanumeric() || " _-./@:=+,;()$%~^".contains(character);
     text.starts_with(|first: char| first.is_ascii_alphabetic() || first == '/')
@@ -148,7 +150,7 @@ fn is_plain(text: &str) -> bool {
         && !is_word(text)
 }
 
-/// Whether a text can stand without quotes as a key.
+/// Whether a text can be written without quotes as a key.
 fn is_plain_key(key: &str) -> bool {
     let is_safe = |character: char| character.is_ascii_alphanumeric() || "_-./".contains(character);
     key.starts_with(|first: char| first.is_ascii_alphabetic()) && key.chars().all(is_safe) && !is_word(key)
@@ -158,9 +160,9 @@ fn is_word(text: &str) -> bool {
     WORDS.iter().any(|word| word.eq_ignore_ascii_case(text))
 }
 
-/// Whether a text stands in a literal block. kustomize and kpt fail on a block that begins with a tab, a block that begins
-/// with a blank needs an indentation indicator, and kyaml writes a block with blanks at the end of a line or with
-/// characters that it escapes as a quoted text. Most texts are ASCII, and need no decoding.
+/// Whether a text can be a literal block. kustomize and kpt fail on a block that begins with a tab, and a block that begins
+/// with a space needs an indentation indicator. If a line ends in a space, or if the text contains a character that kyaml
+/// escapes, kyaml writes the text in quotes. Most texts are ASCII and need no decoding.
 fn is_literal(text: &str) -> bool {
     let is_ascii = |byte: u8| matches!(byte, b'\n' | b'\t' | b' '..=b'~');
     let stands_in_block = |character: char| matches!(character, '\n' | '\t') || is_printable(character);
@@ -170,13 +172,14 @@ fn is_literal(text: &str) -> bool {
         && (text.bytes().all(is_ascii) || text.chars().all(stands_in_block))
 }
 
-/// Whether go-yaml writes a character as it is (`is_printable` and `is_break` in `yamlprivateh.go`): neither a control
-/// character, a line break, a byte order mark nor anything beyond the basic plane.
+/// Whether go-yaml writes a character unescaped (`is_printable` and `is_break` in `yamlprivateh.go`). It escapes control
+/// characters, line breaks, the byte order mark and every character beyond the basic multilingual plane.
 fn is_printable(character: char) -> bool {
     matches!(character, ' '..='~' | '\u{a0}'..='\u{fffd}') && !matches!(character, '\u{2028}' | '\u{2029}' | '\u{feff}')
 }
 
-/// Writes a text as a literal block: its lines below, indented; `-` for no newline at its end, `+` for more than one.
+/// Writes a text as a literal block: the indicator, then the indented lines. The indicator is `-` if the text does not end in a
+/// newline, and `+` if it ends in more than one.
 fn literal(out: &mut String, text: &str, indent: usize) {
     let lines = text.trim_end_matches('\n');
     out.push_str(match text.len() - lines.len() {
@@ -193,8 +196,8 @@ fn literal(out: &mut String, text: &str, indent: usize) {
     }
 }
 
-/// Writes a text in double quotes on one line, escaped as go-yaml does it. JSON's escapes would not do: Go refuses its
-/// `\/` and its surrogate pairs.
+/// Writes a text in double quotes on one line, escaped as by go-yaml. JSON's escapes cannot be used: Go refuses its `\/` and
+/// its surrogate pairs.
 fn quoted(out: &mut String, text: &str) {
     let is_escaped = |character: char| matches!(character, '"' | '\\') || !is_printable(character);
     out.push('"');
@@ -242,12 +245,12 @@ mod tests {
 
     use super::*;
 
-    /// What follows `k: ` for a value.
+    /// Returns what is written after `k: ` for a value.
     fn value(value: &Value) -> String {
         to_string(&json!({ "k": value })).strip_prefix("k: ").unwrap().trim_end().to_owned()
     }
 
-    /// How a key is written.
+    /// Returns how a key is written.
     fn key(key: &str) -> String {
         to_string(&json!({ key: 1 })).strip_suffix(": 1\n").unwrap().to_owned()
     }

@@ -82,7 +82,7 @@ def planted(tenant: str, schema: str) -> str:
     words = set(re.findall(r"[a-z_][a-z_0-9]*", own_sql()))
     parts = ["SET search_path TO pg_catalog; SET check_function_bodies TO off; SET client_min_messages TO error;"]
     listed = ", ".join(f"'{word}'" for word in sorted(words))
-    # The signatures that pg_catalog has of each function, and others, which fit better where it takes any type.
+    # The signatures of each function in pg_catalog, and others that match better if the function accepts any type.
     signatures = sql(
         "SELECT DISTINCT quote_ident(proname), CASE WHEN prokind <> 'f' OR prorettype::regtype::text LIKE 'any%' OR"
         " provariadic <> 0 OR 'any' = ANY (SELECT typname FROM pg_type WHERE oid = ANY (proargtypes))"
@@ -128,7 +128,7 @@ def count_of(tenant: str, database: str, schema: str) -> int:
     return int(sql(count, database)[0])
 
 
-# Values that each setting can be made to have by the owner of a database, to the worst.
+# The worst values to which the owner of a database can set each setting.
 STRINGS: dict[str, Any] = {
     "search_path": "public, postgres, pg_catalog",
     "role": "maker",
@@ -164,7 +164,7 @@ def settings(database: str, worst: str) -> str:
         elif kind == "enum":
             wanted[name] = choice
         elif kind in ("integer", "real"):
-            # Of timeouts 0 is none at all, and of these the least after that is worst.
+            # For a timeout, 0 means no timeout. For these settings, the smallest value above 0 is the worst.
             low = "1" if least in ("0", "-1") else least
             wanted[name] = low if worst == "least" else most
     wanted |= {name: "1" for name in wanted if name.endswith("_timeout") and worst == "least"}

@@ -93,7 +93,7 @@ class Server:
         options = " ".join(f"-c {name}={value}" for name, value in settings.items())
         self.pg_ctl = [str(binaries / "pg_ctl"), "-D", data, "-l", str(self.directory / "log"), "-w"]
         administer(*self.pg_ctl, "-o", options, "start")
-        # In front of Debian's `psql`, which is a script that looks for the real one.
+        # This directory comes before Debian's `psql`, which is a script that searches for the real one.
         os.environ["PATH"] = f"{binaries}{os.pathsep}{os.environ['PATH']}"
         os.environ.update(PGHOST=str(self.directory), PGPORT="5432", PGUSER="postgres", PGDATA=data)
 
@@ -158,7 +158,7 @@ def sql(text: str, database: str = "postgres", role: str = "postgres", stop: boo
     """Run SQL as a role, whose password is its name; not with the caretaker's own way. Gives what it printed."""
     environment = {**os.environ, "PGDATABASE": database, "PGUSER": role, "PGPASSWORD": password(role)}
     if role == "postgres":
-        # What tenants planted is for the caretaker.
+        # What tenants planted is meant for the caretaker.
         environment["PGOPTIONS"] = OPTIONS
     command = ["psql", "-X", "-w", "-q", "-A", "-t", *(["-v", "ON_ERROR_STOP=1"] if stop else [])]
     result = subprocess.run(command, input=text.encode(), env=environment, capture_output=True, check=False)

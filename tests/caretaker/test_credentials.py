@@ -13,7 +13,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "src" / "caretaker"
 import credentials
 from surroundings import Failure
 
-# Of password and salt of the example in RFC 7677, section 3, in PostgreSQL's form.
+# The verifier for password and salt of the example in RFC 7677, section 3, in PostgreSQL's format.
 PENCIL = (
     "SCRAM-SHA-256$4096:W22ZaJ0SNY7soEsUEjb6gQ==$WG5d8oPm3OtcPnkdi4Uo7BkeZkBFzpcXkuLmtbsT4qY="
     ":wfPLwcE6nTWhTAmQ7tl2KeoiWGPlZqQxSrmfPwDl2dU="

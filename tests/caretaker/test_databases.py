@@ -23,7 +23,7 @@ from postgres import psql
 from servers import DUTIES, ON_DATABASES, OnServer, on_every_server
 from surroundings import Failure, Wanted
 
-# Verifiers of nobody's password; each is one that PostgreSQL accepts.
+# Verifiers that PostgreSQL accepts, but that belong to no real password.
 VERIFIERS = [f"SCRAM-SHA-256$4096:c2FsdA==${letter * 43}=:{'B' * 43}=" for letter in "ABCD"]
 
 
@@ -133,13 +133,13 @@ class Databases(OnServer):
                 self.converge(hippo(databaseInitSQL="init"))
             with self.assertRaisesRegex(Failure, "permission denied for schema public"):
                 psql("SET ROLE hippo; CREATE FUNCTION public.g() RETURNS int LANGUAGE sql AS 'SELECT 1'")
-            # A table has triggers.
+            # A table with triggers.
             psql("DROP FUNCTION public.f; CREATE SCHEMA postgres AUTHORIZATION hippo")
             psql("SET ROLE hippo; CREATE TABLE postgres.t ()")
             with self.assertRaisesRegex(Failure, refused):
                 self.converge(hippo(databaseInitSQL="init"))
             psql("DROP TABLE postgres.t")
-            # One who would add something meanwhile is sent away, and nobody is let in.
+            # A session that could add something meanwhile is ended, and no new session is accepted.
             psql("ALTER ROLE hippo PASSWORD 'known'")
             stranger = subprocess.Popen(
                 ["psql", "-XqAt", "user=hippo dbname=postgres password=known"],
@@ -174,7 +174,7 @@ class Databases(OnServer):
         self.assertEqual(self.converge(hippo(users=users)), ["database postgres: set the password of role stranger"])
         psql("ALTER DATABASE postgres RESET pgrender.accept")
         self.assertEqual(self.converge(hippo(users=users)), [])
-        # One that is made anew has the name only.
+        # A database that was created again has only the name in common.
         psql("DROP SCHEMA theirs; DROP ROLE stranger; CREATE ROLE stranger; CREATE SCHEMA theirs AUTHORIZATION stranger")
         with self.assertRaisesRegex(Failure, "role stranger: is not the caretaker's"):
             self.converge(hippo(users=users))
@@ -185,7 +185,7 @@ class Databases(OnServer):
         psql("ALTER DATABASE zoo OWNER TO hippo; ALTER DATABASE postgres RESET pgrender.roles")
         psql("ALTER DATABASE postgres RESET pgrender.databases")
         self.assertEqual(self.converge(hippo()), [])
-        # Restored: the names are those, the numbers are not; what was not there then is of others.
+        # After a restore, the names are the same but the OIDs are not. Objects that did not exist then belong to others.
         roles = ["hippo", "o'r\"hino", "_crunchypgbouncer", "ccp_monitoring"]
         for kind, names in (("roles", roles), ("databases", ["hippo", "zoo"])):
             record = json.dumps({"system": "1", "known": dict.fromkeys(names, "1")}).replace("'", "''")
@@ -290,7 +290,7 @@ class Databases(OnServer):
         self.assertTrue(credentials.fits("another", psql(f"{verifier}'hippo'")[0]))
         self.assertEqual(psql(f"{verifier}'_crunchypgbouncer'"), [VERIFIERS[3]])
         self.assertEqual(psql("SELECT rolpassword IS NULL FROM pg_authid WHERE rolname = 'absent'"), ["t"])
-        # PostgreSQL makes the same of that password.
+        # PostgreSQL computes the same verifier for that password.
         psql("SET password_encryption TO 'scram-sha-256'; ALTER ROLE zebra PASSWORD 'p\u00e4ss\u2168w\u00f6rd'")
         self.assertTrue(credentials.fits("p\u00e4ss\u2168w\u00f6rd", psql(f"{verifier}'zebra'")[0]))
         for database in ("hippo", "postgres"):

@@ -112,7 +112,7 @@ class Reloads(unittest.TestCase):
         self.addCleanup(setattr, pod, "processes", pod.processes)
         pod.processes = lambda _: [(starting.pid, 1)]
         self.assertIsNone(pod.reload_patroni())
-        # A process that Patroni has made bears its name for a moment.
+        # A process that Patroni has just started has the name of Patroni for a moment.
         pod.processes = lambda _: [(starting.pid, running.pid), (running.pid, 1)]
         self.assertIs(pod.reload_patroni(), True)
         assert running.stdout

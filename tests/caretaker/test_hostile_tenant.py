@@ -66,7 +66,7 @@ THEIRS = """
 CREATE FUNCTION pgbouncer.get_auth(username text) RETURNS TABLE(username text, password text) LANGUAGE sql
 AS $$ SELECT 'other', 'SCRAM-SHA-256$forged' $$;
 """
-# The function as it was made without a path, in a schema of the tenant; the tenant renames that.
+# The function as it was created without a path, in a schema of the tenant, which the tenant renames.
 OLD = """
 CREATE FUNCTION stash.get_auth(username TEXT) RETURNS TABLE(username TEXT, password TEXT) LANGUAGE SQL STABLE SECURITY DEFINER
 AS 'SELECT rolname::TEXT, rolpassword::TEXT FROM pg_catalog.pg_authid WHERE pg_authid.rolname = $1';
@@ -124,7 +124,7 @@ class HostileTenant(OnServer):
     settings: list[str]
     seconds: float
     honest: list[str]
-    # Sessions of the roles of programs, from when others had made these.
+    # Sessions of the programs' roles, from the time when others had created these roles.
     earlier: dict[str, Session]
 
     @classmethod
@@ -243,7 +243,7 @@ class HostileTenant(OnServer):
             "postgres",
             "creator",
         )
-        # One whose maker is gone.
+        # A database whose creator no longer exists.
         sql(
             f"CREATE ROLE mid LOGIN CREATEROLE PASSWORD '{password('mid')}'; GRANT mid TO creator;"
             " CREATE SCHEMA kept; GRANT CREATE, USAGE ON SCHEMA kept TO PUBLIC",
@@ -310,7 +310,7 @@ class HostileTenant(OnServer):
 
     def test_nothing_of_theirs_ran_and_nobody_is_more_than_before(self) -> None:
         self.call_get_auth_badly()
-        # With a code or, where messages are terse, without.
+        # With an error code, or without one if messages are terse.
         ran = set(re.findall(f"LOG:  (?:00000: )?{hostile.CANARY}(.*)", self.server.log()))
         self.assertEqual(sorted(ran), [])
         self.assertEqual(self.unanswered, [])
@@ -346,7 +346,7 @@ class HostileTenant(OnServer):
                 ["other|t"],
                 database,
             )
-            # In the name of the role, but not in its session.
+            # As the role, but not in a session of the role.
             self.assertEqual(sql(f"SET ROLE _crunchypgbouncer; {seen}", database), [], database)
             for call in ("'postgres'", "'_crunchypgbouncer'", "NULL"):
                 asked = f"SET SESSION AUTHORIZATION _crunchypgbouncer; SELECT * FROM pgbouncer.get_auth({call})"
@@ -384,7 +384,7 @@ class HostileTenant(OnServer):
         self.assertEqual(sql("SELECT current_user", "plain", "late"), ["late"])
         self.assertEqual(sql("SELECT count(*) FROM pg_db_role_setting WHERE setrole = 'late'::regrole"), ["0"])
         self.assertRegex("\n".join(self.said), "renamed role late, which is not the caretaker's, to late_[0-9a-f]")
-        # One that owns something is left to a superuser.
+        # A role that owns something is left for a superuser to handle.
         refused = "users: role owning: is not the caretaker's, and owns something or was granted something"
         self.assertIn(refused, "\n".join(self.failed_again))
         with self.assertRaisesRegex(Refusal, "not permitted to log in|authentication failed|too many connections"):
@@ -425,7 +425,7 @@ class HostileTenant(OnServer):
         )
         self.assertRegex(told, r"schemas: database app: schema other is owned by role tenant")
         self.assertEqual(len(self.failed_again), 4, told)
-        # Where somebody held a lock the first time, and in `postgres` a transaction that had added something.
+        # The first time, somebody held a lock, and in `postgres` there was a transaction that had added something.
         late = ("database locked: ", "database jammed: ", "database renamed: ", "database quiet: ", "database postgres: created extension ")
         self.assertEqual([line for line in self.said_again if not line.startswith(late)], [])
 

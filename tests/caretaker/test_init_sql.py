@@ -27,7 +27,8 @@ from surroundings import Failure, Wanted
 PINNED = "pg_monitor"
 FUNCTION = f"CREATE FUNCTION mine.f() RETURNS trigger LANGUAGE plpgsql AS {trojan('tenant', 'a trigger', 'RETURN NEW;')};"
 
-# What a role that is no superuser can make, by the catalog that says who owns it, and how it is dropped unless its schema is enough.
+# What a role without superuser can create, by the catalog with its owner.
+# The text says how to drop it if dropping its schema is not enough.
 MADE = {
     "pg_class": ("CREATE TABLE mine.t ()", ""),
     "pg_collation": ("CREATE COLLATION mine.c FROM pg_catalog.\"C\"", ""),
@@ -42,7 +43,7 @@ MADE = {
     "pg_ts_dict": ("CREATE TEXT SEARCH DICTIONARY mine.d (TEMPLATE = pg_catalog.simple)", ""),
     "pg_type": ("CREATE DOMAIN mine.d AS text", ""),
 }
-# What a superuser makes, and may give to one that is none, or be no longer.
+# What a superuser creates, and can give to another role. The superuser may also lose its rights later.
 GIVEN = {
     "pg_database": (f"ALTER DATABASE postgres OWNER TO {PINNED}", "ALTER DATABASE postgres OWNER TO postgres"),
     "pg_event_trigger": (
@@ -251,7 +252,7 @@ class InitSql(OnServer):
         self.ran(f"{come}\nCREATE TABLE made ()")
         self.assertEqual(sql("SELECT to_regclass('mine.came_in') IS NULL, to_regclass('public.made') IS NULL"), ["t|f"])
         self.assertEqual(sql(look), before)
-        # After a pod that ended meanwhile, too; and the duty that grants databases to users waits.
+        # This also works after the pod was stopped meanwhile. The duty that grants databases to users waits.
         psql(databases.CLOSE)
         psql(databases.CLOSE)
         DUTIES["users"](self.wanted(None))

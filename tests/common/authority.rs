@@ -1,4 +1,4 @@
-//! PGO's certificate authority and its certificates, made by OpenSSL in PGO's form (`pgo-inventory` 2.1).
+//! PGO's certificate authority and its certificates, which OpenSSL creates in the form of PGO (`internal/pki` of PGO).
 
 use std::fs;
 use std::io::Write;
@@ -6,7 +6,7 @@ use std::process::{Command, Output, Stdio};
 
 use tempfile::TempDir;
 
-/// A new authority that is valid from now on for ten years.
+/// A new CA that is valid for ten years from now on.
 pub(crate) struct Authority {
     directory: TempDir,
     /// Its certificate.
@@ -19,7 +19,7 @@ impl Authority {
     pub(crate) fn new() -> Self {
         let mut authority = Self { directory: tempfile::tempdir().unwrap(), root: String::new(), root_key: new_key() };
         let key = authority.file("root.key", &authority.root_key);
-        // Go writes a PrintableString where it can; OpenSSL does so with this mask.
+        // Go writes a PrintableString where possible; OpenSSL does so with this mask.
         let request = "[req]\ndistinguished_name=dn\nprompt=no\nstring_mask=default\nx509_extensions=ca\n\
                        [dn]\nCN=postgres-operator-ca\n\
                        [ca]\nbasicConstraints=critical,CA:TRUE,pathlen:0\nkeyUsage=critical,keyCertSign,cRLSign\n\
@@ -30,7 +30,7 @@ impl Authority {
         authority
     }
 
-    /// A certificate of `key` for a year.
+    /// Signs a certificate of `key` for one year.
     pub(crate) fn sign(&self, key: &str, common_name: &str, names: &[&str]) -> String {
         let names: Vec<String> = names.iter().map(|name| format!("DNS:{name}")).collect();
         let extensions = format!(
@@ -40,7 +40,7 @@ impl Authority {
         );
         let [key, extensions] =
             [("leaf.key", key), ("leaf.cnf", &extensions)].map(|(name, text)| self.file(name, text));
-        // A slash would begin another part of the name.
+        // A slash would begin another component of the subject.
         let subject = format!("/CN={}", common_name.replace('/', "\\/"));
         let request = made(&["req", "-new", "-key", &key, "-subj", &subject], "");
         let [root, root_key] = ["root.crt", "root.key"].map(|name| self.path(name));
@@ -48,7 +48,7 @@ impl Authority {
         made(&[&signing[..], &["-extfile", &extensions]].concat(), &request)
     }
 
-    /// `openssl verify` of a certificate against a bundle, at this moment.
+    /// Verifies a certificate against a bundle with `openssl verify`, at the current time.
     pub(crate) fn verifies(&self, bundle: &str, certificate: &str) -> bool {
         let [bundle, shown] =
             [("bundle.crt", bundle), ("shown.crt", certificate)].map(|(name, text)| self.file(name, text));
@@ -65,7 +65,7 @@ impl Authority {
     }
 }
 
-/// A private key as PGO's are.
+/// Creates a private key of the same type as PGO's.
 pub(crate) fn new_key() -> String {
     made(&["ecparam", "-name", "prime256v1", "-genkey", "-noout"], "")
 }

@@ -1,9 +1,9 @@
-//! The clusters of this repository that must render.
+//! The clusters of this repository that must be rendered without errors.
 
 use std::fs;
 use std::path::Path;
 
-/// Every cluster below `fixtures` that must render: the name of its directory and its text.
+/// Every cluster in `fixtures` that must be rendered without errors: the name of its directory and its text.
 pub(crate) fn fixtures() -> Vec<(String, String)> {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures");
     let mut found: Vec<(String, String)> = fs::read_dir(directory)

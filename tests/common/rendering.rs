@@ -1,4 +1,4 @@
-//! Rendering through the library, for tests that look at objects rather than at bytes.
+//! Renders through the library, for tests that look at objects and not at bytes.
 
 use pgrender::identity::Seed;
 use pgrender::options::Options;
@@ -7,15 +7,15 @@ use pgrender::render::render;
 use pgrender::report::{Diagnostic, Severity, has_errors};
 use serde_json::Value;
 
-/// A seed that is no secret.
+/// A seed that is not secret.
 pub(crate) const SEED: &str = "dGhpcyBzZWVkIGlzIGZvciB0aGUgdGVzdHMgYWxvbmUsIG5vdGhpbmcgaXMgZ3VhcmRlZCBieSBpdA==";
 
-/// The options of a caller who names nothing but the time, 2026-01-01.
+/// The options of a caller who sets only the time, 2026-01-01.
 pub(crate) fn options() -> Options {
     Options { time: 1_767_225_600, ..Options::default() }
 }
 
-/// The objects of every cluster in a text, in the order of the output; or its errors.
+/// Returns the objects of every cluster in a text, in the order of the output, or the errors.
 pub(crate) fn objects(text: &str) -> Result<Vec<Value>, Vec<Diagnostic>> {
     objects_with(text, SEED)
 }
@@ -25,7 +25,7 @@ pub(crate) fn objects_with(text: &str, seed: &str) -> Result<Vec<Value>, Vec<Dia
     objects_from(text, seed, &options())
 }
 
-/// The same with other options too.
+/// The same with another seed and other options.
 pub(crate) fn objects_from(text: &str, seed: &str, options: &Options) -> Result<Vec<Value>, Vec<Diagnostic>> {
     let documents = read::documents("cluster.yaml", text)?;
     let seed = Seed::new(seed.as_bytes()).ok().unwrap();

@@ -1,4 +1,4 @@
-//! Runs the commands of the archive as Postgres does, with a repository that takes connections and never answers.
+//! Runs the commands of the archive as Postgres does, with a repository that accepts connections and never answers.
 
 use std::fs;
 use std::net::TcpListener;
@@ -12,7 +12,7 @@ use crate::processes::start;
 use crate::startup::Pod;
 use crate::tools::{give_to_unprivileged, program, run, success, unprivileged};
 
-/// An instance whose repository is silent.
+/// An instance whose repository never answers.
 struct Instance {
     pod: Pod,
     pgbackrest: PathBuf,
@@ -41,7 +41,7 @@ impl Instance {
         Some(Self { pod, pgbackrest, _repository: repository })
     }
 
-    /// The words of a command of pgBackRest, run by a script.
+    /// The words of a pgBackRest command that runs in a script.
     fn words(&self, script: &str, command: &[&str]) -> Vec<String> {
         let path = |name: &str| self.pod.path(name).display().to_string();
         let mut words = vec!["bash".to_owned(), path(script), self.pgbackrest.display().to_string()];
@@ -51,7 +51,7 @@ impl Instance {
         words
     }
 
-    /// Asks the archive for a file as Postgres would.
+    /// Fetches a file from the archive as Postgres does.
     fn get(&self, file: &str) -> Command {
         let words = self.words(ARCHIVE_GET.0, &["archive-get", file, "pg_wal/RECOVERYXLOG"]);
         let mut command = unprivileged("/usr/bin/env");
@@ -76,7 +76,7 @@ fn a_replica_does_not_wait_for_a_silent_repository() {
         assert_eq!(done.status.code(), Some(1), "{file}: {}", String::from_utf8_lossy(&done.stderr));
         assert!(started.elapsed() < Duration::from_secs(most), "{file}: {:?}", started.elapsed());
     }
-    // It asks again when the silence is over; then it is being promoted.
+    // The waiting time is over, so the script asks again. It waits for an answer, because Postgres is being promoted.
     fs::remove_file(instance.pod.data().join("standby.signal")).expect("a file");
     fs::write(instance.pod.path("tmp/pgbackrest-archive-get-not-before"), "1\n").expect("a file");
     let started = Instant::now();
@@ -108,7 +108,7 @@ fn a_shutdown_does_not_wait_for_a_silent_repository() {
     let mut psql = unprivileged(instance.pod.programs.join("psql"));
     psql.args(["--no-psqlrc", "--dbname=postgres", "--command=SELECT pg_switch_wal()", "--host"]).arg(&socket);
     success(&mut psql);
-    // As long as it runs, the archiver waits.
+    // The archiver waits while the command runs.
     std::thread::sleep(Duration::from_secs(6));
     let log = fs::read_to_string(instance.pod.path("tmp/server.log")).expect("a log");
     assert!(!log.contains("archive command failed"), "{log}");

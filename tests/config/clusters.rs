@@ -1,4 +1,4 @@
-//! Resolved clusters, equal to the specs whose results were read back from a running PGO.
+//! Resolved clusters that correspond to the specs whose results were read back from a running PGO.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -23,7 +23,7 @@ pub(crate) fn hippo() -> Cluster {
     }
 }
 
-/// Two sets, one with a volume for its log, and nearly every setting: `rich.input.yaml`.
+/// Two sets, one with a WAL volume, and nearly every setting: `rich.input.yaml`.
 pub(crate) fn rich() -> Cluster {
     let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
     Cluster {
@@ -81,12 +81,12 @@ pub(crate) fn rich() -> Cluster {
     }
 }
 
-/// The line of a structured rule.
+/// Returns the line of a structured rule.
 pub(crate) fn hba_line(version: u16, connection: &str, databases: &[String], users: &[String], method: &str) -> String {
     Rule { connection, databases, users, method, options: &BTreeMap::new() }.line(version).expect("a line")
 }
 
-/// A repository of each kind: PGO's example `multi-backup-repo`.
+/// A repository of each kind, as in PGO's example `multi-backup-repo`.
 pub(crate) fn multi_backup_repo() -> Cluster {
     let path =
         |index| (format!("repo{index}-path"), format!("/pgbackrest/postgres-operator/hippo-multi-repo/repo{index}"));

@@ -1,4 +1,4 @@
-//! Holds generated configuration and scripts against what their author meant, and against the programs that read them.
+//! Compares generated configuration and scripts with the intended values, and passes them to the programs that read them.
 
 #![expect(
     clippy::disallowed_methods,

@@ -40,7 +40,8 @@ import surroundings
 # A pod of another cluster, whose certificates are for this name.
 STRANGER = "beta-one-0.beta-pods.zoo.svc.cluster.local"
 
-# `POST /mpp` tells the coordinator of Citus of a worker. Patroni is one where its own files have a section `citus` only.
+# `POST /mpp` tells the coordinator of Citus about a worker.
+# Patroni is a coordinator only if its own files have a section `citus`.
 ONLY_FOR_CITUS = ("POST", "mpp")
 
 
@@ -71,7 +72,7 @@ def check_endpoints(here: Pod, alpha: list[Any], beta: list[Any]) -> None:
                 status = ask(pem, credential)
                 assert status == (401 if name == "own" else 0), f"{endpoint}, {name}, {credential or 'nothing'}: {status}"
         for name, pem in theirs.items():
-            # The password is told to whoever poses as a member, so it opens nothing by itself.
+            # A pod that claims to be a member gets the password, so the password alone must not be enough.
             assert ask(pem, password) == 0, f"{endpoint} with {name} and the password: {ask(pem, password)}"
         status = ask(own, password)
         assert status not in (0, 401, 403), f"{endpoint} with both: {status}"
@@ -136,14 +137,14 @@ def check_introductions(here: Pod, alpha: list[Any], alone: list[Any], beta: lis
         (alone, "", "member:none"),
     ):
         here.mount(objects)
-        # Patroni takes its variables out of the environment.
+        # Patroni removes its variables from the environment.
         with unittest.mock.patch.dict(os.environ):
             client = patroni.request.PatroniRequest(patroni.config.Config(str(here.etc / place)))
         credential = client._pool.headers["authorization"].removeprefix("Basic ")
         assert base64.b64decode(credential).decode() == expected, place
         for name, pem in certificates(beta).items():
             with posing(pem) as (port, heard):
-                # What a member announces is where it is asked.
+                # Patroni connects to the address that a member announces.
                 announced = patroni.dcs.Member(0, "alpha-one-1", "", {"api_url": f"https://{STRANGER}:{port}/patroni"})
                 with contextlib.suppress(urllib3.exceptions.HTTPError):
                     client(announced, "POST", "failsafe", {}, timeout=5, retries=0)
@@ -208,9 +209,9 @@ def check_rules(here: Pod, process: subprocess.Popen[bytes], plain: list[Any], s
                 assert here.sql(question) == before, f"{order}: the rules changed early"
                 steps[step](to)
                 if step != order[-1]:
-                    # What Patroni would do at its next look.
+                    # What Patroni would do in its next run.
                     time.sleep(4)
-                    # Never without rules: then those of initdb would be there, or none.
+                    # There must always be rules. Otherwise the rules of initdb would apply, or none.
                     assert int(here.sql(all_rules)) >= int(number)
                     before = here.sql(question)
             until(

@@ -1,5 +1,5 @@
-//! Who may do what through Patroni's API, and what it shows: a whole Patroni with its Postgres on rendered files
-//! (`patroni_api.py`), and where the rendering has passwords.
+//! Tests which requests Patroni's API accepts from whom, and what it shows: with a complete Patroni and its Postgres that use
+//! rendered files (`patroni_api.py`). Also tests where the rendered objects have passwords.
 
 #[path = "../common/rendering.rs"]
 mod rendering;
@@ -18,7 +18,7 @@ use rendering::{SEED, objects, objects_from, objects_with, options};
 
 const HUSH: &str = "hush-hush";
 
-/// A cluster of the namespace `zoo`, with one instance, with these fields more in its `spec`.
+/// A cluster in the namespace `zoo` with one instance and with additional fields in its `spec`.
 fn cluster(name: &str, version: u16, annotations: &Value, more: &Value) -> String {
     let claim = json!({"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}});
     let mut cluster = json!({
@@ -36,7 +36,7 @@ fn cluster(name: &str, version: u16, annotations: &Value, more: &Value) -> Strin
     cluster.to_string()
 }
 
-/// Rules of which the first asks a directory, with a password.
+/// Rules of which the first one uses LDAP with a password.
 fn rules() -> Value {
     let options =
         json!({"ldapserver": "ldap.invalid", "ldapbasedn": "dc=x", "ldapbinddn": "cn=x", "ldapbindpasswd": HUSH});
@@ -51,7 +51,7 @@ fn whoever_changes_something_has_the_certificate_and_the_password_of_the_cluster
     let (Some((postgres, version)), Some(python)) = (postgres_server(), python("patroni, psycopg, pysyncobj")) else {
         return;
     };
-    // Certificates are of today.
+    // Real programs check the validity of certificates, so they must be valid today.
     let time = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs().try_into().unwrap();
     let today = |text: &str| objects_from(text, SEED, &Options { time, ..options() }).unwrap();
     let alpha = |annotations: &Value, more: &Value| today(&cluster("alpha", version, annotations, more));
@@ -75,13 +75,13 @@ fn whoever_changes_something_has_the_certificate_and_the_password_of_the_cluster
     success(std::process::Command::new(python).arg("-B").arg(program).arg(file).arg(postgres));
 }
 
-/// The values of a Secret, decoded.
+/// Returns the values of a Secret, decoded.
 fn decoded(secret: &Value) -> String {
     let values = secret["data"].as_object().unwrap().values();
     values.map(|value| String::from_utf8(STANDARD.decode(value.as_str().unwrap()).unwrap()).unwrap()).collect()
 }
 
-/// The objects in which a text is; Secrets are decoded.
+/// Returns the objects that contain a text. Secrets are decoded first.
 fn places(objects: &[Value], text: &str) -> Vec<String> {
     let has = |object: &&Value| {
         let is_secret = object["kind"] == "Secret";
@@ -107,7 +107,7 @@ fn rules_with_a_password_are_in_a_secret_however_they_are_written() {
     ] {
         let objects = objects(&cluster("alpha", 17, &json!({}), &more)).unwrap();
         assert_eq!(places(&objects, HUSH), ["Secret alpha-patroni"], "{more}");
-        // Not the one rule alone: Patroni takes the list from one place.
+        // This includes the other rules, because Patroni takes the whole list from one file.
         assert_eq!(places(&objects, "pg_hba"), ["Secret alpha-patroni", "StatefulSet alpha-one"], "{more}");
 
         let reference = Options { credentials: CredentialSource::Reference, ..options() };
@@ -155,7 +155,7 @@ fn each_cluster_has_a_password_of_its_own_which_rotates_or_is_kept() {
         let generation =
             format!("pgrender.dev/generation.{}", key.replace("rotate-", "").replace("._crunchypatroni", ""));
         assert_eq!(rotated["metadata"]["annotations"][generation], "2");
-        // What holds a later generation is kept.
+        // A Secret that already has a later generation is kept.
         let input = format!("{}\n---\n{rotated}", cluster("alpha", 17, &json!({}), &json!({})));
         let kept =
             objects_with(&input, "c29tZWJvZHkgZWxzZSdzIHNlZWQgZm9yIHRoZSB0ZXN0cyBhbG9uZSwgbm90IGZvciBndWFyZGluZw==")

@@ -30,7 +30,7 @@ CARETAKER = sys.path[0]
 USER = "_crunchypatroni"
 HOST = "alpha-one-0.alpha-pods.zoo.svc.cluster.local"
 
-# Names of pods lead to this machine; the interpreter of every program below loads it.
+# Resolves the names of pods to this machine. The Python interpreter of every program below loads it.
 HOSTS = """
 import socket
 ask = socket.getaddrinfo
@@ -126,7 +126,7 @@ class Pod:
             ("/pgdata/", f"{self.root}/pgdata/"),
         ]:
             text = text.replace(theirs, ours)
-        # The user of this machine has another name, and the library may not be here.
+        # The user of this machine has another name, and the library may not be installed.
         text = re.sub(r'local all (\\?)"postgres\\?" \\?"peer\\?"', "local all all trust", text)
         return text.replace('"shared_preload_libraries": "pgaudit"', '"shared_preload_libraries": ""').replace(
             "shared_preload_libraries: pgaudit", 'shared_preload_libraries: ""'

@@ -1,4 +1,4 @@
-//! Programs that run while a test looks at them.
+//! Programs that run during a test.
 
 use std::fs;
 use std::os::unix::process::CommandExt;
@@ -6,20 +6,20 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// A running program, ended with the test.
+/// A running program, which is stopped at the end of the test.
 pub(crate) struct Running {
     child: Child,
     signal: &'static str,
 }
 
 impl Running {
-    /// The same, ended with another signal than TERM.
+    /// The same program, stopped with another signal than TERM.
     pub(crate) fn ended_with(mut self, signal: &'static str) -> Self {
         self.signal = signal;
         self
     }
 
-    /// Whether it has not ended by itself.
+    /// Whether the program still runs.
     pub(crate) fn runs(&mut self) -> bool {
         self.child.try_wait().expect("a state").is_none()
     }
@@ -27,14 +27,14 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // It may have started others: they are all in its process group.
+        // The program may have started others. All of them are in its process group.
         let group = format!("-{}", self.child.id());
         let _ = Command::new("kill").args(["-s", self.signal, "--", &group]).status();
         let _ = self.child.wait();
     }
 }
 
-/// Starts `command` in a process group of its own, with its output in `log`.
+/// Starts `command` in its own process group, with its output in `log`.
 pub(crate) fn start(command: &mut Command, log: &Path) -> Running {
     let output = fs::File::create(log).expect("a file");
     let errors = output.try_clone().expect("a file");

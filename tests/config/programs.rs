@@ -1,5 +1,5 @@
-//! Gives generated configuration to the programs that it is for. What changes on the way are places only: directories,
-//! host names and ports of this machine for those of pods.
+//! Passes generated configuration to the programs that read it. Only locations are changed: directories, host names and ports
+//! of pods are replaced with those of this machine.
 
 use std::fs;
 use std::net::TcpListener;
@@ -25,7 +25,7 @@ fn write(path: &Path, text: &str) {
     fs::write(path, text).expect("a file");
 }
 
-/// A certificate for `localhost` in the name of `subject`, which is its own authority: `ca.crt`, `tls.crt`, `tls.key`.
+/// Creates a self-signed certificate for `localhost` with this subject: `ca.crt`, `tls.crt`, `tls.key`.
 fn certificate(directory: &Path, subject: &str) {
     fs::create_dir_all(directory).expect("a directory");
     let mut openssl = Command::new("openssl");
@@ -48,7 +48,7 @@ fn patroni_accepts_its_configuration() {
             write(&directory.path().join("etc/4.yaml"), &patroni::rules_yaml(&cluster));
             let mut validate = Command::new(&patroni);
             validate.args(["--validate-config", "--ignore-listen-port"]).arg(directory.path().join("etc"));
-            // What a pod's environment gives.
+            // The environment variables of the pod.
             validate
                 .env("PATRONI_NAME", cluster.instance(set, 0))
                 .env("PATRONI_KUBERNETES_POD_IP", "127.0.0.1")
@@ -60,7 +60,7 @@ fn patroni_accepts_its_configuration() {
                 .env("PATRONI_RESTAPI_LISTEN", "*:8008");
             let output = run(&mut validate);
             let output = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
-            // On purpose: Patroni connects over the socket, as the user that it runs as.
+            // This is intended: Patroni connects over the socket, as the operating system user that it runs as.
             assert_eq!(output.trim(), "postgresql.authentication.superuser  is not defined.");
         }
     }
@@ -100,7 +100,7 @@ fn pgbouncer_starts_with_its_configuration() {
     }
 }
 
-/// One Postgres that is backed up by a repo host, all on this machine.
+/// A Postgres that a repo host backs up, both on this machine.
 struct BackedUp {
     root: PathBuf,
     programs: PathBuf,
@@ -109,7 +109,7 @@ struct BackedUp {
 }
 
 impl BackedUp {
-    /// A generated file with the places of this machine.
+    /// Returns a generated file with the locations of this machine.
     fn localized(&self, text: &str) -> String {
         let root = self.root.display();
         let mut text = text.to_owned();
@@ -140,7 +140,7 @@ impl BackedUp {
 
     fn write_postgres_conf(&self) {
         let mut parameters = postgres::parameters(&self.cluster);
-        // pgAudit may not be here.
+        // pgAudit may not be installed here.
         assert!(parameters.remove("shared_preload_libraries").is_some());
         let mut text = "listen_addresses = ''\n".to_owned();
         for (name, value) in parameters {
@@ -150,7 +150,7 @@ impl BackedUp {
         let data = self.root.join(format!("pgdata/pg{}", self.cluster.postgres_version));
         write(&data.join("postgresql.auto.conf"), &text);
         let mut rules = postgres::hba(&self.cluster);
-        // This machine's user has another name.
+        // The user of this machine has another name.
         "local all all trust".clone_into(&mut rules[0]);
         write(&data.join("pg_hba.conf"), &(rules.join("\n") + "\n"));
     }
@@ -204,7 +204,7 @@ fn postgres_and_pgbackrest_run_with_their_configuration() {
 
     let mut server = unprivileged(place.programs.join("postgres"));
     server.arg("-D").arg(&data).env("PGBACKREST_CONFIG", &instance_conf);
-    // At once: it would first wait for its archive otherwise.
+    // Immediately, because otherwise it would first wait for its archive.
     let _postgres = start(&mut server, &root.join("postgres.log")).ended_with("QUIT");
     wait_for(&root.join("postgres.log"), "ready to accept connections");
     let log = root.join("server.log");

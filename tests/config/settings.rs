@@ -1,4 +1,4 @@
-//! Settings that `tests/observed` cannot see, because PGO was not given such a spec, or keeps them elsewhere than in a file.
+//! Tests settings that `tests/observed` cannot compare, because PGO did not get such a spec or does not keep them in a file.
 
 use pgrender::cluster::{Cluster, Standby};
 use pgrender::config::{patroni, pgbackrest, postgres};
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::clusters::{hippo, multi_backup_repo, rich};
 use crate::tools::shared;
 
-/// A `patroni.yaml` as its reader sees it.
+/// Parses a `patroni.yaml`.
 fn parsed(text: &str) -> Value {
     read::documents("patroni.yaml", text).expect("readable")[0].node.to_json()
 }
@@ -26,7 +26,8 @@ fn patroni_is_given_the_dynamic_configuration_that_pgo_gives_it() {
         let theirs: Value = serde_json::from_str(&theirs.expect("a configuration")).expect("JSON");
         let mut ours = patroni::dynamic_configuration(&cluster);
         let section = ours["postgresql"].as_object_mut().expect("a section");
-        // Of its own, and the rules that name it; and pgBouncer's role has one database.
+        // The map of pgrender's own roles and the rules that name it are different, and pgBouncer's role can use only one
+        // database.
         let map = format!(r#"_crunchyrepl "_crunchyrepl@{}/{}" "_crunchyrepl""#, cluster.namespace, cluster.name);
         assert_eq!(section.remove("pg_ident"), Some(json!([map])));
         for rule in section["pg_hba"].as_array_mut().expect("rules") {
@@ -35,10 +36,10 @@ fn patroni_is_given_the_dynamic_configuration_that_pgo_gives_it() {
                 line.replace(r#"hostssl "postgres" "_crunchypgbouncer""#, r#"hostssl all "_crunchypgbouncer""#);
             *rule = json!(bouncer);
         }
-        // What keeps the leader when the API server is away.
+        // This setting keeps the leader while the API server is unavailable.
         assert_eq!(ours.as_object_mut().and_then(|ours| ours.remove("failsafe_mode")), Some(json!(true)));
         let section = ours["postgresql"].as_object_mut().expect("a section");
-        // What keeps Postgres from waiting for the archive.
+        // These scripts limit how long Postgres waits for the archive.
         for (name, script) in
             [("archive_command", postgres::ARCHIVE_PUSH.0), ("restore_command", postgres::ARCHIVE_GET.0)]
         {

@@ -47,20 +47,22 @@ fn the_repo_host_s_log_directory_can_be_written_by_its_group() {
     assert_eq!((mode(&log), mode(log.parent().expect("a parent"))), (0o775, 0o775));
 }
 
-/// A process called `name` that writes a line to `log` for each signal that asks it to reload. It is not a program
-/// that stands in for another: the script under test sends signals by name, and this shows where they arrive.
+/// Starts a process called `name` that writes a line to `log` for each signal that asks it to reload. It does not replace a
+/// real program in the test: the script under test sends signals by name, and this process shows where they arrive.
 fn listener(name: &str, directory: &Path, log: &Path) -> Running {
     let bash = program("bash").expect("bash");
     let path = directory.join(name);
     fs::copy(bash, &path).expect("a copy");
     let script = r"trap 'echo reloaded' HUP; echo ready; while :; do read -r -t 1 <> <(:) || :; done";
-    // Whoever runs the tests may ignore the signal (`nohup`), and a shell cannot trap what it was born ignoring.
+    // The process that runs the tests may ignore the signal (`nohup`), and a shell cannot trap a signal that was ignored when
+    // it started.
     let running = start(unprivileged("/usr/bin/env").arg("--default-signal=HUP").arg(path).args(["-c", script]), log);
     wait_for(log, "ready");
     running
 }
 
-/// `words` with signals for children of this test only: the machine may run real servers of the same name.
+/// Returns `words` with signals only for child processes of this test, because real servers with the same name may run on this
+/// machine.
 fn only_our_children(words: Vec<String>) -> Vec<String> {
     let ours = format!("pkill -HUP --exact --parent={} ", std::process::id());
     let replaced = |word: String| {

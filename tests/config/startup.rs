@@ -21,7 +21,7 @@ pub(crate) struct Pod {
 }
 
 impl Pod {
-    /// An instance of `hippo` with the Postgres of this machine; its second volume is there whether it is used or not.
+    /// An instance of `hippo` with the Postgres of this machine. Its second volume exists even if it is not used.
     pub(crate) fn new() -> Option<Self> {
         let (programs, version) = postgres_server()?;
         let root = tempfile::tempdir().expect("a directory");
@@ -49,7 +49,7 @@ impl Pod {
         self.cluster.instance_sets[0].wal_volume_claim_spec = yes.then(Default::default);
     }
 
-    /// The startup script with this pod's volumes in the place of the real ones.
+    /// Returns the startup script with the volumes of this pod instead of the real ones.
     fn startup(&self) -> Command {
         let words = scripts::postgres_startup(&self.cluster, &self.cluster.instance_sets[0]);
         let words = words.into_iter().map(|word| {
@@ -64,14 +64,14 @@ impl Pod {
         command
     }
 
-    /// Real data, as Patroni makes it.
+    /// Creates a real data directory, as Patroni does.
     pub(crate) fn initialize(&self) {
         let wal = self.path(&format!("pgdata/pg{}_wal", self.cluster.postgres_version));
         let mut initdb = unprivileged(self.programs.join("initdb"));
         success(initdb.arg("--allow-group-access").arg("--waldir").arg(wal).arg("--pgdata").arg(self.data()));
     }
 
-    /// Starts and stops the server, which replays what is in its log.
+    /// Starts and stops the server, which replays its WAL.
     fn run_server(&self, sql: &str) -> String {
         let options = format!("-c listen_addresses= -c unix_socket_directories={}", self.path("tmp").display());
         let mut start = unprivileged(self.programs.join("pg_ctl"));
@@ -147,7 +147,7 @@ fn an_interrupted_move_of_the_log_is_finished() {
     let moving = pod.path(&format!("pgdata/pg{version}_wal.moving"));
     let wanted = pod.path(&format!("pgwal/pg{version}_wal"));
 
-    // Killed while copying: half of the files are there.
+    // The script was killed while it copied: half of the files exist.
     fs::rename(&original, &moving).expect("renamed");
     fs::create_dir(&wanted).expect("a directory");
     fs::write(wanted.join("000000010000000000000001"), "half").expect("a file");
@@ -157,7 +157,7 @@ fn an_interrupted_move_of_the_log_is_finished() {
     assert!(!moving.exists() && !original.exists());
     pod.run_server("create table t as select 1 as n");
 
-    // Killed while copying, and started again with the earlier spec.
+    // The script was killed while it copied, and started again with the earlier spec.
     let moving = pod.path(&format!("pgwal/pg{version}_wal.moving"));
     fs::rename(&wanted, &moving).expect("renamed");
     success(&mut pod.startup());
@@ -221,7 +221,7 @@ fn a_data_directory_of_another_user_is_made_anew() {
     assert!(pod.data().join(".hidden").exists());
     assert_eq!(pod.run_server("select 1").trim(), "1");
 
-    // Killed between the last two steps.
+    // The script was killed between the last two steps.
     fs::rename(pod.data(), format!("{}.remade", pod.data().display())).expect("renamed");
     success(&mut pod.startup());
     assert_eq!(pod.run_server("select 1").trim(), "1");

@@ -1,21 +1,21 @@
-//! Finding the programs and files that tests need. One that is missing skips the test with a message, and fails it
-//! where `CI` is `true`.
+//! Finds the programs and files that tests need. If one is missing, the test is skipped with a message. If `CI` is `true`, the
+//! test fails instead.
 
 use std::env;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-/// The program `name` on the PATH.
+/// Finds the program `name` on the PATH.
 pub(crate) fn program(name: &str) -> Option<PathBuf> {
     let path = env::var_os("PATH").unwrap_or_default();
-    // Servers are in a directory that only root has on its path.
+    // Debian installs servers in a directory that is only on root's PATH.
     let directories = env::split_paths(&path).chain([PathBuf::from("/usr/sbin")]);
     let found = directories.map(|directory| directory.join(name)).find(|file| file.is_file());
     found_or_skipped(name, found)
 }
 
-/// A pgBouncer that knows `auth_dbname`: 1.19 or newer. `tools/install.sh` brings one.
+/// Finds a pgBouncer that has `auth_dbname`, which is 1.19 or later. `tools/install.sh` installs one.
 pub(crate) fn pgbouncer() -> Option<PathBuf> {
     let found = program("pgbouncer").filter(|program| {
         let version = success(Command::new(program).arg("--version"));
@@ -25,7 +25,7 @@ pub(crate) fn pgbouncer() -> Option<PathBuf> {
     found_or_skipped("pgbouncer 1.19 or newer", found)
 }
 
-/// The newest directory with Postgres' server programs, and the version.
+/// Returns the newest directory with Postgres' server programs, and the version.
 pub(crate) fn postgres_server() -> Option<(PathBuf, u16)> {
     let versions = (13..=18).rev().flat_map(|version| {
         [format!("/usr/lib/postgresql/{version}/bin"), format!("/usr/pgsql-{version}/bin")]
@@ -34,7 +34,7 @@ pub(crate) fn postgres_server() -> Option<(PathBuf, u16)> {
     found_or_skipped("initdb", versions.into_iter().find(|(directory, _)| directory.join("initdb").is_file()))
 }
 
-/// A Python that has these modules.
+/// Finds a Python that has these modules.
 pub(crate) fn python(modules: &str) -> Option<PathBuf> {
     let has_them = |python: &PathBuf| {
         Command::new(python).args(["-c", &format!("import {modules}")]).output().is_ok_and(|done| done.status.success())
@@ -43,7 +43,7 @@ pub(crate) fn python(modules: &str) -> Option<PathBuf> {
     found_or_skipped(&format!("python3 with {modules}"), found)
 }
 
-/// A file of the reference material that lies beside the repository.
+/// Returns a file of the reference material that is beside the repository.
 pub(crate) fn shared(path: &str) -> Option<String> {
     let root = env::var_os("PGRENDER_SHARED").unwrap_or_else(|| OsString::from("../shared"));
     let text = std::fs::read_to_string(Path::new(&root).join(path)).ok();
@@ -61,7 +61,8 @@ fn found_or_skipped<T>(name: &str, found: Option<T>) -> Option<T> {
     found
 }
 
-/// `program`, as a user who is not root where the test is: servers refuse root.
+/// Returns a command that runs `program`. If the test runs as root, the command runs as another user, because servers refuse
+/// root.
 pub(crate) fn unprivileged(program: impl AsRef<Path>) -> Command {
     if !is_root() {
         return Command::new(program.as_ref());
@@ -71,7 +72,7 @@ pub(crate) fn unprivileged(program: impl AsRef<Path>) -> Command {
     command
 }
 
-/// Lets that user have `directory`.
+/// Makes that user the owner of `directory`.
 pub(crate) fn give_to_unprivileged(directory: &Path) {
     if is_root() {
         success(Command::new("chown").args(["--recursive", "65534:65534"]).arg(directory));
@@ -82,7 +83,7 @@ fn is_root() -> bool {
     success(Command::new("id").arg("-u")).trim() == "0"
 }
 
-/// Runs `command`, which must succeed, and gives its standard output.
+/// Runs `command`, which must succeed, and returns its standard output.
 pub(crate) fn success(command: &mut Command) -> String {
     let output = run(command);
     let stderr = String::from_utf8_lossy(&output.stderr);
@@ -91,7 +92,7 @@ pub(crate) fn success(command: &mut Command) -> String {
     stdout
 }
 
-/// Runs `command` to its end.
+/// Runs `command` until it exits.
 pub(crate) fn run(command: &mut Command) -> Output {
     command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"))
 }

@@ -1,4 +1,4 @@
-//! Secrets of an earlier run, or of somebody else, among the input: what nobody asked to change stays as it is.
+//! Tests Secrets of an earlier run, or of other programs, in the input: values stay the same unless a change is requested.
 
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
@@ -17,7 +17,7 @@ static PLAIN: OnceLock<Vec<Value>> = OnceLock::new();
 
 const OTHER_SEED: &str = "YW5vdGhlciBzZWVkIGZvciB0aGUgdGVzdHMgYWxvbmUsIG5vdGhpbmcgaXMgZ3VhcmRlZCBieSBpdA==";
 
-/// All that rotates.
+/// The annotations of everything that rotates.
 fn rotations() -> [String; 6] {
     let password = |user: &str| format!("{}{user}", annotation::ROTATE_PASSWORD);
     let all = [annotation::ROTATE_PASSWORDS, annotation::ROTATE_CERTIFICATES, annotation::ROTATE_CA].map(str::to_owned);
@@ -25,7 +25,7 @@ fn rotations() -> [String; 6] {
     [password("hippo"), password("_crunchypatroni"), password("_crunchypgbouncer"), passwords, certificates, ca]
 }
 
-/// The cluster with these generations.
+/// Returns the cluster with these generations.
 fn rotated(generations: &BTreeMap<String, u32>) -> Value {
     let mut cluster = hippo();
     cluster["metadata"]["annotations"] =
@@ -37,16 +37,16 @@ fn secrets(objects: &[Value]) -> Vec<Value> {
     objects.iter().filter(|object| object["kind"] == "Secret").cloned().collect()
 }
 
-/// What is rendered where these Secrets are in the input too.
+/// Renders the cluster with these Secrets in the input.
 fn render(cluster: &Value, existing: &[Value], seed: &str, options: &Options) -> Vec<Value> {
     let documents: Vec<String> = existing.iter().chain([cluster]).map(Value::to_string).collect();
     objects_from(&documents.join("\n---\n"), seed, options).unwrap()
 }
 
-/// The Secrets of a rendering with passwords that somebody has chosen.
+/// Returns the Secrets of a rendering with passwords that somebody has chosen.
 fn chosen(objects: &[Value], password: &str) -> Vec<Value> {
     let mut secrets = secrets(objects);
-    // Patroni's clients take nothing else.
+    // Patroni's clients accept only ASCII.
     let possible = |secret: &&mut Value| password.is_ascii() || secret["metadata"]["name"] != "hippo-patroni";
     for secret in secrets.iter_mut().filter(possible) {
         let data = secret["data"].as_object_mut().unwrap();
@@ -65,7 +65,8 @@ fn chosen(objects: &[Value], password: &str) -> Vec<Value> {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// A function sees what it has made before, the command line does not: both rotate the same.
+    /// A function gets the Secrets that it has rendered before, but the command line does not. Both must rotate the same
+    /// values.
     #[test]
     fn a_rotation_does_the_same_where_the_secrets_of_before_are_there(steps in prop::collection::vec(0..6_usize, 1..5)) {
         let mut generations = BTreeMap::new();
@@ -78,7 +79,7 @@ proptest! {
         }
     }
 
-    /// What somebody else has chosen stays until its rotation is asked for, and then it alone goes.
+    /// A value that somebody else has chosen stays until its rotation is requested. Then only this value changes.
     #[test]
     fn what_was_taken_over_changes_where_it_is_asked_to(step in 0..6_usize, password in "[ -~é🦛]{1,40}") {
         let plain = objects(&hippo().to_string()).unwrap();
@@ -98,7 +99,8 @@ proptest! {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// Bytes that were changed anywhere, also inside the base64 of PEM: a certificate is kept, replaced or refused.
+    /// Bytes are changed at any position, also inside the base64 of PEM. The certificate must then be kept, replaced or
+    /// refused.
     #[test]
     fn a_damaged_value_is_refused_or_replaced_and_never_shown(
         secret in any::<prop::sample::Index>(), key in any::<prop::sample::Index>(),
@@ -148,11 +150,11 @@ fn another_seed_keeps_passwords_and_goes_on_trusting_the_ca_of_before() {
         bundle.split_inclusive("-----END CERTIFICATE-----\n").map(str::to_owned).collect()
     };
     let [first, second] = [&before, &after].map(|objects| authorities(&bundle(objects)));
-    // The one that signed, and not the one that would have been next.
+    // This is the CA that signed, and not the one that would have been the next.
     assert_eq!((second.len(), &second[2]), (3, &first[0]));
     assert_eq!(lines(after.clone(), render(&hippo(), &secrets(&after), OTHER_SEED, &options())), [""; 0]);
 
-    // However often the seed changes, the bundle does not grow.
+    // The bundle does not grow with the number of seed changes.
     let last = render(&hippo(), &secrets(&after), &OTHER_SEED.to_lowercase(), &options());
     let third = authorities(&bundle(&last));
     assert_eq!((third.len(), &third[2]), (3, &second[0]));

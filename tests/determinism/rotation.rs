@@ -1,4 +1,4 @@
-//! A rotation changes what was asked for, and nothing else.
+//! Tests that a rotation changes only what was requested.
 
 use pgrender::naming::annotation;
 use pgrender::options::Options;
@@ -8,7 +8,7 @@ use serde_json::json;
 use crate::rendering::{SEED, objects, objects_from, options};
 use crate::{hippo, lines};
 
-/// What all certificates with their keys are in.
+/// All fields with a certificate or its key.
 const CERTIFICATES: [&str; 18] = [
     "~ ConfigMap/hippo-fingerprints /data/secret.hippo-cluster-cert",
     "~ ConfigMap/hippo-fingerprints /data/secret.hippo-one-certs",
@@ -30,14 +30,14 @@ const CERTIFICATES: [&str; 18] = [
     "~ Secret/hippo-replication-cert /data/tls.key",
 ];
 
-/// What an annotation changes of `hippo`.
+/// Returns what an annotation changes in `hippo`.
 fn rotated(key: &str) -> Vec<String> {
     let mut cluster = hippo();
     cluster["metadata"]["annotations"] = json!({key: "2"});
     lines(objects(&hippo().to_string()).unwrap(), objects(&cluster.to_string()).unwrap())
 }
 
-/// `lines`, and one for each Secret that says from now on which generation it holds.
+/// Returns `lines`, and one line for each Secret that then has an annotation with its generation.
 fn with_generations(lines: &[&str], secrets: &[&str]) -> Vec<String> {
     let generations = secrets.iter().map(|secret| format!("~ Secret/hippo-{secret} /metadata/annotations"));
     let mut lines: Vec<String> = lines.iter().map(|line| (*line).to_owned()).chain(generations).collect();
@@ -45,7 +45,7 @@ fn with_generations(lines: &[&str], secrets: &[&str]) -> Vec<String> {
     lines
 }
 
-/// What holds certificates.
+/// The Secrets with certificates.
 const HOLDERS: [&str; 5] = ["cluster-cert", "one-certs", "pgbackrest", "pgbouncer", "replication-cert"];
 
 /// The options of a rendering in the next window.

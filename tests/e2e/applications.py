@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from framework import Test
 
-# What pgBouncer may add to a gap.
+# The time that pgBouncer may add to an interruption.
 BOUNCER = 1
 
 

@@ -109,7 +109,7 @@ class Test:
     def render(self, cluster: dict[str, Any], *options: str) -> str:
         """Render a cluster into its manifests."""
         words = ["render", f"--namespace={self.namespace}", *options]
-        # A Kubernetes that was started without the controllers that make EndpointSlices of Endpoints.
+        # A Kubernetes that was started without the controllers that create EndpointSlices from Endpoints.
         words += ["--endpoint-slices"] if os.environ.get("NO_ENDPOINTS") else []
         return run(PGRENDER, *words, text=json.dumps(cluster), PGRENDER_SEED=SEED)
 

@@ -1,10 +1,10 @@
-//! Whatever comes in, a failed run says why, prints nothing else and does not panic.
+//! Tests that for any invalid input, a failed run says why, prints nothing else and does not panic.
 
 use std::fs;
 
 use super::{HIPPO, SEED, TIME, cluster, pgrender, run};
 
-/// Standard input of `pgrender render`, and what must be in the message.
+/// The standard input of `pgrender render`, and a text that the message must contain.
 fn cases() -> Vec<(String, &'static str)> {
     let hippo = cluster("shop", "hippo");
     let secret = |fields: &str| {
@@ -64,7 +64,7 @@ fn cases() -> Vec<(String, &'static str)> {
 #[test]
 fn bad_input_is_an_error_and_nothing_else() {
     for (text, expected) in cases() {
-        // Where the seed is not the point there is one.
+        // A seed is given unless the case is about the seed.
         let mut command = pgrender();
         command.arg("render");
         if !text.contains("kind: Secret") {

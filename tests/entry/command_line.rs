@@ -87,7 +87,7 @@ fn existing_secrets_keep_their_values_and_nothing_else_of_their_file_is_read() {
     assert!(from_directory.contains(kept) && !plain.contains(kept));
     assert_eq!(owners(&documents(&from_directory)), ["shop/hippo"]);
     assert_eq!(render(&["--existing", "-", "cluster.yaml"], &list).ok(), from_directory);
-    // The output of an earlier run says the same.
+    // The output of an earlier run has the same effect.
     fs::write(path.join("rendered.yaml"), &from_directory).unwrap();
     assert_eq!(render(&["--existing", "rendered.yaml", "cluster.yaml"], "").ok(), from_directory);
     assert_eq!(render(&["cluster.yaml", "rendered.yaml"], "").ok(), from_directory);
@@ -126,7 +126,7 @@ fn a_seed_file_that_others_may_read_earns_a_warning() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("seed");
     fs::write(&file, SEED).unwrap();
-    // As the kubelet lays out a mounted Secret.
+    // The layout of a Secret that the kubelet mounts.
     fs::create_dir(directory.path().join("volume")).unwrap();
     symlink(directory.path(), directory.path().join("volume/..data")).unwrap();
     symlink("..data/seed", directory.path().join("volume/seed")).unwrap();
@@ -279,7 +279,7 @@ fn a_warning_is_told_whatever_goes_wrong_after_it() {
     for part in ["warning: spec.userInterface: ", "error: cannot write"] {
         assert!(output.stderr.contains(part), "{part}: {}", output.stderr);
     }
-    // The seed is none.
+    // The seed is invalid.
     fs::write(path("seed"), "short").unwrap();
     fs::set_permissions(path("seed"), fs::Permissions::from_mode(0o644)).unwrap();
     let output = run(pgrender().args(["render", "--seed-file"]).arg(path("seed")), &warned);
@@ -287,7 +287,7 @@ fn a_warning_is_told_whatever_goes_wrong_after_it() {
     for part in ["warning: spec.userInterface: ", "error: the seed file", "warning: the seed file"] {
         assert!(output.stderr.contains(part), "{part}: {}", output.stderr);
     }
-    // Something else is wrong with another cluster.
+    // Another cluster has an error.
     let other = cluster("shop", "other").replace("17", "3");
     let output = run(pgrender().args(["render", "--random"]), format!("{warned}---\n{other}"));
     assert!(output.code == 1 && output.stderr.contains("warning: spec.userInterface: "), "{}", output.stderr);
@@ -303,7 +303,7 @@ fn the_templates_of_a_chart_are_told_once() {
                 .to_owned(),
         ),
         ("quoted.yaml", cluster("shop", "'{{ .Release.Name }}'").replace("17", "'{{ .Values.version }}'")),
-        // What others fill in is theirs.
+        // Templates in these fields belong to other programs.
         (
             "whole.yaml",
             cluster("shop", "whole")
@@ -319,7 +319,7 @@ fn the_templates_of_a_chart_are_told_once() {
         assert!(output.stderr.contains("`helm template CHART | pgrender render -`"), "{}", output.stderr);
     }
     run(pgrender().args(["render", "--random"]).arg(directory.path().join("whole.yaml")), "").ok();
-    // What else is wrong is not hidden by it.
+    // Another error is still reported.
     fs::copy(directory.path().join("broken.yaml"), directory.path().join("next.yaml")).unwrap();
     fs::write(directory.path().join("other.yaml"), "a: [\n").unwrap();
     let output = run(pgrender().args(["render", "--random"]).arg(directory.path()), "");

@@ -1,4 +1,4 @@
-//! PGO's own examples, where they are at hand, through every entry point: the same objects come out of each.
+//! Renders PGO's own examples, if they are available, through every entry point: each gives the same objects.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -10,7 +10,7 @@ use pgrender::read::Document;
 use super::common::tool;
 use super::{caller, documents, run};
 
-/// Every directory of PGO's examples with a `PostgresCluster`, and the file that holds it.
+/// Every directory of PGO's examples with a `PostgresCluster`, and the file that contains it.
 const EXAMPLES: [(&str, &str); 8] = [
     ("azure", "postgres.yaml"),
     ("certmanager/postgres", "postgres.yaml"),
@@ -41,7 +41,7 @@ fn examples() -> Option<PathBuf> {
     None
 }
 
-/// A copy of an example in which the user has done what its README asks for: written the credentials.
+/// Copies an example and does what its README asks the user to do: write the credentials.
 fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
     for entry in fs::read_dir(from).unwrap() {
@@ -54,13 +54,13 @@ fn copy(from: &Path, to: &Path) {
     fs::write(to.join("gcs-key.json"), "{}").unwrap();
 }
 
-/// What our objects say, without what a tool on the way may add.
+/// Returns the contents of the rendered objects, without what a tool may add.
 fn ours(documents: &[Document]) -> BTreeMap<String, serde_json::Value> {
     let rendered = documents.iter().filter(|document| object::label(&document.node, "pgrender.dev/cluster").is_some());
     rendered.map(|document| (object::reference(&document.node).to_string(), sorted(&document.node.to_json()))).collect()
 }
 
-/// Tools may sort keys.
+/// Sorts keys, because tools may do so.
 fn sorted(value: &serde_json::Value) -> serde_json::Value {
     match value {
         serde_json::Value::Object(map) => {
@@ -90,7 +90,7 @@ fn every_example_of_pgo_comes_out_the_same_of_every_entry_point() {
         let expected = ours(&documents(&run(&mut command_line, "").ok()));
         assert!(expected.len() > 15, "{name}: {:?}", expected.keys());
 
-        // In the example's own kustomization, which is the outermost.
+        // With the example's own kustomization as the outermost one.
         let kustomization = root.join("example/kustomization.yaml");
         let theirs = fs::read_to_string(&kustomization).unwrap();
         fs::write(root.join("example/pgrender.yaml"), TRANSFORMER).unwrap();
@@ -99,7 +99,7 @@ fn every_example_of_pgo_comes_out_the_same_of_every_entry_point() {
         build.args(["build", "--enable-alpha-plugins", "--enable-exec"]).arg(root.join("example"));
         assert_eq!(ours(&documents(&run(&mut build, "").ok())), expected, "{name} in kustomize");
 
-        // In kubectl, which has no exec functions, as a legacy plugin.
+        // With kubectl, which cannot run exec functions, as a legacy plugin.
         let plugin = root.join("plugins/pgrender.dev/v1alpha1/pgrender");
         fs::create_dir_all(&plugin).unwrap();
         std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_pgrender"), plugin.join("PgRender")).unwrap();
@@ -123,7 +123,7 @@ fn every_example_of_pgo_comes_out_the_same_of_every_entry_point() {
     }
 }
 
-/// What kustomize changes on the cluster reaches hosts, URIs and certificates, which it could not reach afterwards.
+/// Changes of kustomize to the cluster are applied before rendering, so they are also in hosts, URIs and certificates.
 #[test]
 fn names_namespaces_labels_and_patches_of_kustomize_are_inside_uris_and_certificates() {
     let Some(kustomize) = tool("kustomize") else { return };

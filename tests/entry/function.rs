@@ -1,4 +1,4 @@
-//! The KRM function by itself: a ResourceList on standard input, whatever comes out.
+//! Tests the KRM function alone: it gets a ResourceList on standard input and always writes one.
 
 use super::{Output, SEED, TIME, cluster, documents, owners, pgrender, run};
 use pgrender::read::Document;
@@ -8,7 +8,7 @@ fn function(list: &str) -> Output {
     run(pgrender().env("PGRENDER_SEED", SEED).env("SOURCE_DATE_EPOCH", TIME), list)
 }
 
-/// `texts` as items, as kyaml indents them.
+/// Returns `texts` as items, indented like kyaml does.
 fn list(texts: &[&str], rest: &str) -> String {
     let indented = |text: &&str| {
         let lines: Vec<String> = text.lines().map(|line| format!("  {line}\n")).collect();
@@ -18,7 +18,7 @@ fn list(texts: &[&str], rest: &str) -> String {
     format!("apiVersion: config.kubernetes.io/v1\nkind: ResourceList\nitems:\n{items}{rest}")
 }
 
-/// The items of an answer.
+/// Returns the items of an output.
 fn items(answer: &str) -> Vec<Document> {
     let answer = documents(answer);
     assert_eq!(answer.len(), 1);
@@ -129,7 +129,7 @@ fn results_of_earlier_functions_stay() {
     assert!(function(&input).ok().contains("message: before"));
 }
 
-/// A seed in a Secret, with more annotations.
+/// A seed in a Secret, with additional annotations.
 fn seed(annotations: &str) -> String {
     format!(
         "apiVersion: v1\nkind: Secret\nmetadata:\n  name: seed\n  annotations:\n    pgrender.dev/seed: \"true\"\n{annotations}\

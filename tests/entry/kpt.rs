@@ -1,4 +1,4 @@
-//! The real kpt: what it finds in a package, what it leaves there, and that a second run changes nothing.
+//! Tests with the real kpt: what it reads from a package, what it writes to it, and that a second run changes nothing.
 
 use std::fs;
 use std::path::Path;
@@ -21,7 +21,7 @@ pipeline:
       namespace: shop
 ";
 
-/// A file whose look no writer would bring back.
+/// A file whose formatting no writer would restore.
 const SERVICE: &str = "\
 # Ours.
 apiVersion: v1 # core
@@ -80,7 +80,7 @@ fn children_are_mended_where_they_are_and_pruned_when_their_cluster_goes() {
     let first = files(path);
     let child = first.keys().find(|name| name.starts_with("hippo/configmap-")).unwrap();
 
-    // Moved, edited and commented on.
+    // The file was moved, edited and commented.
     fs::write(path.join("moved.yaml"), first[child].replacen("\ndata:", "\ndata:\n  # Keep.\n  edited: by hand", 1))
         .unwrap();
     fs::remove_file(path.join(child)).unwrap();
@@ -115,12 +115,12 @@ fn an_error_leaves_the_package_as_it_was() {
     let before = files(package.path());
     let output = render(&kpt, package.path());
     assert_eq!(output.code, 1);
-    // Once among the results, once from standard error.
+    // Once in the results, and once on standard error.
     assert!(output.stderr.matches("did you mean `namespace`").count() >= 2, "{}", output.stderr);
     assert_eq!(files(package.path()), before);
 }
 
-/// A file of a package as the API server has it: data decoded.
+/// Returns a file of a package as the API server stores it, with decoded data.
 fn secret(text: &str) -> serde_json::Value {
     let mut secret = documents(text)[0].node.to_json();
     for value in secret["data"].as_object_mut().unwrap().values_mut() {

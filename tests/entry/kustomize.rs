@@ -1,4 +1,4 @@
-//! The real kustomize and the one inside the real kubectl.
+//! Tests with the real kustomize and the one in the real kubectl.
 
 use std::fs;
 use std::path::Path;
@@ -31,7 +31,7 @@ fn build(kustomize: &Path, directory: &Path, seed: bool) -> Output {
     run(command.args(["build", "--enable-alpha-plugins", "--enable-exec"]).arg(directory), "")
 }
 
-/// What only a function's orchestrator understands must not reach a cluster.
+/// Objects that only an orchestrator of functions understands must not reach a cluster.
 fn assert_clean(output: &str) {
     for word in ["config.kubernetes.io", "config.k8s.io", "PostgresCluster", "PgRender", "kind: ResourceList", SEED] {
         assert!(!output.contains(word), "{word} in\n{output}");
@@ -66,7 +66,7 @@ fn a_transformer_sees_names_and_namespaces_as_kustomize_has_made_them() {
     assert!(output.contains("name: big-shop"));
     assert_clean(&output);
 
-    // Built by an outer kustomization as well: nothing changes.
+    // An outer kustomization builds the same result.
     write(directory.path(), &[("outer/kustomization.yaml", "resources: [../inner]\n")]);
     fs::create_dir(directory.path().join("inner")).unwrap();
     for name in ["cluster.yaml", "seed.yaml", "service.yaml", "pgrender.yaml", "kustomization.yaml"] {
@@ -96,7 +96,7 @@ fn a_generator_renders_the_cluster_that_configures_it() {
     assert_eq!(owners(&documents(&output)), ["shop/hippo"]);
     assert_clean(&output);
 
-    // A transformer for another cluster leaves what the generator has made.
+    // A transformer for another cluster does not change what the generator has created.
     write(
         directory.path(),
         &[(

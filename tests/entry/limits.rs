@@ -1,4 +1,5 @@
-//! Too much: it is refused before it is done, and only so much is told. `tools/limits.py` measures time and memory.
+//! Tests inputs that are too large: they are refused early, and the number of messages is limited. `tools/limits.py` measures
+//! time and memory.
 
 use super::{SEED, TIME, cluster, documents, pgrender, run};
 
@@ -8,7 +9,7 @@ fn render(input: &str, most: &str) -> super::Output {
     run(&mut command, input)
 }
 
-/// `count` clusters that take all but their name from the first.
+/// Returns `count` clusters that copy everything except their name from the first.
 fn merged(count: usize, spec: &str) -> String {
     let item = |number: usize| format!("- {{<<: *base, metadata: {{name: c{number}, namespace: shop}}}}\n");
     let base = cluster("shop", "base").replace("# The database of the shop.\n", "") + spec;
@@ -32,7 +33,7 @@ fn clusters_are_counted_and_only_the_caller_can_allow_more() {
     for wrong in ["many", "-1", "1.5"] {
         assert!(render(&cluster("shop", "hippo"), wrong).stderr.contains("write a whole number like `300`"), "{wrong}");
     }
-    // Neither an annotation nor a function's configuration says so.
+    // Neither an annotation nor a function's configuration can raise the limit.
     let list = "kind: ResourceList\nitems: []\nfunctionConfig:\n  apiVersion: pgrender.dev/v1alpha1\n  kind: PgRender\n  \
                 spec: {maxClusters: 300}\n";
     assert!(run(&mut pgrender(), list).stderr.contains("unknown field"));

@@ -1,4 +1,4 @@
-//! The real binary, called in every way it can be called: by a shell, by kustomize, by kubectl and by kpt.
+//! Tests the real program with every caller: a shell, kustomize, kubectl and kpt.
 
 #![expect(clippy::disallowed_methods, reason = "tests work with files and the environment")]
 #![expect(clippy::panic, clippy::print_stdout, clippy::unwrap_used, reason = "a helper of tests fails as a test does")]
@@ -24,13 +24,13 @@ use pgrender::naming::label;
 use pgrender::object;
 use pgrender::read::{self, Document};
 
-/// A seed that is no secret.
+/// A seed that is not secret.
 const SEED: &str = "dGhpcyBzZWVkIGlzIGZvciB0aGUgdGVzdHMgYWxvbmUsIG5vdGhpbmcgaXMgZ3VhcmRlZCBieSBpdA==";
 
-/// The moment that is rendered for, in seconds since 1970: in October 2025.
+/// The time to render for, in seconds since 1970. It is in October 2025.
 const TIME: &str = "1760000000";
 
-/// The hash sign in the middle and the quotes are there to get lost.
+/// A tool that rewrites the text could lose the comment after the name and the quotes.
 const HIPPO: &str = "\
 # The database of the shop.
 apiVersion: postgres-operator.crunchydata.com/v1
@@ -45,12 +45,12 @@ spec:
     dataVolumeClaimSpec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Gi}}}
 ";
 
-/// The cluster above under another name and with a namespace.
+/// Returns the cluster above with another name and a namespace.
 fn cluster(namespace: &str, name: &str) -> String {
     HIPPO.replace("name: hippo # short", &format!("name: {name}\n  namespace: {namespace}"))
 }
 
-/// How a program ended.
+/// The result of a program.
 struct Output {
     code: i32,
     stdout: String,
@@ -58,19 +58,19 @@ struct Output {
 }
 
 impl Output {
-    /// The standard output of a run that must have succeeded.
+    /// Returns the standard output of a run, which must have succeeded.
     fn ok(self) -> String {
         assert_eq!(self.code, 0, "{}", self.stderr);
         self.stdout
     }
 }
 
-/// `pgrender` with an environment in which nothing of ours is set.
+/// Returns a command that runs `pgrender` without any of its environment variables.
 fn pgrender() -> Command {
     clean(Path::new(env!("CARGO_BIN_EXE_pgrender")))
 }
 
-/// `program` with `pgrender` on its PATH and the tests' seed in its environment.
+/// Returns a command that runs `program` with `pgrender` on its PATH and the seed of the tests in its environment.
 fn caller(program: &Path) -> Command {
     let binary = PathBuf::from(env!("CARGO_BIN_EXE_pgrender"));
     let directories = std::env::var_os("PATH").unwrap_or_default();
@@ -93,11 +93,11 @@ fn clean(program: &Path) -> Command {
     command
 }
 
-/// Runs a program to its end, with `stdin` as its input.
+/// Runs a program with `stdin` as its input until it exits.
 fn run(command: &mut Command, stdin: impl AsRef<[u8]>) -> Output {
     let mut child =
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
-    // A program that does not read its input closes it.
+    // A program that does not read its input closes it, which is not an error here.
     let _ = child.stdin.take().unwrap().write_all(stdin.as_ref());
     let output = child.wait_with_output().unwrap();
     Output {
@@ -107,12 +107,12 @@ fn run(command: &mut Command, stdin: impl AsRef<[u8]>) -> Output {
     }
 }
 
-/// The objects of a stream of documents.
+/// Returns the objects of a stream of documents.
 fn documents(text: &str) -> Vec<Document> {
     read::documents("output", text).unwrap_or_else(|errors| panic!("{errors:?}\n{text}"))
 }
 
-/// `namespace/cluster` of each object that carries our label, sorted, each once.
+/// Returns `namespace/cluster` of each object with the label of pgrender, sorted and without duplicates.
 fn owners(documents: &[Document]) -> Vec<String> {
     let owner = |document: &Document| {
         let cluster = object::label(&document.node, label::RENDERED)?;
@@ -124,7 +124,7 @@ fn owners(documents: &[Document]) -> Vec<String> {
     owners
 }
 
-/// Every file below `directory` with its content, by path, hidden ones left out.
+/// Returns the content of every file below `directory` by path, without hidden files.
 fn files(directory: &Path) -> std::collections::BTreeMap<String, String> {
     let mut found = std::collections::BTreeMap::new();
     let mut open = vec![directory.to_owned()];

@@ -26,7 +26,8 @@ fn each_object_gets_a_file_and_stale_ones_go() {
         assert_eq!(owners(&documents).len(), 1, "{name}");
     }
 
-    // A file of an earlier run; files of another cluster's run, of another name, with two objects, and of the user's.
+    // A file of an earlier run. The others must stay: files of another cluster's run, with another name, with two objects, and
+    // of the user.
     let ours = first.iter().find(|(name, _)| name.starts_with("hippo/configmap-")).unwrap().1;
     let old = ours.replacen("  name: hippo-", "  name: old-", 1);
     let name = "hippo/".to_owned() + &old_file(&old);
@@ -61,9 +62,9 @@ fn files_of_a_cluster_that_has_left_the_input_go() {
     let both = cluster("shop", "hippo") + "---\n" + &cluster("shop", "rhino");
     render(directory.path(), &both).ok();
     fs::write(out.join("rhino/mine.yaml"), "kind: Secret\n").unwrap();
-    // Another command, with another input, into the same directory.
+    // Another command with another input writes to the same directory.
     render(directory.path(), &cluster("zoo", "giraffe")).ok();
-    // A run that fails removes nothing.
+    // A failed run removes nothing.
     let before = files(&out);
     assert_eq!(render(directory.path(), &(cluster("shop", "hippo") + "---\na: [\n")).code, 1);
     assert_eq!(files(&out), before);
@@ -74,7 +75,7 @@ fn files_of_a_cluster_that_has_left_the_input_go() {
     assert!(left.keys().any(|name| name.starts_with("giraffe/")));
     assert_eq!(left.keys().filter(|name| name.starts_with("rhino/")).collect::<Vec<_>>(), ["rhino/mine.yaml"]);
 
-    // Where nothing is left in it, the directory goes too; what no record names stays.
+    // An empty directory is removed too. Files of clusters that are in no record stay.
     fs::remove_file(out.join("rhino/mine.yaml")).unwrap();
     render(directory.path(), &both).ok();
     fs::remove_file(out.join(".pgrender")).unwrap();
@@ -104,7 +105,7 @@ mod links {
 
     use super::*;
 
-    /// A directory that has been written to, and a file and a directory outside that must stay as they are.
+    /// Creates a directory with the output of a run, and a file and a directory outside of it that must not change.
     fn world() -> tempfile::TempDir {
         let directory = tempfile::tempdir().unwrap();
         render(directory.path(), &cluster("shop", "hippo")).ok();
@@ -118,7 +119,7 @@ mod links {
         assert_eq!(outside.into_iter().collect::<Vec<_>>(), [("victim".to_owned(), "mine".to_owned())]);
     }
 
-    /// A Secret of the output.
+    /// Returns a Secret of the output.
     fn secret(out: &Path) -> std::path::PathBuf {
         let name = files(out).into_keys().find(|name| name.starts_with("hippo/secret-")).unwrap();
         out.join(name)
@@ -135,7 +136,7 @@ mod links {
         for (name, _) in files(&world.path().join("out")) {
             assert_eq!(fs::metadata(world.path().join("out").join(&name)).unwrap().mode() & 0o777, 0o600, "{name}");
         }
-        // What a run has left that was interrupted goes, and what another may be writing stays.
+        // Drafts of an interrupted run are removed, but drafts that another run may be writing stay.
         for old in [false, true] {
             fs::write(draft(&secret), "left").unwrap();
             if old {
@@ -159,7 +160,7 @@ mod links {
             assert_untouched(world.path());
             assert!(fs::symlink_metadata(&secret).unwrap().is_file());
         }
-        // Nor is one created that is not there yet.
+        // The target of a dangling link is not created either.
         fs::remove_file(draft(&secret)).unwrap();
         symlink(world.path().join("outside/new"), draft(&secret)).unwrap();
         render(world.path(), &cluster("shop", "hippo")).ok();
@@ -191,7 +192,7 @@ mod links {
         let world = world();
         let out = world.path().join("out");
         render(world.path(), &(cluster("shop", "hippo") + "---\n" + &cluster("shop", "rhino"))).ok();
-        // The files of a cluster that is gone, behind a link to their directory and each behind a link.
+        // First the files of a removed cluster in a linked directory, then an old file that is a link.
         fs::rename(out.join("rhino"), world.path().join("aside")).unwrap();
         symlink(world.path().join("aside"), out.join("rhino")).unwrap();
         let aside = files(&world.path().join("aside"));
@@ -221,7 +222,7 @@ mod links {
     }
 }
 
-/// Jobs of a pipeline share a directory.
+/// Jobs of a pipeline may share a directory.
 #[test]
 fn runs_at_once_do_not_disturb_each_other() {
     let directory = tempfile::tempdir().unwrap();
@@ -254,7 +255,7 @@ fn a_failed_run_writes_nothing() {
     assert_eq!((output.code, output.stdout.as_str()), (1, ""));
     assert!(!directory.path().join("out").exists());
 
-    // A directory stands where a file should go: the drafts are taken away again.
+    // A directory has the name of a file that is to be written: the drafts are removed again.
     render(directory.path(), &cluster("shop", "hippo")).ok();
     let out = directory.path().join("out/hippo");
     let victim = fs::read_dir(&out).unwrap().next().unwrap().unwrap().path();

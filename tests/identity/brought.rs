@@ -1,4 +1,4 @@
-//! Certificates that the user brings, made by OpenSSL with keys and chains that people have: what is told of them.
+//! Tests the messages about certificates that the user provides. OpenSSL creates them, with keys and chains as users have them.
 
 use std::fs;
 use std::path::Path;
@@ -14,7 +14,7 @@ use crate::cluster::hippo;
 use crate::reuse::{documents, now, secret};
 use crate::tools::{available, file, run};
 
-/// A certificate and its key; signed by itself where there is no authority.
+/// A certificate and its key. It is self-signed if there is no CA.
 struct Made {
     certificate: String,
     key: String,
@@ -68,7 +68,7 @@ fn tls(name: &str, made: &Made, chain: &str, authority: &str) -> Value {
     secret(name, &[("tls.crt", &certificate), ("tls.key", &made.key), ("ca.crt", authority)])
 }
 
-/// What is told, without what is only information.
+/// Returns what is reported, without informations.
 fn told(cluster: &Cluster, secrets: &[Value], time: i64) -> Vec<String> {
     let (documents, options) = (documents(secrets), Options { time, ..Options::default() });
     let found = check(cluster, &Sources::of(&documents, &options), &options);
@@ -96,14 +96,14 @@ fn what_works_together_is_passed_in_silence_whatever_its_keys_are() {
             tls("client", &client, "", &root.certificate),
         ];
         assert_eq!(told(&bringing("server", "client"), &secrets, now()), [""; 0], "{keys:?}");
-        // Without what is between, the one does not lead to the other.
+        // Without the intermediate certificate, the chain is broken.
         let secrets = [tls("server", &server, "", &root.certificate), secrets[1].clone()];
         let lines = told(&bringing("server", "client"), &secrets, now());
         assert!(
             lines.len() == 1 && lines[0].contains("`ca.crt` of `Secret postgres-operator/client` has not the CA"),
             "{lines:?}"
         );
-        // Another key of the same kind; Ed25519 does not say what its public half is.
+        // Another key of the same type. An Ed25519 key does not contain its public key.
         let mut other = make(path, "server", keys, SERVER, Some(&root));
         other.key.clone_from(&client.key);
         let secrets = [tls("server", &other, "", &root.certificate), secrets[1].clone()];
@@ -120,7 +120,7 @@ fn what_will_not_do_is_told() {
     }
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path();
-    // Two authorities of one name: only signatures tell them apart.
+    // Two CAs have the same name, so only their signatures distinguish them.
     let [one, two] = [(); 2].map(|()| make(path, "root", &P256, AUTHORITY, None));
     let server = make(path, "server", &P256, CLIENT, Some(&one));
     let client = make(path, "replicator", &P256, SERVER, Some(&two));
@@ -143,7 +143,8 @@ fn what_will_not_do_is_told() {
     }
 }
 
-/// What is told of a Secret that nobody can look at, from whatever makes it.
+/// Returns what is reported about a Secret whose content is not available, because it is encrypted or another program creates
+/// it.
 #[test]
 fn a_secret_that_is_encrypted_or_made_elsewhere_is_named_as_such() {
     let object = |kind: (&str, &str), name: &str, more: (&str, Value)| {
@@ -201,7 +202,7 @@ fn two_secrets_of_one_name_or_one_for_two_purposes_are_told() {
     let [server, client] =
         [("server", server), ("client", client)].map(|(name, made)| tls(name, &made, "", &root.certificate));
     assert_eq!(told(&bringing("server", "client"), &[server.clone(), client.clone()], now()), [""; 0]);
-    // Twice the same is once.
+    // A duplicate has no effect.
     let same = [server.clone(), server.clone(), client.clone()];
     assert_eq!(told(&bringing("server", "client"), &same, now()), [""; 0]);
     let mut other = client.clone();
@@ -214,7 +215,7 @@ fn two_secrets_of_one_name_or_one_for_two_purposes_are_told() {
     assert!(lines.last().unwrap().contains(one), "{lines:?}");
     let lines = told(&bringing("unseen", "unseen"), &[], now());
     assert!(lines.len() == 1 && lines[0].contains(one), "{lines:?}");
-    // A certificate that is both, and other keys of one Secret, will do.
+    // A certificate for both purposes, and other keys in the same Secret, are accepted.
     let both = SERVER.replace("serverAuth", "serverAuth,clientAuth");
     let both = tls("both", &make(path, "_crunchyrepl", &P256, &both, Some(&root)), "", &root.certificate);
     assert_eq!(told(&bringing("both", "both"), &[both], now()), [""; 0]);
@@ -265,7 +266,7 @@ fn many_authorities_are_not_all_tried() {
     let server = make(path, "server", &P256, SERVER, Some(&stranger));
     let client = make(path, "_crunchyrepl", &P256, CLIENT, Some(&roots[59]));
 
-    // None of them has signed, and there are as many between.
+    // None of these CAs has signed the certificate, and there are as many intermediate certificates.
     let secrets = [tls("server", &server, &bundle, &bundle), tls("client", &client, "", &bundle)];
     let (documents, options) = (documents(&secrets), Options { time: now(), ..Options::default() });
     let found = check(&bringing("server", "client"), &Sources::of(&documents, &options), &options);
@@ -273,7 +274,7 @@ fn many_authorities_are_not_all_tried() {
     let lines = told(&bringing("server", "client"), &secrets, now());
     assert!(lines.len() == 1 && lines[0].contains("so many of one name"), "{lines:?}");
 
-    // The same again and again is one.
+    // Copies of a certificate count once.
     let copies = roots[59].certificate.repeat(50);
     let good = make(path, "server", &P256, SERVER, Some(&roots[59]));
     let secrets = [tls("server", &good, &copies, &copies), tls("client", &client, "", &copies)];

@@ -1,16 +1,16 @@
-//! What was derived, by name.
+//! Returns derived values by name.
 
 use std::collections::BTreeMap;
 
 use pgrender::cluster::CertificateRole;
 use pgrender::identity::{Certificate, Credential, Identity};
 
-/// Whom everyone of the trust domain trusts, PEM.
+/// The CAs that every member of the trust domain trusts, in PEM.
 pub(crate) fn trust(identity: &Identity) -> &str {
     &identity.trust.as_ref().unwrap().domain
 }
 
-/// Whom the members of the cluster trust, PEM.
+/// The CAs that the members of the cluster trust, in PEM.
 pub(crate) fn members_trust(identity: &Identity) -> &str {
     &identity.trust.as_ref().unwrap().members
 }
@@ -19,12 +19,12 @@ pub(crate) fn credential<'a>(identity: &'a Identity, role: &str) -> &'a Credenti
     &identity.credentials[role]
 }
 
-/// What Postgres stores.
+/// The verifier that Postgres stores.
 pub(crate) fn verifier(credential: &Credential) -> &str {
     credential.verifier.as_ref().unwrap()
 }
 
-/// A certificate that a cluster has once.
+/// A certificate of which the cluster has only one.
 pub(crate) fn leaf(identity: &Identity, role: CertificateRole) -> &Certificate {
     identity.certificate(role, "").unwrap()
 }
@@ -34,23 +34,23 @@ pub(crate) fn member(identity: &Identity) -> &Certificate {
     identity.certificate(CertificateRole::Member, "instance1").unwrap()
 }
 
-/// What a certificate is called here.
+/// The name of a certificate in these tests.
 fn called(role: CertificateRole, instance_set: &str) -> String {
     let word = match role {
-        // A standby cluster has another in the same place.
+        // A standby cluster has another certificate at the same place.
         CertificateRole::Replica => "replication",
         role => role.word(),
     };
     format!("{word} {instance_set}").trim_end().to_owned()
 }
 
-/// Every certificate of the trust domain by a name of its own.
+/// Every certificate of the trust domain by name.
 pub(crate) fn certificates(identity: &Identity) -> BTreeMap<String, &Certificate> {
     let of_domain = identity.certificates.iter().filter(|((role, _), _)| *role != CertificateRole::Member);
     of_domain.map(|((role, set), certificate)| (called(*role, set), certificate)).collect()
 }
 
-/// Every value by a name of its own.
+/// Every value by name.
 pub(crate) fn values(identity: &Identity) -> BTreeMap<String, String> {
     let mut values = BTreeMap::from([
         ("trust bundle".to_owned(), trust(identity).to_owned()),

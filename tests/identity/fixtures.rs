@@ -1,4 +1,4 @@
-//! `fixtures/identity`: what was derived once is derived for ever.
+//! Tests `fixtures/identity`: derived values never change.
 
 use pgrender::cluster::CertificateRole;
 use pgrender::identity::{Certificate, Credential, Identity};
@@ -14,7 +14,7 @@ fn sha256(text: &str) -> String {
     Sha256::digest(text.as_bytes()).iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
 }
 
-/// What the certificates of `hippo` say: role, name, DNS names, purposes. One of them it has only as a standby cluster.
+/// Describes the certificates of `hippo`: role, name, DNS names, purposes. It has one of them only as a standby cluster.
 fn described(identity: &Identity, standby: &Identity) -> Vec<Value> {
     let service = |service: &str| {
         ["postgres-operator.svc.cluster.local", "postgres-operator.svc", "postgres-operator"]

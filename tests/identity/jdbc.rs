@@ -1,4 +1,4 @@
-//! pgjdbc, the driver that a `jdbc-uri` is for, connects with it to a real PostgreSQL.
+//! Tests `jdbc-uri` with pgjdbc, which connects to a real PostgreSQL.
 
 use std::path::Path;
 use std::process::Command;
@@ -13,7 +13,7 @@ use crate::uri::HOSTILE;
 
 const HOST: &str = "hippo-primary.postgres-operator.svc";
 
-/// What each connection says of itself, in the order of the URIs. `None` where Java or its driver is missing.
+/// Returns what each connection reports about itself, in the order of the URIs. `None` if Java or the driver is missing.
 fn logins(uris: &[String]) -> Option<Vec<String>> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let driver = root.join(".cache/java/postgresql.jar");

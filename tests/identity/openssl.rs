@@ -1,4 +1,4 @@
-//! OpenSSL judges the certificates.
+//! Checks the certificates with OpenSSL.
 
 use pgrender::cluster::{CertificateRole, Cluster};
 use pgrender::identity::Certificate;
@@ -9,7 +9,8 @@ use crate::derived::{certificates, leaf, trust};
 use crate::identity;
 use crate::tools::{available, run, verifies};
 
-/// A certificate and what it must be good for: hosts it verifies for, hosts it does not, the purposes server and client.
+/// A certificate and its expected use: hosts that it is valid for, hosts that it is not valid for, and the purposes server and
+/// client.
 struct Expectation<'a>(&'a str, &'a [&'a str], &'a [&'a str], bool, bool);
 
 #[test]

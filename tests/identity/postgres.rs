@@ -1,4 +1,4 @@
-//! A real PostgreSQL and its libpq judge certificates, verifiers and connection strings.
+//! Checks certificates, verifiers and connection strings with a real PostgreSQL and its libpq.
 
 use std::process::Output;
 use std::time::SystemTime;
@@ -13,7 +13,7 @@ use crate::server::Server;
 use crate::tools::available;
 use crate::uri::HOSTILE;
 
-/// An identity that is valid now, because a real server has a real clock, and a server with it.
+/// Returns an identity that is valid now, because a real server has a real clock, and a server that uses it.
 pub(crate) fn server() -> Option<(Identity, Server)> {
     if !available("psql") || !available("setpriv") {
         return None;

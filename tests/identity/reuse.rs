@@ -1,4 +1,5 @@
-//! Secrets that are there already, made by PGO or by hand: OpenSSL makes and judges them, and PostgreSQL lets people in.
+//! Tests existing Secrets that PGO or users have created: OpenSSL creates and checks them, and PostgreSQL accepts the
+//! credentials.
 
 use std::collections::BTreeMap;
 use std::time::SystemTime;
@@ -43,7 +44,7 @@ pub(crate) fn documents(secrets: &[Value]) -> Vec<Document> {
     read::documents("existing.yaml", &texts.join("\n---\n")).unwrap()
 }
 
-/// The identity of a cluster that has Secrets, and what is told of it.
+/// Returns the identity of a cluster that already has these Secrets, and what is reported.
 fn with(cluster: &pgrender::cluster::Cluster, secrets: &[Value], time: i64) -> (Identity, Vec<String>) {
     let (documents, options) = (documents(secrets), Options { time, ..Options::default() });
     let (existing, errors) = existing(&Sources::of(&documents, &options), cluster);
@@ -52,7 +53,7 @@ fn with(cluster: &pgrender::cluster::Cluster, secrets: &[Value], time: i64) -> (
     (identity.unwrap_or_else(|| panic!("{told:?}")), told.iter().map(ToString::to_string).collect())
 }
 
-/// PGO's authority, and the Secrets of `hippo` as PGO makes them.
+/// PGO's CA, and the Secrets of `hippo` as PGO creates them.
 struct Pgo(Authority);
 
 impl Pgo {
@@ -60,7 +61,7 @@ impl Pgo {
         Self(Authority::new())
     }
 
-    /// A certificate with its key, called as the first of its names.
+    /// Creates a certificate with its key. Its common name is the first of its names.
     fn leaf(&self, names: &[&str]) -> (String, String) {
         let key = new_key();
         (self.0.sign(&key, names[0], names), key)
@@ -93,7 +94,7 @@ impl Pgo {
     }
 }
 
-/// The Secrets of certificates that an identity gives, as an earlier run has written them.
+/// Returns the Secrets with the certificates of an identity, as an earlier run rendered them.
 fn rendered(identity: &Identity) -> Vec<Value> {
     let bundle = trust(identity);
     let pair = |name: &str| certificates(identity)[name];
@@ -160,14 +161,14 @@ fn whoever_trusts_pgos_ca_notices_nothing_of_a_take_over() {
     for (name, certificate) in certificates(&identity) {
         assert!(pgo.verifies(pgo.root(), &certificate.certificate), "{name}");
     }
-    // PGO's replicas have the same name in every cluster, and its server has too few.
+    // PGO's certificate for replicas has the same name in every cluster, and its server certificate has too few names.
     for name in ["_crunchyrepl@postgres-operator/hippo", "hippo-primary.postgres-operator.svc.cluster.local"] {
         let reason = format!("is replaced, because `{name}` is none of its names");
         assert!(told.iter().any(|line| line.contains(&reason)), "{name}: {told:?}");
     }
     assert_eq!(blocks(trust(&identity))[0], pgo.root());
 
-    // The next run finds nothing to do, whatever of PGO's it is given besides.
+    // The next run changes nothing, even if it also gets Secrets of PGO.
     let mut second = rendered(&identity);
     second.push(pgo.root_secret());
     let (again, told) = with(&hippo(), &second, now());
@@ -217,7 +218,7 @@ fn without_pgos_ca_its_certificates_stay_trusted_and_a_warning_says_who_must_rea
         crate::differences(&identity, &at(&hippo(), now())),
         ["password hippo", "trust bundle", "verifier hippo"]
     );
-    // What is trusted stays the same from then on.
+    // From then on, the trusted CAs stay the same.
     let (again, told) = with(&hippo(), &rendered(&identity), now());
     assert_eq!((told, trust(&again)), (Vec::new(), trust(&identity)));
 }
@@ -245,7 +246,7 @@ fn pgos_ca_signs_in_the_trust_domain_of_its_namespace_only() {
     }
 }
 
-/// A standby cluster's source knows it by PGO's name, and once it is promoted nobody shall.
+/// The source of a standby cluster knows it by PGO's name. After the promotion, this name must not be accepted any more.
 #[test]
 fn a_standby_cluster_keeps_pgos_certificate_until_it_is_promoted() {
     if !available("openssl") {
@@ -282,7 +283,7 @@ fn pgos_ca_must_outlive_what_it_signs() {
     let (found, _) = existing(&Sources::of(&documents, &options), &hippo());
     let (identity, told) = derive(&hippo(), &seed(), &options, &found);
     assert!(identity.is_none() && told[0].to_string().contains("raise `pgrender.dev/rotate-ca`"), "{told:?}");
-    // What it asks for helps.
+    // The action that the message suggests works.
     let (_, told) = with(&with_authority(2), &root, later);
     assert_eq!(told, [""; 0]);
 }
@@ -351,7 +352,7 @@ fn what_makes_a_secret_of_a_rendered_name_is_refused_and_others_are_not() {
     ] {
         let (documents, options) = (documents(&[maker]), Options { time: now(), ..Options::default() });
         let (_, errors) = existing(&Sources::of(&documents, &options), &hippo());
-        // pgBouncer's Secret is read for its password and for its certificate, and refused once.
+        // pgBouncer's Secret is read twice, for its password and for its certificate, but refused once.
         assert_eq!(errors.len(), usize::from(refused), "{errors:?}");
     }
 }
@@ -398,7 +399,7 @@ fn postgres_lets_in_whom_a_kept_verifier_lets_in() {
     assert!(login("ccp_monitoring", "true") && !login("ccp_monitoring", "a decoy"));
 }
 
-/// The Secret of an instance set among rendered ones, and the bundle under a key of it.
+/// Changes the bundle in one key of an instance set's Secret.
 fn bundle_of_instances(secrets: &mut [Value], key: &str, change: impl FnOnce(String) -> String) {
     let secret = secrets.iter_mut().find(|secret| secret["metadata"]["name"] == "hippo-instance1-certs").unwrap();
     let value = &mut secret["data"][key];
@@ -432,10 +433,10 @@ fn members_trust_no_authority_but_their_own() {
 fn a_bundle_of_an_earlier_version_gives_way_without_a_word() {
     let (identity, _) = with(&hippo(), &[], now());
     let mut secrets = rendered(&identity);
-    // Patroni's servers trusted both, and the members' CA had a key of its own for some time.
+    // For some time, Patroni's servers trusted both CAs, and the CA of the members had its own key.
     bundle_of_instances(&mut secrets, "patroni.ca-roots", |members| format!("{}{members}", trust(&identity)));
     let mut before = rendered(&identity);
-    // Before that, there was one CA.
+    // Before that, there was only one CA.
     bundle_of_instances(&mut before, "patroni.ca-roots", |_| trust(&identity).to_owned());
     let set = identity.certificate(CertificateRole::InstanceSet, "instance1").unwrap();
     bundle_of_instances(&mut before, "patroni.crt-combined", |_| format!("{}{}", *set.key, set.certificate));

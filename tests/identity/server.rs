@@ -1,4 +1,4 @@
-//! A real PostgreSQL with our certificate and our verifiers.
+//! A real PostgreSQL with the derived certificate and verifiers.
 
 use std::fs;
 use std::net::TcpListener;
@@ -14,7 +14,7 @@ use tempfile::TempDir;
 use crate::derived::{leaf, trust};
 use crate::tools::{attempt, file, run};
 
-/// The directory of the newest server on this machine, which is not on the path in Debian.
+/// Returns the directory of the newest server on this machine. Debian does not have it on the PATH.
 fn binaries() -> Option<PathBuf> {
     let mut versions: Vec<PathBuf> =
         fs::read_dir("/usr/lib/postgresql").ok()?.map(|entry| entry.unwrap().path().join("bin")).collect();
@@ -29,7 +29,7 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Starts a server that knows no role but its superuser, with the rules of `cluster`. `None` where there is no PostgreSQL.
+    /// Starts a server with only its superuser and with the rules of `cluster`. `None` if PostgreSQL is not installed.
     pub(crate) fn start(cluster: &Cluster, identity: &Identity) -> Option<Self> {
         let Some(bin) = binaries() else {
             println!("skipped: no PostgreSQL server on this machine");
@@ -47,7 +47,7 @@ impl Server {
             fs::set_permissions(path, fs::Permissions::from_mode(0o600)).unwrap();
         }
         let mut rules = postgres::hba(cluster);
-        // This machine's user has another name.
+        // The user of this machine has another name.
         "local all all trust".clone_into(&mut rules[0]);
         file(server.path(), "hba.conf", &(rules.join("\n") + "\n"));
         file(server.path(), "ident.conf", &(postgres::ident(cluster).join("\n") + "\n"));
@@ -75,7 +75,8 @@ impl Server {
         self.path().join("ca.crt")
     }
 
-    /// Runs one of PostgreSQL's own programs; as `nobody` where we are root, whom they refuse.
+    /// Runs one of PostgreSQL's own programs. If the test runs as root, it runs as `nobody`, because these programs refuse
+    /// root.
     fn administer(&self, program: &str, arguments: &[&str]) {
         let program = self.bin.join(program);
         let program = program.to_str().unwrap();
@@ -87,7 +88,7 @@ impl Server {
         }
     }
 
-    /// Runs SQL as the superuser and gives what it answers.
+    /// Runs SQL as the superuser and returns the result.
     pub(crate) fn sql(&self, sql: &str) -> String {
         let path = self.path().to_str().unwrap();
         let (port, options) = (self.port.to_string(), ["-qXAt", "-v", "ON_ERROR_STOP=1", "-U", "postgres"]);
@@ -95,7 +96,7 @@ impl Server {
         run("psql", &[&options[..], &place].concat(), sql).trim_end().to_owned()
     }
 
-    /// Lets a role in whose verifier has the old form.
+    /// Allows a role whose verifier has the old format to connect.
     pub(crate) fn allow_md5(&self, role: &str) {
         let path = self.path().join("hba.conf");
         let rules = fs::read_to_string(&path).unwrap();
@@ -103,7 +104,7 @@ impl Server {
         self.sql("SELECT pg_reload_conf()");
     }
 
-    /// Creates a role whose password is its name, and a database of that name.
+    /// Creates a role whose password is its name, and a database with this name.
     pub(crate) fn create_role_and_database(&self, name: &str) {
         let identifier = format!("\"{}\"", name.replace('"', "\"\""));
         let verifier = scram::verifier(name, b"sixteen bytes ok");
@@ -111,7 +112,7 @@ impl Server {
         self.sql(&format!("CREATE DATABASE {identifier};"));
     }
 
-    /// Connects over TCP with a connection string and more libpq variables, and asks who it is and where.
+    /// Connects over TCP with a connection string and additional libpq variables, and asks for the user and the database.
     pub(crate) fn connect(&self, connection: &str, variables: &[(&str, &str)]) -> Output {
         let mut command = Command::new("psql");
         command.args(["-qXAt", "-d", connection, "-c", "SELECT current_user || ' in ' || current_database()"]);
@@ -122,7 +123,7 @@ impl Server {
         attempt(&mut command, "")
     }
 
-    /// Writes a client's certificate and key, and gives the libpq variables that use them.
+    /// Writes the certificate and key of a client, and returns the libpq variables that use them.
     pub(crate) fn client_files(
         &self,
         name: &str,

@@ -1,11 +1,11 @@
-//! Running the real tools that judge an identity.
+//! Runs the real tools that check an identity.
 
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-/// Whether a tool is on this machine. One that is not is named in the output; with `CI=true` that is a failure.
+/// Whether a tool is installed. A missing tool is named in the output; with `CI=true`, the test fails.
 pub(crate) fn available(program: &str) -> bool {
     let found = Command::new("sh").args(["-c", &format!("command -v {program}")]).output().unwrap().status.success();
     if !found {
@@ -15,7 +15,7 @@ pub(crate) fn available(program: &str) -> bool {
     found
 }
 
-/// Runs a program to its end and gives what it wrote, or panics with it.
+/// Runs a program until it exits and returns its output. Panics with the output if it fails.
 pub(crate) fn run(program: &str, arguments: &[&str], input: &str) -> String {
     let output = attempt(Command::new(program).args(arguments), input);
     let [stdout, stderr] = [&output.stdout, &output.stderr].map(|bytes| String::from_utf8_lossy(bytes).into_owned());
@@ -23,7 +23,7 @@ pub(crate) fn run(program: &str, arguments: &[&str], input: &str) -> String {
     stdout
 }
 
-/// Runs a command to its end, whatever that is.
+/// Runs a command until it exits, even if it fails.
 pub(crate) fn attempt(command: &mut Command, input: &str) -> Output {
     let mut child =
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
@@ -31,19 +31,20 @@ pub(crate) fn attempt(command: &mut Command, input: &str) -> Output {
     child.wait_with_output().unwrap()
 }
 
-/// Writes a file and gives its path.
+/// Writes a file and returns its path.
 pub(crate) fn file(directory: &Path, name: &str, content: &str) -> PathBuf {
     let path = directory.join(name);
     fs::write(&path, content).unwrap();
     path
 }
 
-/// `openssl verify -x509_strict` of a certificate against a bundle, with more arguments: whether it is content.
+/// Runs `openssl verify -x509_strict` for a certificate and a bundle, with additional arguments, and returns whether it
+/// succeeded.
 pub(crate) fn verifies(directory: &Path, bundle: &str, certificate: &str, more: &[&str]) -> bool {
     let bundle = file(directory, "bundle.crt", bundle);
     let certificate = file(directory, "leaf.crt", certificate);
     let mut command = Command::new("openssl");
-    // The moment that the certificates of these tests are for.
+    // The time for which the certificates of these tests are created.
     command
         .args(["verify", "-x509_strict", "-attime", "1767225600", "-CAfile"])
         .arg(bundle)

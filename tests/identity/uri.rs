@@ -1,11 +1,11 @@
-//! Go's `net/url` judges the connection strings.
+//! Checks the connection strings with Go's `net/url`.
 
 use pgrender::identity::uri;
 use serde_json::{Value, json};
 
 use crate::tools::{available, run};
 
-/// Names and passwords that have a character for every rule of escaping.
+/// Names and passwords with a character for every rule of escaping.
 pub(crate) const HOSTILE: &[&str] = &[
     "plain",
     "()*+,-./0:;<=>?@A[]^_a{|}",
@@ -21,7 +21,7 @@ fn connection_strings_are_escaped_as_go_escapes_them_where_clients_read_that() {
     if !available("go") {
         return;
     }
-    // Each ASCII character alone as well, so that no rule is left to chance.
+    // Each ASCII character is also tested alone, so that every rule is used.
     let characters: Vec<String> = (1_u8..128).map(|byte| char::from(byte).to_string()).collect();
     let texts: Vec<&str> = HOSTILE.iter().copied().chain(characters.iter().map(String::as_str)).collect();
     let (host, port) = ("hippo-primary.ns.svc", 5432);
@@ -45,7 +45,8 @@ fn connection_strings_are_escaped_as_go_escapes_them_where_clients_read_that() {
     assert_eq!(actual, expected);
 }
 
-/// The strings of Go with `,` and `=` escaped in user and password, `/` in the database, and `+` in that of the JDBC URI.
+/// Returns Go's strings with `,` and `=` escaped in user and password, `/` in the database, and `+` in the database of the JDBC
+/// URI.
 fn readable_by_all(strings: &Value) -> Value {
     let (user, place) = strings["uri"].as_str().unwrap().rsplit_once("@hippo-primary.").unwrap();
     let user = user.replace(',', "%2C").replace('=', "%3D");

@@ -1,4 +1,4 @@
-//! What a certificate says: ours as OpenSSL reads it, PGO's as `observed` notes it.
+//! Describes certificates: pgrender's as OpenSSL prints them, PGO's as `observed` records them.
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-/// The certificates of a PEM text, each by its facts.
+/// Describes each certificate of a PEM text.
 pub(crate) fn ours(pem: &str) -> Vec<Value> {
     let end = "-----END CERTIFICATE-----\n";
     let begin = "-----BEGIN CERTIFICATE-----";
@@ -43,7 +43,7 @@ fn facts(text: &str) -> Value {
     })
 }
 
-/// Extensions by name, with a star where they are critical.
+/// Returns the extensions by name, with a star if they are critical.
 fn extensions(text: &str) -> BTreeMap<String, Value> {
     let extension = Regex::new(r"X509v3 ([A-Z][A-Za-z ]+): ?(critical)?\n +(.+)").unwrap();
     extension
@@ -60,7 +60,7 @@ fn extensions(text: &str) -> BTreeMap<String, Value> {
         .collect()
 }
 
-/// The facts that `observed` has of a certificate of PGO's, in the words of OpenSSL.
+/// Converts the description of a certificate in `observed` to OpenSSL's terms.
 #[allow(clippy::cast_possible_truncation, reason = "a number of days")]
 pub(crate) fn theirs(observed: &Value) -> Value {
     let extensions: BTreeMap<String, Value> = observed["extensions"]

@@ -1,4 +1,4 @@
-//! Comparing two sides of objects.
+//! Compares the objects of both sides.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -7,27 +7,27 @@ use serde_json::{Map, Value};
 
 use crate::normal::{Identity, Objects};
 
-/// On which side something is.
+/// The side that has a field or an object.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(crate) enum Change {
-    /// PGO does not have it.
+    /// Only pgrender has it.
     OnlyOurs,
     /// Only PGO has it.
     OnlyTheirs,
-    /// Both have it, and it is not the same.
+    /// Both have it, with different values.
     Different,
 }
 
-/// One place where the sides differ.
+/// One difference between the sides.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(crate) struct Difference {
     /// Kind and name of the object.
     pub(crate) object: Identity,
     /// The field; empty for the object as a whole.
     pub(crate) path: String,
-    /// What it is.
+    /// The kind of the difference.
     pub(crate) change: Change,
-    /// The value of the side that has it, or `<PGO's> became <ours>`.
+    /// The value of the side that has it, or `<PGO's> became <pgrender's>`.
     pub(crate) values: String,
 }
 
@@ -38,7 +38,7 @@ impl fmt::Display for Difference {
     }
 }
 
-/// All differences. An object of ours is compared with each of PGO's that became it.
+/// Returns all differences. An object of pgrender is compared with each of PGO's objects that it replaces.
 pub(crate) fn compare(theirs: &Objects, ours: &Objects) -> Vec<Difference> {
     let mut differences = Vec::new();
     let identities = |objects: &Objects| objects.iter().map(|(identity, _)| identity.clone()).collect::<BTreeSet<_>>();
@@ -55,7 +55,7 @@ pub(crate) fn compare(theirs: &Objects, ours: &Objects) -> Vec<Difference> {
     differences
 }
 
-/// What one object of each side disagree about.
+/// Compares one object of each side.
 struct Comparison<'a> {
     object: &'a Identity,
     differences: &'a mut Vec<Difference>,
@@ -89,8 +89,8 @@ impl Comparison<'_> {
         }
     }
 
-    /// Lists of objects, each found by what names it. Where the order matters to Kubernetes, those that both sides have must
-    /// be in the same.
+    /// Compares lists of objects. Items are matched by their name. If the order matters to Kubernetes, the items that both
+    /// sides have must be in the same order.
     fn lists(&mut self, path: &str, theirs: &[Value], ours: &[Value]) {
         let (their_names, our_names) = (names(theirs), names(ours));
         for name in their_names.iter().chain(&our_names).collect::<BTreeSet<_>>() {
@@ -121,7 +121,7 @@ fn is_of_maps(list: &[Value]) -> bool {
     list.iter().all(Value::is_object)
 }
 
-/// What tells the members of a list apart: a name, a path or a topology, where each has one of its own; else the position.
+/// Returns what identifies the items of a list: a name, a path or a topology key if each item has a unique one, else the index.
 fn names(list: &[Value]) -> Vec<String> {
     let pointers = ["/mountPath", "/name", "/path", "/topologyKey", "/metadata/name"];
     let name = |pointer: &str| -> Option<Vec<String>> {

@@ -1,20 +1,19 @@
-//! The differences from PGO that are meant: each with its reason, where the reason is written down, and every place where
-//! it shows.
+//! The intended differences from PGO: each with its reason, where the reason is documented, and all places where it appears.
 
 use crate::compare::Change::{Different, OnlyOurs, OnlyTheirs};
 use crate::place::Place;
 
-/// One thing that is done otherwise than PGO does it.
+/// One intended difference from PGO.
 pub(crate) struct Deliberate {
-    /// Why, in one sentence.
+    /// The reason, in one sentence.
     pub(crate) reason: &'static str,
-    /// Where that is settled.
+    /// Where the decision is documented.
     pub(crate) source: &'static str,
-    /// Where it shows.
+    /// The places where it appears.
     pub(crate) places: &'static [Place],
 }
 
-/// All of them; the first that fits explains a difference.
+/// All of them. The first one that matches explains a difference.
 pub(crate) const DELIBERATE: &[Deliberate] = &[
     Deliberate {
         reason: "a later run knows the objects of an earlier one by a label, to replace and to prune them",
@@ -71,7 +70,7 @@ pub(crate) const DELIBERATE: &[Deliberate] = &[
             Place("Deployment", "*-pgbouncer", SUBSTITUTE, OnlyOurs, r#""disabled""#),
         ],
     },
-    // Before that of the replicas' certificates, which shows in the same list.
+    // This entry must come before that for the replicas' certificates, which changes the same list.
     Deliberate {
         reason: "pgBouncer asks for verifiers in the database `postgres`, and its role may log in there only: in any other, \
                  somebody else's function may wait for it",
@@ -201,7 +200,7 @@ pub(crate) const DELIBERATE: &[Deliberate] = &[
         places: &[
             Place("Secret", "*-patroni", "", OnlyOurs, ""),
             Place("StatefulSet", "*", "*.volumes[patroni-config].projected.sources[*]", OnlyOurs, "*-patroni*"),
-            // Patroni has no password for who announces to be a member; patronictl has files of its own.
+            // Patroni sends no password to a pod that claims to be a member; patronictl has its own files.
             Place("StatefulSet", "*", "*.env[PATRONICTL_CONFIG_FILE].value", Different, "*became*/patronictl*"),
             Place("StatefulSet", "*", "*.sources[*].configMap.items[patronictl/cluster.yaml]", OnlyOurs, "*"),
         ],
@@ -273,9 +272,10 @@ pub(crate) const DELIBERATE: &[Deliberate] = &[
         reason: "least privilege: rights are narrowed to names, and the Service that Patroni would make is rendered",
         source: "design, Objects; Patroni accepts the refusal",
         places: &[
-            // Only `patronictl remove` asks for it (Patroni's `kubernetes.rst`).
+            // Only `patronictl remove` needs this permission (Patroni's `kubernetes.rst`).
             Place("Role", "*-instance", "rules[endpoints deletecollection]", OnlyTheirs, "*"),
-            // By server-side apply, which bears the name in its path; by POST it would be any.
+            // Server-side apply has the name in its path, so the rule can name the object. A POST would need a rule for any
+            // name.
             Place("Role", "*-instance", "rules[endpoints create]", Different, r#""any" became ["*"]"#),
             Place("Role", "*-instance", "rules[endpoints get]", Different, r#""any" became ["*"]"#),
             Place("Role", "*-instance", "rules[endpoints patch]", Different, r#""any" became ["*"]"#),
@@ -531,7 +531,7 @@ pub(crate) const DELIBERATE: &[Deliberate] = &[
 
 const INSTANCE_LABEL: &str = "metadata.labels[postgres-operator.crunchydata.com/instance]";
 
-/// What keeps Flux from replacing variables.
+/// Prevents Flux from replacing variables.
 const SUBSTITUTE: &str = "metadata.annotations[kustomize.toolkit.fluxcd.io/substitute]";
 const SUBJECT_NAMES: &str = "data[*].certificates[0].extensions[Subject Alternative Name]";
 const REPLICA: &str = r#"*_crunchyrepl"* became *_crunchyrepl@*"#;

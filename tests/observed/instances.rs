@@ -1,13 +1,13 @@
-//! The one difference of names: where PGO makes a StatefulSet with random letters for each instance, we make one for each
-//! set, and number the instances.
+//! The only difference of names: PGO creates a StatefulSet with random letters for each instance. pgrender creates one for each
+//! set, and Kubernetes numbers its pods.
 
 use serde_json::Value;
 
-/// Names of PGO's, and what we call the same thing; the longer comes first.
+/// Names of PGO and pgrender's names for the same things. Longer names come first.
 pub(crate) struct Names(Vec<(String, String)>);
 
 impl Names {
-    /// Reads them off PGO's objects: every StatefulSet with the label `instance` is one.
+    /// Reads the names from PGO's objects: every StatefulSet with the label `instance` is an instance.
     pub(crate) fn of(objects: &[Value]) -> Self {
         let label = |object: &Value, key: &str| {
             let label = &object["metadata"]["labels"][format!("postgres-operator.crunchydata.com/{key}")];
@@ -39,22 +39,22 @@ impl Names {
         Self(names)
     }
 
-    /// Our name of a StatefulSet, Secret, ConfigMap or claim.
+    /// Returns pgrender's name of a StatefulSet, Secret, ConfigMap or claim.
     pub(crate) fn object(&self, kind: &str, name: &str) -> String {
         let ours = self.text(name);
         match ours.rsplit_once('-') {
-            // An instance is a StatefulSet there and a pod here.
+            // An instance is a StatefulSet in PGO and a pod in pgrender.
             Some((set, _)) if kind == "StatefulSet" && ours != name => set.to_owned(),
             _ => ours,
         }
     }
 
-    /// `text` with our names.
+    /// Returns `text` with pgrender's names.
     pub(crate) fn text(&self, text: &str) -> String {
         self.0.iter().fold(text.to_owned(), |text, (theirs, ours)| text.replace(theirs, ours))
     }
 
-    /// `value` with our names in every text.
+    /// Replaces PGO's names in every text of `value`.
     pub(crate) fn replace(&self, value: &mut Value) {
         match value {
             Value::String(text) => *text = self.text(text),

@@ -1,9 +1,9 @@
-//! Holds what is rendered against what a running PGO made of the same specs, object by object and field by field. Both
-//! sides are brought into one form first (`normal`), then compared (`compare`); every difference that is left must be one
-//! of those that are meant (`deliberate`), and each of those must be met.
+//! Compares the rendered objects with those that a running PGO created for the same specs, field by field. Both sides are first
+//! converted to one form (`normal`) and then compared (`compare`). Every remaining difference must be in the list of intended
+//! differences (`deliberate`), and each entry of this list must occur.
 //!
-//! What PGO made is not part of this repository: the test looks for it in `$PGRENDER_SHARED` and in `../shared`, and says so
-//! when it is in neither.
+//! PGO's objects are not part of this repository: the test looks for them in `$PGRENDER_SHARED` and in `../shared`, and prints
+//! a message if they are in neither.
 
 #![allow(
     clippy::disallowed_methods,
@@ -37,7 +37,7 @@ use std::path::{Path, PathBuf};
 use crate::compare::{Difference, compare};
 use crate::deliberate::DELIBERATE;
 
-/// What PGO was given, and where what it made is.
+/// The input of PGO, and the location of its objects.
 struct Case {
     /// The file below `pgo/observed`.
     observed: &'static str,
@@ -45,7 +45,7 @@ struct Case {
     input: &'static str,
     /// The namespace in the test of PGO.
     namespace: &'static str,
-    /// The version of Postgres that was written in place of the example's 18.
+    /// The version of Postgres that was used instead of the example's 18.
     postgres_version: Option<&'static str>,
 }
 
@@ -100,13 +100,13 @@ fn every_difference_from_pgo_is_meant_and_every_one_that_is_meant_is_there() {
     assert!(unmet.is_empty(), "meant, but not there any more:\n{}", unmet.join("\n"));
 }
 
-/// All differences of one case.
+/// Returns all differences of one case.
 fn differences(pgo: &Path, case: &Case) -> Vec<Difference> {
     let observed = theirs::read(&pgo.join("observed").join(case.observed));
     compare(&observed, &ours::render(case.input, &input(pgo, case), case.namespace))
 }
 
-/// The cluster of a case, as PGO was given it.
+/// Returns the cluster of a case, as PGO got it.
 fn input(pgo: &Path, case: &Case) -> String {
     let mut input = fs::read_to_string(pgo.join(case.input)).unwrap();
     if let Some(version) = case.postgres_version {
@@ -117,7 +117,7 @@ fn input(pgo: &Path, case: &Case) -> String {
     input
 }
 
-/// Where the reference material on PGO is, if it is anywhere.
+/// Returns the directory with the reference material on PGO, if it exists.
 fn pgo() -> Option<PathBuf> {
     let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared");
     let pgo = std::env::var_os("PGRENDER_SHARED").map_or(beside, PathBuf::from).join("pgo");

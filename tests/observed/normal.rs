@@ -1,4 +1,4 @@
-//! The one form in which both sides are compared.
+//! The common form in which both sides are compared.
 
 use std::collections::BTreeMap;
 
@@ -9,10 +9,10 @@ use crate::texts;
 /// Kind and name.
 pub(crate) type Identity = (String, String);
 
-/// Objects in that form. PGO's have one more level of instances, so a name may be there several times.
+/// Objects in that form. PGO has several objects per instance set, so a name can occur several times.
 pub(crate) type Objects = Vec<(Identity, Value)>;
 
-/// `object` with its configuration files read, its scripts left out, and its rights spread out.
+/// Converts an object: configuration files are parsed, scripts are removed, and permissions are listed one by one.
 pub(crate) fn described(mut object: Value) -> (Identity, Value) {
     let text = |value: &Value| value.as_str().unwrap().to_owned();
     let identity = (text(&object["kind"]), text(&object["metadata"]["name"]));
@@ -30,7 +30,7 @@ pub(crate) fn described(mut object: Value) -> (Identity, Value) {
     (identity, object)
 }
 
-/// What each right is about: `<resource> <verb>` to the names, or to `any`.
+/// Returns each permission, `<resource> <verb>`, with the names that it is for, or `any`.
 fn rights(rules: &[Value]) -> Value {
     let texts = |rule: &Value, key: &str| -> Vec<String> {
         rule[key].as_array().into_iter().flatten().map(|value| value.as_str().unwrap().to_owned()).collect()
@@ -51,7 +51,7 @@ fn rights(rules: &[Value]) -> Value {
     json!(rights)
 }
 
-/// Leaves out what says the same in another form: `resources: {}`, and the text of scripts, which tests of their own run.
+/// Removes what has the same meaning in another form: `resources: {}`, and the text of scripts, which other tests run.
 fn forget_form(value: &mut Value) {
     match value {
         Value::Object(map) => {
@@ -68,7 +68,7 @@ fn forget_form(value: &mut Value) {
     }
 }
 
-/// In `observed` a script is replaced by its length.
+/// `observed` has the length of a script instead of its text.
 fn is_script(word: &Value) -> bool {
     let word = word.as_str().unwrap();
     word.starts_with("(script, ") || word.contains('\n')

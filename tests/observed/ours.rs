@@ -1,4 +1,4 @@
-//! Our side: the cluster rendered through the library, with the images that the observed PGO had.
+//! pgrender's side: the cluster is rendered through the library, with the images of the observed PGO.
 
 use pgrender::identity::Seed;
 use pgrender::options::Options;
@@ -20,7 +20,7 @@ const IMAGES: [(&str, &str); 4] = [
     ("RELATED_IMAGE_PGBOUNCER", "test.local/crunchy-pgbouncer:17"),
 ];
 
-/// The objects of the one cluster in `text`, ready to be compared.
+/// Returns the objects of the one cluster in `text` in the common form.
 pub(crate) fn render(file: &str, text: &str, namespace: &str) -> Objects {
     let (objects, _) = objects(file, text, namespace, TIME);
     objects
@@ -29,7 +29,7 @@ pub(crate) fn render(file: &str, text: &str, namespace: &str) -> Objects {
         .collect()
 }
 
-/// The objects of the one cluster in `text`, as they are, and what is warned of.
+/// Returns the objects of the one cluster in `text` unchanged, and the warnings.
 pub(crate) fn objects(file: &str, text: &str, namespace: &str, time: i64) -> (Vec<Value>, Vec<String>) {
     let options = Options {
         namespace: Some(namespace.to_owned()),

@@ -1,10 +1,10 @@
-//! Where a difference shows.
+//! The places of differences.
 
 use std::fmt;
 
 use crate::compare::{Change, Difference};
 
-/// A place: kind, name, field (empty for the whole object), on which side, and the values; `*` stands for any text.
+/// A place: kind, name, field (empty for the whole object), side and values. `*` stands for any text.
 pub(crate) struct Place(
     pub(crate) &'static str,
     pub(crate) &'static str,
@@ -14,7 +14,7 @@ pub(crate) struct Place(
 );
 
 impl Place {
-    /// Whether `difference` is here.
+    /// Whether `difference` is at this place.
     pub(crate) fn is_of(&self, difference: &Difference) -> bool {
         let (kind, name) = &difference.object;
         let pairs = [(self.0, kind), (self.1, name), (self.2, &difference.path), (self.4, &difference.values)];
@@ -28,7 +28,7 @@ impl fmt::Display for Place {
     }
 }
 
-/// Whether `text` is as `pattern` says, in which `*` stands for any text.
+/// Whether `text` matches `pattern`, in which `*` stands for any text.
 fn matches(pattern: &str, text: &str) -> bool {
     let mut parts = pattern.split('*');
     let first = parts.next().unwrap_or_default();

@@ -1,4 +1,5 @@
-//! Secrets as `observed` describes PGO's: certificates by their facts, keys by their form, passwords by their length.
+//! Describes Secrets as `observed` describes those of PGO: certificates by their properties, keys by their format, passwords by
+//! their length.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -7,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::certificate;
 
-/// A Secret of ours, its data described.
+/// Describes the data of a Secret of pgrender.
 pub(crate) fn ours(mut object: Value) -> Value {
     for (key, value) in object["data"].as_object_mut().unwrap() {
         let bytes = STANDARD.decode(value.as_str().unwrap()).unwrap();
@@ -18,7 +19,7 @@ pub(crate) fn ours(mut object: Value) -> Value {
 
 fn described(key: &str, text: &str) -> Value {
     if text.contains("BEGIN CERTIFICATE") {
-        // With a key before it in one file of Patroni's; the key is checked where it is alone.
+        // In one file of Patroni, a key comes before the certificate. The key is checked in the entry that has it alone.
         return json!({ "certificates": certificate::ours(text) });
     }
     if let Some(rest) = text.strip_prefix("-----") {
@@ -30,7 +31,7 @@ fn described(key: &str, text: &str) -> Value {
     json!(without_password(key, text))
 }
 
-/// A Secret of PGO's, in the same words.
+/// Describes a Secret of PGO in the same terms.
 pub(crate) fn theirs(mut object: Value) -> Value {
     for (key, value) in object["data"].as_object_mut().unwrap() {
         if let Some(certificates) = value.get_mut("certificates").and_then(Value::as_array_mut) {
@@ -44,7 +45,7 @@ pub(crate) fn theirs(mut object: Value) -> Value {
     object
 }
 
-/// `text` with `PASSWORD` for the password, where one is part of it.
+/// Returns `text` with `PASSWORD` instead of the password, if it contains one.
 fn without_password(key: &str, text: &str) -> String {
     let (pattern, replacement) = match key {
         "uri" | "pgbouncer-uri" => ("://([^:]+):[^@]+@", "://$1:PASSWORD@"),

@@ -1,5 +1,5 @@
-//! The Secrets of a running PGO, put together again from what was noted of them, are taken over: what applications read of
-//! them stays the same.
+//! Restores the Secrets of a running PGO from their descriptions and lets pgrender reuse them: the values that applications
+//! read stay the same.
 
 use std::fs;
 use std::time::SystemTime;
@@ -17,7 +17,7 @@ fn now() -> i64 {
     SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs().try_into().unwrap()
 }
 
-/// A certificate as it was noted.
+/// Creates a certificate from its description.
 fn certificate(authority: &Authority, key: &str, noted: &Value) -> String {
     let subject = noted["subject"].as_str().unwrap().strip_prefix("CN=").unwrap();
     if subject == "postgres-operator-ca" {
@@ -25,12 +25,12 @@ fn certificate(authority: &Authority, key: &str, noted: &Value) -> String {
     }
     let names = noted["extensions"]["SubjectAlternativeName"].as_array().unwrap();
     let names: Vec<&str> = names.iter().map(|name| name.as_str().unwrap()).collect();
-    // OpenSSL refuses a longer one; whoever calls a server looks at the other names.
+    // OpenSSL refuses a longer common name. Clients of a server check the other names.
     let subject: String = subject.chars().take(64).collect();
     authority.sign(key, &subject, &names)
 }
 
-/// A Secret that may have been what was noted.
+/// Returns a Secret that matches a description.
 fn restored(authority: &Authority, noted: &Value) -> Value {
     let mut secret = noted.clone();
     let is_root = noted["metadata"]["name"] == "pgo-root-cacert";
@@ -54,7 +54,7 @@ fn restored(authority: &Authority, noted: &Value) -> Value {
     secret
 }
 
-/// The value of a Secret's key; of one that is absent, nothing.
+/// Returns the decoded value of a Secret's key; empty if the key does not exist.
 fn decoded(secret: &Value, key: &str) -> String {
     String::from_utf8(STANDARD.decode(secret["data"][key].as_str().unwrap_or_default()).unwrap()).unwrap()
 }
@@ -80,7 +80,7 @@ fn applications_read_the_same_after_a_take_over() {
         for secret in &secrets {
             let name = secret["metadata"]["name"].as_str().unwrap();
             let of = |object: &&Value| object["kind"] == "Secret" && object["metadata"]["name"] == name;
-            // The CA, and instances with names of PGO's own.
+            // The CA, and instances with names that only PGO has.
             let Some(taken) = rendered.iter().find(of) else { continue };
             assert!(taken["metadata"]["ownerReferences"].is_null());
             for key in

@@ -1,11 +1,11 @@
-//! Configuration files as their readers see them.
+//! Parses configuration files as their readers do.
 
 use std::collections::BTreeMap;
 
 use pgrender::read;
 use serde_json::{Value, json};
 
-/// The content of a file of a ConfigMap. Its header is kept apart, because comments are no content.
+/// Returns the content of a file in a ConfigMap. Its header is separate, because comments are not part of the content.
 pub(crate) fn parsed(name: &str, text: &str) -> Value {
     let header: Vec<_> = text.lines().take_while(|line| line.starts_with('#')).collect();
     let mut content = match name.rsplit_once('.') {
@@ -22,7 +22,7 @@ fn yaml(name: &str, text: &str) -> Value {
     documents[0].node.to_json()
 }
 
-/// The options of each section; a line without a value, such as an include, is one too.
+/// Returns the options of each section. A line without a value, such as an include, counts as an option.
 fn sections(text: &str) -> Value {
     let mut sections: BTreeMap<&str, BTreeMap<&str, &str>> = BTreeMap::new();
     let mut section = "";

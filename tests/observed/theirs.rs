@@ -1,4 +1,4 @@
-//! PGO's side: what was read back from the API server, without what the API server and PGO's running parts had added.
+//! PGO's side: the objects that were read back from the API server, without what the API server and PGO added at run time.
 
 use std::fs;
 use std::path::Path;
@@ -10,10 +10,11 @@ use crate::instances::Names;
 use crate::normal::{Objects, described};
 use crate::secret;
 
-/// Made while a cluster runs, not from its spec: Patroni's and the caretaker's Endpoints, and the first backup.
+/// Kinds of objects that are created at run time, not from the spec: Endpoints of Patroni and of the caretaker, and the first
+/// backup.
 const RUNTIME_KINDS: [&str; 2] = ["Endpoints", "Job"];
 
-/// What depends on the Kubernetes cluster or is written by its controllers (inventory 0.10), as paths.
+/// Paths of fields that the Kubernetes cluster or its controllers set.
 const RUNTIME_FIELDS: [(&str, &str); 14] = [
     ("*", "/metadata/ownerReferences"),
     ("*", "/metadata/finalizers"),
@@ -32,7 +33,7 @@ const RUNTIME_FIELDS: [(&str, &str); 14] = [
     ("CronJob", "/spec/jobTemplate/spec/template/spec/serviceAccount"),
 ];
 
-/// The objects in a file of `observed`, ready to be compared.
+/// Returns the objects in a file of `observed` in the common form.
 pub(crate) fn read(file: &Path) -> Objects {
     let text = fs::read_to_string(file).unwrap();
     let documents = read::documents(&file.to_string_lossy(), &text).unwrap_or_else(|errors| panic!("{errors:?}"));
@@ -67,7 +68,7 @@ fn forget_runtime(object: &mut Value, kind: &str) {
             parent.shift_remove(&key.replace("~1", "/"));
         }
     }
-    // A port that Kubernetes chose.
+    // Kubernetes has chosen this port.
     if kind == "Service" && object["spec"]["type"] == "LoadBalancer" {
         for port in object["spec"]["ports"].as_array_mut().unwrap() {
             port.as_object_mut().unwrap().shift_remove("nodePort");
@@ -75,14 +76,14 @@ fn forget_runtime(object: &mut Value, kind: &str) {
     }
 }
 
-/// The dynamic configuration that Patroni keeps in an annotation, once it runs.
+/// Returns the dynamic configuration of a running Patroni, which it stores in an annotation.
 fn running_configuration(objects: &[Value]) -> Option<Value> {
     let mut endpoints = objects.iter().filter(|object| object["kind"] == "Endpoints");
     let text = endpoints.find_map(|object| object["metadata"]["annotations"]["config"].as_str())?;
     Some(serde_json::from_str(text).unwrap())
 }
 
-/// PGO takes `bootstrap.dcs` out of Patroni's file once the cluster runs. What was in it is what Patroni keeps.
+/// PGO removes `bootstrap.dcs` from Patroni's file when the cluster runs. Patroni's stored configuration has the same content.
 fn restore_configuration(object: &mut Value, configuration: Option<&Value>) {
     let patroni = object.pointer_mut("/data/patroni.yaml").filter(|patroni| patroni.get("scope").is_some());
     if let (Some(configuration), Some(patroni)) = (configuration, patroni) {

@@ -1,4 +1,4 @@
-//! The clusters, and every certificate that somebody of their trust domain may have.
+//! The clusters, and every certificate that somebody in their trust domain can have.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -18,7 +18,7 @@ use tempfile::TempDir;
 
 use crate::authority::{Authority, new_key};
 
-/// Keys of Secrets that hold a certificate, with those of its private key.
+/// Keys of Secrets with a certificate, each with the key of the private key.
 const PAIRS: [(&str, &str); 6] = [
     ("tls.crt", "tls.key"),
     ("patroni.crt-combined", "patroni.crt-combined"),
@@ -28,7 +28,7 @@ const PAIRS: [(&str, &str); 6] = [
     ("pgbouncer-frontend.crt", "pgbouncer-frontend.key"),
 ];
 
-/// Who has a certificate of the company's issuer, which leaves its use open: colleagues of every kind.
+/// Common names that colleagues can get from the company's issuer, for any use.
 const ISSUED: [&str; 14] = [
     "_crunchyrepl",
     "_crunchyrepl@zoo/alpha",
@@ -86,18 +86,18 @@ impl Rendered {
         self.0.iter().filter(|object| object["kind"] == "Secret")
     }
 
-    /// A value of a Secret.
+    /// Returns a value of a Secret.
     pub(crate) fn secret(&self, name: &str, key: &str) -> String {
         decoded(&self.object("Secret", name).unwrap_or_else(|| panic!("no Secret {name}"))["data"][key])
     }
 
-    /// A file of a ConfigMap.
+    /// Returns a file of a ConfigMap.
     pub(crate) fn file(&self, name: &str, key: &str) -> String {
         let map = self.object("ConfigMap", name).unwrap_or_else(|| panic!("no ConfigMap {name}"));
         map["data"][key].as_str().unwrap_or_else(|| panic!("no {key} in {name}")).to_owned()
     }
 
-    /// The files of a projected volume of the instances, by their paths.
+    /// Returns the files of a projected volume of the instances, by path.
     pub(crate) fn volume(&self, set: &str, volume: &str) -> BTreeMap<String, String> {
         let volumes = &self.object("StatefulSet", set).unwrap()["spec"]["template"]["spec"]["volumes"];
         let volume = volumes.as_array().unwrap().iter().find(|one| one["name"] == volume).unwrap();
@@ -121,21 +121,21 @@ fn decoded(value: &Value) -> String {
     String::from_utf8(STANDARD.decode(value.as_str().unwrap()).unwrap()).unwrap()
 }
 
-/// A certificate and its key in files.
+/// A certificate and its key, as files.
 pub(crate) struct Leaf {
     pub(crate) name: String,
     pub(crate) certificate: PathBuf,
     pub(crate) key: PathBuf,
 }
 
-/// Everything.
+/// All clusters and certificates of the test.
 pub(crate) struct Company {
     pub(crate) alpha: Rendered,
-    /// The same that lets standby clusters in.
+    /// The same cluster, but it accepts standby clusters.
     pub(crate) source: Rendered,
     /// A standby cluster that streams from alpha.
     pub(crate) standby: Rendered,
-    /// Alpha with certificates of its author's own.
+    /// Alpha with certificates that its user provides.
     pub(crate) bringing: Rendered,
     pub(crate) leaves: Vec<Leaf>,
     pub(crate) issuer: Authority,
@@ -169,7 +169,7 @@ impl Company {
                     leaf(format!("{name} {certificate}"), &text[begin..], &decoded(&data[*key]));
                 }
             }
-            // Those of Patroni and of pgBackRest's server in instances are one.
+            // Patroni and pgBackRest's server in instances use the same certificate.
             assert_eq!(keys, 7, "a key that no test shows");
         }
         for name in ISSUED {
@@ -188,7 +188,7 @@ impl Company {
         }
     }
 
-    /// Whom servers trust: the CA of the trust domain and the company's.
+    /// The CAs that servers trust: that of the trust domain and that of the company.
     pub(crate) fn authorities(&self) -> String {
         self.alpha.secret("alpha-cluster-cert", "ca.crt") + &self.issuer.root
     }
@@ -200,7 +200,7 @@ impl Company {
     }
 }
 
-/// A file that its owner alone may read, as libpq and pgBackRest demand of keys.
+/// Writes a file that only its owner can read, which libpq and pgBackRest require of keys.
 pub(crate) fn private(path: &Path, text: &str) -> PathBuf {
     fs::create_dir_all(path.parent().unwrap()).unwrap();
     fs::write(path, text).unwrap();

@@ -1,6 +1,6 @@
-//! Which client certificate opens which server: every certificate of clusters that trust one CA, and those of an issuer that
-//! signs whatever it is asked for and for any use, shown to real servers with the rendered configuration of one of the
-//! clusters. What is in no line of a table stays shut.
+//! Tests which client certificate is accepted by which server: every certificate of clusters that trust one CA, and those of an
+//! issuer that signs any name for any use, with real servers and the rendered configuration of one of the clusters. Every
+//! combination that is not in a table must be refused.
 
 #![expect(
     clippy::disallowed_methods,
@@ -25,7 +25,7 @@ mod tools;
 
 use crate::certificates::Leaf;
 
-/// Compares what `open` says of every certificate with a table of those that open this door.
+/// Compares the result of `open` for every certificate with a table of those that must be accepted.
 fn compare(door: &str, leaves: &[Leaf], table: &[&str], open: impl Fn(&Leaf) -> Result<(), String>) {
     for name in table {
         assert!(leaves.iter().any(|leaf| leaf.name == *name), "{door}: there is no certificate {name}");

@@ -9,7 +9,7 @@ use crate::postgres::free_port;
 use crate::processes::{start, wait_for};
 use crate::tools::{program, run};
 
-/// The interpreter that has Patroni.
+/// The Python interpreter that has Patroni.
 fn interpreter() -> Option<PathBuf> {
     let patroni = program("patroni")?;
     Some(patroni.with_file_name("python3"))
@@ -19,8 +19,8 @@ fn script(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/pairs").join(name)
 }
 
-/// Whether Patroni reloads its configuration, asked with a certificate, a password, both or nothing; else the status. It has the
-/// rendered files of an instance, where `others` are trusted as members too.
+/// Returns whether Patroni reloads its configuration if the request has a certificate, a password, both or neither; else the
+/// status. Patroni has the rendered files of an instance, and also trusts `others` as members.
 fn with_patroni(company: &Company, others: &str, ask: impl Fn(&dyn Fn(&[&Path], Option<&str>) -> Result<(), String>)) {
     let python = interpreter().unwrap();
     let root = company.directory.path().join(if others.is_empty() { "patroni" } else { "patroni-others" });
@@ -53,12 +53,13 @@ fn patroni_changes_nothing_for_a_certificate_or_a_password_alone() {
     let value = |key: &str| company.alpha.secret("alpha-patroni", key);
     let password = format!("{}:{}", value("username"), value("password"));
     let member = "alpha-one-certs patroni.crt-combined";
-    // With the password, which is told to whoever poses as a member, only a member of this cluster opens it.
+    // A pod that claims to be a member gets the password, but only a real member of this cluster has a certificate that works
+    // with it.
     with_patroni(&company, "", |reload| {
         assert_eq!(reload(&[], Some(&password)), Err("403".to_owned()));
         compare("Patroni", &company.leaves, &[member], |leaf| reload(&[&leaf.certificate, &leaf.key], Some(&password)));
     });
-    // Where an issuer signs for everybody, there is still the password.
+    // If an issuer signs for everybody, the password is still required.
     let everybody = company.alpha.secret("alpha-pgbackrest", "pgbackrest.ca-roots") + &company.authorities();
     with_patroni(&company, &everybody, |reload| {
         compare("Patroni", &company.leaves, &[], |leaf| reload(&[&leaf.certificate, &leaf.key], None));

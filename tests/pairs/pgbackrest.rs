@@ -34,7 +34,7 @@ fn pgbackrest_serves_the_clients_of_its_own_cluster() {
     let _server = start(unprivileged(&pgbackrest).arg("server").arg("--config").arg(&conf), &log);
     wait_for(&log, "server");
 
-    // A client of one's own, for keys must belong to who runs it.
+    // Clients need their own files, because keys must belong to the user that runs the client.
     let clients = company.directory.path().join("clients");
     for leaf in &company.leaves {
         private(&clients.join(leaf.certificate.file_name().unwrap()), &fs::read_to_string(&leaf.certificate).unwrap());

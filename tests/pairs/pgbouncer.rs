@@ -1,4 +1,4 @@
-//! pgBouncer with its rendered configuration asks everybody for a password, and Postgres for verifiers in one database only.
+//! Tests that pgBouncer with its rendered configuration requires a password, and looks up verifiers in only one database.
 
 use std::fs;
 use std::process::Command;
@@ -9,7 +9,7 @@ use crate::postgres::{Postgres, answer, free_port, servers};
 use crate::processes::{start, wait_for};
 use crate::tools::{self, give_to_unprivileged, program, unprivileged};
 
-/// A function that answers pgBouncer with this verifier.
+/// A function that returns this verifier to pgBouncer.
 fn get_auth(verifier: &str) -> String {
     format!(
         "CREATE SCHEMA pgbouncer; GRANT USAGE ON SCHEMA pgbouncer TO PUBLIC; CREATE FUNCTION pgbouncer.get_auth(username text) \
@@ -26,7 +26,7 @@ fn pgbouncer_takes_no_certificate_for_a_password() {
     postgres.configure(&company.alpha, "alpha");
     let verifier = |password| pgrender::identity::scram::verifier(password, b"sixteen bytes ok");
     postgres.sql_in("postgres", &get_auth(&verifier("geheim")));
-    // What somebody else made in the database that the client wants.
+    // A function that another role created in the database that the client wants.
     postgres.sql_in("alpha", &get_auth(&verifier("untergeschoben")));
     let root = company.directory.path().join("pgbouncer");
     let place = root.display().to_string();
@@ -39,7 +39,7 @@ fn pgbouncer_takes_no_certificate_for_a_password() {
     private(&files.join("users.txt"), &secret("pgbouncer-users.txt"));
     private(&root.join("pgbouncer.ini"), "");
     let port = free_port();
-    // Postgres is here, under a name that is not in its certificate.
+    // Postgres runs here, under a name that is not in its certificate.
     let text = company.alpha.file("alpha-pgbouncer", "pgbouncer.ini");
     let text = text
         .replace("/etc/pgbouncer/", &format!("{place}/"))

@@ -1,4 +1,4 @@
-//! Postgres with the rules and the map that the rendered `patroni.yaml` gives it.
+//! Tests Postgres with the rules and the map of the rendered `patroni.yaml`.
 
 use std::fs;
 use std::net::TcpListener;
@@ -16,7 +16,7 @@ pub(crate) fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
-/// The directories of the servers of this machine.
+/// Returns the directories of the servers on this machine.
 pub(crate) fn servers() -> Vec<PathBuf> {
     let cache = Path::new(env!("CARGO_MANIFEST_DIR")).join(".cache/postgresql-17/bin");
     let system =
@@ -60,7 +60,7 @@ impl Postgres {
         let server = Self { bin: bin.to_owned(), root, port, _running: running };
         let verifier = pgrender::identity::scram::verifier("geheim", b"sixteen bytes ok");
         let bouncer = company.alpha.secret("alpha-pgbouncer", "pgbouncer-verifier");
-        // As Patroni makes them (`post_bootstrap`), and the caretaker.
+        // The roles are created like Patroni (`post_bootstrap`) and the caretaker do.
         server.sql(&format!(
             "CREATE ROLE _crunchyrepl LOGIN REPLICATION; CREATE ROLE _crunchypgbouncer LOGIN PASSWORD '{bouncer}'; \
              CREATE ROLE alpha LOGIN PASSWORD '{}'; GRANT EXECUTE ON FUNCTION pg_catalog.pg_read_binary_file(text) TO _crunchyrepl;",
@@ -70,7 +70,7 @@ impl Postgres {
         server
     }
 
-    /// Has it read the rules and the map of a cluster.
+    /// Applies the rules and the map of a cluster.
     pub(crate) fn configure(&self, cluster: &Rendered, name: &str) {
         let text = cluster.file(&format!("{name}-config"), "patroni.yaml");
         let configuration = read::documents("patroni.yaml", &text).unwrap()[0].node.to_json();
@@ -81,7 +81,7 @@ impl Postgres {
         };
         let mut rules = lines("pg_hba");
         assert_eq!(rules[0], r#"local all "postgres" "peer""#);
-        // This machine's user has another name.
+        // The user of this machine has another name.
         "local all all trust".clone_into(&mut rules[0]);
         for (file, lines) in [("pg_hba.conf", rules), ("pg_ident.conf", lines("pg_ident"))] {
             fs::write(self.root.join("data").join(file), lines.join("\n") + "\n").unwrap();
@@ -92,7 +92,7 @@ impl Postgres {
             assert_eq!(self.sql("SELECT error FROM pg_ident_file_mappings WHERE error IS NOT NULL"), "");
         }
         self.sql("SELECT pg_reload_conf()");
-        // The postmaster reads them when it gets to it.
+        // The postmaster reloads them asynchronously.
         std::thread::sleep(std::time::Duration::from_millis(500));
     }
 
@@ -100,14 +100,14 @@ impl Postgres {
         self.sql_in("postgres", sql)
     }
 
-    /// What the superuser gets there.
+    /// Runs SQL as the superuser in a database and returns the result.
     pub(crate) fn sql_in(&self, database: &str, sql: &str) -> String {
         let mut psql = unprivileged(self.bin.join("psql"));
         psql.args(["-qXAt", "--username=postgres", "--dbname", database, "--set=ON_ERROR_STOP=1", "--command", sql]);
         success(psql.arg("--host").arg(&self.root).arg(format!("--port={}", self.port))).trim_end().to_owned()
     }
 
-    /// libpq's words for a connection that shows a certificate.
+    /// Returns libpq's parameters for a connection with a certificate.
     fn connection(&self, leaf: &Leaf, more: &str) -> String {
         format!(
             "host=localhost hostaddr=127.0.0.1 port={} sslmode=require sslcert='{}' sslkey='{}' {more}",
@@ -128,18 +128,18 @@ impl Postgres {
     }
 }
 
-/// Whether a program ends well, and else why not.
+/// Returns why a program fails, if it does.
 pub(crate) fn answer(command: &mut Command) -> Result<(), String> {
     let output = run(command);
     if output.status.success() { Ok(()) } else { Err(String::from_utf8_lossy(&output.stderr).trim().to_owned()) }
 }
 
-/// What `_crunchyrepl` may do: replicate, and read files for pg_rewind.
+/// What `_crunchyrepl` can do: replicate, and read files for pg_rewind.
 const REPLICATE: (&str, &str) = ("user=_crunchyrepl dbname=postgres replication=true", "IDENTIFY_SYSTEM");
 const REWIND: (&str, &str) =
     ("user=_crunchyrepl dbname=postgres", "SELECT pg_catalog.pg_read_binary_file('PG_VERSION')");
 
-/// What no certificate opens: there each role has a password, and the superuser has the socket.
+/// Connections that no certificate can open: these roles need a password, and the superuser uses the socket.
 const SHUT: [&str; 7] = [
     "user=_crunchyrepl dbname=alpha",
     "user=_crunchyrepl dbname=template1",
@@ -169,9 +169,9 @@ fn postgres_is_replicated_by_whoever_the_map_names() {
                 "alpha",
                 [&[own, "issued _crunchyrepl@zoo/alpha"], &shared[..]].concat(),
             ),
-            // Its replicas show what it shows to alpha.
+            // Replicas of the standby cluster present the same certificate that it presents to alpha.
             ("the standby cluster", &company.standby, "delta", shared.to_vec()),
-            // The CA is its author's there; what counts here is the name.
+            // The user provides the CA there, so only the name counts.
             ("alpha with certificates of its own", &company.bringing, "alpha", shared.to_vec()),
         ] {
             server.configure(cluster, whose);
@@ -186,11 +186,11 @@ fn postgres_is_replicated_by_whoever_the_map_names() {
             let sql = if what.contains("replication") { "IDENTIFY_SYSTEM" } else { "SELECT 1" };
             compare(&format!("{}: {what}", bin.display()), &company.leaves, &[], |leaf| server.login(leaf, what, sql));
         }
-        // The password alone does, so it was the certificates that did not.
+        // The password alone is enough, so the failure was caused by the certificate.
         let leaf = company.leaves.iter().find(|leaf| leaf.name == own).unwrap();
         assert_eq!(server.login(leaf, "user=alpha dbname=alpha password=geheim", "SELECT 1"), Ok(()));
 
-        // Nor is a function of others where pgBouncer's role may log in.
+        // pgBouncer's role can log in only to `postgres`, where other roles have no functions.
         let password = company.alpha.secret("alpha-pgbouncer", "pgbouncer-password");
         for database in server.sql("SELECT datname FROM pg_database WHERE datallowconn").lines() {
             let login = |more: &str| {
@@ -203,7 +203,7 @@ fn postgres_is_replicated_by_whoever_the_map_names() {
             assert!(refused, "{database}: {:?}", login(""));
         }
 
-        // A whole replica, as Patroni makes one.
+        // A complete replica, created as Patroni does.
         let copy = company.directory.path().join(format!("copy-{doors}"));
         let mut copying = Command::new(bin.join("pg_basebackup"));
         copying.args(["--checkpoint=fast", "--wal-method=stream", "--no-password", "--pgdata"]).arg(copy);

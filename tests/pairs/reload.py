@@ -12,7 +12,7 @@ import sys
 
 port, *pair = sys.argv[1:]
 tls = ssl.create_default_context()
-# Who asks is what counts here.
+# Only the identity of the client matters here.
 tls.check_hostname = False
 tls.verify_mode = ssl.CERT_NONE
 if pair:

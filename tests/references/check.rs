@@ -1,4 +1,4 @@
-//! Holds a rendering against itself: every name that one object uses of another must be there.
+//! Checks a rendering for consistency: every name that one object uses must exist in another.
 
 use std::collections::BTreeSet;
 
@@ -6,8 +6,8 @@ use serde_json::Value;
 
 use crate::texts;
 
-/// The names that objects use and do not find, one line each. `brought` are the Secrets, ConfigMaps and claims that the
-/// user brings.
+/// Returns the names that objects use but that do not exist, one line each. `brought` are the Secrets, ConfigMaps and claims
+/// that the user provides.
 pub(crate) fn dangling(objects: &[Value], brought: &BTreeSet<String>) -> Vec<String> {
     let mut check = Check { objects, brought, found: Vec::new() };
     let mut seen = BTreeSet::new();
@@ -39,12 +39,12 @@ impl<'a> Check<'a> {
         self.found.push(format!("{} {}: {what}", text(&object["kind"]), text(&object["metadata"]["name"])));
     }
 
-    /// The Certificate of which cert-manager makes the Secret `name`.
+    /// The Certificate from which cert-manager creates the Secret `name`.
     fn certificate(&self, name: &str) -> Option<&'a Value> {
         self.objects.iter().find(|object| object["kind"] == "Certificate" && object["spec"]["secretName"] == name)
     }
 
-    /// Reports an object that is neither there nor brought by the user.
+    /// Reports an object that is neither rendered nor provided by the user.
     fn expect(&mut self, user: &Value, kind: &str, name: &str) {
         let made = kind == "Secret" && self.certificate(name).is_some();
         if self.get(kind, name).is_none() && !made && !self.brought.contains(name) {
@@ -80,7 +80,7 @@ impl<'a> Check<'a> {
         self.pod(object, template);
     }
 
-    /// Each claim that the StatefulSet would make must be there as an object.
+    /// Each claim that the StatefulSet would create must exist as an object.
     fn claim_templates(&mut self, object: &Value) {
         let name = text(&object["metadata"]["name"]);
         for template in items(&object["spec"]["volumeClaimTemplates"]) {
@@ -125,7 +125,7 @@ impl<'a> Check<'a> {
         }
     }
 
-    /// Volumes have one name each, lead somewhere, and are mounted; mounts have a volume.
+    /// Volumes have unique names, have a valid source, and are mounted; mounts have a volume.
     fn volumes(&mut self, object: &Value, pod: &Value, names: &BTreeSet<&str>) {
         let templates = items(&object["spec"]["volumeClaimTemplates"]);
         let mut volumes: BTreeSet<&str> = templates.iter().map(|claim| text(&claim["metadata"]["name"])).collect();
@@ -174,7 +174,7 @@ impl<'a> Check<'a> {
             for (field, kind) in [("secret", "Secret"), ("configMap", "ConfigMap")] {
                 self.projection(object, &source[field], kind);
                 for item in items(&source[field]["items"]) {
-                    // The user may replace the empty pgbouncer.ini: the later source wins.
+                    // The user may replace the empty pgbouncer.ini: the later source takes precedence.
                     if !paths.insert(text(&item["path"])) && item["path"] != "pgbouncer.ini" {
                         self.report(object, &format!("two files at {}", item["path"]));
                     }
@@ -185,7 +185,7 @@ impl<'a> Check<'a> {
 
     fn projection(&mut self, object: &Value, projection: &Value, kind: &str) {
         let Some(name) = projection["name"].as_str() else { return };
-        // Kubernetes puts `kube-root-ca.crt` into every namespace.
+        // Kubernetes creates `kube-root-ca.crt` in every namespace.
         if name == "kube-root-ca.crt" {
             if items(&projection["items"]).iter().any(|item| item["key"] != "ca.crt") {
                 self.report(object, &format!("no such key in ConfigMap {name}"));
@@ -201,10 +201,10 @@ impl<'a> Check<'a> {
         }
     }
 
-    /// Reports a key that an object of ours does not have.
+    /// Reports a key that a rendered object does not have.
     fn key(&mut self, user: &Value, kind: &str, name: &str, key: &str) {
         let missing = self.get(kind, name).is_some_and(|source| source["data"].get(key).is_none());
-        // What cert-manager writes (its `SecretsManager`).
+        // The keys that cert-manager writes (its `SecretsManager`).
         let unmade = kind == "Secret"
             && self.certificate(name).is_some_and(|certificate| match key {
                 "tls.crt" | "tls.key" | "ca.crt" => false,
@@ -232,11 +232,11 @@ impl<'a> Check<'a> {
         }
     }
 
-    /// A Service selects pods, or none on purpose: then Endpoints are written, and lead to the same ports. Its named ports
-    /// are ports of those pods, and of no other pod: whoever labels one cannot make a server of it.
+    /// A Service selects pods, or it intentionally selects none: then Endpoints are written, with the same ports. Its named
+    /// ports are ports of those pods and of no other pod, so that a label alone does not make another pod a server of it.
     fn service(&mut self, object: &Value) {
         let mut selector = object["spec"]["selector"].clone();
-        // Patroni labels its pods with their role at run time.
+        // Patroni adds the label of the role at run time.
         let role = "postgres-operator.crunchydata.com/role";
         if selector[role] == "replica" {
             selector.as_object_mut().unwrap().remove(role);
@@ -270,7 +270,7 @@ impl<'a> Check<'a> {
         }
     }
 
-    /// An issuer has the key of a CA that cert-manager makes, or none.
+    /// An issuer uses the key of a CA that cert-manager creates, or is self-signed.
     fn issuer(&mut self, object: &Value) {
         let authority = object["spec"]["ca"]["secretName"].as_str();
         let certificate = authority.and_then(|name| self.certificate(name));
@@ -279,7 +279,7 @@ impl<'a> Check<'a> {
         }
     }
 
-    /// A certificate has an issuer, and a Secret that nobody else makes.
+    /// A certificate has an issuer, and a Secret that nothing else creates.
     fn issued(&mut self, object: &Value) {
         self.expect(object, "Issuer", text(&object["spec"]["issuerRef"]["name"]));
         if self.get("Secret", text(&object["spec"]["secretName"])).is_some() {
@@ -297,13 +297,13 @@ impl<'a> Check<'a> {
         }
     }
 
-    /// A right to something by its name is useless where that is not there.
+    /// A permission for an object by name needs that object.
     fn role(&mut self, object: &Value) {
         for rule in items(&object["rules"]) {
             for name in items(&rule["resourceNames"]).iter().map(text) {
                 match text(&rule["resources"][0]) {
                     "configmaps" => self.expect(object, "ConfigMap", name),
-                    // Endpoints have the name of their Service; Patroni itself makes two more.
+                    // Endpoints have the name of their Service. Patroni itself creates two more.
                     "endpoints" if name.ends_with("-failover") || name.ends_with("-sync") => {}
                     "endpoints" | "services" => self.expect(object, "Service", name),
                     "pods" => {
@@ -316,7 +316,7 @@ impl<'a> Check<'a> {
         }
     }
 
-    /// There is one for each Secret and each other ConfigMap, under `<kind>.<name>`.
+    /// There is one fingerprint for each Secret and each other ConfigMap, under `<kind>.<name>`.
     fn fingerprints(&mut self, object: &Value) {
         let mounted =
             self.objects.iter().filter(|other| ["Secret", "ConfigMap"].iter().any(|kind| other["kind"] == *kind));
@@ -324,7 +324,7 @@ impl<'a> Check<'a> {
             .filter(|other| other["metadata"]["name"] != object["metadata"]["name"])
             .map(|other| format!("{}.{}", text(&other["kind"]).to_lowercase(), text(&other["metadata"]["name"])))
             .collect();
-        // That the cluster is shut down is said there too: it is no object.
+        // The entry for a shutdown is not about an object.
         let actual = object["data"].as_object().unwrap().keys().filter(|key| *key != "shutdown").cloned().collect();
         for name in expected.symmetric_difference(&actual) {
             self.report(object, &format!("{name} has no object or no fingerprint"));
@@ -337,12 +337,12 @@ impl<'a> Check<'a> {
         workloads.map(|object| &object["spec"]["template"]).collect()
     }
 
-    /// The pod templates with these labels.
+    /// Returns the pod templates with these labels.
     fn selected(&self, labels: &Value) -> Vec<&'a Value> {
         self.pods().into_iter().filter(|pod| has_labels(labels, &pod["metadata"]["labels"])).collect()
     }
 
-    /// The pod templates that a selector selects.
+    /// Returns the pod templates that a selector selects.
     fn pods_of(&self, selector: &Value) -> Vec<&'a Value> {
         self.pods().into_iter().filter(|pod| selects(selector, &pod["metadata"]["labels"])).collect()
     }
@@ -352,7 +352,7 @@ fn containers(pod: &Value) -> impl Iterator<Item = &Value> {
     items(&pod["initContainers"]).iter().chain(items(&pod["containers"]))
 }
 
-/// Whether a `LabelSelector` selects something with these labels. Of its expressions we write `In` only.
+/// Whether a `LabelSelector` selects an object with these labels. Of its expressions, pgrender writes only `In`.
 fn selects(selector: &Value, labels: &Value) -> bool {
     (selector["matchLabels"].is_null() || has_labels(&selector["matchLabels"], labels))
         && items(&selector["matchExpressions"]).iter().all(|expression| {

@@ -1,8 +1,8 @@
-//! A cluster to break.
+//! A cluster with many references.
 
 use serde_json::{Value, json};
 
-/// One cluster with everything in it that refers to something else, for tests that break it.
+/// A cluster with every kind of reference, for tests that break one of them.
 pub(crate) fn cluster() -> Value {
     let claim = json!({"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}});
     json!({

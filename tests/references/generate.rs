@@ -1,6 +1,6 @@
-//! Random `PostgresCluster`s that are valid, from every section of the spec that acts.
+//! Generates random valid `PostgresCluster`s, with every section of the spec that has an effect.
 //!
-//! What the user brings (Secrets, ConfigMaps, claims) has a name that begins with [`BROUGHT`].
+//! Secrets, ConfigMaps and claims that the user provides have names that begin with [`BROUGHT`].
 
 use std::collections::BTreeSet;
 
@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 
 const BROUGHT: &str = "brought-";
 
-/// The names in a cluster of what its user brings.
+/// Returns the names in a cluster of the objects that its user provides.
 pub(crate) fn brought(cluster: &Value) -> BTreeSet<String> {
     match cluster {
         Value::String(text) if text.starts_with(BROUGHT) => [text.clone()].into(),
@@ -22,7 +22,7 @@ pub(crate) fn brought(cluster: &Value) -> BTreeSet<String> {
     }
 }
 
-/// A field of an object that is being made; `None` where it is left out.
+/// A field of a generated object; `None` if it is left out.
 type Field = BoxedStrategy<Option<(&'static str, Value)>>;
 
 fn always(name: &'static str, value: impl Strategy<Value = Value> + 'static) -> Field {
@@ -97,7 +97,7 @@ fn spec() -> BoxedStrategy<Value> {
     ])
 }
 
-/// Mends what sections demand of each other.
+/// Makes sections consistent that depend on each other.
 fn fitting(mut spec: Value) -> Value {
     if spec.get("customTLSSecret").is_some() {
         spec["customReplicationTLSSecret"] = json!({"name": "brought-replication-tls"});
@@ -179,7 +179,7 @@ fn min_available() -> Field {
     sometimes("minAvailable", one_of(vec![json!(0), json!(1), json!("50%")]))
 }
 
-/// One to three sets: one may be called by its number.
+/// One to three sets. One of them may have its number as its name.
 fn instances() -> BoxedStrategy<Value> {
     let names = ["fast", "slow-1", ""].map(str::to_owned).to_vec();
     (subsequence(names, 1..=3), vec(instance_set(), 3))
@@ -315,7 +315,7 @@ fn pgbouncer() -> BoxedStrategy<Value> {
     ]))
 }
 
-/// A Secret with the usual keys, or with others that its items rename.
+/// A Secret with the usual keys, or with other keys that its items rename.
 fn custom_certificate(name: &'static str) -> impl Strategy<Value = Value> {
     let items = json!([
         {"key": "chain.pem", "path": "tls.crt"}, {"key": "key.pem", "path": "tls.key"}, {"key": "root.pem", "path": "ca.crt"}
@@ -392,7 +392,7 @@ fn standby() -> BoxedStrategy<Value> {
     one_of(vec![
         json!({"enabled": false}),
         json!({"enabled": true, "host": "elsewhere.example.com", "port": 5433}),
-        // Some repository that is there.
+        // A repository that exists.
         json!({"enabled": true, "repoName": "repo1"}),
     ])
     .boxed()

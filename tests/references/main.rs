@@ -1,5 +1,5 @@
-//! Every name that one object uses of another exists: in each fixture, and in clusters made at random from all sections
-//! of the spec.
+//! Tests that every name that one object uses of another exists: in each fixture, and in random clusters with all sections of
+//! the spec.
 
 #![expect(clippy::disallowed_methods, reason = "tests read files")]
 #![expect(clippy::unwrap_used, reason = "a helper of tests fails as a test does")]
@@ -22,7 +22,7 @@ use serde_json::{Value, json};
 
 use check::dangling;
 
-/// What the fixtures refer to and their user brings.
+/// Objects that the fixtures refer to and their user provides.
 const BROUGHT_BY_FIXTURES: [&str; 9] = [
     "archive",
     "hippo-pgbouncer",
@@ -58,7 +58,7 @@ proptest! {
     }
 }
 
-/// The options of a caller who wants cert-manager's certificates.
+/// The options of a caller who uses cert-manager.
 fn cert_manager() -> Options {
     Options { certificate_source: CertificateSource::CertManager { issuer: None }, ..rendering::options() }
 }
@@ -84,14 +84,14 @@ proptest! {
         let objects = rendering::objects_from(&cluster.to_string(), rendering::SEED, &options);
         let objects = objects.map_err(|errors| TestCaseError::fail(format!("{errors:#?}")))?;
         let mut brought = generate::brought(&cluster);
-        // Those that pods wait for; the caretaker does not.
+        // Pods do not start without these Secrets. The caretaker does not wait for the others.
         let name = cluster["metadata"]["name"].as_str().unwrap();
         brought.extend(["patroni", "pgbouncer"].map(|secret| format!("{name}-{secret}")));
         prop_assert_eq!(dangling(&objects, &brought), [""; 0]);
     }
 }
 
-/// A cluster in which each kind of reference occurs.
+/// A cluster with each kind of reference.
 fn full() -> (Vec<Value>, BTreeSet<String>) {
     let cluster = full::cluster();
     (rendering::objects(&cluster.to_string()).unwrap(), generate::brought(&cluster))
@@ -107,7 +107,7 @@ fn the_check_misses_each_object_that_is_used() {
 
 fn misses_each((objects, brought): (Vec<Value>, BTreeSet<String>)) {
     assert_eq!(dangling(&objects, &brought), [""; 0]);
-    // Nothing in the rendering needs these: they are for people, or act by themselves.
+    // No rendered object refers to these: people use them, or they have an effect of their own.
     let free = |object: &Value| {
         let name = object["metadata"]["name"].as_str().unwrap();
         ["CronJob", "PodDisruptionBudget", "RoleBinding"].iter().any(|kind| object["kind"] == *kind)
@@ -125,7 +125,7 @@ fn misses_each((objects, brought): (Vec<Value>, BTreeSet<String>)) {
     }
 }
 
-/// Fields that hold the name of something else in the rendering.
+/// Fields with the name of another rendered object.
 const REFERENCES: [&str; 9] = [
     "claimName",
     "containerName",
@@ -158,7 +158,7 @@ fn the_check_notices_each_name_that_is_changed() {
     assert!(changed > 150, "{changed}");
 }
 
-/// The places in an object that hold the name of something else: in pods, Services and bindings.
+/// Returns the paths in an object of fields with the name of another: in pods, Services and bindings.
 fn references(object: &Value) -> Vec<String> {
     let mut found = Vec::new();
     walk(object, &mut String::new(), &mut |pointer, value| {
@@ -169,7 +169,7 @@ fn references(object: &Value) -> Vec<String> {
                 parent(&["volumeMounts", "secret", "configMap", "roleRef", "subjects"])
                     && !parent(&["imagePullSecrets"])
             }
-            // Other files are found by programs that read a whole directory.
+            // Programs find the other files by reading a whole directory.
             "key" => parent(&["projected"]) && parent(&["items"]),
             "path" => value.as_str().is_some_and(|path| path.starts_with("~postgres-operator/")),
             "targetPort" => parent(&["ports"]),

@@ -1,4 +1,4 @@
-//! In any cluster, a rotation changes what was asked for in every Secret that holds it, and nothing else.
+//! Tests that in any cluster, a rotation changes what was requested in every Secret that contains it, and nothing else.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::{generate, rendering};
 
-/// A part of what Secrets hold.
+/// A part of the content of Secrets.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Content {
     Passwords,
@@ -16,7 +16,7 @@ enum Content {
     Roots,
 }
 
-/// What the key of a Secret holds, apart from what is not secret.
+/// Returns what the key of a Secret contains, apart from what is not secret.
 fn contents(key: &str) -> &'static [Content] {
     match key {
         "authentication.yaml"
@@ -41,7 +41,7 @@ fn contents(key: &str) -> &'static [Content] {
     }
 }
 
-/// The values of objects, by `<kind>/<name>` and key: of Secrets and of fingerprints. Other objects have one value.
+/// Returns the values of Secrets and fingerprints by `<kind>/<name>` and key. Other objects count as one value.
 fn values(objects: &[Value]) -> BTreeMap<(String, String), Value> {
     let mut values = BTreeMap::new();
     for object in objects {
@@ -54,7 +54,7 @@ fn values(objects: &[Value]) -> BTreeMap<(String, String), Value> {
                 data.as_object().unwrap().iter().map(|(key, value)| ((id.clone(), key.clone()), value.clone())),
             );
         }
-        // They say which generation a Secret holds.
+        // These annotations have the generation of a Secret.
         if let Some(annotations) = rest["metadata"].get_mut("annotations").and_then(Value::as_object_mut) {
             annotations.retain(|key, _| !key.starts_with("pgrender.dev/generation."));
         }
@@ -63,7 +63,7 @@ fn values(objects: &[Value]) -> BTreeMap<(String, String), Value> {
     values
 }
 
-/// Checks that `annotation` changes in the Secrets with these endings (in all, if there are none) all of `rotated`.
+/// Checks that `annotation` changes all of `rotated` in the Secrets with these suffixes (in all Secrets if there are none).
 fn check(cluster: &Value, annotation: &str, rotated: &[Content], secrets: &[String]) -> Result<(), TestCaseError> {
     let render = |generation: &str| {
         let mut cluster = cluster.clone();
@@ -80,7 +80,7 @@ fn check(cluster: &Value, annotation: &str, rotated: &[Content], secrets: &[Stri
     };
     let name = cluster["metadata"]["name"].as_str().unwrap();
     let mut expected: BTreeSet<(String, String)> = before.keys().filter(|place| is_meant(place)).cloned().collect();
-    // Without any password of Postgres the caretaker's Secret lists none.
+    // If Postgres has no passwords, the caretaker's Secret has none.
     let patroni = format!("Secret/{name}-patroni");
     if expected.iter().all(|(id, key)| key == "roles.json" || *id == patroni) {
         expected.retain(|(_, key)| key != "roles.json");

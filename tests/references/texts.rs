@@ -1,4 +1,4 @@
-//! Names inside texts, which no schema knows: files and hosts that configuration files, commands and URIs speak of.
+//! Checks names inside texts, which no schema describes: files and hosts in configuration files, commands and URIs.
 
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
@@ -8,20 +8,20 @@ use base64::engine::general_purpose::STANDARD;
 use regex::Regex;
 use serde_json::Value;
 
-/// Paths in the directories that hold our projected files; nothing else is in them.
+/// Matches paths in the directories of projected files. These directories contain nothing else.
 static FILE: LazyLock<Regex> = LazyLock::new(|| {
     let pattern = r"(/etc/(pgbackrest/(conf\.d|server)|patroni|pgbouncer|pgrender)|/pgconf/tls)/[~\w][-~\w./+]*\w";
     Regex::new(pattern).unwrap()
 });
 
-/// `<pod>.<service>.<namespace>.svc`, with or without the pod, which may be a variable in parentheses.
+/// Matches `<pod>.<service>.<namespace>.svc`, with or without the pod, which may be a variable in parentheses.
 static HOST: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(r"(?:(\w[-\w]*)\)?\.)?(\w[-\w]*)\.(\w[-\w]*)\.svc\b").unwrap());
 
-/// Where pgBouncer finds Postgres.
+/// Matches the address of Postgres in pgBouncer's configuration.
 static POOL: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"host=(\S+) port=").unwrap());
 
-/// The files and hosts that texts name and that are not there, one line each.
+/// Returns the files and hosts in texts that do not exist, one line each.
 pub(crate) fn dangling(objects: &[Value]) -> Vec<String> {
     let mut found = Vec::new();
     let everywhere: Vec<File> = objects.iter().flat_map(files).collect();
@@ -37,8 +37,8 @@ pub(crate) fn dangling(objects: &[Value]) -> Vec<String> {
             found.extend(missing_files(text, files).map(|file| format!("{name}: no file {file}")));
             found.extend(missing_hosts(text, objects).into_iter().map(|host| format!("{name}: no host {host}")));
         }
-        // What a pod's own files speak of is in that pod, where it has the directory at all: pgBackRest's server has a
-        // section in files that others read too.
+        // The paths in a pod's own files must be in that pod if the pod has the directory: pgBackRest's server has a section in
+        // files that other pods read too.
         for text in own.iter().filter_map(|file| content(file, objects)) {
             let missing =
                 missing_files(text, &own).filter(|path| own.iter().any(|file| path.starts_with(&file.directory)));
@@ -52,11 +52,11 @@ pub(crate) fn dangling(objects: &[Value]) -> Vec<String> {
 struct File {
     directory: String,
     path: String,
-    /// The ConfigMap it comes from, and the key.
+    /// The ConfigMap and the key of the file.
     source: Option<(String, String)>,
 }
 
-/// The text of a file that comes from a ConfigMap of ours.
+/// Returns the text of a file from a rendered ConfigMap.
 fn content<'a>(file: &File, objects: &'a [Value]) -> Option<&'a str> {
     let (name, key) = file.source.as_ref()?;
     let is_source = |object: &&Value| object["kind"] == "ConfigMap" && object["metadata"]["name"] == **name;
@@ -70,7 +70,7 @@ fn missing_files<'a>(text: &'a str, files: &[File]) -> impl Iterator<Item = &'a 
     missing.into_iter()
 }
 
-/// Every projected file of every container of the pods of an object.
+/// Returns every projected file of every container of the pods of an object.
 fn files(object: &Value) -> Vec<File> {
     let pod = match object["kind"].as_str() {
         Some("CronJob") => &object["spec"]["jobTemplate"]["spec"]["template"]["spec"],
@@ -91,7 +91,7 @@ fn files(object: &Value) -> Vec<File> {
             for item in items(&source["items"]) {
                 add(item["key"].as_str().unwrap_or_default(), item["path"].as_str().unwrap());
             }
-            // Without items each key is a file. Only the user's own Secrets are mounted so, their certificates among them.
+            // Without items, each key is a file. Only Secrets of the user, such as certificates, are mounted this way.
             if source["items"].is_null() && kind == "secret" {
                 for key in ["tls.crt", "tls.key", "ca.crt"] {
                     add(key, key);
@@ -116,7 +116,7 @@ fn missing_hosts(text: &str, objects: &[Value]) -> Vec<String> {
     let is_pod = |name: &str| {
         let repo_host =
             name.strip_suffix("-repo-host-0").is_some_and(|cluster| sets.contains(&*format!("{cluster}-repo-host")));
-        // Patroni's own name is known in the pod only.
+        // Patroni's own name is known only in the pod.
         repo_host || name == "PATRONI_NAME" || claims.contains(&*format!("postgres-data-{name}"))
     };
     let mut missing = Vec::new();
@@ -131,7 +131,7 @@ fn missing_hosts(text: &str, objects: &[Value]) -> Vec<String> {
     missing
 }
 
-/// All strings below a value.
+/// Returns all strings below a value.
 fn strings(value: &Value) -> Vec<String> {
     match value {
         Value::String(text) => vec![text.clone()],
@@ -141,7 +141,7 @@ fn strings(value: &Value) -> Vec<String> {
     }
 }
 
-/// The values of a Secret that are text.
+/// Returns the values of a Secret that are text.
 fn secrets(data: &Value) -> Vec<String> {
     strings(data).iter().map(|text| String::from_utf8(STANDARD.decode(text).unwrap()).unwrap()).collect()
 }

@@ -1,5 +1,5 @@
-//! Every nasty string, wherever a user can put one: it comes back exactly, through this program and through kubectl,
-//! kustomize and kpt, or it is refused with a clear error.
+//! Tests every difficult string in every field that accepts one: it comes back unchanged through pgrender, kubectl, kustomize
+//! and kpt, or it is refused with a clear error.
 
 #![expect(clippy::disallowed_methods, reason = "kustomize and kpt read files")]
 #![expect(
@@ -29,10 +29,10 @@ use common::tool;
 use places::{PLACES, Place};
 use rendering::{SEED, objects};
 
-/// At most as many strings as parameters may be in one cluster.
+/// The largest number of strings in one cluster that are used as parameters.
 const CHUNK: usize = 50;
 
-/// What no spelling brings through kustomize, and the rest.
+/// All strings, and those that no notation brings through kustomize.
 struct Strings {
     all: Vec<String>,
     lost: Vec<String>,
@@ -45,7 +45,7 @@ fn strings() -> Strings {
     Strings { all: [texts("plain"), texts("multiline"), lost.clone()].concat(), lost }
 }
 
-/// Clusters that hold these strings at a place, and the paths of their fields.
+/// Returns clusters with these strings at a place, and the paths of their fields.
 fn clusters(place: &Place, strings: &[&String]) -> Vec<(Value, Vec<String>)> {
     let chunks = strings.chunks(CHUNK).enumerate();
     let cluster = |(chunk, strings): (usize, &[&String])| {
@@ -64,7 +64,7 @@ fn clusters(place: &Place, strings: &[&String]) -> Vec<(Value, Vec<String>)> {
     chunks.map(cluster).collect()
 }
 
-/// The strings of these that a place takes.
+/// Returns the strings that a place accepts.
 fn accepted<'a>(place: &Place, strings: &'a [String]) -> Vec<&'a String> {
     strings.iter().filter(|text| !(place.refused)(text)).collect()
 }
@@ -74,7 +74,7 @@ fn a_string_is_refused_where_it_can_do_no_good() {
     let strings = strings();
     for place in PLACES {
         let mut left: Vec<&String> = strings.all.iter().collect();
-        // Some rules are asked only where others hold, so what is refused goes, and the rest is asked again.
+        // Some rules run only if others hold. So the refused strings are removed, and the rest is checked again.
         loop {
             let refused: Vec<&String> = refused(&place, &left);
             for text in &refused {
@@ -89,7 +89,7 @@ fn a_string_is_refused_where_it_can_do_no_good() {
     }
 }
 
-/// The strings of these whose field has an error.
+/// Returns the strings whose field has an error.
 fn refused<'a>(place: &Place, strings: &[&'a String]) -> Vec<&'a String> {
     let mut refused = Vec::new();
     for ((cluster, paths), texts) in clusters(place, strings).iter().zip(strings.chunks(CHUNK)) {
@@ -119,7 +119,7 @@ fn a_string_that_is_accepted_is_where_it_belongs() {
     }
 }
 
-/// A program that finds ours and the tests' seed.
+/// Returns a command that finds pgrender and uses the seed of the tests.
 fn caller(program: &Path) -> Command {
     let ours = PathBuf::from(env!("CARGO_BIN_EXE_pgrender"));
     let directories = std::env::var_os("PATH").unwrap_or_default();
@@ -127,17 +127,17 @@ fn caller(program: &Path) -> Command {
         std::env::join_paths(ours.parent().map(Path::to_owned).into_iter().chain(std::env::split_paths(&directories)));
     let mut command = Command::new(program);
     command.env("PATH", path.unwrap()).env("PGRENDER_SEED", SEED).env("SOURCE_DATE_EPOCH", "1767225600");
-    // All strings together make many clusters with many users.
+    // All strings together need many clusters with many users.
     command.env("PGRENDER_MAX_CLUSTERS", "300");
     command
 }
 
-/// What a program prints; or what it complains of.
+/// Returns what a program prints, or its error.
 fn run(command: &mut Command, stdin: &str) -> Result<String, String> {
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let mut input = child.stdin.take().unwrap();
     let stdin = stdin.to_owned();
-    // On a thread of its own, since neither side may wait for the other.
+    // This needs its own thread, because the program may write before it has read everything.
     let writer = std::thread::spawn(move || input.write_all(stdin.as_bytes()));
     let output = child.wait_with_output().unwrap();
     drop(writer.join().unwrap());
@@ -147,7 +147,7 @@ fn run(command: &mut Command, stdin: &str) -> Result<String, String> {
     Err(String::from_utf8_lossy(&output.stderr).into_owned())
 }
 
-/// The objects of a text as kubectl reads them, in the order of their names.
+/// Returns the objects of a text as kubectl reads them, in the order of their names.
 fn as_kubectl_reads(kubectl: &Path, text: &str) -> Vec<Value> {
     let arguments = ["annotate", "--local", "--filename", "-", "--output", "json", "read-by=kubectl"];
     let output = run(Command::new(kubectl).args(arguments), text).unwrap();
@@ -168,7 +168,7 @@ fn sorted(objects: impl IntoIterator<Item = Value>) -> Vec<Value> {
     objects
 }
 
-/// All clusters, with the strings that their place takes and `carried` lets through.
+/// Returns all clusters, with the strings that their place accepts and for which `carried` is true.
 fn all_clusters(carried: impl Fn(&Place, &str) -> bool) -> Vec<Value> {
     let strings = strings();
     let of_place = |place: &Place| {
@@ -193,12 +193,12 @@ fn every_object_comes_back_from_kubectl() {
     assert!(as_kubectl_reads(&kubectl, &text) == sorted(objects));
 }
 
-/// No spelling brings these through kyaml, which kustomize and kpt read and write with.
+/// No notation brings these strings through kyaml, with which kustomize and kpt read and write.
 fn is_lost(text: &str) -> bool {
     strings().lost.iter().any(|lost| text.contains(lost.as_str()))
 }
 
-/// kyaml writes the line breaks of YAML 1.1 as they are, which our reader refuses.
+/// kyaml writes the line breaks of YAML 1.1 unescaped, which pgrender's reader refuses.
 fn is_old_line_break(text: &str) -> bool {
     text.contains(['\u{2028}', '\u{2029}', '\u{85}'])
 }
@@ -235,7 +235,7 @@ fn every_object_comes_back_from_kustomize() {
     assert!(as_kubectl_reads(&kubectl, &output) == expected);
 }
 
-/// kustomize writes such an annotation into a block that it cannot read again.
+/// kustomize writes such an annotation as a block that it cannot read again.
 fn is_lost_as_annotation(text: &str) -> bool {
     text.starts_with('\t') && text.contains('\n')
 }
@@ -275,7 +275,7 @@ fn every_object_comes_back_from_kpt() {
     let text: Vec<String> = clusters.iter().map(yaml::to_string).collect();
     fs::write(package.path().join("clusters.yaml"), text.join("---\n")).unwrap();
     let expected = sorted(expected(&clusters));
-    // What kpt wrote is what it reads the second time.
+    // The second run reads what kpt wrote in the first one.
     for _ in 0..2 {
         run(caller(&kpt).args(["fn", "render", "--allow-exec"]).arg(package.path()), "").unwrap();
         let mut files = Vec::new();

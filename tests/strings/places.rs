@@ -1,18 +1,18 @@
-//! The places of a spec that take a string as it is.
+//! The fields of a spec that accept any string.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-/// Where a user can put a string.
+/// A field in which a user can write a string.
 pub(crate) struct Place {
     /// The name of its clusters.
     pub(crate) name: &'static str,
-    /// Puts the string with this number into a spec, and gives the path of the field.
+    /// Writes the string with this number into a spec, and returns the path of the field.
     pub(crate) put: fn(&mut Value, usize, &str) -> String,
-    /// Finds it in the objects of the cluster.
+    /// Finds the string in the objects of the cluster.
     pub(crate) find: fn(&[Value], usize) -> Option<Value>,
-    /// What is refused there, and why.
+    /// Whether the field refuses a string.
     pub(crate) refused: fn(&str) -> bool,
 }
 
@@ -85,7 +85,7 @@ pub(crate) const PLACES: [Place; 7] = [
             };
             file.as_str()?.split('\n').find_map(value)
         },
-        // pgBackRest takes no option without a value, and no blanks at the ends of one.
+        // pgBackRest does not accept an option without a value, or spaces at the ends of a value.
         refused: |text| {
             ends_its_line(text) || is_template(text) || text.is_empty() || text.trim_matches([' ', '\t']) != text
         },
@@ -94,7 +94,7 @@ pub(crate) const PLACES: [Place; 7] = [
         name: "options",
         put: |spec, number, text| user(spec, number, json!({"options": text})),
         find: |objects, number| Some(role(objects, number)?["options"].clone()),
-        // The rules of the CRD, a template, and what SQL has no place for; line breaks are blanks there.
+        // The rules of the CRD, templates, and what is not allowed in SQL. Line breaks are white space there.
         refused: |text| {
             text.contains(';')
                 || text.contains("--")
@@ -112,19 +112,19 @@ pub(crate) const PLACES: [Place; 7] = [
             assert_eq!(json!(decode(&name)), role);
             Some(role)
         },
-        // Postgres cuts a longer name off, and takes no empty one.
+        // Postgres truncates longer names and does not accept an empty one.
         refused: |text| {
             text.is_empty() || text.len() > 63 || ends_its_line(text) || is_template(text) || text.contains('\t')
         },
     },
 ];
 
-/// What two programs never agree on: one fills it in, and the other takes it as it is.
+/// No two programs treat this alike: one fills in the template, and another uses the text unchanged.
 fn is_template(text: &str) -> bool {
     text.split_once("{{").is_some_and(|(_, rest)| rest.contains("}}"))
 }
 
-/// What would begin another setting for some reader, where a setting is a line, or cannot be seen.
+/// Characters that would begin another setting for some reader if a setting is a line, or that are invisible.
 fn ends_its_line(text: &str) -> bool {
     text.contains(|character: char| {
         (character.is_control() && character != '\t') || matches!(character, '\u{2028}' | '\u{2029}')
@@ -146,13 +146,13 @@ fn object<'a>(objects: &'a [Value], kind: &str, suffix: &str) -> Option<&'a Valu
     objects.iter().filter(|object| object["kind"] == kind).find(named)
 }
 
-/// What the caretaker is told.
+/// The settings of the caretaker.
 fn caretaker(objects: &[Value]) -> Option<Value> {
     let settings = object(objects, "ConfigMap", "-caretaker")?["data"]["caretaker.json"].as_str()?;
     serde_json::from_str(settings).ok()
 }
 
-/// What the caretaker is told of a user.
+/// The settings of a user for the caretaker.
 fn role(objects: &[Value], number: usize) -> Option<Value> {
     let roles = decode(&object(objects, "Secret", "-caretaker")?["data"]["roles.json"]);
     let roles: Value = serde_json::from_str(&roles).ok()?;

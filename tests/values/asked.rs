@@ -1,4 +1,4 @@
-//! What a spec asks for and nobody does, or what it costs data to do: its author is told.
+//! Tests that the user gets a message if a spec requests something that no program does, or that costs data.
 
 use serde_json::{Value, json};
 
@@ -123,7 +123,7 @@ fn a_slot_that_is_not_made_is_told() {
     assert!(only(&followed, "warning", "primary_slot_name: no slot has such a name"), "{followed:?}");
 }
 
-/// What Patroni does not make is told, and what is told is not made, or not as it is written.
+/// Patroni creates a slot as written exactly if there is no message about it.
 #[test]
 fn patroni_makes_the_slots_of_which_nothing_is_told() {
     let Some(writer) = ConfigWriter::new() else { return };

@@ -1,4 +1,4 @@
-//! Examples, each of a way in which a value became something else.
+//! Examples of the ways in which a value was read as something else.
 
 use pgrender::config::postgres::{hba, parameters};
 use pgrender::report::{Diagnostic, Severity};
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::rendering::objects;
 use crate::spec::{cluster, resolved};
 
-/// What is wrong with a spec, which is one field: its path and the message.
+/// Returns the only error of a spec: the path of the field and the message.
 fn refused(version: u16, more: &Value) -> (String, String) {
     let Err(diagnostics) = resolved(version, more) else { panic!("{more} is rendered") };
     let errors: Vec<&Diagnostic> =
@@ -226,7 +226,7 @@ fn a_file_of_the_user_takes_no_place_of_ours() {
         17,
         &json!({"customTLSSecret": {"name": "s", "items": items}, "customReplicationTLSSecret": {"name": "r"}}),
     );
-    // This one the user may bring, and the API server takes no path twice.
+    // The user may provide this file. The API server does not accept the same path twice.
     for (path, paths) in [("pgbouncer.ini", 1), ("other.ini", 1)] {
         let text = yaml::to_string(&cluster(17, &pooler(&json!({"files": secret(path)}))));
         let objects = objects(&text).ok().unwrap();
@@ -260,7 +260,7 @@ fn a_directory_is_no_variable_of_a_container() {
         }),
     )
     .unwrap();
-    // The files have it as it is; the kubelet makes one `$` of two.
+    // The files contain it unchanged; the kubelet replaces `$$` with `$`.
     assert_eq!(parameters(&cluster)["log_directory"], directory);
     let words = pgrender::scripts::postgres_startup(&cluster, &cluster.instance_sets[0]);
     let words: Vec<&str> = words.iter().rev().take(2).map(String::as_str).collect();

@@ -1,4 +1,4 @@
-//! What is known of the settings of other programs is what these programs know themselves.
+//! Compares the lists of settings of other programs with these programs themselves.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -13,7 +13,7 @@ use serde_json::Value;
 use crate::patroni::ConfigWriter;
 use crate::tools::{program, run, success};
 
-/// The names that Patroni's own validator and its default configuration have.
+/// The names in Patroni's own validator and its default configuration.
 #[test]
 fn the_settings_are_those_of_patroni() {
     let Some(writer) = ConfigWriter::new() else { return };
@@ -32,7 +32,7 @@ fn the_settings_are_those_of_patroni() {
     assert_eq!(theirs("standby_cluster"), ours(&STANDBY_CLUSTER));
     assert_eq!(missing(&theirs("local"), &LOCAL.map(str::to_owned).into()), [] as [String; 0]);
     assert_eq!(theirs("postgresql_local"), POSTGRESQL_LOCAL.map(str::to_owned).into());
-    // Nothing is said to be known that no part of Patroni mentions, but for what is newer or older than this one.
+    // No setting is listed that no part of Patroni mentions, except those of newer or older versions.
     let mentioned = theirs("mentioned");
     let other = ["primary_race_backoff"];
     let invented = ours(&TOP).union(&ours(&POSTGRESQL)).cloned().collect::<BTreeSet<_>>();
@@ -41,7 +41,7 @@ fn the_settings_are_those_of_patroni() {
             && !["_primary", "_replica", "_standby_leader"].iter().any(|end| name.ends_with(end))
     });
     assert_eq!(invented.filter(|name| name != "pg_hosts").collect::<Vec<_>>(), [] as [String; 0]);
-    // And it makes of values what is said of them.
+    // Patroni converts values as the lists say.
     for (function, kind) in
         [("parse_bool", Kind::Switch), ("int", Kind::Integer), ("parse_int", Kind::Number), ("seconds", Kind::Duration)]
     {
@@ -50,7 +50,7 @@ fn the_settings_are_those_of_patroni() {
             assert_eq!(setting::fault(kind, &value).is_none(), *reads, "{function} {value}");
         }
     }
-    // The same parameters in the same versions.
+    // Patroni has the same parameters in the same versions.
     for (name, range) in known["parameters"].as_object().unwrap() {
         let versions = parameter_name::versions(name).unwrap_or_else(|| panic!("{name}"));
         for version in 10..=18 {
@@ -65,7 +65,7 @@ fn the_settings_are_those_of_patroni() {
 fn a_value_that_patroni_leaves_out_is_told() {
     let Some(writer) = ConfigWriter::new() else { return };
     let known: Value = serde_json::from_str(&writer.run(include_str!("patroni_settings.py"))).unwrap();
-    // What recovery needs Patroni writes itself, and one takes any text from 18 on.
+    // Patroni writes the parameters for recovery itself, and one parameter accepts any text from 18 on.
     let kept = known["kept"].as_object().unwrap().iter();
     let kept = kept.filter(|(name, kept)| *name != "log_connections" && !kept.as_array().unwrap().is_empty());
     let mut left_out = 0;
@@ -138,7 +138,7 @@ fn the_options_are_those_of_pgbackrest() {
     let directory = tempfile::tempdir().unwrap();
     let conf = directory.path().join("pgbackrest.conf");
     let place = directory.path().display();
-    // One by one: old names do not go together with new ones.
+    // Each option is tested alone, because old names and new names cannot be combined.
     let mut invented = Vec::new();
     for name in option_name::names().map(|name| name.replace("repoN", "repo1")) {
         fs::write(&conf, format!("[global]\n{name}=1\n[db]\npg1-path={place}\n")).unwrap();
@@ -150,7 +150,7 @@ fn the_options_are_those_of_pgbackrest() {
             invented.push(name);
         }
     }
-    // Those of versions later than 2.45.
+    // Options of versions later than 2.45.
     let later = [
         "page-header-check",
         "repo1-gcs-user-project",

@@ -1,7 +1,7 @@
-//! Values and names of the spec reach files of Postgres, Patroni, pgBackRest and pgBouncer. Whatever they hold, the program either
-//! refuses them, or the program that the file is for reads exactly what the spec says, and nothing else.
+//! Values and names of the spec are written to files of Postgres, Patroni, pgBackRest and pgBouncer. Each is either refused, or
+//! the program that reads the file reads exactly what the spec says, and nothing else.
 //!
-//! Strings are made up from what these programs give a meaning to, always the same ones.
+//! The strings are composed of characters that have a special meaning to these programs. They are the same in every run.
 
 #![expect(
     clippy::disallowed_methods,

@@ -1,4 +1,4 @@
-//! Fields that stand where there is none of their name: it is told where they belong, and that is true.
+//! Tests fields at a wrong path: the message says where they belong, and that is true.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 
 use crate::spec::cluster;
 
-/// A cluster with everything that has a place of its own.
+/// A cluster with every section of the spec.
 fn full() -> Value {
     let claim = json!({"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}});
     let s3 = json!({"bucket": "b", "endpoint": "e", "region": "r"});
@@ -32,7 +32,7 @@ fn full() -> Value {
     )
 }
 
-/// What is said of a field that is added to [`full`].
+/// Returns what is reported about a field that is added to [`full`].
 fn told(object: &str, field: &str, value: &Value) -> Vec<String> {
     let mut cluster = full();
     let mut place = &mut cluster;
@@ -111,7 +111,7 @@ fn a_field_of_another_place_is_told_where_it_belongs() {
     }
 }
 
-/// Every field below a schema, by the object that has it.
+/// Collects every field below a schema, by the object that has it.
 fn walk(definitions: &Value, schema: &Value, path: &str, found: &mut BTreeMap<String, Vec<String>>) {
     let name = schema["$ref"].as_str().map(|reference| reference.trim_start_matches("#/definitions/"));
     let schema = name.map_or(schema, |name| &definitions[name]);
@@ -120,14 +120,14 @@ fn walk(definitions: &Value, schema: &Value, path: &str, found: &mut BTreeMap<St
     }
     for (key, property) in schema["properties"].as_object().into_iter().flat_map(Map::iter) {
         found.entry(path.to_owned()).or_default().push(key.clone());
-        // What is of Kubernetes has many levels, and none of them is looked at.
+        // Types of Kubernetes have many levels, and none of them is searched.
         if !path.contains("containers") && !path.contains("ffinity") {
             walk(definitions, property, &format!("{path}.{key}"), found);
         }
     }
 }
 
-/// Wherever the name of any field of the spec is written, the objects that are named have a field of that name.
+/// For the name of any field at any path, the objects in the message have a field with this name.
 #[test]
 fn what_is_told_of_a_field_is_true() {
     let schema = json_schema();

@@ -1,4 +1,4 @@
-//! Settings that other programs read: each that they would pass over, or that something else overrides, is told.
+//! Tests settings that other programs read: each that they would ignore, or that something else overrides, is reported.
 
 use pgrender::identity::Seed;
 use pgrender::options::Options;
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::spec::cluster;
 
-/// What is told of a text, but for information, and whether something is rendered.
+/// Returns what is reported about a text, without informations, and whether something is rendered.
 fn told_of(text: &str) -> (Vec<String>, bool) {
     let documents = read::documents("cluster.yaml", text).unwrap();
     let seed = Seed::new(b"what is passed through is looked at without a secret").ok().unwrap();
@@ -26,7 +26,7 @@ fn told(more: &Value) -> Vec<String> {
     told_of(&yaml::to_string(&cluster(17, more))).0
 }
 
-/// Asserts that of each of `more` one line is told, of this field and with this severity, and that it has these words.
+/// Asserts that exactly one message is reported for each of `more`, with this beginning and these words.
 fn each(cases: &[(Value, &str, &str)]) {
     for (more, begin, words) in cases {
         let told = told(more);
@@ -72,7 +72,7 @@ fn a_setting_that_patroni_does_not_know_is_told_with_the_one_that_was_meant() {
             "slots.a.typ: ",
             "did you mean `type`?",
         ),
-        // In another place.
+        // At a wrong place.
         (json!({"use_slots": true}), "use_slots: ", "write `postgresql.use_slots`"),
         (json!({"pg_hba": ["host all all all md5"]}), "pg_hba: ", "write `postgresql.pg_hba`"),
         (json!({"parameters": {}}), "parameters: ", "write `postgresql.parameters`"),
@@ -96,11 +96,11 @@ fn a_setting_that_patroni_does_not_know_is_told_with_the_one_that_was_meant() {
             "beside `parameters`",
         ),
         (json!({"postgresql": {"parameters": {"loop_wait": 5}}}), "postgresql.parameters.loop_wait: ", "at the top"),
-        // Of Patroni's own files.
+        // In Patroni's own files only.
         (json!({"bootstrap": {}}), "bootstrap: ", "its own files"),
         (json!({"tags": {"nofailover": true}}), "tags: ", "its own files"),
         (json!({"postgresql": {"listen": "*:5432"}}), "postgresql.listen: ", "its own files"),
-        // Of another type.
+        // With a wrong type.
         (json!({"failsafe_mode": "enabled"}), "failsafe_mode: ", "neither on nor off"),
         (json!({"maximum_lag_on_failover": "1MB"}), "maximum_lag_on_failover: ", "is not a number"),
         (json!({"synchronous_mode": "strict"}), "synchronous_mode: ", "`quorum`"),
@@ -109,7 +109,7 @@ fn a_setting_that_patroni_does_not_know_is_told_with_the_one_that_was_meant() {
             "postgresql.remove_data_directory_on_rewind_failure: ",
             "without quotes",
         ),
-        // Without what it needs, or set elsewhere.
+        // Without the setting that it needs, or set elsewhere.
         (json!({"synchronous_node_count": 2}), "synchronous_node_count: ", "`synchronous_mode: true`"),
         (json!({"slots": {"a": {"type": "physical"}}}), "slots: ", "`postgresql.use_slots: true`"),
         (json!({"ttl": 60}), "ttl: ", "`spec.patroni.leaderLeaseDurationSeconds` counts, which is 30"),
@@ -340,7 +340,7 @@ fn options_that_pgrender_writes_itself_are_told() {
         "server_tls_sslmode": "verify-full", "unix_socket_dir": "/tmp", "auth_user": "_crunchypgbouncer",
     });
     assert_eq!(told(&with(fine)), [] as [String; 0]);
-    // Who brings all users may connect as they like.
+    // A user who provides all users in a file can choose how pgBouncer connects.
     let own = told(&with(json!({"auth_file": "/etc/pgbouncer/users.txt", "server_tls_sslmode": "disable"})));
     assert!(own.iter().all(|line| line.contains("warning: ")) && own.len() == 2, "{own:?}");
 }

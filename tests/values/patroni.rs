@@ -1,4 +1,4 @@
-//! Patroni's own `ConfigWriter` writes `postgresql.conf`, `pg_hba.conf` and `pg_ident.conf`.
+//! Writes `postgresql.conf`, `pg_hba.conf` and `pg_ident.conf` with Patroni's own `ConfigWriter`.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,13 +10,13 @@ use crate::tools::{program, success};
 
 const SCRIPT: &str = include_str!("config_writer.py");
 
-/// Patroni's, in the interpreter that Patroni runs with.
+/// Patroni's `ConfigWriter`, in Patroni's Python interpreter.
 pub(crate) struct ConfigWriter {
     python: PathBuf,
 }
 
 impl ConfigWriter {
-    /// `None` where there is no Patroni.
+    /// `None` if Patroni is not installed.
     pub(crate) fn new() -> Option<Self> {
         let patroni = program("patroni")?;
         let text = fs::read_to_string(patroni).unwrap();
@@ -24,12 +24,12 @@ impl ConfigWriter {
         Some(Self { python: PathBuf::from(python) })
     }
 
-    /// What a program in Python prints that knows Patroni.
+    /// Runs a Python program that can import Patroni, and returns its output.
     pub(crate) fn run(&self, script: &str) -> String {
         success(Command::new(&self.python).arg("-c").arg(script))
     }
 
-    /// Writes each parameter into a file of its own in `directory`, in this order of names.
+    /// Writes each parameter to a separate file in `directory`, in this order of names.
     pub(crate) fn write(&self, directory: &Path, parameters: &[(String, String)]) {
         fs::create_dir(directory).unwrap();
         let input = directory.with_extension("json");

@@ -1,4 +1,4 @@
-//! pgBackRest reads its file: the first thing that it says at the level `debug` is every option that it was given.
+//! Tests how pgBackRest reads its file: the first thing that it logs at the level `debug` is every option.
 
 use std::fs;
 use std::path::Path;
@@ -11,10 +11,10 @@ use serde_json::{Map, Value, json};
 use crate::spec::{resolved, strings};
 use crate::tools::{program, run};
 
-/// Options of a repository that take any text: three that a repository has fields for, and one for `global`.
+/// Options of a repository that accept any text: three that are fields of a repository, and one for `global`.
 const OPTIONS: [&str; 4] = ["s3-bucket", "s3-endpoint", "s3-region", "s3-kms-key-id"];
 
-/// A cluster with four repositories in S3, and these texts in turn in each of [`OPTIONS`].
+/// A cluster with four repositories in S3, and these texts in turn as the values of [`OPTIONS`].
 fn cluster(texts: &[&String]) -> Option<Cluster> {
     let text = |number: usize| texts.get(number).map_or("x", |text| text.as_str());
     let mut global = Map::new();
@@ -30,11 +30,11 @@ fn cluster(texts: &[&String]) -> Option<Cluster> {
     resolved(17, &json!({"backups": {"pgbackrest": pgbackrest}})).ok()
 }
 
-/// What pgBackRest says when it reads the file of backups to object storage.
+/// Returns the log of pgBackRest when it reads the file for backups to object storage.
 fn said(pgbackrest: &Path, cluster: &Cluster, directory: &Path) -> String {
     let conf = directory.join("pgbackrest.conf");
     fs::write(&conf, cloud_conf(cluster, cluster.backups.as_ref().unwrap())).unwrap();
-    // It wants the name of a file, so it ends before it asks any storage.
+    // The command needs the name of a file, so it fails before it connects to a storage.
     let mut command = Command::new(pgbackrest);
     command.arg("--config").arg(conf).args(["--stanza=db", "--log-level-console=debug", "--log-level-file=off"]);
     command.args(["--log-timestamp=n", "archive-get"]);
@@ -42,7 +42,7 @@ fn said(pgbackrest: &Path, cluster: &Cluster, directory: &Path) -> String {
     String::from_utf8([output.stdout, output.stderr].concat()).unwrap()
 }
 
-/// An option as pgBackRest writes it.
+/// Returns an option as pgBackRest logs it.
 fn written(name: &str, value: &str) -> String {
     if value.contains(' ') { format!(" --{name}=\"{value}\"") } else { format!(" --{name}={value}") }
 }
@@ -93,7 +93,7 @@ fn pgbackrest_reads_every_name_as_a_name() {
     assert!(said.contains(" --repo1-gcs-bucket=x "), "{said}");
 }
 
-/// Options, a command that reads them, values that pgBackRest takes, and values with which it does not run.
+/// Options, a command that reads them, values that pgBackRest accepts, and values with which it does not run.
 const VALUES: [(&str, &str, &[&str], &[&str]); 19] = [
     ("compress-type", "archive-push", &["gz", "none"], &["zstd", "gzip", "GZ"]),
     ("compress-level-network", "archive-get", &["0", "9"], &["10", "-1", "x"]),
@@ -165,7 +165,7 @@ fn a_value_that_pgbackrest_does_not_take_is_refused() {
             }
             let output = run(pgbackrest.arg(command));
             let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
-            // A wrong option is [031] or [032], or [029] for the form of an address.
+            // An invalid option is [031] or [032], and an invalid address is [029].
             let refused = ["[029]", "[031]", "[032]"].iter().any(|code| said.contains(code))
                 && (said.contains(name) || said.contains(value));
             assert_eq!(!refused, is_good, "{name}={value}: {said}");

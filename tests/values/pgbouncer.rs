@@ -1,4 +1,4 @@
-//! pgBouncer reads its file, and shows on its console what it has read.
+//! Tests how pgBouncer reads its file: its console shows what it has read.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -14,7 +14,7 @@ use crate::processes::{Running, start, wait_for};
 use crate::spec::{resolved, strings};
 use crate::tools::{self, give_to_unprivileged, program, success, unprivileged};
 
-/// A pgBouncer with a socket in a directory of its own.
+/// A pgBouncer with a socket in its own directory.
 struct PgBouncer {
     directory: tempfile::TempDir,
     program: PathBuf,
@@ -34,7 +34,7 @@ impl PgBouncer {
         Some(Self { directory, program, psql, port, running: None })
     }
 
-    /// A cluster with this configuration, and what this machine needs beside it.
+    /// Returns a cluster with this configuration, and with the settings that this machine needs.
     fn cluster(&self, global: &Map<String, Value>, databases: &Value, users: &Value) -> Option<Cluster> {
         let place = self.directory.path().to_str().unwrap();
         let mut settings = json!({
@@ -66,7 +66,7 @@ impl PgBouncer {
         wait_for(&log, "process up");
     }
 
-    /// The rows that commands on the console give. Whoever runs pgBouncer may use it over the socket.
+    /// Returns the rows of commands on the console. The user that runs pgBouncer can use the console over the socket.
     fn console(&self, commands: &[&str]) -> Vec<Vec<String>> {
         let mut psql: Command = unprivileged(&self.psql);
         psql.args(["--no-psqlrc", "--tuples-only", "--no-align", "--set=ON_ERROR_STOP=1", "--username=pgbouncer"]);
@@ -91,7 +91,7 @@ fn pgbouncer_reads_every_database_and_every_user_as_it_was_said() {
     let (mut databases, mut users) = (Map::new(), Map::new());
     let mut expected: Vec<(String, String)> = Vec::new();
     for (number, text) in strings(&["]x", "[users]", "\"a b\"", "%include /etc/passwd"], 500).into_iter().enumerate() {
-        // As the name of a database, of a user, and as a value, with quotes and without.
+        // As the name of a database, of a user, and as a value, with and without quotes.
         if pgbouncer.cluster(&none, &json!(named(&text, "dbname=d port=77")), &no_sections).is_some() {
             databases.insert(text.clone(), json!("dbname=d port=77"));
             expected.push((text.clone(), "d".to_owned()));
@@ -115,20 +115,20 @@ fn pgbouncer_reads_every_database_and_every_user_as_it_was_said() {
     pgbouncer.start();
     let rows = pgbouncer.console(&["SHOW DATABASES"]);
     let mut read: Vec<(String, String)> = Vec::new();
-    // Where it asks for verifiers, which is not of the spec.
+    // pgBouncer looks up verifiers in this database, which is not in the spec.
     let ours = rows.iter().find(|row| row[0] == AUTH_DATABASE).unwrap();
     assert_eq!(ours[1..4], ["hippo-primary", "5432", "postgres"]);
     for row in rows.iter().filter(|row| row.len() > 3 && !["pgbouncer", AUTH_DATABASE].contains(&row[0].as_str())) {
         assert_eq!((row[1].as_str(), row[2].as_str()), ("", "77"), "{row:?}");
         read.push((row[0].clone(), row[3].clone()));
     }
-    // `*` is no database of its own.
+    // `*` is not a database.
     expected.retain(|(name, _)| name != "*");
     expected.sort();
     expected.dedup();
     read.sort();
     assert_eq!(read, expected);
-    // Versions differ in the columns.
+    // The columns differ between versions.
     let rows = pgbouncer.console(&["SHOW USERS"]);
     let read: Vec<&str> =
         rows.iter().filter(|row| row.iter().skip(1).any(|cell| cell == "session")).map(|row| row[0].as_str()).collect();
@@ -138,7 +138,7 @@ fn pgbouncer_reads_every_database_and_every_user_as_it_was_said() {
     assert_eq!(read.len(), users.len(), "{read:?}");
 }
 
-/// Settings that take any text.
+/// Settings that accept any text.
 const SETTINGS: [&str; 4] = ["auth_query", "ignore_startup_parameters", "server_check_query", "server_reset_query"];
 
 #[test]
@@ -172,12 +172,12 @@ fn pgbouncer_reads_every_setting_as_it_was_said() {
     assert_eq!(fs::read_to_string(pgbouncer.path("log")).unwrap().matches("ERROR").count(), 0);
 }
 
-/// A password comes from a Secret that the user may bring, so it may hold what the file gives a meaning to.
+/// A password comes from a Secret that the user can provide, so it may contain characters with a special meaning in the file.
 #[test]
 fn pgbouncer_reads_every_password_as_it_is() {
     let Some(mut pgbouncer) = PgBouncer::new() else { return };
     let mut passwords = strings(&["\"\n\"admin\" \"x", ";", "\\\""], 250);
-    // libpq and pgBouncer take no NUL, and an empty password is none.
+    // libpq and pgBouncer do not accept NUL, and an empty password counts as no password.
     passwords.retain(|password| !password.is_empty() && !password.contains('\0'));
     passwords.truncate(60);
     let user = |number: usize| format!("u{number:03}");
@@ -212,7 +212,7 @@ fn the_settings_are_those_of_pgbouncer() {
     let theirs: BTreeSet<String> = theirs.into_iter().filter(|name| !name.is_empty()).collect();
     assert!(theirs.len() > 80, "{theirs:?}");
     assert_eq!(theirs.difference(&ours).collect::<Vec<_>>(), [] as [&String; 0]);
-    // Those of later versions, and one of Windows that is not shown.
+    // Settings of later versions, and one for Windows that is not shown.
     let later = [
         "auth_dbname",
         "auth_ident_file",
@@ -272,14 +272,14 @@ fn a_value_with_which_pgbouncer_does_not_start_is_refused() {
     ];
     let mut refused = BTreeSet::new();
     for name in setting_name::names() {
-        // One for each kind, and those that the texts are for.
+        // One setting for each kind, and those whose values the texts are for.
         let looked_at = ["default_pool_size", "query_timeout", "log_connections", "tcp_keepalive", "max_client_conn"];
         let words = ["pool_mode", "server_tls_sslmode", "client_tls_sslmode", "auth_type", "server_lifetime"];
         if !looked_at.contains(&name) && !words.contains(&name) {
             continue;
         }
         for value in values {
-            // It reads one line after another, and stops at the first that is wrong.
+            // pgBouncer reads one line after another, and stops at the first error.
             let text = format!("[pgbouncer]\nlisten_addr=127.0.0.1\n{name} = {value}\nno_such_setting = 1\n");
             fs::write(pgbouncer.path("value.ini"), text).unwrap();
             give_to_unprivileged(pgbouncer.directory.path());

@@ -1,4 +1,4 @@
-//! Postgres itself reads `pg_hba.conf`, `pg_ident.conf` and `postgresql.conf`.
+//! Tests how Postgres itself reads `pg_hba.conf`, `pg_ident.conf` and `postgresql.conf`.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -18,8 +18,8 @@ use crate::processes::{Running, start, wait_for};
 use crate::spec::{resolved, strings};
 use crate::tools::{give_to_unprivileged, run, success, unprivileged};
 
-/// Every directory with Postgres' server programs on this machine, with its version: those of the system and one that
-/// `tools/install.sh` may have brought.
+/// Returns every directory with Postgres' server programs on this machine, with its version: those of the system, and one that
+/// `tools/install.sh` may have installed.
 pub(crate) fn servers() -> Vec<(PathBuf, u16)> {
     let brought = Path::new(env!("CARGO_MANIFEST_DIR")).join(".cache");
     let places = (13..=18).flat_map(|version| {
@@ -38,7 +38,7 @@ pub(crate) fn servers() -> Vec<(PathBuf, u16)> {
     found
 }
 
-/// A server over a socket in a directory of its own.
+/// A server with a socket in its own directory.
 pub(crate) struct Server {
     directory: tempfile::TempDir,
     programs: PathBuf,
@@ -46,7 +46,7 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Makes the data; [`Server::start`] starts it.
+    /// Creates the data directory; [`Server::start`] starts the server.
     pub(crate) fn new(programs: &Path) -> Self {
         let directory = tempfile::tempdir().unwrap();
         give_to_unprivileged(directory.path());
@@ -74,31 +74,31 @@ impl Server {
     pub(crate) fn psql(&self, user: &str, database: &str) -> Command {
         let mut psql = unprivileged(self.programs.join("psql"));
         psql.args(["--no-psqlrc", "--tuples-only", "--no-align", "--set=ON_ERROR_STOP=1", "--username", user]);
-        // Not as an argument that could be a connection string.
+        // Not as an argument, which could be read as a connection string.
         psql.env("PGDATABASE", database).arg("--host").arg(self.directory.path());
         psql
     }
 
-    /// The answer to a query that gives one value of JSON.
+    /// Returns the result of a query that has one JSON value.
     pub(crate) fn json(&self, query: &str) -> Value {
         let mut psql = self.psql("postgres", "postgres");
         serde_json::from_str(&success(psql.arg("--command").arg(query))).unwrap()
     }
 }
 
-/// The last line of `pg_hba.conf`, which is the user's.
+/// Returns the last line of `pg_hba.conf`, which is the user's.
 fn last_rule(cluster: &Cluster) -> String {
     hba(cluster).pop().unwrap()
 }
 
-/// What a rule of `spec.authentication` is for.
+/// What a rule of `spec.authentication` is tested for.
 struct Asked {
     field: &'static str,
     text: String,
     line: String,
 }
 
-/// Every string as a database, as a role and as the value of an option, those that are refused left out.
+/// Uses every string as a database, as a role and as the value of an option, without those that are refused.
 fn rules(version: u16, strings: &[String]) -> Vec<Asked> {
     let mut asked = Vec::new();
     for field in ["databases", "users", "options"] {
@@ -160,8 +160,7 @@ fn postgres_reads_every_rule_as_it_was_said() {
     }
 }
 
-/// The view shows an expression and leaves out quotes; whether a rule matches its name, and nothing that looks like it, only
-/// logging in shows.
+/// The view shows an expression and removes quotes. Only a login shows whether a rule matches its name and no similar name.
 #[test]
 fn a_rule_keeps_its_name_out_and_no_other() {
     let slashes =
@@ -217,7 +216,7 @@ fn postgres_reads_every_line_of_the_user_as_one_line() {
                 let more = json!({"patroni": {"dynamicConfiguration": {"postgresql": {"pg_ident": [line]}}}});
                 let Ok(cluster) = resolved(version, &more) else { continue };
                 let lines = dynamic_configuration(&cluster)["postgresql"]["pg_ident"].clone();
-                // The first is the map of replicas.
+                // The first line is the map of replicas.
                 let users = lines.as_array().unwrap().iter().skip(1);
                 ident_lines.extend(users.map(|line| line.as_str().unwrap().to_owned()));
             }
@@ -225,7 +224,7 @@ fn postgres_reads_every_line_of_the_user_as_one_line() {
         assert!(hba_lines.len() > 200 && ident_lines.len() > 100, "{} {}", hba_lines.len(), ident_lines.len());
         fs::write(server.data("pg_hba.conf"), "local all all trust\n").unwrap();
         server.start();
-        // The views read the files as they are now.
+        // The views read the current files.
         fs::write(server.data("pg_hba.conf"), hba_lines.join("\n") + "\n").unwrap();
         fs::write(server.data("pg_ident.conf"), ident_lines.join("\n") + "\n").unwrap();
         let read = server.json("select json_agg(r order by line_number) from pg_hba_file_rules r");
@@ -251,7 +250,7 @@ fn postgres_reads_every_line_of_the_user_as_one_line() {
     }
 }
 
-/// Expressions, right and wrong ones, always the same.
+/// Valid and invalid expressions, the same in every run.
 fn expressions(count: usize) -> Vec<String> {
     let pieces = r"a b Z 0 é - ^ $ . * + ? | ( ) (?: (?= (?! (?<! (? [ [^ ] [:alpha:] [. { } {2} {2,} {3,2} {0} , \ \d \w \y \m \1 \A \] \- a-z : =";
     let pieces: Vec<&str> = pieces.split(' ').collect();
@@ -290,7 +289,7 @@ fn postgres_reads_every_parameter_that_patroni_writes() {
         let Some(patroni) = patroni::ConfigWriter::new() else { return };
         let mut parameters = Vec::new();
         for (number, text) in strings(&["x\narchive_command", "'; --", "a' # b"], 420).into_iter().enumerate() {
-            // As a value, in both places of the spec, and as a part of a name.
+            // As a value in both sections of the spec, and as part of a name.
             let (value, name) = (format!("x.v{number}"), format!("x.n{text}"));
             for more in [
                 json!({"config": {"parameters": {(value.as_str()): text}}}),
@@ -304,7 +303,7 @@ fn postgres_reads_every_parameter_that_patroni_writes() {
         }
         assert!(parameters.len() > 500, "{}", parameters.len());
         let mut server = Server::new(&programs);
-        // One file for each, so that one that is wrong takes no other with it.
+        // Each parameter has its own file, so that an error in one does not affect the others.
         let directory = server.data("values");
         patroni.write(&directory, &parameters);
         fs::write(server.data("values.conf"), "include_dir 'values'\n").unwrap();

@@ -1,4 +1,4 @@
-//! Schedules of backups, held against the parser of Kubernetes.
+//! Compares the check of backup schedules with the parser of Kubernetes.
 
 use std::io::Write;
 use std::process::{Command, Stdio};
@@ -8,14 +8,14 @@ use serde_json::{Value, json};
 use crate::told::told;
 use crate::tools::program;
 
-/// What is said of a schedule.
+/// Returns what is reported about a schedule.
 fn lines(schedule: &str) -> Vec<String> {
     let s3 = json!({"bucket": "b", "endpoint": "e", "region": "r"});
     let repository = json!({"name": "repo1", "s3": s3, "schedules": {"full": schedule}});
     told(&json!({"backups": {"pgbackrest": {"image": "i", "repos": [repository]}}}))
 }
 
-/// Every field with ranges and steps around its ends, and all sorts of days together.
+/// Returns schedules with ranges and steps around the limits of every field, and combinations of days.
 fn schedules() -> Vec<String> {
     let mut schedules = Vec::new();
     for field in 0..5 {
@@ -43,7 +43,7 @@ fn schedules() -> Vec<String> {
     schedules
 }
 
-/// What the parser says of each: an error, or the first times.
+/// Returns the verdict of the parser for each: an error, or the first times.
 fn verdicts(schedules: &[String]) -> Option<Vec<Value>> {
     let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cron");
     let mut command = Command::new(program("go")?);
@@ -80,7 +80,7 @@ fn what_is_said_of_a_schedule_is_what_kubernetes_makes_of_it() {
         never += usize::from(is_never);
     }
     assert!(never > 20 && steps.len() > 100, "{never} {}", steps.len());
-    // What is said to act at one value only acts as that value does.
+    // A schedule that is reported to run at only one value has the same times as that value.
     let (instead, times): (Vec<String>, Vec<Value>) = steps.into_iter().unzip();
     for ((schedule, times), verdict) in instead.iter().zip(times).zip(self::verdicts(&instead).unwrap()) {
         assert_eq!(verdict["times"], times, "{schedule}");

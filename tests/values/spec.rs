@@ -1,4 +1,4 @@
-//! Specs with strings in them, and what becomes of them.
+//! Creates specs with strings, and resolves them.
 
 use pgrender::cluster::Cluster;
 use pgrender::options::Options;
@@ -12,8 +12,8 @@ use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
 use serde_json::{Value, json};
 
-/// What these programs give a meaning to: ends of lines, blanks, quotes, comments, separators, sections, keywords; and letters
-/// of one to four bytes.
+/// Characters and words with a special meaning to these programs: line breaks, white space, quotes, comments, separators,
+/// sections, keywords; and letters of one to four bytes.
 const PIECES: &[&str] = &[
     "\n",
     "\r",
@@ -91,7 +91,7 @@ const PIECES: &[&str] = &[
     "\\x00",
 ];
 
-/// `count` strings, always the same ones: those in front first.
+/// Returns `count` strings, the same in every run. Those of `first` come first.
 pub(crate) fn strings(first: &[&str], count: usize) -> Vec<String> {
     let mut runner = TestRunner::deterministic();
     let piece = proptest::sample::select(PIECES);
@@ -106,7 +106,7 @@ pub(crate) fn strings(first: &[&str], count: usize) -> Vec<String> {
     strings
 }
 
-/// A cluster with one instance, of this version, and with this in its spec.
+/// Returns a cluster with one instance, of this version, and with `more` in its spec.
 pub(crate) fn cluster(version: u16, more: &Value) -> Value {
     let claim = json!({"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}});
     let mut spec =
@@ -121,7 +121,7 @@ pub(crate) fn cluster(version: u16, more: &Value) -> Value {
     })
 }
 
-/// That cluster as the files are made from it, or its errors.
+/// Resolves that cluster, or returns its errors.
 pub(crate) fn resolved(version: u16, more: &Value) -> Result<Cluster, Vec<Diagnostic>> {
     let documents = read::documents("cluster.yaml", &yaml::to_string(&cluster(version, more)))?;
     let (resource, mut diagnostics) = parse::parse(&documents[0], parse::Settings::default());

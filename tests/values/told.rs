@@ -1,4 +1,4 @@
-//! What is rendered as it was said, and what its author is told of it.
+//! Tests values that are rendered as written, and the messages about them.
 
 use pgrender::options::Options;
 use pgrender::resolve::resolve;
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::spec::cluster;
 
-/// The warnings of a cluster that has no errors.
+/// Returns the warnings of a cluster without errors.
 fn warnings(more: &Value) -> Vec<String> {
     let documents = read::documents("cluster.yaml", &yaml::to_string(&cluster(17, more))).unwrap();
     let (resource, _) = parse::parse(&documents[0], parse::Settings::default());
@@ -57,7 +57,7 @@ fn only_a_parameter_takes_the_place_of_rules() {
     assert!(!told("recovery_conf").concat().contains("takes the place"), "{:?}", told("recovery_conf"));
 }
 
-/// What is said of a cluster, errors and warnings.
+/// Returns the errors and warnings of a cluster.
 pub(crate) fn told(more: &Value) -> Vec<String> {
     let documents = read::documents("cluster.yaml", &yaml::to_string(&cluster(17, more))).unwrap();
     let (resource, diagnostics) = parse::parse(&documents[0], parse::Settings::default());
@@ -70,7 +70,7 @@ fn pgbouncer(global: &Value) -> Value {
     json!({"proxy": {"pgBouncer": {"image": "i", "config": {"global": global}}}})
 }
 
-/// Whether exactly one line is said, of this severity and with these words.
+/// Whether there is exactly one line, with this severity and these words.
 pub(crate) fn only(lines: &[String], severity: &str, words: &str) -> bool {
     lines.len() == 1 && lines[0].contains(&format!("{severity}: ")) && lines[0].contains(words)
 }
@@ -86,13 +86,13 @@ fn settings_of_pgbouncer_that_are_wrong_together_are_told() {
         (json!({"server_tls_protocols": "tlsv1.4"}), "error", "write `secure`"),
     ] {
         let mut lines = told(&pgbouncer(&global));
-        // That no client has a certificate comes on top.
+        // The warning that no client has a certificate is additional.
         lines.retain(|line| severity == "warning" || line.contains("error: "));
         assert!(only(&lines, severity, words), "{global}: {lines:?}");
     }
     let good = json!({"auth_type": "cert", "client_tls_sslmode": "verify-full", "client_tls_ca_file": "/etc/pgbouncer/clients.crt"});
     assert_eq!(told(&pgbouncer(&good)), [] as [String; 0]);
-    // Of its own CA somebody has the key.
+    // The user has the key of the CA that signed their own certificate, so it can sign for clients.
     let own = json!({"proxy": {"pgBouncer": {
         "image": "i",
         "customTLSSecret": {"name": "mine"},

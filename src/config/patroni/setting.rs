@@ -1,24 +1,24 @@
-//! The settings that Patroni's dynamic configuration has (Patroni, "Dynamic Configuration Settings" and "YAML Configuration
-//! Settings"; its `global_config.py` and `config.py`). Patroni passes over any other without a word.
+//! The settings of Patroni's dynamic configuration (Patroni, "Dynamic Configuration Settings" and "YAML Configuration
+//! Settings"; its `global_config.py` and `config.py`). Patroni silently ignores all others.
 
 use serde_json::Value;
 
 use super::super::postgres::parameter_name;
 
-/// What Patroni makes of the value of a setting.
+/// How Patroni interprets the value of a setting.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Kind {
-    /// Python's `int`. Where that fails, Patroni takes over nothing of the whole configuration.
+    /// Python's `int`. If the conversion fails, Patroni ignores the whole new configuration.
     Integer,
-    /// Patroni's `parse_int`, which gives the default for what is no number.
+    /// Patroni's `parse_int`, which returns the default for a value that is not a number.
     Number,
-    /// The same, with or without a unit of time.
+    /// Like `Number`, with an optional unit of time.
     Duration,
-    /// Patroni's `parse_bool`: `true`, `on`, `yes`, `1` and their opposites. Anything else is off.
+    /// Patroni's `parse_bool`: `true`, `on`, `yes`, `1` and their opposites. Any other value means off.
     Switch,
-    /// What Python takes for true: any text is, `"false"` too.
+    /// Python's truth value: every text that is not empty is true, even `"false"`.
     Truth,
-    /// A switch, or `quorum`.
+    /// A `Switch`, or `quorum`.
     SynchronousMode,
     /// A text.
     Text,
@@ -26,14 +26,14 @@ pub enum Kind {
     List,
     /// A mapping.
     Mapping,
-    /// Anything.
+    /// Any value.
     Any,
 }
 
-/// A setting: its name and what its value is.
+/// A setting: its name, and the kind of its value.
 pub type Setting = (&'static str, Kind);
 
-/// At the top.
+/// Settings at the top level.
 pub const TOP: [Setting; 24] = [
     ("check_timeline", Kind::Switch),
     ("failsafe_mode", Kind::Switch),
@@ -61,7 +61,7 @@ pub const TOP: [Setting; 24] = [
     ("ttl", Kind::Any),
 ];
 
-/// Below `postgresql`.
+/// Settings in `postgresql`.
 pub const POSTGRESQL: [Setting; 36] = [
     ("basebackup", Kind::Any),
     ("before_stop", Kind::Text),
@@ -101,7 +101,7 @@ pub const POSTGRESQL: [Setting; 36] = [
     ("use_unix_socket_repl", Kind::Truth),
 ];
 
-/// Below `standby_cluster`.
+/// Settings in `standby_cluster`.
 pub const STANDBY_CLUSTER: [Setting; 7] = [
     ("archive_cleanup_command", Kind::Text),
     ("create_replica_methods", Kind::List),
@@ -112,15 +112,15 @@ pub const STANDBY_CLUSTER: [Setting; 7] = [
     ("restore_command", Kind::Text),
 ];
 
-/// Of a slot in `slots`.
+/// Settings of a slot in `slots`.
 pub const SLOT: [Setting; 4] =
     [("cluster_type", Kind::Text), ("database", Kind::Text), ("plugin", Kind::Text), ("type", Kind::Text)];
 
-/// Of an item of `ignore_slots`.
+/// Settings of an item of `ignore_slots`.
 pub const IGNORED_SLOT: [Setting; 4] =
     [("database", Kind::Text), ("name", Kind::Text), ("plugin", Kind::Text), ("type", Kind::Text)];
 
-/// What Patroni reads at the top of its own files only, where pgrender writes what an instance needs.
+/// Settings that Patroni reads only in its own files, at the top level. pgrender writes those that an instance needs.
 pub const LOCAL: [&str; 19] = [
     "bootstrap",
     "citus",
@@ -143,16 +143,16 @@ pub const LOCAL: [&str; 19] = [
     "zookeeper",
 ];
 
-/// What Patroni reads below `postgresql` of its own files only.
+/// Settings in `postgresql` that Patroni reads only in its own files.
 pub const POSTGRESQL_LOCAL: [&str; 7] =
     ["authentication", "config_dir", "connect_address", "data_dir", "listen", "pgpass", "proxy_address"];
 
-/// The kind of the setting `name`, where it is one of `settings`.
+/// Returns the kind of the setting `name`, or `None` if it is not one of `settings`.
 pub fn kind(settings: &[Setting], name: &str) -> Option<Kind> {
     settings.iter().find(|(known, _)| *known == name).map(|(_, kind)| *kind)
 }
 
-/// What is wrong with the value of a setting: what Patroni would make of it, and what to write instead.
+/// Returns what is wrong with the value of a setting: how Patroni would interpret it, and what to write instead.
 pub fn fault(kind: Kind, value: &Value) -> Option<&'static str> {
     let good = match kind {
         Kind::Any => true,
@@ -219,8 +219,8 @@ pub fn is_on(value: Option<&Value>) -> bool {
     ["on", "true", "yes", "1"].contains(&word.as_str())
 }
 
-/// Where a name that is not a setting in its own place would be one: `postgresql`, `postgresql.parameters`, …; empty for the
-/// top.
+/// Returns the section where a name is a setting: `postgresql`, `postgresql.parameters`, …; empty for the top level. `None` if
+/// it is not a setting anywhere.
 pub fn home(name: &str) -> Option<&'static str> {
     if kind(&TOP, name).is_some() {
         Some("")

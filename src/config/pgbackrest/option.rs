@@ -1,10 +1,11 @@
-//! Options of pgBackRest's files (`common/ini.c`, `config/parse.c`): a line `name = value`, of which blanks at both ends are lost;
-//! `#` and `[` at its beginning are a comment and a section, and the first `=` ends the name.
+//! Checks options in pgBackRest's files (`common/ini.c`, `config/parse.c`). A line is `name = value`. pgBackRest strips white
+//! space at both ends. A line that begins with `#` is a comment, a line that begins with `[` is a section, and the first `=`
+//! ends the name.
 
 use crate::line;
 use crate::naming::PGBACKREST_PORT;
 
-/// What pgBackRest takes on its command line only.
+/// Options that pgBackRest accepts only on its command line.
 pub const COMMAND_LINE: [&str; 25] = [
     "config",
     "config-include-path",
@@ -36,7 +37,7 @@ pub const COMMAND_LINE: [&str; 25] = [
 /// Checks the name of an option.
 ///
 /// # Errors
-/// What pgBackRest would not read as the name of an option.
+/// If pgBackRest would not read the text as the name of an option.
 pub fn check_name(name: &str) -> Result<(), String> {
     let is_name = name.starts_with(|first: char| first.is_ascii_lowercase())
         && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
@@ -50,7 +51,7 @@ pub fn check_name(name: &str) -> Result<(), String> {
 /// Checks the value of an option.
 ///
 /// # Errors
-/// What pgBackRest would refuse, or would read as something else.
+/// If pgBackRest would refuse the value or read it as something else.
 pub fn check_value(value: &str) -> Result<(), String> {
     line::check(value)?;
     if value.trim_matches([' ', '\t']).is_empty() {
@@ -62,7 +63,7 @@ pub fn check_value(value: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// Why an option is not for `global`, where it undoes what keeps others out.
+/// Returns why an option is not allowed in `global`: it would disable what protects the repositories from others.
 pub fn refusal(name: &str, value: &str) -> Option<&'static str> {
     match name {
         "tls-server-port" if value != PGBACKREST_PORT.to_string() => {
@@ -83,7 +84,7 @@ pub fn refusal(name: &str, value: &str) -> Option<&'static str> {
     }
 }
 
-/// Why an option in `global` is read by no program.
+/// Returns why no program reads an option in `global`.
 pub fn without_effect(name: &str) -> Option<&'static str> {
     let number = name.strip_prefix("pg").map(|rest| rest.trim_start_matches(|c: char| c.is_ascii_digit()));
     let of_postgres = number.is_some_and(|rest| rest.starts_with('-'));
@@ -98,14 +99,14 @@ pub fn without_effect(name: &str) -> Option<&'static str> {
         .then_some("does nothing: pgBackRest reads it on its command line only, and pgrender writes that; remove it")
 }
 
-/// The number of the repository in the name of an option, and what follows it.
+/// Splits the name of an option into the number of the repository and the rest.
 pub fn of_repository(name: &str) -> Option<(u8, &str)> {
     let (number, rest) = name.strip_prefix("repo")?.split_once('-')?;
     Some((number.parse().ok()?, rest))
 }
 
-/// The name that an old one stands for, where the files have an option of that name already: pgBackRest runs no command with
-/// both (`config/parse.c`).
+/// Returns the current name of an option that has an old name. pgBackRest runs no command if a file has both names
+/// (`config/parse.c`).
 pub fn current_name(name: &str) -> Option<String> {
     if let Some(rest) = name.strip_prefix("repo-") {
         let written = ["path", "type", "s3-bucket", "s3-endpoint", "s3-region", "gcs-bucket", "azure-container"];
@@ -127,7 +128,7 @@ pub fn current_name(name: &str) -> Option<String> {
     number.bytes().all(|byte| byte.is_ascii_digit()).then(|| format!("pg{number}-{option}"))
 }
 
-/// Whether the value of an option is a secret, and not the place of one.
+/// Whether the value of an option is a secret. The path of a file with a secret is not.
 pub fn is_secret(name: &str) -> bool {
     let of_repository = name.strip_prefix("repo").map(|rest| rest.trim_start_matches(|c: char| c.is_ascii_digit()));
     let secrets = [
@@ -142,7 +143,7 @@ pub fn is_secret(name: &str) -> bool {
     of_repository.is_some_and(|rest| secrets.contains(&rest))
 }
 
-/// What an option with this value takes away of what keeps data safe, and is rendered all the same.
+/// Returns how an option with this value weakens the protection of data. The option is rendered all the same.
 pub fn weakness(name: &str, value: &str) -> Option<&'static str> {
     let off = value == "n";
     let of_repository = name.strip_prefix("repo").map(|rest| rest.trim_start_matches(|c: char| c.is_ascii_digit()));

@@ -1,27 +1,28 @@
-//! The names of pgBackRest's options that a file may have in `[global]`, the old ones too (its `config.yaml`, and
-//! pgbackrest.org/configuration.html). pgBackRest passes over any other, with a warning in its log.
+//! The names of pgBackRest's options that are allowed in `[global]`, including old names (its `config.yaml`, and
+//! pgbackrest.org/configuration.html). pgBackRest ignores all others, with a warning in its log.
 
 use super::super::known_names::KnownNames;
 
-/// With `repoN` for the repository of any number. The kinds are those that [`super::option_value`] reads.
+/// `repoN` stands for a repository of any number. [`super::option_value`] reads the kinds.
 const LIST: KnownNames = KnownNames(include_str!("options.txt"));
 
-/// All names.
+/// Returns all names.
 pub fn names() -> impl Iterator<Item = &'static str> {
     LIST.names()
 }
 
-/// What the value of an option is, where it has a kind.
+/// Returns the kind of the value of an option, or `None` if any text is valid.
 pub(super) fn kind(name: &str) -> Option<&'static str> {
     LIST.kind(&any_number(name))
 }
 
-/// Whether some version has an option of this name. What is read on the command line, or in the section of the stanza, is not one.
+/// Whether any version has an option of this name. Options for the command line, or for the section of the stanza, do not
+/// count.
 pub fn is_known(name: &str) -> bool {
     LIST.contain(&any_number(name))
 }
 
-/// `name` with `repoN` in the place of a number from 1 to 256.
+/// Returns `name` with `repoN` instead of a number from 1 to 256.
 pub fn any_number(name: &str) -> String {
     let numbered = name.strip_prefix("repo").and_then(|rest| rest.split_once('-'));
     match numbered.filter(|(number, _)| number.parse::<u16>().is_ok_and(|number| (1..=256).contains(&number))) {

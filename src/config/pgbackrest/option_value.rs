@@ -1,12 +1,12 @@
-//! Values of pgBackRest's options (`build/config/config.yaml`, `config/parse.c`). With one that it cannot read, pgBackRest runs no
-//! command that knows the option.
+//! Checks values of pgBackRest's options (`build/config/config.yaml`, `config/parse.c`). If a value is invalid, every
+//! pgBackRest command that has the option fails.
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
 use super::option_name;
 
-/// What is wrong with the value of an option in `options`, and what to write instead.
+/// Returns what is wrong with the value of an option in `options`, and what to write instead.
 pub fn fault(name: &str, value: &str, options: &BTreeMap<String, String>) -> Option<String> {
     let (kind, details) = option_name::kind(name).map(|kind| kind.split_once(' ').unwrap_or((kind, "")))?;
     let why = match kind {
@@ -39,7 +39,7 @@ pub fn fault(name: &str, value: &str, options: &BTreeMap<String, String>) -> Opt
     Some(format!("pgBackRest does not run with this: `{value}` {why}"))
 }
 
-/// What is said of an address of a storage without TLS, which pgBackRest does not have.
+/// The message for the address of a storage without TLS, which pgBackRest does not support.
 pub fn unencrypted(address: &str) -> String {
     let host = address.trim_start_matches("http://").trim_end_matches('/');
     format!(
@@ -53,7 +53,7 @@ fn range(details: &str) -> RangeInclusive<i64> {
     least.parse().unwrap_or(i64::MIN)..=most.parse().unwrap_or(i64::MAX)
 }
 
-/// The levels of each compression; those of gzip, which is the default, where no other is named.
+/// Returns the levels of the chosen compression. The default compression is gzip.
 fn levels(options: &BTreeMap<String, String>) -> RangeInclusive<i64> {
     match options.get("compress-type").map(String::as_str) {
         Some("bz2") => 1..=9,
@@ -63,7 +63,7 @@ fn levels(options: &BTreeMap<String, String>) -> RangeInclusive<i64> {
     }
 }
 
-/// Digits, and perhaps a unit such as `k`, `KB` or `KiB`.
+/// Whether the value is digits with an optional unit such as `k`, `KB` or `KiB`.
 fn is_size(value: &str) -> bool {
     let unit = value.trim_start_matches(|c: char| c.is_ascii_digit());
     let known = ["", "b", "k", "kb", "kib", "m", "mb", "mib", "g", "gb", "gib", "t", "tb", "tib", "p", "pb", "pib"];

@@ -1,5 +1,6 @@
-//! Settings of `pgbouncer.ini` (libusual's `cfparser.c`): a line `name = value`. A name has letters, digits and four signs, and
-//! cannot be quoted, whatever the documentation says; of a value blanks at both ends are lost, and nothing in it is a comment.
+//! Checks settings of `pgbouncer.ini` (libusual's `cfparser.c`). A line is `name = value`. A name has letters, digits and four
+//! other characters, and cannot be quoted, although the documentation says so. White space at both ends of a value is stripped,
+//! and a value cannot contain a comment.
 
 use super::{AUTH_DATABASE, defaults, setting_value};
 use crate::line;
@@ -7,7 +8,7 @@ use crate::line;
 /// Checks the name of a setting of `[pgbouncer]`.
 ///
 /// # Errors
-/// What pgBouncer would not read as the name of a setting.
+/// If pgBouncer would not read the text as the name of a setting.
 pub fn check_name(name: &str) -> Result<(), String> {
     let is_name = name.starts_with(|first: char| first.is_ascii_lowercase())
         && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_');
@@ -17,10 +18,10 @@ pub fn check_name(name: &str) -> Result<(), String> {
     Err("this is not the name of a setting: write lower-case letters, digits and `_`, as in `pool_mode`".to_owned())
 }
 
-/// Checks the name of a database in `[databases]`; `*` stands for every other.
+/// Checks the name of a database in `[databases]`. `*` stands for all other databases.
 ///
 /// # Errors
-/// What pgBouncer would not read as that name.
+/// If pgBouncer would not read the text as this name.
 pub fn check_database(name: &str) -> Result<(), String> {
     check_key(name, "choose such a name, and say in the value which database it is: `dbname='…'`")?;
     if name == "pgbouncer" {
@@ -35,7 +36,7 @@ pub fn check_database(name: &str) -> Result<(), String> {
 /// Checks the name of a user in `[users]`.
 ///
 /// # Errors
-/// What pgBouncer would not read as that name.
+/// If pgBouncer would not read the text as this name.
 pub fn check_user(name: &str) -> Result<(), String> {
     check_key(name, "another user cannot have settings of its own")
 }
@@ -45,14 +46,14 @@ fn check_key(name: &str, instead: &str) -> Result<(), String> {
     if !is_key {
         return Err(format!("pgBouncer reads only letters, digits and `_`, `.`, `-`, `*` in a name: {instead}"));
     }
-    // `NAMEDATALEN` of Postgres.
+    // Postgres' `NAMEDATALEN`.
     if name.len() > 63 { Err("a name has at most 63 characters".to_owned()) } else { Ok(()) }
 }
 
 /// Checks a value of `[pgbouncer]`.
 ///
 /// # Errors
-/// What pgBouncer would read as something else.
+/// If pgBouncer would read the value as something else.
 pub fn check_value(value: &str) -> Result<(), String> {
     line::check(value)?;
     if value.starts_with([' ', '\t']) || value.ends_with([' ', '\t']) {
@@ -61,7 +62,7 @@ pub fn check_value(value: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// What a value of `[databases]` may say, whatever the version (`loader.c`, `parse_database`).
+/// The names in a value of `[databases]`, in any version (`loader.c`, `parse_database`).
 pub const OF_DATABASES: [&str; 22] = [
     "application_name",
     "auth_dbname",
@@ -87,7 +88,7 @@ pub const OF_DATABASES: [&str; 22] = [
     "user",
 ];
 
-/// What a value of `[users]` may say, whatever the version (`loader.c`, `parse_user`).
+/// The names in a value of `[users]`, in any version (`loader.c`, `parse_user`).
 pub const OF_USERS: [&str; 10] = [
     "client_idle_timeout",
     "idle_transaction_timeout",
@@ -101,11 +102,11 @@ pub const OF_USERS: [&str; 10] = [
     "transaction_timeout",
 ];
 
-/// Checks a value of `[databases]` or `[users]`: pairs `name=value`, a value with blanks in single quotes. pgBouncer does not
-/// start with a name that is not one of `known`.
+/// Checks a value of `[databases]` or `[users]`: pairs `name=value`. A value with spaces is in single quotes. pgBouncer does
+/// not start if a name is not one of `known`.
 ///
 /// # Errors
-/// What pgBouncer would refuse, or would read as something else.
+/// If pgBouncer would refuse the value or read it as something else.
 pub fn check_pairs(value: &str, known: &[&str]) -> Result<(), String> {
     check_value(value)?;
     let mut pairs = Vec::new();
@@ -119,13 +120,14 @@ pub fn check_pairs(value: &str, known: &[&str]) -> Result<(), String> {
     if let Some((name, _)) = pairs.iter().find(|(name, _)| !known.contains(name)) {
         return Err(format!("pgBouncer knows no `{name}` here: write some of `{}`", known.join("`, `")));
     }
-    // Of other values the rest after a number is passed over (`atoi`).
+    // For the other values, pgBouncer ignores what follows a number (`atoi`).
     let mut modes = pairs.iter().filter(|(name, _)| *name == "pool_mode");
     modes.find_map(|(name, value)| setting_value::fault(name, value)).map_or(Ok(()), Err)
 }
 
-/// Whether pgBouncer reads pairs (`loader.c`, `cstr_get_pair`), and what they are, a value in quotes as it stands between them. A
-/// tab parts nothing, and a value that is empty is an error, or becomes what comes behind the blanks.
+/// Whether pgBouncer can parse the pairs (`loader.c`, `cstr_get_pair`). Adds them to `pairs`; a quoted value is added without
+/// its quotes but not unescaped. A tab does not separate pairs. An empty value is an error, or pgBouncer takes the text after
+/// the spaces for the value.
 fn is_pairs<'a>(value: &'a str, pairs: &mut Vec<(&'a str, &'a str)>) -> bool {
     let blanks = [' '];
     let mut rest = value.trim_start_matches(blanks);
@@ -146,10 +148,10 @@ fn is_pairs<'a>(value: &'a str, pairs: &mut Vec<(&'a str, &'a str)>) -> bool {
                 pairs.push((name, word));
                 &value[word.len()..]
             }
-            // Nothing is in the quotes.
+            // The quotes are empty.
             Some(quoted) if quoted.starts_with('\'') && !quoted.starts_with("''") => return false,
             Some(quoted) => {
-                // Two quotes are one.
+                // Two quotes stand for one.
                 let Some(end) = line::closing(quoted, '\'') else { return false };
                 pairs.push((name, &quoted[..end]));
                 &quoted[end + 1..]
@@ -163,8 +165,8 @@ fn is_pairs<'a>(value: &'a str, pairs: &mut Vec<(&'a str, &'a str)>) -> bool {
     true
 }
 
-/// Why a setting of `[pgbouncer]` is not for the spec: it lets anybody in, or pgBouncer does not start with it here. `port` is
-/// the one of the spec.
+/// Returns why a setting of `[pgbouncer]` is not allowed: it lets clients in without authentication, or pgBouncer does not
+/// start with it in this pod. `port` is the one of the spec.
 pub fn refusal(name: &str, value: &str, port: u16) -> Option<String> {
     let value = value.to_ascii_lowercase();
     match (name, value.as_str()) {
@@ -184,7 +186,7 @@ pub fn refusal(name: &str, value: &str, port: u16) -> Option<String> {
     }
 }
 
-/// What is written here for the setting, where another value takes away what it is for.
+/// Returns what stops working if the user replaces the value that pgrender writes for a setting.
 fn necessary(name: &str) -> Option<&'static str> {
     match name {
         "auth_file" => Some(
@@ -211,7 +213,7 @@ fn necessary(name: &str) -> Option<&'static str> {
     }
 }
 
-/// What a setting takes away of what keeps connections safe, or that it does nothing; it is rendered all the same.
+/// Returns how a setting weakens the protection of connections, or that it has no effect. It is rendered all the same.
 pub fn weakness(name: &str, value: &str) -> Option<&'static str> {
     if defaults(0).get(name).is_some_and(|default| default == value) {
         return None;
@@ -275,7 +277,7 @@ mod tests {
             assert!(check_database(name).is_err() && check_user(name).is_err(), "{name:?}");
         }
         assert!(check_database("pgbouncer").is_err() && check_database("_crunchypgbouncer").is_err());
-        // To Postgres, these are others.
+        // For Postgres, these are different names.
         assert!(check_database("_crunchypgbouncer2").is_ok() && check_user("_crunchypgbouncer").is_ok());
     }
 

@@ -1,22 +1,22 @@
-//! The names of the settings of `[pgbouncer]`, in versions up to 1.25 (pgbouncer.org/config.html). pgBouncer does not start with
-//! one that it does not know.
+//! The names of the settings of `[pgbouncer]`, in versions up to 1.25 (pgbouncer.org/config.html). pgBouncer does not start if
+//! it does not know a name.
 
 use super::super::known_names::KnownNames;
 
-/// The kinds are those that [`super::setting_value`] reads.
+/// [`super::setting_value`] reads the kinds.
 const LIST: KnownNames = KnownNames(include_str!("settings.txt"));
 
-/// All names.
+/// Returns all names.
 pub fn names() -> impl Iterator<Item = &'static str> {
     LIST.names()
 }
 
-/// What the value of a setting is, where it has a kind.
+/// Returns the kind of the value of a setting, or `None` if any text is valid.
 pub(super) fn kind(name: &str) -> Option<&'static str> {
     LIST.kind(name)
 }
 
-/// Whether some version has a setting of this name.
+/// Whether any version has a setting of this name.
 pub fn is_known(name: &str) -> bool {
     LIST.contain(name)
 }

@@ -1,5 +1,5 @@
-//! Values of pgBouncer's settings (`main.c`; libusual's `cfparser.c`, `tls.c`). pgBouncer does not start with one that it cannot
-//! read.
+//! Checks values of pgBouncer's settings (`main.c`; libusual's `cfparser.c`, `tls.c`). pgBouncer does not start if it cannot
+//! parse one.
 
 use std::collections::BTreeSet;
 
@@ -9,10 +9,10 @@ const AUTH_TYPES: [&str; 9] = ["any", "cert", "hba", "ldap", "md5", "pam", "plai
 const POOL_MODES: [&str; 3] = ["session", "transaction", "statement"];
 const SSL_MODES: [&str; 6] = ["disable", "allow", "prefer", "require", "verify-ca", "verify-full"];
 
-/// Versions of TLS, by what comes after `1.`.
+/// Minor versions of TLS: 2 means TLS 1.2.
 pub type Versions = BTreeSet<u8>;
 
-/// What is wrong with the value of a setting, and what to write instead.
+/// Returns what is wrong with the value of a setting, and what to write instead.
 pub fn fault(name: &str, value: &str) -> Option<String> {
     let one_of = |words: &[&str]| {
         let known = words.iter().any(|word| word.eq_ignore_ascii_case(value));
@@ -33,7 +33,7 @@ pub fn fault(name: &str, value: &str) -> Option<String> {
     Some(format!("pgBouncer does not start with `{value}`: {instead}"))
 }
 
-/// `strtol` with any base.
+/// Whether `strtol` parses the text, in any base.
 fn is_integer(value: &str) -> bool {
     let digits = value.strip_prefix(['-', '+']).unwrap_or(value);
     let hexadecimal = digits.strip_prefix("0x").or_else(|| digits.strip_prefix("0X"));
@@ -48,9 +48,9 @@ fn is_seconds(value: &str) -> bool {
             && value.parse::<f64>().is_ok_and(|seconds| seconds >= 0.0)
 }
 
-/// The versions that a list names; none where pgBouncer cannot read it.
+/// Returns the versions in a list; `None` if pgBouncer cannot parse the list.
 pub fn protocols(value: &str) -> Option<Versions> {
-    // As where it is not set.
+    // An empty value has the meaning of the default.
     let value = if value.is_empty() { "secure" } else { value };
     let mut versions = Versions::new();
     for item in value.split([',', ':']).map(str::trim) {

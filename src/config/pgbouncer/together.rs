@@ -1,23 +1,25 @@
-//! Settings of pgBouncer that are wrong together, each of which may stand alone (pgbouncer.org/config.html, "TLS settings").
+//! Checks combinations of pgBouncer's settings that are wrong although each setting is valid alone (pgbouncer.org/config.html,
+//! "TLS settings").
 
 use std::collections::BTreeMap;
 
 use super::setting_value::{self, Versions};
 
-/// What pgBouncer depends on beside its own settings.
+/// What pgBouncer depends on in addition to its own settings.
 #[derive(Clone, Debug, Default)]
 pub struct Surroundings {
-    /// Whether the author chose who signs pgBouncer's certificate, and so who signs for its clients.
+    /// Whether the user chose who signs pgBouncer's certificate, and therefore who signs for its clients.
     pub chosen_ca: bool,
-    /// The versions of TLS that Postgres speaks.
+    /// The versions of TLS that Postgres accepts.
     pub of_postgres: Versions,
 }
 
-/// The settings that keep pgBouncer from starting or from what it is for, and why.
+/// Returns the settings with which pgBouncer does not start or does not work, and why.
 pub fn errors(global: &BTreeMap<String, String>, surroundings: &Surroundings) -> Vec<(&'static str, &'static str)> {
     let is = |name: &str, value: &str| global.get(name).is_some_and(|given| given.eq_ignore_ascii_case(value));
     let mut errors = Vec::new();
-    // Its own role, which asks for verifiers, is let in with TLS only; who brings an `auth_file` may do without it.
+    // Postgres accepts pgBouncer's own role, which looks up verifiers, only over TLS. With an `auth_file` of the user, this
+    // role is not needed.
     if is("server_tls_sslmode", "disable") {
         if !global.contains_key("auth_file") {
             errors.push((
@@ -42,7 +44,7 @@ pub fn errors(global: &BTreeMap<String, String>, surroundings: &Surroundings) ->
     errors
 }
 
-/// The settings that are not likely meant so, and why.
+/// Returns the settings that are probably not intended, and why.
 pub fn warnings(global: &BTreeMap<String, String>, surroundings: &Surroundings) -> Vec<(&'static str, &'static str)> {
     let verifies = verifies_clients(global);
     if verifies && !global.contains_key("client_tls_ca_file") && !surroundings.chosen_ca {
@@ -55,7 +57,7 @@ pub fn warnings(global: &BTreeMap<String, String>, surroundings: &Surroundings) 
     Vec::new()
 }
 
-/// Whether clients must have a certificate. Only then `client_tls_ca_file` is read.
+/// Whether clients must have a certificate. Only then pgBouncer uses `client_tls_ca_file`.
 pub fn verifies_clients(global: &BTreeMap<String, String>) -> bool {
     let mode = global.get("client_tls_sslmode").map(|mode| mode.to_ascii_lowercase());
     matches!(mode.as_deref(), Some("verify-ca" | "verify-full"))

@@ -1,26 +1,26 @@
-//! Regular expressions in `pg_hba.conf` and `pg_ident.conf`: one that Postgres cannot compile keeps the whole file from being
-//! read (`regcomp_auth_token`). What is accepted here is less than Postgres accepts (its documentation, "POSIX Regular
-//! Expressions"), but all that names need.
+//! Checks regular expressions in `pg_hba.conf` and `pg_ident.conf`. If Postgres cannot compile one, it does not read the whole
+//! file (`regcomp_auth_token`). This check accepts less than Postgres does (its documentation, "POSIX Regular Expressions"),
+//! but everything that names need.
 
-/// The deepest parentheses, and the largest number of repetitions, that are sure to fit into the compiler.
+/// The deepest nesting of parentheses and the largest number of repetitions that Postgres can certainly compile.
 const MAX_DEPTH: usize = 32;
 const MAX_REPETITIONS: u32 = 1000;
 
-/// Classes of characters that have a name.
+/// The named character classes.
 const CLASSES: [&str; 12] =
     ["alnum", "alpha", "blank", "cntrl", "digit", "graph", "lower", "print", "punct", "space", "upper", "xdigit"];
 
 /// Checks an expression, without the slash before it.
 ///
 /// # Errors
-/// What keeps Postgres from compiling it, or is not sure to be compiled.
+/// If Postgres cannot compile the expression, or if that is not certain.
 pub(super) fn check(expression: &str) -> Result<(), String> {
     let characters: Vec<char> = expression.chars().collect();
     let mut reader = Reader { characters: &characters, at: 0, open: Vec::new(), repetitions: 1 };
     reader.read().map_err(|why| format!("the regular expression `{expression}` is not one that Postgres reads: {why}"))
 }
 
-/// What stands before a quantifier.
+/// What precedes a quantifier.
 #[derive(Clone, Copy, Eq, PartialEq)]
 enum Before {
     Nothing,
@@ -31,7 +31,7 @@ enum Before {
 struct Reader<'a> {
     characters: &'a [char],
     at: usize,
-    /// For each parenthesis that is open, whether it is an atom, and not a look at what is around.
+    /// For each open parenthesis, whether it is an atom and not a lookaround constraint.
     open: Vec<bool>,
     repetitions: u32,
 }
@@ -95,7 +95,7 @@ impl Reader<'_> {
         if character == '{' {
             self.bound()?;
         }
-        // As few as possible.
+        // `?` after a quantifier makes it non-greedy.
         self.take("?");
         Ok(Before::Quantifier)
     }
@@ -162,7 +162,7 @@ impl Reader<'_> {
         }
     }
 
-    /// An element of brackets: a character, or a class of them.
+    /// Reads an element of a bracket expression: a character (`Some`) or a character class (`None`).
     fn element(&mut self) -> Result<Option<char>, String> {
         let open = || "a `[` has no `]`: write `\\[` for the character".to_owned();
         match self.next().ok_or_else(open)? {

@@ -1,18 +1,18 @@
-//! Who may connect from where and how: the lines of `pg_hba.conf` (PGO's `internal/postgres/hba.go`). Postgres takes
-//! the first that matches.
+//! The lines of `pg_hba.conf`, which say who can connect from where and how (PGO's `internal/postgres/hba.go`). Postgres uses
+//! the first line that matches.
 
 use serde_json::Value;
 
 use crate::cluster::Cluster;
 use crate::naming::{MONITORING_USER, PGBOUNCER_USER, REPLICATION_MAP, REPLICATION_USER};
 
-/// Every line, first those of our own roles, which no rule of the user can open or close. Where the user has no rules,
-/// any role with a password may connect over TLS.
+/// Returns every line. The lines for pgrender's own roles come first, so that no rule of the user can override them. If the
+/// user has no rules, any role with a password can connect over TLS.
 pub fn hba(cluster: &Cluster) -> Vec<String> {
     let mut lines = vec![
-        // Patroni and the caretaker, over the socket.
+        // For Patroni and the caretaker, over the socket.
         r#"local all "postgres" "peer""#.to_owned(),
-        // Replicas, and pg_rewind, which needs a database. The map says whose certificates.
+        // For replicas, and for pg_rewind, which needs a database. The map says whose certificates are accepted.
         format!(r#"hostssl replication "{REPLICATION_USER}" all "cert" map={REPLICATION_MAP}"#),
         format!(r#"hostssl "postgres" "{REPLICATION_USER}" all "cert" map={REPLICATION_MAP}"#),
         format!(r#"host all "{REPLICATION_USER}" all "reject""#),
@@ -26,7 +26,8 @@ pub fn hba(cluster: &Cluster) -> Vec<String> {
     }
     if cluster.pgbouncer.is_some() {
         lines.extend([
-            // Where it asks for verifiers. In any other database, functions of others may wait for it.
+            // pgBouncer looks up verifiers in this database. In any other database, functions that other roles created could
+            // run as its role.
             format!(r#"hostssl "postgres" "{PGBOUNCER_USER}" all "scram-sha-256""#),
             format!(r#"host all "{PGBOUNCER_USER}" all "reject""#),
         ]);
@@ -40,7 +41,7 @@ pub fn hba(cluster: &Cluster) -> Vec<String> {
     lines
 }
 
-/// The lines inside `patroni.dynamicConfiguration`.
+/// Returns the lines in `patroni.dynamicConfiguration`.
 fn dynamic_rules(cluster: &Cluster) -> impl Iterator<Item = String> {
     let section = cluster.patroni.dynamic_configuration.get("postgresql");
     let rules = section.and_then(|section| section.get("pg_hba")).and_then(Value::as_array);

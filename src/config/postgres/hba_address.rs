@@ -1,10 +1,10 @@
-//! The address of a line of `pg_hba.conf` (`hba.c`, `parse_hba_line`).
+//! Checks the address in a line of `pg_hba.conf` (`hba.c`, `parse_hba_line`).
 
 use std::net::IpAddr;
 
 use super::hba_text::{Word, first_word};
 
-/// Where the method is: behind the address, and behind its mask where that is a field of its own.
+/// Returns the index of the field with the method: after the address, and after the mask if the mask is a separate field.
 pub(super) fn method_after(fields: &[Vec<Word>]) -> Result<usize, String> {
     let Some(address) = first_word(fields, 3) else { return Err("the line ends before the address".to_owned()) };
     let (host, length) = address.split_once('/').map_or((address, None), |(host, length)| (host, Some(length)));
@@ -16,7 +16,7 @@ pub(super) fn method_after(fields: &[Vec<Word>]) -> Result<usize, String> {
         }
         (Ok(ip), None) => match first_word(fields, 4).map(str::parse::<IpAddr>) {
             Some(Ok(mask)) if mask.is_ipv4() == ip.is_ipv4() => Ok(5),
-            // One that stands for all.
+            // This address means all addresses.
             _ if ip.is_unspecified() => Err(format!("`{address}` has no mask: write `{address}/0`, or `all`")),
             _ => {
                 let whole = if ip.is_ipv4() { 32 } else { 128 };
@@ -28,7 +28,7 @@ pub(super) fn method_after(fields: &[Vec<Word>]) -> Result<usize, String> {
     }
 }
 
-/// Whether this is the name of a host or a keyword. Numbers of whatever base are addresses (`inet_aton`), and colons are in no name.
+/// Whether the text is a host name or a keyword. Numbers in any base are addresses (`inet_aton`), and a host name has no colon.
 fn is_host_name(host: &str) -> bool {
     let is_number = |part: &str| {
         let hexadecimal = part.strip_prefix("0x").or_else(|| part.strip_prefix("0X"));

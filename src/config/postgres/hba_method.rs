@@ -1,16 +1,16 @@
-//! The words of `pg_hba.conf` by version of Postgres: kinds of connections, methods, and the options of each (PostgreSQL's
-//! documentation, "The pg_hba.conf File" and "Authentication Methods").
+//! The keywords of `pg_hba.conf` by version of Postgres: connection types, methods, and the options of each method (PostgreSQL,
+//! "The pg_hba.conf File" and "Authentication Methods").
 
 use crate::parse::words;
 
-/// How a client comes in, as far as methods and options depend on it.
+/// How a client connects, as far as methods and options depend on it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Host {
     /// Over the socket.
     Local,
-    /// Over TLS and in no other way.
+    /// Only over TLS.
     Tls,
-    /// Over the network otherwise.
+    /// Over the network, with or without TLS.
     Other,
 }
 
@@ -24,11 +24,11 @@ impl Host {
     }
 }
 
-/// The kinds of connections, each with the version that it came with.
+/// The connection types, each with the first version that has it.
 const CONNECTIONS: [(&str, u16); 6] =
     [("local", 0), ("host", 0), ("hostssl", 0), ("hostnossl", 0), ("hostgssenc", 12), ("hostnogssenc", 12)];
 
-/// The methods of Postgres on Linux that ask for proof, or that let nobody in.
+/// The methods of Postgres on Linux that authenticate the client or reject it, each with the first version that has it.
 const METHODS: [(&str, u16); 12] = [
     ("reject", 0),
     ("scram-sha-256", 0),
@@ -44,7 +44,7 @@ const METHODS: [(&str, u16); 12] = [
     ("radius", 0),
 ];
 
-/// The options of one method only, or of several.
+/// Options, each with the methods that have it.
 const OPTIONS: [(&str, &[&str]); 25] = [
     ("map", &["cert", "gss", "ident", "oauth", "peer"]),
     ("krb_realm", &["gss"]),
@@ -73,12 +73,12 @@ const OPTIONS: [(&str, &[&str]); 25] = [
     ("delegate_ident_mapping", &["oauth"]),
 ];
 
-/// Whether this version has such connections.
+/// Checks that this version has the connection type.
 pub(super) fn check_connection(connection: &str, version: u16) -> Result<(), String> {
     one_of("a kind of connection", connection, &CONNECTIONS, version)
 }
 
-/// Whether this version has the method, for such connections.
+/// Checks that this version has the method, for this kind of connection.
 pub(super) fn check_method(method: &str, host: Host, version: u16) -> Result<(), String> {
     one_of("a method", method, &METHODS, version)?;
     match (method, host) {
@@ -95,7 +95,7 @@ pub(super) fn check_method(method: &str, host: Host, version: u16) -> Result<(),
     }
 }
 
-/// Whether the method has the option in this version, and may have this value.
+/// Checks that the method has the option in this version, with this value.
 pub(super) fn check_option(name: &str, value: &str, method: &str, host: Host, version: u16) -> Result<(), String> {
     if name == "clientcert" || (name == "clientname" && version >= 14) {
         let values = client_certificate_values(name, method, version);
@@ -117,10 +117,10 @@ pub(super) fn check_option(name: &str, value: &str, method: &str, host: Host, ve
     Err(format!("Postgres {version} knows no such option of the method `{method}`: {instead}"))
 }
 
-/// Whether `names` has every option that the method cannot do without (`parse_hba_line`).
+/// Checks that `names` has every option that the method requires (`parse_hba_line`).
 pub(super) fn check_required<'a>(method: &str, names: impl IntoIterator<Item = &'a str>) -> Result<(), String> {
     let names: Vec<&str> = names.into_iter().collect();
-    // One of each list.
+    // At least one option of each list is required.
     let required: &[&[&str]] = match method {
         "ldap" => &[&["ldapbasedn", "ldapprefix", "ldapsuffix", "ldapurl"]],
         "oauth" => &[&["issuer"], &["scope"]],
@@ -133,7 +133,7 @@ pub(super) fn check_required<'a>(method: &str, names: impl IntoIterator<Item = &
     }
 }
 
-/// From 14 on a certificate is asked for by what is checked of it (`parse_hba_auth_opt`).
+/// Returns the values of `clientcert` and `clientname`. From 14 on, `clientcert` says what is verified (`parse_hba_auth_opt`).
 fn client_certificate_values(name: &str, method: &str, version: u16) -> &'static [&'static str] {
     match (name, method) {
         ("clientname", _) => &["CN", "DN"],
@@ -153,17 +153,17 @@ fn one_of(what: &str, word: &str, words: &[(&str, u16)], version: u16) -> Result
     Err(format!("`{word}` is not {what} of Postgres {version}: write one of `{}`", known.join("`, `")))
 }
 
-/// Whether any version has connections of this kind.
+/// Whether this version has the connection type.
 pub(super) fn is_connection(word: &str, version: u16) -> bool {
     check_connection(word, version).is_ok()
 }
 
-/// Which kind of connection was meant, as a part of a message; empty where none is near.
+/// Returns a suggestion of a connection type, as part of a message; empty if none is similar.
 pub(super) fn near_connection(word: &str, version: u16) -> String {
     near(word, &CONNECTIONS, version)
 }
 
-/// Which method was meant, as a part of a message; empty where none is near.
+/// Returns a suggestion of a method, as part of a message; empty if none is similar.
 pub(super) fn near_method(word: &str, version: u16) -> String {
     near(word, &METHODS, version)
 }
@@ -173,7 +173,7 @@ fn near(word: &str, known: &[(&'static str, u16)], version: u16) -> String {
     words::nearest(word, names).map_or_else(String::new, |near| format!(", did you mean `{near}`?"))
 }
 
-/// Whether a version has this method, for whatever connections; `trust` among them.
+/// Whether a version has this method for any kind of connection. `trust` counts.
 pub(super) fn is_method(word: &str, version: u16) -> bool {
     word == "trust" || METHODS.iter().any(|(method, since)| *method == word && *since <= version)
 }

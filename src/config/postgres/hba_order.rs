@@ -1,16 +1,18 @@
-//! Lines of `pg_hba.conf` that Postgres never comes to: it takes the first that matches (PostgreSQL, "The pg_hba.conf File").
+//! Finds lines of `pg_hba.conf` that Postgres never uses, because it uses the first line that matches (PostgreSQL, "The
+//! pg_hba.conf File").
 
 use std::net::IpAddr;
 
 use super::hba_text::{Word, fields};
 
-/// With how many earlier lines for some roles a line is compared; of those for all roles there are only a few kinds.
+/// The largest number of earlier lines for certain roles that a line is compared with. Of lines for all roles, there are only a
+/// few kinds.
 const MOST: usize = 100;
 
-/// For each line that an earlier one decides about entirely: its number, and that of the earlier one, both from 0.
+/// Returns the lines that an earlier line covers completely: the number of the line and of the earlier one, both from 0.
 ///
-/// An earlier line is only looked at where it is for all databases and all addresses of a kind; that takes no long time, and is
-/// how rules of one's own and rules for everybody are written.
+/// An earlier line is considered only if it is for all databases and for all addresses of a kind. This keeps the search fast,
+/// and these are the lines that users write for their own roles and for everybody.
 pub fn unreached(lines: &[String]) -> Vec<(usize, usize)> {
     let mut earlier: Vec<(usize, Line)> = Vec::new();
     let mut found = Vec::new();
@@ -25,7 +27,7 @@ pub fn unreached(lines: &[String]) -> Vec<(usize, usize)> {
     found
 }
 
-/// What a line is for.
+/// The connections that a line matches.
 struct Line {
     connection: String,
     databases: Vec<Word>,
@@ -48,7 +50,7 @@ impl Addresses {
     fn of(address: &Word) -> Self {
         let Some((ip, length)) = address.text.split_once('/') else {
             return match address.text.parse() {
-                // The mask follows, and is not looked at.
+                // The mask is a separate field and is ignored.
                 Ok(IpAddr::V4(_)) => Self::SomeOfVersion4,
                 Ok(IpAddr::V6(_)) => Self::SomeOfVersion6,
                 Err(_) if address.is("all") => Self::All,
@@ -75,7 +77,7 @@ impl Addresses {
 }
 
 impl Line {
-    /// Nothing for a comment, and for what is no line.
+    /// Parses a line. Returns `None` for a comment and for a text that is not a valid line.
     fn of(text: &str) -> Option<Self> {
         let mut fields = fields(text).ok()?.into_iter();
         let connection = fields.next()?.into_iter().next()?.text;
@@ -88,18 +90,18 @@ impl Line {
         self.databases.iter().any(|database| database.is("all")) && self.addresses.cover(self.addresses)
     }
 
-    /// Whether each connection that `other` is for is decided about here; [`Self::covers_much`] holds.
+    /// Whether this line matches every connection that `other` matches. [`Self::covers_much`] must be true.
     fn covers(&self, other: &Self) -> bool {
         let connection =
             self.connection == other.connection || (self.connection == "host" && other.connection != "local");
-        // `all` does not match the database that replication asks for.
+        // `all` does not match the database name `replication`.
         connection
             && !other.databases.iter().any(|database| database.is("replication"))
             && self.addresses.cover(other.addresses)
             && (self.users.iter().any(|user| user.is("all")) || other.users.iter().all(|user| self.names(user)))
     }
 
-    /// Whether one role, and no group or expression, is among those of this line.
+    /// Whether this line names the role `user`. Groups and expressions do not count.
     fn names(&self, user: &Word) -> bool {
         let plain = |word: &Word| {
             !word.is("all") && (word.quoted || !word.text.starts_with(['+', '@'])) && !word.text.starts_with('/')
@@ -109,7 +111,7 @@ impl Line {
 }
 
 impl Word {
-    /// Whether this is a keyword, which it is not in quotes.
+    /// Whether this is a keyword. A quoted word is not.
     fn is(&self, keyword: &str) -> bool {
         !self.quoted && self.text == keyword
     }

@@ -1,12 +1,12 @@
-//! Rules of `pg_hba.conf` that hold a password, which is for Postgres alone.
+//! Finds rules of `pg_hba.conf` with a password, which only Postgres may read.
 
-/// Options whose value is a password, or a list of them (PostgreSQL, "LDAP Authentication" and "RADIUS Authentication";
+/// Options whose value is a password or a list of passwords (PostgreSQL, "LDAP Authentication" and "RADIUS Authentication";
 /// `radiussecret` before 10).
 const OPTIONS: [&str; 2] = ["ldapbindpasswd", "radiussecret"];
 
-/// Whether any of these lines holds a password. The name of an option may be quoted as a whole or in part, and go on in the
-/// next line behind a backslash (PostgreSQL's `next_token` and `tokenize_auth_file`). Comments count too: what was a rule
-/// yesterday has the password of today.
+/// Whether any of these lines contains a password. The name of an option may be quoted as a whole or in part, and may continue
+/// on the next line after a backslash (PostgreSQL's `next_token` and `tokenize_auth_file`). Comments count too, because a rule
+/// that was commented out may contain a password that is still in use.
 pub fn holds_password(lines: &[String]) -> bool {
     let text = lines.join("\n").replace("\\\r\n", "").replace("\\\n", "").replace('"', "").to_ascii_lowercase();
     OPTIONS.iter().any(|option| text.contains(option))

@@ -1,7 +1,7 @@
-//! The lines of `pg_hba.conf` that come from a rule of `spec.authentication`.
+//! Writes a rule of `spec.authentication` as a line of `pg_hba.conf`.
 //!
-//! Postgres refuses to start where it cannot read one line of the file, and reads another rule than was meant where a word
-//! has a meaning of its own; so what a version of it would not read as it was said is refused here.
+//! Postgres does not start if it cannot read a line of the file, and it reads another rule than intended if a word has a
+//! special meaning. So a rule that the given version would not read as intended is refused here.
 
 use std::collections::BTreeMap;
 
@@ -12,30 +12,30 @@ use crate::report::FieldPath;
 /// The longest word of a line, in bytes (`MAX_TOKEN` of `hba.c`).
 pub(super) const MAX_WORD: usize = 10_000;
 
-/// The longest name of a role or database, in bytes (`NAMEDATALEN`). Postgres compares with a name that it has cut off there.
+/// The longest name of a role or database, in bytes (`NAMEDATALEN`). Postgres truncates longer names before it compares them.
 const MAX_NAME: usize = 63;
 
-/// A structured rule: connections of type `connection` to `databases` as `users`, from anywhere. No databases, or no users, means
-/// all of them. Names are literal, whatever characters they have.
+/// A structured rule: connections of type `connection` to `databases` as `users`, from any address. An empty list of databases
+/// or users means all of them. Names are literal, whatever characters they have.
 #[derive(Clone, Copy, Debug)]
 pub struct Rule<'a> {
-    /// The kind of connection, such as `hostssl`.
+    /// The connection type, such as `hostssl`.
     pub connection: &'a str,
     /// The databases.
     pub databases: &'a [String],
     /// The roles.
     pub users: &'a [String],
-    /// How they prove who they are.
+    /// The authentication method.
     pub method: &'a str,
     /// Options of the method.
     pub options: &'a BTreeMap<String, String>,
 }
 
 impl Rule<'_> {
-    /// The rule as a line for a major version of Postgres.
+    /// Returns the rule as a line for a major version of Postgres.
     ///
     /// # Errors
-    /// What that version would refuse, or would read as something else: fields of the rule, each with what is wrong.
+    /// If this version would refuse the rule or read it as something else: the fields of the rule, each with what is wrong.
     pub fn line(&self, version: u16) -> Result<String, Vec<(FieldPath, String)>> {
         let faults = self.faults(version);
         if faults.is_empty() { Ok(self.written(version)) } else { Err(faults) }
@@ -63,7 +63,7 @@ impl Rule<'_> {
     }
 
     fn written(&self, version: u16) -> String {
-        // `password` would send it in the clear.
+        // `password` would send the password in clear text.
         let method = if self.method == "password" { "scram-sha-256" } else { self.method };
         let mut words = vec![quoted(self.connection), names(self.databases, version), names(self.users, version)];
         if Host::of(self.connection) != Host::Local {
@@ -96,9 +96,9 @@ fn names(names: &[String], version: u16) -> String {
     names.iter().map(|name| literal(name, version)).collect::<Vec<_>>().join(",")
 }
 
-/// `name` so that it matches itself only. Quotes make a word of any text: in them keywords, `+`, `@` and `#` mean nothing
-/// (`hba.c`, `token_is_keyword`). But from 16 on a leading slash begins a regular expression even there (`regcomp_auth_token`),
-/// so such a name becomes an expression; before, it is a name like any other.
+/// Returns a word that matches only `name`. Any text can be quoted, and in quotes keywords, `+`, `@` and `#` have no special
+/// meaning (`hba.c`, `token_is_keyword`). But from 16 on, a leading slash begins a regular expression even in quotes
+/// (`regcomp_auth_token`), so such a name becomes an expression. Before 16, it is an ordinary name.
 fn literal(name: &str, version: u16) -> String {
     if version < 16 || !name.starts_with('/') {
         return quoted(name);
@@ -106,9 +106,9 @@ fn literal(name: &str, version: u16) -> String {
     let mut expression = String::from("/^");
     for character in name.chars() {
         match character {
-            // Alone in brackets these two would keep their meaning.
+            // In a bracket expression of their own, these two characters would keep their special meaning.
             '^' | '\\' => expression.extend(['\\', character]),
-            // Postgres compares bytes here, whatever the encoding: brackets would take one byte of several.
+            // Postgres compares bytes here in any encoding, so brackets would match one byte of a character with several.
             _ if character.is_ascii_punctuation() && character != '_' || character == ' ' => {
                 expression.extend(['[', character, ']']);
             }

@@ -1,5 +1,5 @@
-//! Lines that the user wrote in full, of `pg_hba.conf` and of `pg_ident.conf`: they are read here as Postgres reads them
-//! (`hba.c`, `next_token` and `next_field_expand`), to see that each is one line and nothing but a line.
+//! Checks lines of `pg_hba.conf` and `pg_ident.conf` that the user wrote in full. They are parsed as Postgres parses them
+//! (`hba.c`, `next_token` and `next_field_expand`), to verify that each is exactly one line.
 
 use std::iter::Peekable;
 use std::str::Chars;
@@ -9,19 +9,21 @@ use super::hba_rule::MAX_WORD;
 use super::{expression, hba_address};
 use crate::line;
 
-/// Where files that the user brings are in every instance: `spec.config.files`, and additional volumes.
+/// The directories of files that the user provides, in every instance: `spec.config.files`, and additional volumes.
 const PLACES_OF_FILES: [&str; 2] = ["/etc/postgres/", "/volumes/"];
 
-/// A line that the user wrote in full, without what surrounds it; `None` where nothing is left of it.
+/// Returns a line that the user wrote in full, without surrounding white space; `None` if it is empty.
 pub fn hba_text(raw: &str) -> Option<String> {
     let line = raw.trim_matches(|character: char| !character.is_ascii_graphic());
     (!line.is_empty()).then(|| line.to_owned())
 }
 
-/// Checks a line of `pg_hba.conf`, and says what is likely not meant although Postgres reads it. A comment is a line too.
+/// Checks a line of `pg_hba.conf`. Returns notes on words that Postgres accepts but that are probably not intended. A comment
+/// is a valid line.
 ///
 /// # Errors
-/// What Postgres would refuse, or would read as something else than this line, and what would not reject anybody though it says so.
+/// If Postgres would refuse the text or read it as something other than this line, or if the line would not reject anybody
+/// although it says so.
 pub fn check_hba_text(text: &str, version: u16) -> Result<Vec<String>, String> {
     let fields = fields(text)?;
     let Some(connection) = first_word(&fields, 0) else { return Ok(Vec::new()) };
@@ -64,7 +66,7 @@ pub fn check_hba_text(text: &str, version: u16) -> Result<Vec<String>, String> {
     Ok(notes)
 }
 
-/// A word that begins with a slash, where such a word is a regular expression in this version, and where it is none.
+/// Checks a word that begins with a slash. `is_expression` says whether it is a regular expression in this version.
 fn check_expression(word: &str, is_expression: bool) -> Result<(), String> {
     match word.strip_prefix('/') {
         None => Ok(()),
@@ -75,7 +77,7 @@ fn check_expression(word: &str, is_expression: bool) -> Result<(), String> {
     }
 }
 
-/// The options behind the method. Commas part them too (`parse_hba_line`).
+/// Checks the options after the method. Commas separate options too (`parse_hba_line`).
 fn check_options(fields: &[Vec<Word>], method: &str, host: Host, version: u16) -> Result<(), String> {
     let mut names = Vec::new();
     for field in fields {
@@ -100,7 +102,7 @@ fn check_options(fields: &[Vec<Word>], method: &str, host: Host, version: u16) -
     hba_method::check_required(method, names)
 }
 
-/// Words before the method that look as if they had a meaning, and have none.
+/// Returns notes on words before the method that look like keywords but are not.
 fn misread(fields: &[Vec<Word>]) -> Vec<String> {
     let mut notes = Vec::new();
     for (index, field) in fields.iter().enumerate().skip(1) {
@@ -113,7 +115,7 @@ fn misread(fields: &[Vec<Word>]) -> Vec<String> {
             let Some(keyword) = keywords.iter().find(|keyword| word.text.eq_ignore_ascii_case(keyword)) else {
                 continue;
             };
-            // A role or a database may have such a name, but no host does.
+            // A role or a database may have such a name, but a host cannot.
             if (word.quoted && index == 3) || (!word.quoted && word.text != **keyword) {
                 notes.push(format!(
                     "`{}` is a name here, and not the keyword: write `{keyword}`, without quotes",
@@ -125,10 +127,10 @@ fn misread(fields: &[Vec<Word>]) -> Vec<String> {
     notes
 }
 
-/// Checks a line of `pg_ident.conf`. One that Postgres cannot read takes away every map, that of replicas too.
+/// Checks a line of `pg_ident.conf`. If Postgres cannot read one line, it reads no map at all, not even that of replicas.
 ///
 /// # Errors
-/// What Postgres would refuse, or would read as something else than this line.
+/// If Postgres would refuse the text or read it as something other than this line.
 pub fn check_ident_text(text: &str, version: u16) -> Result<(), String> {
     let fields = fields(text)?;
     if ![0, 3].contains(&fields.len()) {
@@ -154,18 +156,18 @@ pub fn check_ident_text(text: &str, version: u16) -> Result<(), String> {
     Ok(())
 }
 
-/// A word; one in quotes has no other meaning than its text.
+/// A word. A quoted word has no special meaning.
 #[derive(Debug, Eq, PartialEq)]
 pub(super) struct Word {
     pub(super) text: String,
     pub(super) quoted: bool,
 }
 
-/// The fields of a line, each a list of words, up to a comment.
+/// Returns the fields of a line up to a comment. Each field is a list of words.
 pub(super) fn fields(text: &str) -> Result<Vec<Vec<Word>>, String> {
     line::check(text)?;
     if text.ends_with('\\') {
-        // From 14 on, even in quotes and comments.
+        // From 14 on, this is true even in quotes and comments.
         return Err("a backslash at the end would join the next line to this one: remove it".to_owned());
     }
     let mut fields: Vec<Vec<Word>> = Vec::new();
@@ -189,14 +191,14 @@ pub(super) fn fields(text: &str) -> Result<Vec<Vec<Word>>, String> {
         }
         continues = comma;
     }
-    // From 16 on, even in quotes.
+    // From 16 on, this is true even in quotes.
     if let Some(directive) = first_word(&fields, 0).filter(|word| is_include(word)) {
         return Err(format!("`{directive}` would read another file: write its lines here"));
     }
     Ok(fields)
 }
 
-/// Whether Postgres reads the words of a file here.
+/// Whether the word makes Postgres read a list of words from a file.
 fn is_file(word: &Word) -> bool {
     !word.quoted && word.text.len() > 1 && word.text.starts_with('@')
 }
@@ -205,7 +207,7 @@ fn is_include(word: &str) -> bool {
     ["include", "include_dir", "include_if_exists"].contains(&word)
 }
 
-/// One word, and whether a comma ends it.
+/// Reads one word, and returns it with whether a comma ends it.
 fn word(rest: &mut Peekable<Chars>) -> (Word, bool) {
     let mut word = Word { text: String::new(), quoted: rest.peek() == Some(&'"') };
     let (mut in_quotes, mut was_quote) = (false, false);
@@ -216,7 +218,7 @@ fn word(rest: &mut Peekable<Chars>) -> (Word, bool) {
         if character != '"' || was_quote {
             word.text.push(character);
         }
-        // Two quotes inside quotes are one.
+        // Two quotes inside quotes stand for one.
         was_quote = in_quotes && character == '"' && !was_quote;
         if character == '"' {
             in_quotes = !in_quotes;
@@ -225,8 +227,8 @@ fn word(rest: &mut Peekable<Chars>) -> (Word, bool) {
     (word, false)
 }
 
-/// `@file` stands for the words in a file. Where the file is not there, versions before 16 read no word at all, and a rule that
-/// rejects then rejects nobody.
+/// Checks `@file`, which stands for the words in a file. If the file does not exist, versions before 16 read an empty list, and
+/// a rule that rejects then rejects nobody.
 fn check_file(file: &str) -> Result<(), String> {
     let brought =
         PLACES_OF_FILES.iter().any(|place| file.starts_with(place)) && !file.split('/').any(|part| part == "..");

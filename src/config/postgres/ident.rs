@@ -1,16 +1,16 @@
-//! Which names of client certificates are which roles: the lines of `pg_ident.conf`. Patroni writes the file when Postgres
-//! starts and when its configuration changes.
+//! The lines of `pg_ident.conf`, which map names of client certificates to roles. Patroni writes the file when Postgres starts
+//! and when its configuration changes.
 
 use serde_json::Value;
 
 use crate::cluster::Cluster;
 use crate::naming::{REPLICATION_MAP, REPLICATION_USER};
 
-/// Every line: first the map of replicas, then the user's lines inside `patroni.dynamicConfiguration`.
+/// Returns every line: the map of replicas, then the user's lines in `patroni.dynamicConfiguration`.
 pub fn ident(cluster: &Cluster) -> Vec<String> {
     let names = cluster.replication_names();
-    // In quotes no name is a keyword. A leading slash would make it a regular expression, but ours begin with that of the role,
-    // and names in Kubernetes have no quotes.
+    // A quoted name is not a keyword. A leading slash would make it a regular expression, but these names begin with the name
+    // of the role, and names in Kubernetes have no quotes.
     let ours = names.iter().map(|name| format!(r#"{REPLICATION_MAP} "{name}" "{REPLICATION_USER}""#));
     ours.chain(dynamic_lines(cluster)).collect()
 }
@@ -21,8 +21,8 @@ fn dynamic_lines(cluster: &Cluster) -> impl Iterator<Item = String> {
     lines.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned)
 }
 
-/// Whether a line could add to the map of replicas. Postgres skips blanks and commas before its first word, and quotes in it
-/// (`next_token` of `hba.c`).
+/// Whether a line could add to the map of replicas. Postgres skips white space and commas before the first word, and removes
+/// quotes in it (`next_token` of `hba.c`).
 pub fn is_ours(line: &str) -> bool {
     let bare = line.replace('"', "");
     let rest = bare.trim_start_matches([' ', '\t', '\r', '\n', '\x0b', '\x0c', ',']).strip_prefix(REPLICATION_MAP);

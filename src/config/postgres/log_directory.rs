@@ -1,12 +1,12 @@
-//! Where Postgres may write its logs. A directory of Postgres' own files is none of these places: rotation would
-//! delete or a log would overwrite what the database needs (PGO's `sanitizeLogDirectory`).
+//! Decides where Postgres can write its logs. Directories with Postgres' own files are not allowed: log rotation could delete,
+//! or a log could overwrite, what the database needs (PGO's `sanitizeLogDirectory`).
 
 use super::super::{clean_path, data_directory_of};
 
 /// The default of `log_directory`.
 pub(super) const DEFAULT: &str = "/pgdata/logs/postgres";
 
-/// How the files of Postgres, Patroni and pgBackRest inside the data directory begin.
+/// Prefixes of the files of Postgres, Patroni and pgBackRest in the data directory.
 const DATA_DIRECTORY_PREFIXES: [&str; 9] =
     ["archive", "base", "current", "global", "patroni", "pg_", "PG_", "postgresql", "postmaster"];
 
@@ -15,11 +15,11 @@ const DATA_DIRECTORY_PREFIXES: [&str; 9] =
 pub struct LogDirectory {
     /// An absolute path.
     pub path: String,
-    /// Whether it is another place than the one the user named, which deserves a warning.
+    /// Whether it differs from the directory of the user, so that the user needs a warning.
     pub changed: bool,
 }
 
-/// The place that the user's `log_directory` stands for, or a safe one instead of it. A relative path is below the data
+/// Returns the directory that the user's `log_directory` means, or a safe one instead. A relative path is relative to the data
 /// directory, as in Postgres.
 pub fn log_directory(postgres_version: u16, value: &str) -> LogDirectory {
     let data_directory = data_directory_of(postgres_version);
@@ -37,13 +37,13 @@ pub fn log_directory(postgres_version: u16, value: &str) -> LogDirectory {
     LogDirectory { path: format!("{data_directory}/{path}"), changed: true }
 }
 
-/// What `path` is called below `directory`; empty for `directory` itself.
+/// Returns the part of `path` below `directory`; empty for `directory` itself, and `None` if it is not below it.
 fn below<'a>(path: &'a str, directory: &str) -> Option<&'a str> {
     let rest = path.strip_prefix(directory)?;
     if rest.is_empty() { Some(rest) } else { rest.strip_prefix('/') }
 }
 
-/// Whether the clean `path` is, or is inside, a directory of Postgres' own.
+/// Whether the clean `path` is, or is inside, a directory with Postgres' own files.
 fn is_sensitive(path: &str) -> bool {
     if path.starts_with('/') {
         let inside = ["/pgdata", "/pgtmp", "/pgwal"].into_iter().find_map(|volume| below(path, volume));
@@ -56,7 +56,7 @@ fn is_sensitive(path: &str) -> bool {
         || path.ends_with(".partial")
 }
 
-/// `pg17`, `pg17_wal` and `pgsql_tmp`: what Postgres keeps at the root of a volume.
+/// Whether the name is `pg17`, `pg17_wal` or `pgsql_tmp`: entries of Postgres at the root of a volume.
 fn is_volume_entry_of_postgres(name: &str) -> bool {
     let version = name.strip_prefix("pg").map(|rest| rest.strip_suffix("_wal").unwrap_or(rest));
     let is_version =

@@ -1,5 +1,5 @@
-//! Parameters of `postgresql.conf`. Patroni writes each as a line `name = 'value'`: it doubles quotes and backslashes of the
-//! value, and takes everything else, and the whole name, as it is (`ConfigWriter.write_param`).
+//! Checks parameters of `postgresql.conf`. Patroni writes each as a line `name = 'value'`. It doubles quotes and backslashes in
+//! the value, and writes everything else, including the name, unchanged (`ConfigWriter.write_param`).
 
 use crate::line;
 use crate::parse::words;
@@ -7,10 +7,10 @@ use crate::parse::words;
 /// Directives of `postgresql.conf` that have the form of a parameter.
 const INCLUDES: [&str; 3] = ["include", "include_dir", "include_if_exists"];
 
-/// Checks the name of a parameter. The file takes letters of other alphabets too, but no parameter is called so.
+/// Checks the name of a parameter. The file also allows letters of other alphabets, but no parameter has such a name.
 ///
 /// # Errors
-/// What Postgres would not read as one name (`guc-file.l`: `ID` and `QUALIFIED_ID`).
+/// If Postgres would not read the text as one name (`guc-file.l`: `ID` and `QUALIFIED_ID`).
 pub fn check_name(name: &str) -> Result<(), String> {
     let is_identifier = |part: &str| {
         part.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_')
@@ -33,22 +33,22 @@ pub fn check_name(name: &str) -> Result<(), String> {
 /// Checks the value of a parameter.
 ///
 /// # Errors
-/// What would not be the value of this parameter alone.
+/// If the text would not be read as the value of this parameter only.
 pub fn check_value(name: &str, value: &str) -> Result<(), String> {
     line::check(value)?;
     if name.eq_ignore_ascii_case("shared_preload_libraries") && libraries(value).is_none() {
-        // Postgres then loads none of them, ours neither (`load_libraries`).
+        // Postgres would then load no library of the list, not even those of pgrender (`load_libraries`).
         return Err("this is not a list of libraries: write names with commas between them".to_owned());
     }
     Ok(())
 }
 
-/// Parameters that are lists of libraries. Without one of the first, Postgres does not start; without one of the others, nobody
-/// can connect (PostgreSQL, "Shared Library Preloading").
+/// Parameters that are lists of libraries. If a library of the first is missing, Postgres does not start. If one of the others
+/// is missing, nobody can connect (PostgreSQL, "Shared Library Preloading").
 const LIBRARIES: [&str; 3] = ["shared_preload_libraries", "session_preload_libraries", "local_preload_libraries"];
 
-/// What is wrong with the names in a list of libraries; the name of the parameter is in lower case. Single quotes are a part of a
-/// name, and double quotes make one of all that is between them.
+/// Returns what is wrong with the names in a list of libraries. The name of the parameter is in lower case. Single quotes are
+/// part of a name, and everything between double quotes is one name.
 pub fn library_fault(name: &str, value: &str) -> Option<String> {
     let names = if LIBRARIES.contains(&name) { libraries(value)? } else { return None };
     let strange = names.iter().find(|name| name.contains(['\'', ',', ' ', '\t']))?;
@@ -60,7 +60,7 @@ pub fn library_fault(name: &str, value: &str) -> Option<String> {
     ))
 }
 
-/// The names in a list of paths, as Postgres reads it (`SplitDirectoriesString`); an empty one is a list, too.
+/// Returns the names in a list of paths, as Postgres parses it (`SplitDirectoriesString`). An empty text is a valid list.
 fn libraries(value: &str) -> Option<Vec<String>> {
     let mut names = Vec::new();
     let mut rest = value.trim_start();
@@ -69,7 +69,7 @@ fn libraries(value: &str) -> Option<Vec<String>> {
     }
     loop {
         rest = if let Some(quoted) = rest.strip_prefix('"') {
-            // Two quotes are one.
+            // Two quotes stand for one.
             let end = line::closing(quoted, '"')?;
             names.push(quoted[..end].replace("\"\"", "\""));
             quoted[end + 1..].trim_start()

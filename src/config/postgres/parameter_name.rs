@@ -1,12 +1,12 @@
-//! The names of Postgres' own parameters, and the versions that have them. Patroni passes over a parameter without a dot that the
-//! server does not have, with no more than a line in its log (Patroni's `transform_postgresql_parameter_value`).
+//! The names of Postgres' own parameters, and the versions that have them. If the server does not have a parameter without a
+//! dot in its name, Patroni ignores it, with only a line in its log (Patroni's `transform_postgresql_parameter_value`).
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-/// A name in each line, and behind it, where it is not in all versions from 10 on, `from-until`: the first major version that
-/// has it, and the first that has it no more. Then what its value is, as [`super::parameter_value`] reads it; nothing where any
-/// text is good.
+/// One name per line. If not all versions from 10 on have the parameter, `from-until` follows: the first major version that has
+/// it, and the first that no longer has it. Then follows the kind of its value, as [`super::parameter_value`] reads it; without
+/// a kind, any text is valid.
 const LIST: &str = include_str!("parameters.txt");
 
 static KNOWN: LazyLock<BTreeMap<&str, (Versions, &str)>> = LazyLock::new(|| LIST.lines().map(entry).collect());
@@ -14,9 +14,9 @@ static KNOWN: LazyLock<BTreeMap<&str, (Versions, &str)>> = LazyLock::new(|| LIST
 /// The major versions that have a parameter.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Versions {
-    /// The first that has it; none where all have.
+    /// The first version that has it; `None` if all have it.
     pub from: Option<u16>,
-    /// The first that has it no more.
+    /// The first version that no longer has it.
     pub until: Option<u16>,
 }
 
@@ -34,17 +34,17 @@ fn entry(line: &str) -> (&str, (Versions, &str)) {
     (name, (Versions { from: from.parse().ok(), until: until.parse().ok() }, kind))
 }
 
-/// The versions that have the parameter `name`, in whatever case; none where no version has.
+/// Returns the versions that have the parameter `name`, in any case; `None` if no version has it.
 pub fn versions(name: &str) -> Option<Versions> {
     KNOWN.get(name.to_ascii_lowercase().as_str()).map(|(versions, _)| *versions)
 }
 
-/// What the value of a parameter is; empty where any text is good.
+/// Returns the kind of the value of a parameter; empty if any text is valid.
 pub(super) fn kind(name: &str) -> &'static str {
     KNOWN.get(name.to_ascii_lowercase().as_str()).map_or("", |(_, kind)| kind)
 }
 
-/// The names of all parameters, in any version.
+/// Returns the names of all parameters, in any version.
 pub fn names() -> impl Iterator<Item = &'static str> {
     KNOWN.keys().copied()
 }

@@ -1,8 +1,8 @@
-//! Parameters that take away what keeps data safe (PostgreSQL, "Write Ahead Log", "Error Handling" and "Developer Options").
+//! Parameters that can disable what protects data (PostgreSQL, "Write Ahead Log", "Error Handling" and "Developer Options").
 
 use super::parameter_value;
 
-/// A parameter, the value that is safe, and what is at stake with another.
+/// A parameter, the safe value, and the risk of another value.
 const RISKS: [(&str, bool, &str); 7] = [
     (
         "allow_system_table_mods",
@@ -44,7 +44,7 @@ const RISKS: [(&str, bool, &str); 7] = [
     ),
 ];
 
-/// What is at stake with this value of a parameter, whose name is in lower case.
+/// Returns the risk of this value of a parameter, whose name is in lower case; `None` if there is none.
 pub fn risk(name: &str, value: &str) -> Option<&'static str> {
     let (_, safe, stake) = RISKS.iter().find(|(known, ..)| *known == name)?;
     let is_on = parameter_value::switch(value.trim())?;

@@ -1,12 +1,12 @@
-//! Values of Postgres' own parameters. Patroni leaves out a parameter whose value it cannot read, with no more than a line in its
-//! log (Patroni's `postgresql/validator.py`, `utils.py`), so that Postgres has its default.
+//! Checks values of Postgres' own parameters. If Patroni cannot read a value, it leaves out the parameter, with only a line in
+//! its log (Patroni's `postgresql/validator.py`, `utils.py`), and Postgres uses the default.
 
 use super::parameter_name;
 
 const SIZES: [&str; 5] = ["B", "kB", "MB", "GB", "TB"];
 const TIMES: [&str; 6] = ["us", "ms", "s", "min", "h", "d"];
 
-/// What is wrong with the value of a parameter, and what to write instead.
+/// Returns what is wrong with the value of a parameter, and what to write instead.
 pub fn fault(name: &str, value: &str) -> Option<String> {
     let kind = parameter_name::kind(name);
     let (kind, details) = kind.split_once(' ').unwrap_or((kind, ""));
@@ -17,7 +17,7 @@ pub fn fault(name: &str, value: &str) -> Option<String> {
             "" => "write `on` or `off`".to_owned(),
             words => format!("write `on`, `off` or one of `{}`", words.replace(' ', "`, `")),
         },
-        // The first of some is an empty text.
+        // Some enumerations have the empty text as their first value.
         "enum" if !(is_known(details) || value.is_empty() && details.starts_with(' ')) => {
             format!("write one of `{}`", details.trim_start().replace(' ', "`, `"))
         }
@@ -28,7 +28,7 @@ pub fn fault(name: &str, value: &str) -> Option<String> {
     Some(format!("Patroni cannot read {value} and leaves the parameter out, so that the default counts: {instead}"))
 }
 
-/// Whether a value is on or off, where it is one of the words for these, in any case.
+/// Returns whether a value means on or off; `None` if it is not a word for these, in any case.
 pub fn switch(value: &str) -> Option<bool> {
     match value.to_lowercase().as_str() {
         "on" | "true" | "yes" | "1" => Some(true),
@@ -37,7 +37,7 @@ pub fn switch(value: &str) -> Option<bool> {
     }
 }
 
-/// What to write instead of a number that cannot be read, whose unit is `base` unless it has another.
+/// Returns what to write instead of a number that cannot be parsed. `base` is the unit of a number without one.
 fn number(value: &str, kind: &str, base: &str) -> Option<String> {
     let units: &[&str] = match base.trim_start_matches(|c: char| c.is_ascii_digit()) {
         "" => &[],
@@ -59,7 +59,7 @@ fn number(value: &str, kind: &str, base: &str) -> Option<String> {
     })
 }
 
-/// How many bytes the number at the beginning has: one of base 8, 10 or 16, or one with a point or an exponent.
+/// Returns the length of the number at the beginning of the text, in bytes. It has base 8, 10 or 16, or a point or an exponent.
 fn length_of_number(value: &str, is_real: bool) -> usize {
     let digits = |text: &str| text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
     let sign = usize::from(value.starts_with(['-', '+']));
@@ -86,7 +86,7 @@ fn length_of_number(value: &str, is_real: bool) -> usize {
     mantissa + exponent
 }
 
-/// Whether a unit that does not exist is another word for one that does.
+/// Whether an unknown unit probably means the unit `known`.
 fn means(unit: &str, known: &str) -> bool {
     let unit = unit.to_lowercase();
     let words: &[&str] = match known {

@@ -1,17 +1,17 @@
-//! Changes of a text and of a tree, by a generator of random numbers.
+//! Random changes of a text and of a tree.
 
 use rand::rngs::SmallRng;
 use rand::seq::IndexedRandom;
 use rand::{Rng, RngExt};
 use serde_json::{Map, Value, json};
 
-/// What is put into a text.
+/// Texts that are inserted into a text.
 const TEXTS: [&str; 24] = [
     "\0", "\n", "\r", "\t", "\u{feff}", "\u{2028}", "é", "😀", "---\n", "...\n", "? ", "- ", ": ", "#", "&a ", "*a",
     "<<: ", "!!str ", "|\n", ">-\n", "\"", "'", "{", "[",
 ];
 
-/// What is put into the place of a value.
+/// Texts that replace a value.
 const WORDS: [&str; 26] = [
     "",
     " ",
@@ -41,13 +41,13 @@ const WORDS: [&str; 26] = [
     "* * * * *",
 ];
 
-/// Changes what it is given.
+/// Changes trees at random.
 pub(super) struct Mutator {
-    /// Trees that parts are taken from.
+    /// Trees whose parts are inserted into other trees.
     pool: Vec<Value>,
 }
 
-/// A step into a tree.
+/// A step of a path into a tree.
 #[derive(Clone)]
 enum Step {
     Key(String),
@@ -59,7 +59,8 @@ impl Mutator {
         Self { pool }
     }
 
-    /// A text in which bytes are changed, left out, repeated or put in. It stays UTF-8: other bytes are refused at once.
+    /// Returns the text with characters changed, removed, repeated or inserted. The text stays UTF-8, because other bytes are
+    /// refused immediately.
     pub(super) fn bytes(text: &str, random: &mut SmallRng) -> String {
         let mut text: Vec<char> = text.chars().collect();
         for _ in 0..random.random_range(1..6) {
@@ -86,7 +87,7 @@ impl Mutator {
         text.into_iter().collect()
     }
 
-    /// Changes one place of a tree.
+    /// Changes one node of a tree.
     pub(super) fn tree(&self, tree: &mut Value, random: &mut SmallRng) {
         let mut paths = Vec::new();
         walk(tree, &mut Vec::new(), &mut paths);
@@ -112,7 +113,7 @@ impl Mutator {
     }
 }
 
-/// A value that is likely to be wrong.
+/// Returns a value that is likely to be invalid.
 fn nasty(random: &mut SmallRng) -> Value {
     match random.random_range(0..14) {
         0 => Value::Null,
@@ -176,7 +177,7 @@ fn remove(tree: &mut Value, path: &[Step]) {
     }
 }
 
-/// Gives a key another name.
+/// Renames a key.
 fn rename(tree: &mut Value, path: &[Step], random: &mut SmallRng) {
     let Some((Step::Key(key), parents)) = path.split_last() else { return };
     let Some(Value::Object(entries)) = at(tree, parents) else { return };

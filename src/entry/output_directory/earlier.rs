@@ -1,12 +1,14 @@
-//! What earlier runs have written into an output directory, and which of it goes.
+//! Finds the files that earlier runs wrote to an output directory, and decides which to remove.
 //!
-//! A file goes only if it is what pgrender writes: a file, not a link, in the directory of a cluster, with the one object that
-//! its name says, which has that cluster's label. Of a cluster that is in the input, those go that this run has not written.
+//! A file is removed only if pgrender can have written it: it is a file, not a link, in the directory of a cluster, and it
+//! contains only the object that its name says, with the label of that cluster. If the cluster is in the input, the files that
+//! this run did not write are removed.
 //!
-//! Of a cluster that has left the input, all go. But it may be there because another command, with another input, writes into
-//! the same directory; to remove its files could mean to delete its database. So a hidden file records which clusters were
-//! written together. A run continues those runs with which it has a cluster in common, and what these had and it has not
-//! is gone; a run that has none in common is another's business, and so is a cluster that no record names.
+//! If a cluster is no longer in the input, all its files are removed. But another command with another input may write to the
+//! same directory, and to remove the files of its clusters could mean to delete their databases. So a hidden file records which
+//! clusters were written together. A run continues the earlier runs that have at least one cluster in common with it, and
+//! removes the clusters that only those had. Runs without a common cluster, and clusters that are not in the record, are left
+//! alone.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -20,16 +22,17 @@ use crate::read;
 use crate::report::{Diagnostic, ResourceRef};
 use crate::write::layout;
 
-/// The record: hidden, and by its name no manifest, so that neither kubectl nor pgrender takes it for one.
+/// The name of the record. The file is hidden and does not have the suffix of a manifest, so that kubectl and pgrender ignore
+/// it.
 pub(super) const FILE: &str = ".pgrender";
 
-/// The longest record that is read.
+/// The largest record that is read, in bytes.
 const MAX: u64 = 1024 * 1024;
 
-/// The longest object that is read: longer than what an API server takes (etcd: 1.5 MiB).
+/// The largest object that is read, in bytes. It is larger than what an API server accepts (etcd: 1.5 MiB).
 const MAX_OBJECT: u64 = 4 * 1024 * 1024;
 
-/// A cluster whose objects a directory may hold.
+/// A cluster whose objects may be in a directory.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(super) struct Owner {
     namespace: String,
@@ -52,15 +55,15 @@ impl Owner {
         (is_name(namespace) && is_name(name)).then(|| Self { namespace: namespace.to_owned(), name: name.to_owned() })
     }
 
-    /// Removes the files of this cluster below `directory`, but for those that were `written` now.
+    /// Removes the files of this cluster below `directory`, except those in `written`.
     pub(super) fn remove_stale(&self, directory: &Path, written: &BTreeSet<PathBuf>) -> Result<(), Diagnostic> {
         let namespace = directory.join(&self.namespace);
-        // Where it had a namesake in the same run, and where not.
+        // Without and with a cluster of the same name in the same run.
         for parents in [vec![directory.join(&self.name)], vec![namespace.join(&self.name), namespace]] {
             if parents.iter().all(|parent| is_directory(parent)) {
                 self.remove_from(&parents[0], written).map_err(|error| failed(&parents[0], &error))?;
                 for parent in parents {
-                    // Only where nothing is left in it.
+                    // This fails if the directory is not empty, which is intended.
                     let _ = fs::remove_dir(parent);
                 }
             }
@@ -74,7 +77,7 @@ impl Owner {
             let path = entry.path();
             if entry.file_type()?.is_file() && !written.contains(&path) && self.has_written(&path) {
                 match fs::remove_file(&path) {
-                    // Another run was faster.
+                    // Another run has already removed it.
                     Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
                     _ => {}
                 }
@@ -83,12 +86,12 @@ impl Owner {
         Ok(())
     }
 
-    /// Whether a file is what pgrender writes for this cluster. One that cannot be read is not.
+    /// Whether pgrender can have written a file for this cluster. `false` if the file cannot be read.
     #[expect(clippy::disallowed_methods, reason = "looks at the files of an earlier run")]
     fn has_written(&self, path: &Path) -> bool {
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
         let kind = name.strip_suffix(".yaml").and_then(|name| name.split_once('-')).map_or("", |(kind, _)| kind);
-        // What somebody else has put there is not read, nor what is too long.
+        // Files that others have put there, and files that are too large, are not read.
         if kind.is_empty() || !kind.bytes().all(|byte| byte.is_ascii_lowercase()) {
             return false;
         }
@@ -105,17 +108,17 @@ impl Owner {
     }
 }
 
-/// Whether there is a directory that is no link.
+/// Whether the path is a directory and not a link.
 fn is_directory(path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_dir())
 }
 
-/// The runs that have written into a directory, each with its clusters.
+/// The runs that have written to a directory, each with its clusters.
 #[derive(Default)]
 pub(super) struct Record(Vec<BTreeSet<Owner>>);
 
 impl Record {
-    /// The record in `directory`; an empty one where there is none, or something else in its place.
+    /// Reads the record in `directory`. It is empty if the file does not exist or is not a record.
     #[expect(clippy::disallowed_methods, reason = "looks at the files of an earlier run")]
     pub(super) fn read(directory: &Path) -> Self {
         let path = directory.join(FILE);
@@ -125,7 +128,7 @@ impl Record {
         Self(text.lines().filter(|line| !line.starts_with('#')).map(run).collect())
     }
 
-    /// The record after a run with `clusters`, and the clusters that have left the input.
+    /// Returns the record after a run with `clusters`, and the clusters that are no longer in the input.
     pub(super) fn after(self, clusters: &[&ResourceRef]) -> (Self, BTreeSet<Owner>) {
         let run: BTreeSet<Owner> = clusters.iter().map(|cluster| Owner::from(*cluster)).collect();
         let (continued, mut runs): (Vec<_>, Vec<_>) = self.0.into_iter().partition(|other| !other.is_disjoint(&run));
@@ -135,7 +138,7 @@ impl Record {
         (Self(runs), gone)
     }
 
-    /// As it is written: a line for each run.
+    /// Returns the text of the record, with one line per run.
     pub(super) fn text(&self) -> String {
         let line = |run: &BTreeSet<Owner>| {
             let names: Vec<String> = run.iter().map(|owner| format!("{}/{}", owner.namespace, owner.name)).collect();

@@ -1,5 +1,5 @@
-//! Secrets that are meant as a seed and are none, for a slip of the pen. Such a Secret would pass through a function like any
-//! other, and the seed would be applied to the Kubernetes cluster.
+//! Detects Secrets that are meant as a seed but are not recognized because of a typing error. A function would pass such a
+//! Secret through like any other, and the seed would be applied to the Kubernetes cluster.
 
 use strsim::damerau_levenshtein;
 
@@ -9,7 +9,7 @@ use crate::read::Document;
 use crate::read::node::{Entry, Node, NodeValue};
 use crate::report::{Collector, Diagnostic, FieldPath, ResourceRef, Segment};
 
-/// An error for each of `documents` that is nearly a seed.
+/// Returns an error for each of `documents` that is probably meant as a seed.
 pub(in crate::entry) fn check(documents: &[Document]) -> Vec<Diagnostic> {
     let mut found = Collector::default();
     for (position, document) in documents.iter().enumerate() {
@@ -26,19 +26,19 @@ pub(in crate::entry) fn check(documents: &[Document]) -> Vec<Diagnostic> {
     located.chain(rest).collect()
 }
 
-/// The walk through one document.
+/// The search through one document.
 struct Search<'a> {
     path: FieldPath,
     position: usize,
     found: &'a mut Collector<(usize, Diagnostic)>,
-    /// The object that is looked at.
+    /// The object that is being searched.
     of: ResourceRef,
-    /// How long its own path is.
+    /// The length of the path of this object.
     root: usize,
 }
 
 impl Search<'_> {
-    /// Looks at an object. `kind` is the one that it has where it does not say so itself, as in a `SecretList`.
+    /// Searches an object. `kind` is its kind if the object does not have one itself, as in a `SecretList`.
     fn object(&mut self, node: &Node, kind: &str) {
         self.of = object::reference(node);
         if self.of.kind.is_empty() {
@@ -77,12 +77,13 @@ impl Search<'_> {
         }
     }
 
-    /// Looks for the annotation at another place than its own. A list or a text may be meant as annotations, which is `text`.
+    /// Searches for the annotation outside of `metadata.annotations`. `text` says that a list or a text may be meant as
+    /// annotations.
     fn entry(&mut self, entry: &Entry, parent: &str, text: bool) {
         let key = entry.key.as_str();
         let is_own = self.path.0.get(self.root..) == Some(&[Segment::Key("metadata".to_owned())]);
         if is_own && key == "managedFields" {
-            // The server's notes of who has set which field.
+            // `managedFields` is where the API server records who has set which field.
             return;
         }
         let no_seed = entry.value.as_str() == Some("false");
@@ -94,7 +95,7 @@ impl Search<'_> {
         }
         let of_metadata = is_own && ["annotations", "labels"].contains(&key);
         if of_metadata && matches!(entry.value.value, NodeValue::Mapping(_)) {
-            // Their keys have been looked at.
+            // Their keys were already checked.
             for below in entry.value.entries().iter().filter(|entry| !entry.value.entries().is_empty()) {
                 for deeper in below.value.entries() {
                     self.below([Segment::Key(key.to_owned()), Segment::Key(below.key.clone())], |this| {
@@ -144,7 +145,7 @@ fn misplaced() -> String {
     format!("does not make this a seed here: write `{}: \"true\"` below `metadata.annotations`", annotation::SEED)
 }
 
-/// What is wrong with an annotation or a label, if it is meant to say that this is a seed.
+/// Returns what is wrong with an annotation or a label that is meant to mark a seed, or `None` if it is not.
 fn fault(entry: &Entry, section: &str, kind: &str) -> Option<String> {
     let right = annotation::SEED;
     let value = entry.value.as_str();
@@ -164,13 +165,13 @@ fn fault(entry: &Entry, section: &str, kind: &str) -> Option<String> {
     }
 }
 
-/// Whether `key` is a misspelling of the annotation: a few letters differ, or the words stand in another case, order or
-/// domain.
+/// Whether `key` is a misspelling of the annotation: a few letters differ, or the case, the order of the words or the domain
+/// differs.
 fn is_near(key: &str) -> bool {
     const FEW: usize = 2;
     let right = annotation::SEED;
     if [annotation::ROTATE_PASSWORD, annotation::CREDENTIALS].iter().any(|prefix| key.starts_with(prefix)) {
-        // What follows is the name of a user, which may be any.
+        // The name of a user follows, which can be any word.
         return false;
     }
     let key = key.to_lowercase();

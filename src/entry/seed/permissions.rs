@@ -1,17 +1,18 @@
-//! Who else can read the seed file.
+//! Checks who else can read the seed file.
 
 use std::fs::Metadata;
 use std::path::Path;
 
 use crate::report::Diagnostic;
 
-/// Warns of a file that others than its owner may touch. Not of a device or a pipe, which holds nothing for them.
+/// Warns about a file that users other than its owner can read or write. A device or a pipe is not checked, because it does not
+/// store the seed.
 #[cfg(unix)]
 pub(super) fn warning(path: &Path, metadata: &Metadata) -> Option<Diagnostic> {
     use std::os::unix::fs::PermissionsExt;
 
     let mode = metadata.permissions().mode() & 0o777;
-    // Within a pod, the group is that of the pod: a volume of Kubernetes gives it every file (`fsGroup`).
+    // In a pod, the group of the file is that of the pod: Kubernetes sets it on every file of a volume (`fsGroup`).
     let mounted = is_mounted_by_kubernetes(path);
     let (others, remedy) =
         if mounted { (0o007, "set `defaultMode: 0440` on its volume".to_owned()) } else { (0o077, chmod(path)) };
@@ -24,7 +25,7 @@ pub(super) fn warning(path: &Path, metadata: &Metadata) -> Option<Diagnostic> {
     })
 }
 
-/// Files have no such bits elsewhere.
+/// Other operating systems do not have these permission bits.
 #[cfg(not(unix))]
 pub(super) fn warning(_: &Path, _: &Metadata) -> Option<Diagnostic> {
     None
@@ -35,7 +36,7 @@ fn chmod(path: &Path) -> String {
     format!("`chmod 600 {}`", path.display())
 }
 
-/// Whether a path leads through `..data`: the kubelet's link to the directory of the files of today (its `AtomicWriter`).
+/// Whether a path leads through `..data`, the kubelet's link to the directory with the current files (its `AtomicWriter`).
 #[cfg(unix)]
 fn is_mounted_by_kubernetes(path: &Path) -> bool {
     let target = path.read_link().unwrap_or_else(|_| path.to_owned());

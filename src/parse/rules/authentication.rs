@@ -1,11 +1,11 @@
-//! `spec.authentication.rules[]`: lines of pg_hba.conf.
+//! The rules for `spec.authentication.rules[]`, which are lines of `pg_hba.conf`.
 
 use serde_json::Value;
 
 use super::{Rule, has};
 
-/// Whether the method is another one. Without any, CEL fails here too; but a rule of its own demands one, and its words
-/// are enough.
+/// Whether the method is a different one. If there is no method, CEL fails here too; but another rule requires a method, and
+/// its message is enough.
 fn method_is_not(rule: &Value, method: &str) -> bool {
     rule.get("method").is_none_or(|given| given != method)
 }

@@ -1,4 +1,4 @@
-//! `spec.instrumentation`: batches, retention, queries.
+//! The rules for `spec.instrumentation`: batches, retention, queries.
 
 use serde_json::Value;
 
@@ -12,7 +12,7 @@ fn within(duration: &Value, least: i64, most: i64) -> bool {
     duration.as_str().and_then(nanoseconds).is_some_and(|duration| (least..=most).contains(&duration))
 }
 
-/// Both have defaults, so both are there.
+/// Both fields have defaults, so both exist.
 fn both_zero_or_none(batches: &Value) -> bool {
     let no_records = batches["minRecords"].as_i64() == Some(0);
     let no_delay = text(batches, "/maxDelay").and_then(nanoseconds) == Some(0);

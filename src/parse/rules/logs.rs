@@ -1,11 +1,11 @@
-//! Where logs may go: only where there is a volume. Most of these rules are those of v1 alone.
+//! The rules for log directories: a log may only be written to a volume. Most of these rules exist only in v1.
 
 use serde_json::Value;
 
 use super::{Rule, has, items, text};
 
 /// Whether `path` begins with the mount point of one of the additional volumes in the list at `pointer`. The CRD compares
-/// beginnings of text, not of paths: `/volumes/logs-2` fits the volume `logs`.
+/// prefixes of texts, not of paths: `/volumes/logs-2` matches the volume `logs`.
 fn on_a_volume(value: &Value, pointer: &str, path: &str) -> bool {
     let names = items(value, pointer).iter().filter_map(|volume| text(volume, "/name"));
     names.into_iter().any(|name| path.strip_prefix("/volumes/").is_some_and(|rest| rest.starts_with(name)))
@@ -15,7 +15,7 @@ fn every_instance(spec: &Value, holds: impl Fn(&Value) -> bool) -> bool {
     items(spec, "/instances").iter().all(holds)
 }
 
-/// A directory that is not a string is refused by the rule of the parameters themselves.
+/// If the directory is not a string, the rule of the parameters refuses it.
 fn log_directory(spec: &Value) -> Option<&str> {
     text(spec, "/config/parameters/log_directory")
 }
@@ -54,7 +54,7 @@ fn log_directory_is_a_place_for_logs(parameters: &Value) -> bool {
     })
 }
 
-/// Without volumes CEL fails with "no such key": the rule is broken.
+/// Without volumes, CEL fails with "no such key", so the rule is broken.
 fn log_path_of(pgbackrest: &Value, part: &str) -> bool {
     let path = text(pgbackrest, &format!("/{part}/log/path"));
     path.is_none_or(|path| on_a_volume(pgbackrest, &format!("/{part}/volumes/additional"), path))

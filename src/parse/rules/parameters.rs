@@ -1,4 +1,4 @@
-//! `spec.config.parameters`: what an author may not set, because it is set for them or would break the cluster.
+//! The rules for `spec.config.parameters`: users cannot set parameters that PGO sets, or that would break the cluster.
 
 use serde_json::Value;
 
@@ -8,7 +8,7 @@ fn lacks(parameters: &Value, names: &[&str]) -> bool {
     !names.iter().any(|name| has(parameters, name))
 }
 
-/// `ssl` and `ssl_*`, but for the two that only choose among what is safe.
+/// Whether no parameter changes `ssl` or `ssl_*`. The two exceptions only choose among safe values.
 fn leaves_tls_alone(parameters: &Value) -> bool {
     let free = ["ssl_groups", "ssl_ecdh_curve"];
     let keys = parameters.as_object().into_iter().flat_map(|object| object.keys());
@@ -19,14 +19,14 @@ fn needs_a_version_with_groups(spec: &Value) -> bool {
     spec.pointer("/config/parameters/ssl_groups").is_none() || spec["postgresVersion"].as_i64() > Some(17)
 }
 
-/// Of the whole spec.
+/// The rules of the whole spec.
 pub(super) const OF_SPEC: &[Rule] = &[Rule {
     text: "!has(self.?config.parameters.ssl_groups) || self.postgresVersion > 17",
     holds: needs_a_version_with_groups,
     message: "`config.parameters.ssl_groups` needs `postgresVersion` 18 or later: remove it",
 }];
 
-/// Of the parameters alone.
+/// The rules of the parameters alone.
 pub(super) const RULES: &[Rule] = &[
     Rule {
         text: "!has(self.config_file) && !has(self.data_directory)",

@@ -1,4 +1,4 @@
-//! Claims and additional volumes, wherever they stand.
+//! The rules for claims and additional volumes, in all parts of the spec.
 
 use serde_json::Value;
 

@@ -17,7 +17,7 @@ fn every_rule_of_the_schema_has_a_function_and_no_function_is_unused() {
     assert_eq!(wanted, present);
 }
 
-/// The corpus is held against a real server (`tests/validation.rs`), so what it shows of a rule is what CEL makes of it.
+/// `tests/validation.rs` compares the corpus with a real server, so the result of each case is that of CEL.
 #[test]
 fn the_corpus_has_a_case_for_every_rule_both_ways() {
     let mut kept: BTreeMap<&str, [usize; 2]> = all().map(|rule| (rule.text, [0, 0])).collect();
@@ -38,7 +38,7 @@ fn the_corpus_has_a_case_for_every_rule_both_ways() {
             });
         }
     }
-    // In v1 nothing may stand there, so no value keeps this one.
+    // In v1 the field must not exist, so no value satisfies this rule.
     let never_kept = "type(self) == null_type";
     let missing: Vec<_> =
         kept.iter().filter(|(text, [broken, kept])| *broken == 0 || (*kept == 0 && **text != never_kept)).collect();

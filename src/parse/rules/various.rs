@@ -1,10 +1,10 @@
-//! Users, data sources and what v1 no longer has.
+//! The rules for users and data sources, and for fields that v1 no longer has.
 
 use serde_json::Value;
 
 use super::Rule;
 
-/// CEL's `matches` folds letters as Go does: a long s is an s.
+/// CEL's `matches` ignores case as Go does, so the long s (U+017F) matches s.
 fn mentions_password(options: &str) -> bool {
     options.replace('\u{17f}', "s").to_ascii_uppercase().contains("PASSWORD")
 }
@@ -25,7 +25,7 @@ pub(super) const RULES: &[Rule] = &[
     },
     Rule {
         text: "type(self) == null_type",
-        // A null is dropped before the rules are asked, so what is here is not one.
+        // Nulls are dropped before the rules run, so this value is never null.
         holds: Value::is_null,
         message: "pgAdmin is not part of a cluster in v1: remove `userInterface`, or use v1beta1",
     },

@@ -23,7 +23,7 @@ def run(test: Test) -> None:
     test.apply(hippo(instances=instance_sets(instance1=3)))
     test.wait_until_well(3)
     applications = Applications(test)
-    # The leader writes down whom it will ask, and remembers it at its next look.
+    # The leader records the members that it will ask, and reads the record in its next run.
     until("all members are to be asked", lambda: len(asked(test)) == 3, 60)
     time.sleep(15)
     leader = test.leader()
@@ -35,7 +35,7 @@ def run(test: Test) -> None:
         finally:
             subprocess.run(start, shell=True, check=True)  # noqa: S602
         until("the API server is back", lambda: test.get("pods"), 120)
-        # Leases that nobody could renew are renewed first.
+        # Leases that could not be renewed are renewed first.
         time.sleep(30)
     test.wait_until_well(3, 120)
     test.expect(test.leader() == leader, f"{test.leader()} leads, not {leader}")

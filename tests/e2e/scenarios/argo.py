@@ -9,7 +9,7 @@ from typing import Any
 
 from framework import Failed, Test, hippo, instance_sets, until
 
-# What Patroni and the caretaker write at run time.
+# Objects that Patroni and the caretaker write at run time.
 RUN_TIME = ("endpoints/hippo-ha", "endpoints/hippo-ha-config", "endpoints/hippo-primary")
 
 

@@ -11,7 +11,7 @@ from framework import Failed, Skipped, Test, hippo, until
 from scenarios.rotate_certificates import digest, served, servers
 from scenarios.users import processes
 
-# The kubelet looks for a changed Secret by itself only: nothing of ours changes when cert-manager renews.
+# The kubelet finds a changed Secret only in its periodic check: no rendered object changes when cert-manager renews.
 SECONDS = 150
 
 
@@ -31,7 +31,7 @@ def run(test: Test) -> None:
         until(f"hippo logs in through {service}", lambda service=service: test.sql("SELECT 1", service=service) == "1")
     until("there is a backup", lambda: test.backups(), 120, pause=1)
 
-    # A Secret that is deleted is made anew, with another key; so `cmctl renew` does it too.
+    # cert-manager creates a deleted Secret again, with another key. `cmctl renew` has the same effect.
     places = {
         "Postgres": "hippo-cluster-cert",
         "Patroni": "hippo-instance1-certs",

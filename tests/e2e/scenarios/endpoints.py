@@ -90,5 +90,5 @@ def run(test: Test) -> None:
     switch_over(test)
     come_back(test)
     until("the attacker's primary works", lambda: test.superuser(ATTACKER, "SELECT 1") == "1")
-    # Nothing is left of a cluster that is deleted.
+    # A deleted cluster leaves no objects.
     test.clear()

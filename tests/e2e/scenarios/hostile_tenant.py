@@ -6,7 +6,7 @@ import copy
 
 from framework import Failed, Test, hippo, until
 
-# What runs as superuser by mistake makes the tenant one.
+# If this runs as superuser by mistake, the tenant becomes a superuser.
 TROJAN = """
 CREATE SCHEMA evil;
 GRANT USAGE ON SCHEMA evil TO PUBLIC;
@@ -21,7 +21,7 @@ CREATE FUNCTION evil.eq(text, text) RETURNS boolean LANGUAGE plpgsql AS $f$ BEGI
 CREATE OPERATOR evil.= (LEFTARG = name, RIGHTARG = text, FUNCTION = evil.eq);
 CREATE OPERATOR evil.= (LEFTARG = text, RIGHTARG = text, FUNCTION = evil.eq);
 """
-# What would bring the real function into the tenant's hands, each step by itself: they fail.
+# Steps that would give the tenant control of the real function. Each is tried alone and must fail.
 STEPS = (
     "ALTER SCHEMA pgbouncer RENAME TO stash; GRANT USAGE ON SCHEMA stash TO _crunchypgbouncer",
     "DROP SCHEMA pgbouncer CASCADE",
@@ -109,13 +109,13 @@ def run(test: Test) -> None:
         schema = test.superuser(test.leader(), kept, database)
         answer = sql(test, f"SELECT answer FROM {schema}.kept", user, database)
         test.expect(answer == "42", f"the tenant's table in {database} is lost")
-        # The pooler asks for the verifier of whoever comes.
+        # The pooler looks up the verifier of each client.
         for name in ("nobody", "postgres", "hippo"):
             test.expect(not gets_in(test, name, database, "forged"), f"{name} gets into {database}")
         sql(test, "SELECT 1", user, database, "pgbouncer")
     test.expect(superusers(test) == before, f"superusers were {before} and are {superusers(test)}")
 
-    # A database of the tenant's own with a function that would let the tenant be hippo, of whom an idle session is there.
+    # A database of the tenant with a function that would let the tenant act as hippo, which has an idle session there.
     sql(test, "CREATE DATABASE trap TEMPLATE template0", "maker", "hippo")
     forged = """CREATE SCHEMA pgbouncer; GRANT USAGE ON SCHEMA pgbouncer TO PUBLIC;
       CREATE FUNCTION pgbouncer.get_auth(u text) RETURNS TABLE(username text, password text) LANGUAGE sql

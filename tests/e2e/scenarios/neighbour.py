@@ -104,7 +104,7 @@ def certificates_of_another(test: Test) -> None:
         "replica": (replica["tls.key"] + replica["tls.crt"], why),
         "pgBackRest": (backups["pgbackrest-client.key"] + backups["pgbackrest-client.crt"], why),
         "pgBackRest's server": (members["pgbackrest-server.key"] + members["pgbackrest-server.crt"], why),
-        # Of a CA that nobody but rhino's members knows.
+        # Certificates of a CA that only rhino's members trust.
         "Patroni": (members["patroni.crt-combined"], "alert unknown ca"),
     }
     mine = test.secret("hippo-replication-cert")

@@ -7,7 +7,7 @@ from framework import Test, is_ready, until
 
 from scenarios.rolling_update import LONGEST_GAP, all_new, sized
 
-# Patroni neither answers nor stops, as with a disk that hangs.
+# Patroni does not answer and does not stop, as with a disk that hangs.
 HANG = ("pkill", "-STOP", "--full", "patroni /etc/patroni")
 
 

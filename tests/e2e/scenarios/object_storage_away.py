@@ -6,7 +6,7 @@ from framework import Test, hippo, instance_sets
 
 from scenarios.repository_away import KILLED_GAP, LONGEST_GAP, MORE, replace
 
-# An address that answers nothing, not even that there is nobody (RFC 5737).
+# An address that never answers, not even with an error (RFC 5737).
 NOBODY = "192.0.2.1:443"
 
 
@@ -20,7 +20,7 @@ def run(test: Test) -> None:
     test.wait_until_well(3, 240)
     writer = test.start_writer()
     for what, options in (("deleted", ()), ("killed", ("--grace-period=0", "--force"))):
-        # Segments that wait for the archive, as there always are.
+        # WAL segments wait for the archive, as is usual.
         test.superuser(test.leader(), "SELECT pg_switch_wal()")
         target = (KILLED_GAP if options else LONGEST_GAP) + MORE
         replace(test, writer, f"leader {what} without object storage", [test.leader()], *options, target=target)

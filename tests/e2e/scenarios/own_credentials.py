@@ -13,7 +13,7 @@ from framework import Test, hippo, until
 from scenarios.patroni_api import USER, accepts
 
 PASSWORDS = {"hippo": "not from the seed", "rhino": "neither is this"}
-# By an annotation the kubelet is told at once; by itself it looks every minute.
+# A changed annotation makes the kubelet check immediately. Otherwise it checks every minute.
 SECONDS = 10
 
 

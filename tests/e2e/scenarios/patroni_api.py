@@ -15,7 +15,7 @@ from scenarios.users import processes
 USER = "_crunchypatroni"
 FILE = "/etc/patroni/~postgres-operator_restapi.yaml"
 
-# Asks a Patroni with each certificate, and prints a status for each, or how TLS refused.
+# Sends a request to Patroni with each certificate, and prints the status or the TLS error.
 ASK = r"""
 import base64, http.client, json, ssl, sys, tempfile
 asked = json.load(sys.stdin)
@@ -100,7 +100,8 @@ def check_neighbour(test: Test) -> None:
             body = {"postgresql": {"parameters": {"work_mem": "6MB"}}}
             answers = ask(test, "beta-instance1-0", to, {"none": "", **pairs}, credential, "PATCH /config", body)
             statuses = {name: status for name, (status, _) in answers.items()}
-            # Without a certificate somebody may ask, but not change; these do not even come in.
+            # A client without a certificate can read but not change.
+            # A client with one of these certificates cannot even connect.
             test.expect(statuses == {"none": 403, **dict.fromkeys(pairs, 0)}, f"answers to the neighbour: {statuses}")
     test.expect(configuration(test) == before, "the neighbour changed the configuration")
     status = ask(test, "beta-instance1-0", test.leader(), own(test), "", "POST /reload", {})["own"][0]

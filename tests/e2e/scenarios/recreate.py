@@ -61,7 +61,7 @@ def run(test: Test) -> None:
     write(test)
     system = test.superuser(test.leader(), "SELECT system_identifier FROM pg_control_system()")
 
-    # `kubectl delete` leaves no Endpoints that a Service is there for; what Patroni had is put back below.
+    # `kubectl delete` also removes the Endpoints of a Service. Those of Patroni are restored below.
     patroni = [item for item in left(test) if item["metadata"]["name"] in ("hippo-ha", "hippo-ha-config")]
     for item in patroni:
         item["metadata"] = {key: item["metadata"][key] for key in ("name", "labels", "annotations")}
@@ -74,7 +74,7 @@ def run(test: Test) -> None:
 
     delete(test, manifests, claims=False)
     test.kubectl("apply", "--filename=-", text=memory)
-    # All lost the lead when their permissions were deleted, and wait half a lease for somebody who has it.
+    # All members lost the leader lock when their permissions were deleted, and wait half a lease for a leader.
     come_back(test, manifests, "over claims, with what Patroni left", target=30)
     test.expect(animals(test) == "1", "the data is gone")
     same = test.superuser(test.leader(), "SELECT system_identifier FROM pg_control_system()")

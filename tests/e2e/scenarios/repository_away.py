@@ -6,7 +6,7 @@ import time
 
 from framework import Test, Writer, hippo, instance_sets, is_ready, until
 
-# What the same takes with the repository there, and what may come to it.
+# The time that this takes with the repository, and the time that may be added without it.
 LONGEST_GAP, MORE = 3.1, 5
 KILLED_GAP = 5
 
@@ -32,7 +32,7 @@ def run(test: Test) -> None:
         until("the repo host is there or gone", lambda with_it=with_it: repo_hosts(test) == [True] * with_it, 60)
         name = "deleted with the repo host" if with_it else "deleted without a repo host"
         others = ["hippo-repo-host-0"] if with_it else []
-        # Segments that wait for the archive, as there always are.
+        # WAL segments wait for the archive, as is usual.
         test.superuser(test.leader(), "SELECT pg_switch_wal()")
         replace(test, writer, f"leader {name}", [test.leader(), *others], target=LONGEST_GAP + MORE)
         test.superuser(test.leader(), "SELECT pg_switch_wal()")

@@ -8,7 +8,7 @@ from typing import Any
 from applications import Applications
 from framework import CLAIM, Test, hippo, is_ready, until
 
-# What PGO takes on the same machine for three replicas.
+# The time that PGO needs on the same machine for three replicas.
 LONGEST_GAP, DURATION = 3.1, 30
 
 
@@ -29,7 +29,7 @@ def roll(test: Test, applications: Applications, name: str, cluster: dict[str, A
     with applications.gaps(name, LONGEST_GAP) as gaps:
         test.apply(cluster)
         took = until("all pods are new and ready", lambda: all_new(test, before, pods), 120)
-        # Members tell each other how they are once in `loop_wait`, so this may take ten seconds more.
+        # Members report their state once per `loop_wait`, so this may take ten seconds longer.
         test.wait_until_well(pods, 120)
     test.figure(f"{name}: all pods new and ready", took, DURATION)
     test.figure(f"{name}: gaps over 0.5 s", sum(gap > 0.5 for gap in gaps), unit="gaps")

@@ -95,7 +95,7 @@ def rotate(test: Test, what: str, manifests: str) -> None:
                 seconds = PGBOUNCER_SECONDS if kind == "PgBouncer" else SECONDS
                 test.figure(f"{what}: {kind} presents the new certificate", time.time() - applied, seconds)
         test.expect(time.time() - applied < 180, f"old certificates are still presented by {list(waiting)}")
-    # Who connects from now on does it with new client certificates.
+    # Clients that connect from now on use new certificates.
     leader = test.leader()
     test.superuser(leader, "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_replication")
     test.wait_until_well(2)

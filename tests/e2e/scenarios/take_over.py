@@ -97,7 +97,7 @@ def run(test: Test) -> None:
     test.expect(verifiers.splitlines()[1].startswith("md5"), "rhino's verifier was not kept")
     replica = next(pod for pod in test.instances() if pod != test.leader())
     test.expect(test.superuser(replica, "SELECT count(*) FROM pg_stat_wal_receiver") == "1", "the replica does not stream")
-    # PGO's name is that of all clusters, so its certificate goes.
+    # PGO uses the same name in all clusters, so its certificate is replaced.
     shown = test.in_pod(replica, "cat", "/tmp/replication/tls.crt").strip()
     made_by_pgo = next(secret for secret in made if secret["metadata"]["name"] == "hippo-replication-cert")
     test.expect(shown != base64.b64decode(made_by_pgo["data"]["tls.crt"]).decode().strip(), "the replica shows PGO's certificate")

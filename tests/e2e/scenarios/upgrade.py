@@ -23,7 +23,7 @@ def run(test: Test) -> None:
     words = ["render", f"--namespace={test.namespace}"]
     test.apply_manifests(run_program(before, *words, text=json.dumps(cluster), PGRENDER_SEED=SEED))
     test.wait_until_well(REPLICAS, 180)
-    # The leader is replaced last, so that new replicas have to do with an old leader.
+    # The leader is replaced last, so new replicas must work with an old leader.
     last = test.instances()[0]
     if test.leader() != last:
         test.in_pod(test.leader(), "patronictl", "switchover", "--force", "--candidate", last)
