@@ -2,10 +2,10 @@
 //! configuration writers read nothing else, and cannot fail.
 
 mod backups;
-mod certificate_subject;
 mod certificates;
 mod credentials;
 mod generations;
+mod names;
 mod pgbouncer;
 mod replication;
 mod secrets;
@@ -23,11 +23,11 @@ use crate::spec::{AdditionalVolume, SwitchoverType};
 use crate::window;
 
 pub use self::backups::{BackupJobs, BackupType, Backups, RepoHost, Repository, Schedule, Storage};
-pub use self::certificate_subject::{CertificateSubject, CertificateUsage, common_name};
 pub use self::certificates::{
-    CertificateAuthority, CertificateKeys, CertificateMaker, CertificateRole, PlannedCertificate,
+    CertificateAuthority, CertificateKeys, CertificateMaker, CertificateRole, CertificateSubject, CertificateUsage,
+    PlannedCertificate, common_name,
 };
-pub use self::credentials::{CredentialHolder, CredentialKeys, PlannedCredential};
+pub use self::credentials::{CredentialHolder, CredentialKeys, PlannedCredential, ServiceRole};
 pub use self::generations::{Generations, PasswordGeneration, generation};
 pub use self::pgbouncer::PgBouncer;
 pub use self::secrets::PlannedSecret;

@@ -5,7 +5,7 @@
 
 use serde::Serialize;
 
-use super::metadata::{Labels, labels, object_meta, of_certificate, pod_meta};
+use super::metadata::{Labels, labels, object_meta, pod_meta};
 use crate::cluster::{
     CertManager, CertificateMaker, CertificateSubject, CertificateUsage, Cluster, Metadata, PlannedCertificate,
 };
@@ -121,7 +121,7 @@ pub(super) fn certificates(cluster: &Cluster, settings: &CertManager) -> Vec<Res
     // Two planned certificates in the same Secret, those of Patroni and of pgBackRest in an instance set, have the same names
     // and usage. So they are one Certificate.
     for planned in of_cert_manager.chunk_by(|one, other| one.secret == other.secret) {
-        let (metadata, labels) = of_certificate(cluster, &planned[0]);
+        let (metadata, labels) = cluster.metadata_of_certificate(&planned[0]);
         certificates.push(certificate(cluster, metadata, labels, leaf(cluster, settings, &planned[0])));
     }
     certificates

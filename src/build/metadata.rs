@@ -2,9 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::cluster::{
-    CertificateRole, Cluster, CredentialHolder, InstanceSet, Metadata, PlannedCertificate, PlannedCredential,
-};
+use crate::cluster::{Cluster, InstanceSet, Metadata};
 use crate::kubernetes::{LabelSelector, ObjectMeta};
 use crate::naming::label;
 
@@ -87,44 +85,4 @@ pub(super) fn backup_labels() -> Labels {
 /// The labels that select the pods of pgBouncer.
 pub(super) fn pgbouncer_labels() -> Labels {
     labels([(label::ROLE, "pgbouncer")])
-}
-
-/// The metadata and the labels of the Secret that contains a credential.
-pub(super) fn of_credential<'a>(cluster: &'a Cluster, planned: &PlannedCredential) -> (&'a Metadata, Labels) {
-    match planned.holder {
-        CredentialHolder::User(user) => {
-            (&cluster.metadata, labels([(label::ROLE, "pguser"), (label::POSTGRES_USER, &user.name)]))
-        }
-        CredentialHolder::Monitoring => (&cluster.metadata, labels([(label::ROLE, "monitoring")])),
-        CredentialHolder::Patroni => (&cluster.metadata, labels([])),
-        CredentialHolder::PgBouncer => of_pgbouncer(cluster),
-    }
-}
-
-/// The metadata and the labels of the Secret that contains a certificate.
-pub(super) fn of_certificate<'a>(cluster: &'a Cluster, planned: &PlannedCertificate) -> (&'a Metadata, Labels) {
-    let of_pgbackrest = cluster.backups.as_ref().map_or(&cluster.metadata, |backups| &backups.metadata);
-    match planned.role {
-        CertificateRole::Postgres => (&cluster.metadata, labels([(label::CLUSTER_CERTIFICATE, "postgres-tls")])),
-        CertificateRole::Replication | CertificateRole::Replica => {
-            (&cluster.metadata, labels([(label::CLUSTER_CERTIFICATE, "replication-client-tls")]))
-        }
-        CertificateRole::InstanceSet | CertificateRole::Member => {
-            let set = cluster.instance_sets.iter().find(|set| set.name == planned.instance_set);
-            let metadata = set.map_or(&cluster.metadata, |set| &set.metadata);
-            (metadata, labels([(label::INSTANCE_SET, &planned.instance_set)]))
-        }
-        CertificateRole::PgBackRestClient => {
-            let mut labels = pgbackrest_labels();
-            labels.insert(label::PGBACKREST_CONFIG.to_owned(), String::new());
-            (of_pgbackrest, labels)
-        }
-        CertificateRole::PgBackRestRepoHost => (of_pgbackrest, pgbackrest_labels()),
-        CertificateRole::PgBouncer => of_pgbouncer(cluster),
-    }
-}
-
-fn of_pgbouncer(cluster: &Cluster) -> (&Metadata, Labels) {
-    let metadata = cluster.pgbouncer.as_ref().map_or(&cluster.metadata, |pgbouncer| &pgbouncer.metadata);
-    (metadata, pgbouncer_labels())
 }

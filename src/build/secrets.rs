@@ -6,8 +6,10 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
-use super::metadata::{Labels, labels, object_meta, of_certificate, of_credential, with_generations};
-use crate::cluster::{Cluster, CredentialHolder, Metadata, PlannedCertificate, PlannedCredential, PlannedSecret, User};
+use super::metadata::{Labels, labels, object_meta, with_generations};
+use crate::cluster::{
+    Cluster, CredentialHolder, Metadata, PlannedCertificate, PlannedCredential, PlannedSecret, ServiceRole, User,
+};
 use crate::config::{patroni, pgbouncer as configuration};
 use crate::identity::{Credential, Identity, Trust, uri};
 use crate::kubernetes::{ByteString, Secret};
@@ -47,7 +49,7 @@ fn build(cluster: &Cluster, planned: &PlannedSecret, identity: &Identity) -> Sec
             generations.push((annotation::GENERATION_CERTIFICATES, made.generation));
             generations.push((annotation::GENERATION_CA, trust.generation));
         }
-        meta.get_or_insert_with(|| of_certificate(cluster, certificate));
+        meta.get_or_insert_with(|| cluster.metadata_of_certificate(certificate));
     }
     if let Some(credential) = &planned.credential {
         if let Some(made) = identity.credentials.get(credential.role) {
@@ -55,7 +57,7 @@ fn build(cluster: &Cluster, planned: &PlannedSecret, identity: &Identity) -> Sec
             generations.push((annotation::GENERATION_PASSWORD, made.generation.own));
             generations.push((annotation::GENERATION_PASSWORDS, made.generation.all));
         }
-        meta.get_or_insert_with(|| of_credential(cluster, credential));
+        meta.get_or_insert_with(|| cluster.metadata_of_credential(credential));
     }
     let (metadata, labels) = meta.unwrap_or_else(|| (&cluster.metadata, labels([])));
     let secret = secret(cluster, planned.name.clone(), metadata, labels, content.0);
@@ -91,8 +93,10 @@ impl Content {
         }
         match planned.holder {
             CredentialHolder::User(user) => self.add_connections(cluster, user, &made.password),
-            CredentialHolder::PgBouncer => self.add("pgbouncer-users.txt", &configuration::users(&made.password)),
-            CredentialHolder::Monitoring => {}
+            CredentialHolder::Service(ServiceRole::PgBouncer) => {
+                self.add("pgbouncer-users.txt", &configuration::users(&made.password))
+            }
+            CredentialHolder::Service(_) => {}
             // Patroni's REST API requires this password from every client that makes changes: Patroni itself, its other
             // clients, and people. The Secret also contains the rules of `pg_hba.conf`, because they may contain a password.
             CredentialHolder::Patroni => {
@@ -142,8 +146,11 @@ pub(super) fn patroni_rules(cluster: &Cluster) -> Option<Secret> {
 /// is one Secret for all users, so that a new user does not change the pod template. If the user provides the Secret of a role,
 /// it contains the name of that Secret instead of the verifier.
 pub(super) fn caretaker(cluster: &Cluster, identity: &Identity) -> Secret {
+    let mut roles = json!({"users": []});
+    for service in ServiceRole::ALL {
+        roles[service.key()] = Value::Null;
+    }
     let mut users = Vec::new();
-    let (mut pgbouncer, mut monitoring) = (Value::Null, Value::Null);
     for planned in cluster.credentials() {
         let mut role = json!({"name": planned.role});
         if let CredentialHolder::User(user) = planned.holder {
@@ -156,12 +163,11 @@ pub(super) fn caretaker(cluster: &Cluster, identity: &Identity) -> Secret {
         }
         match planned.holder {
             CredentialHolder::User(_) => users.push(role),
-            CredentialHolder::PgBouncer => pgbouncer = role,
-            CredentialHolder::Monitoring => monitoring = role,
+            CredentialHolder::Service(service) => roles[service.key()] = role,
             CredentialHolder::Patroni => {}
         }
     }
-    let roles = json!({"users": users, "pgbouncer": pgbouncer, "monitoring": monitoring});
+    roles["users"] = users.into();
     let data = Data::from([("roles.json".to_owned(), bytes(&format!("{roles:#}\n")))]);
     secret(cluster, cluster.caretaker_name(), &cluster.metadata, labels([]), data)
 }

@@ -13,12 +13,40 @@ const SERVICE_LENGTH: usize = 32;
 pub enum CredentialHolder<'a> {
     /// A user of `spec.users`.
     User(&'a User),
-    /// pgBouncer, which reads the verifiers of users from Postgres.
+    /// A program that connects to Postgres.
+    Service(ServiceRole),
+    /// Patroni's REST API. Its user is not a role of Postgres.
+    Patroni,
+}
+
+/// A program that connects to Postgres with a role of its own.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum ServiceRole {
+    /// pgBouncer, which queries the verifiers of users.
     PgBouncer,
     /// The exporter.
     Monitoring,
-    /// Patroni's REST API. Its user is not a role of Postgres.
-    Patroni,
+}
+
+impl ServiceRole {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::PgBouncer, Self::Monitoring];
+
+    /// The name of the role in Postgres.
+    pub fn role(self) -> &'static str {
+        match self {
+            Self::PgBouncer => PGBOUNCER_USER,
+            Self::Monitoring => MONITORING_USER,
+        }
+    }
+
+    /// The key of the role in the caretaker's `roles.json`.
+    pub fn key(self) -> &'static str {
+        match self {
+            Self::PgBouncer => "pgbouncer",
+            Self::Monitoring => "monitoring",
+        }
+    }
 }
 
 /// The keys of a Secret that contain a credential.
@@ -54,8 +82,8 @@ impl Cluster {
     pub fn credentials(&self) -> Vec<PlannedCredential<'_>> {
         let mut holders = vec![CredentialHolder::Patroni];
         holders.extend(self.users.iter().map(CredentialHolder::User));
-        holders.extend(self.exporter.then_some(CredentialHolder::Monitoring));
-        holders.extend(self.pgbouncer.as_ref().map(|_| CredentialHolder::PgBouncer));
+        holders.extend(self.exporter.then_some(CredentialHolder::Service(ServiceRole::Monitoring)));
+        holders.extend(self.pgbouncer.as_ref().map(|_| CredentialHolder::Service(ServiceRole::PgBouncer)));
         holders.into_iter().map(|holder| self.credential(holder)).collect()
     }
 
@@ -66,10 +94,10 @@ impl Cluster {
             CredentialHolder::User(user) => {
                 (user.name.as_str(), self.user_secret(&user.name), keys, user.password, USER_LENGTH)
             }
-            CredentialHolder::Monitoring => {
+            CredentialHolder::Service(ServiceRole::Monitoring) => {
                 (MONITORING_USER, self.monitoring_secret(), keys, PasswordType::Ascii, USER_LENGTH)
             }
-            CredentialHolder::PgBouncer => {
+            CredentialHolder::Service(ServiceRole::PgBouncer) => {
                 let keys = CredentialKeys { password: "pgbouncer-password", verifier: Some("pgbouncer-verifier") };
                 (PGBOUNCER_USER, self.pgbouncer_name(), keys, PasswordType::Ascii, SERVICE_LENGTH)
             }

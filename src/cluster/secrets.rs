@@ -1,7 +1,10 @@
 //! The plan of the Secrets that pgrender renders. The derivation of values, the reuse of existing Secrets, and the builder of
 //! Secrets all use this plan.
 
-use super::{CertificateRole, Cluster, CredentialHolder, PlannedCertificate, PlannedCredential};
+use std::collections::BTreeMap;
+
+use super::{CertificateRole, Cluster, CredentialHolder, Metadata, PlannedCertificate, PlannedCredential, ServiceRole};
+use crate::naming::label;
 
 /// One Secret, with the credential and the certificates in it. It contains at least one of them.
 #[derive(Clone, Debug)]
@@ -41,8 +44,8 @@ impl Part<'_> {
                 let owner = match credential.holder {
                     CredentialHolder::Patroni => Owner::Patroni,
                     CredentialHolder::User(_) => Owner::User,
-                    CredentialHolder::Monitoring => Owner::Monitoring,
-                    CredentialHolder::PgBouncer => Owner::PgBouncer,
+                    CredentialHolder::Service(ServiceRole::Monitoring) => Owner::Monitoring,
+                    CredentialHolder::Service(ServiceRole::PgBouncer) => Owner::PgBouncer,
                 };
                 (owner, &credential.secret)
             }
@@ -84,4 +87,48 @@ impl Cluster {
         }
         secrets
     }
+
+    /// The metadata and the labels of the Secret that contains a credential.
+    pub fn metadata_of_credential(&self, planned: &PlannedCredential) -> (&Metadata, BTreeMap<String, String>) {
+        match planned.holder {
+            CredentialHolder::User(user) => {
+                (&self.metadata, labels([(label::ROLE, "pguser"), (label::POSTGRES_USER, &user.name)]))
+            }
+            CredentialHolder::Service(ServiceRole::Monitoring) => {
+                (&self.metadata, labels([(label::ROLE, "monitoring")]))
+            }
+            CredentialHolder::Patroni => (&self.metadata, labels([])),
+            CredentialHolder::Service(ServiceRole::PgBouncer) => self.metadata_of_pgbouncer(),
+        }
+    }
+
+    /// The metadata and the labels of the Secret that contains a certificate.
+    pub fn metadata_of_certificate(&self, planned: &PlannedCertificate) -> (&Metadata, BTreeMap<String, String>) {
+        let of_pgbackrest = self.backups.as_ref().map_or(&self.metadata, |backups| &backups.metadata);
+        match planned.role {
+            CertificateRole::Postgres => (&self.metadata, labels([(label::CLUSTER_CERTIFICATE, "postgres-tls")])),
+            CertificateRole::Replication | CertificateRole::Replica => {
+                (&self.metadata, labels([(label::CLUSTER_CERTIFICATE, "replication-client-tls")]))
+            }
+            CertificateRole::InstanceSet | CertificateRole::Member => {
+                let set = self.instance_sets.iter().find(|set| set.name == planned.instance_set);
+                let metadata = set.map_or(&self.metadata, |set| &set.metadata);
+                (metadata, labels([(label::INSTANCE_SET, &planned.instance_set)]))
+            }
+            CertificateRole::PgBackRestClient => {
+                (of_pgbackrest, labels([(label::PGBACKREST, ""), (label::PGBACKREST_CONFIG, "")]))
+            }
+            CertificateRole::PgBackRestRepoHost => (of_pgbackrest, labels([(label::PGBACKREST, "")])),
+            CertificateRole::PgBouncer => self.metadata_of_pgbouncer(),
+        }
+    }
+
+    fn metadata_of_pgbouncer(&self) -> (&Metadata, BTreeMap<String, String>) {
+        let metadata = self.pgbouncer.as_ref().map_or(&self.metadata, |pgbouncer| &pgbouncer.metadata);
+        (metadata, labels([(label::ROLE, "pgbouncer")]))
+    }
+}
+
+fn labels<const N: usize>(pairs: [(&str, &str); N]) -> BTreeMap<String, String> {
+    pairs.into_iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect()
 }

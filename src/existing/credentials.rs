@@ -3,7 +3,7 @@
 use zeroize::Zeroizing;
 
 use super::secret::Secret;
-use crate::cluster::{CredentialHolder, CredentialKeys, PasswordGeneration, PlannedCredential};
+use crate::cluster::{CredentialHolder, CredentialKeys, PasswordGeneration, PlannedCredential, ServiceRole};
 use crate::naming::annotation;
 use crate::report::Diagnostic;
 
@@ -27,7 +27,7 @@ pub(super) fn read<'a>(secret: Secret<'a>, planned: &PlannedCredential) -> Resul
     let credential = decoded(secret, planned.keys)?;
     let Some(password) = &credential.password else { return Ok(credential) };
     let fault = match planned.holder {
-        CredentialHolder::PgBouncer if password.contains(['\n', '\r']) => {
+        CredentialHolder::Service(ServiceRole::PgBouncer) if password.contains(['\n', '\r']) => {
             "has a line break, which pgBouncer's list of users cannot hold: write it without"
         }
         // Clients of Patroni put the password into a header, and do not agree on the encoding of other characters.

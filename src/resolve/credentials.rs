@@ -4,16 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::Context;
 use crate::cluster::Cluster;
-use crate::naming::{MONITORING_USER, PATRONI_USER, PGBOUNCER_USER, annotation};
+use crate::naming::annotation;
 use crate::options::CredentialSource;
 use crate::report::FieldPath;
 
 /// Returns the roles of `cluster` that have a password.
 pub(super) fn roles(cluster: &Cluster) -> BTreeSet<&str> {
-    let users = cluster.users.iter().map(|user| user.name.as_str());
-    let pgbouncer = cluster.pgbouncer.is_some().then_some(PGBOUNCER_USER);
-    let monitoring = cluster.exporter.then_some(MONITORING_USER);
-    users.chain([PATRONI_USER]).chain(pgbouncer).chain(monitoring).collect()
+    cluster.credentials().into_iter().map(|credential| credential.role).collect()
 }
 
 /// Returns those of `roles` whose Secret is not rendered. The options set the default for all roles, and the annotation of a

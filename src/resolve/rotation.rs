@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Context;
-use crate::cluster::{Cluster, Generations, generation};
-use crate::naming::{MONITORING_USER, PGBOUNCER_USER, annotation};
+use crate::cluster::{Cluster, Generations, ServiceRole, generation};
+use crate::naming::annotation;
 use crate::report::FieldPath;
 
 /// Reads these annotations. `roles` are the roles of `cluster` with a password. For the `referenced` roles, the user provides
@@ -54,7 +54,7 @@ fn set(generations: &mut Generations, roles: &BTreeSet<&str>, key: &str, value: 
         (_, Some(role)) => {
             let number = number?;
             // If pgBouncer or the exporter is removed for a while, the annotation may stay.
-            if !roles.contains(role) && ![PGBOUNCER_USER, MONITORING_USER].contains(&role) {
+            if !roles.contains(role) && !ServiceRole::ALL.iter().any(|service| service.role() == role) {
                 return Err(format!(
                     "annotation `{key}` names no user of the cluster; write a name of `spec.users`, or remove it"
                 ));
