@@ -20,17 +20,7 @@ use crate::read::node::Node;
 use crate::render::{self, RenderedCluster};
 use crate::report::{Diagnostic, ResourceRef};
 use crate::write::layout;
-
-/// One item of the list that a function returns. It may contain a secret, so it does not implement `Debug`.
-#[derive(Clone, PartialEq)]
-pub enum Item {
-    /// The item of the input at this position, unchanged.
-    Kept(usize),
-    /// The item of the input at this position, with the annotation that prevents it from being applied.
-    LocalConfig(usize),
-    /// A rendered object.
-    Rendered(Value),
-}
+use crate::write::resource_list::Item;
 
 /// The result of [`merge`].
 #[derive(Default)]

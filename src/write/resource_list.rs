@@ -4,12 +4,22 @@ use std::io;
 
 use serde_json::{Map, Value, json};
 
-use crate::merge::Item;
 use crate::object::{self, bookkeeping};
 use crate::read::Document;
 use crate::report::Diagnostic;
 use crate::write::verbatim::Texts;
 use crate::write::yaml;
+
+/// One item of the list that a function returns. It may contain a secret, so it does not implement `Debug`.
+#[derive(Clone, PartialEq)]
+pub enum Item {
+    /// The item of the input at this position, unchanged.
+    Kept(usize),
+    /// The item of the input at this position, with the annotation that prevents it from being applied.
+    LocalConfig(usize),
+    /// A rendered object.
+    Rendered(Value),
+}
 
 /// Returns a ResourceList with `items`, which refer to objects of `input`, and `results`. It is one document, always has
 /// `items`, and ends in one newline: kpt deletes the user's files if any of this is missing.
