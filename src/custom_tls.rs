@@ -30,12 +30,14 @@ pub struct Checked {
     pub diagnostics: Vec<Diagnostic>,
     /// How many signatures were verified.
     pub signatures: usize,
+    /// The length of the Secrets that were read, in bytes.
+    pub size: usize,
 }
 
 /// Checks the Secrets that the user of `cluster` provides. The content is checked if the Secret is among `sources`.
 /// Certificates must be valid at the time of `options`.
 pub fn check(cluster: &Cluster, sources: &Sources, options: &Options) -> Checked {
-    let mut check = Check { cluster, sources, time: options.time, diagnostics: Vec::new(), signatures: 0 };
+    let mut check = Check { cluster, sources, time: options.time, diagnostics: Vec::new(), signatures: 0, size: 0 };
     let postgres = cluster.custom_tls_secret.as_ref().and_then(|secret| {
         let services = [cluster.primary_service(), cluster.replicas_service()];
         let mut hosts = services.map(|service| cluster.service_host(&service)).to_vec();
@@ -59,7 +61,7 @@ pub fn check(cluster: &Cluster, sources: &Sources, options: &Options) -> Checked
         check.bring(PGBOUNCER, &secret.name, keys(secret, true), &Purpose::Server(vec![host]));
     }
     check.trust();
-    Checked { diagnostics: check.diagnostics, signatures: check.signatures }
+    Checked { diagnostics: check.diagnostics, signatures: check.signatures, size: check.size }
 }
 
 /// The key of the Secret that becomes each of [`FILES`]: the key of the item with this path, or `None` if there is no such
@@ -88,6 +90,7 @@ struct Check<'c, 'a> {
     time: i64,
     diagnostics: Vec<Diagnostic>,
     signatures: usize,
+    size: usize,
 }
 
 impl<'a> Check<'_, 'a> {
@@ -127,6 +130,7 @@ impl<'a> Check<'_, 'a> {
                 return None;
             }
         };
+        self.size += secret.size();
         match Brought::read(secret, authority, certificate, &key, field) {
             Ok(brought) => {
                 self.diagnostics.extend(brought.faults(purpose, self.time));

@@ -171,6 +171,8 @@ pub struct Existing<'a> {
     pub credentials: BTreeMap<String, Credential<'a>>,
     /// Certificates, by the name of their Secret and the CA that signs them.
     pub certificates: BTreeMap<(String, CertificateAuthority), Certificates<'a>>,
+    /// The length of the Secrets of certificates that were read, in bytes; one that was read twice counts twice.
+    pub size: usize,
 }
 
 /// Reads the existing Secrets of `cluster`. All errors are reported. If there is one, do not use the result.
@@ -186,7 +188,10 @@ pub fn existing<'a>(sources: &Sources<'a>, cluster: &Cluster) -> (Existing<'a>, 
             existing.credentials.extend(held.map(|held| (credential.role.to_owned(), held)));
         }
         for certificates in planned.certificates.chunk_by(|one, other| one.authority == other.authority) {
-            let held = reader.read(&planned.name, |secret| certificates::read(secret, certificates));
+            let held = reader.read(&planned.name, |secret| {
+                existing.size += secret.size();
+                certificates::read(secret, certificates)
+            });
             existing.certificates.extend(held.map(|held| ((planned.name.clone(), held.authority), held)));
         }
     }

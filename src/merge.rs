@@ -52,11 +52,12 @@ fn is_root(item: &Document, clusters: &[RenderedCluster]) -> bool {
 /// same build.
 pub fn merge(items: &[Document], clusters: &[RenderedCluster]) -> Merged {
     let mut merged = Merged::default();
-    let mut wanted: BTreeMap<ObjectKey, &Value> = clusters
+    let all: BTreeMap<ObjectKey, &Value> = clusters
         .iter()
         .flat_map(|cluster| &cluster.objects)
         .map(|value| (ObjectKey::from(&object::rendered_reference(value)), value))
         .collect();
+    let mut wanted = all.clone();
     let ours: BTreeSet<(&str, &str)> = clusters.iter().map(|cluster| owner(&cluster.resource)).collect();
     let mut pruned: BTreeMap<String, usize> = BTreeMap::new();
 
@@ -78,7 +79,11 @@ pub fn merge(items: &[Document], clusters: &[RenderedCluster]) -> Merged {
                 merged.items.push(Item::Kept(position));
             }
             (None, Some(owner)) => *pruned.entry(format!("{}/{owner}", reference.namespace)).or_default() += 1,
-            (None, None) => merged.items.push(keep(position, item, clusters)),
+            (None, None) => match all.get(&ObjectKey::from(&reference)) {
+                // Ours stands earlier in the list.
+                Some(value) => merged.diagnostics.push(clash(item, reference, value)),
+                None => merged.items.push(keep(position, item, clusters)),
+            },
         }
     }
     for (cluster, count) in pruned {
@@ -312,6 +317,17 @@ mod tests {
                 told.len() == 1 && told[0].contains("error: `ConfigMap shop/hippo-a-b` is an object of"),
                 "{told:?}"
             );
+        }
+    }
+
+    #[test]
+    fn an_item_of_the_user_does_not_pass_beside_ours() {
+        let mut theirs = child("hippo", "a", "1");
+        theirs["metadata"]["labels"] = json!({});
+        let ours = || cluster("hippo", "<stdin>", vec![child("hippo", "a", "1")]);
+        for items in [[theirs.clone(), child("hippo", "a", "1")], [child("hippo", "a", "1"), theirs.clone()]] {
+            let merged = merge(&self::items(&items), &[ours()]);
+            assert!(crate::report::has_errors(&merged.diagnostics));
         }
     }
 

@@ -212,7 +212,7 @@ fn take_over<'a>(
 ) -> (Existing<'a>, bool) {
     let (existing, mut found) = existing(secrets, cluster);
     let brought = custom_tls::check(cluster, secrets, options);
-    work.add_signatures(brought.signatures);
+    work.add_read(brought.size, brought.signatures);
     found.extend(brought.diagnostics);
     let unusable = has_errors(&found);
     diagnostics.extend(document.locate_all(found));

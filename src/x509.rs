@@ -9,11 +9,10 @@ use p256::ecdsa::{Signature, VerifyingKey};
 use p256::pkcs8::{DecodePrivateKey, PrivateKeyInfoRef};
 use pem::{EncodeConfig, LineEnding, Pem};
 use sha2::{Digest, Sha256, Sha384, Sha512};
-use x509_parser::asn1_rs::{FromDer, Integer, Sequence};
+use x509_parser::asn1_rs::{Any, BitString, FromDer, Integer, OctetString, Sequence, Tag};
 use x509_parser::certificate::X509Certificate;
 use x509_parser::extensions::GeneralName;
 use x509_parser::oid_registry::{OID_SIG_ECDSA_WITH_SHA256, OID_SIG_ECDSA_WITH_SHA384, OID_SIG_ECDSA_WITH_SHA512};
-use x509_parser::public_key::PublicKey;
 use zeroize::Zeroizing;
 
 /// The fields of one certificate that pgrender needs.
@@ -37,6 +36,7 @@ pub struct X509 {
     subject: Vec<u8>,
     issuer: Vec<u8>,
     public_key: Vec<u8>,
+    algorithm: String,
     modulus: Option<Vec<u8>>,
     digest: Option<Vec<u8>>,
     signature: Vec<u8>,
@@ -57,10 +57,6 @@ impl X509 {
             return None;
         }
         let public_key = certificate.public_key();
-        let modulus = match public_key.parsed() {
-            Ok(PublicKey::RSA(key)) => Some(without_zeros(key.modulus)),
-            _ => None,
-        };
         // A certificate without this extension may be used for everything (RFC 5280 4.2.1.12).
         let usage = certificate.extended_key_usage().ok()?.map(|usage| usage.value);
         let common_name = certificate.subject().iter_common_name().next();
@@ -74,8 +70,9 @@ impl X509 {
             client_auth: usage.is_none_or(|usage| usage.any || usage.client_auth),
             subject: certificate.subject().as_raw().to_vec(),
             issuer: certificate.issuer().as_raw().to_vec(),
+            modulus: modulus(&public_key.subject_public_key.data, 0),
             public_key: public_key.subject_public_key.data.to_vec(),
-            modulus,
+            algorithm: public_key.algorithm.algorithm.to_id_string(),
             digest: digest(&certificate),
             signature: certificate.signature_value.data.to_vec(),
             der: Vec::new(),
@@ -130,10 +127,16 @@ impl X509 {
 
     /// Whether `key` is its private key. `None` for a key that does not contain its public key.
     pub fn has_key(&self, key: &PrivateKey) -> Option<bool> {
-        match (key, &self.modulus) {
-            (PrivateKey::P256(key), _) => Some(*key.public_key().to_sec1_bytes() == *self.public_key),
-            (PrivateKey::Other { public }, Some(modulus)) => Some(public.as_ref() == Some(modulus)),
-            (PrivateKey::Other { public }, None) => public.as_ref().map(|public| *public == self.public_key),
+        match key {
+            PrivateKey::P256(key) => {
+                let own = p256::PublicKey::from_sec1_bytes(&self.public_key);
+                Some(own.is_ok_and(|own| own == key.public_key()))
+            }
+            PrivateKey::Other { algorithm, .. } if !same_algorithm(algorithm, &self.algorithm) => Some(false),
+            PrivateKey::Other { public, .. } => match &self.modulus {
+                Some(modulus) => Some(public.as_ref() == Some(modulus)),
+                None => public.as_ref().map(|public| same_point(public, &self.public_key)),
+            },
         }
     }
 }
@@ -168,6 +171,8 @@ pub enum PrivateKey {
     P256(SecretKey),
     /// A key of any other kind.
     Other {
+        /// The object identifier of its algorithm.
+        algorithm: String,
         /// The part of the key that a certificate contains too: the modulus of an RSA key (RFC 8017 A.1.2), or the public point
         /// of an elliptic-curve key that contains this optional field (RFC 5915 3).
         public: Option<Vec<u8>>,
@@ -182,29 +187,76 @@ impl PrivateKey {
         let block = blocks
             .into_iter()
             .find(|block| matches!(block.tag(), "PRIVATE KEY" | "EC PRIVATE KEY" | "RSA PRIVATE KEY"))?;
+        // The header of an encrypted block (RFC 1421 4.6.1.1); the contents are no key then.
+        if block.headers().get("Proc-Type").is_some() {
+            return None;
+        }
         let der = Zeroizing::new(block.into_contents());
         let key = SecretKey::from_sec1_der(&der).ok().or_else(|| SecretKey::from_pkcs8_der(&der).ok());
         if let Some(key) = key {
             return Some(Self::P256(key));
         }
-        // PKCS#8 is a wrapper around one of the other two formats.
-        let inner =
-            PrivateKeyInfoRef::try_from(der.as_slice()).map_or(der.as_slice(), |info| info.private_key.as_bytes());
-        Some(Self::Other { public: modulus(inner).or_else(|| point(inner)) })
+        // PKCS#8 wraps what the other two are.
+        if let Ok(info) = PrivateKeyInfoRef::try_from(der.as_slice()) {
+            let inner = info.private_key.as_bytes();
+            let public = modulus(inner, 1).or_else(|| point(inner).flatten());
+            return Some(Self::Other { algorithm: info.algorithm.oid.to_string(), public });
+        }
+        if let Some(modulus) = modulus(&der, 1) {
+            return Some(Self::Other { algorithm: RSA.to_owned(), public: Some(modulus) });
+        }
+        point(&der).map(|public| Self::Other { algorithm: EC.to_owned(), public })
     }
 }
 
-/// The modulus of an RSA private key in DER.
-fn modulus(der: &[u8]) -> Option<Vec<u8>> {
+/// The algorithms of RSA keys, of RSA keys for RSASSA-PSS only (RFC 8017 A.1, A.2.3), and of keys on elliptic curves (RFC 5480 2.1.1).
+const RSA: &str = "1.2.840.113549.1.1.1";
+const RSA_PSS: &str = "1.2.840.113549.1.1.10";
+const EC: &str = "1.2.840.10045.2.1";
+
+/// Whether a key of one algorithm can be that of a certificate of the other.
+fn same_algorithm(key: &str, certificate: &str) -> bool {
+    let rsa = [RSA, RSA_PSS];
+    key == certificate || (rsa.contains(&key) && rsa.contains(&certificate))
+}
+
+/// Whether two encodings of points on one elliptic curve have the same coordinate x (SEC 1 2.3.3): one of them may be compressed.
+fn same_point(one: &[u8], other: &[u8]) -> bool {
+    let x = |point: &[u8]| match point.split_first() {
+        Some((4, coordinates)) => coordinates[..coordinates.len() / 2].to_vec(),
+        Some((2 | 3, x)) => x.to_vec(),
+        _ => point.to_vec(),
+    };
+    one == other || (one.first() != other.first() && x(one) == x(other))
+}
+
+/// The modulus of an RSA key, before which there are so many other numbers: none in a public key, the version in a private one
+/// (RFC 8017 A.1).
+fn modulus(der: &[u8], before: usize) -> Option<Vec<u8>> {
     let (_, key) = Sequence::from_der(der).ok()?;
-    let (rest, _version) = Integer::from_der(key.content.as_ref()).ok()?;
-    let (_, modulus) = Integer::from_der(rest).ok()?;
+    let mut rest = key.content.as_ref();
+    for _ in 0..before {
+        rest = Integer::from_der(rest).ok()?.0;
+    }
+    let (rest, modulus) = Integer::from_der(rest).ok()?;
+    Integer::from_der(rest).ok()?;
     Some(without_zeros(modulus.as_ref()))
 }
 
-/// The public point of an elliptic-curve private key in DER.
-fn point(der: &[u8]) -> Option<Vec<u8>> {
-    sec1::EcPrivateKey::try_from(der).ok()?.public_key.map(<[u8]>::to_vec)
+/// The optional public point of an elliptic-curve private key in DER; `None` if it is no such key. The curve is not looked at: it
+/// may be given by its parameters, which is rare (RFC 5915 3).
+fn point(der: &[u8]) -> Option<Option<Vec<u8>>> {
+    let (_, key) = Sequence::from_der(der).ok()?;
+    let (rest, _version) = Integer::from_der(key.content.as_ref()).ok()?;
+    let (mut rest, _private) = OctetString::from_der(rest).ok()?;
+    while let Ok((next, field)) = Any::from_der(rest) {
+        if field.tag() == Tag(1) {
+            let (_, point) = BitString::from_der(field.data).ok()?;
+            return Some(Some(point.data.to_vec()));
+        }
+        rest = next;
+    }
+    Some(None)
 }
 
 /// A positive number without the leading zeros of DER.

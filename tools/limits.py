@@ -256,6 +256,7 @@ def cases() -> Iterator[tuple[str, str]]:
     yield "metadata", cluster("hippo", "", block("annotations", lambda n: f"a{n}: x"))
     yield "finalizers", cluster("hippo", "", block("finalizers", lambda n: f"- a{n}/b"))
     yield "managed fields", cluster("hippo", "", block("managedFields", lambda n: f"- {{manager: a{n}}}"))
+    yield "a brought certificate of many names", many_names(90)
     yield "held authorities of one name", held(90, 64)
     yield "held authorities of one name, just allowed", held(20, 64)
     yield "held authorities, too many", held(90, 500)
@@ -324,6 +325,22 @@ def certificates() -> Iterator[tuple[str, str]]:
         made = [cluster(f"c{number}", spec) for number in range(clusters)]
         made += [secret(name, encoded, "data") for name in ("server", "client")]
         yield f"{count} authorities of {clusters} clusters", "---\n".join(made)
+
+
+def many_names(clusters: int) -> str:
+    """Clusters that bring one certificate for everything, which has as many names as OpenSSL's command line takes."""
+    names = ",".join(["DNS:a"] * 20_000)
+    curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "3650"]
+    with tempfile.TemporaryDirectory() as directory:
+        command = ["openssl", "req", "-x509", *curve, "-subj", "/CN=a", "-addext", f"subjectAltName={names}", "-keyout", "key"]
+        made = subprocess.run(command, check=True, capture_output=True, text=True, cwd=directory)
+        with open(os.path.join(directory, "key")) as file:
+            data = {"tls.crt": made.stdout, "ca.crt": made.stdout, "tls.key": file.read()}
+    encoded = {name: base64.b64encode(text.encode()).decode() for name, text in data.items()}
+    bring = "  customTLSSecret: {name: own}\n  customReplicationTLSSecret: {name: own}\n"
+    bring += "  proxy: {pgBouncer: {customTLSSecret: {name: own}}}\n"
+    documents = [cluster(f"c{number}", bring) for number in range(clusters)]
+    return "---\n".join([*documents, secret("own", encoded, "data")])
 
 
 def held(clusters: int, count: int) -> str:

@@ -47,15 +47,35 @@ impl<'a> Secret<'a> {
             || sections.flat_map(Node::entries).any(|entry| encrypted(entry.value.as_str()))
     }
 
-    /// An error if its label says that it belongs to another cluster than `cluster`.
+    /// An error if a label says that it belongs to another cluster than `cluster`, or says nothing sensible.
     pub(super) fn of_another_cluster(&self, cluster: &str) -> Option<Diagnostic> {
-        let other = object::label(&self.document.node, label::CLUSTER).filter(|other| *other != cluster)?;
-        let message = format!(
-            "`{}` belongs to the cluster `{other}` by its label, and `{cluster}` calls one of its own so: give one of the two clusters \
-             or instance sets another name, or, if it is meant for `{cluster}`, correct the label",
-            self.reference
-        );
-        Some(self.locate(Diagnostic::error(message), FieldPath::of("metadata.labels").key(label::CLUSTER)))
+        let labels = self.document.node.get("metadata")?.get("labels")?;
+        let path = FieldPath::of("metadata.labels");
+        if !matches!(labels.value, NodeValue::Mapping(_) | NodeValue::Null) {
+            let message =
+                format!("the labels of `{}` are not a mapping, write `key: value` below them", self.reference);
+            return Some(self.locate(Diagnostic::error(message), path));
+        }
+        [label::CLUSTER, label::RENDERED].into_iter().find_map(|key| {
+            let value = labels.get(key)?;
+            let message = match value.as_str() {
+                Some(other) if other == cluster => return None,
+                Some(other) => format!(
+                    "`{}` belongs to the cluster `{other}` by its label, and `{cluster}` calls one of its own so: give one of the \
+                     two clusters or instance sets another name, or, if it is meant for `{cluster}`, correct the label",
+                    self.reference
+                ),
+                None => format!("the label `{key}` of `{}` is not a string, put it into quotes", self.reference),
+            };
+            Some(self.locate(Diagnostic::error(message), path.key(key)))
+        })
+    }
+
+    /// The length of its values as they are written, in bytes.
+    pub(crate) fn size(&self) -> usize {
+        let sections = ["data", "stringData"].into_iter().filter_map(|section| self.document.node.get(section));
+        let values = sections.flat_map(Node::entries).filter_map(|entry| entry.value.as_str());
+        values.map(str::len).sum()
     }
 
     /// The value of `key`. `stringData` overrides `data`, as in the API server. An empty value counts as missing, as in PGO.

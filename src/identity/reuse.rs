@@ -180,26 +180,25 @@ pub(super) fn unannounced<'h>(
     Some(held.secret.warning(held.told_at, &what))
 }
 
-/// Warnings about the Secrets `held` of members that trust a CA which this seed does not give. Only Secrets whose certificates
-/// are all signed by the CA `current` are checked. A CA with the name of the members' CA, for which `belongs` is true, may be
-/// the CA of an earlier seed and stays. Any other CA is removed, because only members have certificates of their CA.
+/// The warnings about CAs in the bundles of the Secrets `held` of members that this seed does not give; `bundle` contains those
+/// that it gives. A CA with the name of a members' CA, as `belongs` tells, may be the CA of an earlier seed and stays. Others do
+/// not, because only members have certificates of their CA. A bundle without any members' CA was made by PGO or by an earlier
+/// version, for another purpose.
 pub(super) fn strangers<'h>(
     held: impl Iterator<Item = &'h Certificates<'h>>,
     bundle: &str,
-    current: &X509,
     belongs: impl Fn(&X509) -> bool,
 ) -> Vec<Diagnostic> {
     let mut told = Vec::new();
-    let is_ours = |held: &&Certificates| held.pairs.values().all(|pair| pair.facts.is_signed_by(current) == Some(true));
-    for held in held.filter(is_ours) {
+    for held in held {
         let (named, others): (Vec<_>, Vec<_>) = held.bundle.iter().partition(|authority| belongs(authority));
-        if !others.is_empty() {
+        if !named.is_empty() && !others.is_empty() {
             let what = "contains a CA that is not the CA of this cluster's members. It is removed, because its certificates could \
                         change the cluster through Patroni; find out who added it";
             told.push(held.secret.warning(held.told_at, what));
         }
         if named.iter().any(|authority| !bundle.contains(&authority.pem())) {
-            let what = "contains a CA of members that this seed does not give. It is kept, in case that it is the CA of an earlier \
+            let what = "contains a CA of members that this seed does not give. It may be kept, in case that it is the CA of an earlier \
                         seed; raise `pgrender.dev/rotate-ca` to remove it";
             told.push(held.secret.warning(held.told_at, what));
         }

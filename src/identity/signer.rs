@@ -52,7 +52,7 @@ impl<'a> Signers<'a> {
         notes.extend(reuse::unannounced(held(of_domain), &domain.facts, is_domains, keep));
         notes.extend(reuse::unannounced(held(of_members), &members.facts, is_members, ""));
         let derived = members.authorities.trust_bundle(&members.authority)?.concat();
-        notes.extend(reuse::strangers(held(of_members), &derived, &members.facts, is_members));
+        notes.extend(reuse::strangers(held(of_members), &derived, is_members));
         for held in held(CertificateAuthority::TrustDomain) {
             notes.extend(reuse::certificate_notes(held, cluster.generations.certificates, asked));
         }

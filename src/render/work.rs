@@ -24,8 +24,10 @@ const SIGNATURE: usize = 250;
 const CLAIM: usize = 25;
 /// The cost of copying one KiB from the spec into an object and writing it.
 const KIBIBYTE: usize = 12;
-/// The cost of one KiB of certificates that are read from a Secret, or copied from one Secret into another.
-const CERTIFICATES_KIBIBYTE: usize = 20;
+/// Certificates that are copied from one Secret into another.
+const COPIED_KIBIBYTE: usize = 20;
+/// A Secret with certificates that is read, at most: those with many names take longest.
+const READ_KIBIBYTE: usize = 80;
 /// How many iterations of SCRAM one microsecond allows. They are needed to compare a verifier with its password.
 const ROUNDS_IN_A_MICROSECOND: usize = 8;
 
@@ -63,19 +65,19 @@ impl Work {
     /// Adds the cost of reading the existing Secrets of `cluster`, and of writing the CA certificates that they trust into each
     /// of its Secrets.
     pub(super) fn add_existing(&mut self, cluster: &Cluster, existing: &Existing) {
-        let held = || existing.certificates.values();
-        self.add_signatures(held().map(Certificates::signatures).sum());
-        let size: usize = held().map(Certificates::size).sum();
-        let copies = 1 + cluster.derived_certificates().count();
-        self.done = self.done.saturating_add(size.saturating_mul(copies) / 1024 * CERTIFICATES_KIBIBYTE);
+        self.add_read(existing.size, existing.certificates.values().map(Certificates::signatures).sum());
+        let size: usize = existing.certificates.values().map(Certificates::size).sum();
+        let copies = size.saturating_mul(cluster.derived_certificates().count());
+        self.done = self.done.saturating_add(copies / 1024 * COPIED_KIBIBYTE);
         let held = existing.credentials.values();
         let rounds: usize = held.filter_map(|held| checked_rounds(held.verifier.as_ref()?)).sum();
         self.done = self.done.saturating_add(rounds / ROUNDS_IN_A_MICROSECOND);
     }
 
-    /// Adds the cost of verifying this number of signatures.
-    pub(super) fn add_signatures(&mut self, signatures: usize) {
-        self.done = self.done.saturating_add(signatures.saturating_mul(SIGNATURE));
+    /// Adds what it costs to read Secrets with certificates of so many bytes, and to verify so many signatures.
+    pub(super) fn add_read(&mut self, size: usize, signatures: usize) {
+        let read = size.saturating_mul(READ_KIBIBYTE) / 1024;
+        self.done = self.done.saturating_add(read).saturating_add(signatures.saturating_mul(SIGNATURE));
     }
 
     /// Gives an error if the cost is above the limit.

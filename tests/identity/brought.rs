@@ -15,6 +15,7 @@ use crate::reuse::{documents, now, secret};
 use crate::tools::{available, file, run};
 
 /// A certificate and its key. It is self-signed if there is no CA.
+#[derive(Clone)]
 struct Made {
     certificate: String,
     key: String,
@@ -110,6 +111,52 @@ fn what_works_together_is_passed_in_silence_whatever_its_keys_are() {
         let lines = told(&bringing("server", "client"), &secrets, now());
         let refused = lines.iter().any(|line| line.contains("is not the key of the certificate in `tls.crt`"));
         assert_eq!(refused, keys != ED25519, "{keys:?} {lines:?}");
+    }
+}
+
+#[test]
+fn a_key_of_any_form_is_compared_with_its_certificate() {
+    if !available("openssl") {
+        return;
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path();
+    let pss = ["-algorithm", "RSA-PSS", "-pkeyopt", "rsa_keygen_bits:2048"];
+    let explicit = |curve| ["-algorithm", "EC", "-pkeyopt", curve, "-pkeyopt", "ec_param_enc:explicit"];
+    let (p256, p384) = (explicit("ec_paramgen_curve:P-256"), explicit("ec_paramgen_curve:P-384"));
+    let root = make(path, "root", &P256, AUTHORITY, None);
+    let client = make(path, "_crunchyrepl", &P256, CLIENT, Some(&root));
+    let client = tls("client", &client, "", &root.certificate);
+    let told = |made: &Made| {
+        told(&bringing("server", "client"), &[tls("server", made, "", &root.certificate), client.clone()], now())
+    };
+    for keys in [&RSA[..], &pss, &P256, &P384, &ED25519, &p256, &p384] {
+        let server = make(path, "server", keys, SERVER, Some(&root));
+        assert_eq!(told(&server), [""; 0], "{keys:?}");
+        if keys[1] == "EC" {
+            let compressed = ["ec", "-conv_form", "compressed"];
+            let other = Made { key: run("openssl", &compressed, &server.key), ..server.clone() };
+            assert_eq!(told(&other), [""; 0], "{keys:?}");
+            let encrypted = ["ec", "-aes256", "-passout", "pass:geheim"];
+            let other = Made { key: run("openssl", &encrypted, &server.key), ..server.clone() };
+            assert!(told(&other)[0].contains("is no private key in PEM without a passphrase"), "{keys:?}");
+        }
+        // A key of another algorithm, and what is no key.
+        let others =
+            [&RSA[..], &P256, &ED25519].into_iter().filter(|other| other[1] != keys[1] && keys[1] != "RSA-PSS");
+        for other in others {
+            let key = make(path, "server", other, SERVER, Some(&root)).key;
+            let lines = told(&Made { key, ..server.clone() });
+            assert!(
+                lines.len() == 1 && lines[0].contains("is not the key of the certificate"),
+                "{keys:?} {other:?}: {lines:?}"
+            );
+        }
+        for text in ["aGVsbG8gd29ybGQh", ""] {
+            let key = format!("-----BEGIN PRIVATE KEY-----\n{text}\n-----END PRIVATE KEY-----\n");
+            let lines = told(&Made { key, ..server.clone() });
+            assert!(lines.len() == 1 && lines[0].contains("is no private key in PEM"), "{keys:?} {text:?}: {lines:?}");
+        }
     }
 }
 

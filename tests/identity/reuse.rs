@@ -485,4 +485,18 @@ fn a_secret_of_another_cluster_is_not_taken() {
             );
         }
     }
+    let ours = "postgres-operator.crunchydata.com/cluster";
+    for (labels, expected) in [
+        (json!({"pgrender.dev/cluster": "beta"}), "belongs to the cluster `beta` by its label"),
+        (json!({ours: "hippo", "pgrender.dev/cluster": "beta"}), "belongs to the cluster `beta` by its label"),
+        (json!({ours: 7}), "is not a string, put it into quotes"),
+        (json!({ours: ["hippo"]}), "is not a string, put it into quotes"),
+        (json!("hippo"), "are not a mapping"),
+    ] {
+        let mut secret = secret("hippo-pguser-hippo", &[]);
+        secret["metadata"]["labels"] = labels;
+        let documents = documents(&[secret]);
+        let (_, errors) = existing(&Sources::of(&documents, &Options::default()), &hippo());
+        assert!(errors.len() == 1 && errors[0].to_string().contains(expected), "{errors:?}");
+    }
 }
