@@ -286,7 +286,7 @@ pub(crate) const DELIBERATE: &[Deliberate] = &[
     },
     Deliberate {
         reason: "backup pods run pgBackRest themselves, beside the repo host and with its volumes, so nothing may exec",
-        source: "docs/differences-from-pgo.md, Backups; docs/pgo.md, Backup Jobs",
+        source: "docs/differences-from-pgo.md, Backups; docs/pgo.md, Repo host and backup Jobs",
         places: &[
             Place("Role", "*-pgbackrest", "", OnlyTheirs, ""),
             Place("RoleBinding", "*-pgbackrest", "", OnlyTheirs, ""),
