@@ -17,12 +17,12 @@ pub(crate) struct Deliberate {
 pub(crate) const DELIBERATE: &[Deliberate] = &[
     Deliberate {
         reason: "a later run knows the objects of an earlier one by a label, to replace and to prune them",
-        source: "design, Input",
+        source: "docs/differences-from-pgo.md, Form",
         places: &[Place("*", "*", "metadata.labels[pgrender.dev/cluster]", OnlyOurs, "*")],
     },
     Deliberate {
         reason: "one StatefulSet for a set, because Kubernetes then rolls its pods in order by itself, where PGO deletes them",
-        source: "design, Objects; inventory 5.11",
+        source: "docs/differences-from-pgo.md, Instances; docs/pgo.md, Instances",
         places: &[
             Place("StatefulSet", "*", "spec.replicas", Different, "1 became 2"),
             Place("StatefulSet", "*", "spec.updateStrategy.type", Different, r#""OnDelete" became "RollingUpdate""#),
@@ -35,12 +35,12 @@ pub(crate) const DELIBERATE: &[Deliberate] = &[
     },
     Deliberate {
         reason: "a template has one value for all ordinals, so the caretaker labels each pod with its own name",
-        source: "design, Objects",
+        source: "docs/differences-from-pgo.md, Instances",
         places: &[Place("StatefulSet", "*", "spec.template.metadata.labels[*/instance]", OnlyTheirs, "*")],
     },
     Deliberate {
         reason: "the claims of all ordinals are found by a constant template; resizing one is an edit of the claim",
-        source: "design, Objects",
+        source: "docs/differences-from-pgo.md, Volumes",
         places: &[
             Place("StatefulSet", "*", "spec.volumeClaimTemplates", OnlyOurs, "*"),
             Place("StatefulSet", "*", "spec.template.spec.volumes[postgres-data]", OnlyTheirs, "*"),
@@ -49,7 +49,7 @@ pub(crate) const DELIBERATE: &[Deliberate] = &[
     },
     Deliberate {
         reason: "a claim that leaves the rendering, as on scaling down, must not take its data along",
-        source: "design, Objects (PGO deletes it: inventory 5.12)",
+        source: "docs/differences-from-pgo.md, Volumes; docs/pgo.md, How objects are applied",
         places: &[
             Place("PersistentVolumeClaim", "*", "metadata.annotations[argocd.argoproj.io/sync-options]", OnlyOurs, "*"),
             Place(
@@ -123,7 +123,7 @@ pub(crate) const DELIBERATE: &[Deliberate] = &[
     },
     Deliberate {
         reason: "the caretaker does what PGO's operator and two of its sidecars did, and hears of changes by fingerprints",
-        source: "design, The caretaker",
+        source: "docs/differences-from-pgo.md, Instances; docs/pgo.md, At run time",
         places: &[
             Place("ConfigMap", "*-caretaker", "", OnlyOurs, ""),
             Place("ConfigMap", "*-fingerprints", "", OnlyOurs, ""),
@@ -207,7 +207,7 @@ pub(crate) const DELIBERATE: &[Deliberate] = &[
     },
     Deliberate {
         reason: "the leader hands its role over before its pod goes, and has a minute for it and for a checkpoint",
-        source: "design, The caretaker",
+        source: "docs/differences-from-pgo.md, Instances",
         places: &[
             Place("StatefulSet", "*", "spec.template.spec.containers[database].lifecycle", OnlyOurs, "*pre-stop*"),
             Place("*", "*", "*spec.terminationGracePeriodSeconds", Different, "30 became 60"),
@@ -257,7 +257,7 @@ pub(crate) const DELIBERATE: &[Deliberate] = &[
     },
     Deliberate {
         reason: "a token of the API is only where a process needs it: projected into two containers of an instance",
-        source: "design, Objects",
+        source: "docs/differences-from-pgo.md, Permissions",
         places: &[
             Place("ServiceAccount", "*-instance", "automountServiceAccountToken", Different, "true became false"),
             Place("ServiceAccount", "*", "automountServiceAccountToken", OnlyOurs, "false"),
@@ -270,7 +270,7 @@ pub(crate) const DELIBERATE: &[Deliberate] = &[
     },
     Deliberate {
         reason: "least privilege: rights are narrowed to names, and the Service that Patroni would make is rendered",
-        source: "design, Objects; Patroni accepts the refusal",
+        source: "docs/differences-from-pgo.md, Permissions; Patroni, _create_config_service in dcs/kubernetes.py",
         places: &[
             // Only `patronictl remove` needs this permission (Patroni's `kubernetes.rst`).
             Place("Role", "*-instance", "rules[endpoints deletecollection]", OnlyTheirs, "*"),
@@ -286,7 +286,7 @@ pub(crate) const DELIBERATE: &[Deliberate] = &[
     },
     Deliberate {
         reason: "backup pods run pgBackRest themselves, beside the repo host and with its volumes, so nothing may exec",
-        source: "design, Objects; inventory 4.7",
+        source: "docs/differences-from-pgo.md, Backups; docs/pgo.md, Repo host and backup Jobs",
         places: &[
             Place("Role", "*-pgbackrest", "", OnlyTheirs, ""),
             Place("RoleBinding", "*-pgbackrest", "", OnlyTheirs, ""),
@@ -308,7 +308,7 @@ pub(crate) const DELIBERATE: &[Deliberate] = &[
     },
     Deliberate {
         reason: "the repo host has no token, because its volumes do not grow by an annotation of its pod",
-        source: "design, Objects",
+        source: "docs/differences-from-pgo.md, Permissions",
         places: &[
             Place("Role", "*-repohost", "", OnlyTheirs, ""),
             Place("RoleBinding", "*-repohost", "", OnlyTheirs, ""),
@@ -316,7 +316,7 @@ pub(crate) const DELIBERATE: &[Deliberate] = &[
     },
     Deliberate {
         reason: "the repo host's sidecar takes the first backup, as a process that must see itself as the user `postgres`",
-        source: "design, Objects",
+        source: "docs/differences-from-pgo.md, Backups",
         places: &[Place("StatefulSet", "*-repo-host", "*.containers[pgbackrest-config].env", OnlyOurs, "*LD_PRELOAD*")],
     },
     Deliberate {
@@ -342,12 +342,12 @@ pub(crate) const DELIBERATE: &[Deliberate] = &[
     },
     Deliberate {
         reason: "without a status nobody knows whether a cluster was bootstrapped; Patroni ignores what is done already",
-        source: "design, Objects; inventory 3.5",
+        source: "docs/differences-from-pgo.md, Form; docs/pgo.md, Patroni",
         places: &[Place("ConfigMap", "*-config", "data[patroni.yaml].bootstrap", OnlyOurs, r#"*"method":"initdb"*"#)],
     },
     Deliberate {
         reason: "without a status nobody knows whether there is a backup; Patroni goes on where making a replica from it fails",
-        source: "design, Objects; inventory 3.5",
+        source: "docs/differences-from-pgo.md, Form; docs/pgo.md, Patroni",
         places: &[
             Place("ConfigMap", "*-config", "data[patroni.yaml].postgresql.pgbackrest", OnlyOurs, "*"),
             Place(
@@ -361,7 +361,7 @@ pub(crate) const DELIBERATE: &[Deliberate] = &[
     },
     Deliberate {
         reason: "replicas and backups ask for a checkpoint at once: seconds, where PGO waits minutes for the next timed one",
-        source: "design, Objects",
+        source: "docs/differences-from-pgo.md, Backups",
         places: &[
             Place("ConfigMap", "*-config", "data[patroni.yaml].postgresql.basebackup", Different, "*checkpoint*fast*"),
             Place("ConfigMap", "*-pgbackrest-config", "data[pgbackrest_*.conf].global.start-fast", OnlyOurs, r#""y""#),
@@ -369,7 +369,7 @@ pub(crate) const DELIBERATE: &[Deliberate] = &[
     },
     Deliberate {
         reason: "one certificate for all instances of a set, so that scaling changes no Secret",
-        source: "design, Objects",
+        source: "docs/differences-from-pgo.md, Certificates and passwords",
         places: &[
             Place(
                 "Secret",
@@ -400,7 +400,7 @@ pub(crate) const DELIBERATE: &[Deliberate] = &[
     },
     Deliberate {
         reason: "no dot at the end of hosts, because no DNS name in a certificate has one",
-        source: "inventory 0.8, 10.30; RFC 5280 4.2.1.6",
+        source: "docs/differences-from-pgo.md, Certificates and passwords; RFC 5280 4.2.1.6",
         places: &[
             Place(
                 "ConfigMap",
@@ -420,12 +420,12 @@ pub(crate) const DELIBERATE: &[Deliberate] = &[
     },
     Deliberate {
         reason: "a null says what its absence says",
-        source: "design, Output",
+        source: "docs/differences-from-pgo.md, Form",
         places: &[Place("ConfigMap", "*-config", "data[patroni.yaml].*.keyfile", OnlyTheirs, "null")],
     },
     Deliberate {
         reason: "the name of pgBackRest's clients cannot be the UID of a resource that no API server has",
-        source: "design, Objects; inventory 10.12",
+        source: "docs/differences-from-pgo.md, Backups; docs/pgo.md, Certificates",
         places: &[
             Place(
                 "ConfigMap",
@@ -457,12 +457,12 @@ pub(crate) const DELIBERATE: &[Deliberate] = &[
     },
     Deliberate {
         reason: "the Secret is rendered with the pod that mounts it, so a pod without it must wait",
-        source: "PGO makes it after the StatefulSets: inventory 0.9",
+        source: "docs/differences-from-pgo.md, Instances; docs/pgo.md, How objects are applied",
         places: &[Place("StatefulSet", "*", "*.volumes[pgbackrest-config].*.secret.optional", OnlyTheirs, "true")],
     },
     Deliberate {
         reason: "no CA key enters the cluster; all trust the CA of before, of now and of after, so that rotating it breaks nothing",
-        source: "design, Identity",
+        source: "docs/differences-from-pgo.md, Certificates and passwords",
         places: &[
             Place("Secret", "pgo-root-cacert", "", OnlyTheirs, ""),
             Place("Secret", "*", "data[*ca*].certificates[1]", OnlyOurs, "*pgrender-ca*"),
@@ -472,7 +472,7 @@ pub(crate) const DELIBERATE: &[Deliberate] = &[
     },
     Deliberate {
         reason: "nobody renews certificates at run time: a leaf outlasts two windows of 182 days, and the CA ends in 2049",
-        source: "design, Identity",
+        source: "docs/differences-from-pgo.md, Certificates and passwords",
         places: &[
             Place("Secret", "*", "data[*ca*].certificates[0].days", Different, "3650 became 11322"),
             Place("Secret", "*", "data[*].certificates[0].days", Different, "365 became 397"),
@@ -480,7 +480,7 @@ pub(crate) const DELIBERATE: &[Deliberate] = &[
     },
     Deliberate {
         reason: "signatures must be the same in every run, and the library for that (RFC 6979) signs P-256 with SHA-256",
-        source: "design, Identity; RFC 5480 4",
+        source: "docs/differences-from-pgo.md, Certificates and passwords; RFC 5480 4",
         places: &[Place("Secret", "*", "data[*].certificates[0].signature", Different, r#""sha384" became "sha256""#)],
     },
     Deliberate {
@@ -499,7 +499,7 @@ pub(crate) const DELIBERATE: &[Deliberate] = &[
     },
     Deliberate {
         reason: "the files `dns.*` are the operator's own copy of the certificate that it compares with later",
-        source: "inventory 2.5",
+        source: "docs/differences-from-pgo.md, Certificates and passwords; docs/pgo.md, Certificates",
         places: &[Place("Secret", "*-certs", "data[dns.*]", OnlyTheirs, "*")],
     },
     Deliberate {
@@ -509,17 +509,17 @@ pub(crate) const DELIBERATE: &[Deliberate] = &[
     },
     Deliberate {
         reason: "the account of a binding is named completely, as some validators want; it is the same one",
-        source: "inventory 4.10",
+        source: "docs/differences-from-pgo.md, Form; docs/pgo.md, Permissions",
         places: &[Place("RoleBinding", "*-instance", "subjects[*].namespace", OnlyOurs, "*")],
     },
     Deliberate {
         reason: "a container that the user adds is passed on as written; the API server adds this",
-        source: "inventory 0.10",
+        source: "docs/differences-from-pgo.md, Form; docs/pgo.md, What the API server adds",
         places: &[Place("StatefulSet", "*", "*.containers[extra].imagePullPolicy", OnlyTheirs, r#""IfNotPresent""#)],
     },
     Deliberate {
         reason: "no difference: these were left out when PGO's objects were noted",
-        source: "inventory 1.1, 1.3, 1.4; SetDefaults_StatefulSet",
+        source: "docs/pgo.md, Services and Endpoints; Kubernetes, SetDefaults_StatefulSet",
         places: &[
             Place("Service", "*-pods", "spec.clusterIP", OnlyOurs, r#""None""#),
             Place("Service", "*-primary", "spec.clusterIP", OnlyOurs, r#""None""#),
