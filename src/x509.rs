@@ -9,7 +9,7 @@ use p256::ecdsa::{Signature, VerifyingKey};
 use p256::pkcs8::{DecodePrivateKey, PrivateKeyInfoRef};
 use pem::{EncodeConfig, LineEnding, Pem};
 use sha2::{Digest, Sha256, Sha384, Sha512};
-use x509_parser::asn1_rs::{Any, BitString, FromDer, Integer, OctetString, Sequence, Tag};
+use x509_parser::asn1_rs::{self, Any, BitString, FromDer, Integer, OctetString, Sequence, Tag};
 use x509_parser::certificate::X509Certificate;
 use x509_parser::extensions::GeneralName;
 use x509_parser::oid_registry::{OID_SIG_ECDSA_WITH_SHA256, OID_SIG_ECDSA_WITH_SHA384, OID_SIG_ECDSA_WITH_SHA512};
@@ -199,13 +199,13 @@ impl PrivateKey {
         // PKCS#8 wraps what the other two are.
         if let Ok(info) = PrivateKeyInfoRef::try_from(der.as_slice()) {
             let inner = info.private_key.as_bytes();
-            let public = modulus(inner, 1).or_else(|| point(inner).flatten());
+            let public = modulus(inner, 1).or_else(|| point(inner).ok().flatten());
             return Some(Self::Other { algorithm: info.algorithm.oid.to_string(), public });
         }
         if let Some(modulus) = modulus(&der, 1) {
             return Some(Self::Other { algorithm: RSA.to_owned(), public: Some(modulus) });
         }
-        point(&der).map(|public| Self::Other { algorithm: EC.to_owned(), public })
+        point(&der).ok().map(|public| Self::Other { algorithm: EC.to_owned(), public })
     }
 }
 
@@ -243,20 +243,21 @@ fn modulus(der: &[u8], before: usize) -> Option<Vec<u8>> {
     Some(without_zeros(modulus.as_ref()))
 }
 
-/// The optional public point of an elliptic-curve private key in DER; `None` if it is no such key. The curve is not looked at: it
-/// may be given by its parameters, which is rare (RFC 5915 3).
-fn point(der: &[u8]) -> Option<Option<Vec<u8>>> {
-    let (_, key) = Sequence::from_der(der).ok()?;
-    let (rest, _version) = Integer::from_der(key.content.as_ref()).ok()?;
-    let (mut rest, _private) = OctetString::from_der(rest).ok()?;
-    while let Ok((next, field)) = Any::from_der(rest) {
+/// The optional public point of an elliptic-curve private key in DER. An error if it is no such key. The curve does not matter: it
+/// may be given by its parameters instead of its name (RFC 5915 3).
+fn point(der: &[u8]) -> Result<Option<Vec<u8>>, asn1_rs::Err<asn1_rs::Error>> {
+    let (_, key) = Sequence::from_der(der)?;
+    let (rest, _version) = Integer::from_der(key.content.as_ref())?;
+    let (mut rest, _private) = OctetString::from_der(rest)?;
+    while !rest.is_empty() {
+        let (next, field) = Any::from_der(rest)?;
         if field.tag() == Tag(1) {
-            let (_, point) = BitString::from_der(field.data).ok()?;
-            return Some(Some(point.data.to_vec()));
+            let (_, point) = BitString::from_der(field.data)?;
+            return Ok(Some(point.data.to_vec()));
         }
         rest = next;
     }
-    Some(None)
+    Ok(None)
 }
 
 /// A positive number without the leading zeros of DER.
