@@ -33,5 +33,6 @@ pub mod spec;
 pub mod standby;
 mod unreplaced;
 pub mod window;
+mod words;
 pub mod write;
 pub mod x509;

@@ -25,10 +25,10 @@ mod places;
 mod rules;
 mod schema;
 mod typed;
-pub(crate) mod words;
 
 use serde_json::{Map, Value};
 
+use crate::words;
 use crate::{
     read::{
         Document,

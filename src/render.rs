@@ -16,7 +16,7 @@ use crate::existing::{Existing, Sources, existing};
 use crate::identity::{self, Seed};
 use crate::object::{self, ObjectKey};
 use crate::options::{CertificateSource, Options};
-use crate::parse::{self, API_VERSIONS, words};
+use crate::parse::{self, API_VERSIONS};
 use crate::read::node::Node;
 use crate::read::{Document, template};
 use crate::report::{Diagnostic, FieldPath, Position, ResourceRef, has_errors};
@@ -24,6 +24,7 @@ use crate::resolve;
 use crate::standby::{self, Party};
 use crate::unreplaced;
 use crate::window::{Renewal, Window};
+use crate::words;
 use work::Work;
 
 pub use crate::parse::KIND;

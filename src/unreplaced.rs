@@ -139,7 +139,7 @@ impl<'a> Search<'a> {
         } else if text.starts_with("<path:") && text.ends_with('>') {
             "looks like a placeholder of argocd-vault-plugin that nobody has replaced: replace it first".to_owned()
         } else if let Some(placeholder) = placeholder(text).filter(|_| !script && !rule) {
-            let shown = crate::parse::words::quote(&placeholder);
+            let shown = crate::words::quote(&placeholder);
             format!("{shown} looks like a placeholder that nobody has replaced: replace it first")
         } else {
             return;
@@ -197,7 +197,7 @@ fn placeholder(text: &str) -> Option<String> {
 }
 
 fn variable_of(whose: &str, shown: &str) -> String {
-    let shown = crate::parse::words::quote(shown);
+    let shown = crate::words::quote(shown);
     format!("{shown} looks like a variable of {whose} that nobody has replaced: replace it first")
 }
 

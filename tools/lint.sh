@@ -22,6 +22,9 @@ run cargo clippy --all-targets --quiet -- --deny warnings
 run cargo clippy --lib --no-default-features --quiet -- --deny warnings
 RUSTDOCFLAGS='--deny warnings' run cargo doc --no-deps --quiet
 
+# No module depends on one that depends on it.
+run tools/modules.py
+
 # Shell files are known by their first line, for .ci/run has no suffix.
 mapfile -t shell < <(git grep -lIE '^#!/(usr/)?bin/(env )?(ba)?sh' -- ':!*.md')
 run shellcheck --severity style "${shell[@]}"

@@ -3,8 +3,9 @@
 
 use serde_json::{Map, Value};
 
-use super::{Finding, Findings, words};
+use super::{Finding, Findings};
 use crate::report::FieldPath;
+use crate::words;
 
 /// The largest total size of all annotations, keys and values, in bytes.
 const ANNOTATIONS_LIMIT: usize = 256 * 1024;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use regex::Regex;
 
-use super::words;
+use crate::words;
 
 /// What to write instead if a pattern refuses a text, by the pattern. `{}` stands for the refused text; it is missing where the
 /// text could contain a password.

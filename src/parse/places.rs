@@ -3,10 +3,8 @@
 
 use std::iter;
 
-use super::{
-    schema::Schema,
-    words::{self, UNKNOWN},
-};
+use super::schema::Schema;
+use crate::words::{self, UNKNOWN};
 use crate::{
     config::{
         patroni::setting,

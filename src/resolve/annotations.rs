@@ -4,9 +4,9 @@
 use super::Context;
 use crate::cluster::Metadata;
 use crate::naming::{PREFIX, annotation};
-use crate::parse::words;
 use crate::report::FieldPath;
 use crate::spec::PostgresCluster;
+use crate::words;
 
 /// PGO's annotations of a `PostgresCluster` that users write.
 const OF_PGO: [&str; 9] = [

@@ -8,9 +8,9 @@
 use super::Context;
 use crate::cluster::Metadata;
 use crate::naming::delivery;
-use crate::parse::words;
 use crate::report::FieldPath;
 use crate::spec::PostgresCluster;
+use crate::words;
 
 /// The prefixes of all keys of these tools.
 const DOMAINS: [&str; 5] = [

@@ -8,8 +8,8 @@ use super::postgres::{check_host, hba_text};
 use crate::config::patroni::setting;
 use crate::config::postgres::{check_ident_text, parameter};
 use crate::line;
-use crate::parse::words;
 use crate::report::FieldPath;
+use crate::words;
 
 /// Checks the whole dynamic configuration.
 pub(super) fn check(configuration: &Map<String, Value>, version: u16, context: &mut Context) {

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use super::Context;
 use crate::cluster::{Repository, Storage};
 use crate::config::pgbackrest::{option, option_name, option_value};
-use crate::parse::words;
 use crate::report::FieldPath;
+use crate::words;
 
 /// Checks all options.
 pub(super) fn check(

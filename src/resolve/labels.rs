@@ -3,8 +3,8 @@
 
 use crate::cluster::Metadata;
 use crate::naming::PREFIX;
-use crate::parse::words::quote;
 use crate::report::{Collector, Diagnostic, FieldPath};
+use crate::words::quote;
 
 /// Checks the user's labels and annotations for objects, at `path`.
 pub(super) fn check(metadata: &Metadata, path: &FieldPath, diagnostics: &mut Collector<Diagnostic>) {

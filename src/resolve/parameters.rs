@@ -10,9 +10,9 @@ use super::Context;
 use crate::cluster::Cluster;
 use crate::config::patroni::setting;
 use crate::config::postgres::{self, parameter, parameter_name, parameter_risk, parameter_value};
-use crate::parse::words;
 use crate::report::FieldPath;
 use crate::spec::PostgresClusterSpec;
+use crate::words;
 
 /// The parameters that must be the same on all instances: the lowest value that Patroni accepts, and the value that it uses
 /// otherwise (`ConfigHandler.CMDLINE_OPTIONS`).

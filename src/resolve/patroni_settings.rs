@@ -8,9 +8,9 @@ use serde_json::{Map, Value};
 use super::{Context, certificates, slots};
 use crate::config::patroni::setting::{self, Kind, LOCAL, POSTGRESQL, POSTGRESQL_LOCAL, STANDBY_CLUSTER, Setting, TOP};
 use crate::config::postgres::parameter_name;
-use crate::parse::words;
 use crate::report::FieldPath;
 use crate::spec::{PatroniSpec, StandbySpec};
+use crate::words;
 
 /// Settings that have an effect only in the synchronous mode (Patroni, "Replication modes").
 const OF_SYNCHRONOUS_MODE: [&str; 5] = [

@@ -4,9 +4,9 @@ use super::{Context, certificates, containers, files, services};
 use crate::cluster::{Metadata, PgBouncer, Scheduling};
 use crate::config::pgbouncer::{setting, setting_name, setting_value, together};
 use crate::naming::{CONTAINER_PGBOUNCER, CONTAINER_PGBOUNCER_CONFIG};
-use crate::parse::words;
 use crate::report::FieldPath;
 use crate::spec::{PgBouncerConfigSpec, PostgresClusterSpec};
+use crate::words;
 
 /// Resolves pgBouncer; `None` if the spec does not have it.
 pub(super) fn resolve(spec: &PostgresClusterSpec, metadata: &Metadata, context: &mut Context) -> Option<PgBouncer> {

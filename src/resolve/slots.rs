@@ -5,8 +5,8 @@ use serde_json::{Map, Value};
 
 use super::Context;
 use crate::config::patroni::setting::{self, Setting};
-use crate::parse::words;
 use crate::report::FieldPath;
+use crate::words;
 
 /// The longest name in Postgres, in bytes (`NAMEDATALEN`).
 const LONGEST: usize = 63;

@@ -2,9 +2,9 @@
 
 use super::Context;
 use crate::cluster::Cluster;
-use crate::parse::words;
 use crate::report::FieldPath;
 use crate::spec::PostgresClusterSpec;
+use crate::words;
 
 /// Reports a target that is not an instance of the cluster, such as one of PGO's instances, whose names end in four random
 /// letters. Patroni would refuse the switchover, and the leader would not change.

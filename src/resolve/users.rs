@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 use super::Context;
 use crate::cluster::{PasswordType, User};
 use crate::line;
-use crate::parse::words;
 use crate::report::FieldPath;
 use crate::spec;
 use crate::spec::PostgresClusterSpec;
+use crate::words;
 
 /// Returns the users to render. Without `spec.users` there is one user, with the name of the cluster and a database of the same
 /// name, as in PGO (`internal/controller/postgrescluster/postgres.go`). `users: []` means no users.

@@ -1,7 +1,7 @@
 //! The keywords of `pg_hba.conf` by version of Postgres: connection types, methods, and the options of each method (PostgreSQL,
 //! "The pg_hba.conf File" and "Authentication Methods").
 
-use crate::parse::words;
+use crate::words;
 
 /// How a client connects, as far as methods and options depend on it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -2,7 +2,7 @@
 //! the value, and writes everything else, including the name, unchanged (`ConfigWriter.write_param`).
 
 use crate::line;
-use crate::parse::words;
+use crate::words;
 
 /// Directives of `postgresql.conf` that have the form of a parameter.
 const INCLUDES: [&str; 3] = ["include", "include_dir", "include_if_exists"];

@@ -24,7 +24,7 @@ pub fn fault(name: &str, value: &str) -> Option<String> {
         "integer" | "real" => number(value, kind, details)?,
         _ => return None,
     };
-    let value = crate::parse::words::quote(value);
+    let value = crate::words::quote(value);
     Some(format!("Patroni cannot read {value} and leaves the parameter out, so that the default counts: {instead}"))
 }
 
