@@ -3,10 +3,10 @@
 #![expect(clippy::unwrap_used, reason = "a benchmark fails as a test does")]
 
 use divan::Bencher;
-use pgrender::build;
 use pgrender::cluster::Cluster;
 use pgrender::existing::Existing;
 use pgrender::identity::{self, Identity, Seed};
+use pgrender::objects;
 use pgrender::options::Options;
 use pgrender::parse::{self, Settings};
 use pgrender::read::{self, Document};
@@ -61,8 +61,8 @@ fn objects(clusters: &[Cluster], identities: &[Identity]) -> Vec<Value> {
     clusters
         .iter()
         .zip(identities)
-        .flat_map(|(cluster, identity)| build::build(cluster, identity))
-        .map(build::Object::into_value)
+        .flat_map(|(cluster, identity)| objects::build(cluster, identity))
+        .map(objects::Object::into_value)
         .collect()
 }
 

@@ -6,11 +6,11 @@
 //! a message says what it must contain.
 
 use crate::cluster::Cluster;
+use crate::diagnostic::{Diagnostic, FieldPath};
 use crate::existing::{self, Pair, Secret, Sources, in_pem, pair};
 use crate::kubernetes::SecretProjection;
 use crate::naming::REPLICATION_USER;
 use crate::options::Options;
-use crate::report::{Diagnostic, FieldPath};
 use crate::x509::X509;
 
 const POSTGRES: &str = "spec.customTLSSecret";

@@ -17,12 +17,12 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
 use crate::cluster::{CertificateAuthority, Cluster};
+use crate::diagnostic::{Diagnostic, ResourceRef};
 use crate::naming::annotation;
 use crate::object;
 use crate::options::Options;
 use crate::read::Document;
 use crate::read::node::Node;
-use crate::report::{Diagnostic, ResourceRef};
 
 pub use self::certificates::{Certificates, Pair, Root};
 pub(crate) use self::certificates::{in_pem, pair};

@@ -33,9 +33,9 @@ use self::signer::Signers;
 use crate::cluster::{
     CertificateAuthority, CertificateRole, CertificateSubject, Cluster, PasswordGeneration, PlannedCertificate,
 };
+use crate::diagnostic::{Diagnostic, ResourceRef, has_errors};
 use crate::existing::Existing;
 use crate::options::Options;
-use crate::report::{Diagnostic, ResourceRef, has_errors};
 use crate::window::{Renewal, Window};
 
 /// All secrets of one cluster. It does not implement `Debug`, so that it cannot be printed.

@@ -8,13 +8,13 @@
 //! bytes ◀──write── resources ◀──merge── objects ◀──build── (Cluster, Identity)
 //! ```
 
-pub mod build;
 pub mod caretaker;
+#[cfg(feature = "cli")]
+pub mod cli;
 pub mod cluster;
 pub mod config;
 pub mod custom_tls;
-#[cfg(feature = "cli")]
-pub mod entry;
+pub mod diagnostic;
 pub mod existing;
 pub mod identity;
 pub mod kubernetes;
@@ -22,11 +22,11 @@ pub mod line;
 pub mod merge;
 pub mod naming;
 pub mod object;
+pub mod objects;
 pub mod options;
 pub mod parse;
 pub mod read;
 pub mod render;
-pub mod report;
 pub mod resolve;
 pub mod scripts;
 pub mod spec;

@@ -1,7 +1,7 @@
-//! The program `pgrender`; see [`pgrender::entry`].
+//! The program `pgrender`; see [`pgrender::cli`].
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    pgrender::entry::main()
+    pgrender::cli::main()
 }

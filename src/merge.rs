@@ -12,13 +12,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
+use crate::diagnostic::{Diagnostic, ResourceRef};
 use crate::existing::ROOT_SECRET;
 use crate::naming::{annotation, label};
 use crate::object::{self, ObjectKey, bookkeeping};
 use crate::read::Document;
 use crate::read::node::Node;
 use crate::render::{self, RenderedCluster};
-use crate::report::{Diagnostic, ResourceRef};
 use crate::write::layout;
 use crate::write::resource_list::Item;
 
@@ -327,7 +327,7 @@ mod tests {
         let ours = || cluster("hippo", "<stdin>", vec![child("hippo", "a", "1")]);
         for items in [[theirs.clone(), child("hippo", "a", "1")], [child("hippo", "a", "1"), theirs.clone()]] {
             let merged = merge(&self::items(&items), &[ours()]);
-            assert!(crate::report::has_errors(&merged.diagnostics));
+            assert!(crate::diagnostic::has_errors(&merged.diagnostics));
         }
     }
 
@@ -336,7 +336,7 @@ mod tests {
         let mut theirs = child("hippo", "a", "1");
         theirs["metadata"]["labels"] = json!({});
         let merged = merge(&items(&[theirs]), &[cluster("hippo", "<stdin>", vec![child("hippo", "a", "1")])]);
-        assert!(crate::report::has_errors(&merged.diagnostics));
+        assert!(crate::diagnostic::has_errors(&merged.diagnostics));
         assert!(merged.diagnostics[0].to_string().contains("ConfigMap shop/a"));
     }
 
@@ -396,7 +396,7 @@ mod tests {
                 let merged = render(seed("seed", json!({key: owner})));
                 assert!(merged.items[0] == Item::LocalConfig(0), "{key}: {owner}");
                 let told = render(seed("hippo-pguser-hippo", json!({key: owner}))).diagnostics;
-                assert!(crate::report::has_errors(&told) && !told[0].message.contains("label it"), "{told:?}");
+                assert!(crate::diagnostic::has_errors(&told) && !told[0].message.contains("label it"), "{told:?}");
             }
         }
     }

@@ -3,9 +3,9 @@
 
 use serde_json::Value;
 
+use crate::diagnostic::{Diagnostic, ResourceRef};
 use crate::read::Document;
 use crate::read::node::Node;
-use crate::report::{Diagnostic, ResourceRef};
 
 /// Annotations in which kustomize, kpt and their library kyaml store where an item came from (KRM Functions Specification v1;
 /// kyaml `kio/kioutil`).

@@ -30,11 +30,11 @@ use serde_json::{Map, Value};
 
 use crate::words;
 use crate::{
+    diagnostic::{Collector, Diagnostic, FieldPath, ResourceRef, Severity, has_errors},
     read::{
         Document,
         node::{Node, NodeValue},
     },
-    report::{Collector, Diagnostic, FieldPath, ResourceRef, Severity, has_errors},
 };
 use normalise::Normaliser;
 use schema::Schema;

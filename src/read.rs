@@ -17,7 +17,7 @@ use limits::MAX_BYTES;
 use node::Node;
 use places::Places;
 
-use crate::report::{Diagnostic, Location, Position};
+use crate::diagnostic::{Diagnostic, Location, Position};
 
 /// One document of an input.
 #[derive(Clone, Debug)]

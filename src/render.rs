@@ -9,17 +9,17 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use crate::build;
 use crate::cluster::Cluster;
 use crate::custom_tls;
+use crate::diagnostic::{Diagnostic, FieldPath, Position, ResourceRef, has_errors};
 use crate::existing::{Existing, Sources, existing};
 use crate::identity::{self, Seed};
 use crate::object::{self, ObjectKey};
+use crate::objects;
 use crate::options::{CertificateSource, Options};
 use crate::parse::{self, API_VERSIONS};
 use crate::read::node::Node;
 use crate::read::{Document, template};
-use crate::report::{Diagnostic, FieldPath, Position, ResourceRef, has_errors};
 use crate::resolve;
 use crate::standby::{self, Party};
 use crate::unreplaced;
@@ -74,7 +74,7 @@ impl PlannedCluster {
     /// Builds its objects. An object comes after those that it depends on.
     pub fn objects(&self) -> Vec<Value> {
         self.content.as_ref().map_or_else(Vec::new, |(cluster, identity)| {
-            build::build(cluster, identity).into_iter().map(build::Object::into_value).collect()
+            objects::build(cluster, identity).into_iter().map(objects::Object::into_value).collect()
         })
     }
 }

@@ -36,9 +36,9 @@ mod users;
 use std::collections::BTreeSet;
 
 use crate::cluster::{Cluster, ConfigMapKey, Generations, Metadata};
+use crate::diagnostic::{Collector, Diagnostic, FieldPath, has_errors};
 use crate::naming::annotation;
 use crate::options::Options;
-use crate::report::{Collector, Diagnostic, FieldPath, has_errors};
 use crate::spec::{MetadataSpec, PostgresCluster};
 
 /// Resolves one `PostgresCluster` that was validated against the schema.

@@ -1,9 +1,9 @@
 //! Checks a standby cluster against the cluster that it follows, if both are in the input.
 
 use crate::cluster::Cluster;
+use crate::diagnostic::{Diagnostic, FieldPath, ResourceRef};
 use crate::naming::annotation;
 use crate::read::Document;
-use crate::report::{Diagnostic, FieldPath, ResourceRef};
 
 /// What this check needs to know about one cluster.
 pub struct Party {

@@ -7,9 +7,9 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
+use crate::diagnostic::{Collector, Diagnostic, FieldPath, Segment, Severity};
 use crate::read::node::{Node, NodeValue};
 use crate::read::{Document, template};
-use crate::report::{Collector, Diagnostic, FieldPath, Segment, Severity};
 
 static BRACES: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(r"(?:^|[^$])\$\{ *([A-Za-z_][A-Za-z0-9_.]*)[^{}]*\}").expect("a constant pattern"));

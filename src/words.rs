@@ -1,8 +1,8 @@
 //! Phrases for messages: what was found, how it is quoted, and which field was probably meant.
 
 use crate::{
+    diagnostic::{FieldPath, Segment},
     read::node::{Node, NodeValue},
-    report::{FieldPath, Segment},
 };
 
 /// The message for a required field that is missing.

@@ -14,9 +14,9 @@ use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use pgrender::diagnostic::{Diagnostic, Severity};
 use pgrender::read;
 use pgrender::render::render;
-use pgrender::report::{Diagnostic, Severity};
 use pgrender::{identity::Seed, write::yaml};
 use serde_json::{Value, json};
 

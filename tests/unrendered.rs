@@ -7,11 +7,11 @@
 use std::collections::BTreeSet;
 use std::fs;
 
+use pgrender::diagnostic::{Diagnostic, FieldPath, Segment, Severity};
 use pgrender::identity::Seed;
 use pgrender::options::Options;
 use pgrender::read;
 use pgrender::render::render;
-use pgrender::report::{Diagnostic, FieldPath, Segment, Severity};
 use pgrender::spec::json_schema;
 use serde_json::{Map, Value, json};
 

@@ -18,9 +18,9 @@ use std::{
 use serde_json::Value;
 
 use pgrender::{
+    diagnostic::{Diagnostic, has_errors},
     parse::{self, Settings},
     read,
-    report::{Diagnostic, has_errors},
 };
 
 struct Case {

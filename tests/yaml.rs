@@ -11,9 +11,9 @@ use std::collections::BTreeSet;
 use std::io::Write as _;
 use std::process::{Command, Stdio};
 
+use pgrender::diagnostic::Diagnostic;
 use pgrender::read::node::{Node, NodeValue};
 use pgrender::read::{self, Document};
-use pgrender::report::Diagnostic;
 use pgrender::write::yaml;
 use proptest::prelude::*;
 use proptest::sample::select;

@@ -7,8 +7,8 @@ use zeroize::Zeroizing;
 
 use super::secret::Secret;
 use crate::cluster::{CertificateAuthority, PlannedCertificate};
+use crate::diagnostic::Diagnostic;
 use crate::naming::annotation;
-use crate::report::Diagnostic;
 use crate::x509::{self, PrivateKey, X509};
 
 /// The maximum number of PEM blocks in one value, which may contain the private key too.

@@ -4,8 +4,8 @@ use zeroize::Zeroizing;
 
 use super::secret::Secret;
 use crate::cluster::{CredentialHolder, CredentialKeys, PasswordGeneration, PlannedCredential, ServiceRole};
+use crate::diagnostic::Diagnostic;
 use crate::naming::annotation;
-use crate::report::Diagnostic;
 
 /// The password of a role in a Secret. It does not implement `Debug`, so that it cannot be printed.
 pub struct Credential<'a> {

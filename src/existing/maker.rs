@@ -1,11 +1,11 @@
 //! Objects that make a Secret in the Kubernetes cluster, or before it is applied. The values of such a Secret are not in the
 //! input.
 
+use crate::diagnostic::ResourceRef;
 use crate::naming::label;
 use crate::object;
 use crate::read::Document;
 use crate::read::node::Node;
-use crate::report::ResourceRef;
 
 /// The kinds that make Secrets, each with its API group and the path of the field that names the Secret. An empty path means
 /// that the Secret has the name of the object.

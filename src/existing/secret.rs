@@ -5,11 +5,11 @@ use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
 
 use crate::cluster::generation;
+use crate::diagnostic::{Diagnostic, FieldPath, ResourceRef};
 use crate::naming::label;
 use crate::object;
 use crate::read::Document;
 use crate::read::node::{Node, NodeValue};
-use crate::report::{Diagnostic, FieldPath, ResourceRef};
 
 /// A Secret whose values may be reused. It does not implement `Debug`, so that it cannot be printed.
 #[derive(Clone)]

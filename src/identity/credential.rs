@@ -6,8 +6,8 @@ use super::context::Context;
 use super::seed::Seed;
 use super::{Credential, password, reuse, scram};
 use crate::cluster::{Cluster, PasswordType, PlannedCredential};
+use crate::diagnostic::Diagnostic;
 use crate::existing;
-use crate::report::Diagnostic;
 
 /// Derives the credential `planned`, or reuses the existing credential `held`. Adds its messages to `diagnostics`.
 pub(super) fn derive(

@@ -10,9 +10,9 @@ use zeroize::Zeroizing;
 use super::verifier::{Verdict, judge};
 use super::{Certificate, Credential};
 use crate::cluster::{CertificateUsage, PasswordGeneration};
+use crate::diagnostic::Diagnostic;
 use crate::existing::{self, Certificates, Pair, Root};
 use crate::naming::annotation;
-use crate::report::Diagnostic;
 use crate::window::{Renewal, Window, day};
 use crate::x509::{self, X509};
 

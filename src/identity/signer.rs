@@ -4,9 +4,9 @@ use super::authority::{Authorities, Authority};
 use super::seed::Seed;
 use super::{Trust, reuse};
 use crate::cluster::{CertificateAuthority, Cluster};
+use crate::diagnostic::{Diagnostic, has_errors};
 use crate::existing::{Certificates, Existing};
 use crate::options::Options;
-use crate::report::{Diagnostic, has_errors};
 use crate::window::Window;
 use crate::x509::X509;
 

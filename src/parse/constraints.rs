@@ -14,7 +14,7 @@ use super::{
     schema::{Format, Schema, Type},
     words,
 };
-use crate::report::{FieldPath, Segment};
+use crate::diagnostic::{FieldPath, Segment};
 
 /// Checks a value and everything below it.
 pub(crate) fn check(value: &Value, schema: &'static Schema, path: &FieldPath, findings: &mut Findings) {

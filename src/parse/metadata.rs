@@ -4,7 +4,7 @@
 use serde_json::{Map, Value};
 
 use super::{Finding, Findings};
-use crate::report::FieldPath;
+use crate::diagnostic::FieldPath;
 use crate::words;
 
 /// The largest total size of all annotations, keys and values, in bytes.

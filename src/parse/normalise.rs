@@ -11,8 +11,8 @@ use super::{
     words,
 };
 use crate::{
+    diagnostic::{FieldPath, Segment},
     read::node::{Entry, Node, NodeValue},
-    report::{FieldPath, Segment},
 };
 
 /// Walks through a tree and its schema in parallel.

@@ -12,7 +12,7 @@ use crate::{
         pgbouncer::{setting as pooler, setting_name},
         postgres::parameter_name,
     },
-    report::{FieldPath, Segment},
+    diagnostic::{FieldPath, Segment},
 };
 
 /// Fields whose contents are not searched, because Kubernetes defines them or because pgrender does not render them.

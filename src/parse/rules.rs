@@ -19,7 +19,7 @@ use super::{
     Finding, Findings,
     schema::{RuleText, Schema},
 };
-use crate::report::FieldPath;
+use crate::diagnostic::FieldPath;
 
 /// One rule of the CRD.
 pub(crate) struct Rule {

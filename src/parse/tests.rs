@@ -31,7 +31,7 @@ fn of_many_findings_the_first_are_kept_and_the_rest_is_counted() {
     let documents = crate::read::documents("", &text).unwrap();
     let (_, found) = validate(&documents[0], Settings::default());
     assert!(found.len() < 1000, "{}", found.len());
-    let told = crate::report::shorten(found);
+    let told = crate::diagnostic::shorten(found);
     let last = told.last().unwrap().to_string();
     // Each item of `env` has a wrong type, all but one repeat the name of another, and the claim of the instance is missing.
     assert!(last.contains("… and 37900 more errors"), "{last}");

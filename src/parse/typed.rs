@@ -3,8 +3,8 @@
 use serde_json::Value;
 
 use super::{Settings, validate};
+use crate::diagnostic::{Diagnostic, FieldPath};
 use crate::read::Document;
-use crate::report::{Diagnostic, FieldPath};
 use crate::spec::PostgresCluster;
 
 /// Validates a document and returns its `PostgresCluster`, or `None` if an error is among the diagnostics.

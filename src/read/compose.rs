@@ -11,7 +11,7 @@ use super::limits::{Budget, MAX_DEPTH, Size};
 use super::mapping::{Error, Mapping};
 use super::node::{Node, NodeValue};
 use super::{scalar, syntax};
-use crate::report::{Collector, Diagnostic, Position, Severity};
+use crate::diagnostic::{Collector, Diagnostic, Position, Severity};
 
 /// Returns the documents of `text` that are not empty, or everything that is wrong, in the order of the text. After an error
 /// that makes the rest of a document unreadable, reading continues with the next document.
@@ -236,7 +236,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::report::FieldPath;
+    use crate::diagnostic::FieldPath;
 
     fn node(text: &str) -> Node {
         compose("c.yaml", text).unwrap().remove(0)

@@ -5,7 +5,7 @@ use std::mem;
 
 use super::node::{Entry, Node, NodeValue};
 use super::scalar;
-use crate::report::{Collector, Position, Severity};
+use crate::diagnostic::{Collector, Position, Severity};
 
 /// An error after which the rest of the document can still be read.
 #[derive(Debug)]

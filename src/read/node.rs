@@ -6,7 +6,7 @@ use serde_json::{Map, Number, Value};
 
 use super::limits::Size;
 use super::places::Places;
-use crate::report::{FieldPath, Position};
+use crate::diagnostic::{FieldPath, Position};
 
 /// A value and its position.
 #[derive(Clone, Debug, PartialEq)]

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::node::{Entry, Node, NodeValue};
-use crate::report::{FieldPath, Position, Segment};
+use crate::diagnostic::{FieldPath, Position, Segment};
 
 /// The largest mapping, in entries, that is scanned without an index.
 const SMALL: usize = 16;

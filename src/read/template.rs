@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use super::node::{Node, NodeValue};
-use crate::report::{Diagnostic, FieldPath, Position, Segment};
+use crate::diagnostic::{Diagnostic, FieldPath, Position, Segment};
 
 /// The message for a template.
 pub(crate) const NOT_RENDERED: &str = "`{{ … }}` is a template, such as Helm's, that nobody has rendered: render it first, like \

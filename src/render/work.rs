@@ -3,11 +3,11 @@
 //! done, and too much is refused. Only the caller can raise the limit ([`Options::max_clusters`]), never the input.
 
 use crate::cluster::{Cluster, Metadata};
+use crate::diagnostic::Diagnostic;
 use crate::existing::{Certificates, Existing};
 use crate::identity::checked_rounds;
 use crate::options::Options;
 use crate::read::node::Node;
-use crate::report::Diagnostic;
 
 /// The maximum cost of an ordinary cluster: a few users, pgBouncer, backups and three instances. This cost and the following
 /// ones are in microseconds, measured on one core of a machine from 2020.

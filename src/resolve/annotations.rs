@@ -3,8 +3,8 @@
 
 use super::Context;
 use crate::cluster::Metadata;
+use crate::diagnostic::FieldPath;
 use crate::naming::{PREFIX, annotation};
-use crate::report::FieldPath;
 use crate::spec::PostgresCluster;
 use crate::words;
 

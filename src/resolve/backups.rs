@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use super::{Context, claims, containers, files, global_options, schedule};
 use crate::cluster::{BackupJobs, BackupType, Backups, Metadata, RepoHost, Repository, Schedule, Scheduling, Storage};
 use crate::config::pgbackrest::{option, option_value};
+use crate::diagnostic::FieldPath;
 use crate::naming::{CONTAINER_PGBACKREST, CONTAINER_PGBACKREST_CONFIG, annotation};
-use crate::report::FieldPath;
 use crate::spec::{
     BackupJobsSpec, LogSpec, PgBackRestSpec, PostgresClusterSpec, RepoHostSpec, RepositorySpec, SchedulesSpec,
 };

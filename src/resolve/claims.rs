@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::{Context, quantity};
+use crate::diagnostic::FieldPath;
 use crate::kubernetes::PersistentVolumeClaimSpec;
-use crate::report::FieldPath;
 use crate::spec::{PostgresClusterSpec, VolumeClaimSpec};
 
 const ACCESS_MODES: [&str; 4] = ["ReadWriteOnce", "ReadOnlyMany", "ReadWriteMany", "ReadWriteOncePod"];

@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use super::{Context, quantity};
+use crate::diagnostic::FieldPath;
 use crate::kubernetes::{Container, IntOrString, ResourceRequirements};
 use crate::naming::is_container_port;
-use crate::report::FieldPath;
 use crate::spec::AdditionalVolume;
 
 /// Returns the user's own containers of a pod that already has the containers `ours`. Each name must be unique (Kubernetes'

@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::Context;
 use crate::cluster::Cluster;
+use crate::diagnostic::FieldPath;
 use crate::naming::annotation;
 use crate::options::CredentialSource;
-use crate::report::FieldPath;
 
 /// Returns the roles of `cluster` that have a password.
 pub(super) fn roles(cluster: &Cluster) -> BTreeSet<&str> {

@@ -7,8 +7,8 @@
 
 use super::Context;
 use crate::cluster::Metadata;
+use crate::diagnostic::FieldPath;
 use crate::naming::delivery;
-use crate::report::FieldPath;
 use crate::spec::PostgresCluster;
 use crate::words;
 

@@ -7,8 +7,8 @@ use super::Context;
 use super::postgres::{check_host, hba_text};
 use crate::config::patroni::setting;
 use crate::config::postgres::{check_ident_text, parameter};
+use crate::diagnostic::FieldPath;
 use crate::line;
-use crate::report::FieldPath;
 use crate::words;
 
 /// Checks the whole dynamic configuration.

@@ -3,7 +3,7 @@
 use time::{Date, Month};
 
 use super::Context;
-use crate::report::FieldPath;
+use crate::diagnostic::FieldPath;
 
 /// The day in November on which the final release of a version is planned (<https://www.postgresql.org/support/versioning/>).
 const LAST_RELEASES: [(u16, i32, u8); 7] =
@@ -23,8 +23,8 @@ pub(super) fn warn(version: u16, context: &mut Context) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::diagnostic::Collector;
     use crate::options::Options;
-    use crate::report::Collector;
 
     fn warned(version: u16, time: i64) -> bool {
         let options = Options { time, ..Options::default() };

@@ -8,8 +8,8 @@ use regex::Regex;
 use serde_json::Value;
 
 use super::Context;
+use crate::diagnostic::FieldPath;
 use crate::kubernetes::IntOrString;
-use crate::report::FieldPath;
 use crate::spec::PostgresClusterSpec;
 
 /// Words in the name of a setting whose value is a secret.

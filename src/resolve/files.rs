@@ -1,8 +1,8 @@
 //! Checks the paths of files that the user adds to volumes which also contain files of pgrender.
 
 use super::Context;
+use crate::diagnostic::FieldPath;
 use crate::kubernetes::{SecretProjection, VolumeProjection};
-use crate::report::FieldPath;
 use crate::spec::PostgresClusterSpec;
 
 /// The prefix of pgrender's own files, in every volume that the user may add files to.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::Context;
 use crate::cluster::{Repository, Storage};
 use crate::config::pgbackrest::{option, option_name, option_value};
-use crate::report::FieldPath;
+use crate::diagnostic::FieldPath;
 use crate::words;
 
 /// Checks all options.

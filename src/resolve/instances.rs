@@ -2,8 +2,8 @@
 
 use super::{Context, claims, containers};
 use crate::cluster::{InstanceSet, Metadata, Scheduling};
+use crate::diagnostic::FieldPath;
 use crate::naming::{CONTAINER_CARETAKER, CONTAINER_DATABASE, CONTAINER_PGBACKREST};
-use crate::report::FieldPath;
 use crate::spec::{InstanceSetSpec, PostgresClusterSpec};
 
 /// pgBackRest numbers the instances of a cluster from 1 to 256 (its option group `pg`).

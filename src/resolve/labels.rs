@@ -2,8 +2,8 @@
 //! it on every rendered object (Kubernetes' `ValidateLabels`, `ValidateAnnotations`).
 
 use crate::cluster::Metadata;
+use crate::diagnostic::{Collector, Diagnostic, FieldPath};
 use crate::naming::PREFIX;
-use crate::report::{Collector, Diagnostic, FieldPath};
 use crate::words::quote;
 
 /// Checks the user's labels and annotations for objects, at `path`.

@@ -2,8 +2,8 @@
 
 use super::Context;
 use crate::cluster::{BackupType, Cluster, Repository};
+use crate::diagnostic::FieldPath;
 use crate::naming::{STANZA, annotation};
-use crate::report::FieldPath;
 use crate::spec::{ManualBackupSpec, PostgresCluster};
 
 /// Words in the names of options whose values are not shown.

@@ -3,8 +3,8 @@
 
 use super::Context;
 use crate::cluster::Cluster;
+use crate::diagnostic::FieldPath;
 use crate::naming::{CRON_JOB_MAX, STATEFUL_SET_MAX};
-use crate::report::FieldPath;
 use crate::spec::DatabaseInitSqlSpec;
 
 /// The longest name of a Service, which is a DNS label (RFC 1035).

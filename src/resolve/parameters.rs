@@ -10,7 +10,7 @@ use super::Context;
 use crate::cluster::Cluster;
 use crate::config::patroni::setting;
 use crate::config::postgres::{self, parameter, parameter_name, parameter_risk, parameter_value};
-use crate::report::FieldPath;
+use crate::diagnostic::FieldPath;
 use crate::spec::PostgresClusterSpec;
 use crate::words;
 

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use super::{Context, certificates, slots};
 use crate::config::patroni::setting::{self, Kind, LOCAL, POSTGRESQL, POSTGRESQL_LOCAL, STANDBY_CLUSTER, Setting, TOP};
 use crate::config::postgres::parameter_name;
-use crate::report::FieldPath;
+use crate::diagnostic::FieldPath;
 use crate::spec::{PatroniSpec, StandbySpec};
 use crate::words;
 

@@ -3,8 +3,8 @@
 use super::{Context, certificates, containers, files, services};
 use crate::cluster::{Metadata, PgBouncer, Scheduling};
 use crate::config::pgbouncer::{setting, setting_name, setting_value, together};
+use crate::diagnostic::FieldPath;
 use crate::naming::{CONTAINER_PGBOUNCER, CONTAINER_PGBOUNCER_CONFIG};
-use crate::report::FieldPath;
 use crate::spec::{PgBouncerConfigSpec, PostgresClusterSpec};
 use crate::words;
 

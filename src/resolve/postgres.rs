@@ -6,10 +6,10 @@ use super::backups::{repository_index, unknown_repository};
 use super::{Context, dynamic_configuration, files, patroni_settings, quantity};
 use crate::cluster::{Cluster, Patroni, Postgres, Standby, Switchover};
 use crate::config::postgres::{self, parameter};
+use crate::diagnostic::FieldPath;
 use crate::kubernetes::IntOrString;
 use crate::naming::{PGBACKREST_PORT, annotation};
 use crate::parse::parameter_fault;
-use crate::report::FieldPath;
 use crate::spec::{HbaRule, PatroniSpec, PostgresClusterSpec, RepositorySpec, SwitchoverType};
 
 /// Resolves `spec.config` and `spec.authentication`.

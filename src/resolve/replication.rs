@@ -5,8 +5,8 @@ use serde_json::Value;
 use super::Context;
 use crate::cluster::Cluster;
 use crate::config::postgres;
+use crate::diagnostic::FieldPath;
 use crate::naming::{REPLICATION_MAP, annotation};
-use crate::report::FieldPath;
 use crate::spec::{PostgresCluster, PostgresClusterSpec};
 
 /// Checks the settings of the spec that affect replication.

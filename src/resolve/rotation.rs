@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::Context;
 use crate::cluster::{Cluster, Generations, ServiceRole, generation};
+use crate::diagnostic::FieldPath;
 use crate::naming::annotation;
-use crate::report::FieldPath;
 
 /// Reads these annotations. `roles` are the roles of `cluster` with a password. For the `referenced` roles, the user provides
 /// the Secrets.

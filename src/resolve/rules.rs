@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::Context;
 use crate::cluster::Cluster;
 use crate::config::postgres;
-use crate::report::FieldPath;
+use crate::diagnostic::FieldPath;
 use crate::spec::PostgresClusterSpec;
 
 /// Reports each of these rules. If there is an error, the line of a rule may be missing, so nothing is reported.

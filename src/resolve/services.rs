@@ -2,7 +2,7 @@
 
 use super::Context;
 use crate::cluster::{ServiceKind, ServiceSettings};
-use crate::report::FieldPath;
+use crate::diagnostic::FieldPath;
 use crate::spec::ServiceSpec;
 
 /// Returns the settings of one Service. What the API server would refuse is an error here.

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 use super::Context;
 use crate::config::patroni::setting::{self, Setting};
-use crate::report::FieldPath;
+use crate::diagnostic::FieldPath;
 use crate::words;
 
 /// The longest name in Postgres, in bytes (`NAMEDATALEN`).

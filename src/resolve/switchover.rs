@@ -2,7 +2,7 @@
 
 use super::Context;
 use crate::cluster::Cluster;
-use crate::report::FieldPath;
+use crate::diagnostic::FieldPath;
 use crate::spec::PostgresClusterSpec;
 use crate::words;
 

@@ -3,8 +3,8 @@
 
 use super::{Context, manual_backup};
 use crate::cluster::Cluster;
+use crate::diagnostic::FieldPath;
 use crate::naming::annotation;
-use crate::report::FieldPath;
 use crate::spec::{PgBackRestSpec, PostgresCluster, PostgresClusterSpec, SchedulesSpec};
 
 /// Reports each of these fields and annotations.

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use super::Context;
 use crate::cluster::{PasswordType, User};
+use crate::diagnostic::FieldPath;
 use crate::line;
-use crate::report::FieldPath;
 use crate::spec;
 use crate::spec::PostgresClusterSpec;
 use crate::words;

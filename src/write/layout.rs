@@ -3,8 +3,8 @@
 
 use serde_json::Value;
 
+use crate::diagnostic::ResourceRef;
 use crate::object;
-use crate::report::ResourceRef;
 
 /// Returns the directory of each of `clusters`, in their order: its name, or `<namespace>/<name>` if another cluster has that
 /// name.

@@ -4,9 +4,9 @@ use std::io;
 
 use serde_json::{Map, Value, json};
 
+use crate::diagnostic::Diagnostic;
 use crate::object::{self, bookkeeping};
 use crate::read::Document;
-use crate::report::Diagnostic;
 use crate::write::verbatim::Texts;
 use crate::write::yaml;
 

@@ -1,10 +1,10 @@
 //! Renders through the library, for tests that look at objects and not at bytes.
 
+use pgrender::diagnostic::{Diagnostic, Severity, has_errors};
 use pgrender::identity::Seed;
 use pgrender::options::Options;
 use pgrender::read;
 use pgrender::render::render;
-use pgrender::report::{Diagnostic, Severity, has_errors};
 use serde_json::Value;
 
 /// A seed that is not secret.

@@ -64,7 +64,7 @@ pub(crate) const DELIBERATE: &[Deliberate] = &[
     },
     Deliberate {
         reason: "Flux must not replace variables in scripts",
-        source: "src/build/substitution.rs",
+        source: "src/objects/substitution.rs",
         places: &[
             Place("StatefulSet", "*", SUBSTITUTE, OnlyOurs, r#""disabled""#),
             Place("Deployment", "*-pgbouncer", SUBSTITUTE, OnlyOurs, r#""disabled""#),
@@ -177,7 +177,7 @@ pub(crate) const DELIBERATE: &[Deliberate] = &[
     },
     Deliberate {
         reason: "only the pod's own user and group read keys and verifiers",
-        source: "src/build/volumes.rs",
+        source: "src/objects/volumes.rs",
         places: &[
             Place("StatefulSet", "*", "*.volumes[patroni-config].*[*crt+key].mode", OnlyOurs, "384"),
             Place("Deployment", "*-pgbouncer", "*.volumes[pgbouncer-config].*[*users.txt].mode", OnlyOurs, "384"),

@@ -1,9 +1,9 @@
 //! pgrender's side: the cluster is rendered through the library, with the images of the observed PGO.
 
+use pgrender::diagnostic::{Severity, has_errors};
 use pgrender::identity::Seed;
 use pgrender::options::Options;
 use pgrender::read;
-use pgrender::report::{Severity, has_errors};
 use serde_json::Value;
 
 use crate::normal::{Objects, described};

@@ -8,11 +8,11 @@ use std::time::SystemTime;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use pgrender::diagnostic::has_errors;
 use pgrender::identity::Seed;
 use pgrender::options::Options;
 use pgrender::read;
 use pgrender::render::render;
-use pgrender::report::has_errors;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 

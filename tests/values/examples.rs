@@ -1,7 +1,7 @@
 //! Examples of the ways in which a value was read as something else.
 
 use pgrender::config::postgres::{hba, parameters};
-use pgrender::report::{Diagnostic, Severity};
+use pgrender::diagnostic::{Diagnostic, Severity};
 use pgrender::write::yaml;
 use serde_json::{Value, json};
 

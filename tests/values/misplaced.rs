@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use pgrender::report::{FieldPath, Segment};
+use pgrender::diagnostic::{FieldPath, Segment};
 use pgrender::spec::json_schema;
 use pgrender::write::yaml;
 use pgrender::{parse, read};

@@ -1,10 +1,10 @@
 //! Tests settings that other programs read: each that they would ignore, or that something else overrides, is reported.
 
+use pgrender::diagnostic::{Severity, has_errors};
 use pgrender::identity::Seed;
 use pgrender::options::Options;
 use pgrender::read;
 use pgrender::render::render;
-use pgrender::report::{Severity, has_errors};
 use pgrender::write::yaml;
 use serde_json::{Value, json};
 

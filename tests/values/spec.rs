@@ -1,8 +1,8 @@
 //! Creates specs with strings, and resolves them.
 
 use pgrender::cluster::Cluster;
+use pgrender::diagnostic::Diagnostic;
 use pgrender::options::Options;
-use pgrender::report::Diagnostic;
 use pgrender::resolve::resolve;
 use pgrender::write::yaml;
 use pgrender::{parse, read};

@@ -6,8 +6,8 @@
 use std::collections::BTreeMap;
 
 use super::hba_method::{self, Host};
+use crate::diagnostic::FieldPath;
 use crate::line;
-use crate::report::FieldPath;
 
 /// The longest word of a line, in bytes (`MAX_TOKEN` of `hba.c`).
 pub(super) const MAX_WORD: usize = 10_000;

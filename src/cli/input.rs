@@ -5,9 +5,9 @@ use std::fs::{self, DirEntry, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+use crate::diagnostic::Diagnostic;
 use crate::read::node::NodeValue;
 use crate::read::{self, Document, template};
-use crate::report::Diagnostic;
 
 /// The largest number of bytes that is read from one file, so that a device file does not fill the memory. It is more than
 /// [`read::documents`] accepts, so that the error comes from there.

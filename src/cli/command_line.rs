@@ -4,9 +4,9 @@ use super::arguments::{Command, RenderArguments};
 use super::environment::Environment;
 use super::outcome::{Outcome, Stdout};
 use super::{input, output_directory, seed};
+use crate::diagnostic::{Diagnostic, has_errors};
 use crate::existing;
 use crate::render::{self, Plan};
-use crate::report::{Diagnostic, has_errors};
 use crate::spec;
 
 /// Runs a command.

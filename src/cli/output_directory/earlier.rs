@@ -16,10 +16,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::failed;
+use crate::diagnostic::{Diagnostic, ResourceRef};
 use crate::naming::label;
 use crate::object;
 use crate::read;
-use crate::report::{Diagnostic, ResourceRef};
 use crate::write::layout;
 
 /// The name of the record. The file is hidden and does not have the suffix of a manifest, so that kubectl and pgrender ignore

@@ -7,9 +7,9 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::environment::{self, Environment, IMAGE_PREFIX};
+use crate::diagnostic::Diagnostic;
 use crate::line::shown;
 use crate::options::{CertificateSource, CredentialSource, IssuerReference, Options};
-use crate::report::Diagnostic;
 use crate::window::{Schedule, ScheduleError, Window};
 
 /// What creates the certificates.

@@ -3,14 +3,14 @@
 
 use strsim::damerau_levenshtein;
 
+use crate::diagnostic::{Collector, Diagnostic, FieldPath, ResourceRef, Segment};
 use crate::naming::annotation;
 use crate::object;
 use crate::read::Document;
 use crate::read::node::{Entry, Node, NodeValue};
-use crate::report::{Collector, Diagnostic, FieldPath, ResourceRef, Segment};
 
 /// Returns an error for each of `documents` that is probably meant as a seed.
-pub(in crate::entry) fn check(documents: &[Document]) -> Vec<Diagnostic> {
+pub(in crate::cli) fn check(documents: &[Document]) -> Vec<Diagnostic> {
     let mut found = Collector::default();
     for (position, document) in documents.iter().enumerate() {
         let mut search =

@@ -10,8 +10,8 @@ use std::path::{Path, PathBuf};
 use super::environment::Environment;
 use super::outcome::Outcome;
 use super::{function, input};
+use crate::diagnostic::{Diagnostic, has_errors};
 use crate::read::{self, Document};
-use crate::report::{Diagnostic, has_errors};
 use crate::write::resource_list;
 
 /// The name of the configuration in messages, because its file has a random name.

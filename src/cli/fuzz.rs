@@ -23,9 +23,9 @@ use serde_json::{Value, json};
 
 use super::environment::Environment;
 use super::{function, legacy_plugin, outcome::Outcome, run};
+use crate::diagnostic::{Diagnostic, Severity, has_errors};
 use crate::read::node::Node;
 use crate::read::{self, Document};
-use crate::report::{Diagnostic, Severity, has_errors};
 use crate::write::yaml;
 use mutate::Mutator;
 

@@ -8,7 +8,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use zeroize::Zeroizing;
 
-use crate::report::Diagnostic;
+use crate::diagnostic::Diagnostic;
 
 /// The prefix of PGO's variables that name images.
 pub(super) const IMAGE_PREFIX: &str = "RELATED_IMAGE_";

@@ -6,9 +6,9 @@ use std::process::ExitCode;
 
 use clap::error::{ContextKind, ContextValue};
 
+use crate::diagnostic::{Diagnostic, Severity, has_errors, shorten};
 use crate::line;
 use crate::render::PlannedCluster;
-use crate::report::{Diagnostic, Severity, has_errors, shorten};
 use crate::write::resource_list;
 
 /// What is written to standard output. It contains secrets, so it does not implement `Debug`.

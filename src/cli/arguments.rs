@@ -7,9 +7,9 @@ use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use super::input;
 use super::settings::{self, Certificates, Setting, Settings};
+use crate::diagnostic::Diagnostic;
 use crate::options::{CredentialSource, IssuerReference};
 use crate::read::Document;
-use crate::report::Diagnostic;
 
 /// Renders a PostgresCluster into every manifest that a highly available Postgres needs, with no operator.
 ///

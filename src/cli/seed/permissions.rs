@@ -3,7 +3,7 @@
 use std::fs::Metadata;
 use std::path::Path;
 
-use crate::report::Diagnostic;
+use crate::diagnostic::Diagnostic;
 
 /// Warns about a file that users other than its owner can read or write. A device or a pipe is not checked, because it does not
 /// store the seed.

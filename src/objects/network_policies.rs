@@ -4,7 +4,7 @@
 //! addresses that are different in every Kubernetes cluster.
 //!
 //! A policy selects peers by their labels. An attacker who may label pods in the namespace can be any peer
-//! (`src/build/access.rs`). So these policies are an additional protection, and do not replace certificates and passwords.
+//! (`src/objects/access.rs`). So these policies are an additional protection, and do not replace certificates and passwords.
 
 use super::metadata::{
     Labels, backup_labels, instance_set_labels, labels, object_meta, pgbouncer_labels, repo_host_labels, selector,

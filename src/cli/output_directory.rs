@@ -12,8 +12,8 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::diagnostic::{Diagnostic, ResourceRef};
 use crate::render::PlannedCluster;
-use crate::report::{Diagnostic, ResourceRef};
 use crate::write::{layout, yaml};
 use earlier::Record;
 

@@ -8,10 +8,10 @@
 
 use super::environment::IMAGE_PREFIX;
 use super::settings::{self, Settings};
+use crate::diagnostic::{Diagnostic, FieldPath};
 use crate::object;
 use crate::read::node::{Entry, Node, NodeValue};
 use crate::render;
-use crate::report::{Diagnostic, FieldPath};
 
 const API_VERSION: &str = "pgrender.dev/v1alpha1";
 const KIND: &str = "PgRender";
@@ -217,7 +217,7 @@ fn boolean(node: &Node) -> Result<bool, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::entry::settings::Certificates;
+    use crate::cli::settings::Certificates;
     use crate::options::CredentialSource;
     use crate::read;
     use crate::window::Schedule;

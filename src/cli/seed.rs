@@ -16,13 +16,13 @@ use zeroize::Zeroizing;
 
 use super::environment::{self, Environment};
 use super::settings::Settings;
+use crate::diagnostic::Diagnostic;
 use crate::existing::Secret;
 use crate::identity::Seed;
 use crate::merge;
 use crate::naming::annotation;
 use crate::object;
 use crate::read::Document;
-use crate::report::Diagnostic;
 
 /// The longest seed that is read, in bytes, so that a device file does not fill the memory.
 const MAX: usize = 64 * 1024;
