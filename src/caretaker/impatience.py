@@ -21,7 +21,7 @@ PATIENCE_SECONDS = 2
 # Sessions of ours, and sessions that cannot begin because somebody has a lock on their database or its catalogs: these are not
 # in pg_stat_activity yet, have no time limit, outlive their clients, and would take all connections in the end. Whoever may log
 # in can do that to any database, for `DROP DATABASE` waits for its lock before it is refused.
-OURS = """SELECT pid FROM pg_stat_activity WHERE datname = 'postgres' AND application_name = 'caretaker'
+OURS = """SELECT pid FROM pg_stat_activity WHERE datname = 'postgres' AND application_name IN ('caretaker', 'caretaker init.sql')
     AND usesysid = (SELECT oid FROM pg_roles WHERE rolname = current_user)"""
 BEGINNING = """SELECT DISTINCT pid, datname, datdba FROM pg_locks JOIN pg_database ON pg_database.oid =
       CASE WHEN locktype = 'object' AND classid = 'pg_database'::regclass THEN objid ELSE database END
