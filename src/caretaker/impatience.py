@@ -64,7 +64,8 @@ WHERE rolsuper IS NOT TRUE AND prepared < now() - interval '1 min';
 
 # Since PostgreSQL 17 members of `pg_maintain` may lock system catalogs ("Predefined Roles"). While a shared one is locked, nobody can
 # log in, and what reads roles waits: so do views like pg_stat_activity, and `pg_terminate_backend`. So this reads no catalog but
-# what its session has read before, and goes by numbers that were read before.
+# what its session has read before, and goes by numbers that were read before. Who waits for a stronger lock than to read or write
+# a catalog takes is no matter here.
 READ_BEFORE = """
 SELECT json_build_object('superusers', (SELECT json_agg(oid::int8) FROM pg_roles WHERE rolsuper),
   'database', (SELECT oid::int8 FROM pg_database WHERE datname = current_database()));
@@ -73,6 +74,7 @@ LOCKING_CATALOGS = """
 SELECT DISTINCT s.pid, s.usesysid FROM pg_lock_status() AS waiting CROSS JOIN unnest(pg_blocking_pids(waiting.pid)) AS _ (blocking)
 JOIN pg_stat_get_activity(NULL) AS s ON s.pid = blocking
 WHERE NOT waiting.granted AND waiting.locktype = 'relation' AND waiting.relation::int8 < 16384
+AND waiting.mode IN ('AccessShareLock', 'RowShareLock', 'RowExclusiveLock')
 AND waiting.database::int8 IN (0, :database) AND s.usesysid::int8 NOT IN (:superusers);
 """
 
