@@ -10,11 +10,12 @@ use crate::config::{patroni, postgres};
 
 /// The files of the program, which runs in Patroni's Python interpreter, and the commands that Postgres runs for its WAL
 /// archive. All of them are mounted in one directory, [`postgres::SCRIPT_DIRECTORY`].
-pub const PROGRAM: [(&str, &str); 21] = [
+pub const PROGRAM: [(&str, &str); 22] = [
     postgres::ARCHIVE_GET,
     postgres::ARCHIVE_PUSH,
     ("backups.py", include_str!("caretaker/backups.py")),
     ("caretaker.py", include_str!("caretaker/caretaker.py")),
+    ("closed.py", include_str!("caretaker/closed.py")),
     ("credentials.py", include_str!("caretaker/credentials.py")),
     ("databases.py", include_str!("caretaker/databases.py")),
     ("endpoints.py", include_str!("caretaker/endpoints.py")),
@@ -35,11 +36,12 @@ pub const PROGRAM: [(&str, &str); 21] = [
 ];
 
 /// The files that were added after the first version. A file comes after those that it imports. Add a new file here too.
-const LATER: [&str; 10] = [
+const LATER: [&str; 11] = [
     "session",
     "impatience",
     "postgres",
     "ours",
+    "closed",
     "roles",
     "extensions",
     "pgbouncer",

@@ -16,6 +16,7 @@ changed, after a failure with growing pauses, and every few minutes to find what
 
     credentials.py      verifiers of Secrets that the user brings
     databases.py        databases, schemas of users, the user's own SQL
+    closed.py           keeps others out while the user's own SQL runs
     endpoints.py        the Endpoints in which Patroni keeps what it knows
     slices.py           EndpointSlices, where Kubernetes does not make them of Endpoints
     extensions.py       extensions of every database

@@ -4,15 +4,14 @@ The SQL compares before it changes anything, so that it changes nothing that is 
 
 from __future__ import annotations
 
-import contextlib
 import json
 import threading
-from collections.abc import Iterator
 
+from closed import APPLICATION, INTRODUCE, alone, reopen
 from impatience import impatience
 from ours import known, record, remember, remembered
 from postgres import DATABASE_SECONDS, identifier, psql
-from session import connection_options, failures
+from session import connection_options, failures, version
 from surroundings import SETTINGS, Failure, Wanted, log, run
 
 # Whoever is connected to `template1` keeps databases from being created, and whoever may connect may leave something for
@@ -87,6 +86,10 @@ $caretaker$;
 INIT_SQL_DONE = f"SELECT 1 WHERE {remembered('database_init_sql')} IS NOT NULL"
 INIT_SQL_SECONDS = 3600
 
+# The session says first which it is, or runs nothing. After that it goes on after errors.
+INIT_SQL_COMMAND = ["psql", "--no-psqlrc", "--no-password", "--quiet", "--set=VERBOSITY=terse", "--set=ON_ERROR_STOP=1"]
+INIT_SQL_COMMAND += [f"--command={INTRODUCE}", "--command=\\unset ON_ERROR_STOP", "--file=-"]
+
 # The author of the SQL expects `public` in the path, and that what is there is their own. Functions and operators of others could
 # be taken for those of pg_catalog, and tables of others have triggers that the author's statements would run. So nobody but a
 # superuser may own anything in the database but a schema or a large object, or own the database, which is to choose settings of
@@ -94,7 +97,9 @@ INIT_SQL_SECONDS = 3600
 # for them: `pg_shdepend` does not tell what predefined roles own (PostgreSQL, "System Catalogs", pg_shdepend).
 # A trigger has no owner. TRIGGER on a table lets others put one there, and its condition is evaluated with the rights of whoever
 # changes the table (PostgreSQL, "Privileges" and "CREATE TRIGGER"), as are statements that a function makes of its arguments. Who
-# no longer has TRIGGER may have had it, unless nobody was ever granted anything.
+# no longer has TRIGGER may have had it, and a table without privileges may have had some: after a dump is restored it has the
+# defaults, and the triggers. So a condition or arguments are refused on any table. Hardly anybody has such a trigger in `postgres`
+# before this SQL, which may create it again, while a tenant's trigger that is overlooked makes the tenant a superuser.
 # Each statement is a transaction: what is revoked stays so when the next finds something.
 NO_STRANGERS = """
 DO $caretaker$
@@ -134,86 +139,11 @@ BEGIN
     FROM pg_trigger JOIN pg_class ON pg_class.oid = tgrelid JOIN pg_namespace ON pg_namespace.oid = relnamespace
     WHERE NOT tgisinternal
     AND NOT EXISTS (SELECT FROM pg_depend WHERE classid = 'pg_trigger'::regclass AND objid = pg_trigger.oid AND deptype = 'e')
-    AND (relacl IS NOT NULL AND (tgqual IS NOT NULL OR tgnargs > 0) OR EXISTS (SELECT FROM aclexplode(relacl)
+    AND (tgqual IS NOT NULL OR tgnargs > 0 OR EXISTS (SELECT FROM aclexplode(relacl)
       WHERE privilege_type = 'TRIGGER' AND grantee NOT IN (SELECT oid FROM pg_roles WHERE rolsuper))));
   IF problem IS NOT NULL THEN
-    RAISE EXCEPTION 'the user''s SQL could run what somebody with TRIGGER on a table has put there: %: revoke TRIGGER and drop it; '
+    RAISE EXCEPTION 'the user''s SQL could run what somebody with TRIGGER on a table may have put there: %: revoke TRIGGER and drop it; '
       'if you need it, create it in the SQL', problem;
-  END IF;
-END
-$caretaker$;
-"""
-
-# Who is connected could add something meanwhile, also as a role that was dropped since, for a session stays. One that was let in
-# and is not in pg_stat_activity yet has a lock on the database until it has begun, and whoever connects may have that take long
-# (PostgreSQL, "Developer Options", post_auth_delay). Honest ones have begun within a second; who comes later finds it closed.
-END_SESSIONS = """
-DO $caretaker$
-DECLARE
-  beginning int[];
-BEGIN
-  FOR attempt IN 0..50 LOOP
-    PERFORM pg_stat_clear_snapshot(), pg_sleep(CASE WHEN attempt > 0 THEN 0.1 ELSE 0 END);
-    beginning := ARRAY(SELECT pid FROM pg_locks WHERE locktype = 'object' AND classid = 'pg_database'::regclass
-      AND objid = (SELECT oid FROM pg_database WHERE datname = current_database()) AND pid <> pg_backend_pid()
-      AND pid NOT IN (SELECT pid FROM pg_stat_activity WHERE usesysid IS NOT NULL) AND (attempt = 0 OR pid = ANY (beginning)));
-    PERFORM pg_stat_clear_snapshot(), pg_terminate_backend(pid) FROM unnest(beginning) AS _ (pid) WHERE attempt >= 10;
-    PERFORM pg_terminate_backend(pid) FROM (SELECT pid FROM pg_stat_activity
-      WHERE datname = current_database() AND usesysid NOT IN (SELECT oid FROM pg_roles WHERE rolsuper) OFFSET 0) AS _;
-    IF NOT FOUND AND beginning = '{}' THEN
-      RETURN;
-    END IF;
-  END LOOP;
-  RAISE EXCEPTION 'sessions of others in database postgres do not end';
-END
-$caretaker$;
-"""
-
-# Who may connect to `postgres`, and how many, is remembered while it takes none but superusers, because a pod may end meanwhile.
-# The limit does not hold for sessions with `replication=database` and for background workers; the privilege holds for all
-# (PostgreSQL, `CheckMyDatabase`), but somebody may be granted it meanwhile.
-LIMIT = remembered("connection_limit")
-CONNECT = remembered("connect")
-CONNECTING = """FROM pg_database, aclexplode(coalesce(datacl, acldefault('d', datdba)))
-    WHERE datname = 'postgres' AND privilege_type = 'CONNECT' AND grantee <> datdba"""
-CLOSE = f"""
-DO $caretaker$
-DECLARE
-  role text;
-BEGIN
-  IF {LIMIT} IS NULL THEN
-    EXECUTE format('ALTER DATABASE postgres SET pgrender.connection_limit = %L',
-      (SELECT datconnlimit FROM pg_database WHERE datname = 'postgres'));
-  END IF;
-  IF {CONNECT} IS NULL THEN
-    EXECUTE format('ALTER DATABASE postgres SET pgrender.connect = %L',
-      (SELECT coalesce(jsonb_object_agg(grantee, is_grantable), '{{}}') FROM (
-        SELECT grantee, bool_or(is_grantable) AS is_grantable {CONNECTING} GROUP BY grantee) AS _));
-  END IF;
-  ALTER DATABASE postgres CONNECTION LIMIT 0;
-  FOR role IN SELECT DISTINCT CASE grantee WHEN 0 THEN 'PUBLIC' ELSE grantee::regrole::text END {CONNECTING} LOOP
-    EXECUTE format('REVOKE CONNECT ON DATABASE postgres FROM %s CASCADE', role);
-  END LOOP;
-END
-$caretaker$;
-"""
-OPEN = f"""
-DO $caretaker$
-DECLARE
-  item record;
-BEGIN
-  IF {CONNECT} IS NOT NULL THEN
-    FOR item IN SELECT CASE key WHEN '0' THEN 'PUBLIC' ELSE quote_ident(rolname) END AS grantee, value::boolean AS is_grantable
-      FROM jsonb_each_text({CONNECT}::jsonb) LEFT JOIN pg_roles ON pg_roles.oid = key::oid WHERE key = '0' OR rolname IS NOT NULL
-    LOOP
-      EXECUTE format('GRANT CONNECT ON DATABASE postgres TO %s %s', item.grantee,
-        CASE WHEN item.is_grantable THEN 'WITH GRANT OPTION' END);
-    END LOOP;
-    ALTER DATABASE postgres RESET pgrender.connect;
-  END IF;
-  IF {LIMIT} IS NOT NULL THEN
-    EXECUTE format('ALTER DATABASE postgres CONNECTION LIMIT %s', {LIMIT}::int);
-    ALTER DATABASE postgres RESET pgrender.connection_limit;
   END IF;
 END
 $caretaker$;
@@ -263,17 +193,6 @@ def allow_init_sql(_: Wanted) -> None:
     INIT_SQL_MAY_RUN.set()
 
 
-@contextlib.contextmanager
-def alone() -> Iterator[None]:
-    """Keep all but superusers out of the database `postgres`."""
-    psql(CLOSE)
-    try:
-        psql(END_SESSIONS)
-        yield
-    finally:
-        psql(OPEN)
-
-
 def init_sql(wanted: Wanted) -> float | None:
     """Run the user's SQL once (`spec.databaseInitSQL`), as PGO does: in `postgres`, and on after an error.
 
@@ -281,7 +200,7 @@ def init_sql(wanted: Wanted) -> float | None:
     own."""
     if not INIT_SQL_MAY_RUN.is_set():
         return 1
-    psql(OPEN)
+    reopen(died=True)
     name = wanted.settings["databaseInitSQL"]
     done = psql(INIT_SQL_DONE)
     if done and not name:
@@ -292,16 +211,20 @@ def init_sql(wanted: Wanted) -> float | None:
         sql = (SETTINGS / "init.sql").read_text()
     except OSError:
         raise Failure(f"ConfigMap {name} or its key is not there") from None
-    command = ["psql", "--no-psqlrc", "--no-password", "--quiet", "--set=VERBOSITY=terse", "--file=-"]
-    # Without "$user": a role that may create in `postgres` may own a schema of the superuser's name.
-    options = connection_options({"search_path": "public", "role": "none", "local_preload_libraries": ""})
-    environment = {"PGDATABASE": "postgres", "PGAPPNAME": "caretaker", "PGCLIENTENCODING": "UTF8", "PGOPTIONS": options}
+    # Without "$user": a role that may create in `postgres` may own a schema of the superuser's name. Postgres itself ends what takes
+    # too long, and what nobody waits for any longer, unless the SQL sets this otherwise.
+    settings = {"search_path": "public", "role": "none", "local_preload_libraries": ""}
+    settings["statement_timeout"] = f"{INIT_SQL_SECONDS * 950}ms"
+    if version() >= 14:
+        settings["client_connection_check_interval"] = "1s"
+    options = connection_options(settings)
+    environment = {"PGDATABASE": "postgres", "PGAPPNAME": APPLICATION, "PGCLIENTENCODING": "UTF8", "PGOPTIONS": options}
     psql(NO_STRANGERS)
-    with INIT_SQL_RUNS, alone(), impatience():
+    with INIT_SQL_RUNS, alone(sql), impatience():
         psql(NO_STRANGERS)
-        result = run(command, INIT_SQL_SECONDS, sql, **environment)
-    if result.returncode != 0:
-        raise Failure(f"psql ended with {result.returncode} on the SQL of ConfigMap {name}")
+        result = run(INIT_SQL_COMMAND, INIT_SQL_SECONDS, sql, **environment)
+        if result.returncode != 0:
+            raise Failure(f"psql ended with {result.returncode} on the SQL of ConfigMap {name}")
     literal = name.replace("'", "''")
     psql(f"ALTER DATABASE postgres SET pgrender.database_init_sql = '{literal}'")
     errors = [line for line in result.stderr.split("\n") if "ERROR:" in line]

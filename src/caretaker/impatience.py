@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import select
+import signal
 import subprocess
 import threading
 import time
@@ -13,7 +14,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from session import PSQL, environment, query
-from surroundings import Failure, log
+from surroundings import Failure, is_alive, log
 
 # How long our SQL waits for others before they are ended.
 PATIENCE_SECONDS = 2
@@ -21,7 +22,7 @@ PATIENCE_SECONDS = 2
 # Sessions of ours, and sessions that cannot begin because somebody has a lock on their database or its catalogs: these are not
 # in pg_stat_activity yet, have no time limit, outlive their clients, and would take all connections in the end. Whoever may log
 # in can do that to any database, for `DROP DATABASE` waits for its lock before it is refused.
-OURS = """SELECT pid FROM pg_stat_activity WHERE datname = 'postgres' AND application_name = 'caretaker'
+OURS = """SELECT pid FROM pg_stat_activity WHERE datname = 'postgres' AND application_name IN ('caretaker', 'caretaker init.sql')
     AND usesysid = (SELECT oid FROM pg_roles WHERE rolname = current_user)"""
 BEGINNING = """SELECT DISTINCT pid, datname, datdba FROM pg_locks JOIN pg_database ON pg_database.oid =
       CASE WHEN locktype = 'object' AND classid = 'pg_database'::regclass THEN objid ELSE database END
@@ -60,6 +61,22 @@ JOIN pg_locks wanted ON NOT wanted.granted AND wanted.pid IN (OURS) AND wanted.l
   IS NOT DISTINCT FROM (held.database, held.relation, held.page, held.tuple, held.transactionid, held.classid, held.objid)
 WHERE rolsuper IS NOT TRUE AND prepared < now() - interval '1 min';
 """.replace("OURS", OURS).replace("BEGINNING", BEGINNING).replace("SUPERUSERS", SUPERUSERS)
+
+# Since PostgreSQL 17 members of `pg_maintain` may lock system catalogs ("Predefined Roles"). While a shared one is locked, nobody can
+# log in, and what reads roles waits: so do views like pg_stat_activity, and `pg_terminate_backend`. So this reads no catalog but
+# what its session has read before, and goes by numbers that were read before. Who waits for a stronger lock than to read or write
+# a catalog takes is no matter here.
+READ_BEFORE = """
+SELECT json_build_object('superusers', (SELECT json_agg(oid::int8) FROM pg_roles WHERE rolsuper),
+  'database', (SELECT oid::int8 FROM pg_database WHERE datname = current_database()));
+"""
+LOCKING_CATALOGS = """
+SELECT DISTINCT s.pid, s.usesysid FROM pg_lock_status() AS waiting CROSS JOIN unnest(pg_blocking_pids(waiting.pid)) AS _ (blocking)
+JOIN pg_stat_get_activity(NULL) AS s ON s.pid = blocking
+WHERE NOT waiting.granted AND waiting.locktype = 'relation' AND waiting.relation::int8 < 16384
+AND waiting.mode IN ('AccessShareLock', 'RowShareLock', 'RowExclusiveLock')
+AND waiting.database::int8 IN (0, :database) AND s.usesysid::int8 NOT IN (:superusers);
+"""
 
 
 class Standing:
@@ -112,8 +129,35 @@ class Standing:
 standing = Standing()
 
 
+class Catalogs:
+    """Ends who locks system catalogs that everybody needs. Its own session never waits for one."""
+
+    def __init__(self) -> None:
+        self.session = Standing()
+        self.sql = ""
+
+    def prepare(self) -> None:
+        """Read what it needs, while that can be read, and have its session do so."""
+        read = json.loads("".join(standing.ask(READ_BEFORE)))
+        superusers = ", ".join(map(str, read["superusers"]))
+        self.sql = LOCKING_CATALOGS.replace(":database", str(read["database"])).replace(":superusers", superusers)
+        self.session.ask(self.sql)
+
+    def clear(self) -> None:
+        """End them by a signal: it is what `pg_terminate_backend` sends."""
+        for line in self.session.ask(self.sql) if self.sql else []:
+            pid, role = map(int, line.split("|"))
+            if is_alive(pid, "postgres"):
+                os.kill(pid, signal.SIGTERM)
+                log(f"ended a session of the role with OID {role}: it had locked a system catalog for too long")
+
+
+catalogs = Catalogs()
+
+
 def clear_the_way() -> None:
     """End the sessions, and roll back the prepared transactions, that hold up ours."""
+    catalogs.clear()
     *ended, prepared = map(json.loads, standing.ask(CLEAR_THE_WAY))
     for line in [line for lines in ended for line in lines]:
         log(line)
@@ -131,7 +175,7 @@ def impatience() -> Iterator[Any]:
     """End the sessions that hold up what is done meanwhile, when it takes long."""
     done = threading.Event()
     with contextlib.suppress(Failure):
-        standing.ask("SELECT;")  # so that it is there in time
+        catalogs.prepare()  # so that all is there in time
 
     def clear() -> None:
         while not done.wait(PATIENCE_SECONDS):

@@ -7,13 +7,13 @@ from __future__ import annotations
 # What is remembered is in settings of the database `postgres` that only a superuser can change, so it goes with the data into
 # backups and to replicas.
 SETTING = """(SELECT substr(setting, length('pgrender.:name=') + 1) FROM pg_db_role_setting, unnest(setconfig) AS setting
-    WHERE setrole = 0 AND setdatabase = (SELECT oid FROM pg_database WHERE datname = 'postgres')
+    WHERE setrole = 0 AND setdatabase = (SELECT oid FROM pg_database WHERE datname = ':database')
     AND split_part(setting, '=', 1) = 'pgrender.:name')"""
 
 
-def remembered(name: str) -> str:
+def remembered(name: str, database: str = "postgres") -> str:
     """SQL that gives what is remembered under a name, as text; null where nothing is."""
-    return SETTING.replace(":name", name)
+    return SETTING.replace(":name", name).replace(":database", database)
 
 
 # The identifier of the database cluster, and the number of each by its name. Numbers are given out again, and names can be

@@ -150,7 +150,7 @@ BEGIN
   END LOOP;
 END
 $caretaker$;
-""".replace("KNOWN", known("databases")).replace("CLOSED", remembered("connect"))
+""".replace("KNOWN", known("databases")).replace("CLOSED", remembered("closed", "template1"))
 
 # A role that a program of ours logs in with has the options, memberships, members, settings and password that are written
 # here, and no others. All in one transaction: memberships must not come with a password of others. A

@@ -8,6 +8,7 @@ import base64
 import http.client
 import json
 import os
+import signal
 import socket
 import ssl
 import subprocess
@@ -316,24 +317,31 @@ def is_alive(pid: int, name: str) -> bool:
 
 
 def run(command: list[str], timeout: float, text: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run a program to its end, within the time. What it reads comes from us, never from the command line.
+    """Run a program to its end, within the time; those that it started end with it. What it reads comes from us, never from the
+    command line.
 
     Bytes that are no UTF-8 come and go as surrogates: a name in Postgres may have them."""
+    pipe = subprocess.PIPE
     try:
-        return subprocess.run(
+        process = subprocess.Popen(
             command,
-            input=text,
+            stdin=pipe,
+            stdout=pipe,
+            stderr=pipe,
             env={**os.environ, **environment},
-            timeout=timeout,
-            capture_output=True,
             encoding="utf-8",
             errors="surrogateescape",
-            check=False,
+            start_new_session=True,
         )
-    except subprocess.TimeoutExpired:
-        raise Failure(f"`{command[0]}` took longer than {timeout:.0f} s") from None
     except OSError as error:
         raise Failure(f"`{command[0]}` does not start: {error}") from None
+    with process:
+        try:
+            out, err = process.communicate(text, timeout)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            raise Failure(f"`{command[0]}` took longer than {timeout:.0f} s") from None
+    return subprocess.CompletedProcess(command, process.returncode, out, err)
 
 
 def load_later_files() -> None:

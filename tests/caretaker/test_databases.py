@@ -16,6 +16,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "src" / "caretaker"))
 
+import closed
 import credentials
 import databases
 import postgres
@@ -200,8 +201,8 @@ class Databases(OnServer):
 
     def test_a_pod_that_ended_while_the_user_s_sql_ran_leaves_no_database_closed(self) -> None:
         psql("ALTER DATABASE postgres CONNECTION LIMIT 50")
-        psql(databases.CLOSE)
-        psql(databases.CLOSE)
+        psql(closed.CLOSE)
+        psql(closed.CLOSE)
         limit = "SELECT datconnlimit FROM pg_database WHERE datname = 'postgres'"
         self.assertEqual(psql(limit), ["0"])
         self.converge(hippo())

@@ -4,6 +4,9 @@ Each test prepares one, has the caretaker come with the SQL, and looks whether t
 
 from __future__ import annotations
 
+import contextlib
+import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -16,6 +19,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "src" / "caretaker"))
 
+import closed
 import databases
 from hostile import trojan
 from postgres import psql
@@ -173,7 +177,8 @@ class InitSql(OnServer):
           WHEN (pg_catalog.lo_from_bytea(4711, pg_catalog.pg_read_binary_file('PG_VERSION')) > 0)
           EXECUTE FUNCTION pg_catalog.suppress_redundant_updates_trigger()"""
         why = "trigger t on table public.notes"
-        for grant in ("", "REVOKE ALL ON public.notes FROM tenant"):
+        restored = "UPDATE pg_class SET relacl = NULL WHERE relname = 'notes'"  # as after a dump, which has no privileges to restore
+        for grant in ("", "REVOKE ALL ON public.notes FROM tenant", restored):
             sql("GRANT TRIGGER ON public.notes TO tenant")
             sql(made, "postgres", "tenant")
             sql(grant)
@@ -195,7 +200,7 @@ class InitSql(OnServer):
             "CREATE FUNCTION public.g() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';"
             "CREATE TABLE public.closed (id int); GRANT SELECT, INSERT ON public.notes TO tenant;"
             "CREATE TRIGGER t BEFORE INSERT ON public.notes FOR EACH ROW EXECUTE FUNCTION public.g();"
-            "CREATE TRIGGER t BEFORE INSERT ON public.closed FOR EACH ROW WHEN (NEW.id > 0) EXECUTE FUNCTION public.g('x')"
+            "CREATE TRIGGER t BEFORE INSERT ON public.closed FOR EACH ROW EXECUTE FUNCTION public.g()"
         )
         self.addCleanup(sql, "DROP TABLE public.closed; DROP FUNCTION public.g CASCADE")
         self.ran("INSERT INTO notes VALUES (1); INSERT INTO closed VALUES (1); CREATE TABLE made ()")
@@ -253,11 +258,11 @@ class InitSql(OnServer):
         self.assertEqual(sql("SELECT to_regclass('mine.came_in') IS NULL, to_regclass('public.made') IS NULL"), ["t|f"])
         self.assertEqual(sql(look), before)
         # This also works after the pod was stopped meanwhile. The duty that grants databases to users waits.
-        psql(databases.CLOSE)
-        psql(databases.CLOSE)
+        psql(closed.CLOSE)
+        psql(closed.CLOSE)
         DUTIES["users"](self.wanted(None))
-        self.assertEqual(psql(f"SELECT count(*) {databases.CONNECTING}"), ["0"])
-        psql(databases.OPEN)
+        self.assertEqual(psql(f"SELECT count(*) {closed.CONNECTING}"), ["0"])
+        closed.reopen()
         self.assertEqual(sql(look), before)
         self.assertEqual(sql("SELECT current_user", "postgres", "tenant"), ["tenant"])
         sql("GRANT CONNECT, TEMPORARY ON DATABASE postgres TO PUBLIC; DROP OWNED BY copier; DROP ROLE copier")
@@ -283,6 +288,98 @@ class InitSql(OnServer):
             self.refused("SELECT 1", r"code of role .*unknown \(OID=0\).*pg_prepared_xacts")
         finally:
             sql("ROLLBACK PREPARED 'left'")
+
+    def test_a_statement_that_outlives_its_psql_is_ended_before_others_come_in(self) -> None:
+        """With the container that is killed, as here, or when the time is over. Nothing that the SQL sets hides its session."""
+        for way in ("SET application_name = 'Patroni';", "DISCARD ALL;", "\\c\nSET application_name = 'x';"):
+            with self.subTest(way), tempfile.TemporaryDirectory() as directory:
+                text = f"SET client_connection_check_interval = 0;{way} SET client_connection_check_interval = 0;"
+                text += " SET statement_timeout = 0; SELECT pg_sleep(60) /* in the SQL */;"
+                self.killed(text, Path(directory), lambda process: os.killpg(process.pid, signal.SIGKILL))
+
+    def killed(self, text: str, directory: Path, kill: Callable[[subprocess.Popen[bytes]], None]) -> None:
+        """Run the SQL in a process of its own, end that, and have the next caretaker come."""
+        (directory / "init.sql").write_text(text)
+        look = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(60) /* in the SQL%' AND pid <> pg_backend_pid()"
+        code = f"""if True:
+            import sys
+            sys.path[:0] = {sys.path!r}
+            import databases, pathlib
+            from surroundings import Wanted
+            databases.SETTINGS = pathlib.Path({str(directory)!r})
+            databases.INIT_SQL_MAY_RUN.set()
+            databases.init_sql(Wanted({{"databaseInitSQL": "init"}}, {{}}))"""
+        process = subprocess.Popen([sys.executable, "-c", code], start_new_session=True)
+        deadline = time.monotonic() + 20
+        while sql(look) != ["1"] and time.monotonic() < deadline:
+            time.sleep(0.2)
+        self.assertEqual(sql(look), ["1"])
+        children = subprocess.run(["pgrep", "-P", str(process.pid), "psql"], capture_output=True, text=True, check=False)
+        kill(process)
+        for child in children.stdout.split():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(int(child), signal.SIGKILL)
+        process.wait()
+        self.assertEqual(sql(look), ["1"], "it goes on")
+        _, failed = converge(self.wanted(None))
+        self.assertEqual(failed, [])
+        self.assertEqual(sql(look), ["0"])
+        self.assertEqual(sql("SELECT current_user", "postgres", "tenant"), ["tenant"])
+
+    def test_a_statement_that_outlives_its_time_is_ended_before_others_come_in(self) -> None:
+        text = "SET client_connection_check_interval = 0; SET statement_timeout = 0; SELECT pg_sleep(60) /* too long */;"
+        with unittest.mock.patch.object(databases, "INIT_SQL_SECONDS", 3):
+            self.refused(text, "`psql` took longer than 3 s")
+        look = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%/* too long%' AND pid <> pg_backend_pid()"
+        self.assertEqual(sql(look), ["0"])
+        self.assertEqual(sql("SELECT current_user", "postgres", "tenant"), ["tenant"])
+
+    def test_the_server_ends_a_statement_before_its_psql_is_ended(self) -> None:
+        with unittest.mock.patch.object(databases, "INIT_SQL_SECONDS", 4):
+            said, failed = self.come("SELECT pg_sleep(60);")
+        self.assertEqual(failed, [])
+        self.assertIn("ran the SQL of ConfigMap init once; 1 statements failed", said)
+
+    def test_it_stays_closed_while_a_session_of_the_sql_does_not_end(self) -> None:
+        psql(closed.CLOSE)
+        never = closed.END_LEFT.replace("pg_terminate_backend(pid)", "pid").replace("0..200", "0..2")
+        target = {**os.environ, "PGAPPNAME": closed.APPLICATION}
+        process = subprocess.Popen(["psql", "-XqAt"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=target)
+        assert process.stdin and process.stdout
+        process.stdin.write("SELECT 'there';\n")
+        process.stdin.flush()
+        self.assertEqual(process.stdout.readline(), "there\n")
+        with unittest.mock.patch.object(closed, "END_LEFT", never), self.assertRaisesRegex(Failure, "stays closed"):
+            closed.reopen()
+        self.assertEqual(sql("SELECT datconnlimit FROM pg_database WHERE datname = 'postgres'"), ["0"])
+        process.communicate()
+        closed.reopen()
+        self.assertEqual(sql("SELECT datconnlimit FROM pg_database WHERE datname = 'postgres'"), ["-1"])
+
+    def test_what_the_sql_does_to_connections_stays(self) -> None:
+        look = """SELECT datconnlimit, EXISTS (SELECT FROM aclexplode(coalesce(datacl, acldefault('d', datdba))) WHERE grantee = 0
+          AND privilege_type = 'CONNECT') FROM pg_database WHERE datname = 'postgres'"""
+        self.addCleanup(sql, "GRANT CONNECT, TEMPORARY ON DATABASE postgres TO PUBLIC; ALTER DATABASE postgres CONNECTION LIMIT -1")
+        format_it = "format('REVOKE ALL ON DATABASE %I FROM PUBLIC', current_database())"
+        for text, result in (
+            ("REVOKE CONNECT ON DATABASE postgres FROM PUBLIC; ALTER DATABASE postgres CONNECTION LIMIT 7;", "7|f"),
+            ("REVOKE CREATE, CONNECT\nON DATABASE postgres\nFROM public;", "-1|f"),
+            (f"DO $$ BEGIN EXECUTE {format_it}; END $$;", "-1|f"),
+            ("REVOKE CONNECT ON DATABASE postgres FROM PUBLIC; GRANT CONNECT ON DATABASE postgres TO PUBLIC;", "-1|t"),
+            ("-- REVOKE CONNECT ON DATABASE postgres FROM PUBLIC;\nALTER DATABASE postgres CONNECTION LIMIT 9;", "9|t"),
+            ("REVOKE CONNECT ON DATABASE template1 FROM PUBLIC; GRANT TEMPORARY ON DATABASE postgres TO tenant;", "-1|t"),
+            ("BEGIN; REVOKE CONNECT ON DATABASE postgres FROM PUBLIC; ROLLBACK;", "-1|t"),
+            ("ALTER DATABASE postgres RESET ALL;", "-1|t"),
+            ("ALTER DATABASE postgres RESET ALL; ALTER DATABASE template1 RESET ALL;", "-1|t"),
+        ):
+            with self.subTest(text):
+                sql("GRANT CONNECT, TEMPORARY ON DATABASE postgres TO PUBLIC; ALTER DATABASE postgres CONNECTION LIMIT -1")
+                said, failed = self.come(text)
+                self.assertEqual((sql(look), failed), ([result], []))
+                self.assertEqual(any("left CONNECT revoked from PUBLIC" in line for line in said), result.endswith("f"))
+                self.assertEqual(any("left the CONNECTION LIMIT" in line for line in said), not result.startswith("-1"))
+                converge(self.wanted(None))
+                self.assertEqual(sql(look), [result])
 
     @staticmethod
     def connect(role: str, options: str = "") -> subprocess.Popen[str]:
