@@ -327,15 +327,20 @@ def certificates() -> Iterator[tuple[str, str]]:
         yield f"{count} authorities of {clusters} clusters", "---\n".join(made)
 
 
+def self_signed(directory: str, key: str, *more: str) -> str:
+    """A certificate that is called `ca`; its key is in a file of the directory."""
+    curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "3650"]
+    command = ["openssl", "req", "-x509", *curve, "-subj", "/CN=ca", *more, "-keyout", key, "-out", "-"]
+    return subprocess.run(command, check=True, capture_output=True, text=True, cwd=directory).stdout
+
+
 def many_names(clusters: int) -> str:
     """Clusters that bring one certificate for everything, which has as many names as OpenSSL's command line takes."""
     names = ",".join(["DNS:a"] * 20_000)
-    curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "3650"]
     with tempfile.TemporaryDirectory() as directory:
-        command = ["openssl", "req", "-x509", *curve, "-subj", "/CN=a", "-addext", f"subjectAltName={names}", "-keyout", "key"]
-        made = subprocess.run(command, check=True, capture_output=True, text=True, cwd=directory)
+        certificate = self_signed(directory, "key", "-addext", f"subjectAltName={names}")
         with open(os.path.join(directory, "key")) as file:
-            data = {"tls.crt": made.stdout, "ca.crt": made.stdout, "tls.key": file.read()}
+            data = {"tls.crt": certificate, "ca.crt": certificate, "tls.key": file.read()}
     encoded = {name: base64.b64encode(text.encode()).decode() for name, text in data.items()}
     bring = "  customTLSSecret: {name: own}\n  customReplicationTLSSecret: {name: own}\n"
     bring += "  proxy: {pgBouncer: {customTLSSecret: {name: own}}}\n"
@@ -361,15 +366,9 @@ def held(clusters: int, count: int) -> str:
 
 def brought(directory: str, count: int) -> tuple[str, str, str]:
     """A key, its certificate, and as many authorities of the name of its issuer."""
-
-    def certificate(key: str) -> str:
-        curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "3650"]
-        command = ["openssl", "req", "-x509", *curve, "-subj", "/CN=ca", "-keyout", key, "-out", "-"]
-        return subprocess.run(command, check=True, capture_output=True, text=True, cwd=directory).stdout
-
-    authorities = [certificate("ca.key") for _ in range(count)]
+    authorities = [self_signed(directory, "ca.key") for _ in range(count)]
     # Its issuer is none of them, only called like them.
-    leaf = certificate("tls.key")
+    leaf = self_signed(directory, "tls.key")
     with open(os.path.join(directory, "tls.key")) as file:
         return file.read(), leaf, "".join(authorities)
 

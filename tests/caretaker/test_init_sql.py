@@ -219,24 +219,24 @@ class InitSql(OnServer):
         self.assertEqual(sql("SELECT count(*) FROM public.made"), ["0"])
         self.assertEqual(session(), [])
 
-    def test_a_session_whose_role_is_gone_does_not_stay(self) -> None:
+    def session_without_role(self, statements: str) -> tuple[subprocess.Popen[str], str]:
+        """A session that ran statements and lost its role after that, and the first line that it printed."""
         sql(f"CREATE ROLE gone LOGIN PASSWORD '{password('gone')}'; GRANT {PINNED} TO gone")
         process = self.connect("gone")
         assert process.stdin and process.stdout
-        process.stdin.write(f"SET ROLE {PINNED}; SELECT pg_backend_pid();\n")
+        process.stdin.write(f"SET ROLE {PINNED}; {statements};\n")
         process.stdin.flush()
-        pid = process.stdout.readline().strip()
+        line = process.stdout.readline().removesuffix("\n")
         sql("DROP ROLE gone")
+        return process, line
+
+    def test_a_session_whose_role_is_gone_does_not_stay(self) -> None:
+        process, pid = self.session_without_role("SELECT pg_backend_pid()")
         self.kept_out(lambda: process.communicate(FUNCTION + "SELECT 'still here';\n")[0].split(), pid)
 
     def test_a_session_whose_role_is_gone_holds_nothing_up(self) -> None:
-        sql(f"CREATE ROLE gone LOGIN PASSWORD '{password('gone')}'; GRANT {PINNED} TO gone")
-        process = self.connect("gone")
-        assert process.stdin and process.stdout
-        process.stdin.write(f"SET ROLE {PINNED}; BEGIN; CREATE SCHEMA pgbouncer; SELECT 'has it';\n")
-        process.stdin.flush()
-        self.assertEqual(process.stdout.readline(), "has it\n")
-        sql("DROP ROLE gone")
+        process, line = self.session_without_role("BEGIN; CREATE SCHEMA pgbouncer; SELECT 'has it'")
+        self.assertEqual(line, "has it")
         wanted = self.wanted(None)
         wanted.roles["pgbouncer"] = {"name": "_crunchypgbouncer", "verifier": verifier("_crunchypgbouncer")}
         said, failed = converge(wanted)
