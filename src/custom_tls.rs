@@ -30,7 +30,7 @@ pub struct Checked {
     pub diagnostics: Vec<Diagnostic>,
     /// How many signatures were verified.
     pub signatures: usize,
-    /// The length of the Secrets that were read, in bytes.
+    /// The total length of the Secrets that were read, in bytes.
     pub size: usize,
 }
 
@@ -228,8 +228,8 @@ impl<'a> Brought<'a> {
         if secret.bytes(&certificate_key)?.is_none() {
             return Err(missing(&certificate_key));
         }
-        let Some(Pair { certificate, .. }) = pair(&secret, &certificate_key, key)? else { return Err(missing(key)) };
-        let chain = in_pem(&secret, &certificate_key, &certificate)?.unwrap_or_default();
+        let Some(Pair { facts, rest, .. }) = pair(&secret, &certificate_key, key)? else { return Err(missing(key)) };
+        let chain = std::iter::once(facts).chain(rest).collect();
         Ok(Self { secret, authority_key, certificate_key, authorities, chain })
     }
 

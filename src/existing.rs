@@ -171,7 +171,7 @@ pub struct Existing<'a> {
     pub credentials: BTreeMap<String, Credential<'a>>,
     /// Certificates, by the name of their Secret and the CA that signs them.
     pub certificates: BTreeMap<(String, CertificateAuthority), Certificates<'a>>,
-    /// The length of the Secrets of certificates that were read, in bytes; one that was read twice counts twice.
+    /// The total length of the Secrets with certificates, in bytes. A Secret that is read twice counts twice.
     pub size: usize,
 }
 

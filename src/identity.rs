@@ -157,7 +157,7 @@ impl Derivation<'_> {
             let (signers, notes) = Signers::new(cluster, self.seed, options, self.existing, self.window, &members)?;
             self.diagnostics.extend(notes);
             let Some(signers) = signers else { return Ok(None) };
-            trust = Some(signers.trust(self.existing, self.time)?);
+            trust = Some(signers.trust(self.existing, self.time));
             for planned in planned {
                 let certificate = self.certificate(planned, &signers)?;
                 certificates.insert((planned.role, planned.instance_set.clone()), certificate);

@@ -64,7 +64,8 @@ pub fn merge(items: &[Document], clusters: &[RenderedCluster]) -> Merged {
     for (position, item) in items.iter().enumerate() {
         let reference = object::reference(&item.node);
         let owner = object::label(&item.node, label::RENDERED);
-        match (wanted.remove(&ObjectKey::from(&reference)), owner) {
+        let key = ObjectKey::from(&reference);
+        match (wanted.remove(&key), owner) {
             // This comes first, whatever the labels are: omitting or replacing the item would delete the seed from the user's
             // file.
             (Some(value), _) if is_seed(item) => merged.diagnostics.push(clash(item, reference, value)),
@@ -79,8 +80,8 @@ pub fn merge(items: &[Document], clusters: &[RenderedCluster]) -> Merged {
                 merged.items.push(Item::Kept(position));
             }
             (None, Some(owner)) => *pruned.entry(format!("{}/{owner}", reference.namespace)).or_default() += 1,
-            (None, None) => match all.get(&ObjectKey::from(&reference)) {
-                // Ours stands earlier in the list.
+            (None, None) => match all.get(&key) {
+                // The rendered object has replaced an earlier item of the list.
                 Some(value) => merged.diagnostics.push(clash(item, reference, value)),
                 None => merged.items.push(keep(position, item, clusters)),
             },

@@ -3,10 +3,35 @@
 
 pub mod delivery;
 
+use std::collections::BTreeMap;
+
 use sha2::{Digest, Sha256};
 
 /// The prefix of PGO's labels and annotations.
 pub const PREFIX: &str = "postgres-operator.crunchydata.com/";
+
+/// Labels that PGO sets itself, by key.
+pub type Labels = BTreeMap<String, String>;
+
+/// Labels from pairs of key and value.
+pub fn labels<const N: usize>(pairs: [(&str, &str); N]) -> Labels {
+    pairs.into_iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect()
+}
+
+/// The labels of pgBackRest's objects.
+pub fn pgbackrest_labels() -> Labels {
+    labels([(label::PGBACKREST, "")])
+}
+
+/// The labels of pgBouncer's objects, which select its pods too.
+pub fn pgbouncer_labels() -> Labels {
+    labels([(label::ROLE, "pgbouncer")])
+}
+
+/// The labels of the objects of an instance set, which select its pods too.
+pub fn instance_set_labels(set: &str) -> Labels {
+    labels([(label::INSTANCE_SET, set)])
+}
 
 /// Keys of labels.
 pub mod label {

@@ -32,7 +32,10 @@ use self::object::Objects;
 /// configuration, Secrets, claims, then workloads. The order is always the same.
 pub fn build(cluster: &Cluster, identity: &Identity) -> Vec<Object> {
     let mut objects = Objects::default();
-    postgres(&mut objects, cluster, identity);
+    postgres(&mut objects, cluster);
+    objects.add(secrets::caretaker(cluster, identity));
+    objects.add_all(secrets::patroni_rules(cluster));
+    objects.add_all(secrets::planned(cluster, identity));
     if let Some(backups) = &cluster.backups {
         pgbackrest(&mut objects, cluster, backups);
     }
@@ -51,7 +54,7 @@ pub fn build(cluster: &Cluster, identity: &Identity) -> Vec<Object> {
     objects.in_order()
 }
 
-fn postgres(objects: &mut Objects, cluster: &Cluster, identity: &Identity) {
+fn postgres(objects: &mut Objects, cluster: &Cluster) {
     objects.add(access::instance_service_account(cluster));
     objects.add(access::instance_role(cluster));
     objects.add(access::instance_role_binding(cluster));
@@ -62,9 +65,6 @@ fn postgres(objects: &mut Objects, cluster: &Cluster, identity: &Identity) {
     objects.add(services::replicas(cluster));
     objects.add(config_maps::cluster(cluster));
     objects.add(config_maps::caretaker(cluster));
-    objects.add(secrets::caretaker(cluster, identity));
-    objects.add_all(secrets::patroni_rules(cluster));
-    objects.add_all(secrets::planned(cluster, identity));
     for set in &cluster.instance_sets {
         objects.add(config_maps::instance_set(cluster, set));
         objects.add_all(claims::instance_claims(cluster, set));

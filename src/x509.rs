@@ -187,7 +187,7 @@ impl PrivateKey {
         let block = blocks
             .into_iter()
             .find(|block| matches!(block.tag(), "PRIVATE KEY" | "EC PRIVATE KEY" | "RSA PRIVATE KEY"))?;
-        // The header of an encrypted block (RFC 1421 4.6.1.1); the contents are no key then.
+        // An encrypted block has this header (RFC 1421 4.6.1.1). Its contents are not a key.
         if block.headers().get("Proc-Type").is_some() {
             return None;
         }
@@ -196,7 +196,7 @@ impl PrivateKey {
         if let Some(key) = key {
             return Some(Self::P256(key));
         }
-        // PKCS#8 wraps what the other two are.
+        // PKCS#8 is a wrapper around one of the other two formats.
         if let Ok(info) = PrivateKeyInfoRef::try_from(der.as_slice()) {
             let inner = info.private_key.as_bytes();
             let public = modulus(inner, 1).or_else(|| point(inner).ok().flatten());
@@ -209,18 +209,21 @@ impl PrivateKey {
     }
 }
 
-/// The algorithms of RSA keys, of RSA keys for RSASSA-PSS only (RFC 8017 A.1, A.2.3), and of keys on elliptic curves (RFC 5480 2.1.1).
+/// The algorithm of an RSA key (RFC 8017 A.1).
 const RSA: &str = "1.2.840.113549.1.1.1";
+/// The algorithm of an RSA key that may be used for RSASSA-PSS only (RFC 8017 A.2.3).
 const RSA_PSS: &str = "1.2.840.113549.1.1.10";
+/// The algorithm of a key on an elliptic curve (RFC 5480 2.1.1).
 const EC: &str = "1.2.840.10045.2.1";
 
-/// Whether a key of one algorithm can be that of a certificate of the other.
+/// Whether a private key of one algorithm can belong to a certificate with a key of the other algorithm.
 fn same_algorithm(key: &str, certificate: &str) -> bool {
     let rsa = [RSA, RSA_PSS];
     key == certificate || (rsa.contains(&key) && rsa.contains(&certificate))
 }
 
-/// Whether two encodings of points on one elliptic curve have the same coordinate x (SEC 1 2.3.3): one of them may be compressed.
+/// Whether two encodings of points on one elliptic curve are equal. If only one of them is compressed, the x coordinates are
+/// compared (SEC 1 2.3.3).
 fn same_point(one: &[u8], other: &[u8]) -> bool {
     let x = |point: &[u8]| match point.split_first() {
         Some((4, coordinates)) => coordinates[..coordinates.len() / 2].to_vec(),
@@ -230,8 +233,8 @@ fn same_point(one: &[u8], other: &[u8]) -> bool {
     one == other || (one.first() != other.first() && x(one) == x(other))
 }
 
-/// The modulus of an RSA key, before which there are so many other numbers: none in a public key, the version in a private one
-/// (RFC 8017 A.1).
+/// The modulus of an RSA key in DER. `before` is the number of integers that precede it: none in a public key, and the version
+/// in a private key (RFC 8017 A.1).
 fn modulus(der: &[u8], before: usize) -> Option<Vec<u8>> {
     let (_, key) = Sequence::from_der(der).ok()?;
     let mut rest = key.content.as_ref();
@@ -243,8 +246,8 @@ fn modulus(der: &[u8], before: usize) -> Option<Vec<u8>> {
     Some(without_zeros(modulus.as_ref()))
 }
 
-/// The optional public point of an elliptic-curve private key in DER. An error if it is no such key. The curve does not matter: it
-/// may be given by its parameters instead of its name (RFC 5915 3).
+/// The public point of an elliptic-curve private key in DER, which is optional. An error if `der` is not such a key. The curve
+/// is not checked: the key may contain its parameters instead of its name (RFC 5915 3).
 fn point(der: &[u8]) -> Result<Option<Vec<u8>>, asn1_rs::Err<asn1_rs::Error>> {
     let (_, key) = Sequence::from_der(der)?;
     let (rest, _version) = Integer::from_der(key.content.as_ref())?;

@@ -87,6 +87,11 @@ pub struct CertificateKeys {
 impl CertificateKeys {
     /// The keys of a Secret of the type `kubernetes.io/tls`, and the key of the CA that cert-manager and PGO use.
     const TLS: Self = Self { authority: Some("ca.crt"), certificate: "tls.crt", private_key: "tls.key" };
+
+    /// Whether one value contains both the private key and the certificate.
+    pub fn is_combined(&self) -> bool {
+        self.certificate == self.private_key
+    }
 }
 
 /// One certificate of a cluster.

@@ -1,10 +1,8 @@
 //! The plan of the Secrets that pgrender renders. The derivation of values, the reuse of existing Secrets, and the builder of
 //! Secrets all use this plan.
 
-use std::collections::BTreeMap;
-
 use super::{CertificateRole, Cluster, CredentialHolder, Metadata, PlannedCertificate, PlannedCredential, ServiceRole};
-use crate::naming::label;
+use crate::naming::{Labels, instance_set_labels, label, labels, pgbackrest_labels, pgbouncer_labels};
 
 /// One Secret, with the credential and the certificates in it. It contains at least one of them.
 #[derive(Clone, Debug)]
@@ -89,7 +87,7 @@ impl Cluster {
     }
 
     /// The metadata and the labels of the Secret that contains a credential.
-    pub fn metadata_of_credential(&self, planned: &PlannedCredential) -> (&Metadata, BTreeMap<String, String>) {
+    pub fn metadata_of_credential(&self, planned: &PlannedCredential) -> (&Metadata, Labels) {
         match planned.holder {
             CredentialHolder::User(user) => {
                 (&self.metadata, labels([(label::ROLE, "pguser"), (label::POSTGRES_USER, &user.name)]))
@@ -103,7 +101,7 @@ impl Cluster {
     }
 
     /// The metadata and the labels of the Secret that contains a certificate.
-    pub fn metadata_of_certificate(&self, planned: &PlannedCertificate) -> (&Metadata, BTreeMap<String, String>) {
+    pub fn metadata_of_certificate(&self, planned: &PlannedCertificate) -> (&Metadata, Labels) {
         let of_pgbackrest = self.backups.as_ref().map_or(&self.metadata, |backups| &backups.metadata);
         match planned.role {
             CertificateRole::Postgres => (&self.metadata, labels([(label::CLUSTER_CERTIFICATE, "postgres-tls")])),
@@ -113,22 +111,18 @@ impl Cluster {
             CertificateRole::InstanceSet | CertificateRole::Member => {
                 let set = self.instance_sets.iter().find(|set| set.name == planned.instance_set);
                 let metadata = set.map_or(&self.metadata, |set| &set.metadata);
-                (metadata, labels([(label::INSTANCE_SET, &planned.instance_set)]))
+                (metadata, instance_set_labels(&planned.instance_set))
             }
             CertificateRole::PgBackRestClient => {
                 (of_pgbackrest, labels([(label::PGBACKREST, ""), (label::PGBACKREST_CONFIG, "")]))
             }
-            CertificateRole::PgBackRestRepoHost => (of_pgbackrest, labels([(label::PGBACKREST, "")])),
+            CertificateRole::PgBackRestRepoHost => (of_pgbackrest, pgbackrest_labels()),
             CertificateRole::PgBouncer => self.metadata_of_pgbouncer(),
         }
     }
 
-    fn metadata_of_pgbouncer(&self) -> (&Metadata, BTreeMap<String, String>) {
+    fn metadata_of_pgbouncer(&self) -> (&Metadata, Labels) {
         let metadata = self.pgbouncer.as_ref().map_or(&self.metadata, |pgbouncer| &pgbouncer.metadata);
-        (metadata, labels([(label::ROLE, "pgbouncer")]))
+        (metadata, pgbouncer_labels())
     }
-}
-
-fn labels<const N: usize>(pairs: [(&str, &str); N]) -> BTreeMap<String, String> {
-    pairs.into_iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect()
 }

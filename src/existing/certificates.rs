@@ -36,6 +36,8 @@ pub struct Certificates<'a> {
 pub struct Pair {
     /// The parsed certificate.
     pub facts: X509,
+    /// The certificates that follow it, parsed: its intermediate certificates.
+    pub rest: Vec<X509>,
     /// The certificate in PEM, as it was read.
     pub certificate: String,
     /// The private key in PEM, as it was read.
@@ -134,9 +136,9 @@ pub(crate) fn pair(secret: &Secret, certificate_key: &str, key_key: &str) -> Res
     let (Some(certificate), Some(key)) = (secret.text(certificate_key)?, secret.text(key_key)?) else {
         return Ok(None);
     };
-    let facts = in_pem(secret, certificate_key, &certificate)?
-        .ok_or_else(|| no_certificate(secret, certificate_key))?
-        .swap_remove(0);
+    let mut rest =
+        in_pem(secret, certificate_key, &certificate)?.ok_or_else(|| no_certificate(secret, certificate_key))?;
+    let facts = rest.remove(0);
     let private = PrivateKey::read(&key).ok_or_else(|| {
         secret.error(key_key, "is no private key in PEM without a passphrase, put one here or remove it")
     })?;
@@ -148,7 +150,8 @@ pub(crate) fn pair(secret: &Secret, certificate_key: &str, key_key: &str) -> Res
     // If one value contains both, the private key is first.
     let begin = certificate.find("-----BEGIN CERTIFICATE-----").unwrap_or_default();
     let end = if certificate_key == key_key { begin } else { key.len() };
-    Ok(Some(Pair { facts, certificate: certificate[begin..].to_owned(), key: Zeroizing::new(key[..end].to_owned()) }))
+    let (certificate, key) = (certificate[begin..].to_owned(), Zeroizing::new(key[..end].to_owned()));
+    Ok(Some(Pair { facts, rest, certificate, key }))
 }
 
 /// Reads PGO's CA. An error if its certificate or its key is missing or not usable.

@@ -47,7 +47,7 @@ impl<'a> Secret<'a> {
             || sections.flat_map(Node::entries).any(|entry| encrypted(entry.value.as_str()))
     }
 
-    /// An error if a label says that it belongs to another cluster than `cluster`, or says nothing sensible.
+    /// An error if a label says that the Secret belongs to a cluster other than `cluster`, or if such a label is not a string.
     pub(super) fn of_another_cluster(&self, cluster: &str) -> Option<Diagnostic> {
         let labels = self.document.node.get("metadata")?.get("labels")?;
         let path = FieldPath::of("metadata.labels");
@@ -71,7 +71,7 @@ impl<'a> Secret<'a> {
         })
     }
 
-    /// The length of its values as they are written, in bytes.
+    /// The total length of its values in the input, in bytes.
     pub(crate) fn size(&self) -> usize {
         let sections = ["data", "stringData"].into_iter().filter_map(|section| self.document.node.get(section));
         let values = sections.flat_map(Node::entries).filter_map(|entry| entry.value.as_str());

@@ -26,7 +26,7 @@ pub(super) fn credential(
 }
 
 /// A warning if the password is of a later generation than requested.
-pub(super) fn password_note(held: &existing::Credential, asked: PasswordGeneration) -> Option<Diagnostic> {
+fn password_note(held: &existing::Credential, asked: PasswordGeneration) -> Option<Diagnostic> {
     if asked.later(held.generation) == asked {
         return None;
     }
@@ -91,7 +91,7 @@ pub(super) struct Demand<'a> {
 /// The certificate under `key` of a Secret, if it meets all requirements. Otherwise, a message that says why it does not, or
 /// `None` if there is no certificate.
 pub(super) fn certificate(held: &Certificates, key: &str, demand: &Demand) -> Result<Certificate, Option<Diagnostic>> {
-    let Pair { facts, certificate, key: private } = held.pairs.get(key).ok_or(None)?;
+    let Pair { facts, certificate, key: private, .. } = held.pairs.get(key).ok_or(None)?;
     if let Some(reason) = unfit(held, facts, demand) {
         let info = held.secret.info(key, &format!("is replaced, because {reason}"));
         return Err(Some(info));
@@ -180,13 +180,13 @@ pub(super) fn unannounced<'h>(
     Some(held.secret.warning(held.told_at, &what))
 }
 
-/// The warnings about CAs in the bundles of the Secrets `held` of members that this seed does not give; `bundle` contains those
-/// that it gives. A CA with the name of a members' CA, as `belongs` tells, may be the CA of an earlier seed and stays. Others do
-/// not, because only members have certificates of their CA. A bundle without any members' CA was made by PGO or by an earlier
-/// version, for another purpose.
+/// The warnings about CAs that the Secrets `held` of members trust although this seed does not give them. `bundle` contains
+/// the CAs that it gives. If `belongs` is true for a CA, it has the name of the members' CA: it may be the CA of an earlier
+/// seed, and is kept. Other CAs are removed, because the members' CA signs only for members. A bundle without any members' CA
+/// comes from PGO or from an earlier version, and has another purpose.
 pub(super) fn strangers<'h>(
     held: impl Iterator<Item = &'h Certificates<'h>>,
-    bundle: &str,
+    bundle: &[String],
     belongs: impl Fn(&X509) -> bool,
 ) -> Vec<Diagnostic> {
     let mut told = Vec::new();

@@ -45,14 +45,12 @@ impl<'a> Signers<'a> {
             Self { of_domain: Signer::new(of_domain, generation)?, of_members: Signer::new(of_members, generation)? };
         let keep = "give `pgo-root-cacert` to keep PGO's CA, ";
         let held = |authority| held(existing, authority);
-        let (domain, members) = (&signers.of_domain, &signers.of_members);
-        let is_members = |authority: &X509| members.is_named(authority);
-        let is_domains = |authority: &X509| !is_members(authority);
-        let (of_domain, of_members) = (CertificateAuthority::TrustDomain, CertificateAuthority::Members);
-        notes.extend(reuse::unannounced(held(of_domain), &domain.facts, is_domains, keep));
-        notes.extend(reuse::unannounced(held(of_members), &members.facts, is_members, ""));
-        let derived = members.authorities.trust_bundle(&members.authority)?.concat();
-        notes.extend(reuse::strangers(held(of_members), &derived, is_members));
+        for (authority, first) in [(CertificateAuthority::TrustDomain, keep), (CertificateAuthority::Members, "")] {
+            let belongs = |certificate: &X509| signers.belongs(authority, certificate);
+            notes.extend(reuse::unannounced(held(authority), &signers.of(authority).facts, belongs, first));
+        }
+        let is_member = |certificate: &X509| signers.belongs(CertificateAuthority::Members, certificate);
+        notes.extend(reuse::strangers(held(CertificateAuthority::Members), &signers.of_members.bundle, is_member));
         for held in held(CertificateAuthority::TrustDomain) {
             notes.extend(reuse::certificate_notes(held, cluster.generations.certificates, asked));
         }
@@ -68,17 +66,23 @@ impl<'a> Signers<'a> {
     }
 
     /// The CA certificates that the cluster trusts, including those that its existing Secrets trust and that are still needed.
-    pub(super) fn trust(&self, existing: &Existing, time: i64) -> Result<Trust, rcgen::Error> {
-        let of_members = |authority: &X509| self.of_members.is_named(authority);
-        let held = |authority| held(existing, authority);
-        Ok(Trust {
-            // A bundle of an earlier version may contain both CAs.
-            domain: self
-                .of_domain
-                .trust_bundle(held(CertificateAuthority::TrustDomain), time, |authority| !of_members(authority))?,
-            members: self.of_members.trust_bundle(held(CertificateAuthority::Members), time, of_members)?,
+    pub(super) fn trust(&self, existing: &Existing, time: i64) -> Trust {
+        let bundle = |authority| {
+            let belongs = |certificate: &X509| self.belongs(authority, certificate);
+            self.of(authority).trust_bundle(held(existing, authority), time, belongs)
+        };
+        Trust {
+            domain: bundle(CertificateAuthority::TrustDomain),
+            members: bundle(CertificateAuthority::Members),
             generation: self.of_domain.authority.generation,
-        })
+        }
+    }
+
+    /// Whether the CA in `certificate` may be in the trust bundle of `authority`. A bundle of an earlier version may contain
+    /// the CAs of both.
+    fn belongs(&self, authority: CertificateAuthority, certificate: &X509) -> bool {
+        let is_member = self.of_members.authorities.has_named(certificate, self.of_members.authority.generation);
+        is_member == (authority == CertificateAuthority::Members)
     }
 }
 
@@ -94,18 +98,16 @@ pub(super) struct Signer<'a> {
     pub(super) authority: Authority<'a>,
     /// The parsed certificate of that generation.
     pub(super) facts: X509,
+    /// The CA certificates that the seed gives its peers, in PEM.
+    bundle: Vec<String>,
 }
 
 impl<'a> Signer<'a> {
     fn new(authorities: Authorities<'a>, generation: u32) -> Result<Self, rcgen::Error> {
         let authority = authorities.generation(generation)?;
         let facts = reuse::facts(&authority.certificate);
-        Ok(Self { authorities, authority, facts })
-    }
-
-    /// Whether `authority` has the name of this CA, whatever seed it is derived from.
-    fn is_named(&self, authority: &X509) -> bool {
-        self.authorities.has_named(authority, self.authority.generation)
+        let bundle = authorities.trust_bundle(&authority)?;
+        Ok(Self { authorities, authority, facts, bundle })
     }
 
     /// The trust bundle, in PEM, of the peers that trust this CA. It includes the CAs that the Secrets `held` trust, if they
@@ -115,9 +117,9 @@ impl<'a> Signer<'a> {
         held: impl Iterator<Item = &'h Certificates<'h>>,
         time: i64,
         belongs: impl Fn(&X509) -> bool,
-    ) -> Result<String, rcgen::Error> {
-        let mut bundle = self.authorities.trust_bundle(&self.authority)?;
-        bundle.extend(reuse::still_trusted(held, &bundle, &self.facts, self.authority.generation, time, belongs));
-        Ok(bundle.concat())
+    ) -> String {
+        let generation = self.authority.generation;
+        let kept = reuse::still_trusted(held, &self.bundle, &self.facts, generation, time, belongs);
+        self.bundle.concat() + &kept.concat()
     }
 }

@@ -1,8 +1,9 @@
 //! ServiceAccounts, and the one Role with the rights of instance pods.
 
-use super::metadata::{Labels, labels, object_meta, pgbackrest_labels};
+use super::metadata::object_meta;
 use crate::cluster::{Backups, Cluster, Metadata};
 use crate::kubernetes::{PolicyRule, Role, RoleBinding, RoleRef, ServiceAccount, Subject};
+use crate::naming::{Labels, labels, pgbackrest_labels};
 
 /// The ServiceAccount of instance pods. A projected volume mounts its token into the two containers that need it. The other
 /// containers do not get it.

@@ -2,7 +2,7 @@
 
 use std::slice;
 
-use super::metadata::{Labels, annotated, backup_labels, labels, object_meta, pod_meta, repo_host_labels, selector};
+use super::metadata::{annotated, backup_labels, object_meta, pod_meta, repo_host_labels, selector};
 use super::pod::{
     POSTGRES_GROUP, add_additional_volumes, add_tmp, container, mount_read_only, pod_spec, with_log_directory, words,
 };
@@ -14,7 +14,7 @@ use crate::kubernetes::{
     Affinity, Container, CronJob, CronJobSpec, JobSpec, JobTemplateSpec, ObjectMeta, PodAffinity, PodAffinityTerm,
     PodSpec, PodTemplateSpec,
 };
-use crate::naming::{CONTAINER_PGBACKREST, STANZA, annotation, label};
+use crate::naming::{CONTAINER_PGBACKREST, Labels, STANZA, annotation, label, labels};
 use crate::spec::AdditionalVolume;
 
 /// `<cluster>-<repo>-<type>`. PGO's pods run pgBackRest in the repo host with `exec`. These pods run pgBackRest themselves, so

@@ -5,12 +5,12 @@
 
 use serde::Serialize;
 
-use super::metadata::{Labels, labels, object_meta, pod_meta};
+use super::metadata::{object_meta, pod_meta};
 use crate::cluster::{
     CertManager, CertificateMaker, CertificateSubject, CertificateUsage, Cluster, Metadata, PlannedCertificate,
 };
 use crate::kubernetes::ObjectMeta;
-use crate::naming::common_name;
+use crate::naming::{Labels, common_name, labels};
 use crate::options::IssuerReference;
 
 const API_VERSION: &str = "cert-manager.io/v1";
@@ -165,8 +165,7 @@ fn leaf(cluster: &Cluster, settings: &CertManager, planned: &PlannedCertificate)
     });
     // The name of a client is not a host. Parsers in Go, including that of cert-manager, may refuse it as a DNS name.
     let dns_names = if usage == CertificateUsage::Client { Vec::new() } else { names };
-    let keys = planned.keys;
-    let combined = (keys.certificate == keys.private_key).then_some(OutputFormat { type_: "CombinedPEM" });
+    let combined = planned.keys.is_combined().then_some(OutputFormat { type_: "CombinedPEM" });
     let schedule = settings.schedule;
     let hours = |days: u16| format!("{}h0m0s", u32::from(days) * 24);
     CertificateSpec {

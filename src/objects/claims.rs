@@ -1,13 +1,13 @@
 //! PersistentVolumeClaims. They are objects of their own, with the names that the StatefulSet expects, so that users can resize
 //! them: the claim template of a StatefulSet cannot be changed.
 
-use super::metadata::{annotated, labels, object_meta};
+use super::metadata::{annotated, object_meta};
 use crate::cluster::{Backups, Cluster, InstanceSet, Repository, Storage};
 use crate::kubernetes::{
     ObjectMeta, PersistentVolumeClaim, PersistentVolumeClaimSpec, PersistentVolumeClaimStatus, Quantity,
     VolumeResourceRequirements,
 };
-use crate::naming::{delivery, label};
+use crate::naming::{delivery, label, labels};
 
 /// The name of the volume and the claim template of the data directory.
 pub(super) const POSTGRES_DATA: &str = "postgres-data";

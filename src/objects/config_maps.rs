@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use super::metadata::{Labels, instance_set_labels, labels, object_meta, pgbackrest_labels, pgbouncer_labels};
+use super::metadata::object_meta;
 use crate::caretaker;
 use crate::cluster::{Backups, Cluster, InstanceSet, Metadata, PgBouncer};
 use crate::config::{patroni, pgbackrest as pgbackrest_config, pgbouncer as pgbouncer_config};
 use crate::kubernetes::ConfigMap;
-use crate::naming::label;
+use crate::naming::{Labels, instance_set_labels, label, labels, pgbackrest_labels, pgbouncer_labels};
 
 /// A ConfigMap that contains these files. A file without a text is omitted.
 fn config_map<const N: usize>(
@@ -34,7 +34,7 @@ pub(super) fn cluster(cluster: &Cluster) -> ConfigMap {
 /// `<cluster>-<set>-config`: Patroni's settings for an instance set.
 pub(super) fn instance_set(cluster: &Cluster, set: &InstanceSet) -> ConfigMap {
     let files = [("patroni.yaml", Some(patroni::instance_set_yaml(cluster, set)))];
-    config_map(cluster, cluster.instance_set_config_map(set), &set.metadata, instance_set_labels(set), files)
+    config_map(cluster, cluster.instance_set_config_map(set), &set.metadata, instance_set_labels(&set.name), files)
 }
 
 /// `<cluster>-pgbackrest-config`: pgBackRest's configuration files.

@@ -1,14 +1,15 @@
 //! PodDisruptionBudgets (PGO's `internal/controller/postgrescluster/pod_disruption_budget.go`).
 
-use super::metadata::{Labels, instance_set_labels, object_meta, pgbouncer_labels, selector};
+use super::metadata::{object_meta, selector};
 use crate::cluster::{Cluster, InstanceSet, Metadata, PgBouncer};
 use crate::kubernetes::{IntOrString, PodDisruptionBudget, PodDisruptionBudgetSpec};
+use crate::naming::{Labels, instance_set_labels, pgbouncer_labels};
 
 /// `<cluster>-set-<set>`: the budget of an instance set; `None` if it has no `minAvailable`.
 pub(super) fn instance_set(cluster: &Cluster, set: &InstanceSet) -> Option<PodDisruptionBudget> {
     let minimum = set.min_available.clone()?;
     let name = cluster.instance_set_disruption_budget(set);
-    Some(budget(cluster, name, &set.metadata, instance_set_labels(set), minimum))
+    Some(budget(cluster, name, &set.metadata, instance_set_labels(&set.name), minimum))
 }
 
 /// `<cluster>-pgbouncer`: the budget of pgBouncer; `None` if it has no `minAvailable`.

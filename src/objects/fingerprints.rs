@@ -9,10 +9,11 @@ use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
-use super::metadata::{labels, object_meta};
+use super::metadata::object_meta;
 use super::object::Object;
 use crate::cluster::Cluster;
 use crate::kubernetes::{ConfigMap, ObjectMeta};
+use crate::naming::labels;
 
 /// The fingerprints of all Secrets and ConfigMaps in `objects`, with the keys `<kind>.<name>` in lower case. A fingerprint is a
 /// keyed hash (HMAC), so that nobody can use it to test a guessed password. It has 64 bits, which is enough to detect a change.

@@ -1,7 +1,7 @@
 //! The StatefulSet of an instance set (PGO's `internal/controller/postgrescluster/instance.go`).
 
 use super::claims::{self, POSTGRES_DATA, POSTGRES_WAL};
-use super::metadata::{annotated, instance_set_labels, labels, object_meta, pod_meta, selector};
+use super::metadata::{annotated, object_meta, pod_meta, selector};
 use super::pod::{POSTGRES_GROUP, add_additional_volumes, add_tmp, data_pods, pod_spec, topology_spread};
 use super::{instance_containers, instance_volumes};
 use crate::cluster::{Cluster, InstanceSet};
@@ -9,12 +9,12 @@ use crate::kubernetes::{
     ObjectMeta, PodSpec, PodTemplateSpec, RollingUpdateStatefulSetStrategy, StatefulSet,
     StatefulSetPersistentVolumeClaimRetentionPolicy, StatefulSetSpec, StatefulSetUpdateStrategy,
 };
-use crate::naming::{CONTAINER_DATABASE, annotation, label};
+use crate::naming::{CONTAINER_DATABASE, annotation, instance_set_labels, label, labels};
 
 /// One StatefulSet for all instances of a set. PGO has one StatefulSet for each instance, and deletes the pods in order itself.
 /// Here Kubernetes does the rolling update: it begins with the highest ordinal, and waits until each pod is ready.
 pub(super) fn stateful_set(cluster: &Cluster, set: &InstanceSet) -> StatefulSet {
-    let mut all = instance_set_labels(set);
+    let mut all = instance_set_labels(&set.name);
     all.insert(label::DATA.to_owned(), "postgres".to_owned());
     let mut templates = vec![claims::template(POSTGRES_DATA)];
     if set.wal_volume_claim_spec.is_some() {
@@ -32,7 +32,7 @@ pub(super) fn stateful_set(cluster: &Cluster, set: &InstanceSet) -> StatefulSet 
             pod_management_policy: Some("Parallel".to_owned()),
             replicas: Some(if cluster.shutdown { 0 } else { set.replicas.into() }),
             revision_history_limit: Some(0),
-            selector: selector(cluster, instance_set_labels(set)),
+            selector: selector(cluster, instance_set_labels(&set.name)),
             service_name: Some(cluster.pods_service()),
             template: PodTemplateSpec { metadata: Some(template_meta(cluster, set)), spec: Some(pod(cluster, set)) },
             update_strategy: Some(StatefulSetUpdateStrategy {

@@ -1,18 +1,8 @@
 //! The labels, annotations and selectors that objects have in common.
 
-use std::collections::BTreeMap;
-
-use crate::cluster::{Cluster, InstanceSet, Metadata};
+use crate::cluster::{Cluster, Metadata};
 use crate::kubernetes::{LabelSelector, ObjectMeta};
-use crate::naming::label;
-
-/// Labels that PGO sets itself, by key.
-pub(super) type Labels = BTreeMap<String, String>;
-
-/// Labels from pairs of key and value.
-pub(super) fn labels<const N: usize>(pairs: [(&str, &str); N]) -> Labels {
-    pairs.into_iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect()
-}
+use crate::naming::{Labels, label, labels};
 
 /// The metadata of an object of `cluster`. `labels` override the user's `metadata`, as in PGO, and both override the labels and
 /// annotations for the tools that apply the object. The label `cluster` and the label by which a later run recognizes the
@@ -62,16 +52,6 @@ pub(super) fn selector_labels(cluster: &Cluster, mut labels: Labels) -> Labels {
     labels
 }
 
-/// The labels that select the pods of an instance set.
-pub(super) fn instance_set_labels(set: &InstanceSet) -> Labels {
-    labels([(label::INSTANCE_SET, &set.name)])
-}
-
-/// The labels of pgBackRest's objects.
-pub(super) fn pgbackrest_labels() -> Labels {
-    labels([(label::PGBACKREST, "")])
-}
-
 /// The labels that select the repo host.
 pub(super) fn repo_host_labels() -> Labels {
     labels([(label::PGBACKREST, ""), (label::PGBACKREST_DEDICATED, "")])
@@ -80,9 +60,4 @@ pub(super) fn repo_host_labels() -> Labels {
 /// The labels that select the pods of scheduled backups.
 pub(super) fn backup_labels() -> Labels {
     labels([(label::PGBACKREST, ""), (label::PGBACKREST_BACKUP, "scheduled")])
-}
-
-/// The labels that select the pods of pgBouncer.
-pub(super) fn pgbouncer_labels() -> Labels {
-    labels([(label::ROLE, "pgbouncer")])
 }

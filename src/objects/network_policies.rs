@@ -6,15 +6,13 @@
 //! A policy selects peers by their labels. An attacker who may label pods in the namespace can be any peer
 //! (`src/objects/access.rs`). So these policies are an additional protection, and do not replace certificates and passwords.
 
-use super::metadata::{
-    Labels, backup_labels, instance_set_labels, labels, object_meta, pgbouncer_labels, repo_host_labels, selector,
-};
+use super::metadata::{backup_labels, object_meta, repo_host_labels, selector};
 use crate::cluster::{Backups, Cluster, InstanceSet, Metadata, PgBouncer};
 use crate::kubernetes::{
     Container, IntOrString, LabelSelector, NetworkPolicy, NetworkPolicyIngressRule, NetworkPolicyPeer,
     NetworkPolicyPort, NetworkPolicySpec,
 };
-use crate::naming::{PGBACKREST_PORT, label};
+use crate::naming::{Labels, PGBACKREST_PORT, instance_set_labels, label, labels, pgbouncer_labels};
 
 /// `<cluster>-set-<set>`. Applications may connect to Postgres from anywhere, also through a node port or a load balancer. Only
 /// instances may connect to Patroni. The kubelet's probes come from the node, and the known network plugins always allow them
@@ -28,7 +26,7 @@ pub(super) fn instance_set(cluster: &Cluster, set: &InstanceSet) -> NetworkPolic
     if !makers.is_empty() {
         rules.push(only(PGBACKREST_PORT, makers));
     }
-    policy(cluster, cluster.instance_set_policy(set), &set.metadata, instance_set_labels(set), rules)
+    policy(cluster, cluster.instance_set_policy(set), &set.metadata, instance_set_labels(&set.name), rules)
 }
 
 /// `<cluster>-repo-host`: instances archive WAL to it and restore from it.

@@ -23,9 +23,8 @@ macro_rules! objects {
         }
 
         impl Object {
-            /// The position of each kind in the order of output.
+            /// The position of the object's kind in the order of the output.
             fn rank(&self) -> usize {
-                #[allow(dead_code, reason = "the variants count")]
                 enum Rank { $($kind,)* }
                 match self { $(Self::$kind(_) => Rank::$kind as usize,)* }
             }

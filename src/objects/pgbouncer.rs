@@ -1,7 +1,7 @@
 //! The Deployment of pgBouncer (PGO's `internal/controller/postgrescluster/pgbouncer.go` and
 //! `internal/pgbouncer/reconcile.go`).
 
-use super::metadata::{annotated, object_meta, pgbouncer_labels, pod_meta, selector};
+use super::metadata::{annotated, object_meta, pod_meta, selector};
 use super::pod::{
     PGBOUNCER_GROUP, add_additional_volumes, add_tmp, container, mount_read_only, pod_spec, topology_spread,
     with_log_directory, words,
@@ -14,7 +14,7 @@ use crate::kubernetes::{
     PodTemplateSpec, Quantity, ResourceRequirements, RollingUpdateDeployment, SecretProjection, Volume,
     VolumeProjection,
 };
-use crate::naming::{CONTAINER_PGBOUNCER, CONTAINER_PGBOUNCER_CONFIG, annotation};
+use crate::naming::{CONTAINER_PGBOUNCER, CONTAINER_PGBOUNCER_CONFIG, annotation, pgbouncer_labels};
 use crate::scripts;
 
 /// `<cluster>-pgbouncer`: the Deployment.

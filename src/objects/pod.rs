@@ -1,12 +1,13 @@
 //! The parts of a pod that all workloads have in common.
 
-use super::metadata::{Labels, selector_labels};
+use super::metadata::selector_labels;
 use crate::cluster::{Cluster, Scheduling};
 use crate::kubernetes::{
     Capabilities, Container, EmptyDirVolumeSource, EnvVar, ImageVolumeSource, LabelSelector, LabelSelectorRequirement,
     PersistentVolumeClaimVolumeSource, PodSecurityContext, PodSpec, Quantity, ResourceRequirements, SeccompProfile,
     SecurityContext, TopologySpreadConstraint, Volume, VolumeMount,
 };
+use crate::naming::Labels;
 use crate::scripts;
 use crate::spec::AdditionalVolume;
 

@@ -6,14 +6,14 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
-use super::metadata::{Labels, labels, object_meta, with_generations};
+use super::metadata::{object_meta, with_generations};
 use crate::cluster::{
     Cluster, CredentialHolder, Metadata, PlannedCertificate, PlannedCredential, PlannedSecret, ServiceRole, User,
 };
 use crate::config::{patroni, pgbouncer as configuration};
 use crate::identity::{Credential, Identity, Trust, uri};
 use crate::kubernetes::{ByteString, Secret};
-use crate::naming::{PATRONI_USER, annotation};
+use crate::naming::{Labels, PATRONI_USER, annotation, labels};
 
 /// The content of a Secret: values by key.
 type Data = BTreeMap<String, ByteString>;
@@ -74,7 +74,7 @@ impl Content {
 
     fn add_certificate(&mut self, planned: &PlannedCertificate, made: &crate::identity::Certificate, trust: &Trust) {
         let keys = planned.keys;
-        if keys.certificate == keys.private_key {
+        if keys.is_combined() {
             let both = Zeroizing::new(format!("{}{}", made.key.as_str(), made.certificate));
             self.add(keys.certificate, &both);
         } else {
@@ -137,9 +137,10 @@ impl Content {
 /// `<cluster>-patroni-rules`: the Secret with the rules of `pg_hba.conf`, which may contain a password. It is rendered only if
 /// the user provides the Secret of Patroni, which otherwise contains these rules.
 pub(super) fn patroni_rules(cluster: &Cluster) -> Option<Secret> {
-    let is_brought = cluster.credential(CredentialHolder::Patroni).is_brought;
-    let data = Data::from([(patroni::RULES_KEY.to_owned(), bytes(&patroni::rules_yaml(cluster)))]);
-    is_brought.then(|| secret(cluster, cluster.patroni_rules_secret(), &cluster.metadata, labels([]), data))
+    cluster.brings_credential(PATRONI_USER).then(|| {
+        let data = Data::from([(patroni::RULES_KEY.to_owned(), bytes(&patroni::rules_yaml(cluster)))]);
+        secret(cluster, cluster.patroni_rules_secret(), &cluster.metadata, labels([]), data)
+    })
 }
 
 /// `<cluster>-caretaker`: the roles that the caretaker creates and alters. It contains their verifiers, but no password. There

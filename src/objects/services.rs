@@ -1,9 +1,9 @@
 //! Services (PGO's `internal/controller/postgrescluster/cluster.go`, `patroni.go` and `pgbouncer.go`).
 
-use super::metadata::{labels, object_meta, pgbouncer_labels, selector_labels};
+use super::metadata::{object_meta, selector_labels};
 use crate::cluster::{Cluster, Metadata, PgBouncer, ServiceKind, ServiceSettings};
 use crate::kubernetes::{IntOrString, Service, ServicePort, ServiceSpec};
-use crate::naming::{PORT_PGBOUNCER, PORT_POSTGRES, label};
+use crate::naming::{PORT_PGBOUNCER, PORT_POSTGRES, label, labels, pgbouncer_labels};
 
 /// `<cluster>-pods` gives every pod of a StatefulSet a DNS name, even if the pod is not ready.
 pub(super) fn pods(cluster: &Cluster) -> Service {

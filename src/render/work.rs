@@ -24,9 +24,9 @@ const SIGNATURE: usize = 250;
 const CLAIM: usize = 25;
 /// The cost of copying one KiB from the spec into an object and writing it.
 const KIBIBYTE: usize = 12;
-/// Certificates that are copied from one Secret into another.
+/// The cost of copying one KiB of certificates from one Secret into another.
 const COPIED_KIBIBYTE: usize = 20;
-/// A Secret with certificates that is read, at most: those with many names take longest.
+/// The maximum cost of reading one KiB of a Secret with certificates. Certificates with many names cost most.
 const READ_KIBIBYTE: usize = 80;
 /// How many iterations of SCRAM one microsecond allows. They are needed to compare a verifier with its password.
 const ROUNDS_IN_A_MICROSECOND: usize = 8;
@@ -74,7 +74,7 @@ impl Work {
         self.done = self.done.saturating_add(rounds / ROUNDS_IN_A_MICROSECOND);
     }
 
-    /// Adds what it costs to read Secrets with certificates of so many bytes, and to verify so many signatures.
+    /// Adds the cost of reading Secrets with certificates, whose total length is `size` bytes, and of verifying signatures.
     pub(super) fn add_read(&mut self, size: usize, signatures: usize) {
         let read = size.saturating_mul(READ_KIBIBYTE) / 1024;
         self.done = self.done.saturating_add(read).saturating_add(signatures.saturating_mul(SIGNATURE));
