@@ -3,15 +3,18 @@
 #![expect(clippy::unwrap_used, reason = "a benchmark fails as a test does")]
 
 use divan::Bencher;
-use pgrender::cluster::Cluster;
-use pgrender::existing::Existing;
-use pgrender::identity::{self, Identity, Seed};
-use pgrender::objects;
+use pgrender::identity::Seed;
+use pgrender::kubernetes::Object;
 use pgrender::options::Options;
-use pgrender::parse::{self, Settings};
+use pgrender::parse::Settings;
+use pgrender::postgres_cluster::cluster::Cluster;
+use pgrender::postgres_cluster::objects;
+use pgrender::postgres_cluster::parse;
+use pgrender::postgres_cluster::resolve;
+use pgrender::postgres_cluster::secrets::derive::{self, Identity};
+use pgrender::postgres_cluster::secrets::existing::Existing;
 use pgrender::read::{self, Document};
 use pgrender::render;
-use pgrender::resolve;
 use pgrender::write::resource_list;
 use serde_json::Value;
 
@@ -51,10 +54,7 @@ fn clusters(documents: &[Document]) -> Vec<Cluster> {
 }
 
 fn identities(clusters: &[Cluster], seed: &Seed) -> Vec<Identity> {
-    clusters
-        .iter()
-        .map(|cluster| identity::derive(cluster, seed, &options(), &Existing::default()).0.unwrap())
-        .collect()
+    clusters.iter().map(|cluster| derive::derive(cluster, seed, &options(), &Existing::default()).0.unwrap()).collect()
 }
 
 fn objects(clusters: &[Cluster], identities: &[Identity]) -> Vec<Value> {
@@ -62,7 +62,7 @@ fn objects(clusters: &[Cluster], identities: &[Identity]) -> Vec<Value> {
         .iter()
         .zip(identities)
         .flat_map(|(cluster, identity)| objects::build(cluster, identity))
-        .map(objects::Object::into_value)
+        .map(Object::into_value)
         .collect()
 }
 

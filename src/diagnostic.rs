@@ -4,14 +4,14 @@
 //! value of a Secret.
 
 mod collector;
+pub mod line;
 mod shorten;
+pub mod words;
 
 use std::fmt;
 
 pub(crate) use collector::Collector;
 pub use shorten::shorten;
-
-use crate::line;
 
 /// The severity of a diagnostic. The names are those of a KRM function result (KRM Functions Specification v1,
 /// `Result.severity`).

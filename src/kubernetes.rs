@@ -1,5 +1,10 @@
 //! The types of `k8s-openapi` that this program uses. Other modules import them from here only.
 
+pub mod cert_manager;
+pub mod object;
+mod substitution;
+
+pub use self::object::Object;
 pub use k8s_openapi::api::apps::v1::{
     Deployment, DeploymentSpec, DeploymentStrategy, RollingUpdateDeployment, RollingUpdateStatefulSetStrategy,
     StatefulSet, StatefulSetPersistentVolumeClaimRetentionPolicy, StatefulSetSpec, StatefulSetUpdateStrategy,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::window::Schedule;
+use crate::identity::window::Schedule;
 
 /// Who makes certificates.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]

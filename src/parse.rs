@@ -1,4 +1,4 @@
-//! Validates a resource and turns it into a `PostgresCluster`. The verdict is that of an API server with PGO's CRD, but no
+//! Validates a resource against the schema of its kind. The verdict is that of an API server with the CRD, but no
 //! server is needed.
 //!
 //! ```text
@@ -16,38 +16,49 @@
 //! Apache-2.0): it keeps the facts of the API and drops the descriptions.
 
 mod constraints;
-mod duration;
+pub(crate) mod duration;
 mod metadata;
 mod normalise;
 mod number;
 mod patterns;
-mod places;
-mod rules;
-mod schema;
-mod typed;
+pub(crate) mod schema;
 
 use serde_json::{Map, Value};
 
-use crate::words;
-use crate::{
-    diagnostic::{Collector, Diagnostic, FieldPath, ResourceRef, Severity, has_errors},
-    read::{
-        Document,
-        node::{Node, NodeValue},
-    },
-};
+use crate::diagnostic::words;
+use crate::diagnostic::{Collector, Diagnostic, FieldPath, ResourceRef, Severity, has_errors};
+use crate::read::Document;
+use crate::read::node::{Node, NodeValue};
 use normalise::Normaliser;
 use schema::Schema;
 
-pub(crate) use rules::parameter_fault;
-pub use typed::parse;
+/// The definition of a kind of resource, as its CustomResourceDefinition states it. Its schemas are in `schema.json`.
+pub struct Definition {
+    /// The name of the kind.
+    pub kind: &'static str,
+    /// The API group.
+    pub group: &'static str,
+    /// The API versions with their group, the newest first. There is at least one.
+    pub api_versions: &'static [&'static str],
+    /// Checks the CEL rules of a spec.
+    pub(crate) rules: fn(spec: &Value, schema: &'static Schema, path: &FieldPath, findings: &mut Findings),
+    /// Gives the message for a field that is not in the schema of the object at `path`.
+    pub(crate) unknown_field: fn(key: &str, schema: &'static Schema, path: &FieldPath) -> String,
+    /// Gives the message for an unknown field beside `spec`. `known` are the fields that may be there.
+    pub(crate) unknown_at_the_top: fn(key: &str, known: &[&str]) -> String,
+}
 
-/// The API versions of a `PostgresCluster` in PGO's CRD, newest first.
-pub const API_VERSIONS: [&str; 2] =
-    ["postgres-operator.crunchydata.com/v1", "postgres-operator.crunchydata.com/v1beta1"];
+impl Definition {
+    /// Whether `api_version` is one of the versions of the kind.
+    pub fn has_version(&self, api_version: &str) -> bool {
+        self.api_versions.contains(&api_version)
+    }
 
-/// The kind of the resources that pgrender renders.
-pub const KIND: &str = "PostgresCluster";
+    /// The API versions for a message, each in backticks.
+    pub fn versions(&self) -> String {
+        self.api_versions.iter().map(|version| format!("`{version}`")).collect::<Vec<_>>().join(" or ")
+    }
+}
 
 /// What the validator needs to know and cannot see in a document.
 #[derive(Clone, Copy, Debug, Default)]
@@ -60,7 +71,7 @@ pub struct Settings {
 /// A problem that was found, without its position in the text.
 #[derive(Debug)]
 pub(crate) struct Finding {
-    path: FieldPath,
+    pub(crate) path: FieldPath,
     message: String,
     severity: Severity,
     /// Whether the server does not run the CEL rules after this error.
@@ -69,17 +80,17 @@ pub(crate) struct Finding {
 
 impl Finding {
     /// An error after which the CEL rules still run.
-    fn fault(path: &FieldPath, message: impl Into<String>) -> Self {
+    pub(crate) fn fault(path: &FieldPath, message: impl Into<String>) -> Self {
         Self { path: path.clone(), message: message.into(), severity: Severity::Error, blocking: false }
     }
 
     /// An error after which the CEL rules do not run, as on the server.
-    fn blocking(path: &FieldPath, message: impl Into<String>) -> Self {
+    pub(crate) fn blocking(path: &FieldPath, message: impl Into<String>) -> Self {
         Self { blocking: true, ..Self::fault(path, message) }
     }
 
     /// A warning.
-    fn warning(path: &FieldPath, message: impl Into<String>) -> Self {
+    pub(crate) fn warning(path: &FieldPath, message: impl Into<String>) -> Self {
         Self { severity: Severity::Warning, ..Self::fault(path, message) }
     }
 }
@@ -87,24 +98,24 @@ impl Finding {
 /// The problems that were found so far.
 #[derive(Default)]
 pub(crate) struct Findings {
-    collected: Collector<Finding>,
+    pub(crate) collected: Collector<Finding>,
     /// Whether one of them prevents the CEL rules from running.
-    blocked: bool,
+    pub(crate) blocked: bool,
 }
 
 impl Findings {
-    fn push(&mut self, finding: Finding) {
+    pub(crate) fn push(&mut self, finding: Finding) {
         self.blocked |= finding.blocking;
         self.collected.push(finding.severity, finding);
     }
 }
 
-/// Validates a document that claims to be a `PostgresCluster`.
+/// Validates a document that claims to be of the kind of `definition`.
 ///
 /// Returns the object as the server would store it (without nulls and `status`, with defaults), or `None` if an error is among
 /// the diagnostics. Each diagnostic has a position in the document, and they are in the order of the document.
-pub fn validate(document: &Document, settings: Settings) -> (Option<Value>, Vec<Diagnostic>) {
-    let (object, findings) = check(&document.node, settings);
+pub fn validate(definition: &Definition, document: &Document, settings: Settings) -> (Option<Value>, Vec<Diagnostic>) {
+    let (object, findings) = check(definition, &document.node, settings);
     let resource = reference(&document.node);
     let (kept, rest) = findings.collected.finish();
     let rest = rest.map(|diagnostic| diagnostic.of(resource.clone()));
@@ -116,17 +127,17 @@ pub fn validate(document: &Document, settings: Settings) -> (Option<Value>, Vec<
     (valid.then_some(object), diagnostics)
 }
 
-fn check(root: &Node, settings: Settings) -> (Value, Findings) {
+pub(crate) fn check(definition: &Definition, root: &Node, settings: Settings) -> (Value, Findings) {
     let top = FieldPath::default();
     let mut findings = Findings::default();
     if !matches!(root.value, NodeValue::Mapping(_)) {
         let found = words::describe(root, false);
-        findings.push(Finding::blocking(&top, format!("expected a {KIND}, found {found}")));
+        findings.push(Finding::blocking(&top, format!("expected a {}, found {found}", definition.kind)));
         return (Value::Null, findings);
     }
 
-    let spec_schema = identify(root, &mut findings);
-    unknown_at_the_top(root, &mut findings);
+    let spec_schema = identify(definition, root, &mut findings);
+    unknown_at_the_top(definition, root, &mut findings);
 
     let mut object = Map::new();
     for field in ["apiVersion", "kind"] {
@@ -141,7 +152,7 @@ fn check(root: &Node, settings: Settings) -> (Value, Findings) {
             continue;
         };
         let Some(schema) = schema else { continue };
-        let value = Normaliser::new(&path, settings, &mut findings).value(node, schema);
+        let value = Normaliser::new(definition, &path, settings, &mut findings).value(node, schema);
         constraints::check(&value, schema, &path, &mut findings);
         object.insert(field.to_owned(), value);
     }
@@ -152,40 +163,41 @@ fn check(root: &Node, settings: Settings) -> (Value, Findings) {
     if let (Some(spec), Some(schema)) = (object.get("spec"), spec_schema)
         && !findings.blocked
     {
-        rules::check(spec, schema, &top.key("spec"), &mut findings);
+        (definition.rules)(spec, schema, &top.key("spec"), &mut findings);
     }
     (Value::Object(object), findings)
 }
 
 /// Returns the schema of the spec if `apiVersion` and `kind` are right.
-fn identify(root: &Node, findings: &mut Findings) -> Option<&'static Schema> {
+fn identify(definition: &Definition, root: &Node, findings: &mut Findings) -> Option<&'static Schema> {
     let top = FieldPath::default();
-    let [newest, older] = API_VERSIONS;
+    let kind = definition.kind;
     match root.get("kind") {
-        Some(kind) if kind.as_str() == Some(KIND) => {}
-        kind => {
-            let message = match kind {
-                Some(other) => format!("expected `{KIND}`, found {}", words::describe(other, false)),
-                None => format!("{}: write `{KIND}`", words::REQUIRED),
+        Some(found) if found.as_str() == Some(kind) => {}
+        found => {
+            let message = match found {
+                Some(other) => format!("expected `{kind}`, found {}", words::describe(other, false)),
+                None => format!("{}: write `{kind}`", words::REQUIRED),
             };
             findings.push(Finding::blocking(&top.key("kind"), message));
         }
     }
 
     let version = root.get("apiVersion");
-    let known = version.and_then(Node::as_str).filter(|version| API_VERSIONS.contains(version));
+    let known = version.and_then(Node::as_str).filter(|version| definition.has_version(version));
     if known.is_none() {
         let fault = match version {
-            Some(other) => format!("expected an API version of {KIND}, found {}", words::describe(other, false)),
+            Some(other) => format!("expected an API version of {kind}, found {}", words::describe(other, false)),
             None => words::REQUIRED.to_owned(),
         };
-        let message = format!("{fault}: write `{newest}` or `{older}`");
+        let message = format!("{fault}: write {}", definition.versions());
         findings.push(Finding::blocking(&top.key("apiVersion"), message));
     }
-    known?.rsplit('/').next().and_then(Schema::of_version)
+    let (_, version) = known?.rsplit_once('/')?;
+    Schema::of(kind, version)
 }
 
-fn unknown_at_the_top(root: &Node, findings: &mut Findings) {
+fn unknown_at_the_top(definition: &Definition, root: &Node, findings: &mut Findings) {
     // `status` describes the running cluster and is ignored, so that a resource that was read back from a cluster can be
     // rendered.
     const KNOWN: [&str; 5] = ["apiVersion", "kind", "metadata", "spec", "status"];
@@ -193,7 +205,7 @@ fn unknown_at_the_top(root: &Node, findings: &mut Findings) {
     for (position, entry) in unknown.enumerate() {
         let path = FieldPath::default().key(entry.key.as_str());
         let message = if position < words::SUGGESTIONS {
-            places::unknown_at_the_top(&entry.key, KNOWN)
+            (definition.unknown_at_the_top)(&entry.key, &KNOWN)
         } else {
             words::UNKNOWN.to_owned()
         };
@@ -221,6 +233,3 @@ fn told(finding: Finding, resource: &ResourceRef) -> Diagnostic {
     let diagnostic = if finding.path.0.is_empty() { diagnostic } else { diagnostic.at(finding.path) };
     diagnostic.of(resource.clone())
 }
-
-#[cfg(test)]
-mod tests;

@@ -8,10 +8,12 @@ mod compose;
 mod limits;
 mod mapping;
 pub mod node;
+pub mod object;
 pub(crate) mod places;
 mod scalar;
 mod syntax;
 pub(crate) mod template;
+pub mod unreplaced;
 
 use limits::MAX_BYTES;
 use node::Node;

@@ -3,31 +3,34 @@
 //! The result does not depend on the order of the documents. All errors are reported at once. If the input would cause too much
 //! work, it is refused before the work is done (`work.rs`).
 
+pub mod merge;
 mod work;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use crate::cluster::Cluster;
-use crate::custom_tls;
+use crate::diagnostic::words;
 use crate::diagnostic::{Diagnostic, FieldPath, Position, ResourceRef, has_errors};
-use crate::existing::{Existing, Sources, existing};
-use crate::identity::{self, Seed};
-use crate::object::{self, ObjectKey};
-use crate::objects;
+use crate::identity::Seed;
+use crate::identity::window::{Renewal, Window};
 use crate::options::{CertificateSource, Options};
-use crate::parse::{self, API_VERSIONS};
+use crate::parse::Settings;
+use crate::postgres_cluster::cluster::Cluster;
+use crate::postgres_cluster::objects;
+use crate::postgres_cluster::parse::{self, DEFINITION};
+use crate::postgres_cluster::replication::standby::{self, Party};
+use crate::postgres_cluster::resolve;
+use crate::postgres_cluster::secrets::custom_tls;
+use crate::postgres_cluster::secrets::derive;
+use crate::postgres_cluster::secrets::existing::{Existing, Sources, existing};
 use crate::read::node::Node;
+use crate::read::object::{self, ObjectKey};
+use crate::read::unreplaced;
 use crate::read::{Document, template};
-use crate::resolve;
-use crate::standby::{self, Party};
-use crate::unreplaced;
-use crate::window::{Renewal, Window};
-use crate::words;
 use work::Work;
 
-pub use crate::parse::KIND;
+pub use crate::postgres_cluster::parse::KIND;
 
 /// The API group of `PostgresCluster`.
 const GROUP: &str = "postgres-operator.crunchydata.com";
@@ -67,14 +70,14 @@ pub struct PlannedCluster {
     pub resource: ResourceRef,
     file: String,
     position: Position,
-    content: Option<(Cluster, identity::Identity)>,
+    content: Option<(Cluster, derive::Identity)>,
 }
 
 impl PlannedCluster {
     /// Builds its objects. An object comes after those that it depends on.
     pub fn objects(&self) -> Vec<Value> {
         self.content.as_ref().map_or_else(Vec::new, |(cluster, identity)| {
-            objects::build(cluster, identity).into_iter().map(objects::Object::into_value).collect()
+            objects::build(cluster, identity).into_iter().map(crate::kubernetes::Object::into_value).collect()
         })
     }
 }
@@ -170,7 +173,7 @@ fn decide_all(
             work.add_existing(&cluster, &existing);
             refused = refused.take().or_else(|| work.check().err());
             let seed = seed.filter(|_| refused.is_none() && !unusable)?;
-            let (identity, told) = identity::derive(&cluster, seed, options, &existing);
+            let (identity, told) = derive::derive(&cluster, seed, options, &existing);
             found.extend(document.locate_all(told));
             Some((cluster, identity?))
         });
@@ -190,7 +193,7 @@ fn decide_all(
 
 /// The cluster in `document`, or `None` if it has an error. All messages are added to `diagnostics`.
 fn check(document: &Document, options: &Options, diagnostics: &mut Vec<Diagnostic>) -> Option<Cluster> {
-    let settings = parse::Settings { through_kustomize: options.through_kustomize };
+    let settings = Settings { through_kustomize: options.through_kustomize };
     let (resource, found) = parse::parse(document, settings);
     diagnostics.extend(found);
     let cluster = resource.and_then(|resource| {
@@ -264,7 +267,7 @@ fn cluster_reference(document: &Document, options: &Options) -> ResourceRef {
 /// Whether an object of the input is a `PostgresCluster` of a version that exists.
 pub fn is_cluster(node: &Node) -> bool {
     let resource = object::reference(node);
-    resource.kind == KIND && API_VERSIONS.contains(&resource.api_version.as_str())
+    resource.kind == KIND && DEFINITION.api_versions.contains(&resource.api_version.as_str())
 }
 
 /// Refuses a `PostgresCluster` that is still a template. Any other error in it would be a consequence of this one.
@@ -287,7 +290,7 @@ fn refuse_unknown_version(document: &Document) -> Option<Diagnostic> {
     if is_cluster(&document.node) || resource.kind != KIND || (group != GROUP && !group.is_empty()) {
         return None;
     }
-    let [newest, older] = API_VERSIONS;
+    let [newest, older] = DEFINITION.api_versions else { return None };
     let wanted = format!("write `{newest}` or `{older}`");
     let message = match resource.api_version.as_str() {
         "" => format!("required field is missing: {wanted}"),
@@ -305,13 +308,13 @@ fn nearly(document: &Document) -> Option<Diagnostic> {
     const SLIP: usize = 3;
     let resource = object::reference(&document.node);
     let (group, version) = resource.api_version.split_once('/')?;
-    let [newest, older] = API_VERSIONS;
+    let [newest, older] = DEFINITION.api_versions else { return None };
     let (field, found, meant) = if resource.kind == KIND {
         words::with_distance(group, [GROUP]).filter(|(distance, _)| *distance <= SLIP)?;
         ("apiVersion", &resource.api_version, if older.rsplit('/').next() == Some(version) { older } else { newest })
     } else {
         words::nearest(&resource.kind, [KIND]).filter(|_| group == GROUP && !resource.kind.ends_with("List"))?;
-        ("kind", &resource.kind, KIND)
+        ("kind", &resource.kind, &KIND)
     };
     let message = format!("nothing is rendered of {}: did you mean `{meant}`?", words::quote(found));
     Some(document.locate(Diagnostic::warning(message).at(FieldPath::of(field)).of(resource)))

@@ -16,9 +16,9 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use pgrender::identity::Seed;
+use pgrender::identity::window::Window;
 use pgrender::options::{CertificateSource, IssuerReference, Options};
 use pgrender::read;
-use pgrender::window::Window;
 use serde_json::{Value, json};
 
 use fixtures::fixtures;

@@ -15,9 +15,10 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use pgrender::diagnostic::{Diagnostic, Severity};
+use pgrender::identity::Seed;
 use pgrender::read;
 use pgrender::render::render;
-use pgrender::{identity::Seed, write::yaml};
+use pgrender::write::yaml;
 use serde_json::{Value, json};
 
 use fixtures::fixtures;

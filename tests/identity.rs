@@ -37,12 +37,17 @@ mod uri;
 
 use std::collections::BTreeSet;
 
-use pgrender::cluster::{CertificateRole, Cluster, Generations, PasswordType, Storage};
-use pgrender::existing::Existing;
-use pgrender::identity::{Certificate, Identity, Seed, derive};
+use pgrender::identity::Seed;
+use pgrender::identity::certificate::Certificate;
+use pgrender::identity::context::CertificateRole;
+use pgrender::identity::window::{Schedule, Window};
 use pgrender::kubernetes::SecretProjection;
 use pgrender::options::Options;
-use pgrender::window::{Schedule, Window};
+use pgrender::postgres_cluster::cluster::{Cluster, PasswordType};
+use pgrender::postgres_cluster::pgbackrest::model::Storage;
+use pgrender::postgres_cluster::secrets::derive::{Identity, derive};
+use pgrender::postgres_cluster::secrets::existing::Existing;
+use pgrender::postgres_cluster::secrets::generations::Generations;
 
 use crate::cluster::{hippo, instance_set, user};
 use crate::derived::{certificates, credential, leaf, member, members_trust, trust, values};

@@ -103,8 +103,8 @@ fn accepts(fixture: &str) {
             .filter(|line| !line.contains("container \"extra\"") && !line.contains("container \"exporter\""));
         assert_eq!(ours.collect::<Vec<_>>(), Vec::<&str>::new(), "{fixture}");
     }
-    // A controller that writes a status between the two reads of `kubectl diff` is a difference too, but not in the next run. What
-    // a second apply would change is a difference in every run.
+    // A controller that writes a status between the two reads of `kubectl diff` is a difference too, but not in the next run.
+    // What a second apply would change is a difference in every run.
     let diff = || cluster.kubectl(&["diff", "--server-side", "--filename", "-"], &objects);
     let mut output = diff();
     for _ in 0..5 {

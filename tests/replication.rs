@@ -8,9 +8,9 @@
 mod rendering;
 
 use pgrender::identity::Seed;
+use pgrender::identity::x509;
 use pgrender::read;
 use pgrender::render::{Rendered, render};
-use pgrender::x509;
 use serde_json::{Value, json};
 
 use rendering::{SEED, objects, options};

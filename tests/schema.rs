@@ -14,7 +14,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use pgrender::spec::{PostgresCluster, json_schema};
+use pgrender::postgres_cluster::spec::{PostgresCluster, json_schema};
 use serde_json::{Map, Value, json};
 
 const GROUP: &str = "postgres-operator.crunchydata.com";

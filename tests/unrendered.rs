@@ -10,9 +10,9 @@ use std::fs;
 use pgrender::diagnostic::{Diagnostic, FieldPath, Segment, Severity};
 use pgrender::identity::Seed;
 use pgrender::options::Options;
+use pgrender::postgres_cluster::spec::json_schema;
 use pgrender::read;
 use pgrender::render::render;
-use pgrender::spec::json_schema;
 use serde_json::{Map, Value, json};
 
 /// The content of `fields.yaml`.

@@ -17,11 +17,10 @@ use std::{
 
 use serde_json::Value;
 
-use pgrender::{
-    diagnostic::{Diagnostic, has_errors},
-    parse::{self, Settings},
-    read,
-};
+use pgrender::diagnostic::{Diagnostic, has_errors};
+use pgrender::parse::Settings;
+use pgrender::postgres_cluster::parse;
+use pgrender::read;
 
 struct Case {
     path: PathBuf,

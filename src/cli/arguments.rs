@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
-use super::input;
-use super::settings::{self, Certificates, Setting, Settings};
+use crate::cli::input;
+use crate::cli::settings::{self, Certificates, Setting, Settings};
 use crate::diagnostic::Diagnostic;
 use crate::options::{CredentialSource, IssuerReference};
 use crate::read::Document;

@@ -1,13 +1,13 @@
 //! The commands `render`, `seed` and `schema`.
 
-use super::arguments::{Command, RenderArguments};
-use super::environment::Environment;
-use super::outcome::{Outcome, Stdout};
-use super::{input, output_directory, seed};
+use crate::cli::arguments::{Command, RenderArguments};
+use crate::cli::environment::Environment;
+use crate::cli::outcome::{Outcome, Stdout};
+use crate::cli::{input, output_directory, seed};
 use crate::diagnostic::{Diagnostic, has_errors};
-use crate::existing;
+use crate::postgres_cluster::secrets::existing;
+use crate::postgres_cluster::spec;
 use crate::render::{self, Plan};
-use crate::spec;
 
 /// Runs a command.
 pub(super) fn run(command: &Command, environment: &Environment) -> Outcome {

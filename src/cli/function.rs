@@ -5,14 +5,14 @@
 
 use serde_json::Value;
 
-use super::environment::Environment;
-use super::outcome::Outcome;
-use super::{function_config, input, seed};
+use crate::cli::environment::Environment;
+use crate::cli::outcome::Outcome;
+use crate::cli::{function_config, input, seed};
 use crate::diagnostic::{Diagnostic, has_errors, shorten};
-use crate::merge::{self, Merged};
-use crate::object;
 use crate::read::node::{Entry, Node, NodeValue};
+use crate::read::object;
 use crate::read::{self, Document};
+use crate::render::merge::{self, Merged};
 use crate::render::{self, render};
 use crate::write::resource_list;
 use crate::write::verbatim::Texts;

@@ -6,11 +6,11 @@
 //! - a `PostgresCluster`, which is rendered with the defaults (a generator of kustomize),
 //! - absent, which means the defaults.
 
-use super::environment::IMAGE_PREFIX;
-use super::settings::{self, Settings};
+use crate::cli::environment::IMAGE_PREFIX;
+use crate::cli::settings::{self, Settings};
 use crate::diagnostic::{Diagnostic, FieldPath};
-use crate::object;
 use crate::read::node::{Entry, Node, NodeValue};
+use crate::read::object;
 use crate::render;
 
 const API_VERSION: &str = "pgrender.dev/v1alpha1";
@@ -218,9 +218,9 @@ fn boolean(node: &Node) -> Result<bool, String> {
 mod tests {
     use super::*;
     use crate::cli::settings::Certificates;
+    use crate::identity::window::Schedule;
     use crate::options::CredentialSource;
     use crate::read;
-    use crate::window::Schedule;
 
     fn read(text: &str) -> Result<Settings, Vec<String>> {
         let lines = |errors: Vec<Diagnostic>| errors.iter().map(ToString::to_string).collect::<Vec<_>>();

@@ -21,8 +21,9 @@ use rand::seq::IndexedRandom;
 use rand::{RngExt, SeedableRng};
 use serde_json::{Value, json};
 
-use super::environment::Environment;
-use super::{function, legacy_plugin, outcome::Outcome, run};
+use crate::cli::environment::Environment;
+use crate::cli::outcome::Outcome;
+use crate::cli::{function, legacy_plugin, run};
 use crate::diagnostic::{Diagnostic, Severity, has_errors};
 use crate::read::node::Node;
 use crate::read::{self, Document};

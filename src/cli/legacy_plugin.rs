@@ -7,9 +7,9 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use super::environment::Environment;
-use super::outcome::Outcome;
-use super::{function, input};
+use crate::cli::environment::Environment;
+use crate::cli::outcome::Outcome;
+use crate::cli::{function, input};
 use crate::diagnostic::{Diagnostic, has_errors};
 use crate::read::{self, Document};
 use crate::write::resource_list;

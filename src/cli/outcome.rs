@@ -6,8 +6,8 @@ use std::process::ExitCode;
 
 use clap::error::{ContextKind, ContextValue};
 
+use crate::diagnostic::line;
 use crate::diagnostic::{Diagnostic, Severity, has_errors, shorten};
-use crate::line;
 use crate::render::PlannedCluster;
 use crate::write::resource_list;
 

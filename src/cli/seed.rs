@@ -14,15 +14,15 @@ use std::path::Path;
 
 use zeroize::Zeroizing;
 
-use super::environment::{self, Environment};
-use super::settings::Settings;
+use crate::cli::environment::{self, Environment};
+use crate::cli::settings::Settings;
 use crate::diagnostic::Diagnostic;
-use crate::existing::Secret;
 use crate::identity::Seed;
-use crate::merge;
 use crate::naming::annotation;
-use crate::object;
+use crate::postgres_cluster::secrets::existing::Secret;
 use crate::read::Document;
+use crate::read::object;
+use crate::render::merge;
 
 /// The longest seed that is read, in bytes, so that a device file does not fill the memory.
 const MAX: usize = 64 * 1024;

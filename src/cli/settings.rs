@@ -6,11 +6,11 @@ use std::path::PathBuf;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::environment::{self, Environment, IMAGE_PREFIX};
+use crate::cli::environment::{self, Environment, IMAGE_PREFIX};
 use crate::diagnostic::Diagnostic;
-use crate::line::shown;
+use crate::diagnostic::line::shown;
+use crate::identity::window::{Schedule, ScheduleError, Window};
 use crate::options::{CertificateSource, CredentialSource, IssuerReference, Options};
-use crate::window::{Schedule, ScheduleError, Window};
 
 /// What creates the certificates.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]

@@ -1,7 +1,7 @@
 //! Collects findings. Two bytes of an input can cause a finding of several hundred bytes, so only the first findings are kept,
 //! and the rest are counted.
 
-use super::{Diagnostic, Severity, shorten};
+use crate::diagnostic::{Diagnostic, Severity, shorten};
 
 /// How many findings of each severity are kept. This is more than are shown at once.
 const MOST: usize = 300;

@@ -1,7 +1,7 @@
 //! Limits how many diagnostics are shown at once. Nobody reads ten thousand lines, and an input that is crafted to cause them
 //! would only fill logs.
 
-use super::{Diagnostic, Severity};
+use crate::diagnostic::{Diagnostic, Severity};
 
 /// The largest number of diagnostics that are shown at once.
 const MOST: usize = 100;

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use p256::SecretKey;
 use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, DnValue, IsCa, Issuer, KeyIdMethod,
     KeyUsagePurpose, PublicKeyData,
@@ -11,30 +12,38 @@ use x509_parser::asn1_rs::Tag;
 use x509_parser::extensions::ParsedExtension;
 use x509_parser::x509::X509Name;
 
-use super::certificate::{date, distinguished_name, serial_number};
-use super::context::Context;
-use super::key::Key;
-use super::seed::Seed;
-use crate::existing::Root;
+use crate::identity::certificate::{date, distinguished_name, serial_number};
+use crate::identity::context::Context;
+use crate::identity::key::Key;
+use crate::identity::seed::Seed;
+use crate::identity::window::{AUTHORITY_NOT_AFTER, AUTHORITY_NOT_BEFORE};
+use crate::identity::x509::X509;
 use crate::naming;
-use crate::window::{AUTHORITY_NOT_AFTER, AUTHORITY_NOT_BEFORE};
-use crate::x509::X509;
+
+/// The certificate and the key of a CA that was not derived: that of PGO. It does not implement `Debug`, so that it cannot be
+/// printed.
+pub struct GivenAuthority {
+    /// Its certificate.
+    pub certificate: X509,
+    /// Its private key.
+    pub key: SecretKey,
+}
 
 /// All generations of the CA of a trust domain.
-pub(super) struct Authorities<'a> {
+pub(crate) struct Authorities<'a> {
     /// The seed that they are derived from.
-    pub(super) seed: &'a Seed,
+    pub(crate) seed: &'a Seed,
     /// The trust domain.
-    pub(super) trust_domain: &'a str,
+    pub(crate) trust_domain: &'a str,
     /// Other trust domains whose CA is trusted too.
-    pub(super) also: &'a [String],
+    pub(crate) also: &'a [String],
     /// PGO's CA, if there is one. It is then the first generation.
-    pub(super) first: Option<&'a Root<'a>>,
+    pub(crate) first: Option<&'a GivenAuthority>,
 }
 
 impl<'a> Authorities<'a> {
     /// The CA of one generation, derived or given.
-    pub(super) fn generation(&self, generation: u32) -> Result<Authority<'a>, rcgen::Error> {
+    pub(crate) fn generation(&self, generation: u32) -> Result<Authority<'a>, rcgen::Error> {
         match self.first {
             Some(root) if generation == 1 => Authority::given(self.trust_domain, root),
             _ => Authority::derive(self.seed, self.trust_domain, generation),
@@ -45,7 +54,7 @@ impl<'a> Authorities<'a> {
     /// generation. After a rotation, a peer that has not yet read its files again trusts the new certificates, and a peer that
     /// has read them still trusts the old ones. The same generations of the other domains are added, so that their peers are
     /// trusted before and after the trust domain is changed.
-    pub(super) fn trust_bundle(&self, current: &Authority) -> Result<Vec<String>, rcgen::Error> {
+    pub(crate) fn trust_bundle(&self, current: &Authority) -> Result<Vec<String>, rcgen::Error> {
         let generations =
             [current.generation.checked_sub(1), Some(current.generation), current.generation.checked_add(1)];
         let generations: Vec<u32> = generations.into_iter().flatten().filter(|generation| *generation > 0).collect();
@@ -68,7 +77,7 @@ impl<'a> Authorities<'a> {
 
     /// Whether `authority` has the name of this CA, which may be derived from any seed, in `generation` or in one of the two
     /// generations before or after it. A bundle that is at most one generation behind contains no other generations.
-    pub(super) fn has_named(&self, authority: &X509, generation: u32) -> bool {
+    pub(crate) fn has_named(&self, authority: &X509, generation: u32) -> bool {
         let near = |name: &String| {
             let mut near = generation.saturating_sub(2)..=generation.saturating_add(2);
             near.any(|generation| *name == common_name(self.trust_domain, generation))
@@ -78,20 +87,20 @@ impl<'a> Authorities<'a> {
 }
 
 /// One generation of the CA of a trust domain.
-pub(super) struct Authority<'a> {
+pub(crate) struct Authority<'a> {
     /// The trust domain.
-    pub(super) trust_domain: &'a str,
+    pub(crate) trust_domain: &'a str,
     /// The generation, from 1.
-    pub(super) generation: u32,
+    pub(crate) generation: u32,
     /// The certificate of the CA, in PEM.
-    pub(super) certificate: String,
+    pub(crate) certificate: String,
     issuer: Issuer<'static, Key>,
 }
 
 impl<'a> Authority<'a> {
     /// Derives one generation of the CA of `trust_domain`. Each generation has a subject of its own, so that verifiers find the
     /// issuer of a certificate in a bundle by its name.
-    pub(super) fn derive(seed: &Seed, trust_domain: &'a str, generation: u32) -> Result<Self, rcgen::Error> {
+    pub(crate) fn derive(seed: &Seed, trust_domain: &'a str, generation: u32) -> Result<Self, rcgen::Error> {
         let key = Key::derive(&Context::authority_key(trust_domain, generation), seed);
         let subject = common_name(trust_domain, generation);
         let mut parameters = CertificateParams::default();
@@ -108,7 +117,7 @@ impl<'a> Authority<'a> {
     }
 
     /// Uses PGO's CA as the first generation.
-    fn given(trust_domain: &'a str, root: &Root) -> Result<Self, rcgen::Error> {
+    fn given(trust_domain: &'a str, root: &GivenAuthority) -> Result<Self, rcgen::Error> {
         let unreadable = |_| rcgen::Error::CouldNotParseCertificate;
         let (_, certificate) = x509_parser::parse_x509_certificate(&root.certificate.der).map_err(unreadable)?;
         let key = Key::given(&root.key);
@@ -125,7 +134,7 @@ impl<'a> Authority<'a> {
     }
 
     /// Signs a leaf certificate, and gives it in PEM.
-    pub(super) fn sign(&self, leaf: &CertificateParams, public: &impl PublicKeyData) -> Result<String, rcgen::Error> {
+    pub(crate) fn sign(&self, leaf: &CertificateParams, public: &impl PublicKeyData) -> Result<String, rcgen::Error> {
         Ok(leaf.signed_by(public, &self.issuer)?.pem())
     }
 }

@@ -4,17 +4,41 @@ use rcgen::{
     CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, KeyUsagePurpose, SanType, SerialNumber,
 };
 use time::OffsetDateTime;
+use zeroize::Zeroizing;
 
-use super::Certificate;
-use super::authority::Authority;
-use super::context::{CertificateId, Context};
-use super::key::Key;
-use super::seed::Seed;
-use crate::cluster::{CertificateUsage, common_name};
-use crate::window::Window;
+use crate::identity::authority::Authority;
+use crate::identity::context::{CertificateId, Context};
+use crate::identity::key::Key;
+use crate::identity::seed::Seed;
+use crate::identity::window::{Renewal, Window};
+use crate::naming::{self, COMMON_NAME_MAX};
+
+/// What a certificate may be used for (its extended key usage). PGO's certificates may be used for everything. With a narrower
+/// usage, a stolen certificate is less useful: for example, nobody can log in with the server certificate of Postgres.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum CertificateUsage {
+    /// Only by a server.
+    Server,
+    /// Only by a client.
+    Client,
+    /// By a process that is both a server and a client, for example Patroni.
+    Both,
+}
+
+/// A certificate and its private key.
+pub struct Certificate {
+    /// The certificate in PEM.
+    pub certificate: String,
+    /// The private key in PEM, in the format `EC PRIVATE KEY` that PGO uses (SEC 1, RFC 5915).
+    pub key: Zeroizing<String>,
+    /// The generation of the certificate, from 1.
+    pub generation: u32,
+    /// When to replace it.
+    pub renewal: Renewal,
+}
 
 /// Derives the key of the certificate `id`, and signs a certificate for `names`, which are its DNS names in this order.
-pub(super) fn issue(
+pub(crate) fn issue(
     id: &CertificateId,
     names: &[String],
     usage: CertificateUsage,
@@ -48,6 +72,14 @@ pub(super) fn issue(
     })
 }
 
+/// The first name that has at most 64 characters, the maximum of X.520. If there is none, the first name is shortened. This is
+/// safe: clients compare a host only with the DNS names (RFC 6125 6.4.4), and the one name of a client always fits.
+pub fn common_name(names: &[String]) -> String {
+    let first = names.first().map_or("", String::as_str);
+    let fitting = names.iter().find(|name| name.len() <= COMMON_NAME_MAX);
+    fitting.cloned().unwrap_or_else(|| naming::common_name(first.to_owned()))
+}
+
 fn purposes(usage: CertificateUsage) -> Vec<ExtendedKeyUsagePurpose> {
     match usage {
         CertificateUsage::Server => vec![ExtendedKeyUsagePurpose::ServerAuth],
@@ -57,20 +89,20 @@ fn purposes(usage: CertificateUsage) -> Vec<ExtendedKeyUsagePurpose> {
 }
 
 /// A subject or issuer that consists of a common name only, as in PGO.
-pub(super) fn distinguished_name(common_name: &str) -> DistinguishedName {
+pub(crate) fn distinguished_name(common_name: &str) -> DistinguishedName {
     let mut name = DistinguishedName::new();
     name.push(DnType::CommonName, common_name);
     name
 }
 
 /// Derives a serial number of 16 bytes. It is positive and always has the same length (RFC 5280 4.1.2.2).
-pub(super) fn serial_number(context: &Context, seed: &Seed) -> SerialNumber {
+pub(crate) fn serial_number(context: &Context, seed: &Seed) -> SerialNumber {
     let mut bytes = context.draw::<16>(seed, 0);
     bytes[0] = bytes[0] & 0x7f | 0x40;
     SerialNumber::from_slice(bytes.as_slice())
 }
 
 /// The date and time of `time`, in seconds since 1970-01-01 00:00:00 UTC.
-pub(super) fn date(time: i64) -> Result<OffsetDateTime, rcgen::Error> {
+pub(crate) fn date(time: i64) -> Result<OffsetDateTime, rcgen::Error> {
     OffsetDateTime::from_unix_timestamp(time).map_err(|_| rcgen::Error::Time)
 }

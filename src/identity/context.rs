@@ -16,7 +16,7 @@
 //! | `fingerprint/key` | namespace, cluster | 32 | the key of fingerprints |
 //!
 //! The members of a cluster have a CA of their own, whose trust domain is `<namespace>/<cluster>`. No other trust domain
-//! contains a slash. The role of a certificate is a word of [`CertificateRole`]. Its name is the name of the instance set, or
+//! contains a slash. The role of a certificate is a word, for example `postgres`. Its name is the name of the instance set, or
 //! else empty. The alphabet of a password is `ascii` or `alphanumeric`. The generation of all passwords is a part only from 2
 //! on, because it was added later. The start of the window and the dates are in seconds since 1970-01-01 00:00:00 UTC.
 //!
@@ -27,52 +27,69 @@ use hkdf::Hkdf;
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
-use super::seed::Seed;
-use crate::cluster::{CertificateRole, PasswordGeneration};
-use crate::window::Window;
+use crate::identity::seed::Seed;
+use crate::identity::window::Window;
 
 /// The salt of HKDF: the version of this derivation.
 const VERSION: &[u8] = b"pgrender/v1";
 
 /// One context, encoded without its counter. It is wiped from memory when it is dropped, because the context of a salt contains
 /// a password.
-pub(super) struct Context(Zeroizing<Vec<u8>>);
+pub(crate) struct Context(Zeroizing<Vec<u8>>);
 
 /// Identifies a certificate of a cluster.
-pub(super) struct CertificateId<'a> {
+pub(crate) struct CertificateId<'a> {
     /// The cluster's namespace.
-    pub(super) namespace: &'a str,
+    pub(crate) namespace: &'a str,
     /// The cluster's name.
-    pub(super) cluster: &'a str,
-    /// The purpose of the certificate.
-    pub(super) role: CertificateRole,
+    pub(crate) cluster: &'a str,
+    /// The word for the purpose of the certificate.
+    pub(crate) role: &'a str,
     /// The instance set; empty for the roles that a cluster has once.
-    pub(super) name: &'a str,
+    pub(crate) name: &'a str,
     /// The generation of the certificate, from 1.
-    pub(super) generation: u32,
+    pub(crate) generation: u32,
+}
+
+/// The two generations of a password: its own, and that of all passwords. They are not added up. If they were, raising one
+/// annotation and removing the other could give an earlier password again.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct PasswordGeneration {
+    /// `pgrender.dev/rotate-password.<role>`.
+    pub own: u32,
+    /// `pgrender.dev/rotate-passwords`.
+    pub all: u32,
+}
+
+impl PasswordGeneration {
+    /// The maximum of each of the two numbers.
+    #[must_use]
+    pub fn later(self, other: Self) -> Self {
+        Self { own: self.own.max(other.own), all: self.all.max(other.all) }
+    }
 }
 
 impl Context {
     /// The context of the private key of a trust domain's CA.
-    pub(super) fn authority_key(trust_domain: &str, generation: u32) -> Self {
+    pub(crate) fn authority_key(trust_domain: &str, generation: u32) -> Self {
         Self::of(&["authority/key", trust_domain, &generation.to_string()])
     }
 
     /// The context of the serial number of a trust domain's CA.
-    pub(super) fn authority_serial(trust_domain: &str, generation: u32) -> Self {
+    pub(crate) fn authority_serial(trust_domain: &str, generation: u32) -> Self {
         Self::of(&["authority/serial", trust_domain, &generation.to_string()])
     }
 
     /// The context of the private key of a leaf certificate. It is different in each window, and does not depend on the CA.
-    pub(super) fn certificate_key(id: &CertificateId, window: Window) -> Self {
+    pub(crate) fn certificate_key(id: &CertificateId, window: Window) -> Self {
         let CertificateId { namespace, cluster, role, name, generation } = id;
         let (generation, start) = (generation.to_string(), window.start().to_string());
-        Self::of(&["certificate/key", namespace, cluster, role.word(), name, &generation, &start])
+        Self::of(&["certificate/key", namespace, cluster, role, name, &generation, &start])
     }
 
     /// The context of the serial number of a leaf certificate. It contains everything that is in the certificate, because a CA
     /// must not use the same serial number for two certificates (RFC 5280 4.1.2.2).
-    pub(super) fn certificate_serial(
+    pub(crate) fn certificate_serial(
         id: &CertificateId,
         window: Window,
         trust_domain: &str,
@@ -88,7 +105,7 @@ impl Context {
             window.not_after(),
         ];
         let [generation, start, authority_generation, not_before, not_after] = numbers.map(|number| number.to_string());
-        let mut parts = vec!["certificate/serial", namespace, cluster, role.word(), name, &generation, &start];
+        let mut parts = vec!["certificate/serial", namespace, cluster, role, name, &generation, &start];
         parts.extend([trust_domain, &authority_generation, &not_before, &not_after]);
         parts.extend(names.iter().map(String::as_str));
         Self::of(&parts)
@@ -96,7 +113,7 @@ impl Context {
 
     /// The context of the password of a Postgres role or of Patroni's API. It contains the alphabet, so that a password with
     /// another alphabet is completely different.
-    pub(super) fn password(
+    pub(crate) fn password(
         namespace: &str,
         cluster: &str,
         user: &str,
@@ -112,12 +129,12 @@ impl Context {
     }
 
     /// The context of the salt of a SCRAM verifier. It contains the password, so that two passwords never have the same salt.
-    pub(super) fn scram_salt(namespace: &str, cluster: &str, user: &str, password: &str) -> Self {
+    pub(crate) fn scram_salt(namespace: &str, cluster: &str, user: &str, password: &str) -> Self {
         Self::of(&["scram/salt", namespace, cluster, user, password])
     }
 
     /// The context of the key of the fingerprints of a cluster's Secrets and ConfigMaps.
-    pub(super) fn fingerprint_key(namespace: &str, cluster: &str) -> Self {
+    pub(crate) fn fingerprint_key(namespace: &str, cluster: &str) -> Self {
         Self::of(&["fingerprint/key", namespace, cluster])
     }
 
@@ -132,7 +149,7 @@ impl Context {
     }
 
     /// Draws `N` bytes. `N` is at most 255 times 32, the limit of HKDF; the compiler checks this.
-    pub(super) fn draw<const N: usize>(&self, seed: &Seed, counter: u32) -> Zeroizing<[u8; N]> {
+    pub(crate) fn draw<const N: usize>(&self, seed: &Seed, counter: u32) -> Zeroizing<[u8; N]> {
         const { assert!(N <= 255 * 32) };
         let mut info = Zeroizing::new(Vec::with_capacity(self.0.capacity()));
         info.extend_from_slice(&self.0);

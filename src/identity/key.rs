@@ -14,11 +14,11 @@ use sec1::{EcParameters, EcPrivateKey};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
-use super::context::Context;
-use super::seed::Seed;
+use crate::identity::context::Context;
+use crate::identity::seed::Seed;
 
 /// A private key and its public point, in the form that rcgen needs.
-pub(super) struct Key {
+pub(crate) struct Key {
     signing: SigningKey,
     public: Vec<u8>,
 }
@@ -26,7 +26,7 @@ pub(super) struct Key {
 impl Key {
     /// Derives the key of `context`. It is the first draw between 1 and the order of the curve (FIPS 186-5 A.2.2). The first
     /// draw fails only once in 2^32 times.
-    pub(super) fn derive(context: &Context, seed: &Seed) -> Self {
+    pub(crate) fn derive(context: &Context, seed: &Seed) -> Self {
         let mut counter = 0;
         loop {
             if let Ok(signing) = SigningKey::from_slice(context.draw::<32>(seed, counter).as_slice()) {
@@ -37,7 +37,7 @@ impl Key {
     }
 
     /// An existing key.
-    pub(super) fn given(key: &SecretKey) -> Self {
+    pub(crate) fn given(key: &SecretKey) -> Self {
         Self::new(SigningKey::from(key))
     }
 
@@ -48,12 +48,12 @@ impl Key {
 
     /// The identifier of the public key: the leftmost 160 bits of its SHA-256 (RFC 7093 method 1). Go computes it in the same
     /// way for PGO.
-    pub(super) fn identifier(&self) -> KeyIdMethod {
+    pub(crate) fn identifier(&self) -> KeyIdMethod {
         KeyIdMethod::PreSpecified(Sha256::digest(&self.public).iter().take(20).copied().collect())
     }
 
     /// The private key in PEM, in the format `EC PRIVATE KEY`.
-    pub(super) fn pem(&self) -> Result<Zeroizing<String>, rcgen::Error> {
+    pub(crate) fn pem(&self) -> Result<Zeroizing<String>, rcgen::Error> {
         let private = Zeroizing::new(self.signing.to_bytes());
         let key = EcPrivateKey {
             private_key: &private,

@@ -2,24 +2,24 @@
 
 use zeroize::Zeroizing;
 
-use super::context::Context;
-use super::seed::Seed;
+use crate::identity::context::Context;
+use crate::identity::seed::Seed;
 
 /// The characters of PGO's type `ASCII`, in the order of their codes: printable, without space and without the characters that
 /// need escaping in a shell, in a URL, in SQL, or in the user file of pgBouncer.
-pub(super) const ASCII: Alphabet = Alphabet {
+pub(crate) const ASCII: Alphabet = Alphabet {
     name: "ascii",
     characters: b"()*+,-./0123456789:;<=>?@ABCDEFGHIJKLMNOPQRSTUVWXYZ[]^_abcdefghijklmnopqrstuvwxyz{|}",
 };
 
 /// The characters of PGO's type `AlphaNumeric`, in the order of their codes.
-pub(super) const ALPHANUMERIC: Alphabet =
+pub(crate) const ALPHANUMERIC: Alphabet =
     Alphabet { name: "alphanumeric", characters: b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz" };
 
 /// The characters of a password.
-pub(super) struct Alphabet {
+pub(crate) struct Alphabet {
     /// The name of the alphabet in the context of a password.
-    pub(super) name: &'static str,
+    pub(crate) name: &'static str,
     characters: &'static [u8],
 }
 
@@ -27,7 +27,7 @@ pub(super) struct Alphabet {
 ///
 /// Each byte that is drawn gives the character at its remainder. A byte that is not below the largest multiple of the size of
 /// the alphabet is skipped, because it would make the first characters more likely.
-pub(super) fn derive(context: &Context, seed: &Seed, alphabet: &Alphabet, length: usize) -> Zeroizing<String> {
+pub(crate) fn derive(context: &Context, seed: &Seed, alphabet: &Alphabet, length: usize) -> Zeroizing<String> {
     let size = alphabet.characters.len();
     let limit = 256 - 256 % size;
     let mut password = Zeroizing::new(String::with_capacity(length));
@@ -45,7 +45,7 @@ pub(super) fn derive(context: &Context, seed: &Seed, alphabet: &Alphabet, length
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cluster::PasswordGeneration;
+    use crate::identity::context::PasswordGeneration;
 
     const FIRST: PasswordGeneration = PasswordGeneration { own: 1, all: 1 };
 

@@ -60,7 +60,7 @@ impl Seed {
         Zeroizing::new(STANDARD.encode(random))
     }
 
-    /// The bytes of the seed. Only [`super::context`] uses them.
+    /// The bytes of the seed. Only [`crate::identity::context`] uses them.
     pub(super) fn bytes(&self) -> &[u8] {
         &self.0
     }

@@ -7,7 +7,7 @@ use md5::Md5;
 use sha2::Digest;
 use zeroize::Zeroizing;
 
-use super::scram;
+use crate::identity::scram;
 
 /// The maximum number of iterations that are computed here. The default of Postgres is 4096. A verifier with many more
 /// iterations would delay every run.
@@ -15,7 +15,7 @@ const ROUNDS_MAX: u32 = 16_384;
 
 /// The result of comparing a verifier with a password.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Verdict {
+pub(crate) enum Verdict {
     /// It is the verifier of this password.
     Fits,
     /// It is the verifier of another password.
@@ -28,7 +28,7 @@ pub(super) enum Verdict {
 
 /// Compares `verifier` with what Postgres would store of `password` for `user`: either `md5` and the hash of the password and
 /// the name, or SCRAM-SHA-256 with the salt and the iterations of the verifier itself.
-pub(super) fn judge(verifier: &str, user: &str, password: &str) -> Verdict {
+pub(crate) fn judge(verifier: &str, user: &str, password: &str) -> Verdict {
     let expected = if let Some(digest) = verifier.strip_prefix("md5") {
         if digest.len() != 32 || !digest.bytes().all(|digit| digit.is_ascii_hexdigit()) {
             return Verdict::Unknown;

@@ -8,13 +8,11 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
-use super::{
-    Finding, Findings, duration,
-    patterns::Patterns,
-    schema::{Format, Schema, Type},
-    words,
-};
+use crate::diagnostic::words;
 use crate::diagnostic::{FieldPath, Segment};
+use crate::parse::patterns::Patterns;
+use crate::parse::schema::{Format, Schema, Type};
+use crate::parse::{Finding, Findings, duration};
 
 /// Checks a value and everything below it.
 pub(crate) fn check(value: &Value, schema: &'static Schema, path: &FieldPath, findings: &mut Findings) {

@@ -3,9 +3,9 @@
 
 use serde_json::{Map, Value};
 
-use super::{Finding, Findings};
 use crate::diagnostic::FieldPath;
-use crate::words;
+use crate::diagnostic::words;
+use crate::parse::{Finding, Findings};
 
 /// The largest total size of all annotations, keys and values, in bytes.
 const ANNOTATIONS_LIMIT: usize = 256 * 1024;

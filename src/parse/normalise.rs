@@ -5,18 +5,15 @@
 
 use serde_json::{Map, Value};
 
-use super::{
-    Finding, Findings, Settings, number, places,
-    schema::{Schema, Type},
-    words,
-};
-use crate::{
-    diagnostic::{FieldPath, Segment},
-    read::node::{Entry, Node, NodeValue},
-};
+use crate::diagnostic::words;
+use crate::diagnostic::{FieldPath, Segment};
+use crate::parse::schema::{Schema, Type};
+use crate::parse::{Definition, Finding, Findings, Settings, number};
+use crate::read::node::{Entry, Node, NodeValue};
 
 /// Walks through a tree and its schema in parallel.
 pub(crate) struct Normaliser<'a> {
+    definition: &'a Definition,
     path: FieldPath,
     settings: Settings,
     findings: &'a mut Findings,
@@ -31,8 +28,13 @@ const MOST_ITEMS: usize = 20_000;
 
 impl<'a> Normaliser<'a> {
     /// Starts at `path`. Findings are added to `findings`.
-    pub(crate) fn new(path: &FieldPath, settings: Settings, findings: &'a mut Findings) -> Self {
-        Self { path: path.clone(), settings, findings, suggestions: words::SUGGESTIONS, items: MOST_ITEMS }
+    pub(crate) fn new(
+        definition: &'a Definition,
+        path: &FieldPath,
+        settings: Settings,
+        findings: &'a mut Findings,
+    ) -> Self {
+        Self { definition, path: path.clone(), settings, findings, suggestions: words::SUGGESTIONS, items: MOST_ITEMS }
     }
 
     /// Returns the value as the server would see it. If the type is wrong, that is reported, and the value stays as it was
@@ -125,7 +127,7 @@ impl<'a> Normaliser<'a> {
     fn unknown_field(&mut self, key: &str, schema: &'static Schema) {
         let message = if self.suggestions > 0 {
             self.suggestions -= 1;
-            places::unknown_field(key, schema, &self.path)
+            (self.definition.unknown_field)(key, schema, &self.path)
         } else {
             words::UNKNOWN.to_owned()
         };

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use regex::Regex;
 
-use crate::words;
+use crate::diagnostic::words;
 
 /// What to write instead if a pattern refuses a text, by the pattern. `{}` stands for the refused text; it is missing where the
 /// text could contain a password.
@@ -68,7 +68,8 @@ fn explanation(pattern: &str) -> &'static str {
 mod tests {
     use std::collections::BTreeSet;
 
-    use super::{super::schema, *};
+    use super::*;
+    use crate::parse::schema;
 
     #[test]
     fn every_pattern_of_the_schema_is_explained_and_no_other() {

@@ -91,9 +91,9 @@ impl Schema {
         &TABLE.nodes[TABLE.roots["metadata"]]
     }
 
-    /// The schema of the spec of a `PostgresCluster` in `v1` or `v1beta1`.
-    pub(crate) fn of_version(version: &str) -> Option<&'static Self> {
-        TABLE.roots.get(version).map(|&place| &TABLE.nodes[place])
+    /// The schema of the spec of a kind in a version, for example `PostgresCluster` in `v1`.
+    pub(crate) fn of(kind: &str, version: &str) -> Option<&'static Self> {
+        TABLE.roots.get(&format!("{kind}/{version}")).map(|&place| &TABLE.nodes[place])
     }
 
     /// The schema of `field`, if it may exist.

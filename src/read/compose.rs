@@ -7,11 +7,11 @@ use std::ops::Range;
 
 use granit_parser::{Event, Marker, Parser, ScalarStyle, Span, StructureStyle, options};
 
-use super::limits::{Budget, MAX_DEPTH, Size};
-use super::mapping::{Error, Mapping};
-use super::node::{Node, NodeValue};
-use super::{scalar, syntax};
 use crate::diagnostic::{Collector, Diagnostic, Position, Severity};
+use crate::read::limits::{Budget, MAX_DEPTH, Size};
+use crate::read::mapping::{Error, Mapping};
+use crate::read::node::{Node, NodeValue};
+use crate::read::{scalar, syntax};
 
 /// Returns the documents of `text` that are not empty, or everything that is wrong, in the order of the text. After an error
 /// that makes the rest of a document unreadable, reading continues with the next document.

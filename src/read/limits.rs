@@ -1,7 +1,7 @@
 //! Limits for reading a text. They are large enough for any build, and small enough to stop an input that is crafted to exhaust
 //! memory.
 
-use super::node::{Node, NodeValue};
+use crate::read::node::{Node, NodeValue};
 
 /// The largest size of one text, in bytes. A large kustomize build has a few million.
 pub(super) const MAX_BYTES: usize = 64 * 1024 * 1024;

@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::mem;
 
-use super::node::{Entry, Node, NodeValue};
-use super::scalar;
 use crate::diagnostic::{Collector, Position, Severity};
+use crate::read::node::{Entry, Node, NodeValue};
+use crate::read::scalar;
 
 /// An error after which the rest of the document can still be read.
 #[derive(Debug)]

@@ -4,9 +4,9 @@ use std::ops::Range;
 
 use serde_json::{Map, Number, Value};
 
-use super::limits::Size;
-use super::places::Places;
 use crate::diagnostic::{FieldPath, Position};
+use crate::read::limits::Size;
+use crate::read::places::Places;
 
 /// A value and its position.
 #[derive(Clone, Debug, PartialEq)]

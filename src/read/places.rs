@@ -3,8 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use super::node::{Entry, Node, NodeValue};
 use crate::diagnostic::{FieldPath, Position, Segment};
+use crate::read::node::{Entry, Node, NodeValue};
 
 /// The largest mapping, in entries, that is scanned without an index.
 const SMALL: usize = 16;

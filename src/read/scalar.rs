@@ -9,7 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use granit_parser::Tag;
 use serde_json::Number;
 
-use super::node::NodeValue;
+use crate::read::node::NodeValue;
 
 /// The namespace of the tags that YAML defines; `!!` is its shorthand.
 const YAML_NAMESPACE: &str = "tag:yaml.org,2002:";

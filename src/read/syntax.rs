@@ -2,7 +2,7 @@
 
 use granit_parser::ErrorKind;
 
-use super::limits::MAX_DEPTH;
+use crate::read::limits::MAX_DEPTH;
 
 /// Returns the message for an error of the parser: what is wrong and what to write instead. Of the input, it repeats only
 /// single punctuation marks, because any value may be a secret.

@@ -3,8 +3,8 @@
 
 use std::collections::BTreeSet;
 
-use super::node::{Node, NodeValue};
 use crate::diagnostic::{Diagnostic, FieldPath, Position, Segment};
+use crate::read::node::{Node, NodeValue};
 
 /// The message for a template.
 pub(crate) const NOT_RENDERED: &str = "`{{ … }}` is a template, such as Helm's, that nobody has rendered: render it first, like \

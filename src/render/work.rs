@@ -2,11 +2,11 @@
 //! key, 40 bytes can define a cluster, and one number can request 256 instances. So the cost is added up before the work is
 //! done, and too much is refused. Only the caller can raise the limit ([`Options::max_clusters`]), never the input.
 
-use crate::cluster::{Cluster, Metadata};
 use crate::diagnostic::Diagnostic;
-use crate::existing::{Certificates, Existing};
 use crate::identity::checked_rounds;
 use crate::options::Options;
+use crate::postgres_cluster::cluster::{Cluster, Metadata};
+use crate::postgres_cluster::secrets::existing::{Certificates, Existing};
 use crate::read::node::Node;
 
 /// The maximum cost of an ordinary cluster: a few users, pgBouncer, backups and three instances. This cost and the following

@@ -4,7 +4,7 @@
 use serde_json::Value;
 
 use crate::diagnostic::ResourceRef;
-use crate::object;
+use crate::read::object;
 
 /// Returns the directory of each of `clusters`, in their order: its name, or `<namespace>/<name>` if another cluster has that
 /// name.

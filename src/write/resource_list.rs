@@ -5,8 +5,8 @@ use std::io;
 use serde_json::{Map, Value, json};
 
 use crate::diagnostic::Diagnostic;
-use crate::object::{self, bookkeeping};
 use crate::read::Document;
+use crate::read::object::{self, bookkeeping};
 use crate::write::verbatim::Texts;
 use crate::write::yaml;
 

@@ -4,8 +4,8 @@
 //! Every copy is read again and compared before it is used. If the text of an item cannot stand alone (it has an alias to
 //! another item, or it is in flow style), the item is written anew instead.
 
-use crate::object::bookkeeping;
 use crate::read::node::{Node, NodeValue};
+use crate::read::object::bookkeeping;
 use crate::read::{self, Document};
 
 /// The texts of the items of a list.

@@ -14,7 +14,7 @@ import unittest.mock
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "src" / "caretaker"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "src" / "postgres_cluster" / "caretaker"))
 
 import closed
 import credentials

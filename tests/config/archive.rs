@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use pgrender::config::postgres::{ARCHIVE_GET, ARCHIVE_PUSH};
+use pgrender::postgres_cluster::postgres::configuration::{ARCHIVE_GET, ARCHIVE_PUSH};
 
 use crate::processes::start;
 use crate::startup::Pod;

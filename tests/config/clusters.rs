@@ -2,12 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use pgrender::cluster::{
-    BackupJobs, Backups, Cluster, Generations, InstanceSet, Metadata, Patroni, PgBouncer, Postgres, RepoHost,
-    Repository, Scheduling, ServiceSettings, Storage,
-};
-use pgrender::config::postgres::Rule;
 use pgrender::kubernetes::PersistentVolumeClaimSpec;
+use pgrender::postgres_cluster::cluster::{
+    Cluster, InstanceSet, Metadata, Patroni, Postgres, Scheduling, ServiceSettings,
+};
+use pgrender::postgres_cluster::pgbackrest::model::{BackupJobs, Backups, RepoHost, Repository, Storage};
+use pgrender::postgres_cluster::pgbouncer::model::PgBouncer;
+use pgrender::postgres_cluster::postgres::configuration::Rule;
+use pgrender::postgres_cluster::secrets::generations::Generations;
 use serde_json::{Map, Value, json};
 
 /// Two instances in one set, one volume repository, pgBouncer: `hippo.input.yaml`.

@@ -6,8 +6,8 @@ use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use pgrender::cluster::Cluster;
-use pgrender::config::{patroni, pgbackrest, pgbouncer, postgres};
+use pgrender::postgres_cluster::cluster::Cluster;
+use pgrender::postgres_cluster::{patroni, pgbackrest, pgbouncer, postgres};
 
 use crate::clusters::{hba_line, hippo, rich};
 use crate::processes::{start, wait_for};
@@ -42,10 +42,10 @@ fn patroni_accepts_its_configuration() {
     for cluster in [hippo(), rich()] {
         for set in &cluster.instance_sets {
             let directory = tempfile::tempdir().expect("a directory");
-            write(&directory.path().join("etc/1.yaml"), &patroni::cluster_yaml(&cluster));
-            write(&directory.path().join("etc/2.yaml"), &patroni::instance_set_yaml(&cluster, set));
-            write(&directory.path().join("etc/3.yaml"), &patroni::authentication_yaml("secret"));
-            write(&directory.path().join("etc/4.yaml"), &patroni::rules_yaml(&cluster));
+            write(&directory.path().join("etc/1.yaml"), &patroni::configuration::cluster_yaml(&cluster));
+            write(&directory.path().join("etc/2.yaml"), &patroni::configuration::instance_set_yaml(&cluster, set));
+            write(&directory.path().join("etc/3.yaml"), &patroni::configuration::authentication_yaml("secret"));
+            write(&directory.path().join("etc/4.yaml"), &patroni::configuration::rules_yaml(&cluster));
             let mut validate = Command::new(&patroni);
             validate.args(["--validate-config", "--ignore-listen-port"]).arg(directory.path().join("etc"));
             // The environment variables of the pod.
@@ -86,7 +86,7 @@ fn pgbouncer_starts_with_its_configuration() {
         let port = free_port();
         let mut settings = cluster.pgbouncer.clone().expect("a proxy");
         settings.port = port;
-        let ini = pgbouncer::ini(&cluster, &settings);
+        let ini = pgbouncer::configuration::ini(&cluster, &settings);
         let ini = ini.replace("/etc/pgbouncer/", &format!("{}/", directory.path().display()));
         write(&path("~postgres-operator.ini"), &ini.replace("listen_addr = *", "listen_addr = 127.0.0.1"));
         give_to_unprivileged(directory.path());
@@ -139,7 +139,7 @@ impl BackedUp {
     }
 
     fn write_postgres_conf(&self) {
-        let mut parameters = postgres::parameters(&self.cluster);
+        let mut parameters = postgres::configuration::parameters(&self.cluster);
         // pgAudit may not be installed here.
         assert!(parameters.remove("shared_preload_libraries").is_some());
         let mut text = "listen_addresses = ''\n".to_owned();
@@ -149,7 +149,7 @@ impl BackedUp {
         text.extend(["port = ", &self.cluster.port.to_string(), "\n"]);
         let data = self.root.join(format!("pgdata/pg{}", self.cluster.postgres_version));
         write(&data.join("postgresql.auto.conf"), &text);
-        let mut rules = postgres::hba(&self.cluster);
+        let mut rules = postgres::configuration::hba(&self.cluster);
         // The user of this machine has another name.
         "local all all trust".clone_into(&mut rules[0]);
         write(&data.join("pg_hba.conf"), &(rules.join("\n") + "\n"));
@@ -184,16 +184,17 @@ fn postgres_and_pgbackrest_run_with_their_configuration() {
     let port = place.tls_port;
     let instance_conf = place.write_pgbackrest_conf(
         "instance.conf",
-        &pgbackrest::instance_conf(cluster, backups),
+        &pgbackrest::configuration::instance_conf(cluster, backups),
         &format!("repo1-host-port = {port}\nrepo1-host-config = {}/repo.conf\n", root.display()),
     );
-    let repo_conf = place.write_pgbackrest_conf("repo.conf", &pgbackrest::repo_conf(cluster, backups), "");
+    let repo_conf =
+        place.write_pgbackrest_conf("repo.conf", &pgbackrest::configuration::repo_conf(cluster, backups), "");
     let stanza = format!("\n[db]\npg1-host-port = {port}\npg1-host-config = {}/instance.conf\n", root.display());
     let text = fs::read_to_string(&repo_conf).expect("a file").replace("\n[db]\n", &stanza);
     write(&repo_conf, &text);
     let server_conf = place.write_pgbackrest_conf(
         "server.conf",
-        &pgbackrest::server_conf(cluster, backups),
+        &pgbackrest::configuration::server_conf(cluster, backups),
         &format!("tls-server-port = {port}\n"),
     );
     give_to_unprivileged(root);
@@ -212,7 +213,10 @@ fn postgres_and_pgbackrest_run_with_their_configuration() {
     wait_for(&log, "server");
 
     assert_eq!(place.psql("select error from pg_hba_file_rules where error is not null"), "");
-    assert_eq!(place.psql("select count(*) from pg_hba_file_rules").trim(), (postgres::hba(cluster).len()).to_string());
+    assert_eq!(
+        place.psql("select count(*) from pg_hba_file_rules").trim(),
+        (postgres::configuration::hba(cluster).len()).to_string()
+    );
     let slash = if version < 16 { "/it's" } else { "/^[/]it[']s$" };
     assert_eq!(
         place.psql("select database, user_name from pg_hba_file_rules order by line_number desc limit 1").trim(),

@@ -1,7 +1,7 @@
 //! Tests settings that `tests/observed` cannot compare, because PGO did not get such a spec or does not keep them in a file.
 
-use pgrender::cluster::{Cluster, Standby};
-use pgrender::config::{patroni, pgbackrest, postgres};
+use pgrender::postgres_cluster::cluster::{Cluster, Standby};
+use pgrender::postgres_cluster::{patroni, pgbackrest, postgres};
 use pgrender::read;
 use serde_json::{Value, json};
 
@@ -24,7 +24,7 @@ fn patroni_is_given_the_dynamic_configuration_that_pgo_gives_it() {
             named.then(|| object["metadata"]["annotations"]["config"].as_str().map(str::to_owned))?
         });
         let theirs: Value = serde_json::from_str(&theirs.expect("a configuration")).expect("JSON");
-        let mut ours = patroni::dynamic_configuration(&cluster);
+        let mut ours = patroni::configuration::dynamic_configuration(&cluster);
         let section = ours["postgresql"].as_object_mut().expect("a section");
         // The map of pgrender's own roles and the rules that name it are different, and pgBouncer's role can use only one
         // database.
@@ -40,9 +40,10 @@ fn patroni_is_given_the_dynamic_configuration_that_pgo_gives_it() {
         assert_eq!(ours.as_object_mut().and_then(|ours| ours.remove("failsafe_mode")), Some(json!(true)));
         let section = ours["postgresql"].as_object_mut().expect("a section");
         // These scripts limit how long Postgres waits for the archive.
-        for (name, script) in
-            [("archive_command", postgres::ARCHIVE_PUSH.0), ("restore_command", postgres::ARCHIVE_GET.0)]
-        {
+        for (name, script) in [
+            ("archive_command", postgres::configuration::ARCHIVE_PUSH.0),
+            ("restore_command", postgres::configuration::ARCHIVE_GET.0),
+        ] {
             let command = &mut section["parameters"][name];
             let prefix = format!("$(test -e /etc/pgrender/{script} && echo bash /etc/pgrender/{script}) ");
             *command = json!(command.as_str().and_then(|command| command.strip_prefix(&prefix)));
@@ -60,7 +61,7 @@ fn a_standby_follows_its_sources_and_makes_replicas_from_them() {
         .dynamic_configuration
         .insert("standby_cluster".to_owned(), json!({"restore_command": "mine", "primary_slot_name": "mine"}));
     assert_eq!(
-        patroni::dynamic_configuration(&cluster)["standby_cluster"],
+        patroni::configuration::dynamic_configuration(&cluster)["standby_cluster"],
         json!({
             "create_replica_methods": ["pgbackrest", "basebackup"],
             "host": "primary.example",
@@ -69,12 +70,12 @@ fn a_standby_follows_its_sources_and_makes_replicas_from_them() {
             "restore_command": r#"$(test -e /etc/pgrender/archive-get.sh && echo bash /etc/pgrender/archive-get.sh) pgbackrest --stanza=db archive-get %f "%p" --repo=2"#,
         })
     );
-    let text = parsed(&patroni::instance_set_yaml(&cluster, &cluster.instance_sets[1]));
+    let text = parsed(&patroni::configuration::instance_set_yaml(&cluster, &cluster.instance_sets[1]));
     let command = text["postgresql"]["pgbackrest"]["command"].as_str().expect("a command");
     assert!(command.contains("'--repo=2'") && command.contains("'--link-map=pg_wal=/pgdata/pg17_wal'"), "{command}");
 
     cluster.standby = Some(Standby { host: Some("primary.example".to_owned()), port: None, repository: None });
-    let section = &patroni::dynamic_configuration(&cluster)["standby_cluster"];
+    let section = &patroni::configuration::dynamic_configuration(&cluster)["standby_cluster"];
     assert_eq!(section["create_replica_methods"], json!(["basebackup"]));
     assert!(section.get("restore_command").is_none() && section.get("port").is_none());
 }
@@ -82,9 +83,9 @@ fn a_standby_follows_its_sources_and_makes_replicas_from_them() {
 #[test]
 fn without_backups_nothing_is_archived_and_replicas_are_copies_of_the_leader() {
     let cluster = Cluster { backups: None, ..hippo() };
-    let parameters = postgres::parameters(&cluster);
+    let parameters = postgres::configuration::parameters(&cluster);
     assert_eq!((parameters["archive_mode"].as_str(), parameters["archive_command"].as_str()), ("on", "true"));
-    let text = parsed(&patroni::instance_set_yaml(&cluster, &cluster.instance_sets[0]));
+    let text = parsed(&patroni::configuration::instance_set_yaml(&cluster, &cluster.instance_sets[0]));
     assert_eq!(text["postgresql"]["create_replica_methods"], json!(["basebackup"]));
     assert!(text["postgresql"].get("pgbackrest").is_none());
 }
@@ -107,7 +108,7 @@ fn the_users_parameters_give_way_to_what_the_cluster_needs() {
         [("shared_preload_libraries", "citus"), ("work_mem", "2MB"), ("archive_command", "false")]
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
             .into();
-    let configuration = patroni::dynamic_configuration(&cluster);
+    let configuration = patroni::configuration::dynamic_configuration(&cluster);
     let section = &configuration["postgresql"];
     assert_eq!((&section["use_slots"], &section["use_pg_rewind"]), (&json!(true), &json!(true)));
     for (name, value) in [
@@ -140,12 +141,12 @@ fn pgbackrest_logs_and_listens_where_the_user_says() {
     backups.listen_ipv6 = true;
     let backups = cluster.backups.as_ref().expect("backups");
     for (text, log_path) in [
-        (pgbackrest::instance_conf(&cluster, backups), "/volumes/logs"),
-        (pgbackrest::repo_conf(&cluster, backups), "/volumes/host"),
-        (pgbackrest::cloud_conf(&cluster, backups), "/volumes/jobs"),
+        (pgbackrest::configuration::instance_conf(&cluster, backups), "/volumes/logs"),
+        (pgbackrest::configuration::repo_conf(&cluster, backups), "/volumes/host"),
+        (pgbackrest::configuration::cloud_conf(&cluster, backups), "/volumes/jobs"),
     ] {
         assert!(text.contains(&format!("\nlog-path = {log_path}\n")), "{text}");
         assert!(text.contains("\nstart-fast = n\n") && !text.contains("log-level-file"), "{text}");
     }
-    assert!(pgbackrest::server_conf(&cluster, backups).contains("\ntls-server-address = ::\n"));
+    assert!(pgbackrest::configuration::server_conf(&cluster, backups).contains("\ntls-server-address = ::\n"));
 }

@@ -7,8 +7,8 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use pgrender::config::pgbackrest;
-use pgrender::scripts;
+use pgrender::postgres_cluster::pgbackrest;
+use pgrender::postgres_cluster::scripts;
 
 use crate::processes::{Running, start, wait_for};
 use crate::startup::{Pod, mode};
@@ -101,7 +101,9 @@ fn the_repo_host_waits_for_instances_that_stop_with_it() {
     let words: Vec<String> = scripts::repo_host_pre_stop()
         .into_iter()
         .map(|word| word.replace(" 8432 ", &format!(" {server_port} ")))
-        .map(|word| word.replace(pgbackrest::REPO_CONF_FILE, &path("pgbackrest_repo.conf").to_string_lossy()))
+        .map(|word| {
+            word.replace(pgbackrest::configuration::REPO_CONF_FILE, &path("pgbackrest_repo.conf").to_string_lossy())
+        })
         .collect();
     let mut hook = Command::new("/usr/bin/env");
     hook.args(words);
@@ -154,8 +156,10 @@ fn the_repo_host_takes_the_first_backup_and_reloads_its_server() {
     let _server = listener("pgbackrest", &path("certificates"), &path("tmp/listener.log"));
     let words = scripts::pgbackrest_config(pod.cluster.backups.as_ref().expect("backups"));
     let words = words.into_iter().map(|word| match word.as_str() {
-        pgbackrest::SERVER_CERTIFICATE_DIRECTORY => path("certificates").display().to_string(),
-        pgbackrest::CA_FILE | pgbackrest::SERVER_CONF_FILE => path("pgbackrest.conf").display().to_string(),
+        pgbackrest::configuration::SERVER_CERTIFICATE_DIRECTORY => path("certificates").display().to_string(),
+        pgbackrest::configuration::CA_FILE | pgbackrest::configuration::SERVER_CONF_FILE => {
+            path("pgbackrest.conf").display().to_string()
+        }
         _ => word,
     });
     let words = only_our_children(words.collect());

@@ -5,9 +5,9 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use pgrender::cluster::Cluster;
-use pgrender::config::data_directory;
-use pgrender::scripts;
+use pgrender::postgres_cluster::cluster::Cluster;
+use pgrender::postgres_cluster::directories::data_directory;
+use pgrender::postgres_cluster::scripts;
 use tempfile::TempDir;
 
 use crate::clusters::hippo;

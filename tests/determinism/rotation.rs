@@ -1,8 +1,8 @@
 //! Tests that a rotation changes only what was requested.
 
+use pgrender::identity::window::{Schedule, Window};
 use pgrender::naming::annotation;
 use pgrender::options::Options;
-use pgrender::window::{Schedule, Window};
 use serde_json::json;
 
 use crate::rendering::{SEED, objects, objects_from, options};

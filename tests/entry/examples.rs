@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use pgrender::object;
 use pgrender::read::Document;
+use pgrender::read::object;
 
 use super::common::tool;
 use super::{caller, documents, run};

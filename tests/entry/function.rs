@@ -1,8 +1,8 @@
 //! Tests the KRM function alone: it gets a ResourceList on standard input and always writes one.
 
 use super::{Output, SEED, TIME, cluster, documents, owners, pgrender, run};
+use pgrender::identity::window::{Schedule, Window};
 use pgrender::read::Document;
-use pgrender::window::{Schedule, Window};
 
 fn function(list: &str) -> Output {
     run(pgrender().env("PGRENDER_SEED", SEED).env("SOURCE_DATE_EPOCH", TIME), list)

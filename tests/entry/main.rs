@@ -21,7 +21,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use pgrender::naming::label;
-use pgrender::object;
+use pgrender::read::object;
 use pgrender::read::{self, Document};
 
 /// A seed that is not secret.

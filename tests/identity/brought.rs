@@ -3,11 +3,11 @@
 use std::fs;
 use std::path::Path;
 
-use pgrender::cluster::Cluster;
-use pgrender::custom_tls::check;
-use pgrender::existing::Sources;
 use pgrender::kubernetes::{KeyToPath, SecretProjection};
 use pgrender::options::Options;
+use pgrender::postgres_cluster::cluster::Cluster;
+use pgrender::postgres_cluster::secrets::custom_tls::check;
+use pgrender::postgres_cluster::secrets::existing::Sources;
 use serde_json::Value;
 
 use crate::cluster::hippo;

@@ -2,11 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use pgrender::cluster::{
-    BackupJobs, Backups, Cluster, Generations, InstanceSet, Metadata, PasswordType, Patroni, PgBouncer, Postgres,
-    RepoHost, Repository, Scheduling, ServiceSettings, Standby, Storage, User,
-};
 use pgrender::kubernetes::PersistentVolumeClaimSpec;
+use pgrender::postgres_cluster::cluster::{
+    Cluster, InstanceSet, Metadata, PasswordType, Patroni, Postgres, Scheduling, ServiceSettings, Standby, User,
+};
+use pgrender::postgres_cluster::pgbackrest::model::{BackupJobs, Backups, RepoHost, Repository, Storage};
+use pgrender::postgres_cluster::pgbouncer::model::PgBouncer;
+use pgrender::postgres_cluster::secrets::generations::Generations;
 
 pub(crate) fn hippo() -> Cluster {
     Cluster {

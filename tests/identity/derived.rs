@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use pgrender::cluster::CertificateRole;
-use pgrender::identity::{Certificate, Credential, Identity};
+use pgrender::identity::certificate::Certificate;
+use pgrender::identity::context::CertificateRole;
+use pgrender::postgres_cluster::secrets::derive::{Credential, Identity};
 
 /// The CAs that every member of the trust domain trusts, in PEM.
 pub(crate) fn trust(identity: &Identity) -> &str {

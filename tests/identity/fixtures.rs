@@ -1,7 +1,8 @@
 //! Tests `fixtures/identity`: derived values never change.
 
-use pgrender::cluster::CertificateRole;
-use pgrender::identity::{Certificate, Credential, Identity};
+use pgrender::identity::certificate::Certificate;
+use pgrender::identity::context::CertificateRole;
+use pgrender::postgres_cluster::secrets::derive::{Credential, Identity};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 

@@ -1,8 +1,9 @@
 //! Checks the certificates with OpenSSL.
 
-use pgrender::cluster::{CertificateRole, Cluster};
-use pgrender::identity::Certificate;
+use pgrender::identity::certificate::Certificate;
+use pgrender::identity::context::CertificateRole;
 use pgrender::naming::{COMMON_NAME_MAX, REPLICATION_USER};
+use pgrender::postgres_cluster::cluster::Cluster;
 
 use crate::cluster::{hippo, standby};
 use crate::derived::{certificates, leaf, trust};

@@ -3,8 +3,10 @@
 use std::process::Output;
 use std::time::SystemTime;
 
-use pgrender::cluster::CertificateRole;
-use pgrender::identity::{Certificate, Identity, uri};
+use pgrender::identity::certificate::Certificate;
+use pgrender::identity::context::CertificateRole;
+use pgrender::identity::uri;
+use pgrender::postgres_cluster::secrets::derive::Identity;
 
 use crate::at;
 use crate::cluster::hippo;

@@ -6,11 +6,13 @@ use std::time::SystemTime;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use pgrender::cluster::{CertificateRole, Cluster};
-use pgrender::existing::{Existing, Sources, existing};
-use pgrender::identity::{Identity, Seed, derive, scram};
+use pgrender::identity::context::CertificateRole;
+use pgrender::identity::{Seed, scram};
 use pgrender::naming::annotation;
 use pgrender::options::Options;
+use pgrender::postgres_cluster::cluster::Cluster;
+use pgrender::postgres_cluster::secrets::derive::{Identity, derive};
+use pgrender::postgres_cluster::secrets::existing::{Existing, Sources, existing};
 use pgrender::read::{self, Document};
 use serde_json::{Value, json};
 
@@ -45,7 +47,11 @@ pub(crate) fn documents(secrets: &[Value]) -> Vec<Document> {
 }
 
 /// Returns the identity of a cluster that already has these Secrets, and what is reported.
-fn with(cluster: &pgrender::cluster::Cluster, secrets: &[Value], time: i64) -> (Identity, Vec<String>) {
+fn with(
+    cluster: &pgrender::postgres_cluster::cluster::Cluster,
+    secrets: &[Value],
+    time: i64,
+) -> (Identity, Vec<String>) {
     let (documents, options) = (documents(secrets), Options { time, ..Options::default() });
     let (existing, errors) = existing(&Sources::of(&documents, &options), cluster);
     assert_eq!(errors, []);

@@ -6,9 +6,11 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use pgrender::cluster::{CertificateRole, Cluster};
-use pgrender::config::postgres;
-use pgrender::identity::{Identity, scram};
+use pgrender::identity::context::CertificateRole;
+use pgrender::identity::scram;
+use pgrender::postgres_cluster::cluster::Cluster;
+use pgrender::postgres_cluster::postgres;
+use pgrender::postgres_cluster::secrets::derive::Identity;
 use tempfile::TempDir;
 
 use crate::derived::{leaf, trust};
@@ -46,11 +48,11 @@ impl Server {
             let path = file(server.path(), name, content);
             fs::set_permissions(path, fs::Permissions::from_mode(0o600)).unwrap();
         }
-        let mut rules = postgres::hba(cluster);
+        let mut rules = postgres::configuration::hba(cluster);
         // The user of this machine has another name.
         "local all all trust".clone_into(&mut rules[0]);
         file(server.path(), "hba.conf", &(rules.join("\n") + "\n"));
-        file(server.path(), "ident.conf", &(postgres::ident(cluster).join("\n") + "\n"));
+        file(server.path(), "ident.conf", &(postgres::configuration::ident(cluster).join("\n") + "\n"));
         let path = server.path().to_str().unwrap();
         if is_root() {
             run("chown", &["-R", "nobody", path], "");
@@ -127,7 +129,7 @@ impl Server {
     pub(crate) fn client_files(
         &self,
         name: &str,
-        certificate: &pgrender::identity::Certificate,
+        certificate: &pgrender::identity::certificate::Certificate,
     ) -> [(&'static str, String); 2] {
         let key = file(self.path(), &format!("{name}.key"), &certificate.key);
         fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();

@@ -64,7 +64,7 @@ pub(crate) const DELIBERATE: &[Deliberate] = &[
     },
     Deliberate {
         reason: "Flux must not replace variables in scripts",
-        source: "src/objects/substitution.rs",
+        source: "src/kubernetes/substitution.rs",
         places: &[
             Place("StatefulSet", "*", SUBSTITUTE, OnlyOurs, r#""disabled""#),
             Place("Deployment", "*-pgbouncer", SUBSTITUTE, OnlyOurs, r#""disabled""#),
@@ -74,7 +74,7 @@ pub(crate) const DELIBERATE: &[Deliberate] = &[
     Deliberate {
         reason: "pgBouncer asks for verifiers in the database `postgres`, and its role may log in there only: in any other, \
                  somebody else's function may wait for it",
-        source: "src/config/pgbouncer.rs; PgBouncer, auth_dbname",
+        source: "src/postgres_cluster/pgbouncer/configuration.rs; PgBouncer, auth_dbname",
         places: &[
             Place("ConfigMap", "*-pgbouncer", "*.pgbouncer[auth_dbname]", OnlyOurs, r#""_crunchypgbouncer""#),
             Place(
@@ -95,7 +95,7 @@ pub(crate) const DELIBERATE: &[Deliberate] = &[
     },
     Deliberate {
         reason: "the certificate of replicas names its cluster, and a map lets in no other: PGO's name is the same in every cluster",
-        source: "src/config/postgres/ident.rs",
+        source: "src/postgres_cluster/postgres/ident.rs",
         places: &[
             Place("Secret", "*-replication-cert", "data[tls.crt].certificates[0].subject", Different, REPLICA),
             Place(
@@ -140,7 +140,7 @@ pub(crate) const DELIBERATE: &[Deliberate] = &[
     },
     Deliberate {
         reason: "nobody waits for a backup repository that is out of reach, and no replica is made from another's backup",
-        source: "src/scripts/archive-get.sh, src/scripts/archive-push.sh, src/caretaker/backups.py",
+        source: "src/postgres_cluster/scripts/archive-get.sh, src/postgres_cluster/scripts/archive-push.sh, src/postgres_cluster/caretaker/backups.py",
         places: &[
             Place("ConfigMap", "*-config", "*.parameters[archive_command]", Different, "* became *archive-push.sh*"),
             Place("ConfigMap", "*-config", "*.parameters[restore_command]", Different, "* became *archive-get.sh*"),
@@ -155,7 +155,7 @@ pub(crate) const DELIBERATE: &[Deliberate] = &[
     },
     Deliberate {
         reason: "clients of pgBouncer do not wait for a leader that is there: its own times are 15 s",
-        source: "pgbouncer.org/config.html; src/config/pgbouncer.rs",
+        source: "pgbouncer.org/config.html; src/postgres_cluster/pgbouncer/configuration.rs",
         places: &[
             Place("ConfigMap", "*-pgbouncer", "*.pgbouncer[dns_*]", OnlyOurs, "*"),
             Place("ConfigMap", "*-pgbouncer", "*.pgbouncer[server_connect_timeout]", OnlyOurs, "*"),
@@ -177,7 +177,7 @@ pub(crate) const DELIBERATE: &[Deliberate] = &[
     },
     Deliberate {
         reason: "only the pod's own user and group read keys and verifiers",
-        source: "src/objects/volumes.rs",
+        source: "src/postgres_cluster/objects/volumes.rs",
         places: &[
             Place("StatefulSet", "*", "*.volumes[patroni-config].*[*crt+key].mode", OnlyOurs, "384"),
             Place("Deployment", "*-pgbouncer", "*.volumes[pgbouncer-config].*[*users.txt].mode", OnlyOurs, "384"),
@@ -321,7 +321,7 @@ pub(crate) const DELIBERATE: &[Deliberate] = &[
     },
     Deliberate {
         reason: "scripts are constant, what differs between clusters are their arguments; no shell where it has nothing to do",
-        source: "src/scripts",
+        source: "src/postgres_cluster/scripts",
         places: &[
             Place("StatefulSet", "*", "*.initContainers[*].command", Different, "*"),
             Place("StatefulSet", "*-repo-host", "*.containers[pgbackrest-config].command", Different, "*"),

@@ -1,7 +1,8 @@
 //! Examples of the ways in which a value was read as something else.
 
-use pgrender::config::postgres::{hba, parameters};
 use pgrender::diagnostic::{Diagnostic, Severity};
+use pgrender::postgres_cluster::postgres::configuration::parameters;
+use pgrender::postgres_cluster::postgres::hba::hba;
 use pgrender::write::yaml;
 use serde_json::{Value, json};
 
@@ -262,7 +263,7 @@ fn a_directory_is_no_variable_of_a_container() {
     .unwrap();
     // The files contain it unchanged; the kubelet replaces `$$` with `$`.
     assert_eq!(parameters(&cluster)["log_directory"], directory);
-    let words = pgrender::scripts::postgres_startup(&cluster, &cluster.instance_sets[0]);
+    let words = pgrender::postgres_cluster::scripts::postgres_startup(&cluster, &cluster.instance_sets[0]);
     let words: Vec<&str> = words.iter().rev().take(2).map(String::as_str).collect();
     assert_eq!(words, ["/volumes/logs/$$(PGDATA)/$$$$"; 2]);
     for path in ["/volumes/logs/../../pgdata/pg17", "/volumes/logs/.."] {

@@ -5,9 +5,11 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use pgrender::config::patroni::setting::{self, Kind, LOCAL, POSTGRESQL, POSTGRESQL_LOCAL, STANDBY_CLUSTER, TOP};
-use pgrender::config::pgbackrest::{option, option_name};
-use pgrender::config::postgres::{parameter_name, parameter_value};
+use pgrender::postgres_cluster::patroni::setting::{
+    self, Kind, LOCAL, POSTGRESQL, POSTGRESQL_LOCAL, STANDBY_CLUSTER, TOP,
+};
+use pgrender::postgres_cluster::pgbackrest::{option, option_name};
+use pgrender::postgres_cluster::postgres::{parameter_name, parameter_value};
 use serde_json::Value;
 
 use crate::patroni::ConfigWriter;

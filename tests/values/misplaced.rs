@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 
 use pgrender::diagnostic::{FieldPath, Segment};
-use pgrender::spec::json_schema;
+use pgrender::parse::Settings;
+use pgrender::postgres_cluster::parse;
+use pgrender::postgres_cluster::spec::json_schema;
+use pgrender::read;
 use pgrender::write::yaml;
-use pgrender::{parse, read};
 use serde_json::{Map, Value, json};
 
 use crate::spec::cluster;
@@ -44,7 +46,7 @@ fn told(object: &str, field: &str, value: &Value) -> Vec<String> {
     }
     place[field] = value.clone();
     let documents = read::documents("cluster.yaml", &yaml::to_string(&cluster)).unwrap();
-    let (_, diagnostics) = parse::parse(&documents[0], parse::Settings::default());
+    let (_, diagnostics) = parse::parse(&documents[0], Settings::default());
     diagnostics.iter().map(ToString::to_string).collect()
 }
 

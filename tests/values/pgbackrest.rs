@@ -4,8 +4,8 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use pgrender::cluster::Cluster;
-use pgrender::config::pgbackrest::cloud_conf;
+use pgrender::postgres_cluster::cluster::Cluster;
+use pgrender::postgres_cluster::pgbackrest::configuration::cloud_conf;
 use serde_json::{Map, Value, json};
 
 use crate::spec::{resolved, strings};

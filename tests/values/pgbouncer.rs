@@ -6,8 +6,9 @@ use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::Command;
 
-use pgrender::cluster::Cluster;
-use pgrender::config::pgbouncer::{AUTH_DATABASE, ini, setting_name, setting_value, users};
+use pgrender::postgres_cluster::cluster::Cluster;
+use pgrender::postgres_cluster::pgbouncer::configuration::{AUTH_DATABASE, ini, users};
+use pgrender::postgres_cluster::pgbouncer::{setting_name, setting_value};
 use serde_json::{Map, Value, json};
 
 use crate::processes::{Running, start, wait_for};

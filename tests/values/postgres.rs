@@ -4,9 +4,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use pgrender::cluster::Cluster;
-use pgrender::config::patroni::dynamic_configuration;
-use pgrender::config::postgres::{hba, parameters as parameters_of};
+use pgrender::postgres_cluster::cluster::Cluster;
+use pgrender::postgres_cluster::patroni::configuration::dynamic_configuration;
+use pgrender::postgres_cluster::postgres::configuration::parameters as parameters_of;
+use pgrender::postgres_cluster::postgres::hba::hba;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;

@@ -1,11 +1,13 @@
 //! Creates specs with strings, and resolves them.
 
-use pgrender::cluster::Cluster;
 use pgrender::diagnostic::Diagnostic;
 use pgrender::options::Options;
-use pgrender::resolve::resolve;
+use pgrender::parse::Settings;
+use pgrender::postgres_cluster::cluster::Cluster;
+use pgrender::postgres_cluster::parse;
+use pgrender::postgres_cluster::resolve::resolve;
+use pgrender::read;
 use pgrender::write::yaml;
-use pgrender::{parse, read};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
@@ -124,7 +126,7 @@ pub(crate) fn cluster(version: u16, more: &Value) -> Value {
 /// Resolves that cluster, or returns its errors.
 pub(crate) fn resolved(version: u16, more: &Value) -> Result<Cluster, Vec<Diagnostic>> {
     let documents = read::documents("cluster.yaml", &yaml::to_string(&cluster(version, more)))?;
-    let (resource, mut diagnostics) = parse::parse(&documents[0], parse::Settings::default());
+    let (resource, mut diagnostics) = parse::parse(&documents[0], Settings::default());
     let cluster = resource.and_then(|resource| {
         let (cluster, found) = resolve(&resource, &Options::default());
         diagnostics.extend(found);

@@ -1,9 +1,11 @@
 //! Tests values that are rendered as written, and the messages about them.
 
 use pgrender::options::Options;
-use pgrender::resolve::resolve;
+use pgrender::parse::Settings;
+use pgrender::postgres_cluster::parse;
+use pgrender::postgres_cluster::resolve::resolve;
+use pgrender::read;
 use pgrender::write::yaml;
-use pgrender::{parse, read};
 use serde_json::{Value, json};
 
 use crate::spec::cluster;
@@ -11,7 +13,7 @@ use crate::spec::cluster;
 /// Returns the warnings of a cluster without errors.
 fn warnings(more: &Value) -> Vec<String> {
     let documents = read::documents("cluster.yaml", &yaml::to_string(&cluster(17, more))).unwrap();
-    let (resource, _) = parse::parse(&documents[0], parse::Settings::default());
+    let (resource, _) = parse::parse(&documents[0], Settings::default());
     let (cluster, diagnostics) = resolve(&resource.unwrap(), &Options::default());
     assert!(cluster.is_some(), "{diagnostics:?}");
     diagnostics.iter().map(ToString::to_string).filter(|line| line.contains("warning: ")).collect()
@@ -60,7 +62,7 @@ fn only_a_parameter_takes_the_place_of_rules() {
 /// Returns the errors and warnings of a cluster.
 pub(crate) fn told(more: &Value) -> Vec<String> {
     let documents = read::documents("cluster.yaml", &yaml::to_string(&cluster(17, more))).unwrap();
-    let (resource, diagnostics) = parse::parse(&documents[0], parse::Settings::default());
+    let (resource, diagnostics) = parse::parse(&documents[0], Settings::default());
     let Some(resource) = resource else { return diagnostics.iter().map(ToString::to_string).collect() };
     let (_, diagnostics) = resolve(&resource, &Options::default());
     diagnostics.iter().map(ToString::to_string).collect()
@@ -176,7 +178,7 @@ fn the_nearest_name_of_all_is_named_with_its_place() {
     ] {
         object["spec"]["instances"][0][field] = json!("a");
         let documents = read::documents("cluster.yaml", &yaml::to_string(&object)).unwrap();
-        let (_, diagnostics) = parse::parse(&documents[0], parse::Settings::default());
+        let (_, diagnostics) = parse::parse(&documents[0], Settings::default());
         let lines: Vec<String> = diagnostics.iter().map(ToString::to_string).collect();
         assert!(only(&lines, "error", &format!("did you mean {meant}?")), "{lines:?}");
         object["spec"]["instances"][0].as_object_mut().unwrap().remove(field);

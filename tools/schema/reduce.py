@@ -149,9 +149,10 @@ def main():
 
     table = Table()
     roots = {"metadata": table.add(METADATA)}
+    kind = definition["spec"]["names"]["kind"]
     for version in sorted(definition["spec"]["versions"], key=lambda version: version["name"]):
         root = version["schema"]["openAPIV3Schema"]
-        roots[version["name"]] = table.add(root["properties"]["spec"])
+        roots[f"{kind}/{version['name']}"] = table.add(root["properties"]["spec"])
 
     nodes = ",\n".join(table.lines)
     print(f'{{"roots":{json.dumps(roots, separators=(",", ":"))},"nodes":[\n{nodes}\n]}}')

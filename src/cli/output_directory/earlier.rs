@@ -18,8 +18,8 @@ use std::path::{Path, PathBuf};
 use super::failed;
 use crate::diagnostic::{Diagnostic, ResourceRef};
 use crate::naming::label;
-use crate::object;
 use crate::read;
+use crate::read::object;
 use crate::write::layout;
 
 /// The name of the record. The file is hidden and does not have the suffix of a manifest, so that kubectl and pgrender ignore

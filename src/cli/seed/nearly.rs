@@ -5,9 +5,9 @@ use strsim::damerau_levenshtein;
 
 use crate::diagnostic::{Collector, Diagnostic, FieldPath, ResourceRef, Segment};
 use crate::naming::annotation;
-use crate::object;
 use crate::read::Document;
 use crate::read::node::{Entry, Node, NodeValue};
+use crate::read::object;
 
 /// Returns an error for each of `documents` that is probably meant as a seed.
 pub(in crate::cli) fn check(documents: &[Document]) -> Vec<Diagnostic> {

@@ -147,7 +147,7 @@ mod tests {
 
         #[test]
         fn no_random_seed_is_refused(random in any::<[u8; 32]>()) {
-            let generated = super::super::Seed::generate(&random);
+            let generated = crate::identity::seed::Seed::generate(&random);
             prop_assert_eq!(check(generated.as_bytes()), Ok(()));
             for text in [hex(&random), hex(&random).to_uppercase(), URL_SAFE_NO_PAD.encode(random)] {
                 prop_assert_eq!(check(text.as_bytes()), Ok(()), "{}", text);

@@ -1,0 +1,21 @@
+//! The kind `PostgresCluster` of PGO's API, and everything that is rendered for it. There is one folder for each component.
+
+pub mod caretaker;
+pub mod cluster;
+pub mod configuration_file;
+pub mod directories;
+pub mod instances;
+mod known_names;
+pub mod objects;
+pub mod parse;
+pub mod patroni;
+pub mod pgbackrest;
+pub mod pgbouncer;
+mod places;
+pub mod postgres;
+pub mod replication;
+pub mod resolve;
+mod rules;
+pub mod scripts;
+pub mod secrets;
+pub mod spec;

@@ -1,0 +1,117 @@
+//! The caretaker: the sidecar of each instance that does at run time what PGO's operator did with `exec`. Its program is
+//! `caretaker/caretaker.py` and the files that it imports. This module renders its settings.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Map, Value, json};
+
+use crate::kubernetes::ConfigMap;
+use crate::naming::labels;
+use crate::postgres_cluster::cluster::Cluster;
+use crate::postgres_cluster::objects::metadata::object_meta;
+use crate::postgres_cluster::{patroni, postgres};
+
+/// The files of the program, which runs in Patroni's Python interpreter, and the commands that Postgres runs for its WAL
+/// archive. All of them are mounted in one directory, [`postgres::configuration::SCRIPT_DIRECTORY`].
+pub const PROGRAM: [(&str, &str); 22] = [
+    postgres::configuration::ARCHIVE_GET,
+    postgres::configuration::ARCHIVE_PUSH,
+    ("backups.py", include_str!("caretaker/backups.py")),
+    ("caretaker.py", include_str!("caretaker/caretaker.py")),
+    ("closed.py", include_str!("caretaker/closed.py")),
+    ("credentials.py", include_str!("caretaker/credentials.py")),
+    ("databases.py", include_str!("caretaker/databases.py")),
+    ("endpoints.py", include_str!("caretaker/endpoints.py")),
+    ("extensions.py", include_str!("caretaker/extensions.py")),
+    ("impatience.py", include_str!("caretaker/impatience.py")),
+    ("members.py", include_str!("caretaker/members.py")),
+    ("monitoring.py", include_str!("caretaker/monitoring.py")),
+    ("ours.py", include_str!("caretaker/ours.py")),
+    ("pgbouncer.py", include_str!("caretaker/pgbouncer.py")),
+    ("pod.py", include_str!("caretaker/pod.py")),
+    ("postgres.py", include_str!("caretaker/postgres.py")),
+    ("pre_start.py", include_str!("caretaker/pre_start.py")),
+    ("pre_stop.py", include_str!("caretaker/pre_stop.py")),
+    ("roles.py", include_str!("caretaker/roles.py")),
+    ("session.py", include_str!("caretaker/session.py")),
+    ("slices.py", include_str!("caretaker/slices.py")),
+    ("surroundings.py", include_str!("caretaker/surroundings.py")),
+];
+
+/// The files that were added after the first version. A file comes after those that it imports. Add a new file here too.
+const LATER: [&str; 11] = [
+    "session",
+    "impatience",
+    "postgres",
+    "ours",
+    "closed",
+    "roles",
+    "extensions",
+    "pgbouncer",
+    "monitoring",
+    "endpoints",
+    "slices",
+];
+
+/// The text of these files, by the name of the Python module. A pod of an earlier version mounts only the files that existed
+/// then. Until it is replaced, it reads the other files from here: its leader hands over, and creates what its replicas wait
+/// for.
+fn later_files() -> Map<String, Value> {
+    let text = |module: &str| PROGRAM.iter().find(|(name, _)| name.strip_suffix(".py") == Some(module));
+    LATER.iter().filter_map(|module| Some(((*module).to_owned(), json!(text(module)?.1)))).collect()
+}
+
+/// The extensions that are created in every database. An extension comes after those that it depends on. The lists are PGO's
+/// (`internal/pgaudit/postgres.go`, `internal/postgis/postgis.go`).
+fn extensions(cluster: &Cluster) -> Vec<&'static str> {
+    let postgis = ["postgis", "postgis_topology", "fuzzystrmatch", "postgis_tiger_geocoder"];
+    ["pgaudit"].into_iter().chain(postgis.into_iter().filter(|_| cluster.postgis)).collect()
+}
+
+/// `caretaker.json`: the desired state, without secrets. The caretaker reads it again whenever it changes.
+pub fn settings(cluster: &Cluster) -> String {
+    let databases: BTreeSet<&String> = cluster.users.iter().flat_map(|user| &user.databases).collect();
+    let repositories = |on_volume: bool| -> Vec<u8> {
+        let all = cluster.backups.iter().flat_map(|backups| &backups.repositories);
+        all.filter(|repository| repository.is_on_volume() == on_volume).map(|repository| repository.index).collect()
+    };
+    let sets = cluster.instance_sets.iter().map(|set| json!({"name": set.name, "replicas": set.replicas}));
+    let settings = json!({
+        "cluster": cluster.name,
+        "namespace": cluster.namespace,
+        "port": cluster.port,
+        "patroniPort": cluster.patroni.port,
+        "paused": cluster.paused,
+        "postgresVersion": cluster.postgres_version,
+        "databases": databases,
+        "databaseInitSQL": cluster.database_init_sql.as_ref().map(|sql| &sql.name),
+        "extensions": extensions(cluster),
+        "schemaPerUser": cluster.schema_per_user,
+        "pgbouncer": cluster.pgbouncer.is_some(),
+        "stanza": cluster.backups.is_some(),
+        "volumeRepositories": repositories(true),
+        "cloudRepositories": repositories(false),
+        "dynamicConfiguration": patroni::configuration::dynamic_configuration(cluster),
+        "instanceSets": sets.collect::<Vec<Value>>(),
+        "switchover": cluster.patroni.switchover.as_ref().map(|switchover| json!({
+            "trigger": switchover.trigger,
+            "target": switchover.target,
+            "type": switchover.kind,
+        })),
+        "endpointSlices": cluster.endpoint_slices,
+        "fingerprints": cluster.fingerprints_config_map(),
+        "laterFiles": later_files(),
+    });
+    format!("{settings:#}\n")
+}
+
+/// `<cluster>-caretaker`: the caretaker's program and its settings.
+pub(crate) fn config_map(cluster: &Cluster) -> ConfigMap {
+    let mut files = PROGRAM.map(|(name, text)| (name.to_owned(), text.to_owned())).to_vec();
+    files.push(("caretaker.json".to_owned(), settings(cluster)));
+    ConfigMap {
+        metadata: object_meta(cluster, cluster.caretaker_name(), &cluster.metadata, labels([])),
+        data: Some(files.into_iter().collect()),
+        ..ConfigMap::default()
+    }
+}

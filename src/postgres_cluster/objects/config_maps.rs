@@ -1,0 +1,24 @@
+//! ConfigMaps with generated files.
+
+use std::collections::BTreeMap;
+
+use super::metadata::object_meta;
+use crate::kubernetes::ConfigMap;
+use crate::naming::Labels;
+use crate::postgres_cluster::cluster::{Cluster, Metadata};
+
+/// A ConfigMap that contains these files. A file without a text is omitted.
+pub(crate) fn files<const N: usize>(
+    cluster: &Cluster,
+    name: String,
+    metadata: &Metadata,
+    labels: Labels,
+    files: [(&str, Option<String>); N],
+) -> ConfigMap {
+    let files = files.into_iter().filter_map(|(key, text)| Some((key.to_owned(), text?)));
+    ConfigMap {
+        metadata: object_meta(cluster, name, metadata, labels),
+        data: Some(files.collect::<BTreeMap<_, _>>()),
+        ..ConfigMap::default()
+    }
+}

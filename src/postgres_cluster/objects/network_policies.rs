@@ -1,0 +1,69 @@
+//! NetworkPolicies, if the user asks for them: they say which pods may connect to which ports of the cluster's pods.
+//!
+//! They restrict ingress only. Egress is not restricted: Postgres' extensions, DNS, the API server and object storage have
+//! addresses that are different in every Kubernetes cluster.
+//!
+//! A policy selects peers by their labels. An attacker who may label pods in the namespace can be any peer
+//! (`src/postgres_cluster/instances/access.rs`). So these policies are an additional protection, and do not replace
+//! certificates and passwords.
+
+use super::metadata::{object_meta, selector};
+use crate::kubernetes::{
+    Container, IntOrString, LabelSelector, NetworkPolicy, NetworkPolicyIngressRule, NetworkPolicyPeer,
+    NetworkPolicyPort, NetworkPolicySpec,
+};
+use crate::naming::{Labels, label, labels};
+use crate::postgres_cluster::cluster::{Cluster, Metadata};
+
+/// A policy for the pods that `labels` select. Without rules, nobody can connect to them.
+pub(crate) fn policy(
+    cluster: &Cluster,
+    name: String,
+    metadata: &Metadata,
+    labels: Labels,
+    rules: Vec<NetworkPolicyIngressRule>,
+) -> NetworkPolicy {
+    NetworkPolicy {
+        metadata: object_meta(cluster, name, metadata, labels.clone()),
+        spec: Some(NetworkPolicySpec {
+            ingress: (!rules.is_empty()).then_some(rules),
+            pod_selector: Some(selector(cluster, labels)),
+            policy_types: Some(vec!["Ingress".to_owned()]),
+            ..NetworkPolicySpec::default()
+        }),
+    }
+}
+
+/// Selects the instances of all sets.
+pub(crate) fn instances(cluster: &Cluster) -> LabelSelector {
+    selector(cluster, labels([(label::DATA, "postgres")]))
+}
+
+/// Allows everybody to connect to the port `number` and to the ports that the user's own containers declare. pgrender does not
+/// know who uses those. The ports `closed`, which belong to pgrender's containers in the same pod, are not opened in this way.
+pub(crate) fn open(number: u16, containers: &[Container], closed: &[u16]) -> NetworkPolicyIngressRule {
+    let declared = containers.iter().flat_map(|container| container.ports.iter().flatten());
+    let theirs = declared.filter(|declared| !closed.iter().any(|port| i32::from(*port) == declared.container_port));
+    let theirs = theirs.map(|declared| NetworkPolicyPort {
+        port: Some(IntOrString::Int(declared.container_port)),
+        protocol: Some(declared.protocol.clone().unwrap_or_else(|| "TCP".to_owned())),
+        ..NetworkPolicyPort::default()
+    });
+    let mut ports = vec![port(number)];
+    ports.extend(theirs);
+    NetworkPolicyIngressRule { ports: Some(ports), ..NetworkPolicyIngressRule::default() }
+}
+
+/// Allows only pods with these labels to connect to a port.
+pub(crate) fn only(number: u16, peers: Vec<LabelSelector>) -> NetworkPolicyIngressRule {
+    let peer = |labels| NetworkPolicyPeer { pod_selector: Some(labels), ..NetworkPolicyPeer::default() };
+    NetworkPolicyIngressRule { from: Some(peers.into_iter().map(peer).collect()), ports: Some(vec![port(number)]) }
+}
+
+fn port(number: u16) -> NetworkPolicyPort {
+    NetworkPolicyPort {
+        port: Some(IntOrString::Int(number.into())),
+        protocol: Some("TCP".to_owned()),
+        ..NetworkPolicyPort::default()
+    }
+}

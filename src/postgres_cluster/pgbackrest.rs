@@ -1,0 +1,14 @@
+//! pgBackRest: its repositories, its configuration files, the repo host and the scheduled backups.
+
+pub mod backup_cron_jobs;
+pub mod configuration;
+pub mod global_options;
+pub mod manual_backup;
+pub mod model;
+pub mod objects;
+pub mod option;
+pub mod option_name;
+pub mod option_value;
+pub mod repo_host;
+pub mod resolve;
+pub mod schedule;

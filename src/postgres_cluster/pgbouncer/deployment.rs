@@ -1,0 +1,168 @@
+//! The Deployment of pgBouncer (PGO's `internal/controller/postgrescluster/pgbouncer.go` and
+//! `internal/pgbouncer/reconcile.go`).
+
+use super::configuration;
+use super::model::PgBouncer;
+use crate::kubernetes::{
+    Container, ContainerPort, Deployment, DeploymentSpec, DeploymentStrategy, IntOrString, KeyToPath, PodSpec,
+    PodTemplateSpec, Quantity, ResourceRequirements, RollingUpdateDeployment, SecretProjection, Volume,
+    VolumeProjection,
+};
+use crate::naming::{CONTAINER_PGBOUNCER, CONTAINER_PGBOUNCER_CONFIG, annotation, pgbouncer_labels};
+use crate::postgres_cluster::cluster::Cluster;
+use crate::postgres_cluster::objects::metadata::{annotated, object_meta, pod_meta, selector};
+use crate::postgres_cluster::objects::pod::{
+    PGBOUNCER_GROUP, add_additional_volumes, add_tmp, container, mount_read_only, pod_spec, topology_spread,
+    with_log_directory, words,
+};
+use crate::postgres_cluster::objects::volumes::{KEY_MODE, config_map, item, key_item, projected, secret};
+use crate::postgres_cluster::scripts;
+use crate::postgres_cluster::secrets::certificates::CertificateRole;
+
+/// `<cluster>-pgbouncer`: the Deployment.
+pub(crate) fn deployment(cluster: &Cluster, pgbouncer: &PgBouncer) -> Deployment {
+    let metadata = &pgbouncer.metadata;
+    let template = pod_meta(cluster, metadata, pgbouncer_labels());
+    Deployment {
+        metadata: object_meta(cluster, cluster.pgbouncer_name(), metadata, pgbouncer_labels()),
+        spec: Some(DeploymentSpec {
+            progress_deadline_seconds: Some(600),
+            replicas: Some(if cluster.shutdown { 0 } else { pgbouncer.replicas.into() }),
+            revision_history_limit: Some(0),
+            selector: selector(cluster, pgbouncer_labels()),
+            // There are always at least as many ready pods as `replicas`, because stopping a pod closes the connections of its
+            // clients.
+            strategy: Some(DeploymentStrategy {
+                rolling_update: Some(RollingUpdateDeployment {
+                    max_surge: Some(IntOrString::String("25%".to_owned())),
+                    max_unavailable: Some(IntOrString::Int(0)),
+                }),
+                type_: Some("RollingUpdate".to_owned()),
+            }),
+            template: PodTemplateSpec {
+                metadata: Some(annotated(template, annotation::DEFAULT_CONTAINER, CONTAINER_PGBOUNCER)),
+                spec: Some(pod(cluster, pgbouncer)),
+            },
+            ..DeploymentSpec::default()
+        }),
+        ..Deployment::default()
+    }
+}
+
+fn pod(cluster: &Cluster, pgbouncer: &PgBouncer) -> PodSpec {
+    let mut containers = vec![server(cluster, pgbouncer), reloader(cluster, pgbouncer)];
+    containers.extend(pgbouncer.containers.iter().cloned());
+    let spread = selector(cluster, pgbouncer_labels());
+    let mut pod = PodSpec {
+        containers,
+        topology_spread_constraints: topology_spread(cluster, &pgbouncer.scheduling, &spread),
+        volumes: Some(vec![configuration_volume(cluster, pgbouncer)]),
+        ..pod_spec(cluster, PGBOUNCER_GROUP, &pgbouncer.scheduling)
+    };
+    add_tmp(&mut pod);
+    add_additional_volumes(&mut pod, &pgbouncer.additional_volumes);
+    pod
+}
+
+fn server(cluster: &Cluster, pgbouncer: &PgBouncer) -> Container {
+    let command = words(["pgbouncer", configuration::INI_FILE]);
+    Container {
+        command: Some(with_log_directory(configuration::log_directory(pgbouncer), command)),
+        ports: Some(vec![ContainerPort {
+            container_port: pgbouncer.port.into(),
+            name: Some(cluster.pgbouncer_container_port()),
+            protocol: Some("TCP".to_owned()),
+            ..ContainerPort::default()
+        }]),
+        resources: pgbouncer.resources.clone(),
+        volume_mounts: Some(vec![mount_read_only("pgbouncer-config", "/etc/pgbouncer")]),
+        ..container(cluster, CONTAINER_PGBOUNCER, &pgbouncer.image)
+    }
+}
+
+/// The sidecar `pgbouncer-config`, which reloads pgBouncer when its files change.
+fn reloader(cluster: &Cluster, pgbouncer: &PgBouncer) -> Container {
+    // If the `pgbouncer` container has resources, this container gets small limits, as in PGO: without them, the pod could not
+    // have the quality-of-service class `Guaranteed`.
+    let small = || ResourceRequirements {
+        limits: Some(
+            [("cpu", "5m"), ("memory", "16Mi")].map(|(name, size)| (name.to_owned(), Quantity(size.to_owned()))).into(),
+        ),
+        ..ResourceRequirements::default()
+    };
+    let limited = pgbouncer.resources.as_ref().is_some_and(|r| r.limits.is_some() || r.requests.is_some());
+    Container {
+        command: Some(scripts::pgbouncer_config()),
+        resources: pgbouncer.config_resources.clone().or_else(|| limited.then(small)),
+        volume_mounts: Some(vec![mount_read_only("pgbouncer-config", "/etc/pgbouncer")]),
+        ..container(cluster, CONTAINER_PGBOUNCER_CONFIG, &pgbouncer.image)
+    }
+}
+
+/// `pgbouncer-config`: an empty `pgbouncer.ini`, which a file of the user may replace, then the rendered files.
+fn configuration_volume(cluster: &Cluster, pgbouncer: &PgBouncer) -> Volume {
+    let name = cluster.pgbouncer_name();
+    let mut sources = Vec::new();
+    // The API server does not accept two sources with the same path in their `items`.
+    if !pgbouncer.files.iter().any(names_main_file) {
+        sources.push(config_map(name.clone(), vec![item("pgbouncer-empty", "pgbouncer.ini")]));
+    }
+    sources.extend(pgbouncer.files.iter().cloned());
+    sources.push(config_map(name.clone(), vec![item("pgbouncer.ini", "~postgres-operator.ini")]));
+    sources.push(secret(name, vec![key_item("pgbouncer-users.txt", "~postgres-operator/users.txt")]));
+    sources.push(frontend(cluster, pgbouncer));
+    sources.push(backend(cluster));
+    projected("pgbouncer-config", sources)
+}
+
+/// Whether the `items` of the user's source contain the path `pgbouncer.ini`.
+fn names_main_file(source: &VolumeProjection) -> bool {
+    let of_secret = source.secret.as_ref().and_then(|secret| secret.items.as_ref());
+    let of_config_map = source.config_map.as_ref().and_then(|config_map| config_map.items.as_ref());
+    of_secret.into_iter().chain(of_config_map).flatten().any(|item| item.path == "pgbouncer.ini")
+}
+
+/// The certificate that pgBouncer shows to clients. If the user provides it, its keys get the paths that pgBouncer's
+/// configuration contains. If none of its items has the path `ca.crt`, `tls.crt` or `tls.key`, the keys with these names are
+/// used, as in PGO (`internal/pgbouncer/certificates.go`).
+fn frontend(cluster: &Cluster, pgbouncer: &PgBouncer) -> VolumeProjection {
+    let planned = cluster.certificate(CertificateRole::PgBouncer, "");
+    let files = [
+        ("ca.crt", planned.keys.authority, "~postgres-operator/frontend-ca.crt", None),
+        ("tls.key", Some(planned.keys.private_key), "~postgres-operator/frontend-tls.key", Some(KEY_MODE)),
+        ("tls.crt", Some(planned.keys.certificate), "~postgres-operator/frontend-tls.crt", None),
+    ];
+    let ours = files.iter().filter_map(|(_, key, path, mode)| Some(KeyToPath { mode: *mode, ..item((*key)?, path) }));
+    let ours: Vec<KeyToPath> = ours.collect();
+    let Some(custom) = &pgbouncer.custom_tls_secret else { return secret(planned.secret, ours) };
+    let theirs = custom.items.iter().flatten();
+    let mut items: Vec<KeyToPath> = theirs
+        .filter_map(|theirs| {
+            let (_, _, path, mode) = files.iter().find(|(file, _, _, _)| *file == theirs.path)?;
+            Some(KeyToPath { path: (*path).to_owned(), mode: theirs.mode.or(*mode), ..theirs.clone() })
+        })
+        .collect();
+    if items.is_empty() {
+        items = ours;
+    }
+    VolumeProjection {
+        secret: Some(SecretProjection { items: Some(items), ..custom.clone() }),
+        ..VolumeProjection::default()
+    }
+}
+
+/// The CA with which pgBouncer verifies Postgres. If the user provides the certificate of Postgres, the item with the path
+/// `ca.crt` is used, or else the key `ca.crt`, as in PGO (`internal/pgbouncer/certificates.go`).
+fn backend(cluster: &Cluster) -> VolumeProjection {
+    let path = "~postgres-operator/backend-ca.crt";
+    let Some(custom) = &cluster.custom_tls_secret else {
+        let planned = cluster.certificate(CertificateRole::Postgres, "");
+        return secret(planned.secret, planned.keys.authority.map(|key| item(key, path)).into_iter().collect());
+    };
+    let theirs = custom.items.iter().flatten().find(|theirs| theirs.path == "ca.crt").cloned();
+    let authority = KeyToPath { path: path.to_owned(), ..theirs.unwrap_or_else(|| item("ca.crt", path)) };
+    VolumeProjection {
+        secret: Some(SecretProjection { items: Some(vec![authority]), ..custom.clone() }),
+        ..VolumeProjection::default()
+    }
+}

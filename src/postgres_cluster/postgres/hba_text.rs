@@ -1,0 +1,380 @@
+//! Checks lines of `pg_hba.conf` and `pg_ident.conf` that the user wrote in full. They are parsed as Postgres parses them
+//! (`hba.c`, `next_token` and `next_field_expand`), to verify that each is exactly one line.
+
+use std::iter::Peekable;
+use std::str::Chars;
+
+use super::hba_method::{self, Host, is_connection, is_method};
+use super::hba_rule::MAX_WORD;
+use super::{expression, hba_address};
+use crate::diagnostic::line;
+
+/// The directories of files that the user provides, in every instance: `spec.config.files`, and additional volumes.
+const PLACES_OF_FILES: [&str; 2] = ["/etc/postgres/", "/volumes/"];
+
+/// Returns a line that the user wrote in full, without surrounding white space; `None` if it is empty.
+pub fn hba_text(raw: &str) -> Option<String> {
+    let line = raw.trim_matches(|character: char| !character.is_ascii_graphic());
+    (!line.is_empty()).then(|| line.to_owned())
+}
+
+/// Checks a line of `pg_hba.conf`. Returns notes on words that Postgres accepts but that are probably not intended. A comment
+/// is a valid line.
+///
+/// # Errors
+/// If Postgres would refuse the text or read it as something other than this line, or if the line would not reject anybody
+/// although it says so.
+pub fn check_hba_text(text: &str, version: u16) -> Result<Vec<String>, String> {
+    let fields = fields(text)?;
+    let Some(connection) = first_word(&fields, 0) else { return Ok(Vec::new()) };
+    if !is_connection(connection, version) {
+        let meant = hba_method::near_connection(connection, version);
+        return Err(format!("a line of pg_hba.conf for Postgres {version} does not begin with `{connection}`{meant}"));
+    }
+    let host = Host::of(connection);
+    let method_at = if host == Host::Local { 3 } else { hba_address::method_after(&fields)? };
+    for (index, field) in fields.iter().enumerate().take(method_at + 1) {
+        if field.len() > 1 && ![1, 2].contains(&index) {
+            return Err(format!("field {} has a comma: databases and users are the only lists", index + 1));
+        }
+    }
+    let method = match first_word(&fields, method_at) {
+        Some(word) if is_method(word, version) => word,
+        Some(word) => {
+            let meant = hba_method::near_method(word, version);
+            return Err(format!("`{word}` is not a method of Postgres {version}{meant}"));
+        }
+        None => return Err("the line ends before the method".to_owned()),
+    };
+    if method != "trust" {
+        hba_method::check_method(method, host, version)?;
+    }
+    for word in fields[1..3].iter().flatten() {
+        check_expression(&word.text, version >= 16)?;
+    }
+    check_options(fields.get(method_at + 1..).unwrap_or_default(), method, host, version)?;
+
+    let mut notes = misread(&fields[..method_at]);
+    if method == "reject" && !notes.is_empty() {
+        return Err(format!("this would reject nobody: {}", notes.join("; ")));
+    }
+    if method == "trust" {
+        notes.push(
+            "`trust` lets in whoever comes this way, without proof: write `scram-sha-256` or another method".to_owned(),
+        );
+    }
+    Ok(notes)
+}
+
+/// Checks a word that begins with a slash. `is_expression` says whether it is a regular expression in this version.
+fn check_expression(word: &str, is_expression: bool) -> Result<(), String> {
+    match word.strip_prefix('/') {
+        None => Ok(()),
+        Some(expression) if is_expression => expression::check(expression),
+        Some(_) => Err(format!(
+            "`{word}` is a regular expression only from Postgres 16 on, and would match nothing: write the names themselves"
+        )),
+    }
+}
+
+/// Checks the options after the method. Commas separate options too (`parse_hba_line`).
+fn check_options(fields: &[Vec<Word>], method: &str, host: Host, version: u16) -> Result<(), String> {
+    let mut names = Vec::new();
+    for field in fields {
+        for (index, word) in field.iter().enumerate() {
+            let verdict = match word.text.split_once('=') {
+                None => Err("options are `name=value`".to_owned()),
+                Some((name, value)) => {
+                    names.push(name);
+                    hba_method::check_option(name, value, method, host, version)
+                }
+            };
+            let name = word.text.split('=').next().unwrap_or_default();
+            verdict.map_err(|why| match index {
+                0 => format!("`{name}` after the method: {why}"),
+                _ => format!(
+                    "`{name}` after a comma would be another option: put a value that has commas in quotes, as in \
+                     `ldapbasedn=\"dc=example,dc=net\"`"
+                ),
+            })?;
+        }
+    }
+    hba_method::check_required(method, names)
+}
+
+/// Returns notes on words before the method that look like keywords but are not.
+fn misread(fields: &[Vec<Word>]) -> Vec<String> {
+    let mut notes = Vec::new();
+    for (index, field) in fields.iter().enumerate().skip(1) {
+        let keywords = match index {
+            1 => &["all", "sameuser", "samerole", "samegroup", "replication"][..],
+            2 => &["all"],
+            _ => &["all", "samehost", "samenet"],
+        };
+        for word in field {
+            let Some(keyword) = keywords.iter().find(|keyword| word.text.eq_ignore_ascii_case(keyword)) else {
+                continue;
+            };
+            // A role or a database may have such a name, but a host cannot.
+            if (word.quoted && index == 3) || (!word.quoted && word.text != **keyword) {
+                notes.push(format!(
+                    "`{}` is a name here, and not the keyword: write `{keyword}`, without quotes",
+                    word.text
+                ));
+            }
+        }
+    }
+    notes
+}
+
+/// Checks a line of `pg_ident.conf`. If Postgres cannot read one line, it reads no map at all, not even that of replicas.
+///
+/// # Errors
+/// If Postgres would refuse the text or read it as something other than this line.
+pub fn check_ident_text(text: &str, version: u16) -> Result<(), String> {
+    let fields = fields(text)?;
+    if ![0, 3].contains(&fields.len()) {
+        return Err("a line of pg_ident.conf has three fields: the map, the system user, the role".to_owned());
+    }
+    for (index, field) in fields.iter().enumerate() {
+        let [word] = field.as_slice() else {
+            return Err(format!(
+                "field {} has a comma: write a line for each name, or put the name in quotes",
+                index + 1
+            ));
+        };
+        if is_file(word) {
+            return Err(format!(
+                "`{}` would be read from a file: write the lines here, or put the name in quotes",
+                word.text
+            ));
+        }
+        if index > 0 {
+            check_expression(&word.text, index == 1 || version >= 16)?;
+        }
+    }
+    Ok(())
+}
+
+/// A word. A quoted word has no special meaning.
+#[derive(Debug, Eq, PartialEq)]
+pub(crate) struct Word {
+    pub(crate) text: String,
+    pub(crate) quoted: bool,
+}
+
+/// Returns the fields of a line up to a comment. Each field is a list of words.
+pub(crate) fn fields(text: &str) -> Result<Vec<Vec<Word>>, String> {
+    line::check(text)?;
+    if text.ends_with('\\') {
+        // From 14 on, this is true even in quotes and comments.
+        return Err("a backslash at the end would join the next line to this one: remove it".to_owned());
+    }
+    let mut fields: Vec<Vec<Word>> = Vec::new();
+    let mut rest = text.chars().peekable();
+    let mut continues = false;
+    loop {
+        while rest.next_if(|character| matches!(character, ' ' | '\t' | ',')).is_some() {}
+        if matches!(rest.peek(), None | Some('#')) {
+            break;
+        }
+        let (word, comma) = word(&mut rest);
+        if word.text.len() > MAX_WORD {
+            return Err(format!("a word is too long: write at most {MAX_WORD} bytes"));
+        }
+        if is_file(&word) {
+            check_file(&word.text[1..])?;
+        }
+        match fields.last_mut() {
+            Some(field) if continues => field.push(word),
+            _ => fields.push(vec![word]),
+        }
+        continues = comma;
+    }
+    // From 16 on, this is true even in quotes.
+    if let Some(directive) = first_word(&fields, 0).filter(|word| is_include(word)) {
+        return Err(format!("`{directive}` would read another file: write its lines here"));
+    }
+    Ok(fields)
+}
+
+/// Whether the word makes Postgres read a list of words from a file.
+fn is_file(word: &Word) -> bool {
+    !word.quoted && word.text.len() > 1 && word.text.starts_with('@')
+}
+
+fn is_include(word: &str) -> bool {
+    ["include", "include_dir", "include_if_exists"].contains(&word)
+}
+
+/// Reads one word, and returns it with whether a comma ends it.
+fn word(rest: &mut Peekable<Chars>) -> (Word, bool) {
+    let mut word = Word { text: String::new(), quoted: rest.peek() == Some(&'"') };
+    let (mut in_quotes, mut was_quote) = (false, false);
+    while let Some(character) = rest.next_if(|character| in_quotes || !matches!(character, ' ' | '\t' | '#')) {
+        if character == ',' && !in_quotes {
+            return (word, true);
+        }
+        if character != '"' || was_quote {
+            word.text.push(character);
+        }
+        // Two quotes inside quotes stand for one.
+        was_quote = in_quotes && character == '"' && !was_quote;
+        if character == '"' {
+            in_quotes = !in_quotes;
+        }
+    }
+    (word, false)
+}
+
+/// Checks `@file`, which stands for the words in a file. If the file does not exist, versions before 16 read an empty list, and
+/// a rule that rejects then rejects nobody.
+fn check_file(file: &str) -> Result<(), String> {
+    let brought =
+        PLACES_OF_FILES.iter().any(|place| file.starts_with(place)) && !file.split('/').any(|part| part == "..");
+    if brought {
+        return Ok(());
+    }
+    Err(format!(
+        "`@{file}` would be read from a file, which no instance has: put a name like this in quotes, or bring the file in \
+         `spec.config.files` and write `@/etc/postgres/…`"
+    ))
+}
+
+pub(crate) fn first_word(fields: &[Vec<Word>], index: usize) -> Option<&str> {
+    fields.get(index)?.first().map(|word| word.text.as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_trimmed() {
+        assert_eq!(hba_text("  local all all peer \n").as_deref(), Some("local all all peer"));
+        assert_eq!(hba_text("\t  "), None);
+    }
+
+    #[test]
+    fn a_line_that_postgres_reads_is_accepted() {
+        for (line, trusts) in [
+            ("", false),
+            ("# host all all all trust", false),
+            ("local all all peer map=m", false),
+            ("host all all all trust # comment", true),
+            ("host all all 10.0.0.1 255.255.255.255 trust", true),
+            ("host all all ::1/128 scram-sha-256", false),
+            (r#""hostssl" "a b", c "say ""hi""" all "cert""#, false),
+            (r#"host "@file" +admins,"#, false),
+            ("host all @/etc/postgres/users all md5", false),
+        ] {
+            let verdict = check_hba_text(line, 17);
+            if line.ends_with(',') {
+                assert!(verdict.is_err(), "{line}");
+            } else {
+                assert_eq!(verdict.map(|notes| !notes.is_empty()), Ok(trusts), "{line}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_more_or_less_than_a_line_is_refused() {
+        for line in [
+            "host all all all md5\nhost all all all trust",
+            "host all all all reject \\",
+            "# comment \\",
+            "include /etc/passwd",
+            r#""include_dir" /etc"#,
+            r#"incl""ude_if_exists x"#,
+            "host all @users all md5",
+            "host all all,@/etc/postgres/../passwd all md5",
+            "host all all all",
+            "host all all 10.0.0.1 trust",
+            "host all all all oauth",
+            "hosts all all all md5",
+            "host all all 10.0.0.1,10.0.0.2 md5",
+            "host all all 10.0.0.1/33 md5",
+            "host all all 10.0.0.1 ::1 md5",
+            "host all all example.com/8 md5",
+            "host all all 10 255.0.0.0 md5",
+            "host all all all md5,trust",
+            "host all all all md5 clientcert",
+            "local all all all md5",
+            "host,local all all all md5",
+            "host all all all reject foo=bar",
+            "host all all all ldap ldapserver=x ldapbasedn=dc=example,dc=net",
+            "host all all all ldap ldapserver=x",
+            "host all all all cert",
+            "hostssl all all all md5 clientcert=1",
+            "host all all 0x7f000001 md5",
+            "host all all 0X7f.1 md5",
+            "host all all fe80::1%1 md5",
+            "host all all @x md5",
+            "host all \"/[\" all md5",
+            "host /a,/*b all all md5",
+            "host all all ALL reject",
+            "host all ALL all reject",
+            "host SameUser all all reject",
+            "host all all \"all\" reject",
+        ] {
+            assert!(check_hba_text(line, 17).is_err(), "{line}");
+        }
+        assert!(check_hba_text("host all all all oauth issuer=x scope=y", 18).is_ok());
+        assert!(check_hba_text("host all all all oauth issuer=x", 18).is_err());
+    }
+
+    #[test]
+    fn a_slash_begins_an_expression_from_16_on() {
+        for line in ["host all /^ap all reject", "host \"/x\" all all md5", "host all a,\"/^ap\" all reject"] {
+            assert!(check_hba_text(line, 15).unwrap_err().contains("from Postgres 16 on"), "{line}");
+            assert_eq!(check_hba_text(line, 16), Ok(Vec::new()), "{line}");
+        }
+        assert_eq!(check_ident_text("m /^a b", 13), Ok(()));
+        assert!(check_ident_text("m a /^b", 15).is_err());
+        assert_eq!(check_ident_text("m a /^b", 16), Ok(()));
+    }
+
+    #[test]
+    fn a_keyword_that_is_none_is_told() {
+        for line in [
+            "host all all ALL md5",
+            "host all All all md5",
+            "host all all \"samenet\" md5",
+            "host REPLICATION all all md5",
+        ] {
+            assert_eq!(check_hba_text(line, 17).unwrap().len(), 1, "{line}");
+        }
+        for line in [
+            "host \"ALL\" \"all\" all reject",
+            "host replication all samenet md5",
+            "host all all all ldap ldapserver=x ldapbasedn=\"dc=example,dc=net\"",
+            "hostssl all all example.com cert clientcert=verify-full",
+        ] {
+            assert_eq!(check_hba_text(line, 17), Ok(Vec::new()), "{line}");
+        }
+    }
+
+    #[test]
+    fn a_line_of_pg_ident_has_three_fields() {
+        for line in ["map system role", "# comment", r#"map "/^(.*)@x$" \1"#] {
+            assert_eq!(check_ident_text(line, 17), Ok(()), "{line}");
+        }
+        assert_eq!(check_ident_text("m \"a,b\" \"@c\"", 17), Ok(()));
+        for line in [
+            "@/etc/postgres/map _crunchyrepl _crunchyrepl",
+            "m @/etc/postgres/map x",
+            "m x @/etc/postgres/map",
+            "m c,d e",
+            "a,b c d",
+            "m c d, e",
+            "m \"/[\" x",
+            "m /(a x",
+            "m x /*",
+        ] {
+            assert!(check_ident_text(line, 17).is_err(), "{line}");
+        }
+        for line in ["map system", "a b c d", "include x", "include x y", "map system role\n", "map system role\\"] {
+            assert!(check_ident_text(line, 17).is_err(), "{line}");
+        }
+    }
+}

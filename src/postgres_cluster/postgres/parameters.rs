@@ -1,0 +1,268 @@
+//! Checks parameters of Postgres that have no effect, or another effect than written: Postgres does not have them, another
+//! field of the spec overrides them, or pgrender or Patroni sets them. Parameters that cannot be written at all are refused in
+//! `dynamic_configuration.rs`.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value};
+
+use super::{parameter, parameter_name, parameter_risk, parameter_value};
+use crate::diagnostic::FieldPath;
+use crate::diagnostic::words;
+use crate::postgres_cluster::cluster::Cluster;
+use crate::postgres_cluster::patroni::setting;
+use crate::postgres_cluster::postgres;
+use crate::postgres_cluster::resolve::Context;
+use crate::postgres_cluster::spec::PostgresClusterSpec;
+
+/// The parameters that must be the same on all instances: the lowest value that Patroni accepts, and the value that it uses
+/// otherwise (`ConfigHandler.CMDLINE_OPTIONS`).
+const LEAST: [(&str, i64, i64); 6] = [
+    ("max_connections", 25, 100),
+    ("max_wal_senders", 3, 10),
+    ("max_prepared_transactions", 0, 0),
+    ("max_locks_per_transaction", 32, 64),
+    ("max_replication_slots", 4, 10),
+    ("max_worker_processes", 2, 8),
+];
+
+/// Sections whose parameters override those in `parameters`, in the versions of Patroni that have them.
+const OF_ROLES: [&str; 3] = ["parameters_primary", "parameters_replica", "parameters_standby_leader"];
+
+/// Reports each of these parameters.
+pub(crate) fn check(spec: &PostgresClusterSpec, cluster: &Cluster, context: &mut Context) {
+    let mut checker =
+        Checker { cluster, fixed: postgres::configuration::fixed(cluster), context, suggestions: words::SUGGESTIONS };
+    let dynamic = &cluster.patroni.dynamic_configuration;
+    let section =
+        |name: &str| dynamic.get("postgresql").and_then(|section| section.get(name)).and_then(Value::as_object);
+    let path = FieldPath::of("spec.patroni.dynamicConfiguration.postgresql");
+    if let Some(parameters) = section("parameters") {
+        checker.dynamic(parameters, &path.key("parameters"));
+    }
+    for role in OF_ROLES {
+        for (name, value) in section(role).into_iter().flatten() {
+            checker.of_role(name, value, path.key(role).key(name));
+        }
+    }
+    for name in spec.config.iter().flat_map(|config| config.parameters.keys()) {
+        let lower = name.to_lowercase();
+        if let Some(value) = cluster.postgres.parameters.get(&lower) {
+            checker.parameter(&lower, value, &FieldPath::of("spec.config.parameters").key(name));
+        }
+    }
+}
+
+struct Checker<'a, 'b> {
+    cluster: &'a Cluster,
+    /// The parameters that pgrender always sets.
+    fixed: BTreeMap<String, String>,
+    context: &'a mut Context<'b>,
+    /// For how many more unknown names a suggestion is searched.
+    suggestions: usize,
+}
+
+impl Checker<'_, '_> {
+    /// Checks `parameters` of Patroni's dynamic configuration.
+    fn dynamic(&mut self, parameters: &Map<String, Value>, path: &FieldPath) {
+        let mut found = BTreeMap::new();
+        for (name, value) in parameters.iter().filter(|(name, _)| parameter::check_name(name).is_ok()) {
+            let value = match value {
+                // `dynamic_configuration.rs` refuses lists and mappings.
+                Value::Null | Value::Array(_) | Value::Object(_) => continue,
+                other => text(other),
+            };
+            let lower = name.to_lowercase();
+            let at = path.key(name);
+            if let Some(first) = found.insert(lower.clone(), name) {
+                let message =
+                    format!("is `{first}` once more, for Postgres does not distinguish upper and lower case: keep one");
+                self.context.warning(at, message);
+                continue;
+            }
+            let wins = self.cluster.postgres.parameters.get(&lower);
+            if wins.is_some_and(|wins| !same(wins, &value)) {
+                let message = "does nothing: `spec.config.parameters` has this parameter too, and wins; keep one";
+                self.context.warning(at, message);
+                continue;
+            }
+            if lower == "log_directory" {
+                let directory = postgres::configuration::log_directory(self.cluster.postgres_version, &value);
+                if directory.changed {
+                    self.context.warning(at.clone(), format!("logs are written to `{}`", directory.path));
+                }
+            }
+            self.parameter(&lower, &value, &at);
+        }
+    }
+
+    /// Checks a parameter that overrides one of [`Self::fixed`] for one role.
+    fn of_role(&mut self, name: &str, value: &Value, path: FieldPath) {
+        let lower = name.to_lowercase();
+        if self.fixed.contains_key(&lower) || lower == "data_directory" || lower == "hba_file" || lower == "ident_file"
+        {
+            let message = "is set for all instances, because the cluster does not work without it: remove it";
+            self.context.error(path, message);
+        } else if let Some(stake) = parameter_risk::risk(&lower, &text(value)) {
+            self.context.warning(path, stake);
+        }
+    }
+
+    /// Checks a parameter that no other field of the spec overrides. Its name is in lower case.
+    fn parameter(&mut self, name: &str, value: &str, path: &FieldPath) {
+        if name == "data_directory" {
+            let message =
+                "Postgres would run on other data than Patroni looks after: remove it, the place of PGDATA is fixed";
+            self.context.error(path.clone(), message);
+        } else if let Some(message) = parameter::library_fault(name, value) {
+            self.context.error(path.clone(), message);
+        } else if let Some(message) = self
+            .overridden(name, value)
+            .or_else(|| self.unknown(name))
+            .or_else(|| below(name, value))
+            .or_else(|| unread(name, value))
+            .or_else(|| parameter_risk::risk(name, value).map(str::to_owned))
+        {
+            self.context.warning(path.clone(), message);
+        } else if name == "password_encryption" && !value.eq_ignore_ascii_case("scram-sha-256") {
+            let message = "passwords that roles set themselves do not fit rules with `scram-sha-256`, such as those of pgrender, which \
+                           refuse them: write `scram-sha-256`, or remove it";
+            self.context.warning(path.clone(), message);
+        }
+    }
+
+    /// Returns the value that is used instead, if it differs.
+    fn overridden(&self, name: &str, value: &str) -> Option<String> {
+        if let Some(fixed) = self.fixed.get(name) {
+            let instead = self.instead(name);
+            return (!same(fixed, value)).then(|| format!("does nothing: `{fixed}` counts; {instead}"));
+        }
+        let counts = |counts: &str, instead: &str| {
+            (!same(counts, value)).then(|| format!("does nothing: Patroni writes it, and `{counts}` counts; {instead}"))
+        };
+        let synchronous = self.cluster.patroni.dynamic_configuration.get("synchronous_mode");
+        let synchronous = setting::is_on(synchronous)
+            || synchronous.and_then(Value::as_str).is_some_and(|mode| mode.eq_ignore_ascii_case("quorum"));
+        match name {
+            "listen_addresses" => counts("*", "remove it"),
+            "port" => counts(&self.cluster.port.to_string(), "remove it, and write `spec.port`"),
+            "cluster_name" => counts(&self.cluster.scope(), "remove it"),
+            "hot_standby" => counts("on", "remove it"),
+            "recovery_target_timeline" => counts("latest", "remove it"),
+            "config_file" => {
+                Some("does nothing: Patroni names its own file when it starts Postgres; remove it".to_owned())
+            }
+            "synchronous_standby_names" if synchronous => {
+                Some("does nothing: in the synchronous mode Patroni writes it; remove it".to_owned())
+            }
+            "primary_conninfo" | "primary_slot_name" => {
+                Some("does nothing: Patroni writes it for each replica; remove it".to_owned())
+            }
+            _ if name.starts_with("recovery_target") => {
+                Some("does nothing: Patroni writes it, and no instance stops there; remove it".to_owned())
+            }
+            _ => None,
+        }
+    }
+
+    /// Says why a parameter is fixed, and what to write instead.
+    fn instead(&self, name: &str) -> &'static str {
+        match name {
+            "archive_mode" | "archive_command" if self.cluster.backups.is_some() => "pgBackRest archives, so remove it",
+            "archive_mode" | "archive_command" => {
+                "nothing is archived here without pgBackRest: remove it, and write `spec.backups.pgbackrest`"
+            }
+            "restore_command" => "replicas read pgBackRest's archive, so remove it",
+            "wal_level" => "it can be no less where replicas and logical decoding must work, so remove it",
+            "unix_socket_directories" => "the programs of the pod look for the socket there, so remove it",
+            "log_file_mode" => "sidecars of the group must read the logs, so remove it",
+            _ if name.starts_with("ssl") => {
+                "TLS is always on: remove it, and bring certificates of your own in `spec.customTLSSecret`"
+            }
+            _ => "remove it",
+        }
+    }
+
+    /// Returns the message for a parameter that this version of Postgres does not have.
+    fn unknown(&mut self, name: &str) -> Option<String> {
+        let version = self.cluster.postgres_version;
+        // The names of parameters of extensions contain a dot. Patroni converts these two into each other
+        // (`get_server_parameters`).
+        if name.contains('.') || ["wal_keep_segments", "wal_keep_size"].contains(&name) {
+            return None;
+        }
+        if let Some(versions) = parameter_name::versions(name) {
+            let why = match (versions.from, versions.until) {
+                _ if versions.contain(version) => return None,
+                (Some(from), _) if version < from => format!("it is new in {from}"),
+                (_, Some(until)) => format!("it was removed in {until}"),
+                _ => return None,
+            };
+            let instead = successor(name).map_or_else(|| "remove it".to_owned(), |name| format!("write `{name}`"));
+            return Some(format!(
+                "Postgres {version} has no such parameter, for {why}, and Patroni leaves it out: {instead}"
+            ));
+        }
+        match setting::home(name) {
+            Some("") => {
+                return Some(
+                    "is a setting of Patroni, and does nothing here: write it at the top of `dynamicConfiguration`"
+                        .to_owned(),
+                );
+            }
+            Some("postgresql") => {
+                let message =
+                    format!("is no parameter, and does nothing here: write `postgresql.{name}`, beside `parameters`");
+                return Some(message);
+            }
+            _ => {}
+        }
+        if let Some(successor) = successor(name) {
+            return Some(format!(
+                "Postgres {version} has no such parameter any more, and Patroni leaves it out: write `{successor}`"
+            ));
+        }
+        let near = self.suggestions.checked_sub(1).and_then(|rest| {
+            self.suggestions = rest;
+            words::nearest(name, parameter_name::names())
+        });
+        Some(match near {
+            Some(near) => format!("Postgres has no such parameter, and Patroni leaves it out: did you mean `{near}`?"),
+            None => "Postgres has no such parameter, and Patroni leaves it out: remove it".to_owned(),
+        })
+    }
+}
+
+/// Returns a value as Patroni writes it.
+fn text(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+/// Returns why Patroni cannot read a value. A value that cannot be written at all is already refused.
+fn unread(name: &str, value: &str) -> Option<String> {
+    parameter::check_value(name, value).ok().and_then(|()| parameter_value::fault(name, value))
+}
+
+/// Returns the parameter that replaced a removed one (PostgreSQL, "Release Notes").
+fn successor(name: &str) -> Option<&'static str> {
+    let successors = [
+        ("checkpoint_segments", "max_wal_size"),
+        ("force_parallel_mode", "debug_parallel_query"),
+        ("logical_replication_mode", "debug_logical_replication_streaming"),
+    ];
+    successors.iter().find(|(old, _)| *old == name).map(|(_, new)| *new)
+}
+
+/// Returns the message for a value that is too low for Patroni, with the value that Patroni uses instead.
+fn below(name: &str, value: &str) -> Option<String> {
+    let (_, least, default) = LEAST.iter().find(|(known, ..)| *known == name)?;
+    let number = value.trim().parse::<i64>();
+    let low = number.map_or_else(|_| value.trim().is_empty(), |number| number < *least);
+    low.then(|| format!("is below what Patroni accepts, so it takes its default, {default}: write {least} or more"))
+}
+
+/// Whether two texts mean the same value.
+fn same(one: &str, other: &str) -> bool {
+    let switch = parameter_value::switch(one);
+    one == other || (switch.is_some() && switch == parameter_value::switch(other))
+}

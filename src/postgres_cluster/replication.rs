@@ -1,0 +1,5 @@
+//! Who may replicate a cluster, and which cluster a standby cluster follows.
+
+pub mod names;
+pub mod resolve;
+pub mod standby;

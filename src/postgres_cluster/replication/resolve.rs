@@ -1,0 +1,58 @@
+//! Checks who can replicate from a cluster. The spec must not silently allow it to the certificates of others.
+
+use serde_json::Value;
+
+use crate::diagnostic::FieldPath;
+use crate::naming::{REPLICATION_MAP, annotation};
+use crate::postgres_cluster::cluster::Cluster;
+use crate::postgres_cluster::postgres;
+use crate::postgres_cluster::resolve::Context;
+use crate::postgres_cluster::spec::{PostgresCluster, PostgresClusterSpec};
+
+/// Checks the settings of the spec that affect replication.
+pub(crate) fn check(spec: &PostgresClusterSpec, cluster: &Cluster, context: &mut Context) {
+    let path = FieldPath::of("spec.patroni.dynamicConfiguration.postgresql");
+    let section = cluster.patroni.dynamic_configuration.get("postgresql");
+    let part = |name: &str| section.and_then(|section| section.get(name));
+    let lines = part("pg_ident").and_then(Value::as_array).into_iter().flatten();
+    for (index, line) in lines.enumerate() {
+        if line.as_str().unwrap_or_default().split(['\n', '\r']).any(postgres::configuration::is_ours) {
+            let message = format!(
+                "the map `{REPLICATION_MAP}` is reserved: it says whose certificates may replicate this cluster; give yours \
+                 another name"
+            );
+            context.error(path.key("pg_ident").index(index), message);
+        }
+    }
+    let parameters = part("parameters").and_then(Value::as_object).into_iter().flatten();
+    let dynamic = parameters.filter(|(_, value)| !value.is_null()).map(|(name, _)| (path.key("parameters"), name));
+    let named = spec.config.iter().flat_map(|config| config.parameters.keys());
+    let named = named.map(|name| (FieldPath::of("spec.config.parameters"), name));
+    for (path, name) in dynamic.chain(named) {
+        // With `ident_file`, Patroni does not write `pg_ident.conf` (`replace_pg_ident`).
+        if name.eq_ignore_ascii_case("ident_file") {
+            let message = "the map of replicas is in the file that Patroni writes, and no replica could connect: remove it, and \
+                           write your lines in `spec.patroni.dynamicConfiguration.postgresql.pg_ident`";
+            context.error(path.key(name.as_str()), message);
+        }
+    }
+}
+
+/// Whether the annotation allows standby clusters to replicate from this cluster.
+pub(crate) fn accepts_standby(resource: &PostgresCluster, context: &mut Context) -> bool {
+    let annotations = resource.metadata.annotations.as_ref();
+    let Some(value) = annotations.and_then(|annotations| annotations.get(annotation::ACCEPT_STANDBY)) else {
+        return false;
+    };
+    let path = FieldPath::of("metadata.annotations").key(annotation::ACCEPT_STANDBY);
+    match value.as_str() {
+        "true" if resource.spec.custom_replication_tls_secret.is_some() => {
+            let message = "changes nothing, because `spec.customReplicationTLSSecret` lets in every certificate of that CA with \
+                           the common name `_crunchyrepl`: remove it";
+            context.warning(path, message);
+        }
+        "true" | "false" => {}
+        other => context.error(path, format!("`{other}` is neither `true` nor `false`: write one of them")),
+    }
+    value == "true"
+}

@@ -1,0 +1,80 @@
+//! Checks a standby cluster against the cluster that it follows, if both are in the input.
+
+use crate::diagnostic::{Diagnostic, FieldPath, ResourceRef};
+use crate::naming::annotation;
+use crate::postgres_cluster::cluster::Cluster;
+use crate::read::Document;
+
+/// What this check needs to know about one cluster.
+pub struct Party {
+    namespace: String,
+    /// The DNS names of the Services that lead to its instances, each in four forms. The last form does not contain the
+    /// namespace.
+    services: Vec<[String; 4]>,
+    /// The parent domains of the DNS names of its pods.
+    pods: [String; 4],
+    follows: Option<String>,
+    /// Whether `follows` is from `spec.standby`, and not from Patroni's dynamic configuration.
+    by_spec: bool,
+    /// Whether the user provides the certificate that the cluster shows as a client.
+    brings: bool,
+    lets_in: bool,
+}
+
+impl Party {
+    /// Takes these facts from a resolved cluster.
+    pub fn of(cluster: &Cluster) -> Self {
+        let services = [cluster.primary_service(), cluster.scope(), cluster.replicas_service()];
+        Self {
+            namespace: cluster.namespace.clone(),
+            services: services.map(|service| cluster.service_names(&service)).to_vec(),
+            pods: cluster.service_names(&cluster.pods_service()),
+            follows: cluster.streams_from().map(str::to_owned),
+            by_spec: cluster.standby.as_ref().is_some_and(|standby| standby.host.is_some()),
+            brings: cluster.custom_replication_tls_secret.is_some(),
+            lets_in: cluster.accepts_shared_replication_name(),
+        }
+    }
+
+    /// Whether `host`, in a setting of a cluster in `namespace`, is a DNS name of this cluster.
+    fn is_called(&self, host: &str, namespace: &str) -> bool {
+        let host = host.trim().trim_end_matches('.');
+        let among = |names: &[String; 4], host: &str| {
+            let [longer @ .., short] = names;
+            longer.iter().any(|name| name == host) || (short == host && namespace == self.namespace)
+        };
+        let of_pod = host.split_once('.').is_some_and(|(_, rest)| among(&self.pods, rest));
+        of_pod || self.services.iter().any(|names| among(names, host))
+    }
+
+    /// A warning if this cluster follows one of `others` that does not accept standby clusters. If none of `others` is its
+    /// source, an information about what the source needs.
+    fn note<'a>(&self, others: impl Iterator<Item = (&'a ResourceRef, &'a Self)>) -> Option<Diagnostic> {
+        let hosts: Vec<&str> = self.follows.as_deref()?.split(',').collect();
+        let mut sources = others.filter(|(_, other)| hosts.iter().any(|host| other.is_called(host, &self.namespace)));
+        let annotation = annotation::ACCEPT_STANDBY;
+        let note = match sources.next() {
+            Some((_, first)) if first.lets_in => return None,
+            Some((source, _)) => Diagnostic::warning(format!(
+                "`{source}` refuses standby clusters, so nothing will arrive from it: annotate it with `{annotation}: \"true\"`"
+            )),
+            None if self.brings => return None,
+            None => Diagnostic::info(format!(
+                "whoever is called so must let this cluster in, and one that pgrender has rendered does so only with the annotation \
+                 `{annotation}: \"true\"`"
+            )),
+        };
+        let place = if self.by_spec { "spec.standby" } else { "spec.patroni.dynamicConfiguration.standby_cluster" };
+        Some(note.at(FieldPath::of(place).key("host")))
+    }
+}
+
+/// The messages about the clusters of an input. Each cluster comes with the document that it was read from.
+pub fn notes(parties: &[(ResourceRef, &Document, Party)]) -> Vec<Diagnostic> {
+    let note = |(resource, document, party): &(ResourceRef, &Document, Party)| {
+        let others = parties.iter().filter(|(other, ..)| other != resource);
+        let note = party.note(others.map(|(other, _, party)| (other, party)))?;
+        Some(document.locate(note).of(resource.clone()))
+    };
+    parties.iter().filter_map(note).collect()
+}

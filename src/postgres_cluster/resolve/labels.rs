@@ -1,0 +1,102 @@
+//! Checks the syntax of labels and annotations. The schema of a `PostgresCluster` does not check it, but the API server checks
+//! it on every rendered object (Kubernetes' `ValidateLabels`, `ValidateAnnotations`).
+
+use crate::diagnostic::words::quote;
+use crate::diagnostic::{Collector, Diagnostic, FieldPath};
+use crate::naming::PREFIX;
+use crate::postgres_cluster::cluster::Metadata;
+
+/// Checks the user's labels and annotations for objects, at `path`.
+pub(crate) fn check(metadata: &Metadata, path: &FieldPath, diagnostics: &mut Collector<Diagnostic>) {
+    for (key, value) in &metadata.labels {
+        let at = path.key("labels").key(key);
+        if let Err(why) = qualified_name(key).and_then(|()| label_value(value)) {
+            diagnostics.add(Diagnostic::error(why).at(at));
+        } else if key.starts_with(PREFIX) {
+            diagnostics.add(Diagnostic::warning("labels of PGO are set by pgrender where they are needed").at(at));
+        }
+    }
+    for key in metadata.annotations.keys() {
+        // The API server lowers the key of an annotation before it checks it, but not that of a label (`ValidateAnnotations`).
+        if let Err(why) = qualified_name(&key.to_lowercase()) {
+            diagnostics.add(Diagnostic::error(why).at(path.key("annotations").key(key)));
+        }
+    }
+}
+
+/// Checks `[prefix/]name`: the prefix is a DNS subdomain, and the name has at most 63 letters, digits, `-`, `_` and `.`.
+fn qualified_name(key: &str) -> Result<(), String> {
+    let (prefix, name) = key.split_once('/').map_or((None, key), |(prefix, name)| (Some(prefix), name));
+    let dns = |prefix: &str| {
+        prefix.len() <= 253
+            && prefix.split('.').all(|part| {
+                !part.is_empty()
+                    && part.bytes().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'-')
+                    && !part.starts_with('-')
+                    && !part.ends_with('-')
+            })
+    };
+    if prefix.is_some_and(|prefix| !dns(prefix)) {
+        return Err(format!("the part of {} before `/` is not a DNS name", quote(key)));
+    }
+    if name.is_empty() || !is_word(name) {
+        return Err(format!(
+            "{} is not a key: at most 63 letters, digits, `-`, `_`, `.`, beginning and ending with a letter or digit",
+            quote(name)
+        ));
+    }
+    Ok(())
+}
+
+fn label_value(value: &str) -> Result<(), String> {
+    if value.is_empty() || is_word(value) {
+        return Ok(());
+    }
+    Err(format!(
+        "{} is not the value of a label: at most 63 letters, digits, `-`, `_`, `.`, beginning and ending with a \
+         letter or digit",
+        quote(value)
+    ))
+}
+
+fn is_word(text: &str) -> bool {
+    text.len() <= 63
+        && text.bytes().all(|c| c.is_ascii_alphanumeric() || matches!(c, b'-' | b'_' | b'.'))
+        && text.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && text.ends_with(|c: char| c.is_ascii_alphanumeric())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn verdicts(labels: &[(&str, &str)]) -> usize {
+        let labels = labels.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+        let mut diagnostics = Collector::default();
+        check(&Metadata { labels, ..Metadata::default() }, &FieldPath::of("spec.metadata"), &mut diagnostics);
+        diagnostics.diagnostics().len()
+    }
+
+    #[test]
+    fn good_labels_pass() {
+        assert_eq!(verdicts(&[("team", "blue"), ("example.com/a.b_c", ""), ("A", "1.2-x")]), 0);
+    }
+
+    #[test]
+    fn capitals_in_a_domain_are_for_annotations_only() {
+        let both = [("Example.COM/A".to_owned(), "x".to_owned())];
+        let check = |metadata: &Metadata| {
+            let mut diagnostics = Collector::default();
+            check(metadata, &FieldPath::of("spec.metadata"), &mut diagnostics);
+            diagnostics.diagnostics().len()
+        };
+        assert_eq!(check(&Metadata { annotations: both.clone().into(), ..Metadata::default() }), 0);
+        assert_eq!(check(&Metadata { labels: both.into(), ..Metadata::default() }), 1);
+    }
+
+    #[test]
+    fn each_bad_label_is_named() {
+        assert_eq!(verdicts(&[("-a", "x"), ("a/b/c", "x"), ("Ex.com/a", "x"), ("b", "not ok"), ("c", "-")]), 5);
+        assert_eq!(verdicts(&[("long", &"x".repeat(64))]), 1);
+    }
+}

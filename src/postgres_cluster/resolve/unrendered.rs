@@ -1,0 +1,141 @@
+//! Fields and annotations that are valid but have no effect yet. The user must not believe that something is backed up,
+//! restored or monitored because it is in the spec. A field whose absence could cost data is an error; the others are warnings.
+
+use super::Context;
+use crate::diagnostic::FieldPath;
+use crate::naming::annotation;
+use crate::postgres_cluster::cluster::Cluster;
+use crate::postgres_cluster::pgbackrest::manual_backup;
+use crate::postgres_cluster::spec::{PgBackRestSpec, PostgresCluster, PostgresClusterSpec, SchedulesSpec};
+
+/// Reports each of these fields and annotations.
+pub(crate) fn check(resource: &PostgresCluster, cluster: &Cluster, context: &mut Context) {
+    let spec = &resource.spec;
+    refuse(spec, context);
+    let mut found: Vec<(FieldPath, &str)> = Vec::new();
+    let mut note = |there: bool, path: &str, what: &'static str| {
+        if there {
+            found.push((FieldPath::of(path), what));
+        }
+    };
+    note(spec.instrumentation.is_some(), "spec.instrumentation", "the OpenTelemetry collector is not rendered yet");
+    note(spec.user_interface.is_some(), "spec.userInterface", "pgAdmin is not rendered yet");
+    let exporter = spec.monitoring.as_ref().and_then(|m| m.pgmonitor.as_ref()).is_some_and(|m| m.exporter.is_some());
+    note(exporter, "spec.monitoring.pgmonitor.exporter", "its Secret and rules are rendered, the exporter not yet");
+    if let Some(patroni) = &spec.patroni {
+        note(patroni.logging.is_some(), "spec.patroni.logging", "Patroni logs to its container's output only");
+    }
+    if let Some(backups) = &spec.backups {
+        let beside = backups.snapshots.is_some() && backups.pgbackrest.is_some();
+        note(beside, "spec.backups.snapshots", "volume snapshots are not rendered yet");
+        if let Some(pgbackrest) = &backups.pgbackrest {
+            pgbackrest_fields(pgbackrest, &mut note);
+        }
+    }
+    instances(spec, &mut found);
+    annotations(resource, &mut found);
+    for (path, what) in found {
+        context.warning(path, what);
+    }
+    manual_backup::check(resource, cluster, context);
+}
+
+/// Refuses specs whose rendered cluster would look restored or backed up but would be empty or unprotected. An empty cluster
+/// that uses the repository of the old cluster is the worst case: it takes over the stanza, and its backups expire those of the
+/// old cluster (pgBackRest, `stanza-upgrade` and `repo-retention-full`).
+fn refuse(spec: &PostgresClusterSpec, context: &mut Context) {
+    if let Some(source) = &spec.data_source {
+        let sources = [
+            ("postgresCluster", source.postgres_cluster.is_some()),
+            ("pgbackrest", source.pgbackrest.is_some()),
+            ("volumes", source.volumes.is_some()),
+        ];
+        for (field, _) in sources.into_iter().filter(|(_, given)| *given) {
+            let message = "restoring is not rendered yet, so the cluster would start empty, and could expire the backups that it \
+                           shall start from: to start from the end of a repository, write `spec.standby` with `repoName` and \
+                           promote it; else restore with PGO or pgBackRest and load a dump; then remove this \
+                           (docs/operations.md, Restoring)";
+            context.error(FieldPath::of("spec.dataSource").key(field), message);
+        }
+    }
+    let Some(backups) = &spec.backups else { return };
+    let restore = backups.pgbackrest.as_ref().and_then(|pgbackrest| pgbackrest.restore.as_ref());
+    if restore.is_some_and(|restore| restore.enabled) {
+        let message = "restoring in place is not rendered yet, so the data would stay as it is: restore with PGO or pgBackRest and \
+                       load a dump, and write `false` here (docs/operations.md, Restoring)";
+        context.error(FieldPath::of("spec.backups.pgbackrest.restore.enabled"), message);
+    }
+    if backups.snapshots.is_some() && backups.pgbackrest.is_none() {
+        let message = "volume snapshots are not rendered yet, so nothing would back up the cluster: add \
+                       `spec.backups.pgbackrest`, or remove this";
+        context.error(FieldPath::of("spec.backups.snapshots"), message);
+    }
+}
+
+fn pgbackrest_fields(pgbackrest: &PgBackRestSpec, note: &mut impl FnMut(bool, &str, &'static str)) {
+    let base = "spec.backups.pgbackrest";
+    let ssh =
+        pgbackrest.repo_host.as_ref().is_some_and(|host| host.ssh_config_map.is_some() || host.ssh_secret.is_some());
+    note(ssh, &format!("{base}.repoHost"), "SSH is not used any more, by PGO neither");
+    let mut schedules = pgbackrest.repos.iter().filter_map(|repository| repository.schedules.as_ref());
+    let any_job = schedules.any(|schedules| *schedules != SchedulesSpec::default());
+    let unused = "no pod has this: no repository has `schedules`";
+    note(pgbackrest.jobs.is_some() && !any_job, &format!("{base}.jobs"), unused);
+    let volume = pgbackrest.repos.iter().any(|repository| repository.volume.is_some());
+    let unused = "there is no repo host: no repository is on a volume";
+    note(pgbackrest.repo_host.is_some() && !volume, &format!("{base}.repoHost"), unused);
+    for (index, repository) in pgbackrest.repos.iter().enumerate() {
+        let auto_grow = repository.volume.as_ref().is_some_and(|volume| volume.volume_claim_spec.auto_grow.is_some());
+        note(auto_grow, &format!("{base}.repos[{index}].volume.volumeClaimSpec.autoGrow"), AUTO_GROW);
+    }
+}
+
+const AUTO_GROW: &str = "volumes do not grow by themselves yet: request more storage";
+
+fn instances(spec: &PostgresClusterSpec, found: &mut Vec<(FieldPath, &str)>) {
+    for (index, set) in spec.instances.iter().enumerate() {
+        let path = FieldPath::of("spec.instances").index(index);
+        if !set.tablespace_volumes.is_empty() {
+            found.push((path.key("tablespaceVolumes"), "tablespaces are not rendered yet"));
+        }
+        let claims = [
+            ("dataVolumeClaimSpec", Some(&set.data_volume_claim_spec)),
+            ("walVolumeClaimSpec", set.wal_volume_claim_spec.as_ref()),
+        ];
+        for (field, claim) in claims {
+            if claim.is_some_and(|claim| claim.auto_grow.is_some()) {
+                found.push((path.key(field).key("autoGrow"), AUTO_GROW));
+            }
+        }
+    }
+}
+
+/// Annotations of a `PostgresCluster` that start an action in PGO (`internal/naming/annotations.go`), and what happens here
+/// instead.
+const ANNOTATIONS: [(&str, &str); 5] = [
+    (annotation::PGBACKREST_RESTORE, "starts no restore: restoring in place is not rendered yet"),
+    (
+        annotation::PGBACKREST_CLOUD_LOG_VOLUME,
+        "is not mounted: use `spec.backups.pgbackrest.jobs.volumes` and `jobs.log`",
+    ),
+    (annotation::EXPORTER_COLLECTORS, "does nothing: the exporter is not rendered yet"),
+    (annotation::AUTHORIZE_BACKUP_REMOVAL, "is not asked for: backups are removed by whoever applies the manifests"),
+    (annotation::ALLOW_UPGRADE, "starts no upgrade: there is no `PGUpgrade` without the operator"),
+];
+
+fn annotations(resource: &PostgresCluster, found: &mut Vec<(FieldPath, &str)>) {
+    let Some(annotations) = &resource.metadata.annotations else { return };
+    let path = FieldPath::of("metadata.annotations");
+    for (key, what) in ANNOTATIONS {
+        if annotations.contains_key(key) {
+            found.push((path.key(key), what));
+        }
+    }
+    let switchover = resource.spec.patroni.as_ref().and_then(|patroni| patroni.switchover.as_ref());
+    if annotations.contains_key(annotation::TRIGGER_SWITCHOVER)
+        && !switchover.is_some_and(|switchover| switchover.enabled)
+    {
+        let what = "is not heeded: write `spec.patroni.switchover.enabled: true`";
+        found.push((path.key(annotation::TRIGGER_SWITCHOVER), what));
+    }
+}

@@ -1,0 +1,93 @@
+//! The shell scripts that run in pods as the commands of containers. The text of a script is constant. What differs between
+//! clusters is passed as arguments, so no value is ever inserted into shell code.
+
+use crate::naming::STANZA;
+use crate::postgres_cluster::cluster::{Cluster, InstanceSet};
+use crate::postgres_cluster::directories::wal_directory;
+use crate::postgres_cluster::pgbackrest::model::Backups;
+use crate::postgres_cluster::{pgbackrest, postgres};
+
+/// The directory of the passwd and group files for nss_wrapper, in every container that needs them.
+pub const NSS_WRAPPER_DIRECTORY: &str = "/tmp/nss_wrapper/postgres";
+
+/// The directory of pgBouncer's configuration in its pods.
+pub const PGBOUNCER_DIRECTORY: &str = "/etc/pgbouncer";
+
+/// Init container of instances: prepares the volumes, and checks that the image and the data match the cluster. It needs the
+/// variable `PGDATA`.
+pub fn postgres_startup(cluster: &Cluster, set: &InstanceSet) -> Vec<String> {
+    let log_directory = postgres::configuration::parameters(cluster).remove("log_directory").unwrap_or_default();
+    bash(
+        include_str!("scripts/postgres-startup.sh"),
+        "postgres-startup",
+        [
+            cluster.postgres_version.to_string(),
+            wal_directory(cluster, set),
+            log_directory,
+            pgbackrest::configuration::instance_log_directory(cluster),
+        ],
+    )
+}
+
+/// Init container of instances, the repo host and backup pods: gives the user of the pod the name `postgres`.
+pub fn nss_wrapper() -> Vec<String> {
+    bash(include_str!("scripts/nss-wrapper.sh"), "nss-wrapper", [NSS_WRAPPER_DIRECTORY.to_owned()])
+}
+
+/// Sidecar of the repo host: reloads pgBackRest's server when its files change, and takes the first backup of each repository
+/// on a volume.
+pub fn pgbackrest_config(backups: &Backups) -> Vec<String> {
+    let files = [
+        STANZA,
+        pgbackrest::configuration::SERVER_CERTIFICATE_DIRECTORY,
+        pgbackrest::configuration::CA_FILE,
+        pgbackrest::configuration::SERVER_CONF_FILE,
+    ];
+    let repositories = backups.volume_repositories().map(|repository| repository.index.to_string());
+    bash(
+        include_str!("scripts/pgbackrest-config.sh"),
+        "pgbackrest-config",
+        files.map(str::to_owned).into_iter().chain(repositories),
+    )
+}
+
+/// `preStop` hook of the repo host's server: waits until instances that stop at the same time have archived their WAL.
+pub fn repo_host_pre_stop() -> Vec<String> {
+    bash(
+        include_str!("scripts/repo-host-pre-stop.sh"),
+        "repo-host-pre-stop",
+        [pgbackrest::configuration::REPO_CONF_FILE.to_owned()],
+    )
+}
+
+/// Init container of the repo host: creates the directory of pgBackRest's logs.
+pub fn repo_log_directory(directory: &str) -> Vec<String> {
+    bash(include_str!("scripts/repo-log-directory.sh"), "repo-log-directory", [directory.to_owned()])
+}
+
+/// Sidecar of pgBouncer: reloads pgBouncer when its files change.
+pub fn pgbouncer_config() -> Vec<String> {
+    bash(include_str!("scripts/pgbouncer-config.sh"), "pgbouncer-config", [PGBOUNCER_DIRECTORY.to_owned()])
+}
+
+/// `bash -c -- <script> <name> <argument>...`. The script calls itself `name` in its messages.
+fn bash(script: &str, name: &str, arguments: impl IntoIterator<Item = String>) -> Vec<String> {
+    let words = ["bash", "-c", "--", script, name].map(str::to_owned);
+    words.into_iter().chain(arguments.into_iter().map(|argument| literal(&argument))).collect()
+}
+
+/// `text` for use as a word of a container's command, or as the value of a variable. The kubelet replaces `$(NAME)` there by
+/// the value of a variable, and `$$` by `$` (Kubernetes' `third_party/forked/golang/expansion`), so each `$` is doubled.
+pub fn literal(text: &str) -> String {
+    text.replace('$', "$$")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::literal;
+
+    #[test]
+    fn the_kubelet_finds_no_variable_in_an_argument() {
+        assert_eq!(literal("/volumes/$(PGDATA)/$$"), "/volumes/$$(PGDATA)/$$$$");
+    }
+}
