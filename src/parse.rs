@@ -131,7 +131,7 @@ pub(crate) fn check(definition: &Definition, root: &Node, settings: Settings) ->
     let top = FieldPath::default();
     let mut findings = Findings::default();
     if !matches!(root.value, NodeValue::Mapping(_)) {
-        let found = words::describe(root, false);
+        let found = root.describe(false);
         findings.push(Finding::blocking(&top, format!("expected a {}, found {found}", definition.kind)));
         return (Value::Null, findings);
     }
@@ -176,7 +176,7 @@ fn identify(definition: &Definition, root: &Node, findings: &mut Findings) -> Op
         Some(found) if found.as_str() == Some(kind) => {}
         found => {
             let message = match found {
-                Some(other) => format!("expected `{kind}`, found {}", words::describe(other, false)),
+                Some(other) => format!("expected `{kind}`, found {}", other.describe(false)),
                 None => format!("{}: write `{kind}`", words::REQUIRED),
             };
             findings.push(Finding::blocking(&top.key("kind"), message));
@@ -187,7 +187,7 @@ fn identify(definition: &Definition, root: &Node, findings: &mut Findings) -> Op
     let known = version.and_then(Node::as_str).filter(|version| definition.has_version(version));
     if known.is_none() {
         let fault = match version {
-            Some(other) => format!("expected an API version of {kind}, found {}", words::describe(other, false)),
+            Some(other) => format!("expected an API version of {kind}, found {}", other.describe(false)),
             None => words::REQUIRED.to_owned(),
         };
         let message = format!("{fault}: write {}", definition.versions());

@@ -39,12 +39,12 @@ use std::collections::BTreeSet;
 
 use pgrender::identity::Seed;
 use pgrender::identity::certificate::Certificate;
-use pgrender::identity::context::CertificateRole;
 use pgrender::identity::window::{Schedule, Window};
 use pgrender::kubernetes::SecretProjection;
 use pgrender::options::Options;
 use pgrender::postgres_cluster::cluster::{Cluster, PasswordType};
 use pgrender::postgres_cluster::pgbackrest::model::Storage;
+use pgrender::postgres_cluster::secrets::certificates::CertificateRole;
 use pgrender::postgres_cluster::secrets::derive::{Identity, derive};
 use pgrender::postgres_cluster::secrets::existing::Existing;
 use pgrender::postgres_cluster::secrets::generations::Generations;

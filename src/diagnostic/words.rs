@@ -1,7 +1,6 @@
 //! Phrases for messages: what was found, how it is quoted, and which field was probably meant.
 
 use crate::diagnostic::{FieldPath, Segment};
-use crate::read::node::{Node, NodeValue};
 
 /// The message for a required field that is missing.
 pub(crate) const REQUIRED: &str = "required field is missing";
@@ -29,23 +28,6 @@ pub(crate) fn quote(text: &str) -> String {
 /// Returns several words, each in backticks.
 pub(crate) fn list<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
     words.into_iter().map(quote).collect::<Vec<_>>().join(", ")
-}
-
-/// Describes a value, with its text unless the text may be secret.
-pub(crate) fn describe(node: &Node, secret: bool) -> String {
-    let (kind, text) = match &node.value {
-        NodeValue::Null => ("nothing (null)", None),
-        NodeValue::Bool { plain, .. } => ("boolean", Some(plain)),
-        NodeValue::Number { plain, .. } => ("number", Some(plain)),
-        NodeValue::String { value, .. } => ("string", Some(value)),
-        NodeValue::Sequence(_) => ("a list", None),
-        NodeValue::Mapping(_) => ("a mapping", None),
-    };
-    match text {
-        Some(_) if secret => format!("a {kind}"),
-        Some(text) => format!("the {kind} {}", quote(text)),
-        None => kind.to_owned(),
-    }
 }
 
 /// Whether the value of a field could be a secret: that of an environment variable, `repo1-cipher-pass`, `ldapbindpasswd`.

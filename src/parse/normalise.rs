@@ -145,7 +145,7 @@ impl<'a> Normaliser<'a> {
         };
         let secret = words::may_be_secret(&self.path);
         let advice = advice(node, schema, secret);
-        let message = format!("expected {expected}, found {}{advice}", words::describe(node, secret));
+        let message = format!("expected {expected}, found {}{advice}", node.describe(secret));
         self.findings.push(Finding::blocking(&self.path, message));
         node.to_json()
     }

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use serde_json::{Map, Number, Value};
 
-use crate::diagnostic::{FieldPath, Position};
+use crate::diagnostic::{FieldPath, Position, words};
 use crate::read::limits::Size;
 use crate::read::places::Places;
 
@@ -65,6 +65,23 @@ pub struct Entry {
 }
 
 impl Node {
+    /// Describes a value, with its text unless the text may be secret.
+    pub(crate) fn describe(&self, secret: bool) -> String {
+        let (kind, text) = match &self.value {
+            NodeValue::Null => ("nothing (null)", None),
+            NodeValue::Bool { plain, .. } => ("boolean", Some(plain)),
+            NodeValue::Number { plain, .. } => ("number", Some(plain)),
+            NodeValue::String { value, .. } => ("string", Some(value)),
+            NodeValue::Sequence(_) => ("a list", None),
+            NodeValue::Mapping(_) => ("a mapping", None),
+        };
+        match text {
+            Some(_) if secret => format!("a {kind}"),
+            Some(text) => format!("the {kind} {}", words::quote(text)),
+            None => kind.to_owned(),
+        }
+    }
+
     /// Returns the value of `key`, or `None` if this is not a mapping or does not have the key.
     pub fn get(&self, key: &str) -> Option<&Self> {
         match &self.value {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use pgrender::identity::certificate::Certificate;
-use pgrender::identity::context::CertificateRole;
+use pgrender::postgres_cluster::secrets::certificates::CertificateRole;
 use pgrender::postgres_cluster::secrets::derive::{Credential, Identity};
 
 /// The CAs that every member of the trust domain trusts, in PEM.

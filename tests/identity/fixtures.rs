@@ -1,7 +1,7 @@
 //! Tests `fixtures/identity`: derived values never change.
 
 use pgrender::identity::certificate::Certificate;
-use pgrender::identity::context::CertificateRole;
+use pgrender::postgres_cluster::secrets::certificates::CertificateRole;
 use pgrender::postgres_cluster::secrets::derive::{Credential, Identity};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};

@@ -1,9 +1,9 @@
 //! Checks the certificates with OpenSSL.
 
 use pgrender::identity::certificate::Certificate;
-use pgrender::identity::context::CertificateRole;
 use pgrender::naming::{COMMON_NAME_MAX, REPLICATION_USER};
 use pgrender::postgres_cluster::cluster::Cluster;
+use pgrender::postgres_cluster::secrets::certificates::CertificateRole;
 
 use crate::cluster::{hippo, standby};
 use crate::derived::{certificates, leaf, trust};

@@ -4,8 +4,8 @@ use std::process::Output;
 use std::time::SystemTime;
 
 use pgrender::identity::certificate::Certificate;
-use pgrender::identity::context::CertificateRole;
 use pgrender::identity::uri;
+use pgrender::postgres_cluster::secrets::certificates::CertificateRole;
 use pgrender::postgres_cluster::secrets::derive::Identity;
 
 use crate::at;

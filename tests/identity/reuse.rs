@@ -6,11 +6,11 @@ use std::time::SystemTime;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use pgrender::identity::context::CertificateRole;
 use pgrender::identity::{Seed, scram};
 use pgrender::naming::annotation;
 use pgrender::options::Options;
 use pgrender::postgres_cluster::cluster::Cluster;
+use pgrender::postgres_cluster::secrets::certificates::CertificateRole;
 use pgrender::postgres_cluster::secrets::derive::{Identity, derive};
 use pgrender::postgres_cluster::secrets::existing::{Existing, Sources, existing};
 use pgrender::read::{self, Document};

@@ -6,10 +6,10 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use pgrender::identity::context::CertificateRole;
 use pgrender::identity::scram;
 use pgrender::postgres_cluster::cluster::Cluster;
 use pgrender::postgres_cluster::postgres;
+use pgrender::postgres_cluster::secrets::certificates::CertificateRole;
 use pgrender::postgres_cluster::secrets::derive::Identity;
 use tempfile::TempDir;
 
