@@ -4,15 +4,15 @@
 
 use divan::Bencher;
 use pgrender::identity::Seed;
-use pgrender::kubernetes::Object;
+use pgrender::identity::window::Window;
 use pgrender::options::Options;
 use pgrender::parse::Settings;
 use pgrender::postgres_cluster::cluster::Cluster;
 use pgrender::postgres_cluster::objects;
 use pgrender::postgres_cluster::parse;
 use pgrender::postgres_cluster::resolve;
-use pgrender::postgres_cluster::secrets::derive::{self, Identity};
 use pgrender::postgres_cluster::secrets::existing::Existing;
+use pgrender::postgres_cluster::secrets::{derive, identity::Identity};
 use pgrender::read::{self, Document};
 use pgrender::render;
 use pgrender::write::resource_list;
@@ -54,7 +54,10 @@ fn clusters(documents: &[Document]) -> Vec<Cluster> {
 }
 
 fn identities(clusters: &[Cluster], seed: &Seed) -> Vec<Identity> {
-    clusters.iter().map(|cluster| derive::derive(cluster, seed, &options(), &Existing::default()).0.unwrap()).collect()
+    let options = options();
+    let window = Window::containing(options.time, options.certificates).unwrap();
+    let derive = |cluster| derive::derive(cluster, seed, window, &options, &Existing::default()).0.unwrap();
+    clusters.iter().map(derive).collect()
 }
 
 fn objects(clusters: &[Cluster], identities: &[Identity]) -> Vec<Value> {
@@ -62,7 +65,7 @@ fn objects(clusters: &[Cluster], identities: &[Identity]) -> Vec<Value> {
         .iter()
         .zip(identities)
         .flat_map(|(cluster, identity)| objects::build(cluster, identity))
-        .map(Object::into_value)
+        .map(|object| object.to_value())
         .collect()
 }
 
@@ -102,6 +105,8 @@ fn whole(bencher: Bencher, count: usize) {
     let (text, seed) = (text(count), seed());
     bencher.bench(|| {
         let rendered = render::render(&documents(&text), &options(), Ok(&seed));
-        resource_list::stream(rendered.clusters.into_iter().flat_map(|cluster| cluster.objects))
+        resource_list::stream(
+            rendered.resources.into_iter().flat_map(|resource| resource.objects).map(|object| object.to_value()),
+        )
     });
 }

@@ -5,6 +5,7 @@
 
 pub mod authority;
 pub mod certificate;
+mod certificate_fields;
 pub mod context;
 pub mod key;
 pub mod password;

@@ -5,6 +5,7 @@ pub mod cluster;
 pub mod configuration_file;
 pub mod directories;
 pub mod instances;
+pub mod kind;
 mod known_names;
 pub mod objects;
 pub mod parse;
@@ -19,3 +20,7 @@ mod rules;
 pub mod scripts;
 pub mod secrets;
 pub mod spec;
+mod work;
+
+/// The name of the kind.
+pub const KIND: &str = "PostgresCluster";

@@ -16,8 +16,11 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
+use pgrender::identity::Seed;
+use pgrender::options::Options;
+use pgrender::postgres_cluster::parse::DEFINITION;
 use pgrender::read;
-use pgrender::render::is_cluster;
+use pgrender::render::{is_rendered, render};
 use proptest::prelude::*;
 use proptest::sample::Index;
 use serde_json::{Value, json};
@@ -281,7 +284,7 @@ proptest! {
         let text = tree.to_string();
         let documents = read::documents("cluster.yaml", &text).unwrap();
         match objects(&text) {
-            Ok(objects) => prop_assert_eq!(objects.is_empty(), !is_cluster(&documents[0].node)),
+            Ok(objects) => prop_assert_eq!(objects.is_empty(), !is_rendered(&documents[0].node)),
             Err(errors) => prop_assert!(errors.iter().all(|error| !error.message.is_empty())),
         }
     }
@@ -313,4 +316,23 @@ fn a_text_cut_off_anywhere_is_rendered_or_refused() {
         refused += usize::from(objects(&text[..offset]).is_err());
     }
     assert!(refused > 100, "{refused}");
+}
+
+/// The time is the same for all clusters.
+#[test]
+fn a_time_before_2020_is_refused_once() {
+    let cluster = |name: &str| {
+        let metadata = json!({"name": name, "namespace": "shop"});
+        let claim = json!({"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}});
+        let spec = json!({"postgresVersion": 17, "instances": [{"dataVolumeClaimSpec": claim}]});
+        json!({"apiVersion": DEFINITION.api_versions[0], "kind": "PostgresCluster", "metadata": metadata, "spec": spec})
+            .to_string()
+    };
+    let clusters = read::documents("c.yaml", &format!("{}\n---\n{}\n", cluster("a"), cluster("b"))).unwrap();
+    let images = ["POSTGRES_17", "PGBACKREST"].map(|name| (format!("RELATED_IMAGE_{name}"), "image".to_owned()));
+    let options = Options { images: images.into(), ..Options::default() };
+    let seed = Seed::new(SEED.as_bytes()).ok().unwrap();
+    let errors: Vec<String> =
+        render(&clusters, &options, Ok(&seed)).diagnostics.iter().map(ToString::to_string).collect();
+    assert!(errors.len() == 1 && errors[0].contains("before 2020") && !errors[0].contains("`a`"), "{errors:?}");
 }

@@ -75,7 +75,8 @@ fn rendered(cluster: &Value) -> (Vec<Value>, Vec<Diagnostic>) {
     let seed = Seed::new(b"the fields that are not rendered are found without a secret").ok().unwrap();
     let options = Options { time: 1_767_225_600, ..Options::default() };
     let rendered = render(&documents, &options, Ok(&seed));
-    let objects = rendered.clusters.into_iter().flat_map(|cluster| cluster.objects).collect();
+    let objects =
+        rendered.resources.into_iter().flat_map(|resource| resource.objects).map(|object| object.to_value()).collect();
     (objects, rendered.diagnostics)
 }
 

@@ -224,7 +224,7 @@ fn the_clusters_that_pgo_shows_are_accepted() {
     for file in files.iter().filter(|file| file.extension().is_some_and(|extension| extension == "yaml")) {
         let text = fs::read_to_string(file).unwrap();
         for document in read::documents(&file.display().to_string(), &text).unwrap() {
-            if document.node.get("kind").and_then(|kind| kind.as_str()) == Some(parse::KIND) {
+            if document.node.get("kind").and_then(|kind| kind.as_str()) == Some(pgrender::postgres_cluster::KIND) {
                 let (object, diagnostics) = parse::validate(&document, Settings::default());
                 assert!(object.is_some() && diagnostics.is_empty(), "{}", shown(&diagnostics));
                 clusters += 1;

@@ -7,6 +7,7 @@ use crate::cli::{input, output_directory, seed};
 use crate::diagnostic::{Diagnostic, has_errors};
 use crate::postgres_cluster::secrets::existing;
 use crate::postgres_cluster::spec;
+use crate::read::Document;
 use crate::render::{self, Plan};
 
 /// Runs a command.
@@ -30,32 +31,33 @@ fn run_render(arguments: &RenderArguments, environment: &Environment) -> Outcome
         Ok(options) => options,
         Err(error) => return Outcome::failed(vec![error]),
     };
-    let (mut documents, existing) = match (input::documents(&arguments.inputs), arguments.existing()) {
+    let (documents, existing) = match (input::documents(&arguments.inputs), arguments.existing()) {
         (Ok(documents), Ok(existing)) => (documents, existing),
         (documents, existing) => {
             let errors = [documents.err(), existing.err()].into_iter().flatten();
             return Outcome::failed(errors.flatten().collect());
         }
     };
-    let found = seed::find(&settings, environment, &documents);
+    let inputs: Vec<&Document> = documents.iter().collect();
+    let found = seed::find(&settings, environment, &inputs);
     let seed = found.as_ref().map(|found| &found.seed).map_err(Vec::as_slice);
-    let nearly = seed::nearly::check(&documents);
-    documents.extend(existing.into_iter().filter(existing::is_source));
-    let Plan { clusters, mut diagnostics, .. } = render::plan(&documents, &options, seed);
+    let nearly = seed::nearly::check(&inputs);
+    let existing: Vec<&Document> = existing.iter().filter(|document| existing::is_source(document)).collect();
+    let Plan { resources, mut diagnostics } = render::plan(inputs.into_iter().chain(existing), &options, seed);
     diagnostics.extend(nearly);
     diagnostics.extend(found.into_iter().flat_map(|found| found.warnings));
-    if clusters.is_empty() && !has_errors(&diagnostics) {
+    if resources.is_empty() && !has_errors(&diagnostics) {
         // With pruning, applying an empty output would delete every database.
-        let message = format!("no {} in the input: give a file or directory that has one", render::KIND);
+        let message = format!("no {} in the input: give a file or directory that has one", render::kinds());
         diagnostics.push(Diagnostic::error(message));
     }
     if has_errors(&diagnostics) {
         return Outcome::failed(diagnostics);
     }
     let Some(directory) = &arguments.output_dir else {
-        return Outcome::new(Stdout::Clusters(clusters), diagnostics);
+        return Outcome::new(Stdout::Objects(resources), diagnostics);
     };
-    match output_directory::write(directory, &clusters) {
+    match output_directory::write(directory, &resources) {
         Ok(()) => Outcome::new(String::new(), diagnostics),
         Err(error) => {
             diagnostics.push(error);

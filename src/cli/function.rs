@@ -27,12 +27,11 @@ pub(super) fn run(text: &str, environment: &Environment) -> Outcome {
     let earlier = list.node.get("results").map(Node::items).unwrap_or_default();
     let mut results: Vec<Value> = earlier.iter().map(Node::to_json).collect();
     let (items, config) = parts(list.node);
-    let count = items.len();
     // Some tools pass an empty object if there is no configuration.
-    let config = config.filter(|config| !config.entries().is_empty());
-    let documents: Vec<Document> = items.into_iter().chain(config).map(item).collect();
+    let config = config.filter(|config| !config.entries().is_empty()).map(item);
+    let items: Vec<Document> = items.into_iter().map(item).collect();
 
-    let Merged { items, diagnostics } = transform(&documents, count, environment);
+    let Merged { items, diagnostics } = transform(&items, config.as_ref(), environment);
     let diagnostics = shorten(diagnostics);
     // If the list was already processed by pgrender, it has some of these results.
     for result in diagnostics.iter().map(resource_list::result) {
@@ -40,7 +39,7 @@ pub(super) fn run(text: &str, environment: &Environment) -> Outcome {
             results.push(result);
         }
     }
-    let stdout = resource_list::to_string(&texts, &documents, &items, &results);
+    let stdout = resource_list::to_string(&texts, &items, &results);
     Outcome { stdout: stdout.into(), ..Outcome::new(String::new(), for_people(diagnostics)) }
 }
 
@@ -49,42 +48,50 @@ pub(super) fn run(text: &str, environment: &Environment) -> Outcome {
 pub(super) fn unreadable(errors: Vec<Diagnostic>) -> Outcome {
     let errors = shorten(errors);
     let results: Vec<Value> = errors.iter().map(resource_list::result).collect();
-    let stdout = resource_list::to_string(&Texts::default(), &[], &[], &results);
+    let stdout = resource_list::to_string(&Texts::default(), &[], &results);
     Outcome { stdout: stdout.into(), ..Outcome::failed(errors) }
 }
 
-/// Renders the clusters among `documents` and merges their objects into the items. The first `items` documents are items, and
-/// one more may be the function's configuration. If something is wrong, the items stay unchanged. The exception is a seed,
-/// which is never written in a form that could be applied.
-pub(super) fn transform(documents: &[Document], items: usize, environment: &Environment) -> Merged {
-    let merged = try_transform(documents, items, environment)
+/// Renders the resources among `items` and the function's configuration, and merges their objects into the items. If something
+/// is wrong, the items stay unchanged. The exception is a seed, which is never written in a form that could be applied.
+pub(super) fn transform<'a>(
+    items: &'a [Document],
+    config: Option<&'a Document>,
+    environment: &Environment,
+) -> Merged<'a> {
+    let merged = try_transform(items, config, environment)
         .unwrap_or_else(|diagnostics| Merged { items: Vec::new(), diagnostics });
     if has_errors(&merged.diagnostics) {
-        let items = documents.iter().take(items).enumerate();
-        return Merged { items: items.map(|(position, item)| merge::as_it_came(position, item)).collect(), ..merged };
+        return Merged { items: items.iter().map(merge::as_it_came).collect(), ..merged };
     }
     merged
 }
 
-fn try_transform(documents: &[Document], items: usize, environment: &Environment) -> Result<Merged, Vec<Diagnostic>> {
-    let (items, config) = documents.split_at(items);
-    let settings = config.first().map(|config| function_config::settings(&config.node)).transpose()?;
+fn try_transform<'a>(
+    items: &'a [Document],
+    config: Option<&'a Document>,
+    environment: &Environment,
+) -> Result<Merged<'a>, Vec<Diagnostic>> {
+    let settings = config.map(|config| function_config::settings(&config.node)).transpose()?;
     let settings = settings.unwrap_or_default();
     let mut options = settings.options(environment).map_err(|error| vec![error])?;
+    let documents: Vec<&Document> = items.iter().chain(config).collect();
     // kpt sets the file of every item, and kustomize sets none.
     options.through_kustomize = documents.iter().all(|document| object::path(&document.node).is_none());
-    let found = seed::find(&settings, environment, documents);
+    let found = seed::find(&settings, environment, &documents);
     let seed = found.as_ref().map(|found| &found.seed).map_err(Vec::as_slice);
-    let mut rendered = render(documents, &options, seed);
-    rendered.diagnostics.extend(seed::nearly::check(documents));
+    let mut rendered = render(documents.iter().copied(), &options, seed);
+    rendered.diagnostics.extend(seed::nearly::check(&documents));
     rendered.diagnostics.extend(found.into_iter().flat_map(|found| found.warnings));
     if has_errors(&rendered.diagnostics) {
         return Err(rendered.diagnostics);
     }
-    let mut merged = merge::merge(items, &rendered.clusters);
+    let nothing = rendered.resources.is_empty();
+    let mut merged = merge::merge(items, rendered.resources);
     merged.diagnostics.splice(0..0, rendered.diagnostics);
-    if rendered.clusters.is_empty() {
-        merged.diagnostics.push(Diagnostic::warning(format!("no {} in the input, nothing is rendered", render::KIND)));
+    if nothing {
+        let message = format!("no {} in the input, nothing is rendered", render::kinds());
+        merged.diagnostics.push(Diagnostic::warning(message));
     }
     Ok(merged)
 }

@@ -41,7 +41,7 @@ pub(super) fn settings(config: &Node) -> Result<Settings, Vec<Diagnostic>> {
     match (resource.api_version.as_str(), resource.kind.as_str()) {
         (API_VERSION, KIND) => reader.pg_render(config),
         ("v1", "ConfigMap") => reader.config_map(config),
-        (_, render::KIND) => {}
+        (_, _) if render::is_rendered(config) => {}
         (other, KIND) => {
             reader.error("apiVersion", format!("`{other}` is no version of {KIND}, write `{API_VERSION}`"));
         }

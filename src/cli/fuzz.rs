@@ -317,7 +317,7 @@ fn plugin(text: &str, config: &str, environment: &Environment) -> Outcome {
     let read =
         read::documents("<stdin>", text).and_then(|items| Ok((items, read::documents("<configuration>", config)?)));
     match read {
-        Ok((items, config)) => legacy_plugin::answer(items, config, environment),
+        Ok((items, config)) => legacy_plugin::answer(&items, &config, environment),
         Err(errors) => Outcome::failed(errors),
     }
 }

@@ -30,25 +30,22 @@ pub(super) fn run(file: &Path, environment: &Environment) -> Outcome {
         Ok((items, read::documents(CONFIG, &input::text(file)?)?))
     };
     match read() {
-        Ok((items, config)) => answer(items, config, environment),
+        Ok((items, config)) => answer(&items, &config, environment),
         Err(Failure(errors)) => Outcome::failed(errors),
     }
 }
 
 /// Returns the output of the plugin for these items and this configuration.
-pub(super) fn answer(items: Vec<Document>, config: Vec<Document>, environment: &Environment) -> Outcome {
-    if config.len() != 1 {
+pub(super) fn answer(items: &[Document], config: &[Document], environment: &Environment) -> Outcome {
+    let [config] = config else {
         return Outcome::failed(vec![Diagnostic::error("expected one document as the plugin's configuration")]);
-    }
-    let mut documents = items;
-    let items = documents.len();
-    documents.extend(config);
-    let merged = function::transform(&documents, items, environment);
+    };
+    let merged = function::transform(items, Some(config), environment);
     let diagnostics = function::for_people(merged.diagnostics);
     if has_errors(&diagnostics) {
         return Outcome::failed(diagnostics);
     }
-    Outcome::new(resource_list::to_stream(&documents, &merged.items), diagnostics)
+    Outcome::new(resource_list::to_stream(&merged.items), diagnostics)
 }
 
 /// The errors of a run. It can be created from one error or from several.

@@ -8,16 +8,16 @@ use clap::error::{ContextKind, ContextValue};
 
 use crate::diagnostic::line;
 use crate::diagnostic::{Diagnostic, Severity, has_errors, shorten};
-use crate::render::PlannedCluster;
+use crate::render::PlannedResource;
 use crate::write::resource_list;
 
 /// What is written to standard output. It contains secrets, so it does not implement `Debug`.
 pub(super) enum Stdout {
     /// A complete text.
     Text(String),
-    /// The objects of these clusters. Each object is created after the previous one is written, because the objects of many
+    /// The objects of these resources. Each object is created after the previous one is written, because the objects of many
     /// clusters would fill the memory.
-    Clusters(Vec<PlannedCluster>),
+    Objects(Vec<PlannedResource>),
 }
 
 impl Default for Stdout {
@@ -36,9 +36,9 @@ impl Stdout {
     fn write(&self, out: &mut impl Write) -> io::Result<()> {
         match self {
             Self::Text(text) => out.write_all(text.as_bytes())?,
-            Self::Clusters(clusters) => {
-                let objects = clusters.iter().flat_map(PlannedCluster::objects);
-                resource_list::write_stream(out, objects)?;
+            Self::Objects(resources) => {
+                let objects = resources.iter().flat_map(PlannedResource::objects);
+                resource_list::write_stream(out, objects.map(|object| object.to_value()))?;
             }
         }
         out.flush()

@@ -13,37 +13,38 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::diagnostic::{Diagnostic, ResourceRef};
-use crate::render::PlannedCluster;
+use crate::render::PlannedResource;
 use crate::write::{layout, yaml};
 use earlier::Record;
 
-/// Writes the objects of `clusters` below `directory`.
-pub(super) fn write(directory: &Path, clusters: &[PlannedCluster]) -> Result<(), Diagnostic> {
+/// Writes the objects of `resources` below `directory`.
+pub(super) fn write(directory: &Path, resources: &[PlannedResource]) -> Result<(), Diagnostic> {
     let mut drafts = Drafts::default();
-    let result = write_all(directory, clusters, &mut drafts);
+    let result = write_all(directory, resources, &mut drafts);
     if result.is_err() {
         drafts.discard();
     }
     result
 }
 
-fn write_all(directory: &Path, clusters: &[PlannedCluster], drafts: &mut Drafts) -> Result<(), Diagnostic> {
-    let resources: Vec<&ResourceRef> = clusters.iter().map(|cluster| &cluster.resource).collect();
+fn write_all(directory: &Path, resources: &[PlannedResource], drafts: &mut Drafts) -> Result<(), Diagnostic> {
+    let clusters: Vec<&ResourceRef> = resources.iter().map(|resource| &resource.reference).collect();
     fs::create_dir_all(directory).map_err(|error| failed(directory, &error))?;
     remove_leftovers(directory);
-    for (cluster, name) in clusters.iter().zip(layout::directories(&resources)) {
+    for (resource, name) in resources.iter().zip(layout::directories(&clusters)) {
         let parent = make_directories(directory, &name)?;
         remove_leftovers(&parent);
-        for value in cluster.objects() {
-            drafts.add(&parent, &layout::file_name(&value), yaml::to_string(&value).as_bytes())?;
+        for object in resource.objects() {
+            let file = layout::file_name(&object.reference());
+            drafts.add(&parent, &file, yaml::to_string(&object.to_value()).as_bytes())?;
         }
     }
     let record = Record::read(directory);
-    let (record, gone) = record.after(&resources);
+    let (record, gone) = record.after(&clusters);
     drafts.add(directory, earlier::FILE, record.text().as_bytes())?;
     let written = drafts.take_places()?;
     // The directory of a cluster depends on whether another cluster in the same run had the same name.
-    let earlier = resources.iter().map(|cluster| earlier::Owner::from(*cluster)).chain(gone);
+    let earlier = clusters.iter().map(|cluster| earlier::Owner::from(*cluster)).chain(gone);
     for cluster in earlier {
         cluster.remove_stale(directory, &written)?;
     }

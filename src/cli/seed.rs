@@ -41,7 +41,7 @@ pub(super) struct Found {
 pub(super) fn find(
     settings: &Settings,
     environment: &Environment,
-    documents: &[Document],
+    documents: &[&Document],
 ) -> Result<Found, Vec<Diagnostic>> {
     let mut warnings = Vec::new();
     let source = Source::choose(settings, environment, documents)?;
@@ -83,13 +83,13 @@ impl<'a> Source<'a> {
     fn choose(
         settings: &'a Settings,
         environment: &'a Environment,
-        documents: &'a [Document],
+        documents: &[&'a Document],
     ) -> Result<Self, Vec<Diagnostic>> {
         let file = settings.seed_file.iter().map(|path| Self::File(path));
         let explicit = one_of(file.chain(settings.random.then_some(Self::Random)))?;
         let file = environment.seed_file.iter().map(|path| Self::File(path));
         let variable = environment.seed.iter().map(|text| Self::Variable(text));
-        let secrets = documents.iter().filter(|document| merge::is_seed(document)).map(Self::Secret);
+        let secrets = documents.iter().copied().filter(|document| merge::is_seed(document)).map(Self::Secret);
         match explicit {
             Some(source) => Ok(source),
             None => one_of(file.chain(variable).chain(secrets))?.ok_or_else(absent),

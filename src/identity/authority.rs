@@ -12,7 +12,7 @@ use x509_parser::asn1_rs::Tag;
 use x509_parser::extensions::ParsedExtension;
 use x509_parser::x509::X509Name;
 
-use crate::identity::certificate::{date, distinguished_name, serial_number};
+use crate::identity::certificate_fields::{date, distinguished_name, serial_number};
 use crate::identity::context::Context;
 use crate::identity::key::Key;
 use crate::identity::seed::Seed;

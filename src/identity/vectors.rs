@@ -8,7 +8,8 @@ use zeroize::Zeroizing;
 
 use crate::identity::authority::Authority;
 use crate::identity::certificate::CertificateUsage;
-use crate::identity::certificate::{issue, serial_number};
+use crate::identity::certificate::issue;
+use crate::identity::certificate_fields::serial_number;
 use crate::identity::context::PasswordGeneration;
 use crate::identity::context::{CertificateId, Context};
 use crate::identity::key::Key;

@@ -1,12 +1,14 @@
 //! The objects of a cluster, typed. They become JSON when they are written.
 
+use k8s_openapi::Metadata;
 use serde_json::Value;
 
-use crate::kubernetes::cert_manager::{CertificateSpec, IssuerSpec, Resource};
+use crate::diagnostic::ResourceRef;
+use crate::kubernetes::cert_manager::{self, CertificateSpec, IssuerSpec};
 use crate::kubernetes::substitution;
 use crate::kubernetes::{
-    ConfigMap, CronJob, Deployment, NetworkPolicy, PersistentVolumeClaim, PodDisruptionBudget, Role, RoleBinding,
-    Secret, Service, ServiceAccount, StatefulSet,
+    ConfigMap, CronJob, Deployment, NetworkPolicy, ObjectMeta, PersistentVolumeClaim, PodDisruptionBudget, Resource,
+    Role, RoleBinding, Secret, Service, ServiceAccount, StatefulSet,
 };
 
 /// Declares [`Object`]: its variants, and the conversion of each type into it.
@@ -29,8 +31,18 @@ macro_rules! objects {
                 match self { $(Self::$kind(_) => Rank::$kind as usize,)* }
             }
 
+            /// The reference to the object.
+            pub fn reference(&self) -> ResourceRef {
+                match self { $(Self::$kind(object) => reference(object.as_ref()),)* }
+            }
+
+            /// Its metadata.
+            pub fn metadata(&self) -> &ObjectMeta {
+                match self { $(Self::$kind(object) => Typed::metadata(object.as_ref()),)* }
+            }
+
             /// The object as JSON, with keys in the order of the Kubernetes API.
-            pub fn into_value(self) -> Value {
+            pub fn to_value(&self) -> Value {
                 let value = match self { $(Self::$kind(object) => serde_json::to_value(object),)* };
                 let mut value = value.expect("a Kubernetes object has string keys and finite numbers");
                 substitution::prevent(&mut value);
@@ -54,13 +66,65 @@ objects! {
     Service(Service),
     ConfigMap(ConfigMap),
     Secret(Secret),
-    Issuer(Resource<IssuerSpec>),
-    Certificate(Resource<CertificateSpec>),
+    Issuer(cert_manager::Resource<IssuerSpec>),
+    Certificate(cert_manager::Resource<CertificateSpec>),
     PersistentVolumeClaim(PersistentVolumeClaim),
     PodDisruptionBudget(PodDisruptionBudget),
     StatefulSet(StatefulSet),
     Deployment(Deployment),
     CronJob(CronJob),
+}
+
+impl Object {
+    /// The value of the label `key`.
+    pub fn label(&self, key: &str) -> Option<&str> {
+        self.metadata().labels.as_ref()?.get(key).map(String::as_str)
+    }
+}
+
+/// An object of any kind has a version, a kind and metadata.
+trait Typed {
+    fn api_version(&self) -> &'static str;
+    fn kind(&self) -> &'static str;
+    fn metadata(&self) -> &ObjectMeta;
+}
+
+impl<T: Resource + Metadata<Ty = ObjectMeta>> Typed for T {
+    fn api_version(&self) -> &'static str {
+        T::API_VERSION
+    }
+
+    fn kind(&self) -> &'static str {
+        T::KIND
+    }
+
+    fn metadata(&self) -> &ObjectMeta {
+        Metadata::metadata(self)
+    }
+}
+
+impl<Spec> Typed for cert_manager::Resource<Spec> {
+    fn api_version(&self) -> &'static str {
+        self.api_version
+    }
+
+    fn kind(&self) -> &'static str {
+        self.kind
+    }
+
+    fn metadata(&self) -> &ObjectMeta {
+        &self.metadata
+    }
+}
+
+fn reference(object: &impl Typed) -> ResourceRef {
+    let metadata = object.metadata();
+    ResourceRef {
+        api_version: object.api_version().to_owned(),
+        kind: object.kind().to_owned(),
+        name: metadata.name.clone().unwrap_or_default(),
+        namespace: metadata.namespace.clone().unwrap_or_default(),
+    }
 }
 
 /// Objects that are being built.

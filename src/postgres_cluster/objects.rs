@@ -13,7 +13,7 @@ pub(crate) mod services;
 pub(crate) mod volumes;
 
 use super::cluster::Cluster;
-use super::secrets::derive::Identity;
+use super::secrets::identity::Identity;
 use super::{instances, pgbackrest, pgbouncer, secrets};
 use crate::kubernetes::Object;
 use crate::kubernetes::object::Objects;

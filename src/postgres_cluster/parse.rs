@@ -5,11 +5,8 @@ use serde_json::Value;
 use crate::diagnostic::{Diagnostic, FieldPath};
 use crate::parse::{self, Definition, Settings};
 use crate::postgres_cluster::spec::PostgresCluster;
-use crate::postgres_cluster::{places, rules};
+use crate::postgres_cluster::{KIND, places, rules};
 use crate::read::Document;
-
-/// The name of the kind.
-pub const KIND: &str = "PostgresCluster";
 
 /// The definition of the kind, as in PGO's CRD.
 pub static DEFINITION: Definition = Definition {

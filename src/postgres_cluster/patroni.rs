@@ -2,6 +2,7 @@
 
 pub mod configuration;
 pub mod dynamic_configuration;
+pub mod known_settings;
 pub mod resolve;
 pub mod setting;
 pub mod slots;

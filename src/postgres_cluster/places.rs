@@ -6,7 +6,7 @@ use std::iter;
 use crate::diagnostic::words::{self, UNKNOWN};
 use crate::diagnostic::{FieldPath, Segment};
 use crate::parse::schema::Schema;
-use crate::postgres_cluster::parse::KIND;
+use crate::postgres_cluster::KIND;
 use crate::postgres_cluster::patroni::setting;
 use crate::postgres_cluster::pgbackrest::{option, option_name};
 use crate::postgres_cluster::pgbouncer::{setting as pooler, setting_name};

@@ -9,6 +9,7 @@ pub mod hba_order;
 pub mod hba_password;
 pub mod hba_rule;
 pub mod hba_text;
+mod hba_words;
 pub mod ident;
 pub mod log_directory;
 pub mod parameter;

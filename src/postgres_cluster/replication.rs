@@ -3,3 +3,4 @@
 pub mod names;
 pub mod resolve;
 pub mod standby;
+pub mod standby_spec;

@@ -4,6 +4,7 @@
 pub(crate) mod annotations;
 pub(crate) mod claims;
 pub(crate) mod containers;
+pub(crate) mod context;
 pub(crate) mod delivery;
 pub(crate) mod end_of_life;
 pub(crate) mod exposed;
@@ -17,13 +18,14 @@ pub(crate) mod unrendered;
 
 use std::collections::BTreeSet;
 
+use self::context::Context;
 use crate::diagnostic::{Collector, Diagnostic, FieldPath, has_errors};
 use crate::naming::annotation;
 use crate::options::Options;
-use crate::postgres_cluster::cluster::{Cluster, ConfigMapKey, Metadata};
+use crate::postgres_cluster::cluster::{Cluster, ConfigMapKey};
 use crate::postgres_cluster::secrets::generations::Generations;
 use crate::postgres_cluster::secrets::{issuer, rotation, sources};
-use crate::postgres_cluster::spec::{MetadataSpec, PostgresCluster};
+use crate::postgres_cluster::spec::PostgresCluster;
 use crate::postgres_cluster::{instances, patroni, pgbackrest, pgbouncer, postgres, replication};
 
 /// Resolves one `PostgresCluster` that was validated against the schema.
@@ -34,62 +36,6 @@ pub fn resolve(resource: &PostgresCluster, options: &Options) -> (Option<Cluster
     let cluster = cluster(resource, &mut context);
     let diagnostics = context.diagnostics.diagnostics();
     ((!has_errors(&diagnostics)).then_some(cluster), diagnostics)
-}
-
-/// What every part of the resolution needs: the options, and where diagnostics go.
-pub struct Context<'a> {
-    pub(crate) options: &'a Options,
-    pub(crate) diagnostics: Collector<Diagnostic>,
-}
-
-impl Context<'_> {
-    pub(crate) fn error(&mut self, path: FieldPath, message: impl Into<String>) {
-        self.diagnostics.add(Diagnostic::error(message).at(path));
-    }
-
-    pub(crate) fn warning(&mut self, path: FieldPath, message: impl Into<String>) {
-        self.diagnostics.add(Diagnostic::warning(message).at(path));
-    }
-
-    /// Reports the error of a check at `path`, and returns whether there was none. The check is a function of the module that
-    /// writes the file.
-    pub(crate) fn check(&mut self, path: &FieldPath, verdict: Result<(), String>) -> bool {
-        let good = verdict.is_ok();
-        if let Err(why) = verdict {
-            self.error(path.clone(), why);
-        }
-        good
-    }
-
-    /// Returns the user's labels and annotations for a group of objects, after checking them.
-    pub(crate) fn metadata(&mut self, spec: Option<&MetadataSpec>, path: &FieldPath) -> Metadata {
-        let Some(spec) = spec else { return Metadata::default() };
-        let mut metadata = Metadata { labels: spec.labels.clone(), annotations: spec.annotations.clone() };
-        labels::check(&metadata, path, &mut self.diagnostics);
-        annotations::misplaced(&metadata, path, self);
-        delivery::without_danger(&mut metadata, path, self);
-        metadata
-    }
-
-    /// Returns a port number. The schema has checked only the lower bound, so the upper bound is checked here.
-    pub(crate) fn port(&mut self, number: i32, path: &str) -> u16 {
-        u16::try_from(number).unwrap_or_else(|_| {
-            self.error(FieldPath::of(path), format!("`{number}` is not a port: the highest is 65535"));
-            0
-        })
-    }
-
-    /// Returns the image for `variable`, or reports an error that says where to set one.
-    pub(crate) fn image(&mut self, named: Option<&str>, variable: &str, path: &str) -> String {
-        images::image(named, variable, self.options).unwrap_or_else(|| {
-            let message = format!(
-                "no image is known for this: name one here, or give `{variable}` in the environment, with `--image`, or in \
-                 `spec.images` of the function configuration"
-            );
-            self.error(FieldPath::of(path), message);
-            String::new()
-        })
-    }
 }
 
 fn cluster(resource: &PostgresCluster, context: &mut Context) -> Cluster {
@@ -115,7 +61,7 @@ fn cluster(resource: &PostgresCluster, context: &mut Context) -> Cluster {
     let backups = pgbackrest::resolve::resolve(spec, &annotations, &metadata, context);
     let instance_sets = instances::resolve::resolve(spec, &metadata, context);
     claims::check_volume_names(spec, context);
-    let patroni = postgres::resolve::patroni(spec, postgres_version, &annotations, context);
+    let patroni = patroni::resolve::resolve(spec, postgres_version, &annotations, context);
     let mut cluster = Cluster {
         domain: context.options.cluster_domain.clone(),
         service: services::resolve(spec.service.as_ref(), &FieldPath::of("spec.service"), context),
@@ -134,7 +80,7 @@ fn cluster(resource: &PostgresCluster, context: &mut Context) -> Cluster {
             .get(annotation::AUTO_CREATE_USER_SCHEMA)
             .is_some_and(|value| value.eq_ignore_ascii_case("true")),
         postgres: postgres::resolve::postgres(spec, postgres_version, context),
-        standby: postgres::resolve::standby(spec, &name, context),
+        standby: replication::standby_spec::resolve(spec, &name, context),
         pgbouncer: pgbouncer::resolve::resolve(spec, &metadata, context),
         exporter: spec.monitoring.as_ref().and_then(|m| m.pgmonitor.as_ref()).is_some_and(|m| m.exporter.is_some()),
         custom_tls_secret: spec.custom_tls_secret.clone(),
@@ -163,7 +109,7 @@ fn cluster(resource: &PostgresCluster, context: &mut Context) -> Cluster {
         instance_sets,
         backups,
     };
-    postgres::resolve::check_custom_certificates(spec, &cluster, context);
+    files::check_custom_certificates(spec, &cluster, context);
     replication::resolve::check(spec, &cluster, context);
     patroni::switchover::check(spec, &cluster, context);
     let roles = sources::roles(&cluster);

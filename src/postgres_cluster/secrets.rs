@@ -9,6 +9,7 @@ pub mod custom_tls;
 pub mod derive;
 pub mod existing;
 pub mod generations;
+pub mod identity;
 pub mod issuer;
 pub mod objects;
 pub mod plan;

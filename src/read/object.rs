@@ -67,17 +67,6 @@ pub fn reference(node: &Node) -> ResourceRef {
     }
 }
 
-/// The reference to an object of the output.
-pub fn rendered_reference(value: &Value) -> ResourceRef {
-    let text = |pointer| value.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
-    ResourceRef {
-        api_version: text("/apiVersion"),
-        kind: text("/kind"),
-        name: text("/metadata/name"),
-        namespace: text("/metadata/namespace"),
-    }
-}
-
 /// The value of the label `key` of an object of the input.
 pub fn label<'a>(node: &'a Node, key: &str) -> Option<&'a str> {
     node.get("metadata")?.get("labels")?.get(key)?.as_str()

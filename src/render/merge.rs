@@ -13,20 +13,21 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use crate::diagnostic::{Diagnostic, ResourceRef};
+use crate::kubernetes::Object;
 use crate::naming::{annotation, label};
 use crate::postgres_cluster::secrets::existing::ROOT_SECRET;
 use crate::read::Document;
 use crate::read::node::Node;
 use crate::read::object::{self, ObjectKey, bookkeeping};
-use crate::render::{self, RenderedCluster};
+use crate::render::{self, RenderedResource};
 use crate::write::layout;
 use crate::write::resource_list::Item;
 
 /// The result of [`merge`].
 #[derive(Default)]
-pub struct Merged {
+pub struct Merged<'a> {
     /// The items of the input in their order, followed by the new objects.
-    pub items: Vec<Item>,
+    pub items: Vec<Item<'a>>,
     /// The messages. If one of them is an error, do not use `items`.
     pub diagnostics: Vec<Diagnostic>,
 }
@@ -38,11 +39,11 @@ pub fn is_seed(document: &Document) -> bool {
 }
 
 /// Whether `item` is PGO's CA with its key, which one of the clusters uses.
-fn is_root(item: &Document, clusters: &[RenderedCluster]) -> bool {
+fn is_root(item: &Document, resources: &[RenderedResource]) -> bool {
     let reference = object::reference(&item.node);
     reference.kind == "Secret"
         && reference.name == ROOT_SECRET
-        && clusters.iter().any(|cluster| cluster.resource.namespace == reference.namespace)
+        && resources.iter().any(|resource| resource.reference.namespace == reference.namespace)
 }
 
 /// Merges the objects of `clusters` into `items`.
@@ -50,40 +51,40 @@ fn is_root(item: &Document, clusters: &[RenderedCluster]) -> bool {
 /// An object of an earlier run that is no longer needed is omitted. In kustomize, only objects of the given clusters are
 /// omitted: kustomize never reads the output of an earlier run, so objects of other clusters come from another function in the
 /// same build.
-pub fn merge(items: &[Document], clusters: &[RenderedCluster]) -> Merged {
+pub fn merge(items: &[Document], resources: Vec<RenderedResource>) -> Merged<'_> {
     let mut merged = Merged::default();
-    let all: BTreeMap<ObjectKey, &Value> = clusters
+    let all: BTreeMap<ObjectKey, &Object> = resources
         .iter()
-        .flat_map(|cluster| &cluster.objects)
-        .map(|value| (ObjectKey::from(&object::rendered_reference(value)), value))
+        .flat_map(|resource| &resource.objects)
+        .map(|object| (ObjectKey::from(&object.reference()), object))
         .collect();
     let mut wanted = all.clone();
-    let ours: BTreeSet<(&str, &str)> = clusters.iter().map(|cluster| owner(&cluster.resource)).collect();
+    let ours: BTreeSet<(&str, &str)> = resources.iter().map(|resource| owner(&resource.reference)).collect();
     let mut pruned: BTreeMap<String, usize> = BTreeMap::new();
 
-    for (position, item) in items.iter().enumerate() {
+    for item in items {
         let reference = object::reference(&item.node);
         let owner = object::label(&item.node, label::RENDERED);
         let key = ObjectKey::from(&reference);
         match (wanted.remove(&key), owner) {
             // This comes first, whatever the labels are: omitting or replacing the item would delete the seed from the user's
             // file.
-            (Some(value), _) if is_seed(item) => merged.diagnostics.push(clash(item, reference, value)),
-            (None, _) if is_seed(item) => merged.items.push(as_it_came(position, item)),
-            (Some(value), None) if is_taken_over(item, value) => merged.items.push(replace(position, item, value)),
-            (Some(value), None) => merged.diagnostics.push(clash(item, reference, value)),
-            (Some(value), Some(owner)) if value["metadata"]["labels"][label::RENDERED] == owner => {
-                merged.items.push(replace(position, item, value));
+            (Some(object), _) if is_seed(item) => merged.diagnostics.push(clash(item, reference, object)),
+            (None, _) if is_seed(item) => merged.items.push(as_it_came(item)),
+            (Some(object), None) if is_taken_over(item, object) => merged.items.push(replace(item, object)),
+            (Some(object), None) => merged.diagnostics.push(clash(item, reference, object)),
+            (Some(object), Some(owner)) if object.label(label::RENDERED) == Some(owner) => {
+                merged.items.push(replace(item, object));
             }
-            (Some(value), Some(owner)) => merged.diagnostics.push(of_another_cluster(item, reference, value, owner)),
+            (Some(object), Some(owner)) => merged.diagnostics.push(of_another_cluster(item, reference, object, owner)),
             (None, Some(owner)) if !ours.contains(&(&reference.namespace, owner)) && from_kustomize(item) => {
-                merged.items.push(Item::Kept(position));
+                merged.items.push(Item::Kept(&item.node));
             }
             (None, Some(owner)) => *pruned.entry(format!("{}/{owner}", reference.namespace)).or_default() += 1,
             (None, None) => match all.get(&key) {
                 // The rendered object has replaced an earlier item of the list.
-                Some(value) => merged.diagnostics.push(clash(item, reference, value)),
-                None => merged.items.push(keep(position, item, clusters)),
+                Some(object) => merged.diagnostics.push(clash(item, reference, object)),
+                None => merged.items.push(keep(item, &resources)),
             },
         }
     }
@@ -93,14 +94,17 @@ pub fn merge(items: &[Document], clusters: &[RenderedCluster]) -> Merged {
         merged.diagnostics.push(Diagnostic::info(message));
     }
 
+    let new: BTreeSet<ObjectKey> = wanted.into_keys().collect();
     let mut files = Files::of(items);
-    let directories = layout::directories(&clusters.iter().map(|cluster| &cluster.resource).collect::<Vec<_>>());
-    for (cluster, directory) in clusters.iter().zip(directories) {
-        let parent = cluster.file.rsplit_once('/').map_or(String::new(), |(parent, _)| format!("{parent}/"));
-        for value in &cluster.objects {
-            if wanted.contains_key(&ObjectKey::from(&object::rendered_reference(value))) {
-                let path = format!("{parent}{directory}/{}", layout::file_name(value));
-                merged.items.push(Item::Rendered(files.place(value, &path)));
+    let references: Vec<&ResourceRef> = resources.iter().map(|resource| &resource.reference).collect();
+    let directories = layout::directories(&references);
+    for (resource, directory) in resources.into_iter().zip(directories) {
+        let parent = resource.file.rsplit_once('/').map_or(String::new(), |(parent, _)| format!("{parent}/"));
+        for object in resource.objects {
+            let reference = object.reference();
+            if new.contains(&ObjectKey::from(&reference)) {
+                let path = format!("{parent}{directory}/{}", layout::file_name(&reference));
+                merged.items.push(Item::Rendered(files.place(object.to_value(), &path)));
             }
         }
     }
@@ -116,16 +120,16 @@ fn from_kustomize(item: &Document) -> bool {
     object::annotation(&item.node, bookkeeping::KUSTOMIZE_ID).is_some()
 }
 
-/// Whether PGO, or a person for PGO, made `item` with PGO's label of the cluster. It is then a Secret whose values `value`
+/// Whether PGO, or a person for PGO, made `item` with PGO's label of the cluster. It is then a Secret whose values `object`
 /// reuses.
-fn is_taken_over(item: &Document, value: &Value) -> bool {
-    let cluster = value["metadata"]["labels"][label::CLUSTER].as_str();
-    value["kind"] == "Secret" && cluster.is_some() && object::label(&item.node, label::CLUSTER) == cluster
+fn is_taken_over(item: &Document, object: &Object) -> bool {
+    let cluster = object.label(label::CLUSTER);
+    matches!(object, Object::Secret(_)) && cluster.is_some() && object::label(&item.node, label::CLUSTER) == cluster
 }
 
-fn clash(item: &Document, reference: ResourceRef, value: &Value) -> Diagnostic {
-    let adopt = match value["metadata"]["labels"][label::CLUSTER].as_str() {
-        Some(cluster) if reference.kind == "Secret" && !is_seed(item) => {
+fn clash(item: &Document, reference: ResourceRef, object: &Object) -> Diagnostic {
+    let adopt = match object.label(label::CLUSTER) {
+        Some(cluster) if matches!(object, Object::Secret(_)) && !is_seed(item) => {
             format!(", or label it `{}: {cluster}` to have it replaced by one with its values", label::CLUSTER)
         }
         _ => String::new(),
@@ -138,8 +142,8 @@ fn clash(item: &Document, reference: ResourceRef, value: &Value) -> Diagnostic {
 
 /// An error about an object of the input that belongs to another cluster, because the names of the two clusters begin alike.
 /// Replacing it would give its data to this cluster.
-fn of_another_cluster(item: &Document, reference: ResourceRef, value: &Value, owner: &str) -> Diagnostic {
-    let cluster = value["metadata"]["labels"][label::RENDERED].as_str().unwrap_or_default();
+fn of_another_cluster(item: &Document, reference: ResourceRef, object: &Object, owner: &str) -> Diagnostic {
+    let cluster = object.label(label::RENDERED).unwrap_or_default();
     let message = format!(
         "`{reference}` is an object of the cluster `{owner}`, and `{cluster}` has one of the same name: give one of the clusters, \
          or its instance set or user, another name; if `{owner}` no longer exists, remove the object from the input"
@@ -148,29 +152,29 @@ fn of_another_cluster(item: &Document, reference: ResourceRef, value: &Value, ow
 }
 
 /// An item that no run of pgrender has rendered.
-fn keep(position: usize, item: &Document, clusters: &[RenderedCluster]) -> Item {
+fn keep<'a>(item: &'a Document, resources: &[RenderedResource]) -> Item<'a> {
     let decided = object::annotation(&item.node, bookkeeping::LOCAL_CONFIG).is_some();
-    if (render::is_cluster(&item.node) || is_root(item, clusters)) && !decided {
-        Item::LocalConfig(position)
+    if (render::is_rendered(&item.node) || is_root(item, resources)) && !decided {
+        Item::LocalConfig(&item.node)
     } else {
-        as_it_came(position, item)
+        as_it_came(item)
     }
 }
 
 /// Returns an item unchanged, unless it is a Secret with a seed. Everybody who can read the Secrets of a namespace could then
 /// derive every password, so this Secret must never be applied, even if its annotation asks for it.
-pub fn as_it_came(position: usize, item: &Document) -> Item {
+pub fn as_it_came(item: &Document) -> Item<'_> {
     let away = object::annotation(&item.node, bookkeeping::LOCAL_CONFIG) == Some("true");
-    if is_seed(item) && !away { Item::LocalConfig(position) } else { Item::Kept(position) }
+    if is_seed(item) && !away { Item::LocalConfig(&item.node) } else { Item::Kept(&item.node) }
 }
 
 /// An object of an earlier run. It stays in its file. If nothing has changed, it is returned unchanged, so that comments in the
 /// file stay too.
-fn replace(position: usize, item: &Document, value: &Value) -> Item {
-    if object::without_bookkeeping(&item.node) == *value {
-        return Item::Kept(position);
+fn replace<'a>(item: &'a Document, object: &Object) -> Item<'a> {
+    let mut value = object.to_value();
+    if object::without_bookkeeping(&item.node) == value {
+        return Item::Kept(&item.node);
     }
-    let mut value = value.clone();
     let annotations = item.node.get("metadata").and_then(|metadata| metadata.get("annotations"));
     for entry in annotations.map(Node::entries).unwrap_or_default() {
         if let Some(text) = entry.value.as_str()
@@ -206,11 +210,10 @@ impl Files {
     }
 
     /// `value` as the last document of the file `path`. Both names of the annotations are set.
-    fn place(&mut self, value: &Value, path: &str) -> Value {
+    fn place(&mut self, mut value: Value, path: &str) -> Value {
         let documents = self.0.entry(path.to_owned()).or_default();
         let index = documents.to_string();
         *documents += 1;
-        let mut value = value.clone();
         for (key, text) in [
             (bookkeeping::LEGACY_INDEX, index.as_str()),
             (bookkeeping::LEGACY_PATH, path),
@@ -224,193 +227,4 @@ impl Files {
 }
 
 #[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-    use crate::read;
-
-    fn child(cluster: &str, name: &str, data: &str) -> Value {
-        json!({
-            "apiVersion": "v1",
-            "kind": "ConfigMap",
-            "metadata": {"name": name, "namespace": "shop", "labels": {label::RENDERED: cluster}},
-            "data": {"a": data},
-        })
-    }
-
-    fn cluster(name: &str, file: &str, objects: Vec<Value>) -> RenderedCluster {
-        let resource = ResourceRef { namespace: "shop".to_owned(), name: name.to_owned(), ..ResourceRef::default() };
-        RenderedCluster { resource, file: file.to_owned(), objects }
-    }
-
-    fn items(values: &[Value]) -> Vec<Document> {
-        let text: Vec<String> = values.iter().map(|value| format!("{value}\n")).collect();
-        read::documents("<stdin>", &text.join("---\n")).unwrap()
-    }
-
-    fn with(mut value: Value, annotations: &[(&str, &str)]) -> Value {
-        for (key, text) in annotations {
-            object::annotate(&mut value, key, text);
-        }
-        value
-    }
-
-    #[test]
-    fn a_new_child_gets_a_place_next_to_its_cluster() {
-        let merged = merge(&[], &[cluster("hippo", "db/cluster.yaml", vec![child("hippo", "a", "1")])]);
-        let [Item::Rendered(value)] = merged.items.as_slice() else { panic!("other items") };
-        for key in [bookkeeping::PATH, bookkeeping::LEGACY_PATH] {
-            assert_eq!(value["metadata"]["annotations"][key], "db/hippo/configmap-a.yaml");
-        }
-        for key in [bookkeeping::INDEX, bookkeeping::LEGACY_INDEX] {
-            assert_eq!(value["metadata"]["annotations"][key], "0");
-        }
-    }
-
-    #[test]
-    fn a_new_child_does_not_take_the_place_of_another_item() {
-        let path = "hippo/configmap-a.yaml";
-        let other = json!({"kind": "Service", "metadata": {"name": "x"}});
-        let items = items(&[with(other, &[(bookkeeping::PATH, path), (bookkeeping::INDEX, "1")])]);
-        let merged = merge(&items, &[cluster("hippo", "<stdin>", vec![child("hippo", "a", "1")])]);
-        let [Item::Kept(0), Item::Rendered(value)] = merged.items.as_slice() else { panic!("other items") };
-        assert_eq!(value["metadata"]["annotations"][bookkeeping::INDEX], "2");
-    }
-
-    #[test]
-    fn an_earlier_child_is_replaced_in_its_file_and_left_alone_when_it_is_right() {
-        let place = [(bookkeeping::PATH, "moved.yaml"), (bookkeeping::INDEX, "3"), ("config.k8s.io/id", "9")];
-        let old = with(child("hippo", "a", "old"), &place);
-        let old = with(old, &[("example.com/hand", "made")]);
-        let same = with(child("hippo", "b", "same"), &place);
-        let wanted = vec![child("hippo", "b", "same"), child("hippo", "a", "new")];
-        let merged = merge(&items(&[old, same]), &[cluster("hippo", "<stdin>", wanted)]);
-        assert!(merged.items == [Item::Rendered(with(child("hippo", "a", "new"), &place)), Item::Kept(1)]);
-        assert_eq!(merged.diagnostics, []);
-    }
-
-    #[test]
-    fn children_that_nothing_asks_for_are_left_out_and_told() {
-        let items = items(&[child("hippo", "a", "1"), child("gone", "b", "1"), child("gone", "c", "1")]);
-        let merged = merge(&items, &[cluster("hippo", "<stdin>", vec![])]);
-        assert!(merged.items.is_empty());
-        let told: Vec<String> = merged.diagnostics.iter().map(ToString::to_string).collect();
-        assert_eq!(told.len(), 2);
-        assert!(told[0].contains("2 objects of cluster `shop/gone`"), "{told:?}");
-    }
-
-    #[test]
-    fn kustomize_keeps_the_children_of_another_function() {
-        let id = [(bookkeeping::KUSTOMIZE_ID, "x")];
-        let items = items(&[with(child("hippo", "a", "1"), &id), with(child("other", "b", "1"), &id)]);
-        assert!(merge(&items, &[cluster("hippo", "<stdin>", vec![])]).items == [Item::Kept(1)]);
-    }
-
-    #[test]
-    fn a_child_of_another_cluster_is_never_overwritten() {
-        for annotations in [&[][..], &[(bookkeeping::KUSTOMIZE_ID, "x")]] {
-            let theirs = with(child("hippo-a", "hippo-a-b", "1"), annotations);
-            let ours = cluster("hippo", "<stdin>", vec![child("hippo", "hippo-a-b", "2")]);
-            let told: Vec<String> =
-                merge(&items(&[theirs]), &[ours]).diagnostics.iter().map(ToString::to_string).collect();
-            assert!(
-                told.len() == 1 && told[0].contains("error: `ConfigMap shop/hippo-a-b` is an object of"),
-                "{told:?}"
-            );
-        }
-    }
-
-    #[test]
-    fn an_item_of_the_user_does_not_pass_beside_ours() {
-        let mut theirs = child("hippo", "a", "1");
-        theirs["metadata"]["labels"] = json!({});
-        let ours = || cluster("hippo", "<stdin>", vec![child("hippo", "a", "1")]);
-        for items in [[theirs.clone(), child("hippo", "a", "1")], [child("hippo", "a", "1"), theirs.clone()]] {
-            let merged = merge(&self::items(&items), &[ours()]);
-            assert!(crate::diagnostic::has_errors(&merged.diagnostics));
-        }
-    }
-
-    #[test]
-    fn an_item_of_the_user_is_never_overwritten() {
-        let mut theirs = child("hippo", "a", "1");
-        theirs["metadata"]["labels"] = json!({});
-        let merged = merge(&items(&[theirs]), &[cluster("hippo", "<stdin>", vec![child("hippo", "a", "1")])]);
-        assert!(crate::diagnostic::has_errors(&merged.diagnostics));
-        assert!(merged.diagnostics[0].to_string().contains("ConfigMap shop/a"));
-    }
-
-    #[test]
-    fn secrets_of_pgo_are_taken_over_and_its_ca_stays_away() {
-        let secret = |labels: Value| {
-            let place = [(bookkeeping::PATH, "pgo.yaml"), (bookkeeping::INDEX, "2")];
-            with(
-                json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s", "namespace": "shop", "labels": labels}}),
-                &place,
-            )
-        };
-        let wanted = secret(json!({label::RENDERED: "hippo", label::CLUSTER: "hippo"}));
-        let render = |item: Value| merge(&items(&[item]), &[cluster("hippo", "<stdin>", vec![wanted.clone()])]);
-        assert!(render(secret(json!({label::CLUSTER: "hippo"}))).items == [Item::Rendered(wanted.clone())]);
-        for labels in [json!({}), json!({label::CLUSTER: "other"})] {
-            let told = render(secret(labels)).diagnostics;
-            assert!(
-                told[0].to_string().contains("error: ")
-                    && told[0].message.contains("cluster: hippo` to have it replaced")
-            );
-        }
-        let root =
-            |namespace: &str| json!({"kind": "Secret", "metadata": {"name": ROOT_SECRET, "namespace": namespace}});
-        let merged = merge(&items(&[root("shop"), root("elsewhere")]), &[cluster("hippo", "<stdin>", vec![])]);
-        assert!(merged.items == [Item::LocalConfig(0), Item::Kept(1)]);
-    }
-
-    #[test]
-    fn clusters_and_seeds_are_kept_away_from_the_cluster_unless_someone_has_decided() {
-        let hippo = json!({
-            "apiVersion": "postgres-operator.crunchydata.com/v1", "kind": "PostgresCluster", "metadata": {"name": "hippo"}
-        });
-        let seed = json!({"kind": "Secret", "metadata": {"annotations": {annotation::SEED: "true"}}});
-        let no_seed = json!({"kind": "Secret", "metadata": {"annotations": {annotation::SEED: "false"}}});
-        let decided = with(hippo.clone(), &[(bookkeeping::LOCAL_CONFIG, "false")]);
-        let merged = merge(&items(&[hippo, seed.clone(), no_seed, decided]), &[]);
-        assert!(merged.items == [Item::LocalConfig(0), Item::LocalConfig(1), Item::Kept(2), Item::Kept(3)]);
-        let of_seed =
-            |value: &str| merge(&items(&[with(seed.clone(), &[(bookkeeping::LOCAL_CONFIG, value)])]), &[]).items;
-        assert!(of_seed("false") == [Item::LocalConfig(0)] && of_seed("true") == [Item::Kept(0)]);
-    }
-
-    #[test]
-    fn a_seed_stays_whatever_its_labels_and_its_name_say() {
-        let seed = |name: &str, labels: Value| {
-            json!({"apiVersion": "v1", "kind": "Secret", "metadata": {
-                "name": name, "namespace": "shop", "labels": labels, "annotations": {annotation::SEED: "true"},
-            }})
-        };
-        let wanted = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {
-            "name": "hippo-pguser-hippo", "namespace": "shop", "labels": {label::RENDERED: "hippo", label::CLUSTER: "hippo"},
-        }});
-        let render = |item: Value| merge(&items(&[item]), &[cluster("hippo", "<stdin>", vec![wanted.clone()])]);
-        for key in [label::RENDERED, label::CLUSTER] {
-            for owner in ["hippo", "other"] {
-                let merged = render(seed("seed", json!({key: owner})));
-                assert!(merged.items[0] == Item::LocalConfig(0), "{key}: {owner}");
-                let told = render(seed("hippo-pguser-hippo", json!({key: owner}))).diagnostics;
-                assert!(crate::diagnostic::has_errors(&told) && !told[0].message.contains("label it"), "{told:?}");
-            }
-        }
-    }
-
-    #[test]
-    fn an_index_that_no_file_has_is_ignored() {
-        let path = "hippo/configmap-a.yaml";
-        for index in [usize::MAX.to_string(), (usize::MAX - 1).to_string(), "99999999999999999999999".to_owned()] {
-            let other = json!({"kind": "Service", "metadata": {"name": "x"}});
-            let items = items(&[with(other, &[(bookkeeping::PATH, path), (bookkeeping::INDEX, &index)])]);
-            let merged = merge(&items, &[cluster("hippo", "<stdin>", vec![child("hippo", "a", "1")])]);
-            let [Item::Kept(0), Item::Rendered(value)] = merged.items.as_slice() else { panic!("other items") };
-            assert_eq!(value["metadata"]["annotations"][bookkeeping::INDEX], "1");
-        }
-    }
-}
+mod tests;

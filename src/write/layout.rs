@@ -1,10 +1,7 @@
 //! The file of each object if every object has a file of its own: `<cluster>/<kind>-<name>.yaml`, below the package in kpt and
 //! below the output directory on the command line.
 
-use serde_json::Value;
-
 use crate::diagnostic::ResourceRef;
-use crate::read::object;
 
 /// Returns the directory of each of `clusters`, in their order: its name, or `<namespace>/<name>` if another cluster has that
 /// name.
@@ -17,12 +14,7 @@ pub fn directories(clusters: &[&ResourceRef]) -> Vec<String> {
 }
 
 /// Returns the file of an object inside the directory of its cluster.
-pub fn file_name(value: &Value) -> String {
-    file_of(&object::rendered_reference(value))
-}
-
-/// Returns the file of the object that `reference` names.
-pub fn file_of(reference: &ResourceRef) -> String {
+pub fn file_name(reference: &ResourceRef) -> String {
     format!("{}-{}.yaml", reference.kind.to_lowercase(), reference.name)
 }
 
@@ -43,7 +35,7 @@ mod tests {
 
     #[test]
     fn a_file_is_named_after_kind_and_name() {
-        let value = serde_json::json!({"kind": "ConfigMap", "metadata": {"name": "hippo-config"}});
-        assert_eq!(file_name(&value), "configmap-hippo-config.yaml");
+        let reference = ResourceRef { kind: "ConfigMap".to_owned(), ..cluster("shop", "hippo-config") };
+        assert_eq!(file_name(&reference), "configmap-hippo-config.yaml");
     }
 }

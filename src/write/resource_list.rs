@@ -5,41 +5,36 @@ use std::io;
 use serde_json::{Map, Value, json};
 
 use crate::diagnostic::Diagnostic;
-use crate::read::Document;
+use crate::read::node::Node;
 use crate::read::object::{self, bookkeeping};
 use crate::write::verbatim::Texts;
 use crate::write::yaml;
 
 /// One item of the list that a function returns. It may contain a secret, so it does not implement `Debug`.
 #[derive(Clone, PartialEq)]
-pub enum Item {
-    /// The item of the input at this position, unchanged.
-    Kept(usize),
-    /// The item of the input at this position, with the annotation that prevents it from being applied.
-    LocalConfig(usize),
+pub enum Item<'a> {
+    /// An item of the input, unchanged.
+    Kept(&'a Node),
+    /// An item of the input, with the annotation that prevents it from being applied.
+    LocalConfig(&'a Node),
     /// A rendered object.
     Rendered(Value),
 }
 
-/// Returns a ResourceList with `items`, which refer to objects of `input`, and `results`. It is one document, always has
-/// `items`, and ends in one newline: kpt deletes the user's files if any of this is missing.
-pub fn to_string(texts: &Texts, input: &[Document], items: &[Item], results: &[Value]) -> String {
+/// Returns a ResourceList with `items` and `results`. `texts` are those of the list that the items were read from. It is one
+/// document, always has `items`, and ends in one newline: kpt deletes the user's files if any of this is missing.
+pub fn to_string(texts: &Texts, items: &[Item], results: &[Value]) -> String {
     let mut out = String::from("apiVersion: config.kubernetes.io/v1\nkind: ResourceList\n");
     out.push_str(if items.is_empty() { "items: []\n" } else { "items:\n" });
     for item in items {
-        match item {
-            Item::Rendered(value) => dash(&mut out, value.clone(), texts.indent),
-            Item::Kept(position) | Item::LocalConfig(position) => {
-                let Some(document) = input.get(*position) else { continue };
-                let text = match item {
-                    Item::LocalConfig(_) => texts.local_config(*position, &document.node),
-                    _ => texts.item(*position, &document.node),
-                };
-                match text {
-                    Some(text) => out.push_str(&text),
-                    None => dash(&mut out, value(input, item), texts.indent),
-                }
-            }
+        let text = match item {
+            Item::Kept(node) => texts.item(node),
+            Item::LocalConfig(node) => texts.local_config(node),
+            Item::Rendered(_) => None,
+        };
+        match text {
+            Some(text) => out.push_str(&text),
+            None => dash(&mut out, value(item), texts.indent),
         }
     }
     if !results.is_empty() {
@@ -52,8 +47,8 @@ pub fn to_string(texts: &Texts, input: &[Document], items: &[Item], results: &[V
 }
 
 /// Returns the items as a stream of documents, the output format of a legacy plugin of kustomize.
-pub fn to_stream(input: &[Document], items: &[Item]) -> String {
-    stream(items.iter().map(|item| value(input, item)))
+pub fn to_stream(items: &[Item]) -> String {
+    stream(items.iter().map(value))
 }
 
 /// Writes a stream of documents. Each document is written before the next value is requested.
@@ -74,12 +69,11 @@ pub fn stream(values: impl IntoIterator<Item = Value>) -> String {
 }
 
 /// Returns the value of `item`.
-fn value(input: &[Document], item: &Item) -> Value {
-    let at = |position: usize| input.get(position).map_or(Value::Null, |document| document.node.to_json());
+fn value(item: &Item) -> Value {
     match item {
-        Item::Kept(position) => at(*position),
-        Item::LocalConfig(position) => {
-            let mut value = at(*position);
+        Item::Kept(node) => node.to_json(),
+        Item::LocalConfig(node) => {
+            let mut value = node.to_json();
             object::annotate(&mut value, bookkeeping::LOCAL_CONFIG, "true");
             value
         }

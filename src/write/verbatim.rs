@@ -4,6 +4,9 @@
 //! Every copy is read again and compared before it is used. If the text of an item cannot stand alone (it has an alias to
 //! another item, or it is in flow style), the item is written anew instead.
 
+use std::collections::BTreeMap;
+
+use crate::diagnostic::Position;
 use crate::read::node::{Node, NodeValue};
 use crate::read::object::bookkeeping;
 use crate::read::{self, Document};
@@ -11,8 +14,8 @@ use crate::read::{self, Document};
 /// The texts of the items of a list.
 #[derive(Default)]
 pub struct Texts<'a> {
-    /// One text per item, in the order of the list. Empty unless every item has a text.
-    chunks: Vec<&'a str>,
+    /// The text of each item, by its position in the list's text. Empty unless every item has a text.
+    chunks: BTreeMap<Position, &'a str>,
     /// The indentation of the dashes, in columns.
     pub indent: usize,
 }
@@ -44,17 +47,19 @@ impl<'a> Texts<'a> {
             }
             position += line.len();
         };
-        if starts.len() != items.value.items().len() {
+        let nodes = items.value.items();
+        if starts.len() != nodes.len() {
             return none;
         }
         let ends = starts.iter().skip(1).copied().chain([end]);
-        let chunks = starts.iter().zip(ends).filter_map(|(&start, end)| text.get(start..end)).collect();
+        let chunks = nodes.iter().zip(starts.iter().zip(ends));
+        let chunks = chunks.filter_map(|(node, (&start, end))| Some((node.position, text.get(start..end)?))).collect();
         Self { chunks, indent }
     }
 
-    /// Returns the text of the item at `position`, with its dash, if the text reads as `node`.
-    pub fn item(&self, position: usize, node: &Node) -> Option<String> {
-        let mut text = (*self.chunks.get(position)?).to_owned();
+    /// Returns the text of the item `node`, with its dash, if the text reads as `node`.
+    pub fn item(&self, node: &Node) -> Option<String> {
+        let mut text = (*self.chunks.get(&node.position)?).to_owned();
         if !text.ends_with('\n') {
             text.push('\n');
         }
@@ -63,8 +68,8 @@ impl<'a> Texts<'a> {
 
     /// Returns the same text with the annotation that keeps an item from being applied to the cluster, above the other
     /// annotations.
-    pub fn local_config(&self, position: usize, node: &Node) -> Option<String> {
-        let text = self.item(position, node)?;
+    pub fn local_config(&self, node: &Node) -> Option<String> {
+        let text = self.item(node)?;
         let first = read_item(&text)?.get("metadata")?.get("annotations")?.entries().first()?.key_position;
         let line_start: usize = text.split_inclusive('\n').take(first.line - 1).map(str::len).sum();
         let line = format!("{}{}: \"true\"\n", " ".repeat(first.column - 1), bookkeeping::LOCAL_CONFIG);
@@ -135,7 +140,7 @@ mod tests {
         let list_node = read::documents("", list).unwrap().remove(0).node;
         let texts = Texts::find(list, &list_node);
         let items = list_node.get("items").unwrap().items();
-        items.iter().enumerate().map(|(position, node)| texts.item(position, node)).collect()
+        items.iter().map(|node| texts.item(node)).collect()
     }
 
     #[test]
@@ -178,7 +183,7 @@ mod tests {
         let texts = Texts::find(&list, &node);
         let items = node.get("items").unwrap().items();
         assert_eq!(
-            texts.local_config(0, &items[0]).unwrap(),
+            texts.local_config(&items[0]).unwrap(),
             item.replace("      'x'", "      config.kubernetes.io/local-config: \"true\"\n      'x'")
         );
     }
@@ -188,7 +193,7 @@ mod tests {
         for metadata in ["{annotations: {a: b}}", "{}", "\n    annotations: {a: b}", "\n    annotations:"] {
             let list = format!("items:\n- kind: A\n  metadata: {metadata}\n");
             let node = read::documents("", &list).unwrap().remove(0).node;
-            assert_eq!(Texts::find(&list, &node).local_config(0, &node.get("items").unwrap().items()[0]), None);
+            assert_eq!(Texts::find(&list, &node).local_config(&node.get("items").unwrap().items()[0]), None);
         }
     }
 }

@@ -34,5 +34,5 @@ pub(crate) fn objects_from(text: &str, seed: &str, options: &Options) -> Result<
         let errors = rendered.diagnostics.into_iter().filter(|diagnostic| diagnostic.severity == Severity::Error);
         return Err(errors.collect());
     }
-    Ok(rendered.clusters.into_iter().flat_map(|cluster| cluster.objects).collect())
+    Ok(rendered.resources.into_iter().flat_map(|resource| resource.objects).map(|object| object.to_value()).collect())
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use pgrender::identity::certificate::Certificate;
 use pgrender::postgres_cluster::secrets::certificates::CertificateRole;
-use pgrender::postgres_cluster::secrets::derive::{Credential, Identity};
+use pgrender::postgres_cluster::secrets::identity::{Credential, Identity};
 
 /// The CAs that every member of the trust domain trusts, in PEM.
 pub(crate) fn trust(identity: &Identity) -> &str {

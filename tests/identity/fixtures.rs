@@ -2,7 +2,7 @@
 
 use pgrender::identity::certificate::Certificate;
 use pgrender::postgres_cluster::secrets::certificates::CertificateRole;
-use pgrender::postgres_cluster::secrets::derive::{Credential, Identity};
+use pgrender::postgres_cluster::secrets::identity::{Credential, Identity};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 

@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use pgrender::identity::certificate::Certificate;
 use pgrender::identity::uri;
 use pgrender::postgres_cluster::secrets::certificates::CertificateRole;
-use pgrender::postgres_cluster::secrets::derive::Identity;
+use pgrender::postgres_cluster::secrets::identity::Identity;
 
 use crate::at;
 use crate::cluster::hippo;

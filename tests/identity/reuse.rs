@@ -11,8 +11,9 @@ use pgrender::naming::annotation;
 use pgrender::options::Options;
 use pgrender::postgres_cluster::cluster::Cluster;
 use pgrender::postgres_cluster::secrets::certificates::CertificateRole;
-use pgrender::postgres_cluster::secrets::derive::{Identity, derive};
+use pgrender::postgres_cluster::secrets::derive::derive;
 use pgrender::postgres_cluster::secrets::existing::{Existing, Sources, existing};
+use pgrender::postgres_cluster::secrets::identity::Identity;
 use pgrender::read::{self, Document};
 use serde_json::{Value, json};
 
@@ -21,7 +22,7 @@ use crate::cluster::{hippo, standby};
 use crate::derived::{certificates, credential, leaf, member, members_trust, trust, verifier};
 use crate::server::Server;
 use crate::tools::{available, run};
-use crate::{at, blocks, seed, with_authority};
+use crate::{at, blocks, seed, window_of, with_authority};
 
 const DAY: i64 = 86_400;
 
@@ -55,7 +56,7 @@ fn with(
     let (documents, options) = (documents(secrets), Options { time, ..Options::default() });
     let (existing, errors) = existing(&Sources::of(&documents, &options), cluster);
     assert_eq!(errors, []);
-    let (identity, told) = derive(cluster, &seed(), &options, &existing);
+    let (identity, told) = derive(cluster, &seed(), window_of(&options), &options, &existing);
     (identity.unwrap_or_else(|| panic!("{told:?}")), told.iter().map(ToString::to_string).collect())
 }
 
@@ -239,7 +240,7 @@ fn pgos_ca_signs_in_the_trust_domain_of_its_namespace_only() {
     for (domain, signs) in [("postgres-operator", true), ("team", false)] {
         let options = Options { time: now(), trust_domain: Some(domain.to_owned()), ..Options::default() };
         let (existing, _) = existing(&Sources::of(&documents, &options), &hippo());
-        let (identity, told) = derive(&hippo(), &seed(), &options, &existing);
+        let (identity, told) = derive(&hippo(), &seed(), window_of(&options), &options, &existing);
         let identity = identity.unwrap();
         let server = &leaf(&identity, CertificateRole::Postgres).certificate;
         assert_eq!(pgo.verifies(pgo.root(), server), signs, "{domain}");
@@ -287,7 +288,7 @@ fn pgos_ca_must_outlive_what_it_signs() {
     let later = now() + 3651 * DAY;
     let (documents, options) = (documents(&root), Options { time: later, ..Options::default() });
     let (found, _) = existing(&Sources::of(&documents, &options), &hippo());
-    let (identity, told) = derive(&hippo(), &seed(), &options, &found);
+    let (identity, told) = derive(&hippo(), &seed(), window_of(&options), &options, &found);
     assert!(identity.is_none() && told[0].to_string().contains("raise `pgrender.dev/rotate-ca`"), "{told:?}");
     // The action that the message suggests works.
     let (_, told) = with(&with_authority(2), &root, later);
@@ -461,7 +462,7 @@ fn a_ca_that_is_only_called_as_that_of_members_is_told() {
     let other =
         Seed::new(b"YW5vdGhlciBzZWVkIGZvciB0aGUgdGVzdHMgYWxvbmUsIG5vdGhpbmcgaXMgZ3VhcmRlZCBieSBpdA==").ok().unwrap();
     let options = Options { time: now(), ..Options::default() };
-    let (earlier, _) = derive(&hippo(), &other, &options, &Existing::default());
+    let (earlier, _) = derive(&hippo(), &other, window_of(&options), &options, &Existing::default());
     let earlier = earlier.unwrap();
     let earlier = blocks(members_trust(&earlier))[0];
     let mut secrets = rendered(&identity);

@@ -10,7 +10,7 @@ use pgrender::identity::scram;
 use pgrender::postgres_cluster::cluster::Cluster;
 use pgrender::postgres_cluster::postgres;
 use pgrender::postgres_cluster::secrets::certificates::CertificateRole;
-use pgrender::postgres_cluster::secrets::derive::Identity;
+use pgrender::postgres_cluster::secrets::identity::Identity;
 use tempfile::TempDir;
 
 use crate::derived::{leaf, trust};

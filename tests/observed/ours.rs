@@ -2,6 +2,7 @@
 
 use pgrender::diagnostic::{Severity, has_errors};
 use pgrender::identity::Seed;
+use pgrender::kubernetes::Object;
 use pgrender::options::Options;
 use pgrender::read;
 use serde_json::Value;
@@ -42,5 +43,8 @@ pub(crate) fn objects(file: &str, text: &str, namespace: &str, time: i64) -> (Ve
     let mut rendered = pgrender::render::render(&documents, &options, Ok(&seed));
     assert!(!has_errors(&rendered.diagnostics), "{:?}", rendered.diagnostics);
     let warnings = rendered.diagnostics.iter().filter(|diagnostic| diagnostic.severity == Severity::Warning);
-    (rendered.clusters.pop().unwrap().objects, warnings.map(ToString::to_string).collect())
+    (
+        rendered.resources.pop().unwrap().objects.iter().map(Object::to_value).collect(),
+        warnings.map(ToString::to_string).collect(),
+    )
 }

@@ -10,6 +10,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use pgrender::diagnostic::has_errors;
 use pgrender::identity::Seed;
+use pgrender::kubernetes::Object;
 use pgrender::options::Options;
 use pgrender::read;
 use pgrender::render::render;
@@ -75,7 +76,7 @@ impl Rendered {
             .unwrap();
         let mut rendered = render(&documents, &options, Ok(&seed));
         assert!(!has_errors(&rendered.diagnostics), "{:?}", rendered.diagnostics);
-        Self(rendered.clusters.swap_remove(0).objects)
+        Self(rendered.resources.swap_remove(0).objects.iter().map(Object::to_value).collect())
     }
 
     pub(crate) fn object(&self, kind: &str, name: &str) -> Option<&Value> {

@@ -104,7 +104,7 @@ impl Owner {
         let reference = object::reference(&document.node);
         object::label(&document.node, label::RENDERED) == Some(&self.name)
             && reference.namespace == self.namespace
-            && path.file_name().is_some_and(|file| file == layout::file_of(&reference).as_str())
+            && path.file_name().is_some_and(|file| file == layout::file_name(&reference).as_str())
     }
 }
 

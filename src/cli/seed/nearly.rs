@@ -10,7 +10,7 @@ use crate::read::node::{Entry, Node, NodeValue};
 use crate::read::object;
 
 /// Returns an error for each of `documents` that is probably meant as a seed.
-pub(in crate::cli) fn check(documents: &[Document]) -> Vec<Diagnostic> {
+pub(in crate::cli) fn check(documents: &[&Document]) -> Vec<Diagnostic> {
     let mut found = Collector::default();
     for (position, document) in documents.iter().enumerate() {
         let mut search =
@@ -185,7 +185,10 @@ mod tests {
     use crate::read;
 
     fn told(text: &str) -> Vec<String> {
-        check(&read::documents("c.yaml", text).unwrap()).iter().map(ToString::to_string).collect()
+        check(&read::documents("c.yaml", text).unwrap().iter().collect::<Vec<_>>())
+            .iter()
+            .map(ToString::to_string)
+            .collect()
     }
 
     fn secret(section: &str, entry: &str) -> String {

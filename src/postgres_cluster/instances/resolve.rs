@@ -3,7 +3,8 @@
 use crate::diagnostic::FieldPath;
 use crate::naming::{CONTAINER_CARETAKER, CONTAINER_DATABASE, CONTAINER_PGBACKREST};
 use crate::postgres_cluster::cluster::{InstanceSet, Metadata, Scheduling};
-use crate::postgres_cluster::resolve::{Context, claims, containers};
+use crate::postgres_cluster::resolve::context::Context;
+use crate::postgres_cluster::resolve::{claims, containers};
 use crate::postgres_cluster::spec::{InstanceSetSpec, PostgresClusterSpec};
 
 /// pgBackRest numbers the instances of a cluster from 1 to 256 (its option group `pg`).

@@ -9,8 +9,9 @@ use crate::diagnostic::line;
 use crate::diagnostic::words;
 use crate::postgres_cluster::postgres::configuration::check_ident_text;
 use crate::postgres_cluster::postgres::parameter;
-use crate::postgres_cluster::postgres::resolve::{check_host, hba_text};
-use crate::postgres_cluster::resolve::Context;
+use crate::postgres_cluster::postgres::resolve::hba_text;
+use crate::postgres_cluster::replication::standby_spec::check_host;
+use crate::postgres_cluster::resolve::context::Context;
 
 /// Checks the whole dynamic configuration.
 pub(crate) fn check(configuration: &Map<String, Value>, version: u16, context: &mut Context) {

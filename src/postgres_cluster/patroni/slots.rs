@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use super::setting::{self, Setting};
 use crate::diagnostic::FieldPath;
 use crate::diagnostic::words;
-use crate::postgres_cluster::resolve::Context;
+use crate::postgres_cluster::resolve::context::Context;
 
 /// The longest name in Postgres, in bytes (`NAMEDATALEN`).
 const LONGEST: usize = 63;

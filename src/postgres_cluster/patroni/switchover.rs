@@ -1,10 +1,31 @@
-//! Checks `spec.patroni.switchover`: the target must be an instance of the cluster.
+//! Resolves `spec.patroni.switchover`, and checks that the target is an instance of the cluster.
+
+use std::collections::BTreeMap;
 
 use crate::diagnostic::FieldPath;
 use crate::diagnostic::words;
-use crate::postgres_cluster::cluster::Cluster;
-use crate::postgres_cluster::resolve::Context;
-use crate::postgres_cluster::spec::PostgresClusterSpec;
+use crate::naming::annotation;
+use crate::postgres_cluster::cluster::{Cluster, Switchover};
+use crate::postgres_cluster::resolve::context::Context;
+use crate::postgres_cluster::spec::{PatroniSpec, PostgresClusterSpec, SwitchoverType};
+
+/// Returns the request of a switchover, if there is one.
+pub(crate) fn resolve(
+    patroni: &PatroniSpec,
+    annotations: &BTreeMap<String, String>,
+    context: &mut Context,
+) -> Option<Switchover> {
+    let switchover = patroni.switchover.as_ref().filter(|switchover| switchover.enabled)?;
+    if switchover.type_ == SwitchoverType::Failover && switchover.target_instance.is_none() {
+        let path = FieldPath::of("spec.patroni.switchover.targetInstance");
+        context.error(path, "a failover needs the instance that shall lead");
+    }
+    Some(Switchover {
+        trigger: annotations.get(annotation::TRIGGER_SWITCHOVER)?.clone(),
+        target: switchover.target_instance.clone(),
+        kind: switchover.type_,
+    })
+}
 
 /// Reports a target that is not an instance of the cluster, such as one of PGO's instances, whose names end in four random
 /// letters. Patroni would refuse the switchover, and the leader would not change.

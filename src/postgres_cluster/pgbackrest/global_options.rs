@@ -6,7 +6,7 @@ use super::model::{Repository, Storage};
 use super::{option, option_name, option_value};
 use crate::diagnostic::FieldPath;
 use crate::diagnostic::words;
-use crate::postgres_cluster::resolve::Context;
+use crate::postgres_cluster::resolve::context::Context;
 
 /// Checks all options.
 pub(crate) fn check(

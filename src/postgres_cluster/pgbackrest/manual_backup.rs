@@ -4,7 +4,7 @@ use super::model::{BackupType, Repository};
 use crate::diagnostic::FieldPath;
 use crate::naming::{STANZA, annotation};
 use crate::postgres_cluster::cluster::Cluster;
-use crate::postgres_cluster::resolve::Context;
+use crate::postgres_cluster::resolve::context::Context;
 use crate::postgres_cluster::spec::{ManualBackupSpec, PostgresCluster};
 
 /// Words in the names of options whose values are not shown.

@@ -8,7 +8,8 @@ use super::{option, option_value};
 use crate::diagnostic::FieldPath;
 use crate::naming::{CONTAINER_PGBACKREST, CONTAINER_PGBACKREST_CONFIG, annotation};
 use crate::postgres_cluster::cluster::{Metadata, Scheduling};
-use crate::postgres_cluster::resolve::{Context, claims, containers, files};
+use crate::postgres_cluster::resolve::context::Context;
+use crate::postgres_cluster::resolve::{claims, containers, files};
 use crate::postgres_cluster::spec::{
     BackupJobsSpec, LogSpec, PgBackRestSpec, PostgresClusterSpec, RepoHostSpec, RepositorySpec, SchedulesSpec,
 };

@@ -6,7 +6,8 @@ use crate::diagnostic::FieldPath;
 use crate::diagnostic::words;
 use crate::naming::{CONTAINER_PGBOUNCER, CONTAINER_PGBOUNCER_CONFIG};
 use crate::postgres_cluster::cluster::{Metadata, Scheduling};
-use crate::postgres_cluster::resolve::{Context, containers, files, services};
+use crate::postgres_cluster::resolve::context::Context;
+use crate::postgres_cluster::resolve::{containers, files, services};
 use crate::postgres_cluster::secrets::issuer;
 use crate::postgres_cluster::spec::{PgBouncerConfigSpec, PostgresClusterSpec};
 

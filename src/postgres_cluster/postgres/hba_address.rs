@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::hba_text::{Word, first_word};
+use super::hba_words::{Word, first_word};
 
 /// Returns the index of the field with the method: after the address, and after the mask if the mask is a separate field.
 pub(crate) fn method_after(fields: &[Vec<Word>]) -> Result<usize, String> {

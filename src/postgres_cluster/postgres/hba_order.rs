@@ -3,7 +3,7 @@
 
 use std::net::IpAddr;
 
-use super::hba_text::{Word, fields};
+use super::hba_words::{Word, fields};
 
 /// The largest number of earlier lines for certain roles that a line is compared with. Of lines for all roles, there are only a
 /// few kinds.

@@ -12,7 +12,7 @@ use crate::diagnostic::words;
 use crate::postgres_cluster::cluster::Cluster;
 use crate::postgres_cluster::patroni::setting;
 use crate::postgres_cluster::postgres;
-use crate::postgres_cluster::resolve::Context;
+use crate::postgres_cluster::resolve::context::Context;
 use crate::postgres_cluster::spec::PostgresClusterSpec;
 
 /// The parameters that must be the same on all instances: the lowest value that Patroni accepts, and the value that it uses

@@ -1,18 +1,17 @@
-//! Resolves Postgres itself: parameters, rules, Patroni, standby, certificates and ports.
+//! Resolves Postgres itself: parameters, rules and ports.
 
 use std::collections::BTreeMap;
 
 use super::parameter;
 use crate::diagnostic::FieldPath;
 use crate::kubernetes::IntOrString;
-use crate::naming::{PGBACKREST_PORT, annotation};
-use crate::postgres_cluster::cluster::{Cluster, Patroni, Postgres, Standby, Switchover};
-use crate::postgres_cluster::patroni::{self, dynamic_configuration};
-use crate::postgres_cluster::pgbackrest::resolve::{repository_index, unknown_repository};
+use crate::naming::PGBACKREST_PORT;
+use crate::postgres_cluster::cluster::{Cluster, Postgres};
 use crate::postgres_cluster::postgres;
-use crate::postgres_cluster::resolve::{Context, files, quantity};
+use crate::postgres_cluster::resolve::context::Context;
+use crate::postgres_cluster::resolve::{files, quantity};
 use crate::postgres_cluster::rules::parameter_fault;
-use crate::postgres_cluster::spec::{HbaRule, PatroniSpec, PostgresClusterSpec, RepositorySpec, SwitchoverType};
+use crate::postgres_cluster::spec::{HbaRule, PostgresClusterSpec};
 
 /// Resolves `spec.config` and `spec.authentication`.
 pub(crate) fn postgres(spec: &PostgresClusterSpec, version: u16, context: &mut Context) -> Postgres {
@@ -98,128 +97,6 @@ pub(crate) fn hba_text(text: &str, path: &FieldPath, version: u16, context: &mut
     match postgres::configuration::check_hba_text(text, version) {
         Err(why) => context.error(path.clone(), why),
         Ok(notes) => notes.into_iter().for_each(|note| context.warning(path.clone(), note)),
-    }
-}
-
-/// Resolves `spec.patroni`.
-pub(crate) fn patroni(
-    spec: &PostgresClusterSpec,
-    version: u16,
-    annotations: &BTreeMap<String, String>,
-    context: &mut Context,
-) -> Patroni {
-    let patroni = spec.patroni.clone().unwrap_or_default();
-    dynamic_configuration::check(&patroni.dynamic_configuration, version, context);
-    let standby = spec.standby.as_ref().filter(|standby| standby.enabled);
-    patroni::resolve::check(&patroni, standby, context);
-    if patroni.sync_period_seconds * 2 > patroni.leader_lease_duration_seconds {
-        // Patroni itself raises `ttl` or lowers `loop_wait` so that loop_wait + 2 * retry_timeout <= ttl.
-        let message = "is shorter than two sync periods: the leader could lose its lease while it is well";
-        context.warning(FieldPath::of("spec.patroni.leaderLeaseDurationSeconds"), message);
-    }
-    Patroni {
-        port: context.port(patroni.port, "spec.patroni.port"),
-        switchover: switchover(&patroni, annotations, context),
-        leader_lease_duration_seconds: patroni.leader_lease_duration_seconds,
-        sync_period_seconds: patroni.sync_period_seconds,
-        dynamic_configuration: patroni.dynamic_configuration,
-    }
-}
-
-fn switchover(
-    patroni: &PatroniSpec,
-    annotations: &BTreeMap<String, String>,
-    context: &mut Context,
-) -> Option<Switchover> {
-    let switchover = patroni.switchover.as_ref().filter(|switchover| switchover.enabled)?;
-    if switchover.type_ == SwitchoverType::Failover && switchover.target_instance.is_none() {
-        let path = FieldPath::of("spec.patroni.switchover.targetInstance");
-        context.error(path, "a failover needs the instance that shall lead");
-    }
-    Some(Switchover {
-        trigger: annotations.get(annotation::TRIGGER_SWITCHOVER)?.clone(),
-        target: switchover.target_instance.clone(),
-        kind: switchover.type_,
-    })
-}
-
-/// Whether a repository is on a volume that is created for it.
-fn is_on_new_volume(repository: &RepositorySpec) -> bool {
-    repository.volume.as_ref().map(|volume| &volume.volume_claim_spec).is_some_and(|claim| {
-        claim.volume_name.is_none()
-            && claim.selector.is_none()
-            && claim.data_source.is_none()
-            && claim.data_source_ref.is_none()
-    })
-}
-
-/// Resolves `spec.standby`; `None` if it is not enabled.
-pub(crate) fn standby(spec: &PostgresClusterSpec, cluster: &str, context: &mut Context) -> Option<Standby> {
-    let standby = spec.standby.as_ref().filter(|standby| standby.enabled)?;
-    let path = FieldPath::of("spec.standby");
-    if standby.host.is_none() && standby.repo_name.is_none() {
-        context.error(path.clone(), "a standby follows something: add `host`, `repoName` or both");
-    }
-    if let Some(host) = &standby.host {
-        context.check(&path.key("host"), check_host(host));
-    }
-    let pgbackrest = spec.backups.as_ref().and_then(|backups| backups.pgbackrest.as_ref());
-    if let Some(name) = &standby.repo_name {
-        match pgbackrest {
-            None => context.error(path.key("repoName"), "there are no repositories: add `spec.backups.pgbackrest`"),
-            Some(pgbackrest) if !pgbackrest.repos.iter().any(|repository| &repository.name == name) => {
-                context.error(path.key("repoName"), unknown_repository(name, pgbackrest));
-            }
-            Some(pgbackrest) => {
-                let repository = pgbackrest.repos.iter().find(|repository| &repository.name == name);
-                if repository.is_some_and(is_on_new_volume) {
-                    let message = format!(
-                        "this repository is on a volume that is new and empty, unless the claim `{cluster}-{name}` is there \
-                         already, so there is nothing to start from: name the volume that has the backups in `volumeName` of its \
-                         claim, or follow a repository in `s3`, `gcs` or `azure`"
-                    );
-                    context.warning(path.key("repoName"), message);
-                }
-            }
-        }
-    }
-    Some(Standby {
-        host: standby.host.clone(),
-        port: standby.port.map(|port| context.port(port, "spec.standby.port")),
-        repository: standby.repo_name.as_deref().and_then(repository_index),
-    })
-}
-
-/// Checks a host, or several hosts with commas. Patroni makes it part of a connection string, where a space would begin another
-/// setting.
-pub(crate) fn check_host(host: &str) -> Result<(), String> {
-    let is_host =
-        !host.is_empty() && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._:,%[]".contains(&byte));
-    if is_host {
-        return Ok(());
-    }
-    // libpq takes a text that begins with a slash or `@` for the path of a socket, and this pod has only the socket of its own
-    // Postgres.
-    Err(format!("{host:?} is not the name or the address of a host"))
-}
-
-/// Replicas trust the CA of the server's certificate, and the server trusts the CA of theirs. So the user provides both
-/// certificates or none.
-pub(crate) fn check_custom_certificates(spec: &PostgresClusterSpec, cluster: &Cluster, context: &mut Context) {
-    if spec.custom_replication_tls_secret.as_ref().is_some_and(|secret| secret.items.is_some()) {
-        let message =
-            "nothing here reads it, as with PGO: the Secret must have the keys `ca.crt`, `tls.crt` and `tls.key`";
-        context.warning(FieldPath::of("spec.customReplicationTLSSecret.items"), message);
-    }
-    let message = |other: &str| format!("replicas and their leader must trust each other: bring `{other}` too");
-    match (&cluster.custom_tls_secret, &cluster.custom_replication_tls_secret) {
-        (Some(_), None) => {
-            context.error(FieldPath::of("spec.customTLSSecret"), message("spec.customReplicationTLSSecret"));
-        }
-        (None, Some(_)) => {
-            context.error(FieldPath::of("spec.customReplicationTLSSecret"), message("spec.customTLSSecret"));
-        }
-        _ => {}
     }
 }
 

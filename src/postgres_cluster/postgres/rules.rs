@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::diagnostic::FieldPath;
 use crate::postgres_cluster::cluster::Cluster;
 use crate::postgres_cluster::postgres;
-use crate::postgres_cluster::resolve::Context;
+use crate::postgres_cluster::resolve::context::Context;
 use crate::postgres_cluster::spec::PostgresClusterSpec;
 
 /// Reports each of these rules. If there is an error, the line of a rule may be missing, so nothing is reported.

@@ -6,7 +6,7 @@ use crate::diagnostic::FieldPath;
 use crate::diagnostic::line;
 use crate::diagnostic::words;
 use crate::postgres_cluster::cluster::{PasswordType, User};
-use crate::postgres_cluster::resolve::Context;
+use crate::postgres_cluster::resolve::context::Context;
 use crate::postgres_cluster::spec;
 use crate::postgres_cluster::spec::PostgresClusterSpec;
 

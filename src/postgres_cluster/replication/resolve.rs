@@ -6,7 +6,7 @@ use crate::diagnostic::FieldPath;
 use crate::naming::{REPLICATION_MAP, annotation};
 use crate::postgres_cluster::cluster::Cluster;
 use crate::postgres_cluster::postgres;
-use crate::postgres_cluster::resolve::Context;
+use crate::postgres_cluster::resolve::context::Context;
 use crate::postgres_cluster::spec::{PostgresCluster, PostgresClusterSpec};
 
 /// Checks the settings of the spec that affect replication.

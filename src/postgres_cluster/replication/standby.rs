@@ -3,7 +3,6 @@
 use crate::diagnostic::{Diagnostic, FieldPath, ResourceRef};
 use crate::naming::annotation;
 use crate::postgres_cluster::cluster::Cluster;
-use crate::read::Document;
 
 /// What this check needs to know about one cluster.
 pub struct Party {
@@ -69,12 +68,11 @@ impl Party {
     }
 }
 
-/// The messages about the clusters of an input. Each cluster comes with the document that it was read from.
-pub fn notes(parties: &[(ResourceRef, &Document, Party)]) -> Vec<Diagnostic> {
-    let note = |(resource, document, party): &(ResourceRef, &Document, Party)| {
-        let others = parties.iter().filter(|(other, ..)| other != resource);
-        let note = party.note(others.map(|(other, _, party)| (other, party)))?;
-        Some(document.locate(note).of(resource.clone()))
+/// The message about each of the clusters of an input, if there is one. A cluster that has an error has no party.
+pub fn notes(parties: &[(&ResourceRef, Option<Party>)]) -> Vec<Option<Diagnostic>> {
+    let known = || parties.iter().filter_map(|(resource, party)| Some((*resource, party.as_ref()?)));
+    let note = |(resource, party): &(&ResourceRef, Option<Party>)| {
+        party.as_ref()?.note(known().filter(|(other, _)| other != resource))
     };
-    parties.iter().filter_map(note).collect()
+    parties.iter().map(note).collect()
 }

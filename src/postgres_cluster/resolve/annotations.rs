@@ -1,7 +1,7 @@
 //! Checks annotations of a `PostgresCluster` that belong to pgrender or to PGO. They have an effect only in the cluster's own
 //! metadata, not in the metadata of the objects that the spec describes.
 
-use super::Context;
+use super::context::Context;
 use crate::diagnostic::FieldPath;
 use crate::diagnostic::words;
 use crate::naming::{PREFIX, annotation};

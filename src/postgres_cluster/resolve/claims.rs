@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::{Context, quantity};
+use super::context::Context;
+use super::quantity;
 use crate::diagnostic::FieldPath;
 use crate::kubernetes::PersistentVolumeClaimSpec;
 use crate::postgres_cluster::spec::{PostgresClusterSpec, VolumeClaimSpec};

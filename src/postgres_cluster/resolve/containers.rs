@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::{Context, quantity};
+use super::context::Context;
+use super::quantity;
 use crate::diagnostic::FieldPath;
 use crate::kubernetes::{Container, IntOrString, ResourceRequirements};
 use crate::naming::is_container_port;

@@ -5,7 +5,7 @@
 //! The meaning of each is in the documentation of the tool: Argo CD, "Annotations and Labels" and "Sync Options"; Flux, the
 //! controls of a Kustomization ("Controlling the apply behavior of resources"); Helm, "Chart Hooks"; `kpt live`, cli-utils.
 
-use super::Context;
+use super::context::Context;
 use crate::diagnostic::FieldPath;
 use crate::diagnostic::words;
 use crate::naming::delivery;

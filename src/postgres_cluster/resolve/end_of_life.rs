@@ -2,7 +2,7 @@
 
 use time::{Date, Month};
 
-use super::Context;
+use super::context::Context;
 use crate::diagnostic::FieldPath;
 
 /// The day in November on which the final release of a version is planned (<https://www.postgresql.org/support/versioning/>).

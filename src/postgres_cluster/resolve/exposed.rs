@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 use regex::Regex;
 use serde_json::Value;
 
-use super::Context;
+use super::context::Context;
 use crate::diagnostic::FieldPath;
 use crate::kubernetes::IntOrString;
 use crate::postgres_cluster::spec::PostgresClusterSpec;

@@ -1,8 +1,9 @@
 //! Checks the paths of files that the user adds to volumes which also contain files of pgrender.
 
-use super::Context;
+use super::context::Context;
 use crate::diagnostic::FieldPath;
 use crate::kubernetes::{SecretProjection, VolumeProjection};
+use crate::postgres_cluster::cluster::Cluster;
 use crate::postgres_cluster::spec::PostgresClusterSpec;
 
 /// The prefix of pgrender's own files, in every volume that the user may add files to.
@@ -24,6 +25,26 @@ pub(crate) fn checked(
         }
     }
     projections
+}
+
+/// Replicas trust the CA of the server's certificate, and the server trusts the CA of theirs. So the user provides both
+/// certificates or none.
+pub(crate) fn check_custom_certificates(spec: &PostgresClusterSpec, cluster: &Cluster, context: &mut Context) {
+    if spec.custom_replication_tls_secret.as_ref().is_some_and(|secret| secret.items.is_some()) {
+        let message =
+            "nothing here reads it, as with PGO: the Secret must have the keys `ca.crt`, `tls.crt` and `tls.key`";
+        context.warning(FieldPath::of("spec.customReplicationTLSSecret.items"), message);
+    }
+    let message = |other: &str| format!("replicas and their leader must trust each other: bring `{other}` too");
+    match (&cluster.custom_tls_secret, &cluster.custom_replication_tls_secret) {
+        (Some(_), None) => {
+            context.error(FieldPath::of("spec.customTLSSecret"), message("spec.customReplicationTLSSecret"));
+        }
+        (None, Some(_)) => {
+            context.error(FieldPath::of("spec.customReplicationTLSSecret"), message("spec.customTLSSecret"));
+        }
+        _ => {}
+    }
 }
 
 /// Checks the files of the user's own certificates. The certificate of replicas is in the same volume as that of the server.

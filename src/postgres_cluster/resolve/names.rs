@@ -1,7 +1,7 @@
 //! Checks lengths and forms of the names of objects. Here the message can still say which part of a name the user has to
 //! shorten.
 
-use super::Context;
+use super::context::Context;
 use crate::diagnostic::FieldPath;
 use crate::naming::{CRON_JOB_MAX, STATEFUL_SET_MAX};
 use crate::postgres_cluster::cluster::Cluster;

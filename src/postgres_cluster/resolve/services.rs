@@ -2,7 +2,7 @@
 
 use crate::diagnostic::FieldPath;
 use crate::postgres_cluster::cluster::{ServiceKind, ServiceSettings};
-use crate::postgres_cluster::resolve::Context;
+use crate::postgres_cluster::resolve::context::Context;
 use crate::postgres_cluster::spec::ServiceSpec;
 
 /// Returns the settings of one Service. What the API server would refuse is an error here.

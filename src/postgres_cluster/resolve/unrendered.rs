@@ -1,7 +1,7 @@
 //! Fields and annotations that are valid but have no effect yet. The user must not believe that something is backed up,
 //! restored or monitored because it is in the spec. A field whose absence could cost data is an error; the others are warnings.
 
-use super::Context;
+use super::context::Context;
 use crate::diagnostic::FieldPath;
 use crate::naming::annotation;
 use crate::postgres_cluster::cluster::Cluster;

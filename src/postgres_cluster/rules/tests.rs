@@ -2,7 +2,7 @@ use std::{collections::BTreeMap, fs, path::Path};
 
 use super::*;
 use crate::parse::{self, Settings, schema};
-use crate::postgres_cluster::parse::{DEFINITION, KIND};
+use crate::postgres_cluster::{KIND, parse::DEFINITION};
 use crate::read;
 
 #[test]

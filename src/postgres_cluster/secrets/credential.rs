@@ -3,8 +3,8 @@
 use zeroize::Zeroizing;
 
 use super::credentials::PlannedCredential;
-use super::derive::Credential;
 use super::existing;
+use super::identity::Credential;
 use super::reuse;
 use crate::diagnostic::Diagnostic;
 use crate::identity::context::Context;

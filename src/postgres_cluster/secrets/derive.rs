@@ -7,88 +7,32 @@
 
 use std::collections::BTreeMap;
 
-use zeroize::Zeroizing;
-
-use super::certificates::{CertificateAuthority, CertificateRole, CertificateSubject, PlannedCertificate};
+use super::certificates::{CertificateSubject, PlannedCertificate};
 use super::existing::Existing;
+use super::identity::Identity;
 use super::reuse::Demand;
 use super::signer::Signers;
 use super::{credential, reuse};
 use crate::diagnostic::{Diagnostic, ResourceRef, has_errors};
 use crate::identity::certificate::{self, Certificate};
-use crate::identity::context::PasswordGeneration;
 use crate::identity::context::{CertificateId, Context};
 use crate::identity::seed::Seed;
 use crate::identity::window::{Renewal, Window};
 use crate::options::Options;
 use crate::postgres_cluster::cluster::Cluster;
 
-/// All secrets of one cluster. It does not implement `Debug`, so that it cannot be printed.
-pub struct Identity {
-    /// The CA certificates that the cluster trusts; `None` if pgrender makes no certificate.
-    pub trust: Option<Trust>,
-    /// When to render again.
-    pub renewal: Renewal,
-    /// Credentials by role, without those whose Secret the user provides.
-    pub credentials: BTreeMap<String, Credential>,
-    /// Certificates by role and instance set, without those that pgrender does not make.
-    pub certificates: BTreeMap<(CertificateRole, String), Certificate>,
-    /// The key of the fingerprints of Secrets and ConfigMaps. Without it, nobody can use a fingerprint to test a guessed value.
-    pub fingerprint_key: Zeroizing<[u8; 32]>,
-}
-
-impl Identity {
-    /// A certificate of the plan; `None` if pgrender does not make it.
-    pub fn certificate(&self, role: CertificateRole, instance_set: &str) -> Option<&Certificate> {
-        self.certificates.get(&(role, instance_set.to_owned()))
-    }
-}
-
-/// The CA certificates that a cluster trusts, in PEM.
-pub struct Trust {
-    /// The CA certificates that everyone in the trust domain trusts.
-    pub domain: String,
-    /// The CA certificates that the members of the cluster trust to identify each other.
-    pub members: String,
-    /// The generation of the CA, from 1.
-    pub generation: u32,
-}
-
-impl Trust {
-    /// The trust bundle of those who verify certificates that this CA has signed.
-    pub fn bundle(&self, authority: CertificateAuthority) -> &str {
-        match authority {
-            CertificateAuthority::TrustDomain => &self.domain,
-            CertificateAuthority::Members => &self.members,
-        }
-    }
-}
-
-/// A password, and what Postgres stores of it.
-pub struct Credential {
-    /// The password. It is printable ASCII, unless a person has chosen it.
-    pub password: Zeroizing<String>,
-    /// The verifier, `SCRAM-SHA-256$4096:…`, unless an existing one has another form. `None` if the user is not a role of
-    /// Postgres.
-    pub verifier: Option<Zeroizing<String>>,
-    /// The generation of the password.
-    pub generation: PasswordGeneration,
-}
-
-/// Derives the identity of `cluster` from `seed`. The schedule, the trust domain and the time come from `options`. Values in
+/// Derives the identity of `cluster` from `seed`. `window` is the window of time to render for; the trust domain and the time
+/// come from `options`. Values in
 /// `existing` are reused if they are of the requested generation and meet the requirements.
 ///
-/// Gives `None` if one of the diagnostics is an error: a time that is out of range, or a CA of PGO that is no longer valid.
+/// Gives `None` if one of the diagnostics is an error: a CA of PGO that is no longer valid.
 pub fn derive(
     cluster: &Cluster,
     seed: &Seed,
+    window: Window,
     options: &Options,
     existing: &Existing,
 ) -> (Option<Identity>, Vec<Diagnostic>) {
-    let window = match Window::containing(options.time, options.certificates) {
-        Ok(window) => window,
-        Err(error) => return (None, vec![Diagnostic::error(error.to_string())]),
-    };
     let mut derivation = Derivation { cluster, seed, window, time: options.time, existing, diagnostics: Vec::new() };
     let identity = derivation.identity(options);
     let mut diagnostics = derivation.diagnostics;

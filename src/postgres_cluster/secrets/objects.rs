@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 
 use super::certificates::PlannedCertificate;
 use super::credentials::{CredentialHolder, PlannedCredential, ServiceRole};
-use super::derive::{Credential, Identity, Trust};
+use super::identity::{Credential, Identity, Trust};
 use super::plan::PlannedSecret;
 use crate::identity::uri;
 use crate::kubernetes::object::Objects;

@@ -7,9 +7,9 @@ use std::collections::BTreeSet;
 
 use zeroize::Zeroizing;
 
-use super::derive::Credential;
 use super::existing::Root;
 use super::existing::{self, Certificates, Pair};
+use super::identity::Credential;
 use crate::diagnostic::Diagnostic;
 use crate::identity::certificate::Certificate;
 use crate::identity::certificate::CertificateUsage;

@@ -7,7 +7,7 @@ use super::generations::{Generations, generation};
 use crate::diagnostic::FieldPath;
 use crate::naming::annotation;
 use crate::postgres_cluster::cluster::Cluster;
-use crate::postgres_cluster::resolve::Context;
+use crate::postgres_cluster::resolve::context::Context;
 
 /// Reads these annotations. `roles` are the roles of `cluster` with a password. For the `referenced` roles, the user provides
 /// the Secrets.

@@ -1,8 +1,8 @@
 //! The two CAs that sign the certificates of one cluster, and the trust bundles of their peers.
 
 use super::certificates::CertificateAuthority;
-use super::derive::Trust;
 use super::existing::{Certificates, Existing};
+use super::identity::Trust;
 use super::reuse;
 use crate::diagnostic::{Diagnostic, has_errors};
 use crate::identity::authority::{Authorities, Authority};

@@ -6,7 +6,7 @@ use crate::diagnostic::FieldPath;
 use crate::naming::annotation;
 use crate::options::CredentialSource;
 use crate::postgres_cluster::cluster::Cluster;
-use crate::postgres_cluster::resolve::Context;
+use crate::postgres_cluster::resolve::context::Context;
 
 /// Returns the roles of `cluster` that have a password.
 pub(crate) fn roles(cluster: &Cluster) -> BTreeSet<&str> {

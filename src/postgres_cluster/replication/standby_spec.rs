@@ -1,0 +1,67 @@
+//! Resolves `spec.standby`.
+
+use crate::diagnostic::FieldPath;
+use crate::postgres_cluster::cluster::Standby;
+use crate::postgres_cluster::pgbackrest::resolve::{repository_index, unknown_repository};
+use crate::postgres_cluster::resolve::context::Context;
+use crate::postgres_cluster::spec::{PostgresClusterSpec, RepositorySpec};
+
+/// Resolves `spec.standby`; `None` if it is not enabled.
+pub(crate) fn resolve(spec: &PostgresClusterSpec, cluster: &str, context: &mut Context) -> Option<Standby> {
+    let standby = spec.standby.as_ref().filter(|standby| standby.enabled)?;
+    let path = FieldPath::of("spec.standby");
+    if standby.host.is_none() && standby.repo_name.is_none() {
+        context.error(path.clone(), "a standby follows something: add `host`, `repoName` or both");
+    }
+    if let Some(host) = &standby.host {
+        context.check(&path.key("host"), check_host(host));
+    }
+    let pgbackrest = spec.backups.as_ref().and_then(|backups| backups.pgbackrest.as_ref());
+    if let Some(name) = &standby.repo_name {
+        match pgbackrest {
+            None => context.error(path.key("repoName"), "there are no repositories: add `spec.backups.pgbackrest`"),
+            Some(pgbackrest) if !pgbackrest.repos.iter().any(|repository| &repository.name == name) => {
+                context.error(path.key("repoName"), unknown_repository(name, pgbackrest));
+            }
+            Some(pgbackrest) => {
+                let repository = pgbackrest.repos.iter().find(|repository| &repository.name == name);
+                if repository.is_some_and(is_on_new_volume) {
+                    let message = format!(
+                        "this repository is on a volume that is new and empty, unless the claim `{cluster}-{name}` is there \
+                         already, so there is nothing to start from: name the volume that has the backups in `volumeName` of its \
+                         claim, or follow a repository in `s3`, `gcs` or `azure`"
+                    );
+                    context.warning(path.key("repoName"), message);
+                }
+            }
+        }
+    }
+    Some(Standby {
+        host: standby.host.clone(),
+        port: standby.port.map(|port| context.port(port, "spec.standby.port")),
+        repository: standby.repo_name.as_deref().and_then(repository_index),
+    })
+}
+
+/// Whether a repository is on a volume that is created for it.
+fn is_on_new_volume(repository: &RepositorySpec) -> bool {
+    repository.volume.as_ref().map(|volume| &volume.volume_claim_spec).is_some_and(|claim| {
+        claim.volume_name.is_none()
+            && claim.selector.is_none()
+            && claim.data_source.is_none()
+            && claim.data_source_ref.is_none()
+    })
+}
+
+/// Checks a host, or several hosts with commas. Patroni makes it part of a connection string, where a space would begin another
+/// setting.
+pub(crate) fn check_host(host: &str) -> Result<(), String> {
+    let is_host =
+        !host.is_empty() && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._:,%[]".contains(&byte));
+    if is_host {
+        return Ok(());
+    }
+    // libpq takes a text that begins with a slash or `@` for the path of a socket, and this pod has only the socket of its own
+    // Postgres.
+    Err(format!("{host:?} is not the name or the address of a host"))
+}

@@ -1,0 +1,63 @@
+//! What every part of the resolution needs, and the checks of values that many parts have.
+
+use super::{annotations, delivery, images, labels};
+use crate::diagnostic::{Collector, Diagnostic, FieldPath};
+use crate::options::Options;
+use crate::postgres_cluster::cluster::Metadata;
+use crate::postgres_cluster::spec::MetadataSpec;
+
+/// What every part of the resolution needs: the options, and where diagnostics go.
+pub(crate) struct Context<'a> {
+    pub(crate) options: &'a Options,
+    pub(crate) diagnostics: Collector<Diagnostic>,
+}
+
+impl Context<'_> {
+    pub(crate) fn error(&mut self, path: FieldPath, message: impl Into<String>) {
+        self.diagnostics.add(Diagnostic::error(message).at(path));
+    }
+
+    pub(crate) fn warning(&mut self, path: FieldPath, message: impl Into<String>) {
+        self.diagnostics.add(Diagnostic::warning(message).at(path));
+    }
+
+    /// Reports the error of a check at `path`, and returns whether there was none. The check is a function of the module that
+    /// writes the file.
+    pub(crate) fn check(&mut self, path: &FieldPath, verdict: Result<(), String>) -> bool {
+        let good = verdict.is_ok();
+        if let Err(why) = verdict {
+            self.error(path.clone(), why);
+        }
+        good
+    }
+
+    /// Returns the user's labels and annotations for a group of objects, after checking them.
+    pub(crate) fn metadata(&mut self, spec: Option<&MetadataSpec>, path: &FieldPath) -> Metadata {
+        let Some(spec) = spec else { return Metadata::default() };
+        let mut metadata = Metadata { labels: spec.labels.clone(), annotations: spec.annotations.clone() };
+        labels::check(&metadata, path, &mut self.diagnostics);
+        annotations::misplaced(&metadata, path, self);
+        delivery::without_danger(&mut metadata, path, self);
+        metadata
+    }
+
+    /// Returns a port number. The schema has checked only the lower bound, so the upper bound is checked here.
+    pub(crate) fn port(&mut self, number: i32, path: &str) -> u16 {
+        u16::try_from(number).unwrap_or_else(|_| {
+            self.error(FieldPath::of(path), format!("`{number}` is not a port: the highest is 65535"));
+            0
+        })
+    }
+
+    /// Returns the image for `variable`, or reports an error that says where to set one.
+    pub(crate) fn image(&mut self, named: Option<&str>, variable: &str, path: &str) -> String {
+        images::image(named, variable, self.options).unwrap_or_else(|| {
+            let message = format!(
+                "no image is known for this: name one here, or give `{variable}` in the environment, with `--image`, or in \
+                 `spec.images` of the function configuration"
+            );
+            self.error(FieldPath::of(path), message);
+            String::new()
+        })
+    }
+}
