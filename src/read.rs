@@ -5,7 +5,7 @@
 //! Go's readers read differently, is refused here too. The error has the position and says what to write instead.
 
 mod compose;
-mod limits;
+pub(crate) mod limits;
 mod mapping;
 pub mod node;
 pub mod object;

@@ -11,6 +11,7 @@ pub(crate) mod exposed;
 pub(crate) mod files;
 pub(crate) mod images;
 pub(crate) mod labels;
+pub(crate) mod metadata;
 pub(crate) mod names;
 pub(crate) mod quantity;
 pub(crate) mod services;
@@ -43,7 +44,7 @@ fn cluster(resource: &PostgresCluster, context: &mut Context) -> Cluster {
     let name = resource.metadata.name.clone().unwrap_or_default();
     let annotations = resource.metadata.annotations.clone().unwrap_or_default();
     let delivery = delivery::resolve(resource, context);
-    let metadata = context.metadata(spec.metadata.as_ref(), &FieldPath::of("spec.metadata"));
+    let metadata = metadata::resolve(spec.metadata.as_ref(), &FieldPath::of("spec.metadata"), context);
     let namespace = resource.metadata.namespace.clone().or_else(|| context.options.namespace.clone());
     if namespace.is_none() {
         let message = "a cluster needs a namespace, because its hosts, URIs and certificates contain it: write it here, \

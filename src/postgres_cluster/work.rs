@@ -5,6 +5,7 @@ use crate::identity::checked_rounds;
 use crate::options::Options;
 use crate::postgres_cluster::cluster::{Cluster, Metadata};
 use crate::postgres_cluster::secrets::existing::{Certificates, Existing};
+use crate::read::limits;
 use crate::read::node::Node;
 
 /// The cost of the two trust bundles of a cluster, and of the objects that each cluster has.
@@ -66,13 +67,13 @@ pub(crate) fn of_cluster(cluster: &Cluster, node: &Node) -> usize {
     for (set, node) in cluster.instance_sets.iter().zip(set_nodes) {
         let of_set = usize::from(set.replicas) * (1 + usize::from(set.wal_volume_claim_spec.is_some()));
         claims += of_set;
-        copied += (node.weight() + common) * (of_set + SET_OBJECTS);
+        copied += (limits::weight(node) + common) * (of_set + SET_OBJECTS);
     }
     let backups = cluster.backups.as_ref();
     let pods = 6
         + 2 * sets
         + backups.map_or(0, |backups| backups.repositories.iter().map(|repository| repository.schedules.len()).sum());
-    copied += spec.map_or(0, Node::weight) * pods;
+    copied += spec.map_or(0, limits::weight) * pods;
     let metadata = common
         + backups.map_or(0, |backups| weight(&backups.metadata))
         + cluster.pgbouncer.as_ref().map_or(0, |pgbouncer| weight(&pgbouncer.metadata));
@@ -82,5 +83,5 @@ pub(crate) fn of_cluster(cluster: &Cluster, node: &Node) -> usize {
 
 fn weight(metadata: &Metadata) -> usize {
     let entries = metadata.labels.iter().chain(&metadata.annotations);
-    entries.map(|(key, value)| 2 * Node::OVERHEAD + key.len() + value.len()).sum()
+    entries.map(|(key, value)| 2 * limits::OVERHEAD + key.len() + value.len()).sum()
 }

@@ -237,6 +237,7 @@ mod tests {
 
     use super::*;
     use crate::diagnostic::FieldPath;
+    use crate::read::places::Places;
 
     fn node(text: &str) -> Node {
         compose("c.yaml", text).unwrap().remove(0)
@@ -279,8 +280,11 @@ mod tests {
     #[test]
     fn places_count_characters_from_one() {
         let tree = node("é: {à: 1, b: 2}\nc:\n- d: 3\n");
-        assert_eq!(tree.locate(&FieldPath::default().key("é").key("b")), Position { line: 1, column: 11 });
-        assert_eq!(tree.locate(&FieldPath::of("c[0].d")), Position { line: 3, column: 3 });
+        assert_eq!(
+            Places::new(&tree).locate(&FieldPath::default().key("é").key("b")),
+            Position { line: 1, column: 11 }
+        );
+        assert_eq!(Places::new(&tree).locate(&FieldPath::of("c[0].d")), Position { line: 3, column: 3 });
         assert_eq!(tree.get("c").unwrap().position, Position { line: 3, column: 1 });
         assert_eq!(node("a:\n  - - b\n").get("a").unwrap().position, Position { line: 2, column: 3 });
     }

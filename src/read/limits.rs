@@ -60,6 +60,15 @@ impl Budget {
     }
 }
 
+/// The memory that a value needs in addition to its text, in bytes; also a measure of the time to copy it.
+pub(crate) const OVERHEAD: usize = 48;
+
+/// The approximate cost of copying a value, in bytes.
+pub(crate) fn weight(node: &Node) -> usize {
+    let Size { nodes, bytes, .. } = Size::of(node);
+    nodes * OVERHEAD + bytes
+}
+
 /// The size of a tree.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Size {

@@ -4,9 +4,7 @@ use std::ops::Range;
 
 use serde_json::{Map, Number, Value};
 
-use crate::diagnostic::{FieldPath, Position, words};
-use crate::read::limits::Size;
-use crate::read::places::Places;
+use crate::diagnostic::{Position, words};
 
 /// A value and its position.
 #[derive(Clone, Debug, PartialEq)]
@@ -112,21 +110,6 @@ impl Node {
             NodeValue::Sequence(items) => items,
             _ => &[],
         }
-    }
-
-    /// Returns the position of the field at `path`: that of its key if it has one, else that of its value. If the path does not
-    /// exist, this is the position of the nearest ancestor that exists.
-    pub fn locate(&self, path: &FieldPath) -> Position {
-        Places::new(self).locate(path)
-    }
-
-    /// The memory that a value needs in addition to its text, in bytes; also a measure of the time to copy it.
-    pub const OVERHEAD: usize = 48;
-
-    /// Returns the approximate cost of copying the value, in bytes.
-    pub fn weight(&self) -> usize {
-        let Size { nodes, bytes, .. } = Size::of(self);
-        nodes * Self::OVERHEAD + bytes
     }
 
     /// Returns the value as JSON, without positions.

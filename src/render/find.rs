@@ -102,8 +102,7 @@ fn unknown_version(document: &Document, definition: &Definition) -> Option<Diagn
         other => format!("`{other}` is no version of {}, {wanted}", definition.kind),
     };
     let field = FieldPath::of("apiVersion");
-    let position = document.node.locate(&field);
-    Some(Diagnostic::error(message).at(field).of(resource).located(&document.file, position))
+    Some(document.locate(Diagnostic::error(message).at(field).of(resource)))
 }
 
 /// Warns about an object that is nearly of the kind. It is passed on like any other object, and nothing is rendered for it.

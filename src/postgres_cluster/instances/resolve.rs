@@ -4,7 +4,7 @@ use crate::diagnostic::FieldPath;
 use crate::naming::{CONTAINER_CARETAKER, CONTAINER_DATABASE, CONTAINER_PGBACKREST};
 use crate::postgres_cluster::cluster::{InstanceSet, Metadata, Scheduling};
 use crate::postgres_cluster::resolve::context::Context;
-use crate::postgres_cluster::resolve::{claims, containers};
+use crate::postgres_cluster::resolve::{claims, containers, metadata};
 use crate::postgres_cluster::spec::{InstanceSetSpec, PostgresClusterSpec};
 
 /// pgBackRest numbers the instances of a cluster from 1 to 256 (its option group `pg`).
@@ -50,7 +50,7 @@ fn instance_set(
     context: &mut Context,
 ) -> InstanceSet {
     let path = FieldPath::of("spec.instances").index(index);
-    let own = context.metadata(set.metadata.as_ref(), &path.key("metadata"));
+    let own = metadata::resolve(set.metadata.as_ref(), &path.key("metadata"), context);
     let replicas = u16::try_from(set.replicas).unwrap_or_default();
     let backups = spec.backups.as_ref().is_some_and(|backups| backups.pgbackrest.is_some());
     let mut ours = vec![CONTAINER_DATABASE, CONTAINER_CARETAKER];

@@ -9,7 +9,7 @@ use crate::diagnostic::FieldPath;
 use crate::naming::{CONTAINER_PGBACKREST, CONTAINER_PGBACKREST_CONFIG, annotation};
 use crate::postgres_cluster::cluster::{Metadata, Scheduling};
 use crate::postgres_cluster::resolve::context::Context;
-use crate::postgres_cluster::resolve::{claims, containers, files};
+use crate::postgres_cluster::resolve::{claims, containers, files, metadata};
 use crate::postgres_cluster::spec::{
     BackupJobsSpec, LogSpec, PgBackRestSpec, PostgresClusterSpec, RepoHostSpec, RepositorySpec, SchedulesSpec,
 };
@@ -26,7 +26,7 @@ pub(crate) fn resolve(
 ) -> Option<Backups> {
     let pgbackrest = spec.backups.as_ref()?.pgbackrest.as_ref()?;
     let path = FieldPath::of("spec.backups.pgbackrest");
-    let own = context.metadata(pgbackrest.metadata.as_ref(), &path.key("metadata"));
+    let own = metadata::resolve(pgbackrest.metadata.as_ref(), &path.key("metadata"), context);
     let sidecars = pgbackrest.sidecars.as_ref();
     let mut sidecar_resources = |sidecar: Option<&crate::postgres_cluster::spec::SidecarSpec>, name: &str| {
         let path = path.key("sidecars").key(name).key("resources");

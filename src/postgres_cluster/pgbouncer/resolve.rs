@@ -7,7 +7,7 @@ use crate::diagnostic::words;
 use crate::naming::{CONTAINER_PGBOUNCER, CONTAINER_PGBOUNCER_CONFIG};
 use crate::postgres_cluster::cluster::{Metadata, Scheduling};
 use crate::postgres_cluster::resolve::context::Context;
-use crate::postgres_cluster::resolve::{containers, files, services};
+use crate::postgres_cluster::resolve::{containers, files, metadata, services};
 use crate::postgres_cluster::secrets::issuer;
 use crate::postgres_cluster::spec::{PgBouncerConfigSpec, PostgresClusterSpec};
 
@@ -16,7 +16,7 @@ pub(crate) fn resolve(spec: &PostgresClusterSpec, metadata: &Metadata, context: 
     let of_postgres = tls_of_postgres(spec);
     let spec = &spec.proxy.as_ref()?.pg_bouncer;
     let path = FieldPath::of("spec.proxy.pgBouncer");
-    let own = context.metadata(spec.metadata.as_ref(), &path.key("metadata"));
+    let own = metadata::resolve(spec.metadata.as_ref(), &path.key("metadata"), context);
     let ours = [CONTAINER_PGBOUNCER, CONTAINER_PGBOUNCER_CONFIG];
     let sidecars = containers::sidecars(&spec.containers, &ours, &path.key("containers"), context);
     let mut names = ours.to_vec();

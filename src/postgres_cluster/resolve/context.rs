@@ -1,10 +1,8 @@
 //! What every part of the resolution needs, and the checks of values that many parts have.
 
-use super::{annotations, delivery, images, labels};
+use super::images;
 use crate::diagnostic::{Collector, Diagnostic, FieldPath};
 use crate::options::Options;
-use crate::postgres_cluster::cluster::Metadata;
-use crate::postgres_cluster::spec::MetadataSpec;
 
 /// What every part of the resolution needs: the options, and where diagnostics go.
 pub(crate) struct Context<'a> {
@@ -29,16 +27,6 @@ impl Context<'_> {
             self.error(path.clone(), why);
         }
         good
-    }
-
-    /// Returns the user's labels and annotations for a group of objects, after checking them.
-    pub(crate) fn metadata(&mut self, spec: Option<&MetadataSpec>, path: &FieldPath) -> Metadata {
-        let Some(spec) = spec else { return Metadata::default() };
-        let mut metadata = Metadata { labels: spec.labels.clone(), annotations: spec.annotations.clone() };
-        labels::check(&metadata, path, &mut self.diagnostics);
-        annotations::misplaced(&metadata, path, self);
-        delivery::without_danger(&mut metadata, path, self);
-        metadata
     }
 
     /// Returns a port number. The schema has checked only the lower bound, so the upper bound is checked here.

@@ -3,6 +3,7 @@
 use crate::diagnostic::FieldPath;
 use crate::postgres_cluster::cluster::{ServiceKind, ServiceSettings};
 use crate::postgres_cluster::resolve::context::Context;
+use crate::postgres_cluster::resolve::metadata;
 use crate::postgres_cluster::spec::ServiceSpec;
 
 /// Returns the settings of one Service. What the API server would refuse is an error here.
@@ -33,7 +34,7 @@ pub(crate) fn resolve(spec: Option<&ServiceSpec>, path: &FieldPath, context: &mu
         context.error(path.key("ipFamilies"), "`SingleStack` takes one family");
     }
     ServiceSettings {
-        metadata: context.metadata(spec.metadata.as_ref(), &path.key("metadata")),
+        metadata: metadata::resolve(spec.metadata.as_ref(), &path.key("metadata"), context),
         kind,
         node_port: spec.node_port,
         external_traffic_policy: spec.external_traffic_policy.clone(),
