@@ -106,7 +106,7 @@ class Databases(OnServer):
             unittest.mock.patch.object(databases, "SETTINGS", Path(directory)),
         ):
             wanted = hippo(databaseInitSQL="init")
-            with self.assertRaisesRegex(Failure, "ConfigMap init or its key is not there"):
+            with self.assertRaisesRegex(Failure, "ConfigMap init or its key does not exist"):
                 self.converge(wanted)
             (Path(directory) / "init.sql").write_text(
                 "SELECT nonsense;\nCREATE SEQUENCE ran;\nSELECT nextval('ran');\n"
@@ -280,7 +280,7 @@ class Databases(OnServer):
             role = {"name": "_crunchypgbouncer", "secret": "hippo-pgbouncer"}
             wanted = hippo(users=users, pgbouncer=role)
             with unittest.mock.patch.object(credentials, "SETTINGS", settings):
-                with self.assertRaisesRegex(Failure, "^Secret hippo-pguser-absent is not there"):
+                with self.assertRaisesRegex(Failure, "^Secret hippo-pguser-absent does not exist"):
                     self.converge(wanted)
                 wanted.roles["users"].pop()
                 self.converge(wanted)

@@ -307,11 +307,11 @@ class Stanza(unittest.TestCase):
     def test_another_database_before_this_one_is_told(self) -> None:
         for version in ("15", "17"):
             [line] = backups.others(self.holding(version, self.MADE - 5), [1], self.OURS, 17)
-            self.assertIn(f"repo1 holds another database, with system identifier 8 and version {version}: this one goes", line)
+            self.assertIn(f"repo1 holds another database, with system identifier 8 and version {version}: this cluster", line)
         self.assertEqual(backups.others(self.INFO, [1], "7", 18), [], "a major upgrade in place")
 
     def test_another_database_that_is_in_use_or_newer_is_refused(self) -> None:
-        with self.assertRaisesRegex(surroundings.Failure, "was backed up after this one was made: give each"):
+        with self.assertRaisesRegex(surroundings.Failure, "was backed up after this one was created: give each"):
             backups.others(self.holding("17", self.MADE + 5), [1], self.OURS, 17)
         with self.assertRaisesRegex(surroundings.Failure, "is newer than 17: give this cluster a repository"):
             backups.others(self.holding("18", self.MADE - 5), [1], self.OURS, 17)
@@ -365,12 +365,12 @@ class Running(unittest.TestCase):
 
         duty = caretaker.Duty(work, name="try")
         self.assertEqual(
-            [self.run_and_read(duty) for _ in range(4)], ["try: no; again in 1 s\n", "", "try: well again\n", ""]
+            [self.run_and_read(duty) for _ in range(4)], ["try: no; trying again in 1 s\n", "", "try: works again\n", ""]
         )
 
     def test_an_unforeseen_failure_does_not_escape(self) -> None:
         duty = caretaker.Duty(lambda wanted: wanted.settings["absent"], name="try")
-        self.assertEqual(self.run_and_read(duty), "try: KeyError: 'absent'; again in 1 s\n")
+        self.assertEqual(self.run_and_read(duty), "try: KeyError: 'absent'; trying again in 1 s\n")
 
     def test_differences_name_settings_and_no_values(self) -> None:
         there = {"ttl": 30, "postgresql": {"parameters": {"a": "secret", "b": "1"}}}

@@ -401,7 +401,7 @@ class HostileTenant(OnServer):
         self.assertEqual(self.earlier["ccp_monitoring"].ask(asked), ["f\n"])
 
     def test_a_database_that_a_tenant_made_first_is_not_given_to_users(self) -> None:
-        told = "databases: database early: is of role maker and not made by the caretaker"
+        told = "databases: database early: is owned by role maker and was not created by the caretaker"
         self.assertIn(told, "\n".join(self.failed_again))
         self.assertEqual(sql("SELECT datacl FROM pg_database WHERE datname = 'early'"), [""])
 
@@ -421,7 +421,7 @@ class HostileTenant(OnServer):
     def test_only_what_cannot_be_right_is_a_failure(self) -> None:
         told = "\n".join(self.failed_again)
         self.assertRegex(
-            told, r"extensions: database extended: extension cube: it is of role tenant.*earthdistance: it needs cube"
+            told, r"extensions: database extended: extension cube: it is owned by role tenant.*earthdistance: it requires cube"
         )
         self.assertRegex(told, r"schemas: database app: schema other is owned by role tenant")
         self.assertEqual(len(self.failed_again), 4, told)
@@ -431,10 +431,10 @@ class HostileTenant(OnServer):
 
     def test_locks_hold_up_their_own_database_only_and_not_for_long(self) -> None:
         self.assertRegex("\n".join(self.failed), r"pgbouncer: database locked: canceling statement due to lock timeout")
-        self.assertIn("ended a session of role guest: it had a lock for too long", self.said)
+        self.assertIn("terminated a session of role guest: it had a lock for too long", self.said)
         for database in ("jammed", "renamed"):
-            self.assertIn(f"ended a session that could not begin in database {database}: its owner has locked it", self.said)
-        self.assertIn("ended a session of role other: it kept others out of database postgres", self.said)
+            self.assertIn(f"terminated a session that could not start in database {database}: its owner has locked it", self.said)
+        self.assertIn("terminated a session of role other: it kept others out of database postgres", self.said)
         self.assertEqual(self.honest, ["honest"])
         rolled_back = "database postgres: rolled back a prepared transaction of role guest: it had a lock for too long"
         self.assertIn(rolled_back, self.said)
@@ -454,7 +454,7 @@ class HostileTenant(OnServer):
                 ],
             )
         self.assertIn(
-            "database extended: moved extension pg_stat_statements to schema public: schema evil is of role tenant",
+            "database extended: moved extension pg_stat_statements to schema public: schema evil is owned by role tenant",
             self.said,
         )
         for database in self.healthy():

@@ -43,7 +43,7 @@ class LockedCatalogs(OnServer):
                 self.assertEqual(process.stdout.readline(), "has it\n")
                 try:
                     said, failed = converge(self.wanted)
-                    self.assertRegex("\n".join(said), r"ended a session of the role with OID \d+: it had locked a system catalog")
+                    self.assertRegex("\n".join(said), r"terminated a session of the role with OID \d+: it had locked a system catalog")
                     self.assertEqual(failed, [])
                 finally:
                     process.kill()

@@ -241,7 +241,7 @@ class InitSql(OnServer):
         wanted.roles["pgbouncer"] = {"name": "_crunchypgbouncer", "verifier": verifier("_crunchypgbouncer")}
         said, failed = converge(wanted)
         self.assertEqual(failed, [])
-        self.assertRegex("\n".join(said), r"ended a session of role .unknown \(OID=\d+\).: it had a lock for too long")
+        self.assertRegex("\n".join(said), r"terminated a session of role .unknown \(OID=\d+\).: it had a lock for too long")
         process.communicate()
 
     def test_a_role_for_replication_does_not_come_in(self) -> None:
