@@ -167,7 +167,7 @@ class Databases(OnServer):
             *hippo().roles["users"],
             *({"name": name, "verifier": VERIFIERS[0], "options": "", "databases": []} for name in ("stranger", "nobody")),
         ]
-        with self.assertRaisesRegex(Failure, "role stranger: is not the caretaker's, and owns something"):
+        with self.assertRaisesRegex(Failure, "role stranger: was not created by the caretaker, and owns objects"):
             self.converge(hippo(users=users))
         self.assertEqual(psql("SELECT rolcanlogin FROM pg_roles WHERE rolname IN ('stranger', 'nobody') ORDER BY 1"), ["f", "t"])
         self.assertEqual(psql("SELECT count(*) FROM pg_roles WHERE rolname LIKE 'nobody\\__%'"), ["1"])
@@ -177,7 +177,7 @@ class Databases(OnServer):
         self.assertEqual(self.converge(hippo(users=users)), [])
         # A database that was created again has only the name in common.
         psql("DROP SCHEMA theirs; DROP ROLE stranger; CREATE ROLE stranger; CREATE SCHEMA theirs AUTHORIZATION stranger")
-        with self.assertRaisesRegex(Failure, "role stranger: is not the caretaker's"):
+        with self.assertRaisesRegex(Failure, "role stranger: was not created by the caretaker"):
             self.converge(hippo(users=users))
         psql("DROP SCHEMA theirs; DROP ROLE stranger, nobody")
 
@@ -193,7 +193,7 @@ class Databases(OnServer):
             psql(f"ALTER DATABASE postgres SET pgrender.{kind} = '{record}'")
         psql("CREATE ROLE late; CREATE SCHEMA theirs AUTHORIZATION late")
         late = {"name": "late", "verifier": VERIFIERS[0], "options": "", "databases": []}
-        with self.assertRaisesRegex(Failure, "^role late: is not the caretaker's"):
+        with self.assertRaisesRegex(Failure, "^role late: was not created by the caretaker"):
             self.converge(hippo(users=[*hippo().roles["users"], late]))
         self.assertEqual(self.converge(hippo()), [])
         psql("DROP SCHEMA theirs; DROP ROLE late; ALTER DATABASE zoo OWNER TO postgres")
@@ -238,7 +238,7 @@ class Databases(OnServer):
             "CREATE OR REPLACE FUNCTION pgbouncer.get_auth(username TEXT) RETURNS TABLE(username TEXT, password TEXT) LANGUAGE SQL AS 'SELECT NULL, NULL'",
             "zoo",
         )
-        self.assertEqual(self.converge(hippo()), ["database zoo: made pgbouncer.get_auth"])
+        self.assertEqual(self.converge(hippo()), ["database zoo: created function pgbouncer.get_auth"])
 
     def test_a_database_made_later_has_the_function_from_template1(self) -> None:
         psql("CREATE DATABASE later")

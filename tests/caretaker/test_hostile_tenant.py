@@ -383,9 +383,9 @@ class HostileTenant(OnServer):
     def test_a_role_of_the_spec_that_a_tenant_made_first_gets_another_name(self) -> None:
         self.assertEqual(sql("SELECT current_user", "plain", "late"), ["late"])
         self.assertEqual(sql("SELECT count(*) FROM pg_db_role_setting WHERE setrole = 'late'::regrole"), ["0"])
-        self.assertRegex("\n".join(self.said), "renamed role late, which is not the caretaker's, to late_[0-9a-f]")
+        self.assertRegex("\n".join(self.said), "renamed role late, which the caretaker did not create, to late_[0-9a-f]")
         # A role that owns something is left for a superuser to handle.
-        refused = "users: role owning: is not the caretaker's, and owns something or was granted something"
+        refused = "users: role owning: was not created by the caretaker, and owns objects or has privileges"
         self.assertIn(refused, "\n".join(self.failed_again))
         with self.assertRaisesRegex(Refusal, "not permitted to log in|authentication failed|too many connections"):
             sql("SELECT 1", "plain", "owning")
@@ -414,7 +414,7 @@ class HostileTenant(OnServer):
         [schema] = sql("SELECT nspname FROM pg_namespace WHERE nspname LIKE 'pgbouncer\\__%'", "app")
         self.assertEqual(sql(f'SELECT answer FROM "{schema}".kept', "app", "tenant"), ["42"])
         self.assertIn(
-            f"database app: renamed schema pgbouncer of role tenant to {schema}: it must have nothing of others",
+            f"database app: renamed schema pgbouncer of role tenant to {schema}: it must have no objects of other roles",
             self.said,
         )
 

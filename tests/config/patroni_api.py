@@ -97,7 +97,7 @@ def check_caretaker(here: Pod, alpha: list[Any]) -> None:
     file = surroundings.AUTHENTICATION
     text, password = file.read_text(), value(alpha, "Secret", "alpha-patroni", "password")
     for wrong, expected in [
-        (None, "wants a password, which this pod gets when it is made anew"),
+        (None, "requires a password, which this pod gets when it is created again"),
         (text.replace(password, "another"), "has another password: it reads a new one within seconds"),
         (f"restapi:\n  authentication:\n    password: {password}\n", "is not JSON"),
         (text.replace('"password"', '"word"'), "is not JSON of the form"),
