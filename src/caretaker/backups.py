@@ -12,7 +12,7 @@ from surroundings import Failure, Wanted, find, log, patroni, read_wanted, run
 
 
 def pgbackrest(*words: str, timeout: float = 120) -> str:
-    """Run pgBackRest for the stanza of this cluster. The short `io-timeout` makes an unreachable repository fail within seconds."""
+    """Run pgBackRest for our stanza. With the short `io-timeout`, an unreachable repository fails within seconds."""
     result = run(["pgbackrest", "--stanza=db", "--io-timeout=15", "--log-level-console=warn", *words], timeout)
     if result.returncode != 0:
         lines = (result.stderr + result.stdout).split("\n")
@@ -52,7 +52,7 @@ def made_at(system: str) -> int:
 def others(stanza: Any, repositories: list[int], system: str, version: int) -> list[str]:
     """Describe the repositories that hold another database cluster. Ours may use them: the old backups stay until they expire.
 
-    If the other database cluster still uses a repository, fail. Otherwise its archiving would fail, and its backups would expire."""
+    Fail if the other one still uses a repository. Otherwise its archiving would fail, and its backups would expire."""
     newest = {entry["repo-key"]: entry for entry in stanza["db"] if entry["repo-key"] in repositories}
     said = []
     for repository, there in sorted(newest.items()):
@@ -80,7 +80,7 @@ def stanza(wanted: Wanted) -> None:
         return
     of_others = others(there, lacking, system, version)
     upgrade = any(entry["repo-key"] in lacking for entry in there["db"])
-    # A lock path of its own: otherwise `archive-push` in the same pod would find this lock, and wait for a minute.
+    # With its own lock path, because `archive-push` in the same pod would find this lock, and wait for a minute.
     pgbackrest("stanza-upgrade" if upgrade else "stanza-create", "--lock-path=/tmp/pgbackrest-caretaker")
     for line in of_others:
         log(line)

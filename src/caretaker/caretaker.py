@@ -30,7 +30,7 @@ pauses, and every few minutes to find what others have changed.
     pre_start.py        the steps before Patroni starts
     pre_stop.py         the handover of a leader that stops
     session.py          sessions of the superuser
-    impatience.py       ends sessions that block these sessions
+    impatience.py       terminates sessions that block ours
     postgres.py         access to Postgres
     surroundings.py     access to files, Patroni and Kubernetes
 """

@@ -15,9 +15,9 @@ from postgres import psql
 # The application_name of the user's SQL, also after `\c` and in programs that it starts.
 APPLICATION = "caretaker init.sql"
 
-# A connected session could add objects in the meantime, even after its role was dropped. A session that is starting is not in
-# pg_stat_activity yet, but has a lock on the database. A client can make its start long (PostgreSQL, "Developer Options",
-# post_auth_delay). Normal sessions start within a second, and later ones find the database closed.
+# A connected session could add objects, even after its role was dropped. A starting session is not in pg_stat_activity yet, but
+# has a lock on the database. A client can prolong its start (PostgreSQL, "Developer Options", post_auth_delay). Normal sessions
+# start within a second, and later ones find the database closed.
 END_SESSIONS = """
 DO $caretaker$
 DECLARE
@@ -59,7 +59,7 @@ $caretaker$;
 """
 
 # The connection limit does not apply to sessions with `replication=database` and to background workers. The privilege applies to
-# all (PostgreSQL, `CheckMyDatabase`), but somebody may grant it in the meantime. So both are used.
+# all (PostgreSQL, `CheckMyDatabase`), but somebody may grant it.
 CONNECTING = """FROM pg_database, aclexplode(coalesce(datacl, acldefault('d', datdba)))
     WHERE datname = 'postgres' AND privilege_type = 'CONNECT' AND grantee <> datdba"""
 CLOSE = f"""
@@ -109,8 +109,8 @@ END
 $caretaker$;
 """
 
-# Changes that the SQL makes stay. If it revokes a privilege that is already revoked, PostgreSQL writes the row again with the same
-# content. So the names in `revoked` come from the text of the SQL.
+# Changes by the SQL stay. If it revokes a privilege that is already revoked, only `xmin` of the row changes. So the names in
+# `revoked` come from the text of the SQL.
 OPEN = f"""
 DO $caretaker$
 DECLARE
@@ -165,8 +165,8 @@ def revoked(sql: str) -> list[str]:
 
 
 def reopen(sql: str = "", closed: str = "", died: bool = False) -> None:
-    """Open the database again when no session of the user's SQL is left. `closed` is a copy of the stored state, in case that the
-    SQL has removed it. `died` says that the SQL did not end well."""
+    """Open the database again when no session of the user's SQL is left. `closed` is a copy of the stored state, because the SQL
+    may have removed that. `died` says that the SQL did not end well."""
     arguments = {"closed": json.loads(closed or "null"), "died": died, "revoked": revoked(sql)}
     psql(END_LEFT, arguments=arguments)
     psql(OPEN, arguments=arguments)

@@ -29,8 +29,8 @@ SELECT coalesce(json_object_agg(rolname, rolpassword), '{}') FROM pg_catalog.pg_
 
 
 def complete(roles: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], list[str]]:
-    """Return the roles with their verifiers, and the errors in their Secrets. If there is an error, the verifier is empty, which
-    leaves the password unchanged."""
+    """Return the roles with their verifiers, and the errors in their Secrets. After an error the verifier is empty: the password
+    stays unchanged."""
     referenced = [role["name"] for role in roles if "secret" in role]
     stored = json.loads("".join(psql(STORED, arguments=referenced))) if referenced else {}
     completed, wrong = [], []
@@ -88,7 +88,7 @@ def scram(password: str, salt: bytes, iterations: int) -> str:
 
 
 def prepared(password: str) -> str:
-    """Return the password after SASLprep (RFC 4013), or unchanged if SASLprep rejects it or the result is empty (`pg_saslprep`)."""
+    """Apply SASLprep (RFC 4013). Return the password unchanged if SASLprep rejects it or the result is empty (`pg_saslprep`)."""
     if password.isascii():
         return password
     mapped = [" " if stringprep.in_table_c12(char) else char for char in password if not stringprep.in_table_b1(char)]
@@ -108,7 +108,7 @@ def prepared(password: str) -> str:
     if not text or any(table(char) for char in text for table in refused):
         return password
     if any(map(stringprep.in_table_d1, text)):
-        # Right-to-left text must not contain left-to-right characters, and must begin and end right-to-left (RFC 3454, section 6).
+        # Right-to-left text must begin and end so, and must not contain left-to-right characters (RFC 3454, section 6).
         ends = stringprep.in_table_d1(text[0]) and stringprep.in_table_d1(text[-1])
         if not ends or any(map(stringprep.in_table_d2, text)):
             return password

@@ -14,8 +14,8 @@ from postgres import DATABASE_SECONDS, identifier, psql
 from session import connection_options, failures, version
 from surroundings import SETTINGS, Failure, Wanted, log, run
 
-# A session in `template1` blocks CREATE DATABASE, and could add objects that later databases copy. No role needs to connect to it:
-# PostgreSQL copies it without a connection.
+# A session in `template1` blocks CREATE DATABASE, and could add objects that later databases copy. No role needs to connect to
+# it: PostgreSQL copies it without a connection.
 CLOSE_TEMPLATE = """
 DO $caretaker$
 BEGIN
@@ -90,16 +90,16 @@ INIT_SQL_SECONDS = 3600
 INIT_SQL_COMMAND = ["psql", "--no-psqlrc", "--no-password", "--quiet", "--set=VERBOSITY=terse", "--set=ON_ERROR_STOP=1"]
 INIT_SQL_COMMAND += [f"--command={INTRODUCE}", "--command=\\unset ON_ERROR_STOP", "--file=-"]
 
-# The author of the SQL expects `public` in the search_path, with only their own objects in it. But functions and operators of other
-# roles could be found instead of those in pg_catalog, and the author's statements would fire triggers on tables of other roles. So
-# only a superuser may own the database, because its owner sets settings of its sessions, and the objects in it, except schemas and
-# large objects. Before PostgreSQL 15, every role may create objects in `public`. The check reads every catalog with an owner
-# column, because `pg_shdepend` does not list what predefined roles own (PostgreSQL, "System Catalogs", pg_shdepend).
-# A trigger has no owner. The TRIGGER privilege lets other roles create one. Its condition, and SQL that a function builds from its
-# arguments, run with the rights of the role that changes the table (PostgreSQL, "Privileges" and "CREATE TRIGGER"). A role may have
-# lost TRIGGER later, and a restored dump may have the triggers without the privileges. So a trigger with a condition or arguments
-# is refused on any table. Such triggers are rare in `postgres` before this SQL, which may create them again. But if the check
-# missed a tenant's trigger, the tenant would become a superuser.
+# The author of the SQL expects `public` in the search_path, with only their own objects in it. But functions and operators of
+# other roles could be found instead of those in pg_catalog, and the author's statements would fire triggers on tables of other
+# roles. So only a superuser may own the database, because its owner sets settings of its sessions, and the objects in it, except
+# schemas and large objects. Before PostgreSQL 15, every role may create objects in `public`. The check reads every catalog with
+# an owner column, because `pg_shdepend` does not list what predefined roles own (PostgreSQL, "System Catalogs", pg_shdepend).
+# A trigger has no owner. The TRIGGER privilege lets other roles create one. Its condition, and SQL that a function builds from
+# its arguments, run with the rights of the role that changes the table (PostgreSQL, "Privileges" and "CREATE TRIGGER"). A role
+# may have lost TRIGGER later, and a restored dump may have the triggers without the privileges. So a trigger with a condition or
+# arguments is refused on any table. Such triggers are rare in `postgres` before this SQL, which may create them again. But if
+# the check missed a tenant's trigger, the tenant would become a superuser.
 # Each statement is a transaction, so the REVOKE stays if the next statement fails.
 NO_STRANGERS = """
 DO $caretaker$
@@ -159,7 +159,7 @@ NOT_OURS = "is owned by role {} and was not created by the caretaker: rename it,
 
 
 def owners() -> dict[str, str | None]:
-    """Return all databases, each with its owner if the database is not ours. Ours are remembered."""
+    """Return all databases, each with its owner if the database is not ours. Record those that are ours."""
     return dict(json.loads("".join(psql(EXISTING))))
 
 
@@ -196,7 +196,7 @@ def allow_init_sql(_: Wanted) -> None:
 def init_sql(wanted: Wanted) -> float | None:
     """Run the user's SQL once (`spec.databaseInitSQL`), as PGO does: in `postgres`, and it continues after an error.
 
-    It runs again only after the field was removed from the spec and is added again. It may take long, so it has its own thread."""
+    It runs again only after the field was removed from the spec for some time. It may take long, so it has its own thread."""
     if not INIT_SQL_MAY_RUN.is_set():
         return 1
     reopen(died=True)
@@ -210,8 +210,8 @@ def init_sql(wanted: Wanted) -> float | None:
         sql = (SETTINGS / "init.sql").read_text()
     except OSError:
         raise Failure(f"ConfigMap {name} or its key does not exist") from None
-    # Without "$user", because a role that may create in `postgres` may own a schema with the superuser's name. Unless the SQL changes
-    # these settings, Postgres ends a statement that takes too long, or whose client is gone.
+    # Without "$user", because a role that may create in `postgres` may own a schema with the superuser's name. Unless the SQL
+    # changes the timeouts, Postgres ends a statement that takes too long, or whose client is gone.
     settings = {"search_path": "public", "role": "none", "local_preload_libraries": ""}
     settings["statement_timeout"] = f"{INIT_SQL_SECONDS * 950}ms"
     if version() >= 14:

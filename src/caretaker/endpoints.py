@@ -11,8 +11,8 @@ def patroni_endpoints(wanted: Wanted) -> None:
     """Create the missing ones, empty. Patroni then only patches them.
 
     Patroni would create them by POST. RBAC cannot limit POST to some names, so an instance could create the Endpoints of a future
-    cluster, with a configuration that its Patroni would use. So Patroni may only change its own. The next run of this duty creates
-    deleted ones again."""
+    cluster, with a configuration that its Patroni would use. So Patroni may only change its own. The next run of this duty
+    creates deleted ones again."""
     labels = {f"{LABEL}cluster": wanted.cluster, f"{LABEL}patroni": f"{wanted.cluster}-ha"}
     selector = urllib.parse.quote(",".join(f"{key}={value}" for key, value in labels.items()))
     listing = kubernetes("GET", f"/endpoints?labelSelector={selector}")

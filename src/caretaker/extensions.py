@@ -9,8 +9,8 @@ from __future__ import annotations
 from postgres import EveryDatabase, psql
 from surroundings import Wanted
 
-# Tables and types of other roles are harmless: Postgres finds those of pg_catalog first, and the extension does not replace objects
-# that already exist (CVE-2022-2625).
+# Tables and types of other roles are harmless: Postgres finds those of pg_catalog first, and does not let the script replace
+# existing objects (CVE-2022-2625).
 EXTENSIONS = """
 DO $caretaker$
 DECLARE

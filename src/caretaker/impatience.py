@@ -20,20 +20,20 @@ from surroundings import Failure, is_alive, log
 PATIENCE_SECONDS = 2
 
 # Our sessions, and sessions that cannot start because of a lock on their database or its catalogs. The latter are not in
-# pg_stat_activity yet, have no timeout, outlive their clients, and would in the end use up all connections. Every role that can
-# log in can block any database so, because `DROP DATABASE` waits for its lock before it checks the owner.
+# pg_stat_activity yet, have no timeout, outlive their clients, and may use up all connections. Every role that can log in can
+# block any database, because `DROP DATABASE` waits for its lock before it checks the owner.
 OURS = """SELECT pid FROM pg_stat_activity WHERE datname = 'postgres' AND application_name IN ('caretaker', 'caretaker init.sql')
     AND usesysid = (SELECT oid FROM pg_roles WHERE rolname = current_user)"""
 BEGINNING = """SELECT DISTINCT pid, datname, datdba FROM pg_locks JOIN pg_database ON pg_database.oid =
       CASE WHEN locktype = 'object' AND classid = 'pg_database'::regclass THEN objid ELSE database END
     WHERE NOT granted AND pid NOT IN (SELECT pid FROM pg_stat_activity WHERE usesysid IS NOT NULL OR backend_type <> 'client backend')"""
 
-# A session and a prepared transaction stay when their role is dropped. So a role that is not in this list is not a superuser.
+# The role of a session or of a prepared transaction may have been dropped. So the SQL looks for roles that are not in this list.
 SUPERUSERS = "SELECT oid FROM pg_roles WHERE rolsuper"
 
-# Terminates sessions that block ours in `postgres`, sessions that keep others out of a database that they do not own, and sessions
-# that cannot start because the owner of the database has locked it. `OFFSET 0` makes Postgres evaluate all conditions before it
-# terminates a session. A prepared transaction has locks but no session.
+# Terminates sessions that block ours in `postgres`, that keep others out of a database that they do not own, or that cannot start
+# because the owner of the database has locked it. With `OFFSET 0`, Postgres evaluates all conditions before it terminates a
+# session. A prepared transaction has locks but no session.
 CLEAR_THE_WAY = """
 SELECT coalesce(json_agg(format('terminated a session of role %s: it had a lock for too long', quote_ident(rolname))), '[]') FROM (
   SELECT pid, pg_get_userbyid(usesysid) AS rolname FROM pg_stat_activity WHERE usesysid NOT IN (SUPERUSERS) AND pid IN (
@@ -62,10 +62,10 @@ JOIN pg_locks wanted ON NOT wanted.granted AND wanted.pid IN (OURS) AND wanted.l
 WHERE rolsuper IS NOT TRUE AND prepared < now() - interval '1 min';
 """.replace("OURS", OURS).replace("BEGINNING", BEGINNING).replace("SUPERUSERS", SUPERUSERS)
 
-# Since PostgreSQL 17, members of `pg_maintain` may lock system catalogs ("Predefined Roles"). While a shared catalog is locked, no
-# role can log in, and views that read roles, like pg_stat_activity, wait, as does `pg_terminate_backend`. So this query reads only
-# catalogs that its session has cached, and uses OIDs that were read before. It ignores sessions that wait for a stronger lock than
-# reading or writing a catalog takes.
+# Since PostgreSQL 17, members of `pg_maintain` may lock system catalogs ("Predefined Roles"). While a shared catalog is locked,
+# no role can log in, and `pg_terminate_backend` and views that read roles, like pg_stat_activity, wait. So this query reads only
+# catalogs that its session has cached, and uses OIDs that were read before. It ignores waits for locks that are stronger than
+# those for reading or writing a catalog.
 READ_BEFORE = """
 SELECT json_build_object('superusers', (SELECT json_agg(oid::int8) FROM pg_roles WHERE rolsuper),
   'database', (SELECT oid::int8 FROM pg_database WHERE datname = current_database()));
@@ -130,14 +130,14 @@ standing = Standing()
 
 
 class Catalogs:
-    """Terminates sessions that lock system catalogs which every session needs. Its own session never waits for such a lock."""
+    """Terminates sessions that lock system catalogs. Its own session never waits for such a lock."""
 
     def __init__(self) -> None:
         self.session = Standing()
         self.sql = ""
 
     def prepare(self) -> None:
-        """Read the OIDs, and run the query once so that its session caches the catalogs, while they are not locked."""
+        """Read the OIDs, and run the query once, so that its session caches the catalogs."""
         read = json.loads("".join(standing.ask(READ_BEFORE)))
         superusers = ", ".join(map(str, read["superusers"]))
         self.sql = LOCKING_CATALOGS.replace(":database", str(read["database"])).replace(":superusers", superusers)
@@ -172,10 +172,10 @@ def clear_the_way() -> None:
 
 @contextlib.contextmanager
 def impatience() -> Iterator[Any]:
-    """Terminate sessions that block our SQL, if the block takes longer than PATIENCE_SECONDS."""
+    """While the block runs, terminate sessions that hold up our SQL for PATIENCE_SECONDS."""
     done = threading.Event()
     with contextlib.suppress(Failure):
-        catalogs.prepare()  # before somebody locks the catalogs
+        catalogs.prepare()  # before the catalogs are locked
 
     def clear() -> None:
         while not done.wait(PATIENCE_SECONDS):

@@ -110,7 +110,7 @@ class Calm:
         self.since = 0.0
 
     def has_come(self, wanted: Wanted, news: set[str]) -> bool:
-        """Whether no news has arrived for that long. News that disappear do not count."""
+        """Whether there was no news for that long. News that disappears does not count."""
         configuration = wanted.settings["dynamicConfiguration"]
         news = news | {json.dumps(configuration, sort_keys=True)}
         if not news <= self.known:
@@ -207,8 +207,8 @@ def primary_path(wanted: Wanted) -> str:
 def primary_endpoints(wanted: Wanted) -> None:
     """Point `<cluster>-primary` at the ClusterIP of `<cluster>-ha`, which does not change in a failover.
 
-    The first member does it, even before there is a leader: otherwise DNS resolvers would cache for some time that the name does
-    not exist. A new object records the current `trigger-switchover` as done."""
+    The first member does it before there is a leader: otherwise DNS would cache for some time that the name does not exist. A
+    new object records the current `trigger-switchover` as done."""
     address = kubernetes("GET", f"/services/{wanted.cluster}-ha")["spec"].get("clusterIP", "None")
     if address in ("None", ""):
         raise Failure(f"Service {wanted.cluster}-ha has no ClusterIP")

@@ -7,8 +7,8 @@ from roles import service_role
 from surroundings import Failure, Wanted
 
 # No other role may own our schema or functions in it. If a role created or restored the schema first, the schema may contain
-# tables, so it is neither dropped nor taken over but renamed. Its owner may rename it at any time, but not while its row is locked.
-# If `owner` is null, the superuser owns the schema.
+# tables, so it is neither dropped nor taken over but renamed. Its owner may rename it at any time, but not while its row is
+# locked. If `owner` is null, the superuser owns the schema.
 OWN_SCHEMA = """
 DO $caretaker$
 DECLARE
@@ -161,8 +161,8 @@ def look_up(database: str) -> None:
 def pgbouncer(wanted: Wanted) -> float | None:
     """Let PgBouncer look up verifiers in every database, or disable its role if there is no PgBouncer.
 
-    No code of other roles may run as its role. So the role can log in only when the function is right in `postgres`, where PgBouncer
-    calls it. Errors in other databases do not matter for that."""
+    No code of other roles may run as its role. So the role can only log in when the function in `postgres`, which PgBouncer
+    calls, is right. Errors in other databases do not prevent that."""
     role = wanted.roles["pgbouncer"]
     if not role:
         wrong, again = service_role(ROLE, None, [], SETTINGS), None

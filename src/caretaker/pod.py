@@ -39,7 +39,7 @@ from surroundings import (
 
 
 def label_pod(_: Wanted) -> None:
-    """Label this pod with its instance. All pods of a StatefulSet have the same template, which cannot contain their names."""
+    """Label this pod with its instance. The template, which all pods of a set share, cannot contain their names."""
     name = os.environ["PATRONI_NAME"]
     labels = kubernetes("GET", f"/pods/{name}")["metadata"].get("labels", {})
     if labels.get(f"{LABEL}instance") != name:
@@ -90,8 +90,8 @@ def copy_replication_certificate() -> bool:
 def reload_patroni() -> bool | None:
     """Make Patroni read its files again.
 
-    This is a signal, because Patroni's API requires the old password until the reload, and the files have the new one. The signal
-    would end a Patroni that is just starting, so wait until it handles the signal."""
+    Use a signal, because the API requires the old password until the reload, and the files have the new one. The signal would end
+    a Patroni that is just starting, so wait until it handles SIGHUP."""
     there = dict(processes("patroni"))
     parents = [pid for pid, parent in there.items() if parent not in there]
     if not all(map(heeds_hangup, parents)):
@@ -112,9 +112,9 @@ def heeds_hangup(pid: int) -> bool:
 
 
 def reload_pgbackrest() -> bool | None:
-    """Make pgBackRest's TLS server read its certificate and configuration again; each child process serves one session.
+    """Make pgBackRest's TLS server read its certificate and configuration again. Each child process serves one session.
 
-    The signal would end a server that is just starting, so wait until it handles the signal."""
+    The signal would end a server that is just starting, so wait until it handles SIGHUP."""
     servers = {pid: parent for pid, parent in processes("pgbackrest") if b"\0server\0" in command_of(pid)}
     parents = [pid for pid, parent in servers.items() if parent not in servers]
     if not all(map(heeds_hangup, parents)):
@@ -125,7 +125,7 @@ def reload_pgbackrest() -> bool | None:
 
 
 def processes(name: str) -> list[tuple[int, int]]:
-    """Return the live processes with that name, each with its parent. The containers of the pod share a process namespace."""
+    """Return the live processes with that name and their parents. The containers of the pod share a process namespace."""
     found = []
     for directory in Path("/proc").glob("[0-9]*"):
         if is_alive(int(directory.name), name):
@@ -170,9 +170,9 @@ GONE_SECONDS = 4
 
 
 class DeadPatroni:
-    """Releases the leader lock if Patroni has ended and does not restart soon. Otherwise the others wait until the lock expires.
+    """Releases the leader lock if Patroni has ended and does not restart soon. Otherwise the others wait until it expires.
 
-    This is only safe if Postgres has ended too. The containers share a process namespace, so the caretaker can check that."""
+    This is only safe if Postgres has ended too, which is visible because the containers share a process namespace."""
 
     def __init__(self) -> None:
         self.pid = 0
@@ -198,14 +198,14 @@ class DeadPatroni:
             log("released the leader lock, because Patroni and Postgres have ended")
 
 
-# The fingerprints ConfigMap may arrive before the Secrets of the same apply, so the pods are annotated three times. The value is
-# the pause in seconds after the first and the second time.
+# The fingerprints ConfigMap may arrive before the Secrets of the same apply, so the pods are annotated three times. These are the
+# seconds after the first and the second time.
 TELL_AGAIN = {1: 2, 2: 5}
 TOLD_ENOUGH = 3
 
 
 def fingerprints_path(wanted: Wanted) -> str:
-    """Return the path of a list that has only the fingerprints ConfigMap. Watching needs the right to list it, but not to get it."""
+    """Return the path of a list with only the fingerprints ConfigMap. It needs the verbs `list` and `watch`, but not `get`."""
     return f"/configmaps?fieldSelector=metadata.name%3D{wanted.settings['fingerprints']}"
 
 
@@ -215,10 +215,10 @@ def fingerprint(config_map: Any) -> str:
 
 
 def refresh_pods(wanted: Wanted, value: str) -> None:
-    """Annotate pods, so that the kubelet updates their volumes at once instead of in its next periodic sync.
+    """Annotate pods, so that the kubelet updates their volumes at once and not in its next periodic sync.
 
-    Each instance pod does it for itself. The leader does it for all pods, because some have no caretaker. This continues while
-    the cluster is paused, otherwise the end of the pause would be noticed late."""
+    Each instance pod does it for itself, and the leader for all, because some pods have no caretaker. This continues while the
+    cluster is paused, so that the end of the pause is noticed soon."""
     me = os.environ["PATRONI_NAME"]
     for pod in sorted(pods_of(wanted.cluster), key=lambda pod: bool(pod["metadata"]["name"] != me)):
         name = pod["metadata"]["name"]
@@ -258,7 +258,7 @@ def follow_fingerprints() -> None:
 
 
 def wait_for_event(path: str, version: str, seconds: int) -> None:
-    """Wait until the object changes, but at most so many seconds."""
+    """Wait until the object changes, or for so many seconds."""
     connection, headers = kubernetes_connection(timeout=seconds + 30)
     namespace = (SERVICE_ACCOUNT / "namespace").read_text().strip()
     try:

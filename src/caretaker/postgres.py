@@ -29,8 +29,8 @@ def psql(
         return query(sql, database, arguments, seconds, path)
 
 
-# `template1` is first, because new databases are copies of it. Databases of superusers precede those of users. A connection limit of
-# -2 means that DROP DATABASE was interrupted, and no session can connect.
+# `template1` is first, because new databases are copies of it. Databases of superusers precede those of users. A connection limit
+# of -2 means that DROP DATABASE was interrupted, and no session can connect.
 DATABASES = """
 SELECT coalesce(json_agg(datname ORDER BY datname <> 'template1', datname <> 'postgres', NOT rolsuper, datname), '[]')
 FROM pg_database JOIN pg_roles ON pg_roles.oid = datdba WHERE datallowconn AND datconnlimit <> -2
@@ -38,8 +38,8 @@ FROM pg_database JOIN pg_roles ON pg_roles.oid = datdba WHERE datallowconn AND d
 
 
 class EveryDatabase:
-    """Runs a function for every database that accepts connections. A failing or slow database does not block the others. Thousands
-    of databases do not block other duties, because the next round continues where this one stops."""
+    """Runs a function for every database that accepts connections. A failing or slow database does not block the others.
+    Thousands of databases do not block other duties, because the next round continues where this one stops."""
 
     def __init__(self) -> None:
         self.left: list[str] = []

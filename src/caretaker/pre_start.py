@@ -30,8 +30,8 @@ def wait_seconds(wanted: Wanted) -> float:
     return max(0, min(lease / 2, lease - period - START_SECONDS))
 
 
-# If Patroni's record is gone, the cluster was deleted. The former leader may be a replica too, because it was demoted when its lock
-# was deleted. So a long wait is useless.
+# If Patroni's record is gone, the cluster was deleted. The former leader may be a replica too, because it was demoted when its
+# lock was deleted. So a long wait is useless.
 FORGOTTEN_SECONDS = 5
 
 
@@ -69,7 +69,8 @@ def wait_for_leader(wanted: Wanted, started: float) -> None:
 
 
 def create_endpoints(wanted: Wanted, started: float) -> None:
-    """Create the Endpoints that Patroni may not create. If this fails, Patroni starts later, when the sidecar has created them."""
+    """Create the Endpoints that Patroni may not create. If this fails, the sidecar does it later, and Patroni starts more
+    slowly."""
     while time.monotonic() - started < START_SECONDS:
         try:
             patroni_endpoints(wanted)

@@ -27,14 +27,13 @@ from surroundings import (
     read_wanted,
 )
 
-# The pod has 60 seconds to stop. The hook waits HEIR_SECONDS for a new leader, and has PRE_STOP_SECONDS in all. The rest is for
-# Postgres.
+# The pod has 60 seconds to stop: the hook waits up to HEIR_SECONDS and takes up to PRE_STOP_SECONDS. Postgres needs the rest.
 HEIR_SECONDS = 25
 # A StatefulSet creates a deleted pod again within a second, except while the namespace is deleted.
 ALONE_SECONDS = 3
 PRE_STOP_SECONDS = 40
-# How long the pod stays after the handover. Nodes learn of the new leader at different times, and until then send connections here.
-# If this address no longer existed, those connections would hang until the client's timeout.
+# How long the pod stays after the handover. Until a node learns of the new leader, it sends connections here. If this address no
+# longer existed, they would hang until the client's timeout.
 LINGER_SECONDS = 2
 
 # Patroni's default of `maximum_lag_on_failover`. Replicas within the same step of this size count as equal.
@@ -44,8 +43,8 @@ LEVEL_BYTES = 1048576
 def heirs(members: list[Any], leaving: set[str], updated: set[str]) -> list[str]:
     """Return the replicas that may take over, the best first: with the smallest lag, and among equals those already updated.
 
-    Only replicas that replicate, have a known lag and do not stop. Patroni before 3.0 reports a streaming replica as `running`.
-    With synchronous replication, Patroni accepts only synchronous replicas."""
+    They replicate, have a known lag, and do not stop. Patroni before 3.0 reports a streaming replica as `running`. With
+    synchronous replication, Patroni accepts only synchronous replicas."""
     replicas = [
         member
         for member in members
@@ -75,8 +74,8 @@ def updated_pods(pods: dict[str, Any], me: str) -> set[str]:
 
 
 def goes_on(wanted: Wanted) -> bool:
-    """Whether pods that stop are created again. The fingerprints ConfigMap is deleted with the cluster, and says if it is shut down.
-    It is read from the API server, because the mounted copy may be older."""
+    """Whether pods that stop are created again. The fingerprints ConfigMap is deleted with the cluster, and says if it is shut
+    down. It is read from the API server, because the mounted copy may be older."""
     try:
         there = kubernetes("GET", fingerprints_path(wanted))["items"]
     except Refused:
@@ -88,7 +87,7 @@ def goes_on(wanted: Wanted) -> bool:
 
 
 def find_heir(wanted: Wanted, me: str) -> str | None:
-    """Return the replica that takes over. Wait for missing members, for example when two instance sets are updated together."""
+    """Return the replica that takes over. Wait for missing members, as when two instance sets are updated together."""
     started = seen = time.monotonic()
     while time.monotonic() < min(started + HEIR_SECONDS, seen + ALONE_SECONDS):
         pods = {pod["metadata"]["name"]: pod["metadata"] for pod in pods_of(wanted.cluster)}
@@ -107,7 +106,7 @@ def find_heir(wanted: Wanted, me: str) -> str | None:
 
 
 def speak_through_patroni() -> None:
-    """Redirect output to the log of the database container, because Kubernetes does not show the output of a hook."""
+    """Print to the log of the database container, because Kubernetes does not show the output of a hook."""
     for pid, _ in processes("patroni"):
         try:
             os.dup2(os.open(f"/proc/{pid}/fd/1", os.O_WRONLY), 1)
@@ -137,8 +136,8 @@ def hand_over() -> None:
 
 
 def switch_over(wanted: Wanted, me: str, heir: str) -> Any:
-    """Ask Patroni for the handover. If the password of its API has just changed, reload Patroni and retry for some time: the
-    sidecar, which normally reloads Patroni, is stopping too."""
+    """Ask Patroni for the handover. If the password has just changed, reload Patroni and try again for some time: the sidecar,
+    which normally reloads it, stops too."""
     deadline = time.monotonic() + float(wanted.settings["dynamicConfiguration"].get("loop_wait", 10)) + 3
     told = False
     while True:

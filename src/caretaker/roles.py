@@ -1,7 +1,7 @@
 """Roles of the users in the spec, and the two roles of PgBouncer and the exporter.
 
 A role with CREATEROLE may have created one of them first, to gain its rights by sessions, memberships, settings or owned objects.
-So the caretaker records which roles it created, and renames a role that it did not create."""
+So the caretaker records which roles it created, and renames or refuses others."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from surroundings import Failure, Wanted
 RECORD, KNOWN, REMEMBER = record("roles"), known("roles"), remember("roles")
 
 # On the first run, with data of an earlier version or of PGO, all existing roles become ours, except roles that a non-superuser
-# created. Since PostgreSQL 16, such a creator has ADMIN on the role, granted by the bootstrap superuser. But a role with a verifier
-# of ours, which is secret, becomes ours too. In a restored copy, those roles become ours whose names were ours before.
+# created. Since PostgreSQL 16, such a creator has ADMIN on the role, granted by the bootstrap superuser. But a role with a
+# verifier of ours, which is secret, becomes ours too. In a restored copy, those roles become ours whose names were ours before.
 ADOPT = """
 DO $caretaker$
 DECLARE
@@ -39,8 +39,9 @@ END
 $caretaker$;
 """.replace("REMEMBER", REMEMBER).replace("KNOWN", KNOWN).replace("RECORD", RECORD)
 
-# Handles an existing role that is not ours. If it owns nothing, it is renamed, so that nobody can block a user by creating a role
-# with that name. A role with the name of PgBouncer's or the exporter's is always renamed. Otherwise a superuser must decide.
+# Handles an existing role that is not ours. If it has no objects and no privileges, it is renamed, so that nobody can block a
+# user by creating a role. One with the name of PgBouncer's or the exporter's is always renamed. Otherwise a superuser must
+# decide.
 SET_ASIDE = """
   IF KNOWN IS NULL THEN
     RAISE EXCEPTION 'the record of existing roles does not exist yet';
@@ -120,8 +121,8 @@ END
 $caretaker$;
 """.replace("SET_ASIDE", set_aside("wanted.name", "USER", keep=True))
 
-# A separate transaction, because every role that may connect to a database can lock its row, and roles and passwords must not wait
-# for that. The short timeout is for the other databases. `postgres` is skipped while it is closed for the user's SQL.
+# A separate transaction, because every role that may connect to a database can lock its row, and roles and passwords must not
+# wait for that. With the short timeout, a locked database does not delay the others. `postgres` is skipped while it is closed.
 GRANTS = """
 SET lock_timeout TO '1s';
 DO $caretaker$
@@ -153,8 +154,8 @@ $caretaker$;
 """.replace("KNOWN", known("databases")).replace("CLOSED", remembered("closed", "template1"))
 
 # The role of PgBouncer or the exporter has exactly these options, memberships, members, settings and password. One transaction,
-# so that the role never has the memberships with a password of somebody else. The verifier is null if the role is no longer needed:
-# then it may not log in. It is empty if it is unknown at present.
+# so that the role never has the memberships with a password of somebody else. The verifier is null if the role is no longer
+# needed: then it may not log in. It is empty if it is unknown at present.
 SERVICE = """
 DO $caretaker$
 DECLARE
@@ -230,8 +231,7 @@ $caretaker$;
 """.replace("SET_ASIDE", set_aside("role", "ROLE", keep=False))
 
 
-# A role with ADMIN on another role may grant that one to ours at any time. This harms only the granting role, so it is not in the
-# transaction of the password.
+# A role with ADMIN on another role may grant it to ours at any time. This only harms the grantor, so it is a transaction of its own.
 MEMBERSHIPS = """
 DO $caretaker$
 DECLARE
@@ -263,7 +263,7 @@ $caretaker$;
 
 
 def users(wanted: Wanted) -> None:
-    """Create roles, set options and passwords, grant databases. As in PGO, `postgres` is always a superuser with its own database."""
+    """Create roles, set options and passwords, grant databases. As in PGO, `postgres` is always a superuser."""
     superuser = {"options": "LOGIN SUPERUSER", "databases": ["postgres"]}
     roles = [{**user, **superuser} if user["name"] == "postgres" else user for user in wanted.roles["users"]]
     roles, wrong = credentials.complete(roles)
@@ -278,7 +278,7 @@ def users(wanted: Wanted) -> None:
 
 
 def service_role(name: str, role: dict[str, Any] | None, memberships: list[str], settings: dict[str, str]) -> list[str]:
-    """Enable the role of PgBouncer or the exporter, or disable it if `role` is None. Return the errors, so that the caller goes on."""
+    """Enable the role of PgBouncer or the exporter, or disable it if `role` is None. Return the errors."""
     wanted: dict[str, Any] = {"name": name, "verifier": None}
     wrong: list[str] = []
     if role is not None:

@@ -31,9 +31,9 @@ OPTIONS = {
     "track_activities": "off",
     # Do not wait for replicas that lag.
     "synchronous_commit": "local",
-    # With this, a name without a schema is one of pg_catalog. Postgres still searches `pg_temp` first for tables and types, but that
-    # belongs to this session, and the caretaker creates nothing in it. Only functions that other roles call in their own sessions
-    # need the path `pg_catalog, pg_temp` (pgbouncer.py).
+    # With this, a name without a schema is one of pg_catalog. Postgres still searches `pg_temp` first for tables and types, but
+    # the caretaker creates nothing there. Only functions that others call in their sessions need `pg_catalog, pg_temp`
+    # (pgbouncer.py).
     "search_path": "",
     "role": "none",
     "local_preload_libraries": "",
@@ -54,8 +54,8 @@ OPTIONS_SINCE = {
     17: {"transaction_timeout": "0"},
 }
 
-# Resets all other settings of the database or the role to their built-in defaults. `transaction_*` belong to the current transaction,
-# which started with our settings above.
+# Resets other settings of the database or the role to built-in defaults. `transaction_*` are of the current transaction, which
+# started with our settings.
 DEFAULTS = """
 SELECT pg_catalog.set_config(name, boot_val, false) FROM pg_catalog.pg_settings
 WHERE source IN ('database', 'user', 'database user') AND context IN ('user', 'superuser') AND boot_val IS NOT NULL

@@ -1,7 +1,7 @@
 """EndpointSlices of `<cluster>-ha` and `<cluster>-primary`, for a Kubernetes that does not create them from Endpoints.
 
-Both Services have no selector: Patroni and the caretaker write their addresses to Endpoints. kube-proxy and DNS read EndpointSlices.
-A controller of Kubernetes creates these from Endpoints, unless the administrator has disabled it (KEP-4974)."""
+The Services have no selector: Patroni and the caretaker write their Endpoints. kube-proxy and DNS read EndpointSlices, which a
+controller of Kubernetes creates from Endpoints, unless the administrator has disabled it (KEP-4974)."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class Slices:
         self.told = False
 
     def __call__(self, wanted: Wanted, leaders: Any) -> float:
-        """Check the slices of both Services against the leader's Endpoints. Return the seconds until the next check."""
+        """Compare both slices with the Endpoints. Return the seconds until the next check."""
         leader = leaders["metadata"].get("annotations", {}).get("leader")
         me = os.environ["PATRONI_NAME"]
         if leader not in (me, "", None):
@@ -83,8 +83,7 @@ class Slices:
             return 1
         if not wanted.settings["endpointSlices"]:
             if not self.told:
-                services = " and ".join(names)
-                log(f"{services} are unreachable: Kubernetes creates no EndpointSlices from Endpoints; render with `--endpoint-slices`")
+                log(f"{' and '.join(names)} are unreachable: Kubernetes creates no EndpointSlices from Endpoints; render with `--endpoint-slices`")
             self.told = True
             return 300
         self.write(wanted, leaders, ours)

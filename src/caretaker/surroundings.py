@@ -93,8 +93,8 @@ class Wanted(NamedTuple):
         return len(self.names)
 
     def members(self, view: Any) -> list[Any]:
-        """Return the members of this cluster in Patroni's answer to `GET /cluster`. Patroni lists every pod with the labels of the
-        cluster, and an attacker who controls an instance of another cluster in the namespace can set these labels."""
+        """Return the members of this cluster in Patroni's answer to `GET /cluster`. Patroni lists every pod with the labels of
+        the cluster, and an attacker who controls an instance of another cluster in the namespace can set these labels."""
         return [member for member in view["members"] if member["name"] in self.names]
 
 
@@ -344,7 +344,7 @@ def run(command: list[str], timeout: float, text: str = "", **environment: str) 
 
 
 def load_later_files() -> None:
-    """Load modules whose files are not mounted from the settings.
+    """Load modules from the settings if their files are not mounted.
 
     A pod mounts the files that its template names, so a pod of an earlier version lacks newer files."""
     try:
