@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Checks that the modules of the program form layers: no module below src depends on one that depends on it.
+"""Checks that the modules of the program have no circular dependencies.
 
-Prints the modules, each after those that it depends on; fails with the names of those that form a circle."""
+Prints the modules, each after its dependencies. If there is a circle, fails with the names of its modules."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ SINGLE = re.compile(r"\bcrate::(\w+)")
 
 
 def dependencies(text: str) -> set[str]:
-    """The modules that a source names, without those that only its tests name."""
+    """Return the modules that a source names, except those that only its tests name."""
     text = re.sub(r"#\[cfg\(test\)\]\s*mod \w+ \{.*", "", COMMENTS.sub("", text), flags=re.DOTALL)
     grouped = {part.strip().split("::")[0] for group in GROUP.findall(text) for part in group.split(",")}
     return grouped | set(SINGLE.findall(text))
 
 
 def main() -> None:
-    """Read every source."""
+    """Read all sources, and check the order of their modules."""
     graph: dict[str, set[str]] = {}
     for path in sorted(SOURCES.rglob("*.rs")):
         module = path.relative_to(SOURCES).parts[0].removesuffix(".rs")
