@@ -10,7 +10,7 @@ repository or a volume.
     caretaker.py create-replica COMMAND
                             run by Patroni: COMMAND restores a backup of this database cluster
 
-A *duty* is a function that keeps one thing right and that can be repeated at any time. GROUPS lists all duties. Each group has
+A *duty* is a function that keeps one thing right and can be repeated at any time. GROUPS lists all duties. Each group has
 a thread, so that a slow backup does not delay a new user. A duty runs when its input changes, after a failure with growing
 pauses, and every few minutes to find what others have changed.
 

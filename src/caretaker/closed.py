@@ -128,7 +128,7 @@ BEGIN
   LOOP
     IF there.xmin <> before->>'xmin' AND (({ARGUMENTS})->'revoked') ? item.name THEN
       IF NOT EXISTS (SELECT {CONNECTING} AND grantee = item.id) THEN
-        RAISE INFO 'left CONNECT revoked from %, as the SQL has it', item.grantee;
+        RAISE INFO 'left CONNECT revoked from %, as in the SQL', item.grantee;
       END IF;
     ELSE
       EXECUTE format('GRANT CONNECT ON DATABASE postgres TO %s %s', item.grantee,
@@ -138,7 +138,7 @@ BEGIN
   IF there.datconnlimit = 0 THEN
     EXECUTE format('ALTER DATABASE postgres CONNECTION LIMIT %s', (before->>'connection_limit')::int);
   ELSIF there.datconnlimit <> (before->>'connection_limit')::int THEN
-    RAISE INFO 'left the CONNECTION LIMIT at %, as the SQL has it', there.datconnlimit;
+    RAISE INFO 'left the CONNECTION LIMIT at %, as in the SQL', there.datconnlimit;
   END IF;
   IF {CLOSED} IS NOT NULL THEN
     ALTER DATABASE template1 RESET pgrender.closed;

@@ -51,7 +51,7 @@ def verifier_of(role: dict[str, Any], stored: str | None) -> str:
     verifier = (content(directory / "verifier", secret) or "").strip()
     if verifier:
         if not VERIFIER.fullmatch(verifier):
-            raise Failure(f"the verifier in Secret {secret} has no format of PostgreSQL's: correct it, or remove it")
+            raise Failure(f"the verifier in Secret {secret} is not in a format of PostgreSQL: correct or remove it")
         return verifier
     password = content(directory / "password", secret)
     if not password:

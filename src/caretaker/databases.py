@@ -69,7 +69,7 @@ BEGIN
   LOOP
     BEGIN
       IF item.owner IS NOT NULL THEN
-        RAISE EXCEPTION 'is owned by role %, so it is not the schema of this user: rename it or give it to them',
+        RAISE EXCEPTION 'is owned by role %, so it is not the schema of this user: rename it or change its owner',
           quote_ident(item.owner);
       END IF;
       EXECUTE format('CREATE SCHEMA %I AUTHORIZATION %I', item.role, item.role);

@@ -200,7 +200,7 @@ def lost_data(wanted: Wanted) -> None:
 
 
 def primary_path(wanted: Wanted) -> str:
-    """Return the path of the Endpoints of the Service that applications use."""
+    """Return the path of the Endpoints that applications use."""
     return f"/endpoints/{wanted.cluster}-primary"
 
 

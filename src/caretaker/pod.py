@@ -210,7 +210,7 @@ def fingerprints_path(wanted: Wanted) -> str:
 
 
 def fingerprint(config_map: Any) -> str:
-    """Return a short digest of all files that are mounted in the pods of the cluster."""
+    """Return a short digest of all files mounted in the cluster's pods."""
     return hashlib.sha256(json.dumps(config_map.get("data"), sort_keys=True).encode()).hexdigest()[:16]
 
 

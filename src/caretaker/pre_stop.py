@@ -67,7 +67,7 @@ REVISION, SET = "controller-revision-hash", f"{LABEL}instance-set"
 
 
 def updated_pods(pods: dict[str, Any], me: str) -> set[str]:
-    """Return the pods of my set with another revision than mine: a rolling update has already replaced them."""
+    """Return the pods of my set that a rolling update has already replaced: they have another revision than mine."""
     mine = pods[me]["labels"]
     siblings = {name for name, metadata in pods.items() if metadata["labels"].get(SET) == mine[SET]}
     return {name for name in siblings if pods[name]["labels"].get(REVISION) != mine.get(REVISION)}

@@ -231,7 +231,7 @@ $caretaker$;
 """.replace("SET_ASIDE", set_aside("role", "ROLE", keep=False))
 
 
-# A role with ADMIN on another role may grant it to ours at any time. This only harms the grantor, so it is a transaction of its own.
+# A role with ADMIN on another role may grant it to ours at any time. This only harms the grantor, so it has its own transaction.
 MEMBERSHIPS = """
 DO $caretaker$
 DECLARE

@@ -70,7 +70,7 @@ def version() -> int:
     try:
         return int((data_directory() / "PG_VERSION").read_text())
     except (OSError, ValueError) as error:
-        raise Failure(f"the version of the data directory: {error}") from None
+        raise Failure(f"cannot read the version of the data directory: {error}") from None
 
 
 def connection_options(options: dict[str, str]) -> str:

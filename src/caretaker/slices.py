@@ -18,7 +18,7 @@ API = "discovery.k8s.io/v1"
 MIRROR = "endpointslicemirroring-controller.k8s.io"
 MANAGER, SERVICE = "endpointslice.kubernetes.io/managed-by", "kubernetes.io/service-name"
 
-# How long to wait for the controller before it is assumed to be absent.
+# How long to wait until the controller is assumed to be absent.
 MIRROR_SECONDS = 3
 
 

@@ -167,7 +167,7 @@ def authentication() -> dict[str, str]:
     except FileNotFoundError:
         return {}
     except OSError as error:
-        raise Failure(f"the password of Patroni's API: {error}") from None
+        raise Failure(f"cannot read the password of Patroni's API: {error}") from None
     except (KeyError, TypeError, ValueError):
         form = '{"restapi": {"authentication": {"username": …, "password": …}}}'
         raise Failure(f"the password of Patroni's API: {AUTHENTICATION} is not JSON of the form {form}") from None
@@ -184,7 +184,7 @@ def patroni(method: str, path: str, body: Any = None, member: str = "", timeout:
         tls = ssl.create_default_context(cafile=str(names / "patroni.ca-roots"))
         tls.load_cert_chain(names / "patroni.crt+key")
     except OSError as error:
-        raise Failure(f"the certificate of Patroni's clients: {error}") from error
+        raise Failure(f"cannot read the certificate of Patroni's clients: {error}") from error
     me, address = os.environ["PATRONI_NAME"], os.environ["PATRONI_RESTAPI_CONNECT_ADDRESS"]
     place = urllib.parse.urlsplit(f"https://{address.replace(me, member or me, 1)}")
     host = (place.hostname or "").rstrip(".")
@@ -210,7 +210,7 @@ def kubernetes_connection(timeout: float) -> tuple[Connection, dict[str, str]]:
         tls = ssl.create_default_context(cafile=str(SERVICE_ACCOUNT / "ca.crt"))
         token = (SERVICE_ACCOUNT / "token").read_text().strip()
     except OSError as error:
-        raise Failure(f"the token of this pod: {error}") from error
+        raise Failure(f"cannot read the token of this pod: {error}") from error
     connection = Connection(host, host, int(os.environ["KUBERNETES_SERVICE_PORT"]), tls, timeout)
     return connection, {"Authorization": f"Bearer {token}"}
 
