@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Checks the documentation: `tools/documents.py [ROOT]`. Prints one line for each fault, and exits with 1 if there is one.
 
-- Every relative link in a tracked Markdown file leads to a tracked file or directory, and its anchor to a heading there.
-- Every mention of a page in another tracked file (`docs/operations.md, Restoring`) names a page, and a heading of it.
+- Every relative link in a tracked Markdown file leads to a tracked file or directory, and its anchor to a heading in that file.
+- Every mention of a page in another tracked file (`docs/operations.md, Restoring`) names an existing page and heading.
 - README.md links to every page, and has at most 150 lines.
 - Every block of shell commands says whether a test runs it. CONTRIBUTING.md, "Pages", lists the comments.
 - Prose lines have at most 130 characters.
@@ -21,14 +21,14 @@ FENCE = re.compile(r"^\s*(```+|~~~+)\s*(\w*)")
 HEADING = re.compile(r"^#{1,6}\s+(.*?)\s*#*$")
 LINK = re.compile(r"\[[^\]]*\]\(\s*<?([^)\s>]+)>?[^)]*\)")
 DEFINITION = re.compile(r"^\s{0,3}\[[^\]]+\]:\s*<?(\S+?)>?\s*$")
-# A page, and after a comma the heading that is meant, up to the end of the brackets, the quotes or the sentence.
+# A page and, after a comma, one of its headings. The heading ends at a bracket, a quote or the end of the sentence.
 MENTION = re.compile(r"(?<![\w/.-])((?:docs/)?[A-Za-z-]+\.md)(?:, ([A-Z][\w /-]*))?")
 RUN = re.compile(r"^<!-- (?:run by (?P<test>\S+)|not run by a test: (?P<reason>.*\S.*)) -->$")
 SHELLS = {"sh", "bash", "shell", "console", "zsh"}
 
 
 class Block(NamedTuple):
-    """A fenced block: its language, the line that it begins in, the line above it, and its content."""
+    """A fenced block: its language, its first line, the line above it, and its content."""
 
     language: str
     line: int
@@ -41,7 +41,7 @@ class Block(NamedTuple):
 
 
 class Page:
-    """What the checks look at in a Markdown file."""
+    """The parts of a Markdown file that the checks use."""
 
     def __init__(self, text: str) -> None:
         self.prose: list[tuple[int, str]] = []
@@ -79,12 +79,12 @@ class Page:
 
 
 def code_in_link(match: re.Match[str]) -> str:
-    """Code shows brackets that are no link; a link whose text is code stays one."""
+    """Code may contain brackets that are not links. A link whose text is code stays a link."""
     return re.sub(r"[\[\]()]", "", match[0])
 
 
 def slug(heading: str) -> str:
-    """The anchor that GitHub gives a heading."""
+    """Return GitHub's anchor for a heading."""
     text = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", heading).lower()
     return re.sub(r"[^\w\- ]", "", text).replace(" ", "-")
 
@@ -105,7 +105,7 @@ class Repository:
         self.faults.append(f"{name}:{line}: {message}")
 
     def check_links(self, name: str, page: Page) -> set[str]:
-        """Gives the files that the page links to."""
+        """Return the files that the page links to."""
         reached = set()
         for line, target in page.links():
             if re.match(r"[a-z][a-z0-9+.-]*:", target):
@@ -142,7 +142,7 @@ class Repository:
                 if name != "README.md" or self.first_commands() != block.text:
                     self.fault(name, block.line, "`.ci/run` runs only what tools/readme-commands.sh prints")
             elif says["test"] == "tests/documents.rs":
-                # These are the pages that the test reads.
+                # The test reads these pages.
                 if name != "README.md" and PurePosixPath(name).parent != PurePosixPath("docs"):
                     self.fault(name, block.line, "`tests/documents.rs` runs only commands of README.md and docs")
                 if block.indented or self.pages[name].lines[block.line - 1] != "```sh":
@@ -169,7 +169,7 @@ class Repository:
                 if len(text) > PROSE_COLUMNS and not text.lstrip().startswith("|"):
                     self.fault(name, line, f"has {len(text)} characters, at most {PROSE_COLUMNS} are allowed")
         for name in sorted(self.files - self.pages.keys()):
-            # Not where faults are examples, and not in recorded output of the program, whose source is checked.
+            # Skip files with faults as examples, and recorded output of the program, whose source is checked.
             if name not in ("tools/documents.py", "tests/documents.rs") and not name.startswith("fixtures/"):
                 self.check_mentions(name)
         return self.faults

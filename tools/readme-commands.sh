@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Prints the first block of shell commands in the README's section "Try it", so that they can be run as they stand there.
+# Prints the first block of shell commands in the README's section "Try it", so that a test can run exactly these commands.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 awk '

@@ -1,5 +1,5 @@
-"""What a tenant can plant for a superuser to run by mistake: functions, operators, types, tables, made from the caretaker's own
-SQL, so that new SQL is covered as well."""
+"""Objects that a tenant can create so that a superuser runs them by mistake: functions, operators, types, tables. They are
+generated from the caretaker's own SQL, so that new SQL is covered too."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import Any
 
 from servers import DUTIES, sql
 
-assert DUTIES  # the program is loaded with all its modules
+assert DUTIES  # imported, so that all modules of the program are loaded
 
-# Each planted function leaves this in the server's log when it runs with a superuser's rights, then abuses them.
+# When a superuser runs a planted function, the function writes this to the server's log, and makes the tenant a superuser.
 CANARY = "planted and run by a superuser: "
 
 
 def own_sql() -> str:
-    """All SQL of the program: its constants."""
+    """Return all SQL of the program, from the constants of its modules."""
     path = str(sys.modules["caretaker"].__file__).rpartition("/")[0]
     modules = [module for module in sys.modules.values() if str(getattr(module, "__file__", "")).startswith(path)]
     texts = [
@@ -26,7 +26,7 @@ def own_sql() -> str:
 
 
 def trojan(tenant: str, what: str, result: str = "RETURN NULL;") -> str:
-    """The body of a planted function, which itself depends on no path."""
+    """Return the body of a planted function, which itself does not depend on the search_path."""
     return f"""$trojan$ BEGIN
       IF (SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname OPERATOR(pg_catalog.=) current_user) THEN
         RAISE LOG '{CANARY}%', '{what.replace("'", "''").replace("%", "%%")}';
@@ -61,7 +61,7 @@ OPERANDS = (
     *("oid[],oid", "oid[],oid[]", "anyarray,anyelement", "anyelement,anyelement", "anyarray,anyarray", "pg_lsn,pg_lsn"),
     *("regprocedure,oid", "oid,regprocedure", "oid,bigint", '"char","char"', "timestamptz,timestamptz", '"char",text'),
 )
-# Of arguments of any type the caretaker's are mostly these.
+# For arguments of any type, the caretaker's SQL mostly uses these types.
 CONCRETE = (
     "text",
     "name",
@@ -78,7 +78,7 @@ TYPES = ("text", "name", "oid", "json", "jsonb", "regrole", "regprocedure", "rec
 
 
 def planted(tenant: str, schema: str) -> str:
-    """SQL that fills a schema of the tenant. Some of it fails, by what the version has."""
+    """Return SQL that fills a schema of the tenant. Some statements fail, which depends on the version."""
     words = set(re.findall(r"[a-z_][a-z_0-9]*", own_sql()))
     parts = ["SET search_path TO pg_catalog; SET check_function_bodies TO off; SET client_min_messages TO error;"]
     listed = ", ".join(f"'{word}'" for word in sorted(words))
@@ -116,14 +116,14 @@ def planted(tenant: str, schema: str) -> str:
 
 
 def fill(tenant: str, database: str, *schemas: str) -> None:
-    """Have a tenant fill schemas of a database, `public` among them where they may, and let everybody in."""
+    """Fill schemas of a database as the tenant, also `public` if they may, and grant USAGE to PUBLIC."""
     for schema in schemas:
         made = "" if schema == "public" else f"CREATE SCHEMA {schema}; GRANT USAGE ON SCHEMA {schema} TO PUBLIC;"
         sql(f"{made}\n{planted(tenant, schema)}", database, tenant, stop=False)
 
 
 def count_of(tenant: str, database: str, schema: str) -> int:
-    """How many functions the tenant has there, to see that something was planted."""
+    """Return the number of the tenant's functions in a schema, to check that they were created."""
     count = f"SELECT count(*) FROM pg_proc WHERE pronamespace = to_regnamespace('{schema}') AND proowner = '{tenant}'::regrole"
     return int(sql(count, database)[0])
 
@@ -150,7 +150,7 @@ STRINGS: dict[str, Any] = {
 
 
 def settings(database: str, worst: str) -> str:
-    """SQL that sets everything that a user may set for a database, to the least or to the most that it may be."""
+    """Return SQL that sets each setting that a user may set for a database, to its lowest or highest value."""
     lines = sql(
         "SELECT name, vartype, boot_val, coalesce(min_val, ''), coalesce(max_val, ''),"
         f" coalesce(enumvals[CASE WHEN '{worst}' = 'least' THEN 1 ELSE array_length(enumvals, 1) END], '')"

@@ -1,4 +1,4 @@
-"""Real PostgreSQL servers for tests: every version that is there, each with pgAudit where that is there too."""
+"""Real PostgreSQL servers for tests: each installed version, with pgAudit if that is installed."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def programs() -> dict[str, Path]:
-    """Where the servers are, by version. Debian keeps them off the path; `tools/install.sh` adds one."""
+    """Return the directories of the servers, by version. Debian does not put them on PATH; `tools/install.sh` adds one."""
     places = [*Path("/usr/lib/postgresql").glob("*/bin"), *(ROOT / ".cache").glob("postgresql-*/bin")]
     places = [place for place in places if (place / "initdb").exists()]
     if not places and shutil.which("initdb"):
@@ -33,24 +33,24 @@ def programs() -> dict[str, Path]:
 
 
 def version_of(place: Path) -> str:
-    """The major version, which the program says last but for what a distribution adds."""
+    """Return the major version of a server. A distribution may add words after it."""
     said = subprocess.run([place / "postgres", "--version"], check=True, capture_output=True, text=True).stdout
     return said.split()[2].partition(".")[0]
 
 
 def administer(*command: str) -> None:
-    """Run one of the server's own programs, which refuse root."""
+    """Run one of the server's programs, as another user than root, whom they refuse."""
     user: dict[str, Any] = {"user": "nobody", "group": "nogroup", "extra_groups": []} if os.geteuid() == 0 else {}
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd="/", **user)
 
 
-# The caretaker connects as superuser over the socket, all others with their password.
+# The caretaker connects as superuser over the socket, and all other roles with their password.
 HBA = "local all postgres trust\nlocal all all scram-sha-256\n"
 PRELOADED = "pg_stat_statements"
 
 
 class Server:
-    """A server of one version, with as much in its log as a server can write."""
+    """A server of one version, which logs as much as possible."""
 
     def __init__(self, version: str) -> None:
         binaries = programs()[version]
@@ -98,17 +98,17 @@ class Server:
         os.environ.update(PGHOST=str(self.directory), PGPORT="5432", PGUSER="postgres", PGDATA=data)
 
     def stop(self) -> None:
-        """Stop it and forget its data."""
+        """Stop the server and delete its data."""
         administer(*self.pg_ctl, "-m", "immediate", "stop")
         shutil.rmtree(self.directory)
 
     def log(self) -> str:
-        """All that it wrote."""
+        """Return the server's log."""
         return (self.directory / "log").read_text(errors="replace")
 
 
 class OnServer:
-    """Tests that are done on a server of each version: subclasses are mixed with `TestCase` by `on_every_server`."""
+    """Base of tests that run on a server of each version: `on_every_server` combines the subclasses with `TestCase`."""
 
     version: str
     server: Server
@@ -121,7 +121,7 @@ class OnServer:
 
 
 def on_every_server(names: dict[str, Any], *tests: type) -> None:
-    """Put a class of tests for each version in the place of each of these. With CI=true a server must be there."""
+    """Replace each of these classes by one class for each version. With CI=true a server must be installed."""
     if not programs() and os.environ.get("CI") == "true":
         raise AssertionError("no PostgreSQL server, and CI=true")
     skipped = unittest.skip("no PostgreSQL server on this machine")
@@ -132,13 +132,13 @@ def on_every_server(names: dict[str, Any], *tests: type) -> None:
             names[name] = case if version else skipped(case)
 
 
-# Databases, roles and what belongs into each database, in the caretaker's order.
+# The duties for databases and roles, in the caretaker's order.
 DUTIES = {duty.name: duty.work for group in caretaker.GROUPS for duty in group.duties}
 ON_DATABASES = ("extensions", "databases", "users", "schemas", "pgbouncer", "monitoring", "allow init sql", "init sql")
 
 
 def converge(wanted: Wanted) -> tuple[list[str], list[str]]:
-    """Do all duties as the caretaker does; gives what they said, without the time, and what failed."""
+    """Run all duties as the caretaker does. Return the log lines, without the time, and the failures."""
     out, failed = io.StringIO(), []
     with contextlib.redirect_stdout(out):
         for name in ON_DATABASES:
@@ -155,10 +155,10 @@ OPTIONS = " ".join(f"-c {setting}" for setting in SETTINGS)
 
 
 def sql(text: str, database: str = "postgres", role: str = "postgres", stop: bool = True) -> list[str]:
-    """Run SQL as a role, whose password is its name; not with the caretaker's own way. Gives what it printed."""
+    """Run SQL as a role, whose password contains its name, without the caretaker's code. Return the output lines."""
     environment = {**os.environ, "PGDATABASE": database, "PGUSER": role, "PGPASSWORD": password(role)}
     if role == "postgres":
-        # What tenants planted is meant for the caretaker.
+        # Settings of tenants must only affect the caretaker.
         environment["PGOPTIONS"] = OPTIONS
     command = ["psql", "-X", "-w", "-q", "-A", "-t", *(["-v", "ON_ERROR_STOP=1"] if stop else [])]
     result = subprocess.run(command, input=text.encode(), env=environment, capture_output=True, check=False)
@@ -168,7 +168,7 @@ def sql(text: str, database: str = "postgres", role: str = "postgres", stop: boo
 
 
 class Refusal(Exception):
-    """Postgres did not do it."""
+    """Postgres refused the SQL."""
 
 
 def password(role: str) -> str:
@@ -177,5 +177,5 @@ def password(role: str) -> str:
 
 
 def verifier(role: str) -> str:
-    """Its verifier, the same each time."""
+    """The verifier of a role, the same each time."""
     return credentials.scram(password(role), b"salt", 4096)

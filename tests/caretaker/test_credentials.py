@@ -1,4 +1,4 @@
-"""Verifiers of Secrets that the user brings: against the RFC, and against what PostgreSQL itself makes of a password."""
+"""Verifiers of existing Secrets, compared with the RFC and with PostgreSQL's own results."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PENCIL = (
 
 
 class Credentials(unittest.TestCase):
-    """Each test has a directory in the place of the mounted Secrets."""
+    """Each test has a directory in place of the mounted Secrets."""
 
     def setUp(self) -> None:
         directory = tempfile.TemporaryDirectory()
@@ -32,14 +32,14 @@ class Credentials(unittest.TestCase):
         self.addCleanup(patch.stop)
 
     def bring(self, **keys: str) -> None:
-        """Bring the Secret of `hippo` with these keys."""
+        """Write the Secret of `hippo` with these keys."""
         place = self.directory / "credentials" / "hippo"
         place.mkdir(parents=True, exist_ok=True)
         for key, value in keys.items():
             (place / key).write_bytes(value.encode())
 
     def verifier(self, stored: str | None = None) -> str:
-        """Give what the caretaker would set."""
+        """Return the verifier that the caretaker would set."""
         return credentials.verifier_of({"name": "hippo", "secret": "hippo-pguser-hippo"}, stored)
 
     def test_a_verifier_is_that_of_the_rfc(self) -> None:
@@ -79,7 +79,7 @@ class Credentials(unittest.TestCase):
             self.assertNotIn("tell-tale", str(caught.exception))
 
     def test_a_password_is_prepared_as_saslprep_says(self) -> None:
-        # RFC 4013, section 3, and what it prohibits.
+        # RFC 4013, section 3, and the characters that it prohibits.
         for password, expected in (
             ("I\u00adX", "IX"),
             ("user", "user"),

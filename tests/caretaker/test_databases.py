@@ -1,5 +1,7 @@
-"""The caretaker's SQL on a real PostgreSQL: what it brings about, that it leaves alone what is right, and that no
-verifier is ever seen. On each version that is there; without one it is skipped, and fails with CI=true."""
+"""The caretaker's SQL on a real PostgreSQL: what it changes, that it leaves right objects unchanged, and that no verifier appears
+in a log or view.
+
+The tests run on each installed version. Without one they are skipped, or fail with CI=true."""
 
 from __future__ import annotations
 
@@ -50,13 +52,13 @@ def hippo(**more: Any) -> Wanted:
 
 
 class Databases(OnServer):
-    """One server for all; each test begins with everything made right."""
+    """One server for all tests. Each test starts when the caretaker has made everything right."""
 
     def setUp(self) -> None:
         self.converge(hippo())
 
     def converge(self, wanted: Wanted) -> list[str]:
-        """Do all duties as the caretaker does; gives what they said, without the time."""
+        """Run all duties as the caretaker does. Return the log lines, without the time."""
         out = io.StringIO()
         with contextlib.redirect_stdout(out):
             for name in ON_DATABASES:
@@ -106,7 +108,7 @@ class Databases(OnServer):
             unittest.mock.patch.object(databases, "SETTINGS", Path(directory)),
         ):
             wanted = hippo(databaseInitSQL="init")
-            with self.assertRaisesRegex(Failure, "ConfigMap init or its key is not there"):
+            with self.assertRaisesRegex(Failure, "ConfigMap init or its key does not exist"):
                 self.converge(wanted)
             (Path(directory) / "init.sql").write_text(
                 "SELECT nonsense;\nCREATE SEQUENCE ran;\nSELECT nextval('ran');\n"
@@ -140,7 +142,7 @@ class Databases(OnServer):
             with self.assertRaisesRegex(Failure, refused):
                 self.converge(hippo(databaseInitSQL="init"))
             psql("DROP TABLE postgres.t")
-            # A session that could add something meanwhile is ended, and no new session is accepted.
+            # A session that could add objects is terminated, and no new session is accepted.
             psql("ALTER ROLE hippo PASSWORD 'known'")
             stranger = subprocess.Popen(
                 ["psql", "-XqAt", "user=hippo dbname=postgres password=known"],
@@ -167,7 +169,7 @@ class Databases(OnServer):
             *hippo().roles["users"],
             *({"name": name, "verifier": VERIFIERS[0], "options": "", "databases": []} for name in ("stranger", "nobody")),
         ]
-        with self.assertRaisesRegex(Failure, "role stranger: is not the caretaker's, and owns something"):
+        with self.assertRaisesRegex(Failure, "role stranger: was not created by the caretaker, and owns objects"):
             self.converge(hippo(users=users))
         self.assertEqual(psql("SELECT rolcanlogin FROM pg_roles WHERE rolname IN ('stranger', 'nobody') ORDER BY 1"), ["f", "t"])
         self.assertEqual(psql("SELECT count(*) FROM pg_roles WHERE rolname LIKE 'nobody\\__%'"), ["1"])
@@ -175,9 +177,9 @@ class Databases(OnServer):
         self.assertEqual(self.converge(hippo(users=users)), ["database postgres: set the password of role stranger"])
         psql("ALTER DATABASE postgres RESET pgrender.accept")
         self.assertEqual(self.converge(hippo(users=users)), [])
-        # A database that was created again has only the name in common.
+        # A role that was created again only has the name in common.
         psql("DROP SCHEMA theirs; DROP ROLE stranger; CREATE ROLE stranger; CREATE SCHEMA theirs AUTHORIZATION stranger")
-        with self.assertRaisesRegex(Failure, "role stranger: is not the caretaker's"):
+        with self.assertRaisesRegex(Failure, "role stranger: was not created by the caretaker"):
             self.converge(hippo(users=users))
         psql("DROP SCHEMA theirs; DROP ROLE stranger, nobody")
 
@@ -193,7 +195,7 @@ class Databases(OnServer):
             psql(f"ALTER DATABASE postgres SET pgrender.{kind} = '{record}'")
         psql("CREATE ROLE late; CREATE SCHEMA theirs AUTHORIZATION late")
         late = {"name": "late", "verifier": VERIFIERS[0], "options": "", "databases": []}
-        with self.assertRaisesRegex(Failure, "^role late: is not the caretaker's"):
+        with self.assertRaisesRegex(Failure, "^role late: was not created by the caretaker"):
             self.converge(hippo(users=[*hippo().roles["users"], late]))
         self.assertEqual(self.converge(hippo()), [])
         psql("DROP SCHEMA theirs; DROP ROLE late; ALTER DATABASE zoo OWNER TO postgres")
@@ -238,7 +240,7 @@ class Databases(OnServer):
             "CREATE OR REPLACE FUNCTION pgbouncer.get_auth(username TEXT) RETURNS TABLE(username TEXT, password TEXT) LANGUAGE SQL AS 'SELECT NULL, NULL'",
             "zoo",
         )
-        self.assertEqual(self.converge(hippo()), ["database zoo: made pgbouncer.get_auth"])
+        self.assertEqual(self.converge(hippo()), ["database zoo: created function pgbouncer.get_auth"])
 
     def test_a_database_made_later_has_the_function_from_template1(self) -> None:
         psql("CREATE DATABASE later")
@@ -280,7 +282,7 @@ class Databases(OnServer):
             role = {"name": "_crunchypgbouncer", "secret": "hippo-pgbouncer"}
             wanted = hippo(users=users, pgbouncer=role)
             with unittest.mock.patch.object(credentials, "SETTINGS", settings):
-                with self.assertRaisesRegex(Failure, "^Secret hippo-pguser-absent is not there"):
+                with self.assertRaisesRegex(Failure, "^Secret hippo-pguser-absent does not exist"):
                     self.converge(wanted)
                 wanted.roles["users"].pop()
                 self.converge(wanted)
@@ -302,7 +304,7 @@ class Databases(OnServer):
 
     def test_no_verifier_is_seen(self) -> None:
         psql("CREATE EXTENSION IF NOT EXISTS pg_stat_statements SCHEMA public")
-        for user in ("hippo", "nobody"):  # a change that works, and one that fails
+        for user in ("hippo", "nobody"):  # one succeeds, and one fails
             role: dict[str, Any] = {
                 "name": user,
                 "verifier": VERIFIERS[3],
@@ -319,7 +321,7 @@ class Databases(OnServer):
         )
 
     def test_the_server_would_have_logged_a_verifier(self) -> None:
-        """Shows that the test before this one can fail."""
+        """Without the caretaker's settings, the server logs the verifier. So the test before this one can fail."""
         subprocess.run(["psql", "-qc", "SELECT 'SCRAM-SHA-0$'"], check=True, stdout=subprocess.DEVNULL)
         self.assertIn("SCRAM-SHA-0$", self.server.log())
 

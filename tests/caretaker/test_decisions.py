@@ -1,4 +1,4 @@
-"""What the caretaker decides, without a cluster: who restarts, who inherits, what is missing, when to try again."""
+"""The caretaker's decisions, without a cluster: which member restarts or takes over, what is missing, when to try again."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ def member(name: str, role: str = "replica", **more: Any) -> dict[str, Any]:
 
 
 def waiting(name: str, settings: dict[str, tuple[str, str]], role: str = "replica") -> dict[str, Any]:
-    """A member that waits for a restart, with old and new value by setting."""
+    """A member with pending settings: the old and the new value of each."""
     reasons = {setting: {"old_value": old, "new_value": new} for setting, (old, new) in settings.items()}
     return member(name, role, pending_restart=True, pending_restart_reason=reasons)
 
 
 class Members(unittest.TestCase):
-    """Who is taken for a member."""
+    """Which pods count as members."""
 
     def test_a_pod_of_another_cluster_is_none_however_it_is_labelled(self) -> None:
         sets = [{"name": "a", "replicas": 2}, {"name": "b", "replicas": 1}]
@@ -56,7 +56,7 @@ class Restarts(unittest.TestCase):
     """The order of restarts."""
 
     def order(self, *who: dict[str, Any], **leader_has: str) -> list[str]:
-        """Restart until nobody waits, as the caretaker does; the leader then has what it waited for."""
+        """Restart until no member waits, as the caretaker does. After the restart, the leader has the new values."""
         names = []
         while (chosen := members.next_restart(list(who), leader_has)) is not None:
             names.append(chosen["name"])
@@ -93,10 +93,10 @@ class Restarts(unittest.TestCase):
 
 
 class Reloads(unittest.TestCase):
-    """When Patroni is told to read its files."""
+    """When Patroni is signalled to reload."""
 
     def child(self, script: str) -> subprocess.Popen[str]:
-        """Another interpreter, ended with the test."""
+        """Start another interpreter, which ends with the test."""
         child = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
         self.addCleanup(child.communicate)
         self.addCleanup(child.kill)
@@ -105,7 +105,7 @@ class Reloads(unittest.TestCase):
     def test_one_that_only_starts_is_left_alone_and_lives(self) -> None:
         words = "print('ready', flush=True); import time; time.sleep(60)"
         starting = self.child(words)
-        # It may still be printing when the signal comes, and Python refuses to print in between.
+        # The signal may arrive while Python prints, and Python's buffer does not allow another print in a handler.
         handler = "lambda *_: os.write(1, b'reload\\n')"
         running = self.child(f"import os, signal; signal.signal(signal.SIGHUP, {handler}); {words}")
         for child in (starting, running):
@@ -133,7 +133,7 @@ class Reloads(unittest.TestCase):
 
 
 class CalmTest(unittest.TestCase):
-    """Whether all members know."""
+    """Whether all members know the configuration."""
 
     def test_news_and_another_configuration_start_the_wait_again(self) -> None:
         calm = members.Calm()
@@ -151,10 +151,10 @@ class CalmTest(unittest.TestCase):
 
 
 class Heirs(unittest.TestCase):
-    """Who may take over."""
+    """Which replicas may take over."""
 
     def heirs(self, *who: dict[str, Any], leaving: tuple[str, ...] = (), updated: tuple[str, ...] = ()) -> list[str]:
-        """With a leader in front."""
+        """The result with a leader as the first member."""
         return pre_stop.heirs([member("leader", "leader"), *who], set(leaving), set(updated))
 
     def test_the_most_advanced_comes_first(self) -> None:
@@ -192,10 +192,10 @@ class Heirs(unittest.TestCase):
 
 
 class PreStart(unittest.TestCase):
-    """Whom a replica waits for."""
+    """How long a replica waits for a leader."""
 
     def wanted(self, *replicas: int, **configuration: Any) -> surroundings.Wanted:
-        """Settings of a cluster with so many replicas in its sets."""
+        """Settings of a cluster with these numbers of replicas in its sets."""
         sets = [{"name": f"set{number}", "replicas": count} for number, count in enumerate(replicas)]
         settings = {"cluster": "hippo", "instanceSets": sets}
         settings["dynamicConfiguration"] = {"ttl": 30, "loop_wait": 10, **configuration}
@@ -235,7 +235,7 @@ class PreStart(unittest.TestCase):
 
 
 class EndpointSlices(unittest.TestCase):
-    """Where the slices lead to that the leader's caretaker makes."""
+    """The addresses in the EndpointSlices that the leader's caretaker creates."""
 
     WANTED = surroundings.Wanted({"cluster": "hippo"}, {})
 
@@ -269,7 +269,7 @@ class EndpointSlices(unittest.TestCase):
 
 
 class Stanza(unittest.TestCase):
-    """Which repositories lack a stanza, in the words of `pgbackrest info --output=json`."""
+    """Which repositories lack a stanza, according to `pgbackrest info --output=json`."""
 
     INFO: dict[str, Any] = {
         "name": "db",
@@ -299,7 +299,7 @@ class Stanza(unittest.TestCase):
     OURS = str(MADE << 32 | 12345)
 
     def holding(self, version: str, stopped: int) -> dict[str, Any]:
-        """A repository with a backup of another database, which ended then."""
+        """A repository with a backup of another database, which ended at this time."""
         backup = {"database": {"id": 1, "repo-key": 1}, "timestamp": {"stop": stopped}}
         there = {"id": 1, "repo-key": 1, "system-id": 8, "version": version}
         return {"name": "db", "db": [there], "repo": [{"key": 1, "status": {"code": 0}}], "backup": [backup]}
@@ -307,11 +307,11 @@ class Stanza(unittest.TestCase):
     def test_another_database_before_this_one_is_told(self) -> None:
         for version in ("15", "17"):
             [line] = backups.others(self.holding(version, self.MADE - 5), [1], self.OURS, 17)
-            self.assertIn(f"repo1 holds another database, with system identifier 8 and version {version}: this one goes", line)
+            self.assertIn(f"repo1 holds another database, with system identifier 8 and version {version}: this cluster", line)
         self.assertEqual(backups.others(self.INFO, [1], "7", 18), [], "a major upgrade in place")
 
     def test_another_database_that_is_in_use_or_newer_is_refused(self) -> None:
-        with self.assertRaisesRegex(surroundings.Failure, "was backed up after this one was made: give each"):
+        with self.assertRaisesRegex(surroundings.Failure, "was backed up after this one was created: give each"):
             backups.others(self.holding("17", self.MADE + 5), [1], self.OURS, 17)
         with self.assertRaisesRegex(surroundings.Failure, "is newer than 17: give this cluster a repository"):
             backups.others(self.holding("18", self.MADE - 5), [1], self.OURS, 17)
@@ -343,7 +343,7 @@ class Running(unittest.TestCase):
     WANTED = surroundings.Wanted({}, {})
 
     def run_and_read(self, duty: caretaker.Duty) -> str:
-        """Run a duty; gives what it printed, without the time."""
+        """Run a duty. Return its output, without the time."""
         out = io.StringIO()
         with contextlib.redirect_stdout(out):
             duty.run(self.WANTED)
@@ -365,12 +365,12 @@ class Running(unittest.TestCase):
 
         duty = caretaker.Duty(work, name="try")
         self.assertEqual(
-            [self.run_and_read(duty) for _ in range(4)], ["try: no; again in 1 s\n", "", "try: well again\n", ""]
+            [self.run_and_read(duty) for _ in range(4)], ["try: no; trying again in 1 s\n", "", "try: works again\n", ""]
         )
 
     def test_an_unforeseen_failure_does_not_escape(self) -> None:
         duty = caretaker.Duty(lambda wanted: wanted.settings["absent"], name="try")
-        self.assertEqual(self.run_and_read(duty), "try: KeyError: 'absent'; again in 1 s\n")
+        self.assertEqual(self.run_and_read(duty), "try: KeyError: 'absent'; trying again in 1 s\n")
 
     def test_differences_name_settings_and_no_values(self) -> None:
         there = {"ttl": 30, "postgresql": {"parameters": {"a": "secret", "b": "1"}}}
@@ -393,7 +393,7 @@ class Running(unittest.TestCase):
 
 
 class Mounted(unittest.TestCase):
-    """Directories as the kubelet fills them."""
+    """Directories that change as the kubelet changes them."""
 
     def setUp(self) -> None:
         directory = tempfile.TemporaryDirectory()
@@ -401,7 +401,7 @@ class Mounted(unittest.TestCase):
         self.path = Path(directory.name)
 
     def mount(self, version: str, **files: Any) -> None:
-        """Fill the directory as the kubelet does: a new directory, then the link is swapped."""
+        """Change the directory as the kubelet does: create a new directory, then replace the link."""
         (self.path / version).mkdir()
         for name, content in files.items():
             (self.path / version / f"{name}.json").write_text(json.dumps(content))
@@ -428,7 +428,7 @@ class Mounted(unittest.TestCase):
 
 
 class Processes(unittest.TestCase):
-    """Who is alive."""
+    """Which processes are alive."""
 
     def test_a_process_is_known_by_number_and_name_and_a_dead_one_is_dead(self) -> None:
         process = subprocess.Popen(["sleep", "60"])

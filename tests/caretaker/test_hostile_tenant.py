@@ -1,7 +1,7 @@
-"""Tenants that prepare for what the caretaker, a superuser, will do: every way in that was found, and generated ones.
+"""Tenants who prepare attacks on the caretaker, which is a superuser: all known attacks, and generated ones.
 
-All of them prepare at the same time, each in a database of its own; then every duty runs twice, as it would; then each test
-looks at one thing that must be as if nobody had tried."""
+All tenants prepare first, each in its own database. Then every duty runs twice. Then each test checks one thing that the attacks
+must not have changed."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from surroundings import Failure, Wanted
 
 TENANTS = {"tenant": "", "guest": "", "other": "", "maker": "CREATEDB", "creator": "CREATEROLE"}
 DATABASES = ["app", "decoy", "plain", "extended", "locked"]
-# Of `maker`, so with settings of theirs. Some look like something else to what reads them.
+# Databases of `maker`, with settings of that role. Some names look like other syntax to programs that read them.
 ODD = (
     "a\nb",
     "host=evil user=x",
@@ -43,7 +43,7 @@ ODD = (
 
 
 def wanted(server: Server, service: bool = True, **more: Any) -> Wanted:
-    """A cluster with honest and other users, with or without pgBouncer and the exporter."""
+    """A cluster with honest and hostile users, with or without PgBouncer and the exporter."""
     users = [
         {"name": name, "verifier": verifier(name), "options": options, "databases": DATABASES}
         for name, options in TENANTS.items()
@@ -66,7 +66,7 @@ THEIRS = """
 CREATE FUNCTION pgbouncer.get_auth(username text) RETURNS TABLE(username text, password text) LANGUAGE sql
 AS $$ SELECT 'other', 'SCRAM-SHA-256$forged' $$;
 """
-# The function as it was created without a path, in a schema of the tenant, which the tenant renames.
+# The function of an earlier version, without its own search_path, in a schema that the tenant owns and renames.
 OLD = """
 CREATE FUNCTION stash.get_auth(username TEXT) RETURNS TABLE(username TEXT, password TEXT) LANGUAGE SQL STABLE SECURITY DEFINER
 AS 'SELECT rolname::TEXT, rolpassword::TEXT FROM pg_catalog.pg_authid WHERE pg_authid.rolname = $1';
@@ -102,19 +102,19 @@ class Session:
             pass
 
     def ask(self, text: str) -> list[str]:
-        """Run SQL; gives what it printed."""
+        """Run SQL. Return the output lines."""
         assert self.process.stdin and self.process.stdout
         self.process.stdin.write(f"{text}\n\\echo ready\n")
         self.process.stdin.flush()
         return list(iter(self.process.stdout.readline, "ready\n"))
 
     def close(self) -> None:
-        """Go."""
+        """End the session."""
         self.process.communicate()
 
 
 class HostileTenant(OnServer):
-    """All prepare, all duties run twice, all looks at what there is."""
+    """All tenants prepare, and all duties run twice, before the first test."""
 
     said: list[str]
     failed: list[str]
@@ -124,12 +124,12 @@ class HostileTenant(OnServer):
     settings: list[str]
     seconds: float
     honest: list[str]
-    # Sessions of the programs' roles, from the time when others had created these roles.
+    # Sessions of the programs' roles, from before the caretaker renamed the roles that others had created.
     earlier: dict[str, Session]
 
     @classmethod
     def setUpClass(cls) -> None:
-        """Prepare, and let the caretaker come."""
+        """Prepare, and run the duties."""
         super().setUpClass()
         cls.earlier = {}
         patience = unittest.mock.patch.object(
@@ -141,7 +141,7 @@ class HostileTenant(OnServer):
         sql("GRANT CREATE ON SCHEMA public TO PUBLIC")
         said, failed = converge(wanted(cls.server, service=False))
         assert not failed, failed
-        sql("GRANT CONNECT ON DATABASE template1 TO PUBLIC")  # as before the caretaker knew better
+        sql("GRANT CONNECT ON DATABASE template1 TO PUBLIC")  # as before the caretaker revoked it
         cls.prepare()
         started = time.monotonic()
         sessions = [
@@ -169,7 +169,7 @@ class HostileTenant(OnServer):
         cls.settings = sql(
             "SELECT cardinality(setconfig) FROM pg_db_role_setting JOIN pg_database d ON d.oid = setdatabase WHERE datname = 'own'"
         )
-        sql("ALTER DATABASE own RESET ALL; ALTER DATABASE most RESET ALL")  # or nobody but the caretaker gets far there
+        sql("ALTER DATABASE own RESET ALL; ALTER DATABASE most RESET ALL")  # otherwise most SQL fails there
         cls.unanswered = []
         for statement, arguments in (
             (members.FOLLOWED, None),
@@ -191,7 +191,7 @@ class HostileTenant(OnServer):
 
     @classmethod
     def prepare(cls) -> None:
-        """What each tenant does before."""
+        """Prepare the attacks of each tenant."""
         sql(
             "CREATE SCHEMA pgbouncer; CREATE TABLE pgbouncer.kept AS SELECT 42 AS answer;"
             + THEIRS
@@ -220,7 +220,7 @@ class HostileTenant(OnServer):
             "guest",
         )
         sql("DROP SCHEMA public CASCADE", "locked")
-        # `$user` of the superuser, and `public`.
+        # The `$user` schema of the superuser, and `public`.
         hostile.fill("guest", "postgres", "postgres", "public")
         hostile.fill("tenant", "app", "postgres", "public")
         hostile.fill("tenant", "template1", "public")
@@ -282,7 +282,7 @@ class HostileTenant(OnServer):
 
     @staticmethod
     def body() -> str:
-        """The text of the real function."""
+        """Return the body of the real function."""
         for module in sys.modules.values():
             text = str(vars(module).get("FUNCTION", vars(module).get("PGBOUNCER_FUNCTION", "")))
             if "$body$" in text and Path(str(module.__file__)).parent.name == "caretaker":
@@ -290,7 +290,7 @@ class HostileTenant(OnServer):
         raise AssertionError("no function")
 
     def healthy(self) -> list[str]:
-        """The databases that have what they should after the second time."""
+        """Return the databases that must be right after the second run."""
         listed = sql(
             "SELECT json_agg(datname ORDER BY datname) FROM pg_database WHERE datallowconn AND datconnlimit <> -2"
         )
@@ -310,7 +310,7 @@ class HostileTenant(OnServer):
 
     def test_nothing_of_theirs_ran_and_nobody_is_more_than_before(self) -> None:
         self.call_get_auth_badly()
-        # With an error code, or without one if messages are terse.
+        # The log has an error code, unless messages are terse.
         ran = set(re.findall(f"LOG:  (?:00000: )?{hostile.CANARY}(.*)", self.server.log()))
         self.assertEqual(sorted(ran), [])
         self.assertEqual(self.unanswered, [])
@@ -319,7 +319,7 @@ class HostileTenant(OnServer):
         self.assertEqual(sql(members), ["ccp_monitoring"])
 
     def call_get_auth_badly(self) -> None:
-        """Look up verifiers as pgBouncer would, and with paths and types that its role may choose."""
+        """Call the function as PgBouncer, with search_paths and types that its role may choose."""
         temporary = "CREATE DOMAIN pg_temp.text AS pg_catalog.text CHECK (postgres.checked(VALUE));"
         for database in ("app", "decoy", "plain", "own", "most", "postgres", "later"):
             for path in ("pgbouncer", "public, postgres, pg_catalog", "pg_temp, postgres, pg_catalog"):
@@ -346,7 +346,7 @@ class HostileTenant(OnServer):
                 ["other|t"],
                 database,
             )
-            # As the role, but not in a session of the role.
+            # With the rights of the role, but not in a session of the role.
             self.assertEqual(sql(f"SET ROLE _crunchypgbouncer; {seen}", database), [], database)
             for call in ("'postgres'", "'_crunchypgbouncer'", "NULL"):
                 asked = f"SET SESSION AUTHORIZATION _crunchypgbouncer; SELECT * FROM pgbouncer.get_auth({call})"
@@ -383,14 +383,14 @@ class HostileTenant(OnServer):
     def test_a_role_of_the_spec_that_a_tenant_made_first_gets_another_name(self) -> None:
         self.assertEqual(sql("SELECT current_user", "plain", "late"), ["late"])
         self.assertEqual(sql("SELECT count(*) FROM pg_db_role_setting WHERE setrole = 'late'::regrole"), ["0"])
-        self.assertRegex("\n".join(self.said), "renamed role late, which is not the caretaker's, to late_[0-9a-f]")
-        # A role that owns something is left for a superuser to handle.
-        refused = "users: role owning: is not the caretaker's, and owns something or was granted something"
+        self.assertRegex("\n".join(self.said), "renamed role late, which the caretaker did not create, to late_[0-9a-f]")
+        # A role that owns objects is left for a superuser to handle.
+        refused = "users: role owning: was not created by the caretaker, and owns objects or has privileges"
         self.assertIn(refused, "\n".join(self.failed_again))
         with self.assertRaisesRegex(Refusal, "not permitted to log in|authentication failed|too many connections"):
             sql("SELECT 1", "plain", "owning")
         if int(self.version) < 16:
-            return  # CREATEROLE is a right over every role there
+            return  # with CREATEROLE, a role may change all other roles
         for attempt in ("ALTER ROLE late PASSWORD 'mine'", "SET ROLE late"):
             with self.assertRaisesRegex(Refusal, "permission denied"):
                 sql(attempt, "postgres", "creator")
@@ -401,7 +401,7 @@ class HostileTenant(OnServer):
         self.assertEqual(self.earlier["ccp_monitoring"].ask(asked), ["f\n"])
 
     def test_a_database_that_a_tenant_made_first_is_not_given_to_users(self) -> None:
-        told = "databases: database early: is of role maker and not made by the caretaker"
+        told = "databases: database early: is owned by role maker and was not created by the caretaker"
         self.assertIn(told, "\n".join(self.failed_again))
         self.assertEqual(sql("SELECT datacl FROM pg_database WHERE datname = 'early'"), [""])
 
@@ -414,27 +414,27 @@ class HostileTenant(OnServer):
         [schema] = sql("SELECT nspname FROM pg_namespace WHERE nspname LIKE 'pgbouncer\\__%'", "app")
         self.assertEqual(sql(f'SELECT answer FROM "{schema}".kept', "app", "tenant"), ["42"])
         self.assertIn(
-            f"database app: renamed schema pgbouncer of role tenant to {schema}: it must have nothing of others",
+            f"database app: renamed schema pgbouncer of role tenant to {schema}: it must have no objects of other roles",
             self.said,
         )
 
     def test_only_what_cannot_be_right_is_a_failure(self) -> None:
         told = "\n".join(self.failed_again)
         self.assertRegex(
-            told, r"extensions: database extended: extension cube: it is of role tenant.*earthdistance: it needs cube"
+            told, r"extensions: database extended: extension cube: it is owned by role tenant.*earthdistance: it requires cube"
         )
         self.assertRegex(told, r"schemas: database app: schema other is owned by role tenant")
         self.assertEqual(len(self.failed_again), 4, told)
-        # The first time, somebody held a lock, and in `postgres` there was a transaction that had added something.
+        # In the first run, a session held a lock, and in `postgres` there was a transaction that had added objects.
         late = ("database locked: ", "database jammed: ", "database renamed: ", "database quiet: ", "database postgres: created extension ")
         self.assertEqual([line for line in self.said_again if not line.startswith(late)], [])
 
     def test_locks_hold_up_their_own_database_only_and_not_for_long(self) -> None:
         self.assertRegex("\n".join(self.failed), r"pgbouncer: database locked: canceling statement due to lock timeout")
-        self.assertIn("ended a session of role guest: it had a lock for too long", self.said)
+        self.assertIn("terminated a session of role guest: it had a lock for too long", self.said)
         for database in ("jammed", "renamed"):
-            self.assertIn(f"ended a session that could not begin in database {database}: its owner has locked it", self.said)
-        self.assertIn("ended a session of role other: it kept others out of database postgres", self.said)
+            self.assertIn(f"terminated a session that could not start in database {database}: its owner has locked it", self.said)
+        self.assertIn("terminated a session of role other: it kept others out of database postgres", self.said)
         self.assertEqual(self.honest, ["honest"])
         rolled_back = "database postgres: rolled back a prepared transaction of role guest: it had a lock for too long"
         self.assertIn(rolled_back, self.said)
@@ -454,7 +454,7 @@ class HostileTenant(OnServer):
                 ],
             )
         self.assertIn(
-            "database extended: moved extension pg_stat_statements to schema public: schema evil is of role tenant",
+            "database extended: moved extension pg_stat_statements to schema public: schema evil is owned by role tenant",
             self.said,
         )
         for database in self.healthy():

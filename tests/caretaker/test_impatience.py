@@ -9,12 +9,12 @@ from typing import Any
 from servers import OnServer, Refusal, converge, on_every_server, password, sql, verifier
 from surroundings import Wanted
 
-# Shared catalogs, which everybody needs to log in or to look at others.
+# Shared catalogs, which sessions need to log in or to read views of other sessions.
 SHARED = ("pg_authid", "pg_database", "pg_auth_members", "pg_db_role_setting")
 
 
 class LockedCatalogs(OnServer):
-    """A tenant locks a catalog in a database of their own, and the caretaker comes."""
+    """A tenant locks a catalog in its own database, and then the caretaker runs SQL."""
 
     def setUp(self) -> None:
         users = [{"name": "tenant", "verifier": verifier("tenant"), "options": "", "databases": ["app"]}]
@@ -43,7 +43,7 @@ class LockedCatalogs(OnServer):
                 self.assertEqual(process.stdout.readline(), "has it\n")
                 try:
                     said, failed = converge(self.wanted)
-                    self.assertRegex("\n".join(said), r"ended a session of the role with OID \d+: it had locked a system catalog")
+                    self.assertRegex("\n".join(said), r"terminated a session of the role with OID \d+: it had locked a system catalog")
                     self.assertEqual(failed, [])
                 finally:
                     process.kill()

@@ -1,6 +1,6 @@
 """Ways in which the user's SQL (`spec.databaseInitSQL`), which a superuser runs in `postgres`, could run code of a tenant.
 
-Each test prepares one, has the caretaker come with the SQL, and looks whether the tenant got anything from it."""
+Each test prepares one, runs the duties with the SQL, and checks that the tenant gained nothing."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ from postgres import psql
 from servers import DUTIES, OnServer, converge, on_every_server, password, sql, verifier
 from surroundings import Failure, Wanted
 
-# The predefined role that the tenant is a member of. PostgreSQL does not record what such roles own in `pg_shdepend`
-# ("System Catalogs", pg_shdepend: pinned objects).
+# The predefined role that the tenant is a member of. `pg_shdepend` does not record what such roles own ("System Catalogs",
+# pg_shdepend: pinned objects).
 PINNED = "pg_monitor"
 FUNCTION = f"CREATE FUNCTION mine.f() RETURNS trigger LANGUAGE plpgsql AS {trojan('tenant', 'a trigger', 'RETURN NEW;')};"
 
-# What a role without superuser can create, by the catalog with its owner.
-# The text says how to drop it if dropping its schema is not enough.
+# Objects that a role without superuser rights can create, by the catalog that records the owner.
+# The second text drops the object if it is not in the schema `mine`.
 MADE = {
     "pg_class": ("CREATE TABLE mine.t ()", ""),
     "pg_collation": ("CREATE COLLATION mine.c FROM pg_catalog.\"C\"", ""),
@@ -47,7 +47,7 @@ MADE = {
     "pg_ts_dict": ("CREATE TEXT SEARCH DICTIONARY mine.d (TEMPLATE = pg_catalog.simple)", ""),
     "pg_type": ("CREATE DOMAIN mine.d AS text", ""),
 }
-# What a superuser creates, and can give to another role. The superuser may also lose its rights later.
+# Objects that a superuser creates and can give to another role. The superuser may also lose its rights later.
 GIVEN = {
     "pg_database": (f"ALTER DATABASE postgres OWNER TO {PINNED}", "ALTER DATABASE postgres OWNER TO postgres"),
     "pg_event_trigger": (
@@ -76,8 +76,8 @@ GIVEN = {
         "DROP SUBSCRIPTION theirs; DROP ROLE former",
     ),
 }
-# Columns with a role that own nothing whose code the SQL could run: a schema and a large object have none, a tablespace neither;
-# the others say what a role may do, or what it sets for itself.
+# Columns of roles that do not own code which the SQL could run. Schemas, large objects and tablespaces have no code. The other
+# columns say what a role may do, or its settings.
 WITHOUT_CODE = {
     "pg_namespace.nspowner",
     "pg_largeobject_metadata.lomowner",
@@ -93,7 +93,7 @@ WITHOUT_CODE = {
 
 
 class InitSql(OnServer):
-    """One server; the tenant may create in a schema `mine` of `postgres`, which is a superuser's."""
+    """One server. The tenant may create objects in the schema `mine` of `postgres`, which a superuser owns."""
 
     def setUp(self) -> None:
         said, failed = converge(self.wanted(None))
@@ -112,13 +112,13 @@ class InitSql(OnServer):
 
     @staticmethod
     def wanted(name: str | None) -> Wanted:
-        """A cluster with a tenant, and with the SQL or without."""
+        """A cluster with a tenant, with or without the SQL."""
         users = [{"name": "tenant", "verifier": verifier("tenant"), "options": "", "databases": ["postgres"]}]
         settings = {"databases": [], "databaseInitSQL": name, "extensions": [], "schemaPerUser": False}
         return Wanted(settings, {"users": users, "pgbouncer": None, "monitoring": None})
 
     def come(self, text: str) -> tuple[list[str], list[str]]:
-        """Have the caretaker come with this SQL; gives what it said and what failed. The tenant must get nothing from it."""
+        """Run the duties with this SQL. Return the log lines and the failures. The tenant must not become a superuser."""
         with tempfile.TemporaryDirectory() as directory, unittest.mock.patch.object(databases, "SETTINGS", Path(directory)):
             (Path(directory) / "init.sql").write_text(text)
             said, failed = converge(self.wanted("init"))
@@ -126,12 +126,12 @@ class InitSql(OnServer):
         return said, failed
 
     def refused(self, text: str, why: str) -> None:
-        """It is not run, and it is said why."""
+        """The caretaker does not run the SQL, and says why."""
         _, failed = self.come(text)
         self.assertRegex("\n".join(failed), why)
 
     def ran(self, text: str) -> None:
-        """It is run, and nothing in it fails."""
+        """The SQL runs without errors."""
         said, failed = self.come(text)
         self.assertEqual(failed, [])
         self.assertIn("ran the SQL of ConfigMap init once; 0 statements failed", said)
@@ -165,7 +165,7 @@ class InitSql(OnServer):
                         sql(f"{drop}; DROP SCHEMA mine CASCADE; CREATE SCHEMA mine; GRANT ALL ON SCHEMA mine TO PUBLIC")
 
     def test_no_catalog_has_an_owner_that_is_passed_over(self) -> None:
-        """A class of objects that a later version brings is in neither list, and has to be thought about."""
+        """A class of objects of a later version is in neither list. Then somebody must decide where it belongs."""
         columns = sql(
             "SELECT format('%s.%s', fktable, fkcols[1]) FROM pg_get_catalog_foreign_keys() WHERE pktable = 'pg_authid'::regclass"
         )
@@ -177,7 +177,7 @@ class InitSql(OnServer):
           WHEN (pg_catalog.lo_from_bytea(4711, pg_catalog.pg_read_binary_file('PG_VERSION')) > 0)
           EXECUTE FUNCTION pg_catalog.suppress_redundant_updates_trigger()"""
         why = "trigger t on table public.notes"
-        restored = "UPDATE pg_class SET relacl = NULL WHERE relname = 'notes'"  # as after a dump, which has no privileges to restore
+        restored = "UPDATE pg_class SET relacl = NULL WHERE relname = 'notes'"  # as after a dump without privileges
         for grant in ("", "REVOKE ALL ON public.notes FROM tenant", restored):
             sql("GRANT TRIGGER ON public.notes TO tenant")
             sql(made, "postgres", "tenant")
@@ -195,7 +195,7 @@ class InitSql(OnServer):
         self.assertEqual(sql("SELECT count(*) FROM pg_largeobject_metadata"), ["0"])
 
     def test_triggers_of_a_superuser_are_no_matter(self) -> None:
-        """Where nobody else could have put them there, or where they run nothing but the superuser's function."""
+        """No other role could have created them, or they only run the superuser's function."""
         sql(
             "CREATE FUNCTION public.g() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';"
             "CREATE TABLE public.closed (id int); GRANT SELECT, INSERT ON public.notes TO tenant;"
@@ -214,13 +214,13 @@ class InitSql(OnServer):
         psql(databases.NO_STRANGERS)
 
     def kept_out(self, session: Callable[[], list[str]], pid: str) -> None:
-        """A session that there was before is not there while the SQL runs."""
+        """A session from before the SQL does not exist while the SQL runs."""
         self.ran(f"CREATE TABLE made AS SELECT FROM pg_stat_activity WHERE pid = {pid}")
         self.assertEqual(sql("SELECT count(*) FROM public.made"), ["0"])
         self.assertEqual(session(), [])
 
     def session_without_role(self, statements: str) -> tuple[subprocess.Popen[str], str]:
-        """A session that ran statements and lost its role after that, and the first line that it printed."""
+        """Return a session that ran statements and whose role was then dropped, and its first output line."""
         sql(f"CREATE ROLE gone LOGIN PASSWORD '{password('gone')}'; GRANT {PINNED} TO gone")
         process = self.connect("gone")
         assert process.stdin and process.stdout
@@ -241,11 +241,11 @@ class InitSql(OnServer):
         wanted.roles["pgbouncer"] = {"name": "_crunchypgbouncer", "verifier": verifier("_crunchypgbouncer")}
         said, failed = converge(wanted)
         self.assertEqual(failed, [])
-        self.assertRegex("\n".join(said), r"ended a session of role .unknown \(OID=\d+\).: it had a lock for too long")
+        self.assertRegex("\n".join(said), r"terminated a session of role .unknown \(OID=\d+\).: it had a lock for too long")
         process.communicate()
 
     def test_a_role_for_replication_does_not_come_in(self) -> None:
-        """A limit of connections does not hold for such sessions, and they run SQL as well."""
+        """The connection limit does not apply to such sessions, and they can also run SQL."""
         sql(
             f"CREATE ROLE copier LOGIN REPLICATION PASSWORD '{password('copier')}';"
             "REVOKE CONNECT ON DATABASE postgres FROM PUBLIC; GRANT CONNECT ON DATABASE postgres TO copier WITH GRANT OPTION"
@@ -257,7 +257,7 @@ class InitSql(OnServer):
         self.ran(f"{come}\nCREATE TABLE made ()")
         self.assertEqual(sql("SELECT to_regclass('mine.came_in') IS NULL, to_regclass('public.made') IS NULL"), ["t|f"])
         self.assertEqual(sql(look), before)
-        # This also works after the pod was stopped meanwhile. The duty that grants databases to users waits.
+        # This also works if the pod was stopped in between. The duty that grants databases to users waits.
         psql(closed.CLOSE)
         psql(closed.CLOSE)
         DUTIES["users"](self.wanted(None))
@@ -268,7 +268,7 @@ class InitSql(OnServer):
         sql("GRANT CONNECT, TEMPORARY ON DATABASE postgres TO PUBLIC; DROP OWNED BY copier; DROP ROLE copier")
 
     def test_a_session_that_began_before_and_waits_does_not_come_in(self) -> None:
-        """Everybody may have their session wait after it was let in, and before it is in pg_stat_activity."""
+        """Any client can delay its session after the login and before it is in pg_stat_activity."""
         process = self.connect("tenant", "-c post_auth_delay=12")
         look = """SELECT pid FROM pg_locks WHERE locktype = 'object' AND classid = 'pg_database'::regclass AND pid <> pg_backend_pid()
           AND pid NOT IN (SELECT pid FROM pg_stat_activity WHERE usesysid IS NOT NULL)"""
@@ -282,7 +282,7 @@ class InitSql(OnServer):
         sql(f"CREATE ROLE gone LOGIN PASSWORD '{password('gone')}'; CREATE TABLE mine.other (id int); GRANT TRIGGER ON mine.other TO gone")
         made = "CREATE TRIGGER t BEFORE INSERT ON mine.other EXECUTE FUNCTION pg_catalog.suppress_redundant_updates_trigger()"
         sql(f"BEGIN; {made}; PREPARE TRANSACTION 'left'", "postgres", "gone")
-        sql("DELETE FROM pg_authid WHERE rolname = 'gone'")  # as DROP ROLE, without its lock on the table
+        sql("DELETE FROM pg_authid WHERE rolname = 'gone'")  # as DROP ROLE does, but without its lock on the table
         self.addCleanup(sql, "UPDATE pg_class SET relacl = NULL WHERE relname = 'other'")
         try:
             self.refused("SELECT 1", r"code of role .*unknown \(OID=0\).*pg_prepared_xacts")
@@ -290,7 +290,7 @@ class InitSql(OnServer):
             sql("ROLLBACK PREPARED 'left'")
 
     def test_a_statement_that_outlives_its_psql_is_ended_before_others_come_in(self) -> None:
-        """With the container that is killed, as here, or when the time is over. Nothing that the SQL sets hides its session."""
+        """The container is killed, as here, or the time limit ends. No setting of the SQL can hide its session."""
         for way in ("SET application_name = 'Patroni';", "DISCARD ALL;", "\\c\nSET application_name = 'x';"):
             with self.subTest(way), tempfile.TemporaryDirectory() as directory:
                 text = f"SET client_connection_check_interval = 0;{way} SET client_connection_check_interval = 0;"
@@ -298,7 +298,7 @@ class InitSql(OnServer):
                 self.killed(text, Path(directory), lambda process: os.killpg(process.pid, signal.SIGKILL))
 
     def killed(self, text: str, directory: Path, kill: Callable[[subprocess.Popen[bytes]], None]) -> None:
-        """Run the SQL in a process of its own, end that, and have the next caretaker come."""
+        """Run the SQL in a separate process, kill it, and run the duties of the next caretaker."""
         (directory / "init.sql").write_text(text)
         look = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(60) /* in the SQL%' AND pid <> pg_backend_pid()"
         code = f"""if True:
@@ -383,7 +383,7 @@ class InitSql(OnServer):
 
     @staticmethod
     def connect(role: str, options: str = "") -> subprocess.Popen[str]:
-        """Begin a session of a role."""
+        """Start a session of a role."""
         target = f"user={role} dbname=postgres password='{password(role)}' options='{options}'"
         pipe: Any = subprocess.PIPE
         return subprocess.Popen(["psql", "-XqAt", target], stdin=pipe, stdout=pipe, stderr=pipe, text=True)

@@ -1,6 +1,6 @@
-"""Holds resources of cert-manager, JSON lines on standard input, against its schemas in the file of the first argument.
+"""Validates resources of cert-manager, JSON lines on standard input, with the schemas in the file of the first argument.
 
-An unknown field is an error, as it is to `kubectl apply --validate=strict`. Prints what is wrong, a line each."""
+An unknown field is an error, as with `kubectl apply --validate=strict`. Prints one line for each error."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import yaml
 
 
 def strict(schema: dict) -> dict:
-    """The schema without room for fields that it does not know. An object that says nothing of its fields stays open."""
+    """Return the schema without additional properties. An object without `properties` stays open."""
     schema = dict(schema)
     if "properties" in schema:
         schema["properties"] = {name: strict(field) for name, field in schema["properties"].items()}

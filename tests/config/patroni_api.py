@@ -1,10 +1,10 @@
-"""Runs a whole Patroni, with its Postgres, on rendered files, and asks its API as members, people and neighbours do.
+"""Runs a real Patroni, with its Postgres, on rendered files, and calls its API as members, users and other clusters do.
 
     patroni_api.py OBJECTS POSTGRES
 
 OBJECTS is JSON: the rendered objects of a cluster `alpha`, by variant, and of `beta`, a cluster of the same namespace.
-POSTGRES is the directory of Postgres' programs. What changes on the way into a pod's place are places only: directories,
-ports, the names of hosts, and where Patroni keeps what the cluster knows, which needs an API server otherwise."""
+POSTGRES is the directory of Postgres' programs. The files only differ from those of a pod in directories, ports and host names,
+and in the place of Patroni's state, which otherwise needs an API server."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ sys.path.insert(0, CARETAKER)
 import pod
 import surroundings
 
-# A pod of another cluster, whose certificates are for this name.
+# The name in the certificate of a pod of another cluster.
 STRANGER = "beta-one-0.beta-pods.zoo.svc.cluster.local"
 
 # `POST /mpp` tells the coordinator of Citus about a worker.
@@ -46,13 +46,13 @@ ONLY_FOR_CITUS = ("POST", "mpp")
 
 
 def unsafe_endpoints() -> list[tuple[str, str]]:
-    """Every endpoint of the installed Patroni that is not for reading."""
+    """Return every endpoint of the installed Patroni that is not read-only."""
     names = [re.fullmatch(r"do_([A-Z]+)_(\w+)", name) for name in dir(patroni.api.RestApiHandler)]
     return [(match[1], match[2]) for match in names if match and match[1] != "GET"]
 
 
 def check_endpoints(here: Pod, alpha: list[Any], beta: list[Any]) -> None:
-    """Whatever changes something wants the certificate and the password, both."""
+    """Each endpoint that changes something requires both the certificate and the password."""
     password = f"{USER}:{value(alpha, 'Secret', 'alpha-patroni', 'password')}"
     own = value(alpha, "Secret", "alpha-one-certs", "patroni.crt-combined")
     theirs = certificates(beta)
@@ -87,7 +87,7 @@ def check_endpoints(here: Pod, alpha: list[Any], beta: list[Any]) -> None:
 
 
 def check_caretaker(here: Pod, alpha: list[Any]) -> None:
-    """The caretaker sends the password with what is unsafe, and says nothing of it."""
+    """The caretaker sends the password to unsafe endpoints, and never prints it."""
     surroundings.PATRONI = here.etc
     surroundings.AUTHENTICATION = here.etc / surroundings.AUTHENTICATION.name
     for name in ("PATRONI_NAME", "PATRONI_RESTAPI_CONNECT_ADDRESS"):
@@ -97,7 +97,7 @@ def check_caretaker(here: Pod, alpha: list[Any]) -> None:
     file = surroundings.AUTHENTICATION
     text, password = file.read_text(), value(alpha, "Secret", "alpha-patroni", "password")
     for wrong, expected in [
-        (None, "wants a password, which this pod gets when it is made anew"),
+        (None, "requires a password, which this pod gets when it is created again"),
         (text.replace(password, "another"), "has another password: it reads a new one within seconds"),
         (f"restapi:\n  authentication:\n    password: {password}\n", "is not JSON"),
         (text.replace('"password"', '"word"'), "is not JSON of the form"),
@@ -117,7 +117,7 @@ def check_caretaker(here: Pod, alpha: list[Any]) -> None:
 
 
 def check_patronictl(here: Pod) -> None:
-    """A person in the container needs nothing more than before."""
+    """In the container, `patronictl` works without additional options."""
     assert "alpha-one-0" in here.patronictl("list")
     started = here.sql("SELECT pg_postmaster_start_time()")
     assert "Success" in here.patronictl("restart", "alpha-ha", "alpha-one-0", "--force")
@@ -128,7 +128,7 @@ def check_patronictl(here: Pod) -> None:
 
 
 def check_introductions(here: Pod, alpha: list[Any], alone: list[Any], beta: list[Any]) -> None:
-    """Patroni tells the password only where the failsafe mode needs it, and over TLS to members alone; patronictl has it."""
+    """Patroni sends the password only if the failsafe mode needs it, and over TLS only to members. `patronictl` also has it."""
     password = f"{USER}:{value(alpha, 'Secret', 'alpha-patroni', 'password')}"
     for objects, place, expected in (
         (alpha, "", password),
@@ -153,7 +153,7 @@ def check_introductions(here: Pod, alpha: list[Any], alone: list[Any], beta: lis
 
 @contextlib.contextmanager
 def posing(pem: str) -> Iterator[tuple[int, list[bytes]]]:
-    """Somebody who has this certificate, and what he hears."""
+    """A server with this certificate, and the bytes that it receives."""
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     with tempfile.NamedTemporaryFile("w") as file:
         file.write(pem)
@@ -178,24 +178,24 @@ def posing(pem: str) -> Iterator[tuple[int, list[bytes]]]:
 
 
 def reload(process: subprocess.Popen[bytes]) -> None:
-    """Have Patroni read its files as the caretaker does."""
+    """Make Patroni read its files, as the caretaker does."""
     pod.processes = lambda _: [(process.pid, 0)]
     assert pod.reload_patroni() is True
 
 
 def configure(here: Pod, objects: list[Any]) -> None:
-    """Bring the dynamic configuration as the caretaker of the leader does."""
+    """Set the dynamic configuration, as the caretaker of the leader does."""
     text = value(objects, "ConfigMap", "alpha-caretaker", "caretaker.json")
     surroundings.patroni("PUT", "/config", json.loads(here.localized(text))["dynamicConfiguration"])
 
 
 def shown(here: Pod) -> str:
-    """What Patroni shows to everybody."""
+    """Return the configuration that Patroni shows without authentication."""
     return here.answer("GET", "config")[1]
 
 
 def check_rules(here: Pod, process: subprocess.Popen[bytes], plain: list[Any], secret: list[Any]) -> None:
-    """Rules with a password come and go with nobody seeing it, in whichever order files and configuration arrive."""
+    """Rules with a password are added and removed without anybody seeing it, in both orders of files and configuration."""
     question = (
         "SELECT count(*) FROM pg_hba_file_rules WHERE 'ldapbindpasswd=hush-hush' = ANY (options) AND error IS NULL"
     )
@@ -209,7 +209,7 @@ def check_rules(here: Pod, process: subprocess.Popen[bytes], plain: list[Any], s
                 assert here.sql(question) == before, f"{order}: the rules changed early"
                 steps[step](to)
                 if step != order[-1]:
-                    # What Patroni would do in its next run.
+                    # Patroni needs this time for its next run.
                     time.sleep(4)
                     # There must always be rules. Otherwise the rules of initdb would apply, or none.
                     assert int(here.sql(all_rules)) >= int(number)
@@ -224,7 +224,7 @@ def check_rules(here: Pod, process: subprocess.Popen[bytes], plain: list[Any], s
 
 
 def check_rotation(here: Pod, process: subprocess.Popen[bytes], before: list[Any], after: list[Any]) -> None:
-    """The password is another as soon as Patroni has read its files; nothing restarts."""
+    """The password changes as soon as Patroni has read its files, without a restart."""
     started = here.sql("SELECT pg_postmaster_start_time()")
     own = value(before, "Secret", "alpha-one-certs", "patroni.crt-combined")
     old, new = (f"{USER}:{value(objects, 'Secret', 'alpha-patroni', 'password')}" for objects in (before, after))
@@ -239,7 +239,7 @@ def check_rotation(here: Pod, process: subprocess.Popen[bytes], before: list[Any
 
 
 def main() -> None:
-    """Start one Patroni, and do everything with it."""
+    """Start one Patroni, and run all checks with it."""
     objects = json.loads(Path(sys.argv[1]).read_text())
     exec(HOSTS, {})
     with tempfile.TemporaryDirectory() as directory:

@@ -1,4 +1,4 @@
-"""The place of an instance's pod on this machine, with a whole Patroni and its Postgres."""
+"""A directory that replaces an instance pod on this machine, with a real Patroni and its Postgres."""
 
 from __future__ import annotations
 
@@ -40,14 +40,14 @@ socket.getaddrinfo = lambda host, *more, **named: ask(
 
 
 def free_port() -> int:
-    """A port that nobody listens on."""
+    """Return a port that is not in use."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         return int(listener.getsockname()[1])
 
 
 def until(what: str, check: Callable[[], Any], seconds: float = 60) -> None:
-    """Wait until something holds."""
+    """Wait until a check succeeds."""
     deadline = time.monotonic() + seconds
     while not check():
         assert time.monotonic() < deadline, f"never: {what}"
@@ -55,18 +55,18 @@ def until(what: str, check: Callable[[], Any], seconds: float = 60) -> None:
 
 
 def find(objects: list[Any], kind: str, name: str) -> Any:
-    """An object by its name."""
+    """Return an object by its name."""
     return next(there for there in objects if there["kind"] == kind and there["metadata"]["name"] == name)
 
 
 def value(objects: list[Any], kind: str, name: str, key: str) -> str:
-    """The value of a Secret or ConfigMap."""
+    """Return a value of a Secret or ConfigMap."""
     text = find(objects, kind, name)["data"][key]
     return base64.b64decode(text).decode() if kind == "Secret" else str(text)
 
 
 def certificates(objects: list[Any]) -> dict[str, str]:
-    """Every key of a cluster with its certificate."""
+    """Return every key of a cluster with its certificate."""
     found = {}
     for secret in (there for there in objects if there["kind"] == "Secret"):
         name = secret["metadata"]["name"]
@@ -80,8 +80,8 @@ def certificates(objects: list[Any]) -> dict[str, str]:
 
 
 def unprivileged() -> list[str]:
-    """How to start a program as another user than root, whom servers refuse. The interpreter may be where only root can
-    read: then it is another user only to itself."""
+    """Return a command prefix that runs a program as another user than root, whom servers refuse. If only root can read the
+    interpreter, the program has another user only in its own namespace."""
     if os.getuid() != 0:
         return []
     other = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--"]
@@ -92,7 +92,7 @@ def unprivileged() -> list[str]:
 
 
 class Pod:
-    """The place of an instance's pod on this machine."""
+    """A directory that replaces an instance pod on this machine."""
 
     def __init__(self, root: Path, postgres: str) -> None:
         self.root, self.postgres = root, postgres
@@ -116,7 +116,7 @@ class Pod:
         }
 
     def localized(self, text: str) -> str:
-        """A file with the places of this machine."""
+        """Return the text of a file with the paths of this machine."""
         for theirs, ours in [
             ("/etc/patroni/", f"{self.etc}/"),
             ("/pgconf/tls/", f"{self.root}/tls/"),
@@ -133,7 +133,7 @@ class Pod:
         )
 
     def mount(self, objects: list[Any]) -> None:
-        """Bring the files of the volume `patroni-config`, all at once as the kubelet does."""
+        """Replace the files of the volume `patroni-config` at once, as the kubelet does."""
         new = self.root / "new"
         shutil.rmtree(new, ignore_errors=True)
         volumes = find(objects, "StatefulSet", "alpha-one")["spec"]["template"]["spec"]["volumes"]
@@ -163,21 +163,21 @@ class Pod:
         new.rename(self.etc)
 
     def raft_port(self) -> int:
-        """One port, whenever it is asked for."""
+        """Return the same port each time."""
         file = self.root / "raft-port"
         if not file.exists():
             file.write_text(str(free_port()))
         return int(file.read_text())
 
     def give(self, *paths: Path) -> None:
-        """Let the unprivileged user have what is there."""
+        """Give the files to the unprivileged user."""
         if "setpriv" in self.as_user:
             for path in paths or (self.root,):
                 subprocess.run(["chown", "--recursive", "65534:65534", str(path)], check=True)
 
     @contextlib.contextmanager
     def running(self) -> Iterator[subprocess.Popen[bytes]]:
-        """Start Patroni, and wait until its Postgres leads."""
+        """Run Patroni, and wait until its Postgres is the leader."""
         for name in ("socket", "raft", "pgdata", "pgdata/logs/postgres"):
             (self.root / name).mkdir(parents=True, exist_ok=True)
         self.give()
@@ -210,7 +210,7 @@ class Pod:
             return False
 
     def answer(self, method: str, path: str, pem: str = "", credential: str = "", body: Any = None) -> tuple[int, str]:
-        """Ask the API as somebody who has this."""
+        """Send a request to the API with this certificate and password."""
         tls = ssl.create_default_context(cafile=str(self.etc / "~postgres-operator/patroni.ca-roots"))
         with tempfile.NamedTemporaryFile("w") as file:
             file.write(pem)
@@ -228,14 +228,14 @@ class Pod:
             connection.close()
 
     def ask(self, *words: Any, **more: Any) -> int:
-        """The status of the answer; 0 where TLS refuses the certificate."""
+        """Return the status of the answer; 0 if TLS refuses the certificate."""
         try:
             return self.answer(*words, **more)[0]
         except (ssl.SSLError, ConnectionResetError, http.client.RemoteDisconnected):
             return 0
 
     def patronictl(self, *words: str) -> str:
-        """Run patronictl as a person in the container does."""
+        """Run patronictl, as in the container."""
         words = (*self.as_user, "patronictl", *words)
         done = subprocess.run(words, env=self.environment, cwd=self.root, capture_output=True, text=True, timeout=60)
         assert done.returncode == 0, done.stderr

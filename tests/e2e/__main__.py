@@ -1,9 +1,9 @@
-"""End-to-end scenarios on a real Kubernetes: `make e2e`, or `make e2e SCENARIO=name`. CONTRIBUTING.md tells how.
+"""End-to-end scenarios on a real Kubernetes: `make e2e`, or `make e2e SCENARIO=name`. CONTRIBUTING.md describes them.
 
     python3 tests/e2e [SCENARIO ...]
 
-A scenario is a module in `scenarios` with a function `run(test)`: it asserts on what an application or a DBA sees. It
-has a namespace of its own, which is deleted at its end."""
+A scenario is a module in `scenarios` with a function `run(test)`. It checks what an application or a DBA sees. Each scenario
+has its own namespace, which is deleted at the end."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SCENARIOS = sorted(
 
 
 def play(scenario: str) -> Test | None:
-    """Run one scenario; gives its figures, or None where it failed."""
+    """Run one scenario. Return its figures, or None if it failed."""
     module = importlib.import_module(f"scenarios.{scenario.replace('-', '_')}")
     test = Test(scenario)
     print(f"{scenario}: {(module.__doc__ or '').splitlines()[0]}", flush=True)
@@ -44,7 +44,7 @@ def play(scenario: str) -> Test | None:
 
 
 def main() -> int:
-    """Run the scenarios that are named, else all; gives the exit code."""
+    """Run the named scenarios, or all. Return the exit code."""
     wanted = sys.argv[1:] or SCENARIOS
     unknown = [scenario for scenario in wanted if scenario not in SCENARIOS]
     if unknown:

@@ -1,4 +1,4 @@
-"""What applications notice when the leader changes, with and without pgBouncer."""
+"""The interruptions that applications see when the leader changes, with and without PgBouncer."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from collections.abc import Iterator
 
 from framework import Test
 
-# The time that pgBouncer may add to an interruption.
+# The time that PgBouncer may add to an interruption.
 BOUNCER = 1
 
 
 class Applications:
-    """One that connects to the leader, and one that connects through pgBouncer."""
+    """One application that connects to the leader, and one that connects through PgBouncer."""
 
     def __init__(self, test: Test) -> None:
         self.test = test
@@ -20,7 +20,7 @@ class Applications:
 
     @contextlib.contextmanager
     def gaps(self, name: str, target: float) -> Iterator[list[float]]:
-        """Measure what happens in the block; gives the gaps of the direct one, longest first."""
+        """Measure the interruptions during the block. Return those of the direct application, longest first."""
         with self.direct.gaps() as gaps, self.bouncer.gaps() as bounced:
             yield gaps
         longest = f"{name}: longest gap"
@@ -28,6 +28,6 @@ class Applications:
         self.test.figure(f"{longest} through pgBouncer", bounced[0], target + BOUNCER)
 
     def expect_nothing_lost(self) -> None:
-        """Fail where an acknowledged row is not there."""
+        """Fail if an acknowledged row is missing."""
         for writer in (self.direct, self.bouncer):
             self.test.expect(not writer.lost(), f"acknowledged rows are lost: {writer.lost()}")

@@ -1,4 +1,4 @@
-"""What somebody can do who has taken an instance pod: ask the API server with the token that is in it."""
+"""An attacker who controls an instance pod: sends requests to the API server with the token of the pod."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MERGE, APPLY, WHOLE = "application/merge-patch+json", "application/apply-patch+y
 def instance_calls(
     test: Test, pod: str, method: str, path: str, body: Any = None, content: str = MERGE
 ) -> tuple[int, str]:
-    """Send one request from the database container of a pod; gives the status and the text of the answer."""
+    """Send one request from the database container of a pod. Return the status and the text of the answer."""
     text = "" if body is None else json.dumps(body)
     answer = test.in_pod(pod, "bash", "-c", CALL, method, path, content, text=text)
     text, _, status = answer.rpartition("\n")

@@ -1,7 +1,7 @@
-"""Applications that connect anew all the time, and verify what they connect to: some with one bundle, some with another.
+"""Applications that connect again and again, and verify the server: some with one CA bundle, some with another.
 
-It runs in a pod of the Postgres image. Its arguments are the Services, then the bundles after a `--`. It prints a line for
-each attempt: when, which Service, which bundle, and `ok` or what went wrong."""
+It runs in a pod of the Postgres image. Its arguments are the Services, then the bundles after a `--`. It prints a line for each
+attempt: the time, the Service, the bundle, and `ok` or the error."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ PAUSE_SECONDS = 0.05
 
 
 def attempt(service: str, bundle: str) -> str:
-    """Log in and ask something; gives `ok` or the error."""
+    """Log in and run a query. Return `ok` or the error."""
     host = os.environ["PGHOST"].replace("-primary.", f"-{service}.")
     environment = {**os.environ, "PGHOST": host, "PGSSLROOTCERT": bundle, "PGCONNECT_TIMEOUT": "5"}
     words = ["psql", "-XAtqc", "SELECT 'ok'"]
@@ -24,7 +24,7 @@ def attempt(service: str, bundle: str) -> str:
 
 
 def main() -> None:
-    """Try every combination in turn, for ever."""
+    """Try all combinations in turn, forever."""
     words = sys.argv[1:]
     services, bundles = words[: words.index("--")], words[words.index("--") + 1 :]
     for service, bundle in itertools.cycle(itertools.product(services, bundles)):

@@ -1,4 +1,4 @@
-"""What a scenario has measured."""
+"""The measurements of a scenario."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from programs import SLOWNESS
 
 
 class Figure(NamedTuple):
-    """One measured quantity, how it was at each time, and the most that it may be."""
+    """One measured quantity: its values, and the highest value that is allowed."""
 
     name: str
     unit: str
@@ -21,7 +21,7 @@ class Figure(NamedTuple):
         return self.target is None or max(self.values) <= self.target * SLOWNESS
 
     def row(self) -> str:
-        """A row of the Markdown table."""
+        """Return a row of the Markdown table."""
         target = "" if self.target is None else f"{self.target:g} {self.unit}"
         verdict = "" if self.is_met() else " **missed**"
         middle, most = statistics.median(self.values), max(self.values)

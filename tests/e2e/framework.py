@@ -1,6 +1,6 @@
-"""What every scenario needs: a namespace of its own, clusters in it, SQL as an application, deadlines, and figures.
+"""Functions for all scenarios: a namespace of their own, clusters in it, SQL as an application, deadlines, and figures.
 
-Nothing here reaches a pod by its address: clients run in pods made from the Postgres image, so any kubeconfig will do."""
+The tests never connect to the address of a pod: clients run in pods of the Postgres image, so any kubeconfig works."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ HIPPO: dict[str, Any] = {
     },
 }
 
-# What the Pod Security Standard "restricted" asks of a container.
+# The Pod Security Standard "restricted" requires these fields of a container.
 RESTRICTED = {
     "allowPrivilegeEscalation": False,
     "capabilities": {"drop": ["ALL"]},
@@ -61,24 +61,24 @@ RESTRICTED = {
 
 
 def hippo(**spec: Any) -> dict[str, Any]:
-    """A cluster to change at will, with other fields in its `spec`."""
+    """Return a cluster that the caller may change, with other fields in its `spec`."""
     cluster = copy.deepcopy(HIPPO)
     cluster["spec"].update(spec)
     return cluster
 
 
 def instance_sets(**replicas: int) -> list[dict[str, Any]]:
-    """`spec.instances`, by name and number of replicas."""
+    """Return `spec.instances` for these names and numbers of replicas."""
     return [{"name": name, "replicas": count, "dataVolumeClaimSpec": CLAIM} for name, count in replicas.items()]
 
 
 def image() -> str:
-    """The Postgres image, which has `psql` and the interpreter of Patroni."""
+    """Return the Postgres image, which has `psql` and the Python interpreter of Patroni."""
     return os.environ["RELATED_IMAGE_POSTGRES_17"]
 
 
 def decoded(data: dict[str, str]) -> dict[str, str]:
-    """The values of a Secret as they are meant."""
+    """Return the decoded values of a Secret."""
     return {key: base64.b64decode(value).decode() for key, value in data.items()}
 
 
@@ -101,41 +101,42 @@ class Test:
         return json.loads(self.kubectl("get", *words, "--output=json"))
 
     def apply_manifests(self, manifests: str) -> float:
-        """Apply, without force: a conflict with what others own is a failure. Gives the time before."""
+        """Apply without `--force-conflicts`, so that a conflict with another field manager is a failure. Return the time before
+        the apply."""
         before = time.time()
         self.kubectl("apply", "--server-side", "--field-manager=e2e", "--filename=-", text=manifests)
         return before
 
     def render(self, cluster: dict[str, Any], *options: str) -> str:
-        """Render a cluster into its manifests."""
+        """Render a cluster. Return its manifests."""
         words = ["render", f"--namespace={self.namespace}", *options]
-        # A Kubernetes that was started without the controllers that create EndpointSlices from Endpoints.
+        # If Kubernetes runs without the controllers that create EndpointSlices from Endpoints.
         words += ["--endpoint-slices"] if os.environ.get("NO_ENDPOINTS") else []
         return run(PGRENDER, *words, text=json.dumps(cluster), PGRENDER_SEED=SEED)
 
     def apply(self, cluster: dict[str, Any], *options: str) -> float:
-        """Render and apply a cluster. Gives the time before the apply."""
+        """Render and apply a cluster. Return the time before the apply."""
         return self.apply_manifests(self.render(cluster, *options))
 
     def secrets(self, manifests: str) -> dict[str, dict[str, str]]:
-        """The Secrets among manifests: their values by key, by name."""
+        """Return the Secrets among the manifests: their values by key, by name."""
         words = ["create", "--dry-run=client", "--output=jsonpath={.kind} {.metadata.name} {.data}{'\\n'}", "--filename=-"]
         lines = [line for line in self.kubectl(*words, text=manifests).splitlines() if line.startswith("Secret ")]
         return {name: decoded(json.loads(data)) for _, name, data in (line.split(" ", 2) for line in lines)}
 
     def clear(self) -> None:
-        """Delete what runs, then the data and what Patroni keeps: it would write that anew on its way out."""
+        """Delete the pods, then the data and Patroni's Endpoints, because Patroni writes these again when it stops."""
         self.kubectl("delete", "statefulset,deployment,cronjob,job,pod", "--all", "--timeout=120s")
         until("all pods are gone", lambda: not self.get("pods")["items"])
         self.kubectl("delete", "pvc,endpoints", "--all", "--timeout=60s")
 
     def secret(self, name: str) -> dict[str, str]:
-        """The values of a Secret."""
+        """Return the values of a Secret."""
         return decoded(self.get("secret", name)["data"])
 
     def pod(self, name: str, command: list[str], user: str = "hippo", **fields: Any) -> dict[str, Any]:
-        """A pod of the Postgres image which, like the application of PGO's Keycloak example, has the keys of the user's
-        Secret in its environment. The certificate of the authority is in `/authority/ca.crt`."""
+        """Return a pod of the Postgres image. Like the application in PGO's Keycloak example, it has the keys of the user's
+        Secret in its environment. The CA certificate is in `/authority/ca.crt`."""
         secret = f"hippo-pguser-{user}"
         keys = {
             "PGHOST": "host",
@@ -174,32 +175,32 @@ class Test:
         return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name}, "spec": spec}
 
     def start_pod(self, pod: dict[str, Any]) -> str:
-        """Create a pod and wait until it runs; gives its name."""
+        """Create a pod and wait until it runs. Return its name."""
         self.kubectl("apply", "--filename=-", text=json.dumps(pod))
         name = str(pod["metadata"]["name"])
         self.kubectl("wait", "--for=condition=Ready", f"pod/{name}", "--timeout=60s")
         return name
 
     def in_pod(self, pod: str, *command: str, container: str = "database", text: str = "") -> str:
-        """Run a command in a container, `text` on its input; gives what it printed."""
+        """Run a command in a container, with `text` as its input. Return its output."""
         return self.kubectl("exec", "--stdin", pod, f"--container={container}", "--", *command, text=text)
 
-    # The cluster, as a DBA sees it
+    # The cluster from a DBA's view
 
     def instances(self) -> list[str]:
-        """The instance pods."""
+        """Return the names of the instance pods."""
         return sorted(pod["metadata"]["name"] for pod in self.instance_pods())
 
     def instance_pods(self) -> list[Any]:
-        """The instance pods as objects."""
+        """Return the instance pods as objects."""
         return list(self.get("pods", f"--selector={PREFIX}patroni=hippo-ha")["items"])
 
     def leader(self) -> str:
-        """The pod that Patroni's lock names."""
+        """Return the pod that holds Patroni's leader lock."""
         return str(self.get("endpoints", "hippo-ha")["metadata"]["annotations"]["leader"])
 
     def members(self) -> list[Any]:
-        """Patroni's own view."""
+        """Return the members in Patroni's own view."""
         return list(json.loads(self.in_pod(self.leader(), "patronictl", "list", "--format=json")))
 
     def superuser(self, pod: str, sql: str, database: str = "postgres") -> str:
@@ -207,36 +208,36 @@ class Test:
         return self.in_pod(pod, "psql", "-XAtq", "--set=ON_ERROR_STOP=1", f"--dbname={database}", text=sql)
 
     def is_well(self, count: int) -> bool:
-        """Whether one leads, so many are there, and everyone else streams on the leader's timeline."""
+        """Whether there is a leader and the right number of members, and all others stream on the leader's timeline."""
         members = self.members()
         states = sorted(member["State"] for member in members)
         timelines = {member["TL"] for member in members}
         return states == sorted(["running"] + ["streaming"] * (count - 1)) and len(timelines) == 1
 
     def wait_until_well(self, count: int, seconds: float = 90) -> float:
-        """Wait until all members are well and all their pods ready; gives how long that took."""
+        """Wait until all members are healthy and all their pods are ready. Return how long that took."""
         start = time.monotonic()
         until(f"{count} members are well", lambda: self.is_well(count), seconds)
         until("their pods are ready", lambda: all(map(is_ready, self.instance_pods())), seconds)
         return time.monotonic() - start
 
     def caretaker_log(self, pod: str) -> str:
-        """What the caretaker of a pod has printed."""
+        """Return the log of a pod's caretaker."""
         return self.kubectl("logs", pod, "--container=caretaker")
 
     def backups(self) -> list[Any]:
-        """What `pgbackrest info` lists, oldest first."""
+        """Return the backups in `pgbackrest info`, oldest first."""
         stanzas = json.loads(self.in_pod(self.leader(), "pgbackrest", "--stanza=db", "info", "--output=json"))
         return list(stanzas[0]["backup"])
 
-    # The cluster, as an application sees it
+    # The cluster from an application's view
 
     def start_client(self) -> None:
-        """Start the pod from which `sql` runs."""
+        """Start the pod in which `sql` runs."""
         self.start_pod(self.pod("client", ["sleep", "infinity"]))
 
     def sql(self, sql: str, user: str = "hippo", database: str = "", service: str = "primary", **options: str) -> str:
-        """Run SQL as a user of the cluster, through a Service, over verified TLS. Needs the client's pod."""
+        """Run SQL as a user of the cluster, through a Service, over verified TLS. The client pod must be running."""
         keys = self.secret(f"hippo-pguser-{user}")
         host = keys["host"].replace("hippo-primary", f"hippo-{service}")
         words = {"host": host, "user": user, "dbname": database or keys["dbname"], "connect_timeout": "2", **options}
@@ -246,7 +247,7 @@ class Test:
         return self.in_pod("client", "bash", "-c", script, target, container="client", text=text)
 
     def logs_in(self, user: str, database: str, password: str, service: str = "primary") -> bool:
-        """Whether a user gets in with a password. Needs the client's pod."""
+        """Whether a user can log in with a password. The client pod must be running."""
         script = 'read -r PGPASSWORD; export PGPASSWORD; exec psql -XAtqc "SELECT 1" "$0"'
         target = f"host=hippo-{service}.{self.namespace}.svc user={user} dbname={database} connect_timeout=2"
         try:
@@ -258,7 +259,7 @@ class Test:
         return True
 
     def start_writer(self, bouncer: bool = False) -> Writer:
-        """Start an application that commits all the time, and wait until it does; one through pgBouncer when asked."""
+        """Start an application that commits all the time, directly or through PgBouncer, and wait until it commits."""
         program = (Path(__file__).parent / "writer.py").read_text()
         name = "bouncer-writer" if bouncer else "writer"
         self.start_pod(self.pod(name, ["python3", "-c", program, *(["bouncer"] if bouncer else [])]))
@@ -269,7 +270,7 @@ class Test:
     # Figures
 
     def figure(self, name: str, value: float, target: float | None = None, unit: str = "s") -> None:
-        """Record a measured value; those of one name are shown together."""
+        """Record a measured value. Values with the same name are shown together."""
         print(f"  {name}: {value:.2f} {unit}", flush=True)
         for figure in self.figures:
             if figure.name == name:
@@ -278,7 +279,7 @@ class Test:
         self.figures.append(Figure(name, unit, [value], target))
 
     def expect(self, condition: Any, message: str) -> None:
-        """Fail with a message where a condition does not hold."""
+        """Fail with a message if a condition does not hold."""
         if not condition:
             raise Failed(message)
 
@@ -286,7 +287,7 @@ class Test:
 
     @contextlib.contextmanager
     def in_namespace(self) -> Iterator[None]:
-        """Create the namespace, and delete it whatever happens. KEEP=1 keeps it, to look at."""
+        """Create the namespace, and delete it in any case. With KEEP=1 it is kept for inspection."""
         run("kubectl", "create", "namespace", self.namespace)
         try:
             yield
@@ -300,7 +301,7 @@ class Test:
                 run("kubectl", "delete", "namespace", self.namespace, "--wait=true", "--timeout=120s", "--ignore-not-found")
 
     def describe(self) -> None:
-        """Print what helps to find out why a scenario failed."""
+        """Print information that helps to find out why a scenario failed."""
         with contextlib.suppress(Failed):
             print(self.kubectl("get", "pods", "--output=wide"))
             print("\n".join(self.kubectl("get", "events", "--sort-by=.lastTimestamp").splitlines()[-15:]))
@@ -312,14 +313,14 @@ class Test:
 
 
 class Commit(NamedTuple):
-    """A commit that an application was told of: when, by the clock of its node, and which row."""
+    """An acknowledged commit: its time, by the clock of its node, and its row."""
 
     time: float
     row: int
 
 
 class Writer:
-    """The application of writer.py, from outside."""
+    """The application in writer.py, from outside the cluster."""
 
     def __init__(self, test: Test, pod: str) -> None:
         self.test = test
@@ -327,17 +328,17 @@ class Writer:
         self.table = "bounced" if pod == "bouncer-writer" else "written"
 
     def log(self) -> list[str]:
-        """All that it has printed."""
+        """Return its output."""
         return self.test.kubectl("logs", self.pod).splitlines()
 
     def commits(self) -> list[Commit]:
-        """All commits until now."""
+        """Return all commits until now."""
         words = [line.split() for line in self.log() if not line.startswith("#")]
         return [Commit(float(when), int(row)) for when, row in words]
 
     @contextlib.contextmanager
     def gaps(self, settle: float = 3) -> Iterator[list[float]]:
-        """Find the times between commits from here to some seconds after the end of the block, longest first."""
+        """Find the times between commits, from here to some seconds after the end of the block, longest first."""
         found: list[float] = []
         before = len(self.commits())
         yield found
@@ -348,13 +349,13 @@ class Writer:
         found.extend(sorted((later - earlier for earlier, later in itertools.pairwise(times)), reverse=True))
 
     def lost(self) -> list[int]:
-        """The rows that were acknowledged and are not there."""
+        """Return the acknowledged rows that are missing."""
         acknowledged = {commit.row for commit in self.commits()}
         there = set(map(int, self.test.superuser(self.test.leader(), f"SELECT row FROM hippo.{self.table}", "hippo").split()))
         return sorted(acknowledged - there)
 
 
 def is_ready(pod: Any) -> bool:
-    """Whether a pod is ready and stays."""
+    """Whether a pod is ready and is not being deleted."""
     conditions = {entry["type"]: entry["status"] for entry in pod["status"].get("conditions", [])}
     return conditions.get("Ready") == "True" and "deletionTimestamp" not in pod["metadata"]

@@ -1,4 +1,4 @@
-"""Running programs and waiting for what they bring about, with a limit to both."""
+"""Runs programs and waits for their effects, both with a time limit."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-# Targets and deadlines are those of an idle machine with two cores; a slower one multiplies them.
+# Targets and deadlines are for an idle machine with two cores. For a slower one, set this factor.
 SLOWNESS = float(os.environ.get("SLOWNESS", "1"))
 
 
 class Failed(AssertionError):
-    """A scenario found something that is not as it must be."""
+    """A scenario found an error."""
 
 
 class Skipped(Exception):
-    """A scenario needs something that this cluster has not."""
+    """A scenario needs something that this cluster does not have."""
 
 
 def run(*command: str, text: str = "", timeout: float = 180, **environment: str) -> str:
-    """Run a program; gives what it printed. One that fails is a failure of the scenario."""
+    """Run a program. Return its output. If the program fails, the scenario fails."""
     try:
         result = subprocess.run(
             command,
@@ -40,7 +40,7 @@ def run(*command: str, text: str = "", timeout: float = 180, **environment: str)
 
 
 def until(what: str, check: Callable[[], Any], seconds: float = 60, pause: float = 0.2) -> float:
-    """Wait until something holds; gives how long that took. What cannot be asked yet does not hold yet."""
+    """Wait until a check succeeds. Return how long that took. A check that raises an error counts as not successful yet."""
     start = time.monotonic()
     problem = ""
     while time.monotonic() - start < seconds * SLOWNESS:

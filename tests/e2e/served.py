@@ -1,7 +1,7 @@
-"""Say which certificate a server presents: `served.py HOST PORT postgres|tls` prints its SHA-256.
+"""Prints the SHA-256 of the certificate that a server presents: `served.py HOST PORT postgres|tls`.
 
-It runs in a pod of the Postgres image. Postgres and PgBouncer speak TLS after a request for it (PostgreSQL, "Message
-Formats", SSLRequest)."""
+It runs in a pod of the Postgres image. Postgres and PgBouncer start TLS after a request for it (PostgreSQL, "Message Formats",
+SSLRequest)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SSL_REQUEST = struct.pack("!ii", 8, 80877103)
 
 
 def main() -> None:
-    """Shake hands, verify nothing, and print."""
+    """Do a TLS handshake without verification, and print the digest."""
     host, port, protocol = sys.argv[1:]
     context = ssl.create_default_context()
     context.check_hostname = False

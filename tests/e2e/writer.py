@@ -1,9 +1,9 @@
-"""An application that commits all the time, through the Service that its environment names; through pgBouncer, with the
-argument `bouncer`.
+"""An application that commits all the time, through the Service in its environment or, with the argument `bouncer`, through
+PgBouncer.
 
-It runs in a pod of the Postgres image, so it needs nothing but `psql`. It prints a line for each commit that was
-acknowledged: when, and which row; and a line that begins with `#` for each attempt that failed. An answer that does not
-come within a second is given up, as an application would with its own time limit."""
+It runs in a pod of the Postgres image, and only needs `psql`. For each acknowledged commit it prints a line with the time and the
+row. For each failed attempt it prints a line that begins with `#`. It waits one second for an answer, like an application with a
+timeout."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Session:
         try:
             self.process.stdin.write(statement.encode() + b"\n")
         except OSError:
-            pass  # it has ended, and its error says why
+            pass  # it has ended, and its stderr says why
         if not select.select([self.process.stdout], [], [], ANSWER_SECONDS)[0]:
             raise Broken("no answer")
         answer = self.process.stdout.readline().decode().strip()
@@ -51,13 +51,13 @@ class Session:
         return answer
 
     def close(self) -> None:
-        """End it at once."""
+        """End the session at once."""
         self.process.kill()
         self.process.communicate()
 
 
 def main() -> None:
-    """Commit rows 1, 2, 3, ... for ever; a number whose fate is unknown is not used again."""
+    """Commit rows 1, 2, 3, ... forever. If the result of a commit is unknown, do not use its number again."""
     session = None
     row = 0
     ready = False

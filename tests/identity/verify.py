@@ -1,4 +1,4 @@
-"""Derives every value of fixtures/identity again, from the description of src/identity/context.rs and nothing else.
+"""Derives every value of fixtures/identity again, only from the description in src/identity/context.rs.
 
     verify.py DIRECTORY
 
@@ -27,7 +27,7 @@ AUTHORITY_VALIDITY = (1546300800, 2524607999)
 
 
 def hkdf(seed, info, length):
-    """RFC 5869 with SHA-256."""
+    """HKDF (RFC 5869) with SHA-256."""
     pseudo_random_key = hmac.digest(b"pgrender/v1", seed, "sha256")
     stream, block = b"", b""
     while len(stream) < length:
@@ -68,7 +68,7 @@ def password(seed, namespace, cluster, user, alphabet, length, generation, all_g
 
 
 def saslprep(text):
-    """RFC 4013, and the text itself where that refuses it or leaves nothing."""
+    """Apply SASLprep (RFC 4013). Return the text unchanged if SASLprep rejects it or the result is empty."""
     mapped = "".join(" " if stringprep.in_table_c12(c) else c for c in text if not stringprep.in_table_b1(c))
     prepared = unicodedata.ucd_3_2_0.normalize("NFKC", mapped)
     prohibited = [
@@ -102,7 +102,7 @@ def verifier(text, salt):
 
 
 def window(value):
-    """Start of the window, first and last second of validity."""
+    """Return the start of the window, and the first and last second of validity."""
     length, lifetime = value.get("window_days", 182), value.get("lifetime_days", 397)
     start = value["time"] - value["time"] % (length * DAY)
     return start, start - 3600, start - 3600 + lifetime * DAY
@@ -142,7 +142,7 @@ def outcome(seed, value):
 
 
 def check_vectors(vectors):
-    """A difference for each value that this file derives otherwise."""
+    """Yield a difference for each value that this file derives otherwise."""
     seed = vectors["seed"].encode()
     for value in vectors["values"]:
         if outcome(seed, value) != value["outcome"]:
@@ -150,7 +150,7 @@ def check_vectors(vectors):
 
 
 def check_certificate(pem, key, issuer_key, issuer_name, expected):
-    """A difference for each field of a certificate, the signature included: nothing in it is left to chance."""
+    """Yield a difference for each field of a certificate, including the signature, because none is random."""
     from cryptography import x509
     from cryptography.hazmat.primitives import hashes, serialization
     from cryptography.hazmat.primitives.asymmetric import ec
@@ -208,7 +208,7 @@ def check_certificate(pem, key, issuer_key, issuer_name, expected):
 
 
 def check_identity(identity):
-    """A difference for each value of a whole identity of `hippo` in `postgres-operator`."""
+    """Yield a difference for each value of a complete identity of `hippo` in `postgres-operator`."""
     from cryptography.hazmat.primitives import serialization
     from cryptography.hazmat.primitives.asymmetric import ec
 
@@ -224,7 +224,7 @@ def check_identity(identity):
         salt = draw(seed, ["scram/salt", namespace, cluster, user, text], 16)
         derived = {"password": text, "verifier": verifier(text, salt)}
         if user == "_crunchypatroni":
-            del derived["verifier"]  # Postgres does not know it
+            del derived["verifier"]  # Postgres does not have it
         for field, value in derived.items():
             if credential[field] != value:
                 yield f"{user}: {field} is {credential[field]}, derived {value}"

@@ -1,8 +1,8 @@
-"""Asks a REST API of Patroni on this machine to reload, and prints the status of the answer.
+"""Sends a reload request to Patroni's REST API on this machine, and prints the status of the answer.
 
     reload.py PORT [CERTIFICATE KEY]
 
-A user and a password, `user:password`, come from the variable PASSWORD."""
+The environment variable PASSWORD has the form `user:password`."""
 
 import base64
 import http.client

@@ -1,4 +1,4 @@
-"""Patroni's own REST API, with the configuration of a directory and nothing behind it.
+"""Runs Patroni's own REST API, with the configuration in a directory, but without the rest of Patroni.
 
     rest_api.py DIRECTORY
 """
@@ -11,12 +11,12 @@ from patroni.config import Config
 
 
 class Daemon:
-    """What the API asks to reload."""
+    """The object that the API asks to reload."""
 
     version = "of the test"
 
     def sighup_handler(self):
-        """Say so."""
+        """Print that a reload was requested."""
         print("reloaded")
 
 

@@ -1,4 +1,4 @@
-"""Writes parameters as Patroni does, each into a file of its own: the first argument is a JSON list of pairs."""
+"""Writes parameters as Patroni does, each into its own file. The first argument is a JSON list of pairs."""
 
 import json
 import sys

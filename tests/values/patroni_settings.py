@@ -1,4 +1,4 @@
-"""Prints as JSON what Patroni knows of its own settings, from its validator, its defaults and its source."""
+"""Prints as JSON the settings that Patroni knows, from its validator, its defaults and its source."""
 
 import json
 import re
@@ -15,7 +15,7 @@ from patroni.validator import schema
 
 
 def names(section: Any) -> list[str]:
-    """The names of a section of the validator's schema."""
+    """Return the names in a section of the validator's schema."""
     found: list[str] = []
     for key in section:
         if isinstance(key, str):
@@ -28,14 +28,14 @@ def names(section: Any) -> list[str]:
 
 
 def part(section: Any, name: str) -> Any:
-    """A section of a section."""
+    """Return a section of a section."""
     return next(
         value for key, value in section.items() if getattr(key, "name", key) == name
     )
 
 
 def survives(name: str) -> bool:
-    """Whether Patroni takes a setting below `postgresql` from the dynamic configuration."""
+    """Whether Patroni accepts a setting below `postgresql` in the dynamic configuration."""
     config = Config.__new__(Config)
     return (
         name
@@ -46,7 +46,7 @@ def survives(name: str) -> bool:
 
 
 def reads(function: Any, value: Any) -> bool:
-    """Whether Patroni can make something of a value."""
+    """Whether Patroni can parse a value."""
     try:
         return function(value) is not None
     except (TypeError, ValueError):
@@ -85,7 +85,7 @@ for file in get_validator_files():
             since = max(
                 first, min(rule.get("version_from", 0) for rule in rules) // 10000
             )
-            # In 18 the first is still understood as `ssl_groups`.
+            # PostgreSQL 18 still accepts the first as `ssl_groups`.
             if (
                 name != "ssl_ecdh_curve"
                 and (last is None or last > since)

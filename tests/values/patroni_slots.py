@@ -1,4 +1,4 @@
-"""Prints as JSON which permanent slots Patroni makes, and of which type."""
+"""Prints as JSON which permanent slots Patroni creates, and their types."""
 
 import itertools
 import json
@@ -12,7 +12,7 @@ logging.disable()
 
 
 def made(name: str, slot: Any) -> Any:
-    """The type of the slot that becomes of this one, or nothing."""
+    """Return the type of the slot that Patroni creates, or None."""
     slots: dict[str, Any] = {}
     wanted = {name: slot}
     Cluster.empty()._merge_permanent_slots(

@@ -1,4 +1,4 @@
-"""pgBackRest: the stanza, the first backup where no repo host takes it, and the backup that a replica is made from."""
+"""pgBackRest: the stanza, the first backup if there is no repo host, and the backup from which a replica is created."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from surroundings import Failure, Wanted, find, log, patroni, read_wanted, run
 
 
 def pgbackrest(*words: str, timeout: float = 120) -> str:
-    """Run pgBackRest for this cluster's one stanza. An unreachable repository is given up after seconds, not minutes."""
+    """Run pgBackRest for our stanza. With the short `io-timeout`, an unreachable repository fails within seconds."""
     result = run(["pgbackrest", "--stanza=db", "--io-timeout=15", "--log-level-console=warn", *words], timeout)
     if result.returncode != 0:
         lines = (result.stderr + result.stdout).split("\n")
@@ -21,12 +21,12 @@ def pgbackrest(*words: str, timeout: float = 120) -> str:
 
 
 def stanza_of(information: Any) -> Any:
-    """What `pgbackrest info` says of our stanza."""
+    """Return our stanza from the output of `pgbackrest info`."""
     return next((stanza for stanza in information if stanza["name"] == "db"), {"repo": [], "db": [], "backup": []})
 
 
 def lacks_stanza(stanza: Any, repositories: list[int], system: str, version: int) -> list[int]:
-    """Which repositories have no stanza, or one of another database cluster. Codes 0 and 2: well, and no backup yet."""
+    """Return the repositories without a stanza for this database cluster. Status 0 means ok, and 2 means no backup yet."""
     usable = {repository["key"] for repository in stanza["repo"] if repository["status"]["code"] in (0, 2)}
     newest = {entry["repo-key"]: entry for entry in stanza["db"]}
     ours = {key for key, db in newest.items() if str(db["system-id"]) == system and db["version"] == str(version)}
@@ -34,7 +34,7 @@ def lacks_stanza(stanza: Any, repositories: list[int], system: str, version: int
 
 
 def backups_of(stanza: Any, repository: int, is_meant: Callable[[Any], bool]) -> list[Any]:
-    """The backups in a repository, oldest first, of those databases of the stanza that are meant."""
+    """Return the backups in a repository, oldest first, of the databases that `is_meant` accepts."""
     databases = [entry["id"] for entry in stanza["db"] if entry["repo-key"] == repository and is_meant(entry)]
     return [
         backup
@@ -44,15 +44,15 @@ def backups_of(stanza: Any, repository: int, is_meant: Callable[[Any], bool]) ->
 
 
 def made_at(system: str) -> int:
-    """When a database cluster was made, in seconds since 1970: `initdb` has its identifier begin with that (PostgreSQL,
-    `BootStrapXLOG`)."""
+    """Return when a database cluster was created, in seconds since 1970. The upper half of the system identifier is this time
+    (PostgreSQL, `BootStrapXLOG`)."""
     return int(system) >> 32
 
 
 def others(stanza: Any, repositories: list[int], system: str, version: int) -> list[str]:
-    """Say which repositories hold another database cluster, and goes on with ours: nothing of it is lost but by retention.
+    """Describe the repositories that hold another database cluster. Ours may use them: the old backups stay until they expire.
 
-    One that the other still uses is refused, because its archiving would fail from then on and its backups expire."""
+    Fail if the other one still uses a repository. Otherwise its archiving would fail, and its backups would expire."""
     newest = {entry["repo-key"]: entry for entry in stanza["db"] if entry["repo-key"] in repositories}
     said = []
     for repository, there in sorted(newest.items()):
@@ -63,13 +63,13 @@ def others(stanza: Any, repositories: list[int], system: str, version: int) -> l
         if int(there["version"].split(".")[0]) > version:
             raise Failure(f"{whose}, which is newer than {version}: give this cluster a repository of its own")
         if any(backup["timestamp"]["stop"] > made_at(system) for backup in theirs):
-            raise Failure(f"{whose}, which was backed up after this one was made: give each a repository of its own")
-        said.append(f"{whose}: this one goes on there, and those backups stay until they expire")
+            raise Failure(f"{whose}, which was backed up after this one was created: give each a repository of its own")
+        said.append(f"{whose}: this cluster now uses it, and those backups stay until they expire")
     return said
 
 
 def stanza(wanted: Wanted) -> None:
-    """Create the stanza where a repository lacks it, or upgrade it where the repository is of another database cluster."""
+    """Create the stanza in repositories that lack it, or upgrade it if it belongs to another database cluster."""
     if not wanted.settings["stanza"]:
         return
     repositories = sorted(wanted.settings["volumeRepositories"] + wanted.settings["cloudRepositories"])
@@ -80,7 +80,7 @@ def stanza(wanted: Wanted) -> None:
         return
     of_others = others(there, lacking, system, version)
     upgrade = any(entry["repo-key"] in lacking for entry in there["db"])
-    # With locks of its own: `archive-push` in the same pod would meet ours, and then wait a minute for nothing.
+    # With its own lock path, because `archive-push` in the same pod would find this lock, and wait for a minute.
     pgbackrest("stanza-upgrade" if upgrade else "stanza-create", "--lock-path=/tmp/pgbackrest-caretaker")
     for line in of_others:
         log(line)
@@ -88,7 +88,7 @@ def stanza(wanted: Wanted) -> None:
 
 
 def is_backed_up(stanza: Any, repository: int) -> bool:
-    """Whether a repository has a backup of the database cluster that its stanza is for now."""
+    """Whether a repository has a backup of the current database cluster of its stanza."""
     current = max((entry["id"] for entry in stanza["db"] if entry["repo-key"] == repository), default=0)
     return bool(backups_of(stanza, repository, lambda entry: bool(entry["id"] == current)))
 
@@ -96,13 +96,13 @@ def is_backed_up(stanza: Any, repository: int) -> bool:
 class FirstBackup:
     """The first full backup of a cluster whose repositories are all in object storage.
 
-    With a repository on a volume the repo host takes it. It may run for hours, so it is looked after, not waited for."""
+    If a repository is on a volume, the repo host takes it. The backup may run for hours, so the duty does not wait for it."""
 
     def __init__(self) -> None:
         self.process: subprocess.Popen[str] | None = None
 
     def __call__(self, wanted: Wanted) -> float | None:
-        """Start the backup if there is none, then say how it ended."""
+        """Start the backup if there is none, and later log its result."""
         if self.process is None:
             repositories = wanted.settings["cloudRepositories"]
             if not wanted.settings["stanza"] or not repositories or wanted.settings["volumeRepositories"]:
@@ -117,23 +117,22 @@ class FirstBackup:
             return 5
         code, self.process = self.process.returncode, None
         if code != 0:
-            raise Failure(f"the first full backup ended with {code}; its log is in pgBackRest's log directory")
+            raise Failure(f"the first full backup ended with exit code {code}; see its log in pgBackRest's log directory")
         log("finished the first full backup")
         return None
 
 
 def newest(stanza: Any, repository: int, system: str | None) -> str | None:
-    """The label of the newest backup of a database cluster in a repository; of any where it is not known which."""
+    """Return the label of the newest backup of a database cluster in a repository; of any one if `system` is None."""
     there = backups_of(stanza, repository, lambda entry: system in (None, str(entry["system-id"])))
     return str(there[-1]["label"]) if there else None
 
 
 def create_replica(words: list[str]) -> None:
-    """Become the command that Patroni makes a replica with, or the leader of a standby cluster (`create_replica_methods`), from a
-    backup of this database cluster. Where there is none, Patroni tries its next way.
+    """Run the command with which Patroni creates a replica, or a standby leader, from a backup (`create_replica_methods`).
 
-    pgBackRest alone would restore the newest, also one of a database cluster that had this name before, and Patroni then refuses the
-    data for good: "system ID mismatch"."""
+    The backup must be of this database cluster. If there is none, Patroni tries its next method. pgBackRest alone would restore
+    the newest backup, even of an earlier database cluster. Patroni then never accepts the data: "system ID mismatch"."""
     repository = next(int(word.removeprefix("--repo=")) for word in words if word.startswith("--repo="))
     try:
         memory = find(f"/endpoints/{read_wanted().cluster}-ha-config") or {"metadata": {}}

@@ -1,38 +1,38 @@
-"""The caretaker: what PGO's operator did at run time, done from inside the pod.
+"""The caretaker does inside the pods what PGO's operator does at run time.
 
-It runs beside Patroni in every instance pod, with the interpreter and in the image of Patroni, and needs nothing but the
-standard library of Python 3.9. It reads what is wanted from two files, compares it with what is there, and changes what
-differs. It never drops a role, a database, a repository or a volume.
+It runs in every instance pod, in the Postgres image, and needs only the standard library of Python 3.9. It reads the wanted
+state from two files, compares it with the actual state, and changes what differs. It never drops a role, a database, a
+repository or a volume.
 
-    caretaker.py            the sidecar: runs until it is told to stop
-    caretaker.py pre-start  before Patroni in the database container: creates Endpoints, waits for a leader, then ends
-    caretaker.py pre-stop   the preStop hook of the database container: hands the leader role over, then ends
+    caretaker.py            the sidecar, which runs until it is stopped
+    caretaker.py pre-start  before Patroni starts in the database container: creates Endpoints and waits for a leader
+    caretaker.py pre-stop   the preStop hook of the database container: hands the leader role over
     caretaker.py create-replica COMMAND
-                            run by Patroni to restore a backup: has the command restore one of this database cluster
+                            run by Patroni: COMMAND restores a backup of this database cluster
 
-How to read it: a *duty* is one small function that makes one thing right and can be repeated at any time. GROUPS below
-names them all; each group has a thread, so that a slow backup never holds up a new user. A duty runs when something
-changed, after a failure with growing pauses, and every few minutes to find what others changed.
+A *duty* is a function that keeps one thing right and can be repeated at any time. GROUPS lists all duties. Each group has
+a thread, so that a slow backup does not delay a new user. A duty runs when its input changes, after a failure with growing
+pauses, and every few minutes to find what others have changed.
 
-    credentials.py      verifiers of Secrets that the user brings
-    databases.py        databases, schemas of users, the user's own SQL
-    closed.py           keeps others out while the user's own SQL runs
-    endpoints.py        the Endpoints in which Patroni keeps what it knows
-    slices.py           EndpointSlices, where Kubernetes does not make them of Endpoints
-    extensions.py       extensions of every database
+    credentials.py      verifiers from existing Secrets
+    databases.py        databases, schemas of users, the user's SQL
+    closed.py           closes `postgres` to others while the user's SQL runs
+    endpoints.py        the Endpoints in which Patroni keeps its state
+    slices.py           EndpointSlices, if Kubernetes does not create them from Endpoints
+    extensions.py       extensions in every database
     ours.py             which roles and databases are ours
-    roles.py            roles of users, and of our own programs
-    pgbouncer.py        its role, and its function in every database
+    roles.py            roles of users, PgBouncer and the exporter
+    pgbouncer.py        PgBouncer's role, and its function in every database
     monitoring.py       the exporter's role, schema and extension
     members.py          Patroni's configuration, restarts, switchover, the Endpoints of `<cluster>-primary`
-    backups.py          pgBackRest's stanza, the first backup, and the backup that a replica is made from
-    pod.py              certificates, reloads, a dead Postgres, and hearing of changes
-    pre_start.py        what is done before Patroni starts
+    backups.py          pgBackRest's stanza, the first backup, and the backup for a replica
+    pod.py              certificates, reloads, a dead Postgres, and the watch for changes
+    pre_start.py        the steps before Patroni starts
     pre_stop.py         the handover of a leader that stops
     session.py          sessions of the superuser
-    impatience.py       ends what holds them up
-    postgres.py         how all of them talk to Postgres
-    surroundings.py     how all of them talk to files, Patroni and Kubernetes
+    impatience.py       terminates sessions that block ours
+    postgres.py         access to Postgres
+    surroundings.py     access to files, Patroni and Kubernetes
 """
 
 from __future__ import annotations
@@ -91,13 +91,13 @@ from surroundings import (
     version_of,
 )
 
-# What others changed is found after this long, or later where looking takes long: at most 1 % of the time is spent on it.
+# A duty looks for changes by others this often. If it takes long, it runs less often, so that it uses at most 1 % of the time.
 DRIFT_SECONDS = 300.0
 DRIFT_SHARE = 100.0
 
 
 class Duty:
-    """One thing to keep right: the function that does it, and when it is next due."""
+    """A function that keeps one thing right, and the time of its next run."""
 
     def __init__(self, work: Callable[[Wanted], float | None], period: float = DRIFT_SECONDS, name: str = "") -> None:
         self.work = work
@@ -108,7 +108,7 @@ class Duty:
         self.reason = ""
 
     def run(self, wanted: Wanted) -> None:
-        """Do it, and decide when to do it again. No failure, foreseen or not, stops the other duties."""
+        """Run the function, and decide when to run it again. No exception stops the other duties."""
         started = time.monotonic()
         try:
             again = self.work(wanted)
@@ -120,19 +120,19 @@ class Duty:
             took = time.monotonic() - started
             pause = again or max(self.period, DRIFT_SHARE * took if self.period >= 60 else 0)
             if self.reason:
-                log(f"{self.name}: well again")
+                log(f"{self.name}: works again")
             self.failures, self.reason = 0, ""
         self.due = time.monotonic() + pause
 
     def complain(self, reason: str, pause: float) -> None:
-        """Log a failure, but not each time that the same one is met."""
+        """Log a failure, but a repeated failure only every 20th time."""
         if reason != self.reason or self.failures % 20 == 0:
-            log(f"{self.name}: {reason}; again in {pause:.0f} s")
+            log(f"{self.name}: {reason}; trying again in {pause:.0f} s")
         self.reason = reason
 
 
 class Group(NamedTuple):
-    """Duties of one thread, done in this order."""
+    """The duties of one thread, in this order."""
 
     duties: list[Duty]
     roles: tuple[str, ...]
@@ -197,7 +197,7 @@ GROUPS = [
 
 
 def look_after(group: Group) -> None:
-    """Do the duties of a group for ever: all of them when the settings changed or the pod became leader, else when due."""
+    """Run the duties of a group forever: all when the settings or the role of the pod change, otherwise each when it is due."""
     before: Any = None
     wanted: Wanted | None = None
     while True:
@@ -221,7 +221,7 @@ def look_after(group: Group) -> None:
 
 
 def serve() -> None:
-    """Start the groups, then wait for a new version of this program and become it: no pod restarts for it."""
+    """Start the groups. When a new version of this program is mounted, replace this process by it without a pod restart."""
     for signal_number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(signal_number, lambda *_: os._exit(0))
     running = program()
@@ -233,12 +233,12 @@ def serve() -> None:
     while program() in (running, []):
         time.sleep(5)
     INIT_SQL_RUNS.acquire()
-    log("becomes a new version of itself")
+    log("starting the new version of the caretaker")
     os.execv(sys.executable, [sys.executable, __file__])
 
 
 def program() -> list[bytes]:
-    """The files of this program, as they are mounted now; none in the moment that they are exchanged."""
+    """Return the mounted files of this program; none at the moment when the kubelet replaces them."""
     try:
         return [file.read_bytes() for file in sorted(Path(__file__).parent.glob("*.py"))]
     except OSError:
@@ -246,7 +246,7 @@ def program() -> list[bytes]:
 
 
 def find_programs() -> None:
-    """Put the programs of Postgres on PATH: images keep them where their distribution does."""
+    """Add the programs of Postgres to PATH: their directory depends on the distribution of the image."""
     version = read_wanted().settings["postgresVersion"]
     places = [f"/usr/lib/postgresql/{version}/bin", f"/usr/libexec/postgresql{version}", f"/usr/pgsql-{version}/bin"]
     os.environ["PATH"] = os.pathsep.join([*places, os.environ.get("PATH", os.defpath)])

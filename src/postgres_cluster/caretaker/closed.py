@@ -1,6 +1,6 @@
-"""The database `postgres` while the user's SQL (`spec.databaseInitSQL`) runs: it takes none but superusers.
+"""Closes the database `postgres` to all but superusers while the user's SQL (`spec.databaseInitSQL`) runs.
 
-Whoever could come in meanwhile could have the SQL run their code. So it is opened only when no session of the SQL is left."""
+A role that connects in that time could make the SQL run its code. So `postgres` opens only when no session of the SQL is left."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from collections.abc import Iterator
 from ours import remembered
 from postgres import psql
 
-# What sessions of the user's SQL are called from the beginning, also those of `\c` and of programs that it starts.
+# The application_name of the user's SQL, also after `\c` and in programs that it starts.
 APPLICATION = "caretaker init.sql"
 
-# Who is connected could add something meanwhile, also as a role that was dropped since, for a session stays. One that was let in
-# and is not in pg_stat_activity yet has a lock on the database until it has begun, and whoever connects may have that take long
-# (PostgreSQL, "Developer Options", post_auth_delay). Honest ones have begun within a second; who comes later finds it closed.
+# A connected session could add objects, even after its role was dropped. A starting session is not in pg_stat_activity yet, but
+# has a lock on the database. A client can prolong its start (PostgreSQL, "Developer Options", post_auth_delay). Normal sessions
+# start within a second, and later ones find the database closed.
 END_SESSIONS = """
 DO $caretaker$
 DECLARE
@@ -35,18 +35,19 @@ BEGIN
       RETURN;
     END IF;
   END LOOP;
-  RAISE EXCEPTION 'sessions of others in database postgres do not end';
+  RAISE EXCEPTION 'sessions of other roles in database postgres do not end';
 END
 $caretaker$;
 """
 
-# Who may connect, and how many, is remembered before it is closed, because a pod may end meanwhile: in settings of `template1`, for
-# the user's SQL may well reset those of `postgres`. So is which session it was: it may call itself something else later.
+# The privileges and the connection limit are stored before closing, because the pod may stop before `postgres` is open again.
+# They are settings of `template1`, because the user's SQL may reset those of `postgres`. The process ID and start time of the
+# SQL's session are stored too, because it may change its application_name.
 CLOSED = remembered("closed", "template1")
 SESSION = remembered("init_sql_session", "template1")
 ARGUMENTS = "current_setting('caretaker.arguments')::jsonb"
 
-# Run in the session of the user's SQL itself, with its path.
+# This runs in the session of the user's SQL, with its search_path.
 INTRODUCE = """
 DO $caretaker$
 BEGIN
@@ -57,8 +58,8 @@ END
 $caretaker$;
 """
 
-# The limit does not hold for sessions with `replication=database` and for background workers; the privilege holds for all
-# (PostgreSQL, `CheckMyDatabase`), but somebody may be granted it meanwhile.
+# The connection limit does not apply to sessions with `replication=database` and to background workers. The privilege applies to
+# all (PostgreSQL, `CheckMyDatabase`), but somebody may grant it.
 CONNECTING = """FROM pg_database, aclexplode(coalesce(datacl, acldefault('d', datdba)))
     WHERE datname = 'postgres' AND privilege_type = 'CONNECT' AND grantee <> datdba"""
 CLOSE = f"""
@@ -81,8 +82,8 @@ $caretaker$;
 SELECT {CLOSED};
 """
 
-# A session whose `psql` was ended goes on with its statement. The SQL may have connected again and given these sessions other
-# names: where it came to no good end, all go that superusers began meanwhile, but for those of known programs.
+# A session whose `psql` was killed continues its statement. The SQL may have opened sessions with other names. So if it did not
+# end well, all superuser sessions that started in that time are terminated, except those of known programs.
 END_LEFT = f"""
 DO $caretaker$
 DECLARE
@@ -108,8 +109,8 @@ END
 $caretaker$;
 """
 
-# What the SQL has changed stays. To revoke what is revoked changes the row of the database, and nothing in it: for that one has to
-# look into the SQL, which gives the names in `revoked`.
+# Changes by the SQL stay. If it revokes a privilege that is already revoked, only `xmin` of the row changes. So the names in
+# `revoked` come from the text of the SQL.
 OPEN = f"""
 DO $caretaker$
 DECLARE
@@ -127,7 +128,7 @@ BEGIN
   LOOP
     IF there.xmin <> before->>'xmin' AND (({ARGUMENTS})->'revoked') ? item.name THEN
       IF NOT EXISTS (SELECT {CONNECTING} AND grantee = item.id) THEN
-        RAISE INFO 'left CONNECT revoked from %, as the SQL has it', item.grantee;
+        RAISE INFO 'left CONNECT revoked from %, as in the SQL', item.grantee;
       END IF;
     ELSE
       EXECUTE format('GRANT CONNECT ON DATABASE postgres TO %s %s', item.grantee,
@@ -137,7 +138,7 @@ BEGIN
   IF there.datconnlimit = 0 THEN
     EXECUTE format('ALTER DATABASE postgres CONNECTION LIMIT %s', (before->>'connection_limit')::int);
   ELSIF there.datconnlimit <> (before->>'connection_limit')::int THEN
-    RAISE INFO 'left the CONNECTION LIMIT at %, as the SQL has it', there.datconnlimit;
+    RAISE INFO 'left the CONNECTION LIMIT at %, as in the SQL', there.datconnlimit;
   END IF;
   IF {CLOSED} IS NOT NULL THEN
     ALTER DATABASE template1 RESET pgrender.closed;
@@ -154,7 +155,7 @@ REVOKE = re.compile(r"\bREVOKE\s([^;]*?)\sON\s+DATABASE\s([^;]*?)\sFROM\s([^;]*)
 
 
 def revoked(sql: str) -> list[str]:
-    """From whom the SQL revokes CONNECT on `postgres`, or on a database whose name it puts together."""
+    """Return the roles from which the SQL revokes CONNECT on `postgres`, or on a database whose name it computes."""
     names: set[str] = set()
     for privileges, databases, grantees in REVOKE.findall(COMMENT.sub(" ", sql)):
         of_connect = re.search(r"\b(CONNECT|ALL)\b", privileges, re.IGNORECASE) and "OPTION FOR" not in privileges.upper()
@@ -164,8 +165,8 @@ def revoked(sql: str) -> list[str]:
 
 
 def reopen(sql: str = "", closed: str = "", died: bool = False) -> None:
-    """Let everybody in again, when nothing of the user's SQL is left. `closed` is what is remembered here, should it be gone there;
-    `died` says that the SQL came to no good end."""
+    """Open the database again when no session of the user's SQL is left. `closed` is a copy of the stored state, because the SQL
+    may have removed that. `died` says that the SQL did not end well."""
     arguments = {"closed": json.loads(closed or "null"), "died": died, "revoked": revoked(sql)}
     psql(END_LEFT, arguments=arguments)
     psql(OPEN, arguments=arguments)
@@ -173,7 +174,7 @@ def reopen(sql: str = "", closed: str = "", died: bool = False) -> None:
 
 @contextlib.contextmanager
 def alone(sql: str) -> Iterator[None]:
-    """Keep all but superusers out of the database `postgres` while this SQL runs."""
+    """Close the database `postgres` to all but superusers while this SQL runs."""
     closed, died = "".join(psql(CLOSE)), True
     try:
         psql(END_SESSIONS)

@@ -1,6 +1,6 @@
-"""Verifiers of the roles whose Secret is not rendered but brought by the user (`credentials: reference`).
+"""Verifiers of roles with an existing Secret (`credentials: reference`).
 
-The Secret holds a verifier, which wins, or a password. Neither is ever part of a message."""
+The Secret has a verifier or a password; the verifier has priority. No message contains either."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from typing import Any
 from postgres import psql
 from surroundings import SETTINGS, Failure
 
-# What PostgreSQL takes for a verifier; it would take anything else for a password (`get_password_type`).
+# The formats of a verifier. PostgreSQL treats any other text as a password (`get_password_type`).
 VERIFIER = re.compile(r"SCRAM-SHA-256\$(\d+):([A-Za-z0-9+/=]+)\$([A-Za-z0-9+/=]+):([A-Za-z0-9+/=]+)|md5[0-9a-f]{32}")
 ITERATIONS = 4096
 
@@ -29,8 +29,8 @@ SELECT coalesce(json_object_agg(rolname, rolpassword), '{}') FROM pg_catalog.pg_
 
 
 def complete(roles: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], list[str]]:
-    """Give roles their verifiers, and say what is wrong with their Secrets. One without gets an empty verifier, which
-    leaves its password as it is."""
+    """Return the roles with their verifiers, and the errors in their Secrets. After an error the verifier is empty: the password
+    stays unchanged."""
     referenced = [role["name"] for role in roles if "secret" in role]
     stored = json.loads("".join(psql(STORED, arguments=referenced))) if referenced else {}
     completed, wrong = [], []
@@ -46,23 +46,23 @@ def complete(roles: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], list[st
 
 
 def verifier_of(role: dict[str, Any], stored: str | None) -> str:
-    """Give the verifier of the Secret or, of its password, the one that the database has already or else a new one."""
+    """Return the verifier in the Secret. If it has a password, return the stored verifier if it matches, otherwise a new one."""
     directory, secret = SETTINGS / "credentials" / role["name"], role["secret"]
     verifier = (content(directory / "verifier", secret) or "").strip()
     if verifier:
         if not VERIFIER.fullmatch(verifier):
-            raise Failure(f"the verifier in Secret {secret} is none: write one of PostgreSQL's, or leave it out")
+            raise Failure(f"the verifier in Secret {secret} is not in a format of PostgreSQL: correct or remove it")
         return verifier
     password = content(directory / "password", secret)
     if not password:
-        raise Failure(f"Secret {secret} is not there, or has neither verifier nor password")
+        raise Failure(f"Secret {secret} does not exist, or has neither verifier nor password")
     if stored and fits(password, stored):
         return stored
     return scram(password, os.urandom(16), ITERATIONS)
 
 
 def content(path: Path, secret: str) -> str | None:
-    """Read a key of a Secret; None where there is no such key."""
+    """Read a key of a Secret; None if it has no such key."""
     try:
         return path.read_bytes().decode()
     except FileNotFoundError:
@@ -72,7 +72,7 @@ def content(path: Path, secret: str) -> str | None:
 
 
 def fits(password: str, verifier: str) -> bool:
-    """Whether a verifier is of this password. Of MD5 it is never said: a new one is better."""
+    """Whether a verifier matches this password. False for MD5, so that it is replaced by SCRAM."""
     parts = VERIFIER.fullmatch(verifier)
     if parts is None or parts[1] is None:
         return False
@@ -80,7 +80,7 @@ def fits(password: str, verifier: str) -> bool:
 
 
 def scram(password: str, salt: bytes, iterations: int) -> str:
-    """Compute a verifier (RFC 5802; PostgreSQL's `scram_build_secret`)."""
+    """Return a new verifier (RFC 5802; PostgreSQL, `scram_build_secret`)."""
     salted = hashlib.pbkdf2_hmac("sha256", prepared(password).encode(), salt, iterations)
     client, server = (hmac.digest(salted, name, "sha256") for name in (b"Client Key", b"Server Key"))
     texts = [base64.b64encode(value).decode() for value in (salt, hashlib.sha256(client).digest(), server)]
@@ -88,7 +88,7 @@ def scram(password: str, salt: bytes, iterations: int) -> str:
 
 
 def prepared(password: str) -> str:
-    """SASLprep (RFC 4013), and the password as it is where that refuses it or leaves nothing (`pg_saslprep`)."""
+    """Apply SASLprep (RFC 4013). Return the password unchanged if SASLprep rejects it or the result is empty (`pg_saslprep`)."""
     if password.isascii():
         return password
     mapped = [" " if stringprep.in_table_c12(char) else char for char in password if not stringprep.in_table_b1(char)]
@@ -108,7 +108,7 @@ def prepared(password: str) -> str:
     if not text or any(table(char) for char in text for table in refused):
         return password
     if any(map(stringprep.in_table_d1, text)):
-        # Text from right to left has nothing from left to right, and begins and ends so (RFC 3454, section 6).
+        # Right-to-left text must begin and end so, and must not contain left-to-right characters (RFC 3454, section 6).
         ends = stringprep.in_table_d1(text[0]) and stringprep.in_table_d1(text[-1])
         if not ends or any(map(stringprep.in_table_d2, text)):
             return password

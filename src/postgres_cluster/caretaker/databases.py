@@ -1,6 +1,6 @@
 """Databases, the user's SQL, and schemas of users, in PGO's order (`internal/postgres`).
 
-The SQL compares before it changes anything, so that it changes nothing that is right and can say what it changed."""
+The SQL changes only what differs, and reports each change."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from postgres import DATABASE_SECONDS, identifier, psql
 from session import connection_options, failures, version
 from surroundings import SETTINGS, Failure, Wanted, log, run
 
-# Whoever is connected to `template1` keeps databases from being created, and whoever may connect may leave something for
-# later ones. Nobody has to: to copy it takes no connection.
+# A session in `template1` blocks CREATE DATABASE, and could add objects that later databases copy. No role needs to connect to
+# it: PostgreSQL copies it without a connection.
 CLOSE_TEMPLATE = """
 DO $caretaker$
 BEGIN
@@ -29,7 +29,7 @@ END
 $caretaker$;
 """
 
-# Sessions that were there before, and what they prepared. The role of either may have been dropped meanwhile.
+# Terminates existing sessions and rolls back their prepared transactions. The role of either may have been dropped since.
 EMPTY_TEMPLATE = """
 SELECT pg_terminate_backend(pid) FROM pg_stat_activity
 WHERE datname = 'template1' AND usesysid NOT IN (SELECT oid FROM pg_roles WHERE rolsuper) \\g /dev/null
@@ -37,8 +37,8 @@ SELECT format('ROLLBACK PREPARED %L', gid) FROM pg_prepared_xacts LEFT JOIN pg_r
 WHERE database = 'template1' AND rolsuper IS NOT TRUE \\gexec
 """
 
-# Those of the spec are the superuser's, and were so when they were made. The first time, with data of an earlier version or of
-# PGO, all that are there are taken for ours; in a copy that was restored, those that were so by their names.
+# The caretaker creates databases as the superuser, so a superuser owns them. On the first run, with data of an earlier version or
+# of PGO, all existing databases become ours. In a restored copy, those become ours whose names were ours before.
 EXISTING = """
 DO $caretaker$
 DECLARE
@@ -56,7 +56,7 @@ SELECT coalesce(json_object_agg(datname, CASE WHEN KNOWN->>datname IS DISTINCT F
   END), '{}') FROM pg_database JOIN pg_roles ON pg_roles.oid = datdba;
 """.replace("REMEMBER", remember("databases")).replace("KNOWN", known("databases")).replace("RECORD", record("databases"))
 
-# A schema of another role would have the user run that role's functions: it is first in the user's path.
+# The schema is first in the user's search_path. If another role owned it, the user could run functions of that role.
 SCHEMAS = """
 DO $caretaker$
 DECLARE
@@ -69,7 +69,7 @@ BEGIN
   LOOP
     BEGIN
       IF item.owner IS NOT NULL THEN
-        RAISE EXCEPTION 'is owned by role %, so it is not the schema of this user: rename it or give it to them',
+        RAISE EXCEPTION 'is owned by role %, so it is not the schema of this user: rename it or change its owner',
           quote_ident(item.owner);
       END IF;
       EXECUTE format('CREATE SCHEMA %I AUTHORIZATION %I', item.role, item.role);
@@ -82,25 +82,25 @@ END
 $caretaker$;
 """
 
-# That the user's SQL ran is remembered where its effects are: it goes with the data into backups and to replicas.
+# The fact that the user's SQL ran is stored in the database, like its effects. So backups and replicas contain both.
 INIT_SQL_DONE = f"SELECT 1 WHERE {remembered('database_init_sql')} IS NOT NULL"
 INIT_SQL_SECONDS = 3600
 
-# The session says first which it is, or runs nothing. After that it goes on after errors.
+# If the session cannot store its identity first, it runs nothing. After that, it continues after errors.
 INIT_SQL_COMMAND = ["psql", "--no-psqlrc", "--no-password", "--quiet", "--set=VERBOSITY=terse", "--set=ON_ERROR_STOP=1"]
 INIT_SQL_COMMAND += [f"--command={INTRODUCE}", "--command=\\unset ON_ERROR_STOP", "--file=-"]
 
-# The author of the SQL expects `public` in the path, and that what is there is their own. Functions and operators of others could
-# be taken for those of pg_catalog, and tables of others have triggers that the author's statements would run. So nobody but a
-# superuser may own anything in the database but a schema or a large object, or own the database, which is to choose settings of
-# its sessions; before PostgreSQL 15 everybody may create in `public`. Owners are looked for in every catalog that has a column
-# for them: `pg_shdepend` does not tell what predefined roles own (PostgreSQL, "System Catalogs", pg_shdepend).
-# A trigger has no owner. TRIGGER on a table lets others put one there, and its condition is evaluated with the rights of whoever
-# changes the table (PostgreSQL, "Privileges" and "CREATE TRIGGER"), as are statements that a function makes of its arguments. Who
-# no longer has TRIGGER may have had it, and a table without privileges may have had some: after a dump is restored it has the
-# defaults, and the triggers. So a condition or arguments are refused on any table. Hardly anybody has such a trigger in `postgres`
-# before this SQL, which may create it again, while a tenant's trigger that is overlooked makes the tenant a superuser.
-# Each statement is a transaction: what is revoked stays so when the next finds something.
+# The author of the SQL expects `public` in the search_path, with only their own objects in it. But functions and operators of
+# other roles could be found instead of those in pg_catalog, and the author's statements would fire triggers on tables of other
+# roles. So only a superuser may own the database, because its owner sets settings of its sessions, and the objects in it, except
+# schemas and large objects. Before PostgreSQL 15, every role may create objects in `public`. The check reads every catalog with
+# an owner column, because `pg_shdepend` does not list what predefined roles own (PostgreSQL, "System Catalogs", pg_shdepend).
+# A trigger has no owner. The TRIGGER privilege lets other roles create one. Its condition, and SQL that a function builds from
+# its arguments, run with the rights of the role that changes the table (PostgreSQL, "Privileges" and "CREATE TRIGGER"). A role
+# may have lost TRIGGER later, and a restored dump may have the triggers without the privileges. So a trigger with a condition or
+# arguments is refused on any table. Such triggers are rare in `postgres` before this SQL, which may create them again. But if
+# the check missed a tenant's trigger, the tenant would become a superuser.
+# Each statement is a transaction, so the REVOKE stays if the next statement fails.
 NO_STRANGERS = """
 DO $caretaker$
 BEGIN
@@ -132,8 +132,8 @@ BEGIN
   EXECUTE format('SELECT string_agg(DISTINCT quote_ident(pg_get_userbyid(id)), '', ''), string_agg(DISTINCT catalog, '', '')
     FROM (%s) AS _ (id, catalog) WHERE id NOT IN (SELECT oid FROM pg_roles WHERE rolsuper)', owners) INTO strangers, catalogs;
   IF strangers IS NOT NULL THEN
-    RAISE EXCEPTION 'the user''s SQL could run code of role %, which owns something in database postgres (see %): drop it, or look '
-      'at it and give it to a superuser', strangers, catalogs;
+    RAISE EXCEPTION 'the user''s SQL could run code of role %, which owns something in database postgres (see %): drop it, or review '
+      'it and change its owner to a superuser', strangers, catalogs;
   END IF;
   problem := (SELECT string_agg(format('trigger %I on table %I.%I', tgname, nspname, relname), ', ' ORDER BY pg_trigger.oid)
     FROM pg_trigger JOIN pg_class ON pg_class.oid = tgrelid JOIN pg_namespace ON pg_namespace.oid = relnamespace
@@ -142,29 +142,29 @@ BEGIN
     AND (tgqual IS NOT NULL OR tgnargs > 0 OR EXISTS (SELECT FROM aclexplode(relacl)
       WHERE privilege_type = 'TRIGGER' AND grantee NOT IN (SELECT oid FROM pg_roles WHERE rolsuper))));
   IF problem IS NOT NULL THEN
-    RAISE EXCEPTION 'the user''s SQL could run what somebody with TRIGGER on a table may have put there: %: revoke TRIGGER and drop it; '
-      'if you need it, create it in the SQL', problem;
+    RAISE EXCEPTION 'the user''s SQL could run a trigger that a role with TRIGGER on a table may have created: %: revoke TRIGGER and '
+      'drop the trigger; if you need it, create it in the SQL', problem;
   END IF;
 END
 $caretaker$;
 """
 
-# While the user's SQL runs, the program does not become a new version of itself, which would run it again.
+# While the user's SQL runs, the program is not replaced by a new version, which would run the SQL again.
 INIT_SQL_RUNS = threading.Lock()
 
-# Set when users and databases were made once, for the SQL may need them.
+# Set after users and databases were created once, because the SQL may need them.
 INIT_SQL_MAY_RUN = threading.Event()
 
-NOT_OURS = "is of role {} and not made by the caretaker: rename it, or ALTER DATABASE … OWNER TO postgres if you trust what is in it"
+NOT_OURS = "is owned by role {} and was not created by the caretaker: rename it, or ALTER DATABASE … OWNER TO postgres if you trust it"
 
 
 def owners() -> dict[str, str | None]:
-    """All databases, each with the role that owns it where it is not ours. Those that are, are remembered."""
+    """Return all databases, each with its owner if the database is not ours. Record those that are ours."""
     return dict(json.loads("".join(psql(EXISTING))))
 
 
 def databases(wanted: Wanted) -> None:
-    """Create the databases that are missing; existing ones are left as they are."""
+    """Create the missing databases, and leave existing ones unchanged."""
     wrong = []
     try:
         psql(CLOSE_TEMPLATE, seconds=DATABASE_SECONDS)
@@ -189,15 +189,14 @@ def databases(wanted: Wanted) -> None:
 
 
 def allow_init_sql(_: Wanted) -> None:
-    """Let the user's SQL begin, after the duties before this one."""
+    """Let the user's SQL start, because the duties before this one have run."""
     INIT_SQL_MAY_RUN.set()
 
 
 def init_sql(wanted: Wanted) -> float | None:
-    """Run the user's SQL once (`spec.databaseInitSQL`), as PGO does: in `postgres`, and on after an error.
+    """Run the user's SQL once (`spec.databaseInitSQL`), as PGO does: in `postgres`, and it continues after an error.
 
-    It runs again only after the field has been taken out of the spec for a while. It may take long, so it has a thread of its
-    own."""
+    It runs again only after the field was removed from the spec for some time. It may take long, so it has its own thread."""
     if not INIT_SQL_MAY_RUN.is_set():
         return 1
     reopen(died=True)
@@ -210,9 +209,9 @@ def init_sql(wanted: Wanted) -> float | None:
     try:
         sql = (SETTINGS / "init.sql").read_text()
     except OSError:
-        raise Failure(f"ConfigMap {name} or its key is not there") from None
-    # Without "$user": a role that may create in `postgres` may own a schema of the superuser's name. Postgres itself ends what takes
-    # too long, and what nobody waits for any longer, unless the SQL sets this otherwise.
+        raise Failure(f"ConfigMap {name} or its key does not exist") from None
+    # Without "$user", because a role that may create in `postgres` may own a schema with the superuser's name. Unless the SQL
+    # changes the timeouts, Postgres ends a statement that takes too long, or whose client is gone.
     settings = {"search_path": "public", "role": "none", "local_preload_libraries": ""}
     settings["statement_timeout"] = f"{INIT_SQL_SECONDS * 950}ms"
     if version() >= 14:
@@ -224,7 +223,7 @@ def init_sql(wanted: Wanted) -> float | None:
         psql(NO_STRANGERS)
         result = run(INIT_SQL_COMMAND, INIT_SQL_SECONDS, sql, **environment)
         if result.returncode != 0:
-            raise Failure(f"psql ended with {result.returncode} on the SQL of ConfigMap {name}")
+            raise Failure(f"psql ended with exit code {result.returncode} for the SQL of ConfigMap {name}")
     literal = name.replace("'", "''")
     psql(f"ALTER DATABASE postgres SET pgrender.database_init_sql = '{literal}'")
     errors = [line for line in result.stderr.split("\n") if "ERROR:" in line]
@@ -235,7 +234,7 @@ def init_sql(wanted: Wanted) -> float | None:
 
 
 def schemas(wanted: Wanted) -> None:
-    """Give each user a schema of their own in each of their databases (annotation `autoCreateUserSchema`)."""
+    """Create a schema for each user in each of their databases (annotation `autoCreateUserSchema`)."""
     schemas_of: dict[str, list[str]] = {}
     for user in wanted.roles["users"] if wanted.settings["schemaPerUser"] else []:
         if user["name"] not in ("public", "pgbouncer", "monitor"):
@@ -245,7 +244,7 @@ def schemas(wanted: Wanted) -> None:
     of_others = owners() if schemas_of else {}
     for database, names in schemas_of.items():
         if of_others.get(database):
-            continue  # it is told where databases are
+            continue  # the duty `databases` reports it
         try:
             psql(SCHEMAS, database, names, DATABASE_SECONDS)
         except Failure as failure:

@@ -1,16 +1,16 @@
-"""Extensions of every database.
+"""Extensions in every database.
 
-`CREATE EXTENSION` runs a script with our rights, and with a path that names the schema of the extension and those of the
-extensions that it needs (PostgreSQL, "Security Considerations for Extension Scripts"). So none of these schemas may have
-functions or operators of a role that is no superuser, and nobody may add one meanwhile."""
+`CREATE EXTENSION` runs a script with our rights. The search_path has the schema of the extension and those of the extensions that
+it requires (PostgreSQL, "Security Considerations for Extension Scripts"). So these schemas must not have functions or operators
+of a role that is not a superuser, and no such role may add one during the script."""
 
 from __future__ import annotations
 
 from postgres import EveryDatabase, psql
 from surroundings import Wanted
 
-# Tables and types of others do no harm: those of pg_catalog are found first, and Postgres refuses to replace anything that
-# has a name of the extension's own (CVE-2022-2625).
+# Tables and types of other roles are harmless: Postgres finds those of pg_catalog first, and does not let the script replace
+# existing objects (CVE-2022-2625).
 EXTENSIONS = """
 DO $caretaker$
 DECLARE
@@ -34,13 +34,13 @@ BEGIN
       SELECT a.version, a.schema, a.requires INTO version FROM pg_available_extension_versions a
         JOIN pg_available_extensions d ON d.name = a.name AND default_version = a.version WHERE a.name = extension;
       IF NOT is_there AND NOT FOUND THEN
-        RAISE EXCEPTION 'this server does not have it';
+        RAISE EXCEPTION 'it is not available on this server';
       ELSIF is_there AND NOT there.ours THEN
-        RAISE EXCEPTION 'it is of role %, which may drop or move it: drop it, and it is created anew', quote_ident(there.owner);
+        RAISE EXCEPTION 'it is owned by role %, which may drop or move it: drop it, and it is created again', quote_ident(there.owner);
       ELSIF is_there AND NOT there.place_ours AND there.nspname <> 'public' THEN
-        -- The owner of a schema may drop it with all that is in it.
+        -- The owner of a schema may drop it with all objects in it.
         EXECUTE format('ALTER EXTENSION %I SET SCHEMA public', extension);
-        RAISE INFO 'moved extension % to schema public: schema % is of role %', quote_ident(extension),
+        RAISE INFO 'moved extension % to schema public: schema % is owned by role %', quote_ident(extension),
           quote_ident(there.nspname), quote_ident(there.place_owner);
         CONTINUE;
       ELSIF is_there AND (NOT (wanted->>'update')::boolean OR there.extversion = version.version) THEN
@@ -50,13 +50,13 @@ BEGIN
       problem := (SELECT string_agg(quote_ident(name), ', ') FROM unnest(version.requires) AS _ (name) WHERE NOT EXISTS (
         SELECT FROM pg_extension JOIN pg_roles ON pg_roles.oid = extowner WHERE extname = name AND rolsuper));
       IF problem <> '' THEN
-        RAISE EXCEPTION 'it needs %, which is not there or is of a role that is no superuser', problem;
+        RAISE EXCEPTION 'it requires %, which does not exist or is owned by a role that is not a superuser', problem;
       END IF;
       target := coalesce(CASE WHEN is_there THEN there.nspname END, version.schema, 'public');
       places := ARRAY(SELECT nspname FROM pg_extension JOIN pg_namespace ON pg_namespace.oid = extnamespace
         WHERE extname = ANY (version.requires));
 
-      -- Who may add something is kept from it until we are done, and who has added something and not committed is waited for.
+      -- The lock keeps other roles from adding objects until we are done. Then wait for transactions that may have added some.
       IF EXISTS (SELECT FROM pg_roles r, pg_namespace n WHERE NOT rolsuper AND rolname <> 'pg_database_owner'
         AND nspname = ANY (places || target || name 'extension_' || extension) AND has_schema_privilege(r.oid, n.oid, 'CREATE'))
       THEN
@@ -70,14 +70,14 @@ BEGIN
           EXIT WHEN writing = '{}';
         END LOOP;
         IF writing <> '{}' THEN
-          RAISE EXCEPTION 'a transaction is open that may have added to its schema';
+          RAISE EXCEPTION 'an open transaction may have added objects to its schema';
         END IF;
       END IF;
       IF NOT is_there AND version.schema IS NULL AND (to_regnamespace('public') IS NULL OR EXISTS (
         SELECT FROM (SELECT pronamespace, proowner FROM pg_proc UNION SELECT oprnamespace, oprowner FROM pg_operator) AS _ (place, owner)
         JOIN pg_roles ON pg_roles.oid = owner WHERE place = to_regnamespace('public') AND NOT rolsuper))
       THEN
-        -- Applications look for PostGIS in their path, so that waits until `public` has nothing of others.
+        -- Applications expect PostGIS in their search_path, so it waits until `public` has no functions of other roles.
         IF extension NOT LIKE 'postgis%' AND extension <> 'fuzzystrmatch' THEN
           target := 'extension_' || extension;
           WHILE EXISTS (SELECT FROM pg_namespace JOIN pg_roles ON pg_roles.oid = nspowner WHERE nspname = target AND NOT rolsuper) LOOP
@@ -90,7 +90,7 @@ BEGIN
           FROM (SELECT pronamespace, proowner FROM pg_proc UNION SELECT oprnamespace, oprowner FROM pg_operator) AS _ (place, owner)
           JOIN pg_roles ON pg_roles.oid = owner JOIN pg_namespace ON pg_namespace.oid = place
           WHERE nspname = ANY (places || target) AND NOT rolsuper),
-        (SELECT format('schema %I is of role %I', nspname, rolname) FROM pg_namespace
+        (SELECT format('schema %I is owned by role %I', nspname, rolname) FROM pg_namespace
           JOIN pg_roles ON pg_roles.oid = nspowner WHERE nspname = target AND nspname <> 'public' AND NOT rolsuper));
       IF problem <> '' THEN
         RAISE EXCEPTION '%', problem;
@@ -119,12 +119,12 @@ every_database = EveryDatabase()
 
 
 def create(database: str, names: list[str], update: bool = False) -> None:
-    """Create extensions in a database, and bring them to the newest version that the server has."""
-    # What scripts of PostGIS make the path of the database is the path of the connection, with one schema more.
+    """Create extensions in a database. With `update`, update them to the default version of the server."""
+    # Scripts of PostGIS set the search_path of the database to that of this session, with one more schema.
     psql(EXTENSIONS, database, {"names": names, "update": update}, path='"$user",public')
 
 
 def extensions(wanted: Wanted) -> float | None:
-    """Create the extensions before the databases, so that new databases inherit them from `template1`."""
+    """Create extensions. This duty is before `databases`, so that new databases copy them from `template1`."""
     names = wanted.settings["extensions"]
     return every_database(lambda database: create(database, names)) if names else None

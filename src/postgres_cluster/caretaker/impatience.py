@@ -1,4 +1,4 @@
-"""Ending what holds up our SQL: sessions of others that have a lock, or that keep new sessions from beginning."""
+"""Terminates sessions of other roles that block our SQL with a lock, or that keep new sessions from starting."""
 
 from __future__ import annotations
 
@@ -16,37 +16,37 @@ from typing import Any
 from session import PSQL, environment, query
 from surroundings import Failure, is_alive, log
 
-# How long our SQL waits for others before they are ended.
+# How long our SQL waits for other sessions before they are terminated.
 PATIENCE_SECONDS = 2
 
-# Sessions of ours, and sessions that cannot begin because somebody has a lock on their database or its catalogs: these are not
-# in pg_stat_activity yet, have no time limit, outlive their clients, and would take all connections in the end. Whoever may log
-# in can do that to any database, for `DROP DATABASE` waits for its lock before it is refused.
+# Our sessions, and sessions that cannot start because of a lock on their database or its catalogs. The latter are not in
+# pg_stat_activity yet, have no timeout, outlive their clients, and may use up all connections. Every role that can log in can
+# block any database, because `DROP DATABASE` waits for its lock before it checks the owner.
 OURS = """SELECT pid FROM pg_stat_activity WHERE datname = 'postgres' AND application_name IN ('caretaker', 'caretaker init.sql')
     AND usesysid = (SELECT oid FROM pg_roles WHERE rolname = current_user)"""
 BEGINNING = """SELECT DISTINCT pid, datname, datdba FROM pg_locks JOIN pg_database ON pg_database.oid =
       CASE WHEN locktype = 'object' AND classid = 'pg_database'::regclass THEN objid ELSE database END
     WHERE NOT granted AND pid NOT IN (SELECT pid FROM pg_stat_activity WHERE usesysid IS NOT NULL OR backend_type <> 'client backend')"""
 
-# A session and a prepared transaction stay when their role is dropped: whoever is none of these is no superuser.
+# The role of a session or of a prepared transaction may have been dropped. So the SQL looks for roles that are not in this list.
 SUPERUSERS = "SELECT oid FROM pg_roles WHERE rolsuper"
 
-# Who holds up ours in `postgres`, where nobody but administrators has much to do; who keeps others out of a database that is not
-# theirs; and those that cannot begin where its owner has locked it. `OFFSET 0` has Postgres look at all conditions before it ends
-# a session. A prepared transaction has locks and no session.
+# Terminates sessions that block ours in `postgres`, that keep others out of a database that they do not own, or that cannot start
+# because the owner of the database has locked it. With `OFFSET 0`, Postgres evaluates all conditions before it terminates a
+# session. A prepared transaction has locks but no session.
 CLEAR_THE_WAY = """
-SELECT coalesce(json_agg(format('ended a session of role %s: it had a lock for too long', quote_ident(rolname))), '[]') FROM (
+SELECT coalesce(json_agg(format('terminated a session of role %s: it had a lock for too long', quote_ident(rolname))), '[]') FROM (
   SELECT pid, pg_get_userbyid(usesysid) AS rolname FROM pg_stat_activity WHERE usesysid NOT IN (SUPERUSERS) AND pid IN (
     SELECT unnest(pg_blocking_pids(pid)) FROM (OURS) AS _) OFFSET 0
 ) AS _ WHERE pg_terminate_backend(pid);
-SELECT coalesce(json_agg(format('ended a session of role %s: it kept others out of database %s', quote_ident(rolname),
+SELECT coalesce(json_agg(format('terminated a session of role %s: it kept others out of database %s', quote_ident(rolname),
   quote_ident(datname))), '[]') FROM (
   SELECT DISTINCT s.pid, pg_get_userbyid(usesysid) AS rolname, b.datname
   FROM (BEGINNING) AS b CROSS JOIN unnest(pg_blocking_pids(b.pid)) AS _ (blocking) JOIN pg_stat_activity s ON s.pid = blocking
   WHERE usesysid NOT IN (SUPERUSERS)
   AND (b.datname IN ('postgres', 'template1') OR NOT pg_has_role(usesysid, datdba, 'MEMBER')) OFFSET 0
 ) AS _ WHERE pg_terminate_backend(pid);
-SELECT coalesce(json_agg(format('ended a session that could not begin in database %s: its owner has locked it',
+SELECT coalesce(json_agg(format('terminated a session that could not start in database %s: its owner has locked it',
   quote_ident(datname))), '[]') FROM (
   SELECT pid, datname FROM (BEGINNING) AS b WHERE datname <> 'postgres' AND NOT EXISTS (
     SELECT FROM unnest(pg_blocking_pids(b.pid)) AS _ (blocking) JOIN pg_stat_activity s ON s.pid = blocking
@@ -62,10 +62,10 @@ JOIN pg_locks wanted ON NOT wanted.granted AND wanted.pid IN (OURS) AND wanted.l
 WHERE rolsuper IS NOT TRUE AND prepared < now() - interval '1 min';
 """.replace("OURS", OURS).replace("BEGINNING", BEGINNING).replace("SUPERUSERS", SUPERUSERS)
 
-# Since PostgreSQL 17 members of `pg_maintain` may lock system catalogs ("Predefined Roles"). While a shared one is locked, nobody can
-# log in, and what reads roles waits: so do views like pg_stat_activity, and `pg_terminate_backend`. So this reads no catalog but
-# what its session has read before, and goes by numbers that were read before. Who waits for a stronger lock than to read or write
-# a catalog takes is no matter here.
+# Since PostgreSQL 17, members of `pg_maintain` may lock system catalogs ("Predefined Roles"). While a shared catalog is locked,
+# no role can log in, and `pg_terminate_backend` and views that read roles, like pg_stat_activity, wait. So this query reads only
+# catalogs that its session has cached, and uses OIDs that were read before. It ignores waits for locks that are stronger than
+# those for reading or writing a catalog.
 READ_BEFORE = """
 SELECT json_build_object('superusers', (SELECT json_agg(oid::int8) FROM pg_roles WHERE rolsuper),
   'database', (SELECT oid::int8 FROM pg_database WHERE datname = current_database()));
@@ -80,14 +80,14 @@ AND waiting.database::int8 IN (0, :database) AND s.usesysid::int8 NOT IN (:super
 
 
 class Standing:
-    """A session of a superuser that is there before anybody keeps new ones from beginning."""
+    """A superuser session that is already open when somebody blocks the start of new ones."""
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self.process: subprocess.Popen[bytes] | None = None
 
     def ask(self, sql: str, seconds: float = 5) -> list[str]:
-        """Run SQL in it; gives the lines that it printed. A session that does not answer is given up."""
+        """Run SQL in the session, and return its output lines. If the session does not answer, end it."""
         with self.lock:
             if self.process is None or self.process.poll() is not None:
                 self.process = self.begin()
@@ -97,11 +97,11 @@ class Standing:
                 self.process.kill()
                 self.process.communicate()
                 self.process = None
-                raise Failure(f"the caretaker's own session: {error}") from None
+                raise Failure(f"the caretaker's open session: {error}") from None
 
     @staticmethod
     def begin() -> subprocess.Popen[bytes]:
-        """Start it."""
+        """Start `psql`."""
         pipe, nothing = subprocess.PIPE, subprocess.DEVNULL
         everything = {**os.environ, **environment("postgres", 5, "")}
         try:
@@ -111,7 +111,7 @@ class Standing:
 
     @staticmethod
     def exchange(process: subprocess.Popen[bytes], sql: str, deadline: float) -> list[str]:
-        """Send SQL, and read to its end."""
+        """Send SQL, and read its output to the end."""
         assert process.stdin and process.stdout
         process.stdin.write(f"SET search_path TO '';\n{sql}\n\\echo done\n".encode())
         answer = b""
@@ -130,33 +130,33 @@ standing = Standing()
 
 
 class Catalogs:
-    """Ends who locks system catalogs that everybody needs. Its own session never waits for one."""
+    """Terminates sessions that lock system catalogs. Its own session never waits for such a lock."""
 
     def __init__(self) -> None:
         self.session = Standing()
         self.sql = ""
 
     def prepare(self) -> None:
-        """Read what it needs, while that can be read, and have its session do so."""
+        """Read the OIDs, and run the query once, so that its session caches the catalogs."""
         read = json.loads("".join(standing.ask(READ_BEFORE)))
         superusers = ", ".join(map(str, read["superusers"]))
         self.sql = LOCKING_CATALOGS.replace(":database", str(read["database"])).replace(":superusers", superusers)
         self.session.ask(self.sql)
 
     def clear(self) -> None:
-        """End them by a signal: it is what `pg_terminate_backend` sends."""
+        """Terminate the sessions by SIGTERM, which `pg_terminate_backend` also sends."""
         for line in self.session.ask(self.sql) if self.sql else []:
             pid, role = map(int, line.split("|"))
             if is_alive(pid, "postgres"):
                 os.kill(pid, signal.SIGTERM)
-                log(f"ended a session of the role with OID {role}: it had locked a system catalog for too long")
+                log(f"terminated a session of the role with OID {role}: it had locked a system catalog for too long")
 
 
 catalogs = Catalogs()
 
 
 def clear_the_way() -> None:
-    """End the sessions, and roll back the prepared transactions, that hold up ours."""
+    """Terminate the sessions, and roll back the prepared transactions, that block our sessions."""
     catalogs.clear()
     *ended, prepared = map(json.loads, standing.ask(CLEAR_THE_WAY))
     for line in [line for lines in ended for line in lines]:
@@ -167,22 +167,22 @@ def clear_the_way() -> None:
             query(f"ROLLBACK PREPARED '{literal}'", database, None, 5, "")
             log(f"database {database}: rolled back a prepared transaction of role {owner}: it had a lock for too long")
         except Failure as failure:
-            log(f"database {database}: a prepared transaction of role {owner} has a lock, and stays: {failure}")
+            log(f"database {database}: cannot roll back a prepared transaction of role {owner}, which has a lock: {failure}")
 
 
 @contextlib.contextmanager
 def impatience() -> Iterator[Any]:
-    """End the sessions that hold up what is done meanwhile, when it takes long."""
+    """While the block runs, terminate sessions that hold up our SQL for PATIENCE_SECONDS."""
     done = threading.Event()
     with contextlib.suppress(Failure):
-        catalogs.prepare()  # so that all is there in time
+        catalogs.prepare()  # before the catalogs are locked
 
     def clear() -> None:
         while not done.wait(PATIENCE_SECONDS):
             try:
                 clear_the_way()
             except Failure as failure:
-                log(f"the sessions that hold up others: {failure}")
+                log(f"cannot terminate the sessions that block others: {failure}")
 
     thread = threading.Thread(target=clear)
     thread.start()

@@ -22,7 +22,7 @@ from surroundings import (
     patroni,
 )
 
-# A replica must have at least what the leader has of these, or it stops replaying (PostgreSQL, "Hot Standby").
+# A replica must have at least the values of the leader, or it stops replaying (PostgreSQL, "Hot Standby").
 HOT_STANDBY_SETTINGS = {
     "max_connections",
     "max_locks_per_transaction",
@@ -34,14 +34,14 @@ HEALTHY = ("running", "streaming", "in archive recovery")
 
 
 def dynamic_configuration(wanted: Wanted) -> float | None:
-    """Replace Patroni's dynamic configuration, whole, when it is another one. Patroni itself passes it on and reloads."""
+    """Replace Patroni's whole dynamic configuration if it differs. Patroni distributes it and reloads the members."""
     right = wanted.settings["dynamicConfiguration"]
     try:
         there = patroni("GET", "/config")
     except Refused as refused:
         if refused.status != 502:
             raise
-        return 1  # the cluster is being initialized, with just this configuration
+        return 1  # the cluster is being bootstrapped with this configuration
     if there == right:
         return None
     patroni("PUT", "/config", right)
@@ -50,15 +50,15 @@ def dynamic_configuration(wanted: Wanted) -> float | None:
 
 
 def differences(there: Any, right: Any, path: str = "") -> list[str]:
-    """Name what differs, without values: a parameter may hold a password."""
+    """Return the names of settings that differ, without values, because a parameter may contain a password."""
     if not (isinstance(there, dict) and isinstance(right, dict)):
         return [] if there == right else [path]
     keys = sorted({*there, *right})
     return [name for key in keys for name in differences(there.get(key), right.get(key), f"{path}.{key}".lstrip("."))]
 
 
-# What the leader has of these settings, and who follows it at this moment; Patroni's view is seconds old. A replica that
-# has replayed past the last checkpoint knows with which settings the leader started.
+# The leader's values of these settings, and the replicas that stream from it now; Patroni's view is some seconds old. A replica
+# that has replayed past the last checkpoint knows the settings with which the leader started.
 FOLLOWED = """
 SELECT json_build_object(
   'settings', (SELECT json_object_agg(name, setting) FROM pg_catalog.pg_settings WHERE name LIKE 'max%'),
@@ -69,12 +69,12 @@ SELECT json_build_object(
 
 
 def pending(members: list[Any]) -> list[Any]:
-    """The members that a setting waits for until they restart."""
+    """Return the members with settings that need a restart."""
     return [member for member in members if member.get("pending_restart")]
 
 
 def must_wait(replica: Any, settings: dict[str, str]) -> bool:
-    """Whether a replica waits for a restart with nothing but hot standby settings that the leader still has higher."""
+    """Whether the replica's only pending settings are hot standby settings for which the leader still has higher values."""
     reasons = replica.get("pending_restart_reason") or {"unknown": {}}
     try:
         return all(
@@ -86,31 +86,31 @@ def must_wait(replica: Any, settings: dict[str, str]) -> bool:
 
 
 def next_restart(members: list[Any], settings: dict[str, str]) -> Any:
-    """Choose who restarts next, or None.
+    """Return the member that restarts next, or None.
 
-    Replicas go first: a raised hot standby setting must be there before the leader has it, and a setting with which
-    Postgres does not start is found out before it reaches the leader. A lowered one must reach the leader first; until then
-    a replica starts with the old value, and would be restarted again and again."""
+    Replicas restart first: they need a raised hot standby setting before the leader, and a setting with which Postgres does not
+    start is found before it reaches the leader. The leader needs a lowered hot standby setting first: until then, a replica
+    starts with the old value and would restart again and again."""
     leader = [member for member in pending(members) if member["role"] in LEADERS]
     replicas = [member for member in pending(members) if member["role"] not in LEADERS]
     return next(iter([replica for replica in replicas if not must_wait(replica, settings)] + leader), None)
 
 
 def follows(member: Any, followers: list[str]) -> bool:
-    """Whether a replica streams from the leader; one that Patroni has replicate from another replica is taken to."""
+    """Whether a replica streams from the leader. A cascading replica (`replicatefrom`) is assumed to follow."""
     return member["role"] in LEADERS or member["name"] in followers or "replicatefrom" in member.get("tags", {})
 
 
 class Calm:
-    """Tells when the members have had time to take in the configuration: each looks every `loop_wait` seconds, in its own
-    time, and so does not know for a while what another knows already."""
+    """Says when all members have had time to read the configuration. Each member reads it every `loop_wait` seconds, so for some
+    time one member knows more than another."""
 
     def __init__(self) -> None:
         self.known: set[str] = set()
         self.since = 0.0
 
     def has_come(self, wanted: Wanted, news: set[str]) -> bool:
-        """Whether nothing new was heard for that long; what is heard no more does not count."""
+        """Whether there was no news for that long. News that disappears does not count."""
         configuration = wanted.settings["dynamicConfiguration"]
         news = news | {json.dumps(configuration, sort_keys=True)}
         if not news <= self.known:
@@ -120,13 +120,13 @@ class Calm:
 
 
 class PendingRestarts:
-    """Restart Postgres where a setting waits for it, one pod at a time, and only while all members are well."""
+    """Restarts Postgres where a setting needs it, one pod at a time, and only while all members are healthy."""
 
     def __init__(self) -> None:
         self.calm = Calm()
 
     def __call__(self, wanted: Wanted) -> float | None:
-        """Restart one, and come back soon for the next."""
+        """Restart one member, and return the time until the next."""
         view = patroni("GET", "/cluster")
         there = wanted.members(view)
         waiting = {f"{member['name']} {member.get('pending_restart_reason')}" for member in pending(there)}
@@ -142,7 +142,7 @@ class PendingRestarts:
             if other["state"] not in HEALTHY or not follows(other, followed["followers"])
         ]
         if unwell:
-            raise Failure(f"{member['name']} waits for a restart of Postgres, but {', '.join(unwell)}")
+            raise Failure(f"{member['name']} needs a restart of Postgres, but {', '.join(unwell)}")
         patroni("POST", "/restart", {"restart_pending": True}, member=member["name"], timeout=180)
         log(
             f"restarted Postgres of {member['name']}: {', '.join(member.get('pending_restart_reason', {})) or 'settings'}"
@@ -164,13 +164,13 @@ WHERE (name IS NULL AND wanted NOT LIKE '%.%')
 
 
 class RefusedSettings:
-    """Say which parameters Postgres does not take. Patroni leaves them out and says so only in its own log."""
+    """Reports parameters that Postgres refuses. Patroni leaves them out and reports that only in its own log."""
 
     def __init__(self) -> None:
         self.calm = Calm()
 
     def __call__(self, wanted: Wanted) -> None:
-        """Compare what is wanted with what Postgres runs with."""
+        """Compare the wanted parameters with those of Postgres."""
         if not self.calm.has_come(wanted, set()):
             return
         parameters = wanted.settings["dynamicConfiguration"].get("postgresql", {}).get("parameters") or {}
@@ -182,9 +182,9 @@ class RefusedSettings:
 
 
 def lost_data(wanted: Wanted) -> None:
-    """Say why nothing starts where Patroni remembers a database cluster, but nobody has its data any more.
+    """Say why nothing starts if Patroni has a record of the database cluster, but no instance has its data.
 
-    It is not for us to begin an empty one in its place: a volume may only be late, and a backup not reachable."""
+    The caretaker does not start an empty one instead: a volume may only be late, or a backup temporarily unreachable."""
     if (data_directory() / "PG_VERSION").exists():
         return
     lock, memory = (find(f"/endpoints/{wanted.cluster}-ha{suffix}") for suffix in ("", "-config"))
@@ -193,22 +193,22 @@ def lost_data(wanted: Wanted) -> None:
     lock, memory = (there["metadata"].get("annotations", {}) for there in (lock, memory))
     if memory.get("initialize") and not lock.get("leader"):
         raise Failure(
-            f"nobody leads, and this pod has no data: Patroni waits for the database cluster {memory['initialize']}, from "
-            "another instance or a backup; to begin an empty one instead, "
+            f"there is no leader, and this pod has no data: Patroni waits for the database cluster {memory['initialize']}, from "
+            "another instance or a backup; to create an empty one instead, run "
             f"`kubectl annotate endpoints {wanted.cluster}-ha-config initialize-`"
         )
 
 
 def primary_path(wanted: Wanted) -> str:
-    """The Endpoints object of the Service that applications use."""
+    """Return the path of the Endpoints that applications use."""
     return f"/endpoints/{wanted.cluster}-primary"
 
 
 def primary_endpoints(wanted: Wanted) -> None:
-    """Point `<cluster>-primary` at the ClusterIP of `<cluster>-ha`, which stays the same through every failover.
+    """Point `<cluster>-primary` at the ClusterIP of `<cluster>-ha`, which does not change in a failover.
 
-    Any member may do it, and the first one does, before there is a leader: who asks for the name too early would
-    be told for a while that there is none. A new object remembers the switchover that was asked for by then as done."""
+    The first member does it before there is a leader: otherwise DNS would cache for some time that the name does not exist. A
+    new object records the current `trigger-switchover` as done."""
     address = kubernetes("GET", f"/services/{wanted.cluster}-ha")["spec"].get("clusterIP", "None")
     if address in ("None", ""):
         raise Failure(f"Service {wanted.cluster}-ha has no ClusterIP")
@@ -231,8 +231,8 @@ def primary_endpoints(wanted: Wanted) -> None:
 def switchover(wanted: Wanted) -> None:
     """Move the leader once for each new value of PGO's annotation `trigger-switchover`.
 
-    What was done is remembered on the Endpoints of `<cluster>-primary`. As in PGO, the timeline is written down first:
-    when it has changed by the time we look again, the leader has moved already."""
+    An annotation of the Endpoints `<cluster>-primary` records the progress. As in PGO, the timeline is recorded first: if it has
+    changed at the next look, the leader has already moved."""
     request = wanted.settings["switchover"]
     if not request or not request["trigger"]:
         return
@@ -254,10 +254,10 @@ def switchover(wanted: Wanted) -> None:
             patroni("POST", "/failover", {"candidate": target}, timeout=60)
         else:
             patroni("POST", "/switchover", {"leader": leader["name"], "candidate": target}, timeout=60)
-        log(f"moved the leader away from {leader['name']}, as `{trigger}` asked")
+        log(f"moved the leader away from {leader['name']}, as annotation value `{trigger}` requested")
     remember(wanted, {"done": trigger})
 
 
 def remember(wanted: Wanted, memory: Any) -> None:
-    """Write down how far a switchover got."""
+    """Record the progress of a switchover."""
     kubernetes("PATCH", primary_path(wanted), {"metadata": {"annotations": {SWITCHOVER: json.dumps(memory)}}})

@@ -1,4 +1,4 @@
-"""What the exporter needs: its role, a schema of its own, and pg_stat_statements."""
+"""The exporter's role, its schema, and pg_stat_statements."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from roles import service_role
 from surroundings import Failure, Wanted
 
 ROLE = "ccp_monitoring"
-# Without "$user": a role that may create in `postgres` may own a schema of this role's name.
+# Without "$user", because a role that may create in `postgres` may own a schema with this role's name.
 LIMITS = {"jit": "off", "lock_timeout": "2min", "search_path": "monitor"}
 
 every_database = EveryDatabase()
 
 
 def monitoring(wanted: Wanted) -> float | None:
-    """Let the exporter read statistics, or keep its role out when there is no exporter.
+    """Let the exporter read statistics, or disable its role if there is no exporter.
 
-    The role comes first: it can log in whatever is wrong with a database."""
+    The role comes first, so that it can log in even if a database has errors."""
     role = wanted.roles["monitoring"]
     wrong = service_role(ROLE, role, ["pg_monitor"], LIMITS)
     again = None

@@ -1,28 +1,27 @@
-"""Which roles and databases are ours: the caretaker made them, or found them when it came first.
+"""Which roles and databases are ours: the caretaker created them, or found them in its first run.
 
-Whoever may create roles or databases may make one before the spec names it, with whatever serves them in it."""
+A role that may create roles or databases may create one before it is in the spec, and prepare it for an attack."""
 
 from __future__ import annotations
 
-# What is remembered is in settings of the database `postgres` that only a superuser can change, so it goes with the data into
-# backups and to replicas.
+# The record is in settings of the database `postgres` that only a superuser can change. So backups and replicas contain it.
 SETTING = """(SELECT substr(setting, length('pgrender.:name=') + 1) FROM pg_db_role_setting, unnest(setconfig) AS setting
     WHERE setrole = 0 AND setdatabase = (SELECT oid FROM pg_database WHERE datname = ':database')
     AND split_part(setting, '=', 1) = 'pgrender.:name')"""
 
 
 def remembered(name: str, database: str = "postgres") -> str:
-    """SQL that gives what is remembered under a name, as text; null where nothing is."""
+    """Return SQL for the text that is recorded under a name; null if there is none."""
     return SETTING.replace(":name", name).replace(":database", database)
 
 
-# The identifier of the database cluster, and the number of each by its name. Numbers are given out again, and names can be
-# changed, so both must fit. Null where nobody has remembered any yet.
+# The system identifier of the database cluster, and the OIDs by name. OIDs are reused, and names can change, so both must match.
+# Null if there is no record yet.
 RECORD = f"{remembered(':kind')}::jsonb"
 
 SYSTEM = "(SELECT system_identifier::text FROM pg_control_system())"
 
-# The same, but null where it is of another database cluster, from which this one was restored or upgraded.
+# The OIDs by name, but null if the record is of another database cluster, from which this one was restored or upgraded.
 KNOWN = "(SELECT record->'known' FROM (SELECT RECORD AS record OFFSET 0) AS _ WHERE record->>'system' = SYSTEM)"
 
 REMEMBER = """EXECUTE format('ALTER DATABASE postgres SET pgrender.:kind = %L', jsonb_build_object('system', SYSTEM,
@@ -30,22 +29,22 @@ REMEMBER = """EXECUTE format('ALTER DATABASE postgres SET pgrender.:kind = %L', 
 
 
 def _sql(text: str, kind: str) -> str:
-    """Put the parts together."""
+    """Replace the placeholders."""
     for name, part in (("KNOWN", KNOWN), ("RECORD", RECORD), ("SYSTEM", SYSTEM)):
         text = text.replace(name, part)
     return text.replace(":kind", kind)
 
 
 def record(kind: str) -> str:
-    """SQL that gives what is remembered, of whichever database cluster."""
+    """Return SQL for the record, of any database cluster."""
     return _sql("RECORD", kind)
 
 
 def known(kind: str) -> str:
-    """SQL that gives the numbers by their names."""
+    """Return SQL for the OIDs by name."""
     return _sql("KNOWN", kind)
 
 
 def remember(kind: str) -> str:
-    """SQL that adds those of the variable `more`, for a block of PL/pgSQL."""
+    """Return PL/pgSQL that adds the variable `more` to the record."""
     return _sql(REMEMBER, kind)

@@ -1,4 +1,4 @@
-"""pgBouncer's role, and the function with which it looks up verifiers in every database."""
+"""PgBouncer's role, and the function in every database with which it looks up verifiers."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from postgres import DATABASE_SECONDS, EveryDatabase, psql
 from roles import service_role
 from surroundings import Failure, Wanted
 
-# A schema of ours is nobody else's, and has no functions of others. One that is, because a role made it first or restored
-# it, may hold tables, so it is not dropped and not taken: it gets another name. A schema's owner may rename it at any time,
-# but not while its row is locked; ours cannot be renamed by others. `owner` is null for a schema of the superuser.
+# No other role may own our schema or functions in it. If a role created or restored the schema first, the schema may contain
+# tables, so it is neither dropped nor taken over but renamed. Its owner may rename it at any time, but not while its row is
+# locked. If `owner` is null, the superuser owns the schema.
 OWN_SCHEMA = """
 DO $caretaker$
 DECLARE
@@ -29,7 +29,7 @@ BEGIN
       EXIT WHEN NOT EXISTS (SELECT FROM pg_namespace WHERE nspname = aside);
     END LOOP;
     EXECUTE format('ALTER SCHEMA %I RENAME TO %I', place, aside);
-    RAISE INFO 'renamed schema % of role % to %: it must have nothing of others', quote_ident(place),
+    RAISE INFO 'renamed schema % of role % to %: it must have no objects of other roles', quote_ident(place),
       quote_ident(there.rolname), quote_ident(aside);
     there := NULL;
   END IF;
@@ -38,16 +38,16 @@ BEGIN
     RAISE INFO 'created schema %', quote_ident(place);
   ELSIF there.rolname <> owner THEN
     EXECUTE format('ALTER SCHEMA %I OWNER TO %I', place, owner);
-    RAISE INFO 'gave schema % to role %', quote_ident(place), quote_ident(owner);
+    RAISE INFO 'changed the owner of schema % to role %', quote_ident(place), quote_ident(owner);
   END IF;
 END
 $caretaker$;
 """
 
-# It shows neither superusers nor replication roles (PGO's internal/pgbouncer/postgres.go). Whoever calls it chooses the
-# path, so it has its own, with `pg_temp` last (PostgreSQL, "Writing SECURITY DEFINER Functions Safely"): without it, a
-# caller's temporary type would be found before that of pg_catalog. And it depends on no path. It answers sessions of that role
-# only: a function that somebody had this role make would ask in its name for whoever may call it.
+# The function hides superusers and replication roles (PGO's internal/pgbouncer/postgres.go). The caller sets the search_path, so
+# the function has its own, with `pg_temp` last (PostgreSQL, "Writing SECURITY DEFINER Functions Safely"). Otherwise a temporary
+# type of the caller would be found before that of pg_catalog. In addition, all names have a schema. It only answers sessions of
+# PgBouncer's role. Otherwise a SECURITY DEFINER function owned by that role could call it for other roles.
 FUNCTION = """
 DO $caretaker$
 DECLARE
@@ -69,7 +69,7 @@ $body$;
 BEGIN
   SELECT oid INTO schema FROM pg_namespace WHERE nspname = 'pgbouncer' AND nspowner = us;
   IF NOT FOUND THEN
-    RAISE EXCEPTION 'schema pgbouncer is of another role';
+    RAISE EXCEPTION 'schema pgbouncer is owned by another role';
   END IF;
   IF ARRAY(SELECT format('%s %s %s', grantee, privilege_type, is_grantable) FROM pg_namespace, aclexplode(nspacl)
     WHERE pg_namespace.oid = schema AND grantee <> us) <> ARRAY[format('%s USAGE f', bouncer)]
@@ -82,7 +82,7 @@ BEGIN
     GRANT USAGE ON SCHEMA pgbouncer TO _crunchypgbouncer;
     RAISE INFO 'granted USAGE on schema pgbouncer to role _crunchypgbouncer only';
   END IF;
-  -- No other function of that name, and this one right in all that matters.
+  -- There must be no other function of that name, and this one must be right.
   IF 1 <> (SELECT count(*) FROM pg_proc WHERE pronamespace = schema AND proname = 'get_auth') OR NOT EXISTS (
     SELECT FROM pg_proc JOIN pg_language ON pg_language.oid = prolang
     WHERE pg_proc.oid = to_regprocedure('pgbouncer.get_auth(text)') AND proowner = us AND lanname = 'sql' AND prosrc = body
@@ -98,7 +98,7 @@ BEGIN
     END LOOP;
     EXECUTE format('CREATE FUNCTION pgbouncer.get_auth(username TEXT) RETURNS TABLE(username TEXT, password TEXT)
       LANGUAGE SQL STABLE SECURITY DEFINER SET search_path TO pg_catalog, pg_temp AS %L', body);
-    -- As ALTER DEFAULT PRIVILEGES may have made others of it.
+    -- ALTER DEFAULT PRIVILEGES may have granted other privileges.
     FOR item IN SELECT DISTINCT CASE WHEN grantee = 0 THEN 'PUBLIC' ELSE grantee::regrole::text END AS grantee
       FROM pg_proc, aclexplode(coalesce(proacl, acldefault('f', proowner)))
       WHERE pg_proc.oid = to_regprocedure('pgbouncer.get_auth(text)') AND grantee <> us
@@ -106,22 +106,22 @@ BEGIN
       EXECUTE format('REVOKE ALL PRIVILEGES ON FUNCTION pgbouncer.get_auth(TEXT) FROM %s CASCADE', item.grantee);
     END LOOP;
     GRANT EXECUTE ON FUNCTION pgbouncer.get_auth(TEXT) TO _crunchypgbouncer;
-    RAISE INFO 'made pgbouncer.get_auth';
+    RAISE INFO 'created function pgbouncer.get_auth';
   END IF;
-  -- One that was made in a schema of another role, or moved there, would run with our rights and the caller's path.
+  -- A copy in a schema of another role would run with our rights and the search_path of its caller.
   FOR item IN SELECT nspname, pg_proc.oid AS id FROM pg_proc JOIN pg_namespace ON pg_namespace.oid = pronamespace
     JOIN pg_roles ON pg_roles.oid = proowner
     WHERE pronamespace <> schema AND proname = 'get_auth' AND prosecdef AND rolsuper AND prosrc LIKE '%pg_authid%'
     FOR UPDATE OF pg_namespace
   LOOP
     EXECUTE format('ALTER ROUTINE %s SECURITY INVOKER', item.id::regprocedure);
-    RAISE INFO 'took the rights from function %', item.id::regprocedure;
+    RAISE INFO 'changed function % to SECURITY INVOKER', item.id::regprocedure;
   END LOOP;
 END
 $caretaker$;
 """
 
-# Others may let the role into their schemas, to have it find what is in there. There may be any number of them.
+# Other roles may grant this role USAGE on their schemas, so that it finds their objects. There may be any number of such schemas.
 SCHEMAS_OF_OTHERS = """
 DO $caretaker$
 DECLARE
@@ -139,7 +139,7 @@ BEGIN
     END;
   END LOOP;
   IF revoked > 0 THEN
-    RAISE INFO 'revoked % schemas from role _crunchypgbouncer', revoked;
+    RAISE INFO 'revoked privileges on % schemas from role _crunchypgbouncer', revoked;
   END IF;
 END
 $caretaker$;
@@ -153,16 +153,16 @@ every_database = EveryDatabase()
 
 
 def look_up(database: str) -> None:
-    """Have a database ready for pgBouncer's role."""
+    """Prepare a database for PgBouncer's role."""
     psql(OWN_SCHEMA + FUNCTION, database, SCHEMA, DATABASE_SECONDS)
     psql(SCHEMAS_OF_OTHERS, database, None, DATABASE_SECONDS)
 
 
 def pgbouncer(wanted: Wanted) -> float | None:
-    """Let pgBouncer look up passwords in every database, or keep its role out when there is no pgBouncer.
+    """Let PgBouncer look up verifiers in every database, or disable its role if there is no PgBouncer.
 
-    No code of others may run as its role: so that cannot log in before the function is right in `postgres`, where pgBouncer asks
-    for it. But it can whatever is wrong with another database."""
+    No code of other roles may run as its role. So the role can only log in when the function in `postgres`, which PgBouncer
+    calls, is right. Errors in other databases do not prevent that."""
     role = wanted.roles["pgbouncer"]
     if not role:
         wrong, again = service_role(ROLE, None, [], SETTINGS), None

@@ -1,4 +1,4 @@
-"""What every instance pod does for itself: certificates, reloads, its label, a dead Postgres, and hearing of changes."""
+"""What every instance pod does for itself: certificates, reloads, its label, a dead Postgres, and the watch for changes."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ from surroundings import (
 
 
 def label_pod(_: Wanted) -> None:
-    """Label this pod with its instance. One template makes all pods of a set, so it cannot bear their names."""
+    """Label this pod with its instance. The template, which all pods of a set share, cannot contain their names."""
     name = os.environ["PATRONI_NAME"]
     labels = kubernetes("GET", f"/pods/{name}")["metadata"].get("labels", {})
     if labels.get(f"{LABEL}instance") != name:
@@ -50,14 +50,14 @@ def label_pod(_: Wanted) -> None:
 class OnChange:
     """A duty that acts when mounted directories change, and once at the start, because they may have changed before.
 
-    What it does says whether there was something to do, or None when it is too early for it."""
+    The action returns whether it did something, or None if it must be tried again later."""
 
     def __init__(self, what: str, act: Callable[[], bool | None], *directories: Path) -> None:
         self.what, self.act, self.directories = what, act, directories
         self.seen: tuple[str, ...] | None = None
 
     def __call__(self, _: Wanted) -> None:
-        """Act, and say so when it was more than the start."""
+        """Act, and log it, but not at the start."""
         version = version_of(*self.directories)
         if version == self.seen:
             return
@@ -70,9 +70,9 @@ class OnChange:
 
 
 def copy_replication_certificate() -> bool:
-    """Copy the client certificate of replicas to where libpq accepts it: a key must be readable by its owner only.
+    """Copy the client certificate of replicas, because libpq refuses a key that others than its owner can read.
 
-    Then reload Postgres, which also reads its server certificate anew."""
+    Then reload Postgres, which also reads its server certificate again."""
     REPLICATION.mkdir(mode=0o700, exist_ok=True)
     for name in ("tls.crt", "tls.key", "ca.crt"):
         new = REPLICATION / f".{name}.new"
@@ -88,10 +88,10 @@ def copy_replication_certificate() -> bool:
 
 
 def reload_patroni() -> bool | None:
-    """Have Patroni read its files anew. One that does not run will do so when it starts.
+    """Make Patroni read its files again.
 
-    By a signal, because its API would want the password that it has until then, and the files have the new one. Patroni
-    that is only starting would die of it, so it waits until that one listens."""
+    Use a signal, because the API requires the old password until the reload, and the files have the new one. The signal would end
+    a Patroni that is just starting, so wait until it handles SIGHUP."""
     there = dict(processes("patroni"))
     parents = [pid for pid, parent in there.items() if parent not in there]
     if not all(map(heeds_hangup, parents)):
@@ -102,7 +102,7 @@ def reload_patroni() -> bool | None:
 
 
 def heeds_hangup(pid: int) -> bool:
-    """Whether a process has a handler for SIGHUP by now (`SigCgt` of proc(5))."""
+    """Whether a process has a handler for SIGHUP (`SigCgt` in proc(5))."""
     try:
         status = Path(f"/proc/{pid}/status").read_text()
     except OSError:
@@ -112,9 +112,9 @@ def heeds_hangup(pid: int) -> bool:
 
 
 def reload_pgbackrest() -> bool | None:
-    """Have pgBackRest's TLS server read its certificate and configuration anew; its children serve a session each.
+    """Make pgBackRest's TLS server read its certificate and configuration again. Each child process serves one session.
 
-    One that is only starting would die of the signal, so it waits."""
+    The signal would end a server that is just starting, so wait until it handles SIGHUP."""
     servers = {pid: parent for pid, parent in processes("pgbackrest") if b"\0server\0" in command_of(pid)}
     parents = [pid for pid, parent in servers.items() if parent not in servers]
     if not all(map(heeds_hangup, parents)):
@@ -125,7 +125,7 @@ def reload_pgbackrest() -> bool | None:
 
 
 def processes(name: str) -> list[tuple[int, int]]:
-    """The living processes of that name, each with its parent. The containers of the pod share one process namespace."""
+    """Return the live processes with that name and their parents. The containers of the pod share a process namespace."""
     found = []
     for directory in Path("/proc").glob("[0-9]*"):
         if is_alive(int(directory.name), name):
@@ -135,7 +135,7 @@ def processes(name: str) -> list[tuple[int, int]]:
 
 
 def command_of(pid: int) -> bytes:
-    """The words of a process, each ended by a zero."""
+    """Return the arguments of a process, each with a NUL at its end."""
     try:
         return Path(f"/proc/{pid}/cmdline").read_bytes()
     except OSError:
@@ -143,13 +143,13 @@ def command_of(pid: int) -> bytes:
 
 
 class DeadPostmaster:
-    """Tell Patroni at once when Postgres dies: by itself it looks only every `loop_wait` seconds."""
+    """Makes Patroni restart a dead Postgres at once: by itself, Patroni checks only every `loop_wait` seconds."""
 
     def __init__(self) -> None:
         self.alive: int | None = None
 
     def __call__(self, _: Wanted) -> None:
-        """A clean stop removes `postmaster.pid`; a file that names a dead process is left by a crash."""
+        """A clean stop removes `postmaster.pid`. So if the file names a dead process, Postgres has crashed."""
         pid = postmaster()
         if pid is not None and is_alive(pid, "postgres"):
             self.alive = pid
@@ -158,28 +158,28 @@ class DeadPostmaster:
             roles = {member["name"]: member["role"] for member in view["members"]}
             led = not (data_directory() / "standby.signal").exists()
             leads = roles.get(os.environ["PATRONI_NAME"]) in LEADERS
-            # A leader that another one has followed already must not come back as it was.
+            # A former leader must not start as a leader if another one has already taken over.
             if not view.get("pause") and (leads or not led):
                 answer = patroni("POST", "/restart", {}, timeout=60)
-                log(f"told Patroni that Postgres, process {pid}, is dead: {answer}")
+                log(f"asked Patroni to restart Postgres, because process {pid} is dead: {answer}")
             self.alive = None
 
 
-# The kubelet starts a container again at once, but one that failed before only after 10 seconds, then 20, 40 and so on.
+# The kubelet restarts a container at once, but after repeated failures only after 10 seconds, then 20, 40 and so on.
 GONE_SECONDS = 4
 
 
 class DeadPatroni:
-    """Give up the leader lock of a Patroni that is gone and does not come back soon, for the others wait until it expires.
+    """Releases the leader lock if Patroni has ended and does not restart soon. Otherwise the others wait until it expires.
 
-    Only its Postgres could make that wrong, so it must be gone too: the containers share one process namespace."""
+    This is only safe if Postgres has ended too, which is visible because the containers share a process namespace."""
 
     def __init__(self) -> None:
         self.pid = 0
         self.seen = time.monotonic()
 
     def __call__(self, wanted: Wanted) -> None:
-        """Look for Patroni, and act when it was not seen for a while."""
+        """Look for Patroni, and release the lock if it is away for too long."""
         if not is_alive(self.pid, "patroni"):
             self.pid = min((pid for pid, _ in processes("patroni")), default=0)
         if self.pid:
@@ -191,34 +191,34 @@ class DeadPatroni:
         path = f"/endpoints/{wanted.cluster}-ha"
         lock = find(path)
         if lock and lock["metadata"].get("annotations", {}).get("leader") == os.environ["PATRONI_NAME"]:
-            # As Patroni does when it stops, and only if nobody has touched it since.
+            # As Patroni does when it stops. The resourceVersion makes this fail if the lock has changed since.
             version = lock["metadata"]["resourceVersion"]
             metadata = {"resourceVersion": version, "annotations": {"leader": None}}
             kubernetes("PATCH", path, {"metadata": metadata, "subsets": []})
-            log("gave up the leader lock, because Patroni and Postgres are gone")
+            log("released the leader lock, because Patroni and Postgres have ended")
 
 
-# The ConfigMap of fingerprints may arrive before the Secrets of the same apply, so the pods are told three times; after
-# how many seconds again, by how often they were told.
+# The fingerprints ConfigMap may arrive before the Secrets of the same apply, so the pods are annotated three times. These are the
+# seconds after the first and the second time.
 TELL_AGAIN = {1: 2, 2: 5}
 TOLD_ENOUGH = 3
 
 
 def fingerprints_path(wanted: Wanted) -> str:
-    """The list with nothing but the ConfigMap of fingerprints: who may watch it may also list it, and need not get it."""
+    """Return the path of a list with only the fingerprints ConfigMap. It needs the verbs `list` and `watch`, but not `get`."""
     return f"/configmaps?fieldSelector=metadata.name%3D{wanted.settings['fingerprints']}"
 
 
 def fingerprint(config_map: Any) -> str:
-    """One short word for all that is mounted in the pods of the cluster."""
+    """Return a short digest of all files mounted in the cluster's pods."""
     return hashlib.sha256(json.dumps(config_map.get("data"), sort_keys=True).encode()).hexdigest()[:16]
 
 
 def refresh_pods(wanted: Wanted, value: str) -> None:
-    """Annotate pods, so that the kubelet brings them what changed at once and not in its own minute.
+    """Annotate pods, so that the kubelet updates their volumes at once and not in its next periodic sync.
 
-    Each instance pod does it for itself, and the leader for all, because the others have no caretaker. It goes on while
-    the cluster is paused, or the end of the pause would be heard of late."""
+    Each instance pod does it for itself, and the leader for all, because some pods have no caretaker. This continues while the
+    cluster is paused, so that the end of the pause is noticed soon."""
     me = os.environ["PATRONI_NAME"]
     for pod in sorted(pods_of(wanted.cluster), key=lambda pod: bool(pod["metadata"]["name"] != me)):
         name = pod["metadata"]["name"]
@@ -228,15 +228,15 @@ def refresh_pods(wanted: Wanted, value: str) -> None:
             try:
                 kubernetes("PATCH", f"/pods/{name}", {"metadata": {"annotations": {FINGERPRINTS: value}}})
             except Refused as refused:
-                # The Role says which pods may be told, and a pod may be gone by now.
+                # The Role limits which pods may be annotated, and a pod may no longer exist.
                 if refused.status not in (403, 404):
-                    log(f"pod {name} is not told that something changed: {refused}")
+                    log(f"cannot annotate pod {name}, so it sees the change later: {refused}")
 
 
 def follow_fingerprints() -> None:
-    """Watch the one ConfigMap that changes whenever something mounted does."""
+    """Watch the fingerprints ConfigMap, which changes whenever a mounted file changes."""
     failures = 0
-    value, told = "", TOLD_ENOUGH - 1  # one that has just started has fresh files: it tells once
+    value, told = "", TOLD_ENOUGH - 1  # a pod that has just started has fresh files: annotate once
     while True:
         try:
             wanted = read_wanted()
@@ -253,12 +253,12 @@ def follow_fingerprints() -> None:
             failures = 0
         except Exception as error:  # noqa: BLE001
             failures += 1
-            log(f"fingerprints: {error}; again in {pause_after(failures):.0f} s")
+            log(f"fingerprints: {error}; trying again in {pause_after(failures):.0f} s")
             time.sleep(pause_after(failures))
 
 
 def wait_for_event(path: str, version: str, seconds: int) -> None:
-    """Wait until the object changes, or so long."""
+    """Wait until the object changes, or for so many seconds."""
     connection, headers = kubernetes_connection(timeout=seconds + 30)
     namespace = (SERVICE_ACCOUNT / "namespace").read_text().strip()
     try:

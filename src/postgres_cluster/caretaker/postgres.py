@@ -1,4 +1,4 @@
-"""How the caretaker talks to Postgres."""
+"""Access to Postgres."""
 
 from __future__ import annotations
 
@@ -10,27 +10,27 @@ from impatience import impatience
 from session import failures, query
 from surroundings import Failure
 
-# How long one database may take with what takes no time, locks of others included.
+# The time limit for short SQL in one database, including waiting for locks.
 DATABASE_SECONDS = 10
 
-# How long a duty may be at databases before the other duties have their turn.
+# How long a duty may work on databases before the other duties run.
 ROUND_SECONDS = 30.0
 
 
 def psql(
     sql: str, database: str = "postgres", arguments: Any = None, seconds: int = 120, path: str = ""
 ) -> list[str]:
-    """Run SQL as superuser over the socket, and end the sessions that hold it up. Gives the lines that it printed.
+    """Run SQL as superuser over the socket, and terminate sessions that block it. Return the output lines.
 
-    `arguments` reach the SQL as JSON in the setting `caretaker.arguments`. What the SQL reports with `RAISE INFO` goes to
-    the log. An error is a failure, and so is a warning of ours; others, of an old collation for example, are not. `path` is what
-    `RESET search_path` would give; until then the path is empty."""
+    The SQL reads `arguments` as JSON from the setting `caretaker.arguments`. Each `RAISE INFO` of the SQL goes to the log. Errors
+    and our warnings raise Failure, but other warnings, for example about a collation version, do not. The search_path is empty
+    until `RESET search_path` sets it to `path`."""
     with impatience():
         return query(sql, database, arguments, seconds, path)
 
 
-# `template1` goes first: new databases are copies of it. Those that the caretaker made go before those of users. One whose
-# limit is -2 was left half dropped, and lets nobody in.
+# `template1` is first, because new databases are copies of it. Databases of superusers precede those of users. A connection limit
+# of -2 means that DROP DATABASE was interrupted, and no session can connect.
 DATABASES = """
 SELECT coalesce(json_agg(datname ORDER BY datname <> 'template1', datname <> 'postgres', NOT rolsuper, datname), '[]')
 FROM pg_database JOIN pg_roles ON pg_roles.oid = datdba WHERE datallowconn AND datconnlimit <> -2
@@ -38,15 +38,15 @@ FROM pg_database JOIN pg_roles ON pg_roles.oid = datdba WHERE datallowconn AND d
 
 
 class EveryDatabase:
-    """Does something in all databases that take connections. One that fails or is slow does not hold up the others, and
-    thousands of them do not hold up other duties: what is not done in one round is done in the next."""
+    """Runs a function for every database that accepts connections. A failing or slow database does not block the others.
+    Thousands of databases do not block other duties, because the next round continues where this one stops."""
 
     def __init__(self) -> None:
         self.left: list[str] = []
         self.wrong: list[str] = []
 
     def __call__(self, work: Callable[[str], Any]) -> float | None:
-        """Do it, and say when to go on if there was no time for all. Failures are told when it was done everywhere."""
+        """Do one round. If databases are left, return when to continue. Failures are raised after the last database."""
         if not self.left:
             self.left, self.wrong = json.loads("".join(psql(DATABASES))), []
         started = time.monotonic()

@@ -1,9 +1,8 @@
-"""What is done before Patroni starts: there are Endpoints for it, and a replica waits for a leader, so that it does not become
-one itself.
+"""Before Patroni starts, creates its Endpoints, and makes a former replica wait for a leader, so that it does not become one.
 
-When all instances start at once, after a shutdown or an outage, Patroni lets any member lead that lacks less than
-`maximum_lag_on_failover`. A former replica that starts a second earlier than the former leader would win, and the last
-commits would be lost. With a leader there, or after a while without, Patroni decides as ever."""
+When all instances start together, after a shutdown or an outage, Patroni accepts any member as the leader that lags less than
+`maximum_lag_on_failover`. So a former replica that starts a second before the former leader could become the leader, and the
+last commits would be lost. When there is a leader, or after a time limit, Patroni decides as usual."""
 
 from __future__ import annotations
 
@@ -14,16 +13,16 @@ from typing import Any
 from endpoints import patroni_endpoints
 from surroundings import Failure, Wanted, data_directory, find, log, read_wanted
 
-# What Patroni takes to answer, on a slow machine.
+# How long Patroni needs to start, on a slow machine.
 START_SECONDS = 5
 
 
 def wait_seconds(wanted: Wanted) -> float:
-    """How long to wait at most: half a lease, and no longer than leaves Patroni the time to start before the liveness probe,
-    which counts from the start of the container, gives up on it.
+    """Return the longest wait: half of `ttl`, but short enough that Patroni can start before the liveness probe fails, which
+    counts from the start of the container.
 
-    Where replication is synchronous Patroni knows who has everything; a standby cluster loses nothing, because its source
-    has it; and a single instance has nobody to wait for."""
+    No wait is needed with synchronous replication, because Patroni knows which member has all commits; in a standby cluster,
+    because its source has them; and for a single instance."""
     configuration = wanted.settings["dynamicConfiguration"]
     if configuration.get("synchronous_mode") or configuration.get("standby_cluster") or wanted.instances == 1:
         return 0
@@ -31,18 +30,18 @@ def wait_seconds(wanted: Wanted) -> float:
     return max(0, min(lease / 2, lease - period - START_SECONDS))
 
 
-# Where Patroni left nothing, the cluster was deleted. Who led may then be a replica too, because it lost its lock when
-# that was deleted first: it is not worth while to wait as long.
+# If Patroni's record is gone, the cluster was deleted. The former leader may be a replica too, because it was demoted when its
+# lock was deleted. So a long wait is useless.
 FORGOTTEN_SECONDS = 5
 
 
 def was_led(endpoints: Any) -> bool:
-    """Whether anybody ever held the lock; who gives it up leaves the rest of the record. New Endpoints are empty."""
+    """Whether any member ever held the lock. A released lock keeps `renewTime`, but new Endpoints are empty."""
     return endpoints is not None and "renewTime" in endpoints["metadata"].get("annotations", {})
 
 
 def has_leader(endpoints: Any, now: datetime) -> bool:
-    """Whether somebody holds Patroni's leader lock, and has renewed it in time. Clocks of nodes differ by little."""
+    """Whether a member holds Patroni's leader lock and has renewed it in time. The clocks of nodes are assumed to agree."""
     annotations = endpoints["metadata"].get("annotations", {})
     try:
         age = now - datetime.fromisoformat(annotations["renewTime"])
@@ -52,9 +51,9 @@ def has_leader(endpoints: Any, now: datetime) -> bool:
 
 
 def wait_for_leader(wanted: Wanted, started: float) -> None:
-    """Wait until there is a leader, or so long from the start."""
+    """Wait until there is a leader, or until the time limit."""
     seconds = wait_seconds(wanted)
-    problem = "nobody leads"
+    problem = "there is no leader"
     while time.monotonic() - started < seconds:
         try:
             endpoints = find(f"/endpoints/{wanted.cluster}-ha", timeout=5)
@@ -66,11 +65,12 @@ def wait_for_leader(wanted: Wanted, started: float) -> None:
             problem = str(failure)
         time.sleep(0.5)
     if seconds:
-        log(f"pre-start: {problem} after {seconds:.0f} s, Patroni decides")
+        log(f"pre-start: {problem} after {seconds:.0f} s, so Patroni starts")
 
 
 def create_endpoints(wanted: Wanted, started: float) -> None:
-    """Create what Patroni may not. What fails here the caretaker does later; Patroni only starts more slowly then."""
+    """Create the Endpoints that Patroni may not create. If this fails, the sidecar does it later, and Patroni starts more
+    slowly."""
     while time.monotonic() - started < START_SECONDS:
         try:
             patroni_endpoints(wanted)
@@ -81,7 +81,7 @@ def create_endpoints(wanted: Wanted, started: float) -> None:
 
 
 def pre_start() -> None:
-    """Do it. It may never fail: Patroni starts either way."""
+    """Do all steps. Failures are only logged, because Patroni must start in any case."""
     started = time.monotonic()
     try:
         wanted = read_wanted()

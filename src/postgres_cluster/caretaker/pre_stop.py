@@ -1,6 +1,6 @@
 """The preStop hook of the database container: the leader hands over before its pod stops.
 
-It may never fail or hang: the pod stops either way."""
+It must not fail or hang, because the pod stops in any case."""
 
 from __future__ import annotations
 
@@ -27,24 +27,24 @@ from surroundings import (
     read_wanted,
 )
 
-# The pod has 60 seconds to end. Of these the hook waits for an heir, and may then hand over; the rest is for Postgres.
+# The pod has 60 seconds to stop: the hook waits up to HEIR_SECONDS and takes up to PRE_STOP_SECONDS. Postgres needs the rest.
 HEIR_SECONDS = 25
-# A StatefulSet makes a pod anew within a second, except while the namespace is deleted.
+# A StatefulSet creates a deleted pod again within a second, except while the namespace is deleted.
 ALONE_SECONDS = 3
 PRE_STOP_SECONDS = 40
-# For so long the pod stays after it has handed over. Nodes hear of the new leader one after the other, and connections that they
-# send here until then are answered; to an address that is gone they would hang for as long as the client waits.
+# How long the pod stays after the handover. Until a node learns of the new leader, it sends connections here. If this address no
+# longer existed, they would hang until the client's timeout.
 LINGER_SECONDS = 2
 
-# Patroni's default of `maximum_lag_on_failover`: who is within it counts as level.
+# Patroni's default of `maximum_lag_on_failover`. Replicas within the same step of this size count as equal.
 LEVEL_BYTES = 1048576
 
 
 def heirs(members: list[Any], leaving: set[str], updated: set[str]) -> list[str]:
-    """Who may take over, the best first: the most advanced, and among those level one that need not restart any more.
+    """Return the replicas that may take over, the best first: with the smallest lag, and among equals those already updated.
 
-    Members that follow, know their position and stay; Patroni before 3.0 calls one that streams `running`. With
-    synchronous replication Patroni takes only synchronous ones."""
+    They replicate, have a known lag, and do not stop. Patroni before 3.0 reports a streaming replica as `running`. With
+    synchronous replication, Patroni accepts only synchronous replicas."""
     replicas = [
         member
         for member in members
@@ -67,19 +67,19 @@ REVISION, SET = "controller-revision-hash", f"{LABEL}instance-set"
 
 
 def updated_pods(pods: dict[str, Any], me: str) -> set[str]:
-    """The pods of my set that have another revision than I: a rolling update has been there already."""
+    """Return the pods of my set that a rolling update has already replaced: they have another revision than mine."""
     mine = pods[me]["labels"]
     siblings = {name for name, metadata in pods.items() if metadata["labels"].get(SET) == mine[SET]}
     return {name for name in siblings if pods[name]["labels"].get(REVISION) != mine.get(REVISION)}
 
 
 def goes_on(wanted: Wanted) -> bool:
-    """Whether pods that leave come back. The ConfigMap of fingerprints goes with the cluster, and says when it is shut
-    down; it is asked for, because what is mounted may be older."""
+    """Whether pods that stop are created again. The fingerprints ConfigMap is deleted with the cluster, and says if it is shut
+    down. It is read from the API server, because the mounted copy may be older."""
     try:
         there = kubernetes("GET", fingerprints_path(wanted))["items"]
     except Refused:
-        return False  # the permission to ask is deleted
+        return False  # the RoleBinding is already deleted
     return any(
         "deletionTimestamp" not in config_map["metadata"] and config_map["data"].get("shutdown") != "true"
         for config_map in there
@@ -87,7 +87,7 @@ def goes_on(wanted: Wanted) -> bool:
 
 
 def find_heir(wanted: Wanted, me: str) -> str | None:
-    """Find who takes over; wait for members that are away, as when two instance sets are updated at the same time."""
+    """Return the replica that takes over. Wait for missing members, as when two instance sets are updated together."""
     started = seen = time.monotonic()
     while time.monotonic() < min(started + HEIR_SECONDS, seen + ALONE_SECONDS):
         pods = {pod["metadata"]["name"]: pod["metadata"] for pod in pods_of(wanted.cluster)}
@@ -106,7 +106,7 @@ def find_heir(wanted: Wanted, me: str) -> str | None:
 
 
 def speak_through_patroni() -> None:
-    """Print to the log of the database container: what a hook prints is shown to nobody."""
+    """Print to the log of the database container, because Kubernetes does not show the output of a hook."""
     for pid, _ in processes("patroni"):
         try:
             os.dup2(os.open(f"/proc/{pid}/fd/1", os.O_WRONLY), 1)
@@ -116,10 +116,10 @@ def speak_through_patroni() -> None:
 
 
 def hand_over() -> None:
-    """Hand the leader role to the best replica before this pod stops, so that nobody waits for its shutdown.
+    """Hand the leader role to the best replica before this pod stops, so that applications do not wait for its shutdown.
 
-    Where nobody stays or comes back (shutdown, deletion, a single instance) there is nothing to hand over. A checkpoint
-    makes the shutdown short, in which nobody is served."""
+    If no other pod stays or comes back (shutdown, deletion, a single instance), there is no handover. The checkpoint shortens the
+    shutdown, in which Postgres accepts no connections."""
     me = os.environ["PATRONI_NAME"]
     if Leadership.ask() not in LEADER:
         return
@@ -136,8 +136,8 @@ def hand_over() -> None:
 
 
 def switch_over(wanted: Wanted, me: str, heir: str) -> Any:
-    """Ask Patroni for the handover, and again for a while when its password has just changed: it takes a new one from its
-    files at its next look, and the caretaker that would tell it to stops as well."""
+    """Ask Patroni for the handover. If the password has just changed, reload Patroni and try again for some time: the sidecar,
+    which normally reloads it, stops too."""
     deadline = time.monotonic() + float(wanted.settings["dynamicConfiguration"].get("loop_wait", 10)) + 3
     told = False
     while True:
@@ -151,7 +151,7 @@ def switch_over(wanted: Wanted, me: str, heir: str) -> Any:
 
 
 def pre_stop() -> None:
-    """Hand over within the time that there is for it."""
+    """Hand over within the time limit."""
     speak_through_patroni()
     signal.signal(signal.SIGALRM, lambda *_: os._exit(0))
     signal.alarm(PRE_STOP_SECONDS)

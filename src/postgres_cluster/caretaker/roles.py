@@ -1,7 +1,7 @@
-"""Roles: those of the spec's users, and the two that pgBouncer and the exporter log in with.
+"""Roles of the users in the spec, and the two roles of PgBouncer and the exporter.
 
-A role with CREATEROLE may have made one of them first, to have a share in its rights: by sessions, memberships, settings, or
-what it owns. So the caretaker remembers which roles it made, and one that it did not make gets another name."""
+A role with CREATEROLE may have created one of them first, to gain its rights by sessions, memberships, settings or owned objects.
+So the caretaker records which roles it created, and renames or refuses others."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from surroundings import Failure, Wanted
 
 RECORD, KNOWN, REMEMBER = record("roles"), known("roles"), remember("roles")
 
-# The first time, with data of an earlier version or of PGO, all roles that are there are taken for ours. But who made a role
-# without being a superuser is given ADMIN on it by the superuser that initdb made, since PostgreSQL 16; that one is nobody of
-# ours, unless it has the verifier that nobody else knows. In a copy that was restored, those are ours that were so by their names.
+# On the first run, with data of an earlier version or of PGO, all existing roles become ours, except roles that a non-superuser
+# created. Since PostgreSQL 16, such a creator has ADMIN on the role, granted by the bootstrap superuser. But a role with a
+# verifier of ours, which is secret, becomes ours too. In a restored copy, those roles become ours whose names were ours before.
 ADOPT = """
 DO $caretaker$
 DECLARE
@@ -39,11 +39,12 @@ END
 $caretaker$;
 """.replace("REMEMBER", REMEMBER).replace("KNOWN", KNOWN).replace("RECORD", RECORD)
 
-# A role of that name that is not ours. One that has nothing gets another name, so that nobody keeps a user out by making one;
-# and so does whatever has a name of our own programs. What somebody may need is left to a superuser.
+# Handles an existing role that is not ours. If it has no objects and no privileges, it is renamed, so that nobody can block a
+# user by creating a role. One with the name of PgBouncer's or the exporter's is always renamed. Otherwise a superuser must
+# decide.
 SET_ASIDE = """
   IF KNOWN IS NULL THEN
-    RAISE EXCEPTION 'nobody has looked yet which roles were there before';
+    RAISE EXCEPTION 'the record of existing roles does not exist yet';
   END IF;
   IF EXISTS (SELECT FROM pg_roles WHERE rolname = :role AND (rolsuper OR
     rolname = ANY (string_to_array(:accept, ',')))
@@ -56,13 +57,13 @@ SET_ASIDE = """
     IF :keep AND EXISTS (SELECT FROM pg_shdepend WHERE refclassid = 'pg_authid'::regclass
       AND refobjid = (SELECT oid FROM pg_roles WHERE rolname = :role) AND deptype IN ('o', 'a', 'r'))
     THEN
-      RAISE EXCEPTION 'is not the caretaker''s, and owns something or was granted something: rename it or, if you trust who made '
-        'it and what it owns, run ALTER DATABASE postgres SET pgrender.accept = % as a superuser', quote_literal(:role);
+      RAISE EXCEPTION 'was not created by the caretaker, and owns objects or has privileges: rename it or, if you trust its creator '
+        'and its objects, run ALTER DATABASE postgres SET pgrender.accept = % as a superuser', quote_literal(:role);
     END IF;
     aside := format('%s_%s', left(:role, 30), md5(random()::text));
     EXECUTE format('ALTER ROLE %I NOLOGIN', :role);
     EXECUTE format('ALTER ROLE %I RENAME TO %I', :role, aside);
-    done := done || format('renamed role %I, which is not the caretaker''s, to %I', :role, aside);
+    done := done || format('renamed role %I, which the caretaker did not create, to %I', :role, aside);
   END IF;
   IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = :role) THEN
     EXECUTE format('CREATE :kind %I', :role);
@@ -74,11 +75,11 @@ SET_ASIDE = """
 
 
 def set_aside(role: str, kind: str, keep: bool) -> str:
-    """SQL that has a role of a name be ours: made as a USER, or as a ROLE that may not log in."""
+    """Return SQL that creates a role if it is missing, as USER or as ROLE without LOGIN, and renames one that is not ours."""
     return SET_ASIDE.replace(":role", role).replace(":kind", kind).replace(":keep", str(keep).lower())
 
 
-# One role after the other, so that what is impossible keeps nothing else from being done.
+# Each role has its own block, so that an error does not affect the other roles.
 USERS = """
 DO $caretaker$
 DECLARE
@@ -99,7 +100,7 @@ BEGIN
         before := (SELECT to_jsonb(r) - 'rolpassword' FROM pg_authid r WHERE rolname = wanted.name);
         EXECUTE format('ALTER ROLE %I WITH %s', wanted.name, wanted.options);
         IF before IS DISTINCT FROM (SELECT to_jsonb(r) - 'rolpassword' FROM pg_authid r WHERE rolname = wanted.name) THEN
-          done := done || format('gave role %I the options: %s', wanted.name, wanted.options);
+          done := done || format('set the options of role %I: %s', wanted.name, wanted.options);
         END IF;
       END IF;
       IF wanted.verifier <> '' AND wanted.verifier IS DISTINCT FROM
@@ -120,8 +121,8 @@ END
 $caretaker$;
 """.replace("SET_ASIDE", set_aside("wanted.name", "USER", keep=True))
 
-# In a transaction of their own: whoever may connect to a database can lock its row, and roles and passwords do not wait for
-# that. Neither do other databases: one that is locked is left at once. `postgres` is for nobody else while the user's SQL runs.
+# A separate transaction, because every role that may connect to a database can lock its row, and roles and passwords must not
+# wait for that. With the short timeout, a locked database does not delay the others. `postgres` is skipped while it is closed.
 GRANTS = """
 SET lock_timeout TO '1s';
 DO $caretaker$
@@ -152,9 +153,9 @@ END
 $caretaker$;
 """.replace("KNOWN", known("databases")).replace("CLOSED", remembered("closed", "template1"))
 
-# A role that a program of ours logs in with has the options, memberships, members, settings and password that are written
-# here, and no others. All in one transaction: memberships must not come with a password of others. A
-# verifier lets the role log in; null, once the role is no longer wanted, keeps it out; an empty one is not known at present.
+# The role of PgBouncer or the exporter has exactly these options, memberships, members, settings and password. One transaction,
+# so that the role never has the memberships with a password of somebody else. The verifier is null if the role is no longer
+# needed: then it may not log in. It is empty if it is unknown at present.
 SERVICE = """
 DO $caretaker$
 DECLARE
@@ -190,7 +191,7 @@ BEGIN
   THEN
     EXECUTE format('ALTER ROLE %I NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS INHERIT CONNECTION LIMIT -1
       VALID UNTIL ''infinity''', role);
-    RAISE INFO 'took all options from role %', quote_ident(role);
+    RAISE INFO 'reset the options of role %', quote_ident(role);
   END IF;
   FOR item IN SELECT roleid::regrole AS granted, member::regrole AS member, grantor::regrole AS grantor
     FROM pg_auth_members JOIN pg_roles ON pg_roles.oid = roleid
@@ -223,15 +224,14 @@ BEGIN
     RAISE INFO 'set the password of role %', quote_ident(role);
   ELSIF verifier = '' AND had_members THEN
     EXECUTE format('ALTER ROLE %I PASSWORD NULL', role);
-    RAISE INFO 'took the password from role %', quote_ident(role);
+    RAISE INFO 'removed the password of role %', quote_ident(role);
   END IF;
 END
 $caretaker$;
 """.replace("SET_ASIDE", set_aside("role", "ROLE", keep=False))
 
 
-# Who has ADMIN on a role may make ours a member of it, as often as they like. It does no harm but to whoever they are, so it does
-# not keep the password back.
+# A role with ADMIN on another role may grant it to ours at any time. This only harms the grantor, so it has its own transaction.
 MEMBERSHIPS = """
 DO $caretaker$
 DECLARE
@@ -263,7 +263,7 @@ $caretaker$;
 
 
 def users(wanted: Wanted) -> None:
-    """Create roles, set options and passwords, grant databases. `postgres` is what PGO makes of it, whatever is asked."""
+    """Create roles, set options and passwords, grant databases. As in PGO, `postgres` is always a superuser."""
     superuser = {"options": "LOGIN SUPERUSER", "databases": ["postgres"]}
     roles = [{**user, **superuser} if user["name"] == "postgres" else user for user in wanted.roles["users"]]
     roles, wrong = credentials.complete(roles)
@@ -278,7 +278,7 @@ def users(wanted: Wanted) -> None:
 
 
 def service_role(name: str, role: dict[str, Any] | None, memberships: list[str], settings: dict[str, str]) -> list[str]:
-    """Let a role of ours log in, or keep it out when it is not wanted. Gives what went wrong, for there is more to do."""
+    """Enable the role of PgBouncer or the exporter, or disable it if `role` is None. Return the errors."""
     wanted: dict[str, Any] = {"name": name, "verifier": None}
     wrong: list[str] = []
     if role is not None:

@@ -1,7 +1,7 @@
-"""EndpointSlices of `<cluster>-ha` and `<cluster>-primary`, in a Kubernetes that makes none of their Endpoints.
+"""EndpointSlices of `<cluster>-ha` and `<cluster>-primary`, for a Kubernetes that does not create them from Endpoints.
 
-Both Services have no selector: Patroni and the caretaker say in Endpoints where they lead to. What routes and resolves names
-reads EndpointSlices, which a controller of Kubernetes makes of Endpoints, unless the administrator runs none (KEP-4974)."""
+The Services have no selector: Patroni and the caretaker write their Endpoints. kube-proxy and DNS read EndpointSlices, which a
+controller of Kubernetes creates from Endpoints, unless the administrator has disabled it (KEP-4974)."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ API = "discovery.k8s.io/v1"
 MIRROR = "endpointslicemirroring-controller.k8s.io"
 MANAGER, SERVICE = "endpointslice.kubernetes.io/managed-by", "kubernetes.io/service-name"
 
-# How long the controller has for a new object before it is taken to be absent.
+# How long to wait until the controller is assumed to be absent.
 MIRROR_SECONDS = 3
 
 
 def endpoint_slice(wanted: Wanted, endpoints: Any) -> dict[str, Any]:
-    """What leads to where these Endpoints do."""
+    """Return an EndpointSlice with the addresses of these Endpoints."""
     subset: Any = next(iter(endpoints.get("subsets") or []), {"addresses": [], "ports": []})
     addresses = [address["ip"] for address in subset.get("addresses") or []]
     name = endpoints["metadata"]["name"]
@@ -38,7 +38,7 @@ def endpoint_slice(wanted: Wanted, endpoints: Any) -> dict[str, Any]:
 
 
 def differs(there: Any, right: dict[str, Any]) -> bool:
-    """Whether a slice leads somewhere else, or is not labelled as ours."""
+    """Whether a slice has other addresses or ports, or lacks our labels."""
     labels = there["metadata"].get("labels", {})
     return (there.get("endpoints") or [], there.get("ports") or []) != (right["endpoints"], right["ports"]) or any(
         labels.get(key) != value for key, value in right["metadata"]["labels"].items()
@@ -46,20 +46,20 @@ def differs(there: Any, right: dict[str, Any]) -> bool:
 
 
 def is_mine(there: Any) -> bool:
-    """Whether a slice leads to this pod."""
+    """Whether a slice has the address of this pod."""
     mine = os.environ["PATRONI_KUBERNETES_POD_IP"]
     return any(mine in endpoint["addresses"] for endpoint in there.get("endpoints") or [])
 
 
 class Slices:
-    """Keeps them right. One member does it: who leads, or who has led as long as nobody does."""
+    """Keeps the slices right. Only the leader does it; while there is no leader, the former leader."""
 
     def __init__(self) -> None:
         self.missing_since: float | None = None
         self.told = False
 
     def __call__(self, wanted: Wanted, leaders: Any) -> float:
-        """Look at the slices of both, given the Endpoints of the leader. Gives when to look again at the latest."""
+        """Compare both slices with the Endpoints. Return the seconds until the next check."""
         leader = leaders["metadata"].get("annotations", {}).get("leader")
         me = os.environ["PATRONI_NAME"]
         if leader not in (me, "", None):
@@ -77,13 +77,13 @@ class Slices:
         if mirrored:
             for name in ours:
                 kubernetes("DELETE", f"/endpointslices/{name}", api=API)
-                log(f"deleted EndpointSlice {name}: Kubernetes makes it of Endpoints")
+                log(f"deleted EndpointSlice {name}, because Kubernetes creates one from Endpoints")
             return 300
         if not ours and self.may_come():
             return 1
         if not wanted.settings["endpointSlices"]:
             if not self.told:
-                log(f"nobody reaches {' and '.join(names)}: Kubernetes makes no EndpointSlices of Endpoints; render with `--endpoint-slices`")
+                log(f"{' and '.join(names)} are unreachable: Kubernetes creates no EndpointSlices from Endpoints; render with `--endpoint-slices`")
             self.told = True
             return 300
         self.write(wanted, leaders, ours)
@@ -91,23 +91,23 @@ class Slices:
         return 60
 
     def may_come(self) -> bool:
-        """Whether the controller has not had the time yet to make the first."""
+        """Whether the controller may still create its first slice."""
         self.missing_since = self.missing_since or time.monotonic()
         return time.monotonic() - self.missing_since < MIRROR_SECONDS
 
     @staticmethod
     def write(wanted: Wanted, endpoints: Any, ours: dict[str, Any]) -> None:
-        """Have a slice lead to where these Endpoints do."""
+        """Give a slice the addresses of these Endpoints."""
         name, right = endpoints["metadata"]["name"], endpoint_slice(wanted, endpoints)
         there = ours.get(name)
         if there is not None and not differs(there, right):
             return
-        # An empty slice keeps its kind of addresses, which cannot be changed.
+        # An empty slice keeps its `addressType`, which is immutable.
         kind = there["addressType"] if there and not right["endpoints"] else right["addressType"]
         owner = {"ownerReferences": [leader_service(wanted)], **right["metadata"]}
         apply("EndpointSlice", f"/endpointslices/{name}", {**right, "addressType": kind, "metadata": owner}, api=API)
         addresses = [address for endpoint in right["endpoints"] for address in endpoint["addresses"]]
-        log(f"pointed EndpointSlice {name} to {', '.join(addresses) or 'nobody'}")
+        log(f"pointed EndpointSlice {name} to {', '.join(addresses) or 'no address'}")
 
 
 def follow_endpoints() -> None:
@@ -123,5 +123,5 @@ def follow_endpoints() -> None:
             failures = 0
         except Exception as error:  # noqa: BLE001
             failures += 1
-            log(f"EndpointSlices: {error}; again in {pause_after(failures):.0f} s")
+            log(f"EndpointSlices: {error}; trying again in {pause_after(failures):.0f} s")
             time.sleep(pause_after(failures))

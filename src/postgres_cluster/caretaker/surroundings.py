@@ -1,6 +1,6 @@
-"""What the caretaker talks to: its mounted files, Patroni, the Kubernetes API, other programs.
+"""Access to mounted files, Patroni, the Kubernetes API, and other programs.
 
-Every request and every program has a time limit. Nothing secret is ever on a command line or in a message."""
+Every request and every program has a time limit. No command line and no message contains a secret."""
 
 from __future__ import annotations
 
@@ -32,19 +32,19 @@ FINGERPRINTS = "pgrender.dev/fingerprints"
 SWITCHOVER = "pgrender.dev/switchover"
 
 
-# Roles, as Patroni says them, in which a duty is done.
+# Patroni's roles in which a duty runs.
 WRITER, LEADER, ANYONE = ("primary",), ("primary", "standby_leader"), ()
 
-# The roles of leaders in `GET /cluster`, which has other words.
+# The roles of leaders in `GET /cluster`, which uses other names.
 LEADERS = ("leader", "standby_leader")
 
 
-# The status of who has the wrong password, or none.
+# The HTTP status for a wrong or missing password.
 UNAUTHORIZED = 401
 
 
 class Failure(Exception):
-    """Something could not be done; the message is one line for the log, and never holds a secret."""
+    """An error. Its message is one line for the log, and never contains a secret."""
 
 
 class Refused(Failure):
@@ -60,12 +60,12 @@ class Refused(Failure):
 
 
 def pause_after(failures: int) -> float:
-    """How long to wait after so many failures in a row: a second, then half as much again each time, up to a minute."""
+    """Return the seconds to wait after so many failures in a row: 1, then 1.5 times as long each time, at most 60."""
     return float(min(1.5 ** min(failures - 1, 20), 60))
 
 
 def log(message: str) -> None:
-    """Print one line: when, and what was done or went wrong. Names in it may have been chosen to look like other lines."""
+    """Print one line with the time. Escape line breaks and the like, because names could imitate other lines."""
     line = "".join(character if character.isprintable() else ascii(character)[1:-1] for character in message)
     print(time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), line, flush=True)
 
@@ -78,28 +78,28 @@ class Wanted(NamedTuple):
 
     @property
     def cluster(self) -> str:
-        """The name of the cluster, which most names of objects begin with."""
+        """The name of the cluster, the prefix of most object names."""
         return str(self.settings["cluster"])
 
     @property
     def names(self) -> list[str]:
-        """The instances of all sets, by the names of their pods."""
+        """The pod names of all instances."""
         sets = self.settings["instanceSets"]
         return [f"{self.cluster}-{there['name']}-{number}" for there in sets for number in range(int(there["replicas"]))]
 
     @property
     def instances(self) -> int:
-        """How many instances there are in all sets."""
+        """The number of instances in all sets."""
         return len(self.names)
 
     def members(self, view: Any) -> list[Any]:
-        """The members of this cluster in what Patroni answers to `GET /cluster`. It takes every pod with the labels of the
-        cluster for one, and whoever has taken an instance of another cluster of the namespace can label a pod so."""
+        """Return the members of this cluster in Patroni's answer to `GET /cluster`. Patroni lists every pod with the labels of
+        the cluster, and an attacker who controls an instance of another cluster in the namespace can set these labels."""
         return [member for member in view["members"] if member["name"] in self.names]
 
 
 def read_wanted() -> Wanted:
-    """Read both files, from one directory, so that they are always of the same rendering."""
+    """Read both files from one resolved directory, so that they are of the same rendering."""
     directory = SETTINGS / "..data" if (SETTINGS / "..data").exists() else SETTINGS
     directory = directory.resolve()
     try:
@@ -111,7 +111,7 @@ def read_wanted() -> Wanted:
 
 
 def version_of(*directories: Path) -> tuple[str, ...]:
-    """Tell mounted directories apart without reading them: the kubelet swaps the link `..data` when content changes."""
+    """Return a value that changes with the content of mounted directories: the kubelet then replaces the link `..data`."""
     versions = []
     for directory in directories:
         try:
@@ -123,7 +123,7 @@ def version_of(*directories: Path) -> tuple[str, ...]:
 
 
 class Connection(http.client.HTTPSConnection):
-    """HTTPS to an address, where the certificate bears the name of a host."""
+    """HTTPS to an address, with a certificate for a host name."""
 
     def __init__(self, address: str, host: str, port: int, tls: ssl.SSLContext, timeout: float) -> None:
         super().__init__(host, port, context=tls, timeout=timeout)
@@ -131,13 +131,13 @@ class Connection(http.client.HTTPSConnection):
         self.tls = tls
 
     def connect(self) -> None:
-        """Connect to the address, but ask for the host."""
+        """Connect to the address, but verify the host name."""
         plain = socket.create_connection((self.address, self.port), self.timeout)
         self.sock = self.tls.wrap_socket(plain, server_hostname=self.host)
 
 
 def exchange(connection: Connection, method: str, path: str, body: Any, headers: dict[str, str]) -> Any:
-    """Send one request. Gives the JSON or the text of the answer."""
+    """Send one request. Return the JSON or the text of the answer."""
     try:
         connection.request(method, path, None if body is None else json.dumps(body), headers)
         response = connection.getresponse()
@@ -158,16 +158,16 @@ AUTHENTICATION = PATRONI / "~postgres-operator_restapi.yaml"
 
 
 def authentication() -> dict[str, str]:
-    """Give the header for Patroni's unsafe endpoints. The file is read each time, because the password is rotated.
+    """Return the header for Patroni's unsafe endpoints. Read the file each time, because the password is rotated.
 
-    A pod that was made before there was a password has no such file, and its Patroni wants none."""
+    A pod of an earlier version has no such file, and its Patroni needs no password."""
     try:
         words = json.loads(AUTHENTICATION.read_bytes())["restapi"]["authentication"]
         credential = f"{words['username']}:{words['password']}".encode()
     except FileNotFoundError:
         return {}
     except OSError as error:
-        raise Failure(f"the password of Patroni's API: {error}") from None
+        raise Failure(f"cannot read the password of Patroni's API: {error}") from None
     except (KeyError, TypeError, ValueError):
         form = '{"restapi": {"authentication": {"username": …, "password": …}}}'
         raise Failure(f"the password of Patroni's API: {AUTHENTICATION} is not JSON of the form {form}") from None
@@ -175,16 +175,16 @@ def authentication() -> dict[str, str]:
 
 
 def patroni(method: str, path: str, body: Any = None, member: str = "", timeout: float = 10) -> Any:
-    """Ask the Patroni of this pod, or that of another member.
+    """Send a request to the Patroni of this pod, or of another member.
 
-    Patroni's unsafe endpoints want the certificate of a member (`restapi.verify_client: optional`) and the password of
-    the cluster. The password goes to the address that a member has, and not to the one that it announces."""
+    Patroni's unsafe endpoints require the certificate of a member (`restapi.verify_client: optional`) and the password. The
+    password is sent to the member's DNS name, and not to the address that the member announces."""
     names = PATRONI / "~postgres-operator"
     try:
         tls = ssl.create_default_context(cafile=str(names / "patroni.ca-roots"))
         tls.load_cert_chain(names / "patroni.crt+key")
     except OSError as error:
-        raise Failure(f"the certificate of Patroni's clients: {error}") from error
+        raise Failure(f"cannot read the certificate of Patroni's clients: {error}") from error
     me, address = os.environ["PATRONI_NAME"], os.environ["PATRONI_RESTAPI_CONNECT_ADDRESS"]
     place = urllib.parse.urlsplit(f"https://{address.replace(me, member or me, 1)}")
     host = (place.hostname or "").rstrip(".")
@@ -198,34 +198,34 @@ def patroni(method: str, path: str, body: Any = None, member: str = "", timeout:
         why = (
             "has another password: it reads a new one within seconds"
             if headers
-            else "wants a password, which this pod gets when it is made anew"
+            else "requires a password, which this pod gets when it is created again"
         )
         raise Refused(UNAUTHORIZED, "Unauthorized", f"the Patroni of {host} {why}") from None
 
 
 def kubernetes_connection(timeout: float) -> tuple[Connection, dict[str, str]]:
-    """Connect to the API server as this pod. The token is read each time, because the kubelet renews it."""
+    """Connect to the API server as this pod. Read the token each time, because the kubelet renews it."""
     host = os.environ["KUBERNETES_SERVICE_HOST"]
     try:
         tls = ssl.create_default_context(cafile=str(SERVICE_ACCOUNT / "ca.crt"))
         token = (SERVICE_ACCOUNT / "token").read_text().strip()
     except OSError as error:
-        raise Failure(f"the token of this pod: {error}") from error
+        raise Failure(f"cannot read the token of this pod: {error}") from error
     connection = Connection(host, host, int(os.environ["KUBERNETES_SERVICE_PORT"]), tls, timeout)
     return connection, {"Authorization": f"Bearer {token}"}
 
 
 def kubernetes(method: str, path: str, body: Any = None, timeout: float = 10, api: str = "v1") -> Any:
-    """Ask the API server about objects of this namespace, for example `/pods/hippo-00-0`; core objects unless another version
-    of an API is given. PATCH means merge patch."""
+    """Send a request about objects of this namespace, for example `/pods/hippo-00-0`, in the core API unless `api` is given.
+    PATCH is a merge patch."""
     content = "application/merge-patch+json" if method == "PATCH" else "application/json"
     return kubernetes_request(method, path, body, content, timeout, api)
 
 
 def apply(kind: str, path: str, body: Any, api: str = "v1") -> Any:
-    """Create an object, or set these fields of one that is there.
+    """Create an object, or set these fields of an existing one.
 
-    By server-side apply, because that bears the name in its path: the right to create by POST is the right to create any."""
+    This uses server-side apply, because RBAC can limit it to names. The right to create by POST applies to all names."""
     metadata = {"name": path.rsplit("/", 1)[1], **body["metadata"]}
     body = {"apiVersion": api, "kind": kind, **body, "metadata": metadata}
     query = "fieldManager=caretaker&force=true"
@@ -242,7 +242,7 @@ def kubernetes_request(method: str, path: str, body: Any, content: str, timeout:
 
 
 def find(path: str, timeout: float = 10) -> Any:
-    """Read an object from the API server; None where there is none."""
+    """Read an object from the API server; None if it does not exist."""
     try:
         return kubernetes("GET", path, timeout=timeout)
     except Refused as refused:
@@ -252,13 +252,13 @@ def find(path: str, timeout: float = 10) -> Any:
 
 
 def pods_of(cluster: str) -> Any:
-    """All pods of the cluster: instances, repo host, pgBouncer, backups."""
+    """Return all pods of the cluster: instances, repo host, PgBouncer, backups."""
     selector = urllib.parse.quote(f"{LABEL}cluster={cluster}")
     return kubernetes("GET", f"/pods?labelSelector={selector}")["items"]
 
 
 class Leadership:
-    """Whether this pod is the leader, as its Patroni says; asked rarely, because each question costs a TLS handshake."""
+    """The role of this pod, as its Patroni says. The answer is cached, because each request costs a TLS handshake."""
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
@@ -267,10 +267,10 @@ class Leadership:
         self.asked = 0.0
 
     def now(self) -> str:
-        """Give `primary`, `standby_leader`, `replica` or, where nobody answers, an empty string.
+        """Return `primary`, `standby_leader`, `replica` or, if Patroni does not answer, an empty string.
 
-        Postgres keeps `standby.signal` in its data directory as long as it is a replica: when the file comes or goes,
-        or is not there although we thought this a replica, it is time to ask."""
+        The file `standby.signal` exists while Postgres is a replica. If it appears or disappears, or is missing although the
+        cached role is not `primary`, ask Patroni again soon."""
         with self.lock:
             standby = (data_directory() / "standby.signal").exists()
             settled = standby == self.standby and (standby or self.role == "primary")
@@ -280,7 +280,7 @@ class Leadership:
 
     @staticmethod
     def ask() -> str:
-        """Patroni before 4 says `master`."""
+        """Ask Patroni for the role. Patroni before 4 says `master`."""
         if postmaster() is None:
             return ""
         try:
@@ -295,12 +295,12 @@ leadership = Leadership()
 
 
 def data_directory() -> Path:
-    """Where Postgres keeps its data."""
+    """Return Postgres' data directory."""
     return Path(os.environ["PGDATA"])
 
 
 def postmaster() -> int | None:
-    """The process that `postmaster.pid` names, alive or not; None after a clean stop, which removes the file."""
+    """Return the process in `postmaster.pid`, alive or not; None after a clean stop, which removes the file."""
     try:
         return int((data_directory() / "postmaster.pid").read_text().split("\n", 1)[0])
     except (OSError, ValueError):
@@ -308,7 +308,7 @@ def postmaster() -> int | None:
 
 
 def is_alive(pid: int, name: str) -> bool:
-    """Whether the process runs and is what we think it is; numbers are given out again."""
+    """Whether the process runs and has this name, because process IDs are reused."""
     try:
         status = Path(f"/proc/{pid}/stat").read_text()
     except OSError:
@@ -317,10 +317,9 @@ def is_alive(pid: int, name: str) -> bool:
 
 
 def run(command: list[str], timeout: float, text: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run a program to its end, within the time; those that it started end with it. What it reads comes from us, never from the
-    command line.
+    """Run a program with `text` as its input. If it exceeds the timeout, kill it and its child processes.
 
-    Bytes that are no UTF-8 come and go as surrogates: a name in Postgres may have them."""
+    Bytes that are not UTF-8 are passed as surrogates, because names in Postgres may contain them."""
     pipe = subprocess.PIPE
     try:
         process = subprocess.Popen(
@@ -345,9 +344,9 @@ def run(command: list[str], timeout: float, text: str = "", **environment: str) 
 
 
 def load_later_files() -> None:
-    """Load the modules whose files are not mounted, from the settings.
+    """Load modules from the settings if their files are not mounted.
 
-    A pod mounts the files that its template names, and one that an earlier version made lacks those that came later."""
+    A pod mounts the files that its template names, so a pod of an earlier version lacks newer files."""
     try:
         modules = json.loads((SETTINGS / "caretaker.json").read_bytes()).get("laterFiles", {})
     except (OSError, ValueError):

@@ -1,20 +1,20 @@
 #!/bin/bash
 #
-# `restore_command` of an instance: runs the command that it is given, but no replica waits long for a repository that is
-# out of reach. A replica asks the archive before it follows another primary, and several times before it is promoted,
-# and it does nothing else meanwhile. pgBackRest on its own tries for a minute each time (`archive-timeout`, `io-timeout`).
+# `restore_command` of an instance: runs COMMAND, but a replica does not wait long for an unreachable repository. A replica
+# asks the archive before it follows another primary, and several times before its promotion, and does nothing else in that
+# time. pgBackRest alone tries for a minute each time (`archive-timeout`, `io-timeout`).
 #
 #   archive-get.sh COMMAND [ARGUMENT]...
 #
 # Postgres runs it in the data directory.
 set -eu -o pipefail
 
-# How long the repository has for its answer, and how long nobody asks again when there was none. What a slow repository
-# did not give in time is fetched in the background (`archive-async`), for the next question.
+# How long to wait for an answer and, if there is none, for the next try. Meanwhile pgBackRest fetches the file in the
+# background (`archive-async`), so that a slow repository can answer the next request.
 answer=3 silence=10
 
-# Recovery that is no replica's takes "no" for the end of the archive, and would lose what comes after: it has to wait. Where
-# both files are, it is a replica's; with none, one is being promoted, and asks for the history of its timeline.
+# Recovery that is not of a replica treats an error as the end of the archive, and would lose the WAL after it. So it must
+# wait. With both files, this is a replica. With none, a replica is being promoted, and asks for the history of its timeline.
 if [[ -e recovery.signal && ! -e standby.signal ]]; then
   exec "$@"
 fi
@@ -35,6 +35,6 @@ case ${code} in
     echo "archive-get.sh: the repository did not answer within ${answer} s, trying again in ${silence} s" >&2
     exit 1
     ;;
-  # More than 125 has Postgres stop (PostgreSQL, `restore_command`).
+  # An exit code above 125 makes Postgres stop (PostgreSQL, `restore_command`).
   *) exit 1 ;;
 esac

@@ -1,8 +1,8 @@
 #!/bin/bash
 #
-# `archive_command` of an instance: runs the command that it is given for as long as it takes, but a shutdown does not wait
-# long for a repository that is out of reach. Postgres ends only when its archiver has tried everything, three times if need be,
-# and pgBackRest on its own tries for a minute each time (`archive-timeout`). What is not archived then stays in `pg_wal`.
+# `archive_command` of an instance: runs COMMAND without a time limit, but a shutdown does not wait long for an unreachable
+# repository. Postgres stops only after its archiver has tried each segment up to three times, and pgBackRest alone tries for
+# a minute each time (`archive-timeout`). Segments that are not archived stay in `pg_wal`.
 #
 #   archive-push.sh COMMAND [ARGUMENT]...
 #
@@ -18,7 +18,7 @@ shuts_down() {
   mapfile -t lines <postmaster.pid && [[ ${lines[7]-} == stopping* ]]
 }
 
-# A wait that starts no process: nothing ever writes to this pipe.
+# Used to wait without starting a process: nothing writes to this pipe.
 exec {nothing}<> <(:)
 pause() {
   read -r -t "$1" -u "${nothing}" || :
@@ -33,7 +33,7 @@ fi
 "$@" &
 push=$!
 
-# Ends the command when a shutdown has waited for it.
+# Ends the command when a shutdown has waited long enough.
 watch() {
   until shuts_down; do
     pause 0.5
@@ -49,5 +49,5 @@ watcher=$!
 code=0
 wait "${push}" || code=$?
 kill "${watcher}" 2>/dev/null || :
-# More than 125 has the archiver of Postgres start anew (PostgreSQL, `archive_command`).
+# An exit code above 125 makes Postgres restart its archiver (PostgreSQL, `archive_command`).
 exit "$((code > 125 ? 1 : code))"

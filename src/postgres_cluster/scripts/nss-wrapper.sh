@@ -1,7 +1,7 @@
 #!/bin/bash
 #
-# Makes any user that a pod runs as `postgres`: writes a passwd and a group file for nss_wrapper. Postgres needs a name
-# for its user, and "peer" in pg_hba.conf needs that name to be `postgres`.
+# Gives the user of the pod, whatever its ID, the name `postgres`: writes a passwd and a group file for nss_wrapper. Postgres
+# needs a name for its user, and "peer" in pg_hba.conf needs that name to be `postgres`.
 #
 #   nss-wrapper.sh DIRECTORY
 set -eu -o pipefail

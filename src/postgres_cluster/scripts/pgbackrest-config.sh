@@ -1,7 +1,7 @@
 #!/bin/bash
 #
-# Sidecar of the repo host: reloads the pgBackRest server when its configuration or certificates change, and takes the
-# first backup of each database in each repository, which replicas and point-in-time recovery start from.
+# Sidecar of the repo host: reloads the pgBackRest server when its configuration or certificates change. Takes the first
+# backup of the database in each repository, which replicas and point-in-time recovery need.
 #
 #   pgbackrest-config.sh STANZA SERVER_CERTIFICATE_DIRECTORY CA_FILE SERVER_CONF_FILE [REPOSITORY_NUMBER]...
 set -eu -o pipefail
@@ -9,14 +9,14 @@ set -eu -o pipefail
 stanza=$1 certificates=$2 authority=$3 configuration=$4
 shift 4
 
-# A wait that starts no process: nothing ever writes to this pipe.
+# Used to wait without starting a process: nothing writes to this pipe.
 exec {silence}<> <(:)
 pause() {
   read -r -t "$1" -u "${silence}" || :
 }
 
-# Whether $1, what `info` says of one repository, has a backup of the database that the stanza is for now: the last of
-# those in the list `db`, for there may have been others before a major upgrade, or before the cluster was made anew.
+# Whether $1, the output of `info` for one repository, has a backup of the current database: the last one in the list `db`.
+# Earlier ones are from before a major upgrade, or from before the cluster was deleted and created again.
 is_backed_up() {
   local backups=${1#*'"backup":['} databases=${1##*'"db":['}
   backups=${backups%%'"cipher":'*}
@@ -25,7 +25,7 @@ is_backed_up() {
   [[ ${backups} == *'"database":{"id":'"${id%%,*}"',"repo-key":'* ]]
 }
 
-# What a first backup of repository $1 waits for: nothing (`ready`, `taken`) or the stanza (`waiting`).
+# Prints `taken` if repository $1 has a backup, `ready` if it needs one, and `waiting` if there is no stanza yet.
 # The codes are those of pgBackRest's command `info`: 0 is ok, 2 is a stanza without a backup.
 state() {
   local info
@@ -37,18 +37,18 @@ state() {
   esac
 }
 
-# Sees to it for ever that each repository has a backup of the database that is there. A scheduled backup at the same time
-# does no harm: Postgres lets one run at a time, so the other fails, and a later look finds what the first has made.
+# Checks forever that each repository has a backup of the current database. A scheduled backup at the same time does no
+# harm: only one backup can run, so the other one fails, and a later check finds the first.
 first_backups() {
   local retry=2 delay repository
   while :; do
-    # A repository of an earlier cluster has its stanza and backups until the caretaker has upgraded it for this one.
+    # A repository of an earlier cluster has the old stanza until the caretaker has upgraded it.
     delay=$((SECONDS < 300 ? 10 : 60))
     for repository; do
       case $(state "${repository}") in
         taken) continue ;;
         waiting)
-          # The stanza is there soon after the cluster, or it may take for ever, as in a standby.
+          # The stanza is created soon after the cluster, but in a standby cluster perhaps never.
           delay=$((SECONDS < 300 ? 2 : 10))
           continue
           ;;
@@ -76,7 +76,7 @@ first_backups "$@" &
 loaded=$(version "${configuration}" "${certificates}" "${authority}")
 while pause 5; do
   found=$(version "${configuration}" "${certificates}" "${authority}") || continue
-  # The server was started by the kubelet, outside this container; a backup of ours was not.
+  # The parent of the server is outside this container, so its ID is 0 here. A backup of ours has another parent.
   if [[ ${found} != "${loaded}" ]] && pkill -HUP --exact --parent=0 pgbackrest; then
     loaded=${found}
     echo "Reloaded the configuration and certificates of the pgBackRest server"

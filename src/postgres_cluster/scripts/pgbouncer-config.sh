@@ -1,13 +1,13 @@
 #!/bin/bash
 #
-# Sidecar of pgBouncer: makes it read its configuration again when a mounted file changes.
+# Sidecar of PgBouncer: makes PgBouncer reload its configuration when a mounted file changes.
 #
 #   pgbouncer-config.sh DIRECTORY
 set -eu -o pipefail
 
 directory=$1
 
-# A wait that starts no process: nothing ever writes to this pipe.
+# Used to wait without starting a process: nothing writes to this pipe.
 exec {silence}<> <(:)
 pause() {
   read -r -t "$1" -u "${silence}" || :

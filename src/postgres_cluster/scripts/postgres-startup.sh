@@ -1,6 +1,6 @@
 #!/bin/bash
 #
-# Prepares the volumes of an instance before Patroni starts, and refuses to start on data that is not this cluster's.
+# Prepares the volumes of an instance before Patroni starts, and refuses to start with unsuitable data.
 #
 #   postgres-startup.sh VERSION WAL_DIRECTORY LOG_DIRECTORY PGBACKREST_LOG_DIRECTORY
 #
@@ -16,7 +16,7 @@ halt() {
   exit 1
 }
 
-# Says who owns a path and everything above it; most failures here are about that.
+# Prints the owners of a path and its parents, because wrong owners cause most failures here.
 permissions() {
   local path=$1
   while [[ -n ${path} ]]; do
@@ -25,22 +25,22 @@ permissions() {
   done
 }
 
-# Any process of the group may write logs, whatever user the pod gets.
+# Makes a directory that the group can write to, because the user of the pod may change.
 make_directory() {
   (umask 0002 && mkdir --parents "$1")
 }
 
-# Postgres starts only on a directory that it owns and that others cannot write to. One that another user owns, as
-# after a change of the pod's user, is made anew around the same content.
+# Postgres requires a data directory that it owns and that others cannot write to. If another user owns it, for example
+# after a change of the pod's user, moves its content into a new directory.
 own_directory() {
   local directory=$1 remade=$1.remade entry
-  # Interrupted between the two last steps below.
+  # An earlier run was interrupted between the last two steps below.
   [[ -e ${directory} || ! -e ${remade} ]] || mv --no-target-directory "${remade}" "${directory}"
 
   if [[ ! -e ${directory} || -O ${directory} ]]; then
     install --directory --mode=0750 "${directory}"
   elif [[ -w ${directory} && -g ${directory} ]]; then
-    echo "Making ${directory} anew, because another user owns it"
+    echo "Replacing ${directory} by a new directory, because another user owns it"
     install --directory --mode=0750 "${remade}"
     shopt -s dotglob nullglob
     for entry in "${directory}"/*; do mv --target-directory="${remade}" "${entry}"; done
@@ -52,16 +52,15 @@ own_directory() {
   fi
 }
 
-# Moves what the link $2 leads to into $1, most often onto another volume, and makes the link lead there. The original
-# is called `.moving` from the first step to the last, so a run that finds that name beside the link's target knows it
-# for the whole log and copies it again.
+# Moves the directory behind the link $2 to $1, usually on another volume, and changes the link. The original has the
+# suffix `.moving` until the end. So if a later run finds this name, the original is complete, and is copied again.
 move_behind_link() {
   local wanted=$1 link=$2 current
   wanted=$(realpath --canonicalize-missing "${wanted}")
   current=$(realpath --canonicalize-missing "${link}")
 
   if [[ ! -e ${current}.moving ]]; then
-    [[ -d ${current} ]] || halt "the write-ahead log is in ${current}, which is not here: bring its volume back"
+    [[ -d ${current} ]] || halt "the write-ahead log is in ${current}, which does not exist: mount its volume again"
     [[ ${current} != "${wanted}" ]] || return 0
     [[ ! -e ${wanted} ]] || rmdir "${wanted}" ||
       halt "cannot move ${current} to ${wanted}: find out which one is current and move the other away"
@@ -77,7 +76,7 @@ move_behind_link() {
 PATH="/usr/lib/postgresql/${version}/bin:/usr/libexec/postgresql${version}:/usr/pgsql-${version}/bin:${PATH}"
 echo "Preparing Postgres ${version} as user $(id -u), groups $(id -G)"
 
-# pgBackRest queues write-ahead log beside the log itself, so that it fills the same volume. What is queued can be lost.
+# pgBackRest's spool path is on the volume of the write-ahead log, so that it fills the same volume. Its content may be lost.
 spool=${volume}/pgbackrest-spool
 if [[ ${wal_volume} != "${volume}" ]]; then
   make_directory "${wal_volume}/pgbackrest-spool"
@@ -92,10 +91,10 @@ found=$(postgres --version) || halt "there is no Postgres ${version} in this ima
 
 if [[ -e ${PGDATA}/postgresql.conf ]]; then
   configured=$(postgres -C data_directory || echo "${PGDATA}")
-  [[ ${configured} == "${PGDATA}" ]] || halt "expected the data directory ${PGDATA}, configured is ${configured}"
+  [[ ${configured} == "${PGDATA}" ]] || halt "expected data_directory ${PGDATA}, but postgresql.conf has ${configured}"
 fi
 
-# Restored data waits under another name until Patroni bootstraps from it.
+# Restored data has another name until Patroni bootstraps from it.
 data_directory=${PGDATA}
 [[ ! -d ${PGDATA}_bootstrap ]] || data_directory=${PGDATA}_bootstrap
 own_directory "${data_directory}"
@@ -108,7 +107,7 @@ fi
 make_directory "${volume}/patroni/log"
 make_directory "${pgbackrest_log_directory}"
 
-# libpq refuses a key that the group can read, and a mounted one always can be.
+# libpq refuses a key that the group can read, and the group can read all mounted keys.
 install -D --mode=0600 --target-directory=/tmp/replication /pgconf/tls/replication/{tls.crt,tls.key,ca.crt}
 
 if [[ ! -e ${data_directory}/PG_VERSION ]]; then
@@ -118,9 +117,9 @@ fi
 data_version=$(< "${data_directory}/PG_VERSION")
 [[ ${data_version} == "${version}" ]] || halt "expected data of Postgres ${version}, found data of ${data_version}"
 
-# Data restored from a server of Debian's has none, and Postgres does not start without.
+# Data from a Debian server has no postgresql.conf, but Postgres does not start without it.
 [[ -e ${data_directory}/postgresql.conf ]] || touch "${data_directory}/postgresql.conf"
 
 move_behind_link "${wal_directory}" "${data_directory}/pg_wal"
-# No longer needed, whichever move they are from.
+# The originals of all moves are no longer needed.
 rm --recursive --force "${data_directory}/pg_wal.moving" "${volume}/pg${version}_wal.moving" "${wal_directory}.moving"

@@ -1,12 +1,12 @@
 #!/bin/bash
 #
-# preStop hook of the repo host's pgBackRest server: when everything stops at once, instances still archive their last
-# write-ahead log here; a server that is gone would have each of them wait for the end of its grace period.
+# preStop hook of the repo host's pgBackRest server: when all pods stop together, instances still archive their last WAL here.
+# Without the server, each of them would wait until the end of its grace period.
 #
 #   repo-host-pre-stop.sh CONFIGURATION_FILE
 #
-# An instance that stops ends its own pgBackRest server at once, and Postgres answers until everything is archived. One
-# whose server is there does not stop, and nobody waits for it.
+# When an instance stops, its own pgBackRest server ends at once, but Postgres answers until all WAL is archived. So an
+# instance whose pgBackRest server answers does not stop, and the hook does not wait for it.
 set -u -o pipefail
 
 configuration=$1
@@ -25,7 +25,7 @@ while read -r line; do
   esac
 done < "${configuration}"
 
-# Whether an instance archives on its way out. The port is that of pgBackRest's option `pg-host-port`.
+# Whether an instance is stopping and still archives. The port is that of pgBackRest's option `pg-host-port`.
 somebody_stops() {
   local name
   for name in "${!hosts[@]}"; do
@@ -34,7 +34,7 @@ somebody_stops() {
   return 1
 }
 
-# Pods that are deleted together do not all hear of it at the same moment.
+# Pods that are deleted together do not all stop at the same moment.
 sleep 2
-# The pod has 60 seconds to end.
+# The pod has 60 seconds to stop.
 while [[ ${SECONDS} -lt 50 ]] && somebody_stops; do sleep 0.5; done

@@ -1,6 +1,6 @@
 #!/bin/bash
 #
-# Makes the directory of the repo host's logs, writable for any user of the group.
+# Creates the directory for the logs of the repo host, which the group can write to.
 #
 #   repo-log-directory.sh DIRECTORY
 set -eu -o pipefail

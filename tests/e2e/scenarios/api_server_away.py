@@ -1,5 +1,6 @@
-"""The API server is away for five minutes: the same leader goes on, and nobody notices. Needs commands that take it away and bring
-it back, in API_SERVER_STOP and API_SERVER_START."""
+"""The API server is down for five minutes: the leader does not change, and applications see no interruption.
+
+The commands in API_SERVER_STOP and API_SERVER_START stop and start the API server."""
 
 from __future__ import annotations
 
@@ -16,14 +17,14 @@ LONGEST_GAP = 2
 
 
 def run(test: Test) -> None:
-    """Take it away while applications write; then everything works as before."""
+    """Stop the API server while applications write. Afterwards everything must work as before."""
     stop, start = (os.environ.get(f"API_SERVER_{what}") for what in ("STOP", "START"))
     if not stop or not start:
         raise Skipped("API_SERVER_STOP and API_SERVER_START name no commands")
     test.apply(hippo(instances=instance_sets(instance1=3)))
     test.wait_until_well(3)
     applications = Applications(test)
-    # The leader records the members that it will ask, and reads the record in its next run.
+    # The leader stores the members that it will ask, and reads that record in its next run.
     until("all members are to be asked", lambda: len(asked(test)) == 3, 60)
     time.sleep(15)
     leader = test.leader()
@@ -35,7 +36,7 @@ def run(test: Test) -> None:
         finally:
             subprocess.run(start, shell=True, check=True)  # noqa: S602
         until("the API server is back", lambda: test.get("pods"), 120)
-        # Leases that could not be renewed are renewed first.
+        # After the start, the expired leases must be renewed first.
         time.sleep(30)
     test.wait_until_well(3, 120)
     test.expect(test.leader() == leader, f"{test.leader()} leads, not {leader}")
@@ -44,7 +45,7 @@ def run(test: Test) -> None:
 
 
 def asked(test: Test) -> list[str]:
-    """The members that the leader asks when it cannot ask the API server."""
+    """Return the members that the leader asks when it cannot reach the API server."""
     annotations = test.get("endpoints", "hippo-ha")["metadata"]["annotations"]
     return list(json.loads(annotations.get("failsafe", "{}")))
 

@@ -1,6 +1,6 @@
-"""`kubectl diff` finds nothing after an apply, a failover and a backup, and the owners of fields never meet.
+"""`kubectl diff` finds no difference after an apply, a failover and a backup, and no field has two managers.
 
-What a GitOps controller would call drift: a field that the manifests own and the cluster changes at run time."""
+A GitOps controller reports a difference if the cluster changes a field of the manifests at run time."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ RUN_TIME = ("endpoints/hippo-ha", "endpoints/hippo-ha-config", "endpoints/hippo-
 
 
 def expect_no_drift(test: Test, manifests: str, when: str) -> None:
-    """Compare the manifests with the cluster, as two controllers do: the one that applied them, and one that takes over,
-    neither with force."""
+    """Compare the manifests with the cluster, as two controllers do: the one that applied them, and one that takes over. Both
+    work without force."""
     for manager in ("e2e", "another"):
         words = ["kubectl", f"--namespace={test.namespace}", "diff", "--server-side", f"--field-manager={manager}"]
         result = subprocess.run(
@@ -27,12 +27,12 @@ def expect_no_drift(test: Test, manifests: str, when: str) -> None:
 
 
 def managers(test_object: Any) -> set[str]:
-    """Who owns fields of an object."""
+    """Return the field managers of an object."""
     return {entry["manager"] for entry in test_object["metadata"].get("managedFields", [])}
 
 
 def run(test: Test) -> None:
-    """Compare after each thing that happens to a cluster; then have a second controller apply."""
+    """Compare after each event in a cluster. Then apply as a second controller."""
     manifests = test.render(hippo(instances=instance_sets(instance1=2)))
     test.apply_manifests(manifests)
     expect_no_drift(test, manifests, "right after the apply")

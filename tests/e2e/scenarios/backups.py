@@ -1,4 +1,4 @@
-"""Two repositories: first backups, archive, CronJobs of each kind, retention, and a restore that Postgres starts from."""
+"""Two repositories: first backups, archiving, all kinds of CronJobs, retention, and a restore from which Postgres starts."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from framework import CLAIM, Test, hippo, until
 
 REPO_HOST = "hippo-repo-host-0"
 
-# Restores the newest backup beside the repositories, replays the whole archive, and counts.
+# Restores the newest backup beside the repositories, replays all WAL from the archive, and counts the rows.
 RESTORE = r"""
 set -eu
 export PATH="/usr/pgsql-17/bin:/usr/lib/postgresql/17/bin:/usr/libexec/postgresql17:${PATH}"
@@ -29,7 +29,7 @@ exit 1
 
 
 def cluster(retention: int) -> dict[str, Any]:
-    """A cluster with two repositories, of which the first keeps so many full backups."""
+    """Return a cluster with two repositories. The first one keeps this many full backups."""
     first = {
         "name": "repo1",
         "schedules": {"full": "0 1 1 1 *", "differential": "0 2 1 1 *", "incremental": "0 3 1 1 *"},
@@ -52,14 +52,14 @@ def back_up(test: Test, schedule: str) -> None:
 
 
 def kinds(test: Test, repository: int) -> list[str]:
-    """The kinds of the backups in a repository, oldest first."""
+    """Return the types of the backups in a repository, oldest first."""
     backups = [backup for backup in test.backups() if backup["database"]["repo-key"] == repository]
     test.expect(not any(backup["error"] for backup in backups), f"a backup has damaged pages: {backups}")
     return [backup["type"] for backup in backups]
 
 
 def verify(test: Test) -> None:
-    """Whether pgBackRest finds every file of every repository whole, and archives into all of them."""
+    """Whether pgBackRest finds all files of all repositories intact, and archives into all of them."""
     test.in_pod(test.leader(), "pgbackrest", "--stanza=db", "check")
     test.in_pod(REPO_HOST, "pgbackrest", "--stanza=db", "check", container="pgbackrest")
     for repository in ("1", "2"):
@@ -69,7 +69,7 @@ def verify(test: Test) -> None:
 
 
 def archive(test: Test, animal: str) -> None:
-    """Commit something, and have its write-ahead log archived: nothing but the archive has it for a restore."""
+    """Commit a row, and wait until its WAL is archived. A restore can only get this row from the archive."""
     test.sql(f"INSERT INTO animals VALUES ('{animal}')")
     leader = test.leader()
     segment = test.superuser(leader, "SELECT pg_walfile_name(pg_current_wal_lsn())")
@@ -80,7 +80,7 @@ def archive(test: Test, animal: str) -> None:
 
 
 def restored(test: Test, repository: int) -> str:
-    """What a server has that was restored from a repository alone: the job's pod, with another command."""
+    """Return the content of a server that was restored only from a repository: the job's pod, with another command."""
     pod = test.get("cronjob", "hippo-repo1-full")["spec"]["jobTemplate"]["spec"]["template"]
     name = f"restore-repo{repository}"
     container = pod["spec"]["containers"][0]
@@ -95,7 +95,7 @@ def restored(test: Test, repository: int) -> str:
 
 
 def run(test: Test) -> None:
-    """Back up in all ways, then restore."""
+    """Take backups of all kinds, then restore."""
     applied = test.apply(cluster(retention=2))
     test.wait_until_well(2)
     until("both repositories have a backup", lambda: kinds(test, 1) == kinds(test, 2) == ["full"], 120, pause=1)

@@ -1,4 +1,4 @@
-"""A wrong image tag, at creation and in an update; an apply corrects it, and nobody deletes a pod by hand."""
+"""A wrong image tag, at creation and in an update. An apply corrects it, and nobody deletes a pod by hand."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ WRONG = "test.local/no-such-image:0"
 
 
 def reasons(test: Test) -> dict[str, str]:
-    """What the database container of each instance waits for."""
+    """Return the reason for which the database container of each instance waits."""
     found = {}
     for pod in test.instance_pods():
         statuses = pod["status"].get("initContainerStatuses", []) + pod["status"].get("containerStatuses", [])
@@ -21,17 +21,17 @@ def reasons(test: Test) -> dict[str, str]:
 
 
 def fails(test: Test) -> list[str]:
-    """The instances whose image cannot be had."""
+    """Return the instances whose image cannot be pulled."""
     return [pod for pod, reason in reasons(test).items() if "ImagePull" in reason or "ErrImage" in reason]
 
 
 def cluster(which: str) -> dict[str, Any]:
-    """The cluster with an image for Postgres."""
+    """Return the cluster with this Postgres image."""
     return hippo(image=which, instances=instance_sets(instance1=3))
 
 
 def run(test: Test) -> None:
-    """Wrong first, then right, then wrong in an update, then right."""
+    """Create with a wrong image, correct it, update to a wrong image, correct it."""
     test.apply(cluster(WRONG))
     until("no image can be had", lambda: len(fails(test)) == 3, 90)
     applied = test.apply(cluster(image()))

@@ -1,6 +1,6 @@
-"""cert-manager makes the certificates: everything starts, verifies and archives with them, and goes on when they are renewed.
+"""cert-manager creates the certificates: all pods start, verify and archive with them, and continue after a renewal.
 
-Needs cert-manager in the cluster."""
+The cluster must have cert-manager."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from framework import Failed, Skipped, Test, hippo, until
 from scenarios.rotate_certificates import digest, served, servers
 from scenarios.users import processes
 
-# The kubelet finds a changed Secret only in its periodic check: no rendered object changes when cert-manager renews.
+# The kubelet finds a changed Secret only in its periodic sync, because cert-manager changes no rendered object.
 SECONDS = 150
 
 
 def run(test: Test) -> None:
-    """Start, use, then have everything made anew."""
+    """Start and use a cluster, then renew all certificates."""
     try:
         test.kubectl("get", "crd", "certificates.cert-manager.io")
     except Failed:

@@ -1,4 +1,4 @@
-"""Parameters that need a reload, a restart in either order, or that Postgres refuses; and rules of pg_hba.conf."""
+"""Parameters that need a reload or a restart, in both orders, or that Postgres refuses; and rules of pg_hba.conf."""
 
 from __future__ import annotations
 
@@ -9,28 +9,28 @@ from framework import Failed, Test, Writer, hippo, until
 
 
 def started(test: Test) -> dict[str, str]:
-    """When the Postgres of each instance started."""
+    """Return when the Postgres of each instance started."""
     question = "SELECT extract(epoch FROM pg_postmaster_start_time())"
     return {pod: test.superuser(pod, question) for pod in test.instances()}
 
 
 def everywhere(test: Test, name: str, value: str, seconds: float = 90) -> float:
-    """Wait until every instance runs with a value; gives how long that took."""
+    """Wait until all instances run with a value. Return how long that took."""
     return until(f"{name} is {value}", lambda: all(shown(test, pod, name) == value for pod in test.instances()), seconds)
 
 
 def shown(test: Test, pod: str, name: str) -> str:
-    """The value with which an instance runs."""
+    """Return the value with which an instance runs."""
     return test.superuser(pod, f"SHOW {name}")
 
 
 def parameters(**values: Any) -> dict[str, Any]:
-    """The cluster with parameters."""
+    """Return the cluster with these parameters."""
     return hippo(patroni={"dynamicConfiguration": {"postgresql": {"parameters": values}}})
 
 
 def check_reload(test: Test) -> None:
-    """Applied without a restart."""
+    """The value is applied without a restart."""
     before = started(test)
     applied = test.apply(parameters(work_mem="5MB"))
     everywhere(test, "work_mem", "5MB")
@@ -39,7 +39,7 @@ def check_reload(test: Test) -> None:
 
 
 def check_restart(test: Test, writer: Writer, connections: int, leader_goes: str) -> None:
-    """One restart each, in the order that hot standby demands, and the same leader."""
+    """Each instance restarts once, in the order that hot standby requires, and the leader stays the same."""
     test.wait_until_well(2)
     leader, before = test.leader(), started(test)
     with writer.gaps() as gaps:
@@ -56,7 +56,7 @@ def check_restart(test: Test, writer: Writer, connections: int, leader_goes: str
 
 
 def check_rule(test: Test) -> None:
-    """A rule keeps one user out of one database, at once, and lets them in when it is gone."""
+    """A rule refuses one user in one database at once, and accepts them after it is removed."""
     rules = [
         {"connection": "hostssl", "databases": ["zoo"], "users": ["rhino"], "method": "reject"},
         {"connection": "hostssl", "method": "scram-sha-256"},
@@ -71,7 +71,7 @@ def check_rule(test: Test) -> None:
 
 
 def is_kept_out(test: Test) -> bool:
-    """Whether rhino is refused by a rule, and not by anything else."""
+    """Whether a rule, and nothing else, refuses rhino."""
     try:
         test.sql("SELECT 1", user="rhino", database="zoo")
     except Failed as failure:
@@ -82,7 +82,7 @@ def is_kept_out(test: Test) -> bool:
 
 
 def check_refused(test: Test) -> None:
-    """Nobody restarts for what Postgres does not take, and the log names it."""
+    """No instance restarts for a parameter that Postgres refuses, and the log names it."""
     test.wait_until_well(2)
     before = started(test)
     test.apply(parameters(work_mem="much", no_such_thing="1"))
@@ -97,7 +97,7 @@ def check_refused(test: Test) -> None:
 
 
 def check_impossible(test: Test) -> None:
-    """A parameter with which Postgres does not start stops at one replica, and the correction brings that one back."""
+    """If Postgres does not start with a parameter, only one replica restarts. After the correction it runs again."""
     test.wait_until_well(2)
     leader = test.leader()
     since = started(test)[leader]
@@ -114,12 +114,12 @@ def check_impossible(test: Test) -> None:
 
 
 def started_of(test: Test, pod: str) -> str:
-    """When the Postgres of one instance started."""
+    """Return when the Postgres of one instance started."""
     return test.superuser(pod, "SELECT extract(epoch FROM pg_postmaster_start_time())")
 
 
 def run(test: Test) -> None:
-    """Change one thing after the other under a constant writer."""
+    """Make one change after the other while an application writes."""
     test.apply(hippo())
     test.wait_until_well(2)
     test.start_client()

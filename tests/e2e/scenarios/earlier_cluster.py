@@ -1,4 +1,5 @@
-"""A cluster is made anew while its repository is kept: it says so, goes on there, and takes a first backup of its own."""
+"""A cluster is created again while its repository is kept: the caretaker logs it, uses the repository, and the cluster gets its
+own first backup."""
 
 from __future__ import annotations
 
@@ -6,7 +7,7 @@ from framework import Test, hippo, until
 
 
 def run(test: Test) -> None:
-    """Back up, delete everything but the repository, apply again."""
+    """Take a backup, delete everything except the repository, apply again."""
     test.apply(hippo())
     test.wait_until_well(2)
     until("there is a backup", lambda: test.backups(), 120, pause=1)

@@ -1,6 +1,8 @@
-"""Who has taken an instance of one cluster cannot prepare Endpoints of another, and Patroni works with the right to its own.
+"""An attacker who controls an instance of one cluster cannot create Endpoints for another, and Patroni works with rights to its
+own only.
 
-What is in `<cluster>-ha-config` before a cluster is there, its Patroni would follow: parameters, commands, another leader."""
+Before a cluster exists, somebody could create its `<cluster>-ha-config`. Its Patroni would use that: parameters, commands,
+another leader."""
 
 from __future__ import annotations
 
@@ -16,12 +18,12 @@ NAMES = ("hippo-ha", "hippo-ha-config", "hippo-ha-failover", "hippo-ha-sync", "h
 
 
 def own(test: Test) -> str:
-    """The configuration of the attacker's own cluster."""
+    """Return the configuration of the attacker's own cluster."""
     return str(test.get("endpoints", "zebra-ha-config")["metadata"]["annotations"]["config"])
 
 
 def prepared(test: Test, name: str) -> dict[str, Any]:
-    """An object with what somebody could want to tell the other cluster: the configuration of their own, with a command."""
+    """Return an object that could attack the other cluster: the attacker's own configuration, with a command."""
     configuration = json.loads(own(test))
     configuration["postgresql"]["callbacks"] = {"on_start": f"touch {WRITTEN}"}
     annotations = {
@@ -37,7 +39,7 @@ def prepared(test: Test, name: str) -> dict[str, Any]:
 
 
 def prepare(test: Test) -> None:
-    """Try every way to create each object that the other cluster will have. What Patroni would run is tried at the end."""
+    """Try all ways to create each object that the other cluster will have. The last one is what Patroni would run."""
     created = []
     for name in NAMES:
         for method, path, content in (
@@ -58,7 +60,7 @@ def prepare(test: Test) -> None:
 
 
 def come_back(test: Test) -> None:
-    """What somebody deletes is created again, and commits go on."""
+    """Deleted objects are created again, and commits continue."""
     writer = test.start_writer()
     for name in ("hippo-ha-failover", "hippo-ha-sync", "hippo-ha-config", "hippo-primary", "hippo-ha"):
         with writer.gaps(settle=20) as gaps:
@@ -70,7 +72,7 @@ def come_back(test: Test) -> None:
 
 
 def switch_over(test: Test) -> None:
-    """A switchover by hand, which Patroni is asked for in Endpoints of its own."""
+    """A manual switchover, which patronictl requests in other Endpoints of Patroni."""
     leader = test.leader()
     test.in_pod(leader, "patronictl", "switchover", "--force", f"--leader={leader}", "hippo-ha")
     until("another leads", lambda: test.leader() not in ("", leader), 30)
@@ -78,7 +80,7 @@ def switch_over(test: Test) -> None:
 
 
 def run(test: Test) -> None:
-    """The attacker first, then the other cluster."""
+    """Attack first, then create the other cluster."""
     attacker = hippo(instances=instance_sets(instance1=1))
     attacker["metadata"]["name"] = "zebra"
     del attacker["spec"]["proxy"], attacker["spec"]["users"]

@@ -1,6 +1,6 @@
-"""The leader's postmaster, container and pod are killed: writes come back, and no acknowledged row is lost.
+"""The leader's postmaster, container and pod are killed: writes continue, and no acknowledged row is lost.
 
-ROUNDS tells how often each (3). Replication is synchronous, because only then is an acknowledged row in two places."""
+ROUNDS is the number of times for each (3). Replication is synchronous, because only then an acknowledged row is in two places."""
 
 from __future__ import annotations
 
@@ -14,14 +14,15 @@ ROUNDS = int(os.environ.get("ROUNDS", "3"))
 
 KILL_POSTMASTER = "kill -KILL $(head -1 $PGDATA/postmaster.pid)"
 
-# The first process of the container; the runtime then kills the others, and the kubelet starts the container again.
+# Kills Patroni, the first process of the container. Then the runtime kills the others, and the kubelet starts the container
+# again.
 KILL_CONTAINER = """for process in /proc/[0-9]*; do
   [[ $(< $process/comm) != patroni ]] || kill -KILL ${process#/proc/}
 done"""
 
 
 def kill_postmaster(test: Test, leader: str) -> None:
-    """Postgres ends, Patroni stays."""
+    """Postgres ends, but Patroni stays."""
     test.in_pod(leader, "bash", "-c", KILL_POSTMASTER)
 
 
@@ -31,17 +32,17 @@ def kill_container(test: Test, leader: str) -> None:
 
 
 def delete_pod(test: Test, leader: str) -> None:
-    """Everything in the pod ends, and its address goes."""
+    """All processes of the pod end, and its address is gone."""
     test.kubectl("delete", "pod", leader, "--grace-period=0", "--force")
 
 
 def is_synchronous(test: Test) -> bool:
-    """Whether somebody has every acknowledged row; Patroni chooses one some seconds after it has a replica."""
+    """Whether a synchronous replica has all acknowledged rows. Patroni chooses one some seconds after a replica exists."""
     return any(member["Role"] == "Sync Standby" for member in test.members())
 
 
 def run(test: Test) -> None:
-    """Kill in each way, again and again, under a constant writer."""
+    """Kill in each way, several times, while an application writes."""
     dynamic = {"synchronous_mode": True}
     test.apply(hippo(instances=instance_sets(instance1=3), patroni={"dynamicConfiguration": dynamic}))
     test.wait_until_well(3)
@@ -53,7 +54,7 @@ def run(test: Test) -> None:
     ):
         for _ in range(ROUNDS):
             until("a replica is synchronous", lambda: is_synchronous(test))
-            time.sleep(3)  # for so long Patroni waits after it has chosen, and hears nothing
+            time.sleep(3)  # after its choice, Patroni waits this long and does not react
             with applications.gaps(f"{what} killed", target):
                 leader = test.leader()
                 killed = time.monotonic()

@@ -1,4 +1,4 @@
-"""A tenant who prepares for the day that pgBouncer comes gets no rights from it, no verifiers, and nobody else's session."""
+"""A tenant who prepares an attack before PgBouncer is added gets no rights, no verifiers, and no session of another user."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ STEPS = (
 
 
 def sql(test: Test, text: str, user: str, database: str, service: str = "primary") -> str:
-    """Run a user's SQL, on a slow machine as well."""
+    """Run a user's SQL, also on a slow machine."""
     return test.sql(text, user, database, service, connect_timeout="30")
 
 
 def gets_in(test: Test, name: str, database: str, password: str) -> bool:
-    """What the pooler answers to somebody, whom it may not know; no answer is none."""
+    """Return PgBouncer's answer to a user that it may not know; none if it does not answer."""
     answers: list[bool] = []
 
     def answer() -> bool:
@@ -56,7 +56,7 @@ def gets_in(test: Test, name: str, database: str, password: str) -> bool:
 
 
 def tries(test: Test, text: str, user: str, database: str, service: str = "primary") -> bool:
-    """Whether a tenant's SQL is done."""
+    """Whether a tenant's SQL succeeds."""
     try:
         sql(test, text, user, database, service)
     except Failed:
@@ -65,12 +65,12 @@ def tries(test: Test, text: str, user: str, database: str, service: str = "prima
 
 
 def superusers(test: Test) -> str:
-    """Who is one."""
+    """Return the superusers."""
     return test.superuser(test.leader(), "SELECT string_agg(rolname, ' ' ORDER BY rolname) FROM pg_roles WHERE rolsuper")
 
 
 def run(test: Test) -> None:
-    """Prepare, add pgBouncer, go on, and log in through it."""
+    """Prepare, add PgBouncer, attack, and log in through PgBouncer."""
     cluster = hippo()
     cluster["spec"]["users"] = [
         {"name": "hippo", "databases": ["hippo"]},
@@ -90,7 +90,7 @@ def run(test: Test) -> None:
             sql(test, "CREATE DATABASE own TEMPLATE template0", user, "hippo")
         sql(test, TROJAN.format(tenant=user), user, database)
         sql(test, "CREATE SCHEMA pgbouncer; CREATE TABLE pgbouncer.kept AS SELECT 42 AS answer", user, database)
-    # The path of a superuser begins with the schema of its name.
+    # The search_path of a superuser begins with the schema of its name.
     sql(test, "ALTER SCHEMA evil RENAME TO postgres", "rhino", "postgres")
     sql(test, "ALTER DATABASE own SET search_path TO evil, pg_catalog; ALTER DATABASE own SET role TO maker", "maker", "own")
     sql(test, "ALTER DATABASE own SET default_transaction_read_only TO on", "maker", "own")
@@ -109,7 +109,7 @@ def run(test: Test) -> None:
         schema = test.superuser(test.leader(), kept, database)
         answer = sql(test, f"SELECT answer FROM {schema}.kept", user, database)
         test.expect(answer == "42", f"the tenant's table in {database} is lost")
-        # The pooler looks up the verifier of each client.
+        # PgBouncer looks up the verifier of each client.
         for name in ("nobody", "postgres", "hippo"):
             test.expect(not gets_in(test, name, database, "forged"), f"{name} gets into {database}")
         sql(test, "SELECT 1", user, database, "pgbouncer")

@@ -1,4 +1,4 @@
-"""A caretaker that has nothing to do costs next to nothing, and one that is paused changes nothing."""
+"""An idle caretaker needs almost no CPU time, and a paused one changes nothing."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ for pid in filter(str.isdigit, os.listdir('/proc')):
 
 
 def cost(test: Test, pod: str) -> tuple[float, float]:
-    """CPU time and memory of the caretaker of a pod."""
+    """Return CPU time and memory of a pod's caretaker."""
     seconds, mebibytes = test.in_pod(pod, "python3", "-c", READ_COST, container="caretaker").split()
     return float(seconds), float(mebibytes)
 
 
 def check_cost(test: Test) -> None:
-    """Let it rest, then look at a minute."""
+    """Wait until it is idle, then measure for a minute."""
     time.sleep(30)
     before = {pod: cost(test, pod)[0] for pod in test.instances()}
     time.sleep(SECONDS)
@@ -41,7 +41,7 @@ def check_cost(test: Test) -> None:
 
 
 def check_pause(test: Test) -> None:
-    """A new user waits for the end of the pause."""
+    """A new user is created only after the end of the pause."""
     cluster = hippo(instances=instance_sets(instance1=2), paused=True)
     cluster["spec"]["users"].append({"name": "okapi", "databases": ["forest"]})
     test.apply(cluster)
@@ -55,7 +55,7 @@ def check_pause(test: Test) -> None:
 
 
 def run(test: Test) -> None:
-    """Rest, then pause."""
+    """Measure, then pause."""
     test.apply(hippo(instances=instance_sets(instance1=2)))
     test.wait_until_well(2)
     until("there is a backup", lambda: test.backups(), 120, pause=1)

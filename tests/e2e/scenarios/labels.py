@@ -1,7 +1,7 @@
-"""Who has taken an instance of one cluster cannot put its pod behind a Service of another by labelling it.
+"""An attacker who controls an instance of one cluster cannot put its pod behind a Service of another cluster with labels.
 
-Patroni needs the right to patch its own pods, and RBAC knows no labels: what keeps the pod out is that it has no container port
-of the name that the Service leads to."""
+Patroni needs the right to patch its own pods, and RBAC cannot limit labels. But the pod has no container port with the name of
+the Service's `targetPort`, so the Service sends it nothing."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ TRIES = 20
 
 
 def attacker() -> dict[str, Any]:
-    """Another cluster of the namespace."""
+    """Return another cluster in the namespace."""
     cluster = hippo(instances=instance_sets(instance1=1))
     cluster["metadata"]["name"] = "zebra"
     del cluster["spec"]["proxy"], cluster["spec"]["users"]
@@ -24,7 +24,7 @@ def attacker() -> dict[str, Any]:
 
 
 def label(test: Test, **labels: str) -> str:
-    """Label the attacker's pod with the token that is in it; gives its address."""
+    """Label the attacker's pod with the token of the pod. Return its address."""
     body = {"metadata": {"labels": {PREFIX + key: value for key, value in labels.items()}}}
     pod = json.loads(instance_calls(test, ATTACKER, "PATCH", f"pods/{ATTACKER}", body)[1])
     there = pod["metadata"]["labels"]
@@ -33,7 +33,7 @@ def label(test: Test, **labels: str) -> str:
 
 
 def addresses(test: Test, service: str, with_ports: bool) -> set[str]:
-    """The addresses of a Service: those that have its port, or all."""
+    """Return the addresses of a Service: those that have its port, or all."""
     slices = test.get("endpointslices", f"--selector=kubernetes.io/service-name={service}")["items"]
     return {
         address
@@ -45,7 +45,7 @@ def addresses(test: Test, service: str, with_ports: bool) -> set[str]:
 
 
 def servers(test: Test, service: str) -> set[str]:
-    """Who answers a user of hippo, over many connections; a failed login is an answer of somebody else's."""
+    """Return the servers that answer a user of hippo, over many connections. A failed login is an answer of another server."""
     found = set()
     for _ in range(TRIES):
         try:
@@ -64,7 +64,6 @@ def run(test: Test) -> None:
     until("the attacker's Postgres is ready", lambda: "zebra" in test.get("endpoints", "zebra-ha")["metadata"]["name"])
     test.kubectl("wait", "--for=condition=Ready", f"pod/{ATTACKER}", "--timeout=90s")
 
-    # The Service of its own cluster that leads to another kind of server is out of reach too.
     for service, cluster, role in (
         ("hippo-replicas", "hippo", "replica"),
         ("hippo-pgbouncer", "hippo", "pgbouncer"),

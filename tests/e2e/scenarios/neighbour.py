@@ -1,6 +1,6 @@
-"""What a pod of the same namespace cannot do, with the authority's certificate or with all those of another cluster there.
+"""Attempts of a pod in the same namespace, which must fail, with the CA certificate or with all certificates of another cluster.
 
-Each refusal is beside the same act by somebody who may, so that it is refused for the right reason."""
+Each refused request is also sent by a client that may do it, so that the reason of the refusal is right."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from framework import Failed, Test, hippo
 
 PODS = "hippo-pods"
 
-# Changes the cluster, if Patroni lets it. Prints the status of the answer.
+# Changes the cluster, if Patroni allows it. Prints the status of the answer.
 CURL = ["curl", "--silent", "--output", "/dev/null", "--write-out", "%{http_code}", "--max-time", "5"]
 
 CERTIFICATES = "/etc/patroni/~postgres-operator"
@@ -22,7 +22,7 @@ exec pgbackrest --config=/dev/null --stanza=db --log-level-file=off --io-timeout
 
 
 def refused(test: Test, why: str, what: str, *act: object) -> None:
-    """Expect a refusal that says why."""
+    """Expect a refusal for the right reason."""
     call, *arguments = act
     assert callable(call)
     try:
@@ -34,7 +34,7 @@ def refused(test: Test, why: str, what: str, *act: object) -> None:
 
 
 def patroni(test: Test, leader: str) -> None:
-    """Patroni answers probes of anyone, and changes nothing for who has no client certificate."""
+    """Patroni answers probes of all clients, but changes nothing for a client without a certificate."""
     url = f"https://{leader}.{PODS}:8008"
     name = f"https://{leader}.{PODS}.{test.namespace}.svc.cluster.local:8008"
     members = test.secret("hippo-instance1-certs")["patroni.ca-roots"]
@@ -59,7 +59,7 @@ def patroni(test: Test, leader: str) -> None:
 
 
 def pgbackrest(test: Test, leader: str) -> None:
-    """The repositories, and the data directories, are read over TLS with a client certificate only."""
+    """The repositories and data directories can only be read over TLS with a client certificate."""
     host = f"hippo-repo-host-0.{PODS}.{test.namespace}.svc.cluster.local"
     directory = "/etc/pgbackrest/conf.d/~postgres-operator"
     mine = [f"--repo1-host-cert-file={directory}/client-tls.crt", f"--repo1-host-key-file={directory}/client-tls.key"]
@@ -70,7 +70,7 @@ def pgbackrest(test: Test, leader: str) -> None:
 
 
 def login(test: Test) -> None:
-    """No login without TLS, as a superuser, as a replica, or with what another user has."""
+    """No login without TLS, as a superuser, as a replica, or with credentials of another user."""
     test.expect(test.sql("SELECT 1") == "1", "hippo cannot log in at all")
     refused(test, "no encryption", "a login without TLS", lambda: test.sql("SELECT 1", sslmode="disable"))
     bouncer = lambda: test.sql("SELECT 1", service="pgbouncer", sslmode="disable")  # noqa: E731
@@ -83,7 +83,7 @@ def login(test: Test) -> None:
 
 
 def as_another(test: Test, user: str) -> str:
-    """Log in as a user of the system with hippo's password."""
+    """Log in as a user of the operating system with hippo's password."""
     return test.sql("SELECT 1", **{"user": "hippo", "database": f"postgres user={user}"})
 
 
@@ -94,7 +94,8 @@ exec psql -XAtqwc "$1" "host=$0 user=_crunchyrepl dbname=postgres $2 sslmode=req
 
 
 def certificates_of_another(test: Test) -> None:
-    """No client certificate of another cluster of the namespace replicates this one, reads its files, or changes Patroni."""
+    """With the certificates of another cluster in the namespace, nobody can replicate this one, read its files, or change
+    Patroni."""
     rhino = copy.deepcopy(hippo())
     rhino["metadata"]["name"] = "rhino"
     theirs = test.secrets(test.render(rhino))
@@ -120,7 +121,7 @@ def certificates_of_another(test: Test) -> None:
 
 
 def data(test: Test) -> None:
-    """One user's tables are closed to another, through Postgres and through PgBouncer."""
+    """One user cannot read another user's tables, through Postgres and through PgBouncer."""
     test.sql("CREATE TABLE secrets AS SELECT 'hush' AS what", user="rhino", database="zoo")
     for service in ("primary", "pgbouncer"):
         mine = test.sql("SELECT what FROM rhino.secrets", user="rhino", database="zoo", service=service)
@@ -132,7 +133,7 @@ def data(test: Test) -> None:
 
 
 def run(test: Test) -> None:
-    """Try everything."""
+    """Try all of these."""
     test.apply(hippo())
     test.wait_until_well(2)
     test.start_client()

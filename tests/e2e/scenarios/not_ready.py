@@ -1,4 +1,4 @@
-"""A change of every pod while the replicas are not ready: the leader stays until another instance can take over."""
+"""A change of all pods while the replicas are not ready: the leader stays until another instance can take over."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from framework import Test, is_ready, until
 
 from scenarios.rolling_update import LONGEST_GAP, all_new, sized
 
-# Patroni does not answer and does not stop, as with a disk that hangs.
+# Patroni does not answer and does not stop, as with a disk that does not answer.
 HANG = ("pkill", "-STOP", "--full", "patroni /etc/patroni")
 
 
 def run(test: Test) -> None:
-    """Let both replicas hang, apply, and watch the leader."""
+    """Stop both replicas' Patroni, apply, and watch the leader."""
     test.apply(sized("100Mi", instance1=3))
     test.wait_until_well(3)
     applications = Applications(test)
@@ -32,12 +32,12 @@ def run(test: Test) -> None:
 
 
 def ready(test: Test) -> list[str]:
-    """The instances that are ready and stay."""
+    """Return the instances that are ready and not being deleted."""
     return [pod["metadata"]["name"] for pod in test.instance_pods() if is_ready(pod)]
 
 
 def others_are_ready(test: Test, leader: str) -> bool:
-    """Whether the leader may go; it must not have gone before."""
+    """Whether the leader may stop; it must not have stopped before."""
     there = ready(test)
     others = [pod for pod in there if pod != leader]
     test.expect(others or leader in there, "the leader goes while no other instance is ready")

@@ -1,4 +1,4 @@
-"""Object storage that nobody reaches: the cluster starts, and another leads as fast as ever."""
+"""Object storage that is unreachable: the cluster starts, and a failover is as fast as usual."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def run(test: Test) -> None:
     test.wait_until_well(3, 240)
     writer = test.start_writer()
     for what, options in (("deleted", ()), ("killed", ("--grace-period=0", "--force"))):
-        # WAL segments wait for the archive, as is usual.
+        # WAL segments wait for the archive, as usual.
         test.superuser(test.leader(), "SELECT pg_switch_wal()")
         target = (KILLED_GAP if options else LONGEST_GAP) + MORE
         replace(test, writer, f"leader {what} without object storage", [test.leader()], *options, target=target)

@@ -1,4 +1,4 @@
-"""Passwords that somebody else keeps: only Patroni waits for its own, and nobody logs in without a Secret."""
+"""Passwords in existing Secrets: only Patroni waits for its own, and no user can log in without its Secret."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from framework import Test, hippo, until
 from scenarios.patroni_api import USER, accepts
 
 PASSWORDS = {"hippo": "not from the seed", "rhino": "neither is this"}
-# A changed annotation makes the kubelet check immediately. Otherwise it checks every minute.
+# A changed annotation makes the kubelet check at once. Otherwise it checks every minute.
 SECONDS = 10
 
 
 def verifier(password: str) -> str:
-    """What PostgreSQL stores of a password (RFC 5802)."""
+    """Return the verifier that PostgreSQL stores for a password (RFC 5802)."""
     salt = b"sixteen bytes ok"
     salted = hashlib.pbkdf2_hmac("sha256", password.encode(), salt, 4096)
     client, server = (hmac.digest(salted, name, "sha256") for name in (b"Client Key", b"Server Key"))
@@ -27,7 +27,7 @@ def verifier(password: str) -> str:
 
 
 def bring(test: Test, name: str, **values: str) -> None:
-    """Apply a Secret, and have the instances look at once."""
+    """Apply a Secret, and make the kubelets of the instances check at once."""
     secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "stringData": values}
     test.kubectl("apply", "--filename=-", text=json.dumps(secret))
     for pod in test.instances():
@@ -35,18 +35,18 @@ def bring(test: Test, name: str, **values: str) -> None:
 
 
 def bring_patroni(test: Test, password: str) -> None:
-    """Bring the password of Patroni's API."""
+    """Apply the Secret with the password of Patroni's API."""
     authentication = {"username": USER, "password": password}
     bring(test, "hippo-patroni", **{"authentication.yaml": json.dumps({"restapi": {"authentication": authentication}})})
 
 
 def login(test: Test, user: str, password: str, service: str = "primary") -> bool:
-    """Whether a user gets into its database with a password."""
+    """Whether a user can log in to its database with a password."""
     return test.logs_in(user, {"hippo": "hippo", "rhino": "zoo"}[user], password, service)
 
 
 def run(test: Test) -> None:
-    """Start without Secrets, then bring them one after the other."""
+    """Start without Secrets, then apply one after the other."""
     manifests = test.render(hippo(), "--credentials=reference")
     rendered = test.secrets(manifests)
     test.expect(
@@ -59,7 +59,7 @@ def run(test: Test) -> None:
     test.expect(accepts(test, test.leader(), "mine"), "Patroni does not take the password that was brought")
     client = test.pod("client", ["sleep", "infinity"])
     container = client["spec"]["containers"][0]
-    container["env"] = [entry for entry in container["env"] if "value" in entry]  # the others are of the Secret
+    container["env"] = [entry for entry in container["env"] if "value" in entry]  # the others come from the Secret
     test.start_pod(client)
     roles = "SELECT count(*) FROM pg_roles WHERE rolname IN ('hippo', 'rhino')"
     until("both roles are there", lambda: test.superuser(test.leader(), roles) == "2")

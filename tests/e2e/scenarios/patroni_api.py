@@ -1,4 +1,4 @@
-"""Patroni's API is closed to the certificates of a neighbour, open to its own cluster, and shows no password."""
+"""Patroni's API refuses the certificates of another cluster, accepts those of its own, and shows no password."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ print(json.dumps(answers))
 
 
 def neighbour() -> dict[str, Any]:
-    """Another cluster of the namespace, with everything that has a certificate."""
+    """Return another cluster of the namespace, with all components that have a certificate."""
     cluster = hippo(users=[{"name": "beta"}])
     cluster["metadata"]["name"] = "beta"
     cluster["spec"]["instances"] = [{"name": "instance1", "replicas": 1, "dataVolumeClaimSpec": CLAIM}]
@@ -48,7 +48,7 @@ def neighbour() -> dict[str, Any]:
 
 
 def certificates(test: Test, cluster: str) -> dict[str, str]:
-    """Every key with its certificate that pods of a cluster have from Secrets, by the name of the Secret."""
+    """Return all keys with their certificates that pods of a cluster get from Secrets, by the name of the Secret."""
     pairs = {}
     for secret in test.get("secrets", f"--selector=postgres-operator.crunchydata.com/cluster={cluster}")["items"]:
         data = decoded(secret["data"])
@@ -63,7 +63,7 @@ def certificates(test: Test, cluster: str) -> dict[str, str]:
 
 
 def ask(test: Test, pod: str, to: str, pairs: dict[str, str], password: str, request: str, body: Any = None) -> Any:
-    """Ask the Patroni of `to` from a pod, with each of these certificates."""
+    """Send a request to the Patroni of `to` from a pod, with each of these certificates."""
     method, path = request.split()
     asked = {
         "authority": test.secret("hippo-instance1-certs")["patroni.ca-roots"],
@@ -78,19 +78,19 @@ def ask(test: Test, pod: str, to: str, pairs: dict[str, str], password: str, req
 
 
 def own(test: Test) -> dict[str, str]:
-    """The certificate with which members of the cluster call each other."""
+    """Return the certificate that members of the cluster use to call each other."""
     return {"own": test.secret("hippo-instance1-certs")["patroni.crt-combined"]}
 
 
 def configuration(test: Test) -> str:
-    """What Patroni shows to somebody without any certificate."""
+    """Return the configuration that Patroni shows without a certificate."""
     status, text = ask(test, "beta-instance1-0", test.leader(), {"none": ""}, "", "GET /config")["none"]
     test.expect(status == 200, f"GET /config is answered with {status}")
     return str(text)
 
 
 def check_neighbour(test: Test) -> None:
-    """No certificate of the other cluster changes anything, whatever password comes with it."""
+    """No certificate of the other cluster can change anything, with any password."""
     pairs = certificates(test, "beta")
     test.expect(len(pairs) >= 6, f"only {sorted(pairs)}")
     before = configuration(test)
@@ -113,7 +113,7 @@ def check_neighbour(test: Test) -> None:
 
 
 def check_patronictl(test: Test) -> None:
-    """A person in the container goes on as ever."""
+    """In the container, `patronictl` works as before."""
     leader = test.leader()
     replica = next(pod for pod in test.instances() if pod != leader)
     test.expect(len(test.members()) == 2, "patronictl list shows not all")
@@ -128,12 +128,12 @@ def check_patronictl(test: Test) -> None:
 
 
 def rules(*more: Any) -> dict[str, Any]:
-    """`spec.authentication` with more before the rule for everybody."""
+    """Return `spec.authentication` with more rules before the one for all users."""
     return {"rules": [*more, {"connection": "hostssl", "method": "scram-sha-256"}]}
 
 
 def check_rules(test: Test) -> None:
-    """A password in a rule reaches Postgres, and nobody else; nothing restarts."""
+    """A password in a rule reaches Postgres, but no other reader. Nothing restarts."""
     options = {"ldapserver": "ldap.invalid", "ldapbasedn": "dc=x", "ldapbinddn": "cn=x", "ldapbindpasswd": "hush-hush"}
     rule = {"connection": "hostssl", "users": ["nobody"], "method": "ldap", "options": options}
     test.expect("pg_hba" in configuration(test), "GET /config shows no rules before")
@@ -156,7 +156,7 @@ def check_rules(test: Test) -> None:
 
 
 def check_parameter(test: Test) -> None:
-    """The caretaker may still change the configuration."""
+    """The caretaker can still change the configuration."""
     parameters = {"dynamicConfiguration": {"postgresql": {"parameters": {"work_mem": "5MB"}}}}
     test.apply(hippo(authentication=rules(), patroni=parameters))
     for pod in test.instances():
@@ -164,21 +164,21 @@ def check_parameter(test: Test) -> None:
 
 
 def rotated(generation: int) -> dict[str, Any]:
-    """The cluster with another password of Patroni."""
+    """Return the cluster with another password of Patroni's API."""
     cluster = hippo(authentication=rules())
     cluster["metadata"]["annotations"][f"pgrender.dev/rotate-password.{USER}"] = str(generation)
     return cluster
 
 
 def accepts(test: Test, pod: str, password: str) -> bool:
-    """Whether a Patroni takes a password."""
+    """Whether a Patroni accepts a password."""
     status = ask(test, pod, pod, own(test), password, "DELETE /restart")["own"][0]
     test.expect(status in (401, 404), f"DELETE /restart is answered with {status}")
     return bool(status == 404)
 
 
 def check_rotation(test: Test) -> None:
-    """Another password, everywhere, within seconds; nothing restarts, and no log has it."""
+    """The password changes in all pods within seconds. Nothing restarts, and no log contains it."""
     before, old = processes(test), test.secret("hippo-patroni")["password"]
     applied = test.apply(rotated(2))
     new = test.secret("hippo-patroni")["password"]
@@ -198,7 +198,7 @@ def check_rotation(test: Test) -> None:
 
 
 def check_hand_over(test: Test) -> None:
-    """A leader that stops while its Patroni has still the old password hands over all the same."""
+    """If a leader stops while its Patroni still has the old password, it nevertheless hands over."""
     for generation in (None, 3):
         test.wait_until_well(2)
         leader = test.leader()
@@ -220,7 +220,7 @@ def check_hand_over(test: Test) -> None:
 
 
 def run(test: Test) -> None:
-    """Two clusters of one namespace."""
+    """Create two clusters in one namespace, and run all checks."""
     test.apply(hippo(authentication=rules()))
     test.apply(neighbour())
     test.wait_until_well(2)

@@ -1,6 +1,6 @@
-"""Delete the cluster and apply it again: over its claims, over nothing, and with or without what Patroni left.
+"""The cluster is deleted and applied again: with and without its claims, and with and without Patroni's Endpoints.
 
-At the end the namespace goes, and nothing holds it up."""
+At the end the namespace is deleted, and nothing blocks that."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from framework import Test, hippo, until
 
 
 def delete(test: Test, manifests: str, claims: bool) -> None:
-    """Delete what was applied, as `kubectl delete` does; the claims only when asked, as GitOps tools keep them."""
+    """Delete the applied objects, as `kubectl delete` does. Delete the claims only if requested, because GitOps tools keep
+    them."""
     documents = manifests.split("\n---\n")
     gone = [text for text in documents if claims or "\nkind: PersistentVolumeClaim\n" not in text]
     started = time.monotonic()
@@ -22,17 +23,17 @@ def delete(test: Test, manifests: str, claims: bool) -> None:
 
 
 def pods(test: Test) -> list[str]:
-    """The pods of the cluster; those of the scenario are not."""
+    """Return the pods of the cluster, without those of the scenario."""
     return [pod["metadata"]["name"] for pod in test.get("pods")["items"] if pod["metadata"].get("labels")]
 
 
 def left(test: Test) -> list[Any]:
-    """The Endpoints that are there."""
+    """Return the existing Endpoints."""
     return list(test.get("endpoints")["items"])
 
 
 def come_back(test: Test, manifests: str, what: str, target: float = 20) -> None:
-    """Apply again, and wait until the application logs in and all members are well."""
+    """Apply again, and wait until the application logs in and all members are healthy."""
     applied = test.apply_manifests(manifests)
     until("hippo logs in", lambda: test.sql("SELECT 1") == "1", 90)
     test.figure(f"{what}: first login", time.time() - applied, target)
@@ -42,17 +43,17 @@ def come_back(test: Test, manifests: str, what: str, target: float = 20) -> None
 
 
 def write(test: Test) -> None:
-    """Put something into the database."""
+    """Write rows to the database."""
     test.sql("CREATE TABLE IF NOT EXISTS animals (name text); INSERT INTO animals VALUES ('hippo')")
 
 
 def animals(test: Test) -> str:
-    """How much of it is there; none where the table is not."""
+    """Return `1` if the table exists, otherwise `0`."""
     return test.sql("SELECT count(*) FROM pg_tables WHERE tablename = 'animals'")
 
 
 def run(test: Test) -> None:
-    """All four combinations, each from a running cluster."""
+    """Try all four combinations, each from a running cluster."""
     manifests = test.render(hippo())
     test.apply_manifests(manifests)
     test.wait_until_well(2)
@@ -74,7 +75,7 @@ def run(test: Test) -> None:
 
     delete(test, manifests, claims=False)
     test.kubectl("apply", "--filename=-", text=memory)
-    # All members lost the leader lock when their permissions were deleted, and wait half a lease for a leader.
+    # All members lost the leader lock when their permissions were deleted, and wait for half of `ttl` for a leader.
     come_back(test, manifests, "over claims, with what Patroni left", target=30)
     test.expect(animals(test) == "1", "the data is gone")
     same = test.superuser(test.leader(), "SELECT system_identifier FROM pg_control_system()")

@@ -1,4 +1,4 @@
-"""Nobody can reach the backup repository: another leads as fast as ever, and a shutdown does not wait for it."""
+"""The backup repository is unreachable: a failover is as fast as usual, and a shutdown does not wait for the repository."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import time
 
 from framework import Test, Writer, hippo, instance_sets, is_ready, until
 
-# The time that this takes with the repository, and the time that may be added without it.
+# The time that a failover takes with the repository, and the time that it may take longer without it.
 LONGEST_GAP, MORE = 3.1, 5
 KILLED_GAP = 5
 
 
 def replace(test: Test, writer: Writer, what: str, pods: list[str], *options: str, target: float) -> None:
-    """Delete pods, of which one leads, and look at the gap."""
+    """Delete pods, one of which is the leader, and measure the interruption."""
     with writer.gaps() as gaps:
         test.kubectl("delete", "pod", *pods, *options)
     test.figure(f"{what}: longest gap", gaps[0], target)
@@ -20,7 +20,7 @@ def replace(test: Test, writer: Writer, what: str, pods: list[str], *options: st
 
 
 def run(test: Test) -> None:
-    """Stop the repo host, then replace the leader in each way; then with the repo host; then all at once."""
+    """Stop the repo host and replace the leader in each way. Do the same with the repo host. Then replace all pods at once."""
     test.apply(hippo(instances=instance_sets(instance1=3)))
     test.wait_until_well(3)
     until("there is a backup", lambda: test.backups(), 120, pause=1)
@@ -32,7 +32,7 @@ def run(test: Test) -> None:
         until("the repo host is there or gone", lambda with_it=with_it: repo_hosts(test) == [True] * with_it, 60)
         name = "deleted with the repo host" if with_it else "deleted without a repo host"
         others = ["hippo-repo-host-0"] if with_it else []
-        # WAL segments wait for the archive, as is usual.
+        # WAL segments wait for the archive, as usual.
         test.superuser(test.leader(), "SELECT pg_switch_wal()")
         replace(test, writer, f"leader {name}", [test.leader(), *others], target=LONGEST_GAP + MORE)
         test.superuser(test.leader(), "SELECT pg_switch_wal()")
@@ -52,6 +52,6 @@ def run(test: Test) -> None:
 
 
 def repo_hosts(test: Test) -> list[bool]:
-    """Of each repo host whether it serves."""
+    """Return for each repo host whether it is ready."""
     pods = test.get("pods", "--selector=postgres-operator.crunchydata.com/pgbackrest-dedicated")["items"]
     return [is_ready(pod) for pod in pods]

@@ -1,4 +1,4 @@
-"""Larger volumes are an ordinary apply, and nothing restarts; a smaller one is refused and changes nothing."""
+"""Larger volumes only need an apply, and nothing restarts. A smaller one is refused, and nothing changes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ CLAIMS = ["postgres-data-hippo-instance1-0", "postgres-data-hippo-instance1-1", 
 
 
 def sized(size: str) -> dict[str, Any]:
-    """The cluster with all volumes of a size."""
+    """Return the cluster with all volumes of this size."""
     cluster = hippo()
     larger: dict[str, Any] = copy.deepcopy(CLAIM)
     larger["resources"]["requests"]["storage"] = size
@@ -22,17 +22,17 @@ def sized(size: str) -> dict[str, Any]:
 
 
 def capacities(test: Test) -> set[str]:
-    """What the volumes hold, as Kubernetes says."""
+    """Return the capacities of the volumes in Kubernetes."""
     return {test.get("pvc", claim)["status"]["capacity"]["storage"] for claim in CLAIMS}
 
 
 def pods(test: Test) -> dict[str, str]:
-    """All pods, with their identities."""
+    """Return all pods with their UIDs."""
     return {pod["metadata"]["name"]: pod["metadata"]["uid"] for pod in test.get("pods")["items"]}
 
 
 def run(test: Test) -> None:
-    """Grow, then try to shrink."""
+    """Enlarge the volumes, then try to shrink them."""
     test.apply(sized("1Gi"))
     test.wait_until_well(2)
     before = pods(test)

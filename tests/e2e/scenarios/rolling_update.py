@@ -1,4 +1,4 @@
-"""Pods are replaced one at a time under a constant writer, and the leader hands over before it goes."""
+"""Pods are replaced one at a time while an application writes, and the leader hands over before it stops."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ LONGEST_GAP, DURATION = 3.1, 30
 
 
 def sized(memory: str, **replicas: int) -> dict[str, Any]:
-    """A cluster whose Postgres containers request so much memory."""
+    """Return a cluster whose Postgres containers request this much memory."""
     requests = {"requests": {"memory": memory}}
     return hippo(
         instances=[
@@ -24,7 +24,7 @@ def sized(memory: str, **replicas: int) -> dict[str, Any]:
 
 
 def roll(test: Test, applications: Applications, name: str, cluster: dict[str, Any], pods: int) -> None:
-    """Apply a change of every pod, and look at how it went."""
+    """Apply a change of all pods, and check the rolling update."""
     before = {pod["metadata"]["uid"] for pod in test.instance_pods()}
     with applications.gaps(name, LONGEST_GAP) as gaps:
         test.apply(cluster)
@@ -43,7 +43,7 @@ def all_new(test: Test, before: set[str], count: int) -> bool:
 
 
 def one_at_a_time(test: Test) -> bool:
-    """Whether no pod was made before the one before it was ready."""
+    """Whether each pod was created only after the pod before it was ready."""
     spans = []
     for pod in test.instance_pods():
         ready = next(entry for entry in pod["status"]["conditions"] if entry["type"] == "Ready")
@@ -53,12 +53,12 @@ def one_at_a_time(test: Test) -> bool:
 
 
 def moment(text: str) -> datetime:
-    """A time of Kubernetes."""
+    """Parse a time of Kubernetes."""
     return datetime.fromisoformat(text)
 
 
 def run(test: Test) -> None:
-    """Roll three replicas with the leader in each place, delete the leader's pod, then roll two sets of one."""
+    """Update three replicas with the leader at each ordinal, delete the leader's pod, then update two sets of one replica."""
     roll_one_set(test)
     test.clear()
     roll_two_sets(test)

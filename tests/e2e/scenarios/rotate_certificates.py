@@ -1,7 +1,7 @@
-"""New certificates, then a new CA, under clients that verify with the old bundle and with the new one: nobody is refused.
+"""New certificates, then a new CA, with clients that verify with the old or the new bundle: no connection fails.
 
-The first rendering is of the window before this one, so that the next one is of today. PgBouncer hears of it last: nobody
-may tell its pods, whose names are random, so it waits for the kubelet's own period."""
+The first rendering is for the previous window, so that the next one is for today. PgBouncer learns of it last: its pods have
+random names, so the caretaker cannot annotate them, and they wait for the kubelet's periodic sync."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ def start_connector(test: Test, **bundles: str) -> None:
 
 
 def refusals(test: Test) -> list[str]:
-    """The attempts that failed."""
+    """Return the failed attempts."""
     return [line for line in test.kubectl("logs", "connector").splitlines() if not line.endswith(" ok")]
 
 
 def servers(test: Test) -> dict[str, tuple[str, int, str, str, str]]:
-    """Each server: host, port and protocol, and the Secret and key of its certificate."""
+    """Return the servers: host, port and protocol, and the Secret and key of the certificate."""
     hosts = {pod: f"{pod}.hippo-pods.{test.namespace}.svc.cluster.local" for pod in test.instances()}
     instances, pgbackrest = "hippo-instance1-certs", "pgbackrest-server.crt"
     found = {}
@@ -57,20 +57,20 @@ def servers(test: Test) -> dict[str, tuple[str, int, str, str, str]]:
 
 
 def served(test: Test, host: str, port: int, protocol: str) -> str:
-    """The digest of the certificate that a server presents."""
+    """Return the digest of the certificate that a server presents."""
     program = (PROGRAMS / "served.py").read_text()
     return test.in_pod("client", "python3", "-c", program, host, str(port), protocol, container="client")
 
 
 def digest(certificate: str) -> str:
-    """The digest of a certificate in PEM, which its key may stand before."""
+    """Return the digest of a certificate in PEM, which may follow its key."""
     certificate = certificate[certificate.index("-----BEGIN CERTIFICATE-----") :]
     return hashlib.sha256(ssl.PEM_cert_to_DER_cert(certificate)).hexdigest()
 
 
 def presents(test: Test, name: str, server: tuple[str, int, str], certificate: str) -> bool:
-    """Whether a server presents a certificate. Patroni starts its server anew for one, and may reset who comes in that moment:
-    members and the kubelet try again."""
+    """Whether a server presents a certificate. Patroni restarts its server for a new one, and may reset connections at that
+    moment: members and the kubelet try again."""
     try:
         return served(test, *server) == digest(certificate)
     except Failed:
@@ -80,7 +80,7 @@ def presents(test: Test, name: str, server: tuple[str, int, str], certificate: s
 
 
 def rotate(test: Test, what: str, manifests: str) -> None:
-    """Apply, wait until each server presents its new certificate, and see that everything goes on."""
+    """Apply, wait until each server presents its new certificate, and check that all applications continue."""
     new = test.secrets(manifests)
     waiting = servers(test)
     for name, (host, port, protocol, secret, key) in waiting.items():
@@ -95,7 +95,7 @@ def rotate(test: Test, what: str, manifests: str) -> None:
                 seconds = PGBOUNCER_SECONDS if kind == "PgBouncer" else SECONDS
                 test.figure(f"{what}: {kind} presents the new certificate", time.time() - applied, seconds)
         test.expect(time.time() - applied < 180, f"old certificates are still presented by {list(waiting)}")
-    # Clients that connect from now on use new certificates.
+    # New connections use the new certificates.
     leader = test.leader()
     test.superuser(leader, "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_replication")
     test.wait_until_well(2)
@@ -110,7 +110,7 @@ def rotate(test: Test, what: str, manifests: str) -> None:
 
 
 def run(test: Test) -> None:
-    """Start in the window of before, render of today, then with the next CA."""
+    """Start in the previous window, render for today, then with the next CA."""
     cluster: dict[str, Any] = hippo(instances=instance_sets(instance1=2))
     first = test.render(cluster, f"--time={int(time.time()) - WINDOW_SECONDS}")
     second = test.render(cluster)

@@ -1,4 +1,4 @@
-"""A new password for one user: it works within seconds, the old one no longer, and nothing else changes."""
+"""A new password for one user: it works within seconds, the old one no longer works, and nothing else changes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ SECONDS = 5
 
 
 def run(test: Test) -> None:
-    """Raise the generation of hippo's password."""
+    """Increase the generation of hippo's password."""
     cluster = hippo()
     before_manifests = test.render(cluster)
     test.apply_manifests(before_manifests)

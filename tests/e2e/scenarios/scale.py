@@ -1,6 +1,6 @@
 """From one instance to three, to two, to three again, to one, while an application writes.
 
-The leader is where scaling down takes instances from: at the highest ordinal."""
+The leader has the highest ordinal, which scaling down removes first."""
 
 from __future__ import annotations
 
@@ -13,43 +13,43 @@ LAST = "hippo-instance1-2"
 
 
 def scaled(replicas: int) -> dict[str, Any]:
-    """The cluster with so many instances."""
+    """Return the cluster with this many instances."""
     return hippo(instances=instance_sets(instance1=replicas))
 
 
 def claim(test: Test) -> str:
-    """The identity of the claim of the last instance, and of its volume."""
+    """Return the UIDs of the last instance's claim and volume."""
     there = test.get("pvc", f"postgres-data-{LAST}")
     return f"{there['metadata']['uid']} {there['spec']['volumeName']}"
 
 
 def move_leader(test: Test, target: str) -> None:
-    """Have it lead, as a DBA does."""
+    """Move the leader to this instance, as a DBA does."""
     test.in_pod(test.leader(), "patronictl", "switchover", f"--candidate={target}", "--force")
     until(f"{target} leads", lambda: test.leader() == target)
 
 
 def others_untouched(test: Test, before: dict[str, str]) -> None:
-    """Scaling restarts no pod that stays."""
+    """Scaling does not restart the remaining pods."""
     after = {pod["metadata"]["name"]: pod["metadata"]["uid"] for pod in test.get("pods")["items"]}
     moved = [name for name, uid in before.items() if name in after and after[name] != uid]
     test.expect(not moved, f"scaling restarted {moved}")
 
 
 def pods(test: Test) -> dict[str, str]:
-    """All pods, with their identities."""
+    """Return all pods with their UIDs."""
     return {pod["metadata"]["name"]: pod["metadata"]["uid"] for pod in test.get("pods")["items"]}
 
 
 def services_follow(test: Test) -> None:
-    """PgBouncer and pgBackRest know the cluster as it is now."""
+    """PgBouncer and pgBackRest know the current instances."""
     test.sql("SELECT 1", service="pgbouncer")
     test.sql("SELECT 1", service="replicas")
     test.in_pod(test.leader(), "pgbackrest", "--stanza=db", "check")
 
 
 def run(test: Test) -> None:
-    """Scale, and each time look at what an application feels."""
+    """Scale, and measure the interruptions of an application each time."""
     test.apply(scaled(1))
     test.wait_until_well(1)
     until("there is a backup to make replicas from", lambda: test.backups(), 120, pause=1)

@@ -1,6 +1,6 @@
-"""`spec.shutdown` and back, while an application writes: no acknowledged row is lost, and who led leads again.
+"""`spec.shutdown` and a new start, while an application writes: no acknowledged row is lost, and the last leader leads again.
 
-Only who led last is sure to have everything, and Patroni by itself takes whoever comes first."""
+Only the last leader is sure to have all commits, but Patroni alone accepts the first member that starts."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ ROUNDS = int(os.environ.get("ROUNDS", "3"))
 
 
 def run(test: Test) -> None:
-    """Shut down in the middle of the writes, and start again; several times, because it is a race."""
+    """Shut down during writes, and start again. Repeat it, because the result depends on timing."""
     up, down = hippo(instances=instance_sets(instance1=3)), hippo(instances=instance_sets(instance1=3), shutdown=True)
     test.apply(up)
     test.wait_until_well(3)

@@ -1,4 +1,4 @@
-"""A standby cluster streams from a primary that lets it in, and is on its own after its promotion."""
+"""A standby cluster streams from a primary cluster that accepts it, and is independent after its promotion."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ ACCEPT = {"pgrender.dev/accept-standby": "true"}
 
 
 def cluster(replicas: int, annotations: dict[str, str] | None = None, **spec: Any) -> dict[str, Any]:
-    """A cluster without a pooler."""
+    """Return a cluster without PgBouncer."""
     made = hippo(instances=instance_sets(instance1=replicas), **spec)
     del made["spec"]["proxy"]
     made["metadata"]["annotations"].update(annotations or {})
@@ -19,19 +19,19 @@ def cluster(replicas: int, annotations: dict[str, str] | None = None, **spec: An
 
 
 def names_cluster(certificate: str) -> bool:
-    """Whether a certificate is that of the replicas of one cluster."""
+    """Whether a certificate belongs to the replicas of a cluster."""
     lines = [line for line in certificate.splitlines() if not line.startswith("-")]
     return b"_crunchyrepl@" in base64.b64decode("".join(lines))
 
 
 def streams(test: Test) -> bool:
-    """Whether every instance streams."""
+    """Whether all instances stream."""
     count = "SELECT count(*) FROM pg_stat_wal_receiver WHERE status = 'streaming'"
     return all(test.superuser(pod, count) == "1" for pod in test.instances())
 
 
 def run(test: Test) -> None:
-    """Refused, let in, promoted."""
+    """First the standby is refused, then accepted, then promoted."""
     primary, follower = test, Test("standby")
     domain = "--trust-domain=zoo"
     with follower.in_namespace():

@@ -1,6 +1,6 @@
-"""From nothing to a cluster that an application uses, through `kustomize build | kubectl apply`.
+"""From nothing to a cluster that an application uses, with `kustomize build | kubectl apply`.
 
-The application is a Job of the same apply, and knows what is in the Secret of its user and the authority's certificate."""
+The application is a Job in the same apply. It only has its user's Secret and the CA certificate."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pathlib import Path
 import framework
 from framework import PGRENDER, PREFIX, ROOT, SEED, Failed, Test, hippo, until
 
-# First a commit; then what was written is read through the replicas and through PgBouncer, which also writes.
+# It commits first. Then it reads the rows through the replicas and through PgBouncer, and also writes through PgBouncer.
 APPLICATION = r"""
 psql() { command psql --no-psqlrc --no-align --tuples-only --quiet --set=ON_ERROR_STOP=1 "$@"; }
 export PGCONNECT_TIMEOUT=2
@@ -31,7 +31,7 @@ echo "read $(date +%s.%N)"
 
 
 def build(test: Test) -> str:
-    """What `kustomize build` gives for the cluster and the application."""
+    """Return the output of `kustomize build` for the cluster and the application."""
     pod = test.pod("application", ["bash", "-c", APPLICATION], restartPolicy="Never")
     job = {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "application"}}
     job["spec"] = {"backoffLimit": 0, "template": {"spec": pod["spec"]}}

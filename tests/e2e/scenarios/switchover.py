@@ -1,4 +1,4 @@
-"""PGO's request for a switchover moves the leader, once for each value of the annotation."""
+"""PGO's annotation for a switchover moves the leader, once for each value."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ LONGEST_GAP = 3.1
 
 
 def run(test: Test) -> None:
-    """Ask for any other leader, then for a certain one; apply again; ask for what cannot be."""
+    """Request any other leader, then a certain one. Apply again. Request an impossible one."""
     cluster = hippo(instances=instance_sets(instance1=3), patroni={"switchover": {"enabled": True}})
     test.apply(cluster)
     test.wait_until_well(3)

@@ -1,5 +1,6 @@
-"""A cluster whose Secrets somebody else made, in PGO's shape: passwords, verifiers and CA stay, and applications notice
-nothing. Needs `openssl` where the scenario runs."""
+"""A cluster with existing Secrets as PGO creates them: passwords, verifiers and CA stay, and applications see no change.
+
+The scenario needs `openssl` on this machine."""
 
 from __future__ import annotations
 
@@ -18,7 +19,7 @@ PASSWORDS = {"hippo": "it's <so> wet: 100% /@?", "rhino": "horn"}
 
 
 def authority(directory: Path) -> None:
-    """A CA as PGO makes it: P-256, SHA-384, ten years, and only for signing."""
+    """Return a CA as PGO creates it: P-256, SHA-384, valid for ten years, and only for signing."""
     words = ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-sha384", "-days", "3650"]
     words += ["-addext", "keyUsage=critical,keyCertSign,cRLSign", "-subj", "/CN=postgres-operator-ca", "-keyout", str(directory / "ca.pkcs8")]
     words += ["-out", str(directory / "ca.crt")]
@@ -27,7 +28,7 @@ def authority(directory: Path) -> None:
 
 
 def certificate(directory: Path, names: list[str]) -> dict[str, str]:
-    """A certificate of that CA for these names, as the data of a Secret."""
+    """Return a certificate of that CA for these names, as the data of a Secret."""
     key, request, issued = (str(directory / name) for name in ("tls.key", "tls.csr", "tls.crt"))
     framework.run("openssl", "ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", key)
     words = ["req", "-new", "-key", key, "-subj", f"/CN={names[0]}", "-out", request]
@@ -41,14 +42,14 @@ def certificate(directory: Path, names: list[str]) -> dict[str, str]:
 
 
 def secret(name: str, data: dict[str, str]) -> dict[str, Any]:
-    """A Secret with PGO's label."""
+    """Return a Secret with PGO's label."""
     encoded = {key: base64.b64encode(value.encode()).decode() for key, value in data.items()}
     labels = {f"{PREFIX}cluster": "hippo"}
     return {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name, "labels": labels}, "data": encoded}
 
 
 def secrets(test: Test, directory: Path) -> list[dict[str, Any]]:
-    """What PGO would have left: the CA, certificates, and users with a missing and with an old verifier."""
+    """Return the Secrets that PGO leaves: the CA, certificates, one user without a verifier and one with an old verifier."""
     authority(directory)
     service = f"hippo-primary.{test.namespace}.svc"
     old = hashlib.md5(f"{PASSWORDS['rhino']}rhino".encode()).hexdigest()
@@ -62,7 +63,7 @@ def secrets(test: Test, directory: Path) -> list[dict[str, Any]]:
 
 
 def run(test: Test) -> None:
-    """Make the Secrets, render with them, and log in with nothing but what was known before."""
+    """Create the Secrets, render with them, and log in with the known passwords only."""
     with tempfile.TemporaryDirectory() as name:
         directory = Path(name)
         made = secrets(test, directory)
@@ -71,7 +72,7 @@ def run(test: Test) -> None:
         test.kubectl("create", "--filename=-", text=json.dumps(theirs))
         existing = directory / "existing.yaml"
         existing.write_text(test.kubectl("get", "secret", "--output=yaml"))
-        # An old verifier needs its method: the default rule takes only SCRAM, as with PGO.
+        # An old verifier needs its own authentication method: the default rule accepts only SCRAM, as with PGO.
         rules = [{"connection": "hostssl", "method": "md5"}]
         manifests = test.render(hippo(authentication={"rules": rules}), f"--existing={existing}")
     applied = time.time()
@@ -87,7 +88,7 @@ def run(test: Test) -> None:
     for user, database in (("hippo", "hippo"), ("rhino", "zoo")):
         kept = test.secret(f"hippo-pguser-{user}")["password"]
         test.expect(kept == PASSWORDS[user], f"the password of {user} is another one")
-        # Behind PgBouncer there is SCRAM only.
+        # PgBouncer's connections to Postgres use SCRAM only.
         for service in ("primary", "replicas", "pgbouncer") if user == "hippo" else ("primary", "replicas"):
             where = (user, database, service)
             until(f"{where} logs in", lambda where=where: test.sql("SELECT 1", *where) == "1")

@@ -1,4 +1,4 @@
-"""Clusters of one trust domain in two namespaces verify each other; one of another domain is not trusted."""
+"""Clusters of one trust domain in two namespaces trust each other. A cluster of another domain is not trusted."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ CONNECT = 'read -r PGPASSWORD; export PGPASSWORD; exec psql -XAtqc "SELECT 1" "$
 
 
 def connect(client: Test, server: Test) -> str:
-    """Log in to another namespace's cluster, verified with what the clients of this one trust."""
+    """Log in to a cluster in another namespace, and verify it with the CA bundle of this namespace."""
     keys = server.secret("hippo-pguser-hippo")
     target = f"host={keys['host']} user=hippo dbname=hippo sslmode=verify-full connect_timeout=5"
     words = ["bash", "-c", CONNECT, target]
@@ -16,7 +16,7 @@ def connect(client: Test, server: Test) -> str:
 
 
 def run(test: Test) -> None:
-    """Three clusters: two of a domain, one of its own."""
+    """Three clusters: two in one domain, and one in another."""
     near, far, stranger = test, Test("two-domains"), Test("two-domains")
     cluster = hippo(instances=instance_sets(instance1=1))
     del cluster["spec"]["proxy"]

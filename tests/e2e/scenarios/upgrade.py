@@ -1,5 +1,7 @@
-"""A running cluster that an earlier version of the program has rendered is applied anew: its pods are replaced, the leader hands
-over, and replicas stream again by themselves. Needs that version, in PGRENDER_BEFORE."""
+"""A running cluster of an earlier pgrender is applied again: its pods are replaced, the leader hands over, and replicas stream
+again without help.
+
+PGRENDER_BEFORE is the earlier program."""
 
 from __future__ import annotations
 
@@ -15,7 +17,7 @@ REPLICAS = 3
 
 
 def run(test: Test) -> None:
-    """Render with the one, apply, render with the other, apply."""
+    """Render with the earlier program and apply. Then do the same with the new one."""
     before = os.environ.get("PGRENDER_BEFORE")
     if not before:
         raise Skipped("PGRENDER_BEFORE names no earlier version")
@@ -44,5 +46,5 @@ def run(test: Test) -> None:
 
 
 def streaming(test: Test, pod: str) -> bool:
-    """Whether a replica has a connection to the leader."""
+    """Whether a replica streams from the leader."""
     return test.superuser(pod, "SELECT count(*) FROM pg_stat_wal_receiver WHERE status = 'streaming'") == "1"

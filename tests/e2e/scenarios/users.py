@@ -1,4 +1,4 @@
-"""Users, databases and options follow an apply within seconds, and nothing restarts."""
+"""Users, databases and options are changed within seconds after an apply, and nothing restarts."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ SECONDS = 5
 
 
 def refused(test: Test, sql: str, user: str, **where: str) -> bool:
-    """Whether Postgres says no."""
+    """Whether Postgres refuses the SQL."""
     try:
         test.sql(sql, user=user, **where)
     except Failed as failure:
@@ -20,7 +20,7 @@ def refused(test: Test, sql: str, user: str, **where: str) -> bool:
 
 
 def processes(test: Test) -> set[str]:
-    """What must stay: each pod, each start of its containers, and each start of Postgres."""
+    """Return what must not change: each pod, each start of its containers, and each start of Postgres."""
     found = set()
     for pod in test.get("pods")["items"]:
         found.add(pod["metadata"]["uid"])
