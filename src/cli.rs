@@ -8,7 +8,7 @@ mod arguments;
 mod command_line;
 mod environment;
 mod function;
-mod function_config;
+pub mod function_config;
 #[cfg(test)]
 mod fuzz;
 mod input;
@@ -16,7 +16,8 @@ mod legacy_plugin;
 mod outcome;
 mod output_directory;
 mod seed;
-mod settings;
+pub mod settings;
+mod values;
 
 use std::ffi::OsString;
 use std::io::{self, IsTerminal};

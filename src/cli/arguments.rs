@@ -6,9 +6,8 @@ use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use crate::cli::input;
-use crate::cli::settings::{self, Certificates, Setting, Settings};
+use crate::cli::settings::{self, Settings};
 use crate::diagnostic::Diagnostic;
-use crate::options::{CredentialSource, IssuerReference};
 use crate::read::Document;
 
 /// Renders a PostgresCluster into every manifest that a highly available Postgres needs, with no operator.
@@ -76,70 +75,8 @@ pub(super) struct RenderArguments {
     #[arg(long, value_name = "FILE|DIR|-")]
     existing: Vec<PathBuf>,
 
-    /// Namespace of clusters that do not set one
-    #[arg(short, long, value_name = "NAMESPACE", value_parser = settings::namespace)]
-    namespace: Option<String>,
-
-    /// Domain of the Kubernetes cluster [default: cluster.local]
-    #[arg(long, value_name = "DOMAIN", value_parser = settings::cluster_domain)]
-    cluster_domain: Option<String>,
-
-    /// Image to use, by PGO's name for it; may be repeated. RELATED_IMAGE_* in the environment have the same effect
-    #[arg(long = "image", value_name = "NAME=IMAGE", value_parser = image)]
-    images: Vec<(String, String)>,
-
-    /// Time for which certificates are chosen, RFC 3339 or seconds since 1970 [default: SOURCE_DATE_EPOCH, else now]
-    #[arg(long, value_name = "TIME", value_parser = settings::time)]
-    time: Option<i64>,
-
-    /// What issues certificates: `seed` or `cert-manager` [default: seed]
-    #[arg(long, value_name = "SOURCE", value_parser = settings::certificates)]
-    certificates: Option<Certificates>,
-
-    /// Issuer for cert-manager, as `ClusterIssuer/company-ca` [default: one CA per cluster]
-    #[arg(long, value_name = "KIND/NAME", value_parser = settings::issuer)]
-    certificate_issuer: Option<IssuerReference>,
-
-    /// Where passwords come from: the `seed`, or Secrets that you provide (`reference`) [default: seed]
-    #[arg(long, value_name = "SOURCE", value_parser = settings::credentials)]
-    credentials: Option<CredentialSource>,
-
-    /// Days after which certificates are replaced, 1 to 365 [default: 182]
-    #[arg(long = "certificate-window", value_name = "DAYS", value_parser = settings::days)]
-    certificate_window_days: Option<u16>,
-
-    /// Days that certificates are valid, at least 30 more than the window and at most 825 [default: 397]
-    #[arg(long = "certificate-lifetime", value_name = "DAYS", value_parser = settings::days)]
-    certificate_lifetime_days: Option<u16>,
-
-    /// Name of the group of clusters that share a CA, across namespaces [default: the namespace]
-    #[arg(long, value_name = "NAME", value_parser = settings::trust_domain)]
-    trust_domain: Option<String>,
-
-    /// Another trust domain whose CA is also trusted, while clusters move from one to the other; may be repeated
-    #[arg(long = "trust-also", value_name = "NAME", value_parser = settings::trust_domain)]
-    trust_also: Vec<String>,
-
-    /// Also render NetworkPolicies, which say who can connect to which port. The network plugin must enforce them
-    #[arg(long)]
-    network_policies: bool,
-
-    /// Let the caretaker write EndpointSlices, for a Kubernetes that does not create EndpointSlices from Endpoints. The
-    /// caretaker can then direct any Service of the namespace to a pod
-    #[arg(long)]
-    endpoint_slices: bool,
-
-    /// The Kubernetes cluster is OpenShift, for clusters that do not set `spec.openshift` [default: PGRENDER_OPENSHIFT]
-    #[arg(long)]
-    openshift: bool,
-
-    /// File with the seed
-    #[arg(long, value_name = "FILE", conflicts_with = "random")]
-    seed_file: Option<PathBuf>,
-
-    /// Generate a seed for this run only, for a database that you will delete: the next run gives other passwords
-    #[arg(long)]
-    random: bool,
+    #[command(flatten)]
+    settings: Settings,
 }
 
 impl RenderArguments {
@@ -154,47 +91,25 @@ impl RenderArguments {
         if self.existing.is_empty() { Ok(Vec::new()) } else { input::documents(&self.existing) }
     }
 
-    /// Converts the flags into settings. If two flags contradict each other, that is an error.
-    pub(super) fn settings(&self) -> Result<Settings, clap::Error> {
-        let refused = |(setting, message): (Setting, String)| invalid(setting, &message);
-        let schedule = settings::schedule(self.certificate_window_days, self.certificate_lifetime_days);
-        let settings = Settings {
-            namespace: self.namespace.clone(),
-            cluster_domain: self.cluster_domain.clone(),
-            images: self.images.iter().cloned().collect(),
-            time: self.time,
-            certificates: self.certificates.unwrap_or_default(),
-            issuer: self.certificate_issuer.clone(),
-            credentials: self.credentials.unwrap_or_default(),
-            schedule: schedule.map_err(refused)?,
-            trust_domain: self.trust_domain.clone(),
-            trust_also: self.trust_also.clone(),
-            network_policies: self.network_policies,
-            endpoint_slices: self.endpoint_slices,
-            openshift: self.openshift.then_some(true),
-            seed_file: self.seed_file.clone(),
-            random: self.random,
-        };
-        settings.check().map_err(refused)?;
-        Ok(settings)
+    /// Returns the settings. If two flags contradict each other, that is an error.
+    pub(super) fn settings(&self) -> Result<&Settings, clap::Error> {
+        let exclusive = self.settings.random && self.settings.seed_file.is_some();
+        let seed_file = exclusive.then(|| Err(("seed_file", "cannot be used with `--random`".to_owned())));
+        seed_file.unwrap_or_else(|| self.settings.check()).map_err(|(setting, message)| invalid(setting, &message))?;
+        Ok(&self.settings)
     }
 }
 
-/// Creates an error in the format of clap's own errors.
-fn invalid(setting: Setting, message: &str) -> clap::Error {
+/// Creates an error about the option of a setting, in the format of clap's own errors.
+fn invalid(setting: &str, message: &str) -> clap::Error {
     let mut command = Arguments::command();
     command.build();
-    let message = format!("invalid value for '{}': {message}", setting.flag());
+    let option =
+        settings::command().get_arguments().find(|argument| argument.get_id() == setting).map(ToString::to_string);
+    let message = format!("invalid value for '{}': {message}", option.unwrap_or_default());
     match command.find_subcommand_mut("render") {
         Some(render) => render.error(ErrorKind::ValueValidation, message),
         None => command.error(ErrorKind::ValueValidation, message),
-    }
-}
-
-fn image(text: &str) -> Result<(String, String), String> {
-    match text.split_once('=') {
-        Some((name, image)) if !image.is_empty() => Ok((settings::image_name(name)?, image.to_owned())),
-        _ => Err("expected `NAME=IMAGE`".to_owned()),
     }
 }
 
@@ -205,13 +120,5 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Arguments::command().debug_assert();
-    }
-
-    #[test]
-    fn an_image_has_a_known_kind_of_name() {
-        assert!(image("RELATED_IMAGE_PGBACKREST=a/b:c@sha256:d").is_ok());
-        for wrong in ["RELATED_IMAGE_PGBACKREST", "RELATED_IMAGE_PGBACKREST=", "pgbackrest=a", "RELATED_IMAGE_=a"] {
-            assert!(image(wrong).is_err(), "{wrong}");
-        }
     }
 }

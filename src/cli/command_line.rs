@@ -39,7 +39,7 @@ fn run_render(arguments: &RenderArguments, environment: &Environment) -> Outcome
         }
     };
     let inputs: Vec<&Document> = documents.iter().collect();
-    let found = seed::find(&settings, environment, &inputs);
+    let found = seed::find(settings, environment, &inputs);
     let seed = found.as_ref().map(|found| &found.seed).map_err(Vec::as_slice);
     let nearly = seed::nearly::check(&inputs);
     let existing: Vec<&Document> = existing.iter().filter(|document| existing::is_source(document)).collect();

@@ -6,8 +6,14 @@
 //! - a `PostgresCluster`, which is rendered with the defaults (a generator of kustomize),
 //! - absent, which means the defaults.
 
+use std::error::Error;
+
+use clap::error::{ContextKind, ContextValue};
+use clap::{ArgAction, Command, FromArgMatches};
+
 use crate::cli::environment::IMAGE_PREFIX;
 use crate::cli::settings::{self, Settings};
+use crate::diagnostic::words;
 use crate::diagnostic::{Diagnostic, FieldPath};
 use crate::read::node::{Entry, Node, NodeValue};
 use crate::read::object;
@@ -15,29 +21,10 @@ use crate::render;
 
 const API_VERSION: &str = "pgrender.dev/v1alpha1";
 const KIND: &str = "PgRender";
-const FIELDS: [&str; 16] = [
-    "namespace",
-    "clusterDomain",
-    "images",
-    "time",
-    "certificates",
-    "certificateIssuer",
-    "credentials",
-    "certificateWindowDays",
-    "certificateLifetimeDays",
-    "trustDomain",
-    "trustAlso",
-    "networkPolicies",
-    "endpointSlices",
-    "openshift",
-    "seedFile",
-    "random",
-];
-
 /// Reads the settings from a function's configuration. Errors name fields of the configuration, without a position.
 pub(super) fn settings(config: &Node) -> Result<Settings, Vec<Diagnostic>> {
     let resource = object::reference(config);
-    let mut reader = Reader::default();
+    let mut reader = Reader::new();
     match (resource.api_version.as_str(), resource.kind.as_str()) {
         (API_VERSION, KIND) => reader.pg_render(config),
         ("v1", "ConfigMap") => reader.config_map(config),
@@ -53,23 +40,41 @@ pub(super) fn settings(config: &Node) -> Result<Settings, Vec<Diagnostic>> {
             reader.error("kind", message);
         }
     }
-    if reader.errors.is_empty() {
-        return Ok(reader.settings);
-    }
-    Err(reader.errors.into_iter().map(|error| error.of(resource.clone())).collect())
+    reader.settings().map_err(|errors| errors.into_iter().map(|error| error.of(resource.clone())).collect())
 }
 
-#[derive(Default)]
+/// Reads fields as arguments of [`settings::command`], so that a value is valid in both or in none.
 struct Reader {
-    settings: Settings,
-    window_days: Option<u16>,
-    lifetime_days: Option<u16>,
+    command: Command,
+    /// The section that the settings are in.
+    section: &'static str,
+    arguments: Vec<String>,
     errors: Vec<Diagnostic>,
 }
 
 impl Reader {
+    fn new() -> Self {
+        Self { command: settings::command(), section: "spec", arguments: Vec::new(), errors: Vec::new() }
+    }
+
     fn error(&mut self, field: &str, message: impl Into<String>) {
         self.errors.push(Diagnostic::error(message).at(FieldPath::of(field)));
+    }
+
+    /// The settings, if there is no error.
+    fn settings(mut self) -> Result<Settings, Vec<Diagnostic>> {
+        if !self.errors.is_empty() {
+            return Err(self.errors);
+        }
+        // The arguments are valid, because each of them was parsed before.
+        let matches = self.command.try_get_matches_from_mut(&self.arguments);
+        let settings = matches.and_then(|matches| Settings::from_arg_matches(&matches));
+        let settings = settings.map_err(|error| vec![Diagnostic::error(error.to_string())])?;
+        if let Err((setting, message)) = settings.check() {
+            let path = FieldPath::of(self.section).key(field(setting));
+            return Err(vec![Diagnostic::error(message).at(path)]);
+        }
+        Ok(settings)
     }
 
     fn pg_render(&mut self, config: &Node) {
@@ -77,111 +82,112 @@ impl Reader {
         for entry in config.entries().iter().filter(|entry| !known.contains(&entry.key.as_str())) {
             let path = FieldPath::default().key(&entry.key);
             // The most likely mistake is that `spec` is missing.
-            let hint = FIELDS.contains(&entry.key.as_str()).then(|| format!(", did you mean `spec.{}`?", entry.key));
+            let hint = self.names().contains(&entry.key).then(|| format!(", did you mean `spec.{}`?", entry.key));
             let hint = hint.unwrap_or_else(|| did_you_mean(&entry.key, &known));
             self.errors.push(Diagnostic::error(format!("unknown field{hint}")).at(path));
         }
-        for entry in fields(config, "spec") {
-            let path = FieldPath::of("spec").key(&entry.key);
-            if let Err(message) = self.set(entry) {
-                self.errors.push(Diagnostic::error(message).at(path));
-            }
-        }
-        self.expect_mapping(config, "spec");
-        self.join("spec");
+        self.section(config, "spec");
     }
 
     fn config_map(&mut self, config: &Node) {
-        for entry in fields(config, "data") {
-            let path = FieldPath::of("data").key(&entry.key);
-            let set = match entry.key.as_str() {
-                "images" => Err(format!("write each image as a key of its own, like `{IMAGE_PREFIX}PGBACKREST`")),
-                key if key.starts_with(IMAGE_PREFIX) => self.image(entry),
-                _ => self.set(entry),
-            };
-            if let Err(message) = set {
-                self.errors.push(Diagnostic::error(message).at(path));
-            }
-        }
-        self.expect_mapping(config, "data");
-        self.join("data");
+        self.section(config, "data");
     }
 
-    fn expect_mapping(&mut self, config: &Node, key: &str) {
-        let value = config.get(key).map(|node| &node.value);
-        if !matches!(value, None | Some(NodeValue::Null | NodeValue::Mapping(_))) {
-            self.error(key, "expected a mapping");
+    /// Reads the settings in the section `name` of the configuration.
+    fn section(&mut self, config: &Node, name: &'static str) {
+        self.section = name;
+        let Some(section) = config.get(name) else { return };
+        if !matches!(section.value, NodeValue::Null | NodeValue::Mapping(_)) {
+            self.error(name, "expected a mapping");
         }
-    }
-
-    /// Checks settings of `section` that depend on each other.
-    fn join(&mut self, section: &str) {
-        let schedule = settings::schedule(self.window_days, self.lifetime_days);
-        let joined = schedule.and_then(|schedule| {
-            self.settings.schedule = schedule;
-            self.settings.check()
-        });
-        if let Err((setting, message)) = joined {
-            self.errors.push(Diagnostic::error(message).at(FieldPath::of(section).key(setting.field())));
-        }
-    }
-
-    fn set(&mut self, entry: &Entry) -> Result<(), String> {
-        let value = &entry.value;
-        if matches!(value.value, NodeValue::Null) && FIELDS.contains(&entry.key.as_str()) {
-            return Ok(());
-        }
-        match entry.key.as_str() {
-            "namespace" => self.settings.namespace = Some(settings::namespace(&string(value)?)?),
-            "clusterDomain" => self.settings.cluster_domain = Some(settings::cluster_domain(&string(value)?)?),
-            "time" => self.settings.time = Some(settings::time(&scalar(value)?)?),
-            "certificates" => self.settings.certificates = settings::certificates(&string(value)?)?,
-            "certificateIssuer" => self.settings.issuer = Some(settings::issuer(&string(value)?)?),
-            "credentials" => self.settings.credentials = settings::credentials(&string(value)?)?,
-            "certificateWindowDays" => self.window_days = Some(settings::days(&scalar(value)?)?),
-            "certificateLifetimeDays" => self.lifetime_days = Some(settings::days(&scalar(value)?)?),
-            "trustDomain" => self.settings.trust_domain = Some(settings::trust_domain(&string(value)?)?),
-            "trustAlso" => {
-                for name in strings(value)? {
-                    self.settings.trust_also.push(settings::trust_domain(&name)?);
+        for entry in section.entries() {
+            let arguments = self.arguments(entry).and_then(|arguments| self.checked(arguments));
+            match arguments {
+                Ok(arguments) => self.arguments.extend(arguments),
+                Err(message) => {
+                    self.errors.push(Diagnostic::error(message).at(FieldPath::of(name).key(&entry.key)));
                 }
             }
-            "networkPolicies" => self.settings.network_policies = boolean(value)?,
-            "endpointSlices" => self.settings.endpoint_slices = boolean(value)?,
-            "openshift" => self.settings.openshift = Some(boolean(value)?),
-            "seedFile" => self.settings.seed_file = Some(string(value)?.into()),
-            "random" => self.settings.random = boolean(value)?,
-            "images" => {
+        }
+    }
+
+    /// The names of all fields.
+    fn names(&self) -> Vec<String> {
+        self.command.get_arguments().map(|argument| field(argument.get_id().as_str())).collect()
+    }
+
+    /// The arguments that have the same meaning as a field.
+    fn arguments(&self, entry: &Entry) -> Result<Vec<String>, String> {
+        let Entry { key, value, .. } = entry;
+        let is_config_map = self.section == "data";
+        if is_config_map && key.starts_with(IMAGE_PREFIX) {
+            return Ok(vec![format!("--image={key}={}", string(value)?)]);
+        }
+        let argument = self.command.get_arguments().find(|argument| field(argument.get_id().as_str()) == *key);
+        let Some(argument) = argument else {
+            let names = self.names();
+            return Err(format!(
+                "unknown field{}",
+                did_you_mean(key, &names.iter().map(String::as_str).collect::<Vec<_>>())
+            ));
+        };
+        let flag = argument.get_long().unwrap_or_default();
+        let of = |value: &str| format!("--{flag}={value}");
+        match (argument.get_id().as_str(), argument.get_action()) {
+            ("images", _) if is_config_map => {
+                Err(format!("write each image as a key of its own, like `{IMAGE_PREFIX}PGBACKREST`"))
+            }
+            _ if matches!(value.value, NodeValue::Null) => Ok(Vec::new()),
+            ("images", _) => {
                 let NodeValue::Mapping(entries) = &value.value else {
                     return Err(format!("expected a mapping like `{{{IMAGE_PREFIX}PGBACKREST: …}}`"));
                 };
-                for entry in entries {
-                    self.image(entry)?;
-                }
+                entries.iter().map(|entry| Ok(of(&format!("{}={}", entry.key, string(&entry.value)?)))).collect()
             }
-            key => return Err(format!("unknown field{}", did_you_mean(key, &FIELDS))),
+            (_, ArgAction::SetTrue) => Ok(boolean(value)?.then(|| format!("--{flag}")).into_iter().collect()),
+            (_, ArgAction::Append) => Ok(strings(value)?.iter().map(|value| of(value)).collect()),
+            ("openshift", _) => Ok(vec![of(&boolean(value)?.to_string())]),
+            _ => Ok(vec![of(&scalar(value)?)]),
         }
-        Ok(())
     }
 
-    fn image(&mut self, entry: &Entry) -> Result<(), String> {
-        self.settings.images.insert(settings::image_name(&entry.key)?, string(&entry.value)?);
-        Ok(())
+    /// Returns the arguments if they are valid.
+    fn checked(&self, arguments: Vec<String>) -> Result<Vec<String>, String> {
+        match self.command.clone().try_get_matches_from(&arguments) {
+            Ok(_) => Ok(arguments),
+            Err(error) => Err(reason(&error)),
+        }
     }
 }
 
-fn fields<'a>(config: &'a Node, key: &str) -> &'a [Entry] {
-    config.get(key).map(Node::entries).unwrap_or_default()
+/// The name of the field for a setting, in the style of Kubernetes: `certificateWindowDays` for `certificate_window_days`.
+pub fn field(setting: &str) -> String {
+    let mut words = setting.split('_');
+    let first = words.next().unwrap_or_default().to_owned();
+    words.fold(first, |name, word| name + &word[..1].to_uppercase() + &word[1..])
+}
+
+/// Why an argument is invalid, without the name of its option.
+fn reason(error: &clap::Error) -> String {
+    let text = |kind| error.get(kind).map(ToString::to_string).unwrap_or_default();
+    match (error.source(), error.get(ContextKind::ValidValue)) {
+        (Some(source), _) => source.to_string(),
+        (None, Some(ContextValue::Strings(valid))) => {
+            format!(
+                "invalid value {}: expected one of {}",
+                words::quote(&text(ContextKind::InvalidValue)),
+                words::list(valid.iter().map(String::as_str))
+            )
+        }
+        _ => error.to_string(),
+    }
 }
 
 /// Returns `, did you mean …?` with the most similar of `known`, or the list of them if none is similar.
 fn did_you_mean(word: &str, known: &[&str]) -> String {
-    // The time to compare two words is the product of their lengths, and no known name is that long.
-    let near = known.iter().filter(|name| word.len().abs_diff(name.len()) <= 2);
-    let near = near.map(|name| (strsim::damerau_levenshtein(&word.to_lowercase(), &name.to_lowercase()), name));
-    match near.min() {
-        Some((distance, name)) if distance <= 2 => format!(", did you mean `{name}`?"),
-        _ => format!(", known are `{}`", known.join("`, `")),
+    match words::nearest(word, known.iter().copied()) {
+        Some(name) => format!(", did you mean `{name}`?"),
+        None => format!(", known are {}", words::list(known.iter().copied())),
     }
 }
 
@@ -217,9 +223,8 @@ fn boolean(node: &Node) -> Result<bool, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::settings::Certificates;
-    use crate::identity::window::Schedule;
-    use crate::options::CredentialSource;
+    use crate::cli::settings::{Certificates, Credentials};
+    use crate::cli::values;
     use crate::read;
 
     fn read(text: &str) -> Result<Settings, Vec<String>> {
@@ -240,13 +245,14 @@ mod tests {
             settings,
             Settings {
                 namespace: Some("a".to_owned()),
-                cluster_domain: Some("b.local".to_owned()),
-                images: [("RELATED_IMAGE_PGBACKREST".to_owned(), "c".to_owned())].into(),
+                cluster_domain: "b.local".to_owned(),
+                images: vec![("RELATED_IMAGE_PGBACKREST".to_owned(), "c".to_owned())],
                 time: Some(1_767_225_600),
                 certificates: Certificates::Seed,
-                issuer: None,
-                credentials: CredentialSource::Reference,
-                schedule: Schedule::new(30, 90).unwrap(),
+                certificate_issuer: None,
+                credentials: Credentials::Reference,
+                certificate_window_days: 30,
+                certificate_lifetime_days: 90,
                 trust_domain: Some("e".to_owned()),
                 trust_also: vec!["f".to_owned(), "g".to_owned()],
                 network_policies: true,
@@ -265,7 +271,7 @@ mod tests {
         );
         let settings = settings.unwrap();
         assert_eq!(settings.certificates, Certificates::CertManager);
-        assert_eq!(settings.issuer, settings::issuer("ClusterIssuer/a").ok());
+        assert_eq!(settings.certificate_issuer, values::issuer("ClusterIssuer/a").ok());
     }
 
     #[test]
@@ -275,11 +281,11 @@ mod tests {
                   certificateWindowDays: '30', trustAlso: 'f, g'}\n",
         )
         .unwrap();
-        assert_eq!(settings.schedule, Schedule::new(30, 397).unwrap());
+        assert_eq!((settings.certificate_window_days, settings.certificate_lifetime_days), (30, 397));
         assert_eq!(settings.trust_also, ["f", "g"]);
         assert!(settings.random && settings.network_policies);
         assert_eq!((settings.time, settings.openshift), (Some(1_767_225_600), Some(false)));
-        assert_eq!(settings.images["RELATED_IMAGE_PGBACKREST"], "c");
+        assert_eq!(settings.images, [("RELATED_IMAGE_PGBACKREST".to_owned(), "c".to_owned())]);
     }
 
     #[test]
