@@ -3,7 +3,7 @@
 
 #![allow(clippy::disallowed_methods, clippy::unwrap_used, reason = "tests run real tools with files and environment")]
 
-#[path = "common/rendering.rs"]
+#[path = "integration/common/rendering.rs"]
 mod rendering;
 
 use std::fs;

@@ -141,12 +141,12 @@ class Repository:
             elif says["test"] == ".ci/run":
                 if name != "README.md" or self.first_commands() != block.text:
                     self.fault(name, block.line, "`.ci/run` runs only what tools/readme-commands.sh prints")
-            elif says["test"] == "tests/documents.rs":
+            elif says["test"] == "tests/integration/documents.rs":
                 # The test reads these pages.
                 if name != "README.md" and PurePosixPath(name).parent != PurePosixPath("docs"):
-                    self.fault(name, block.line, "`tests/documents.rs` runs only commands of README.md and docs")
+                    self.fault(name, block.line, "`tests/integration/documents.rs` runs only commands of README.md and docs")
                 if block.indented or self.pages[name].lines[block.line - 1] != "```sh":
-                    self.fault(name, block.line, "`tests/documents.rs` runs only a block `sh` that is not indented")
+                    self.fault(name, block.line, "`tests/integration/documents.rs` runs only a block `sh` that is not indented")
             elif says["test"]:
                 self.fault(name, block.line, f"`{says['test']}` runs no commands of the documentation")
 
@@ -170,7 +170,7 @@ class Repository:
                     self.fault(name, line, f"has {len(text)} characters, at most {PROSE_COLUMNS} are allowed")
         for name in sorted(self.files - self.pages.keys()):
             # Skip files with faults as examples, and recorded output of the program, whose source is checked.
-            if name not in ("tools/documents.py", "tests/documents.rs") and not name.startswith("fixtures/"):
+            if name not in ("tools/documents.py", "tests/integration/documents.rs") and not name.startswith("fixtures/"):
                 self.check_mentions(name)
         return self.faults
 

@@ -1,5 +1,5 @@
-//! Checks the test vectors in `fixtures/identity/vectors.json`. `tests/identity/verify.py` checks the same file and shares no
-//! code with this crate.
+//! Checks the test vectors in `fixtures/identity/vectors.json`. `tests/integration/identity/verify.py` checks the same file and
+//! shares no code with this crate.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;

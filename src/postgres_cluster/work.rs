@@ -1,5 +1,5 @@
-//! What the steps of one cluster cost, in microseconds, before they are done ([`crate::kind::Work`]). The costs were measured on
-//! one core of a machine from 2020.
+//! What the steps of one cluster cost, in microseconds, before they are done ([`crate::kind::Work`]). The costs were measured
+//! on one core of a machine from 2020.
 
 use crate::identity::checked_rounds;
 use crate::options::Options;

@@ -16,7 +16,7 @@ fn every_rule_of_the_schema_has_a_function_and_no_function_is_unused() {
     assert_eq!(wanted, present);
 }
 
-/// `tests/validation.rs` compares the corpus with a real server, so the result of each case is that of CEL.
+/// `tests/integration/validation.rs` compares the corpus with a real server, so the result of each case is that of CEL.
 #[test]
 fn the_corpus_has_a_case_for_every_rule_both_ways() {
     let mut kept: BTreeMap<&str, [usize; 2]> = all().map(|rule| (rule.text, [0, 0])).collect();

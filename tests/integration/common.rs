@@ -1,0 +1,7 @@
+//! Helpers that several integration tests use.
+
+pub(crate) mod authority;
+pub(crate) mod fixtures;
+pub(crate) mod processes;
+pub(crate) mod rendering;
+pub(crate) mod tools;

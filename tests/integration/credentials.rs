@@ -1,0 +1,199 @@
+//! Tests credentials that the user provides: pgrender does not render their Secrets, pods refer to them, and nothing else
+//! changes.
+
+use std::collections::BTreeSet;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use pgrender::options::{CredentialSource, Options};
+use serde_json::{Value, json};
+
+use crate::common::fixtures::fixtures;
+use crate::common::rendering::{SEED, objects, objects_from, options};
+
+fn reference() -> Options {
+    Options { credentials: CredentialSource::Reference, ..options() }
+}
+
+/// Two users, pgBouncer and an exporter, with these annotations.
+fn cluster(annotations: &Value) -> String {
+    let claim = json!({"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}});
+    json!({
+        "apiVersion": "postgres-operator.crunchydata.com/v1",
+        "kind": "PostgresCluster",
+        "metadata": {"name": "hippo", "namespace": "zoo", "annotations": annotations},
+        "spec": {
+            "postgresVersion": 17,
+            "users": [{"name": "app", "databases": ["zoo"]}, {"name": "zoo", "databases": ["zoo"]}],
+            "instances": [{"name": "one", "dataVolumeClaimSpec": claim}],
+            "proxy": {"pgBouncer": {}},
+            "monitoring": {"pgmonitor": {"exporter": {}}},
+        },
+    })
+    .to_string()
+}
+
+fn get<'a>(objects: &'a [Value], kind: &str, name: &str) -> Option<&'a Value> {
+    objects.iter().find(|object| object["kind"] == kind && object["metadata"]["name"] == name)
+}
+
+fn secrets(objects: &[Value]) -> BTreeSet<&str> {
+    let secrets = objects.iter().filter(|object| object["kind"] == "Secret");
+    secrets.map(|secret| secret["metadata"]["name"].as_str().unwrap()).collect()
+}
+
+fn roles(objects: &[Value]) -> Value {
+    let text = get(objects, "Secret", "hippo-caretaker").unwrap()["data"]["roles.json"].as_str().unwrap();
+    serde_json::from_slice(&STANDARD.decode(text).unwrap()).unwrap()
+}
+
+/// The Secrets with credentials that the pods of a workload mount: name, key and path.
+fn mounted(objects: &[Value], kind: &str, workload: &str) -> BTreeSet<(String, String, String)> {
+    let volumes = &get(objects, kind, workload).unwrap()["spec"]["template"]["spec"]["volumes"];
+    let mut found = BTreeSet::new();
+    let volumes = volumes.as_array().unwrap().iter();
+    for source in volumes.filter_map(|volume| volume["projected"]["sources"].as_array()).flatten() {
+        for item in source["secret"]["items"].as_array().into_iter().flatten() {
+            let [name, key, path] =
+                [&source["secret"]["name"], &item["key"], &item["path"]].map(|text| text.as_str().unwrap().to_owned());
+            if path.starts_with("credentials/") || key.ends_with("users.txt") {
+                assert!(key.ends_with("users.txt") || source["secret"]["optional"] == true);
+                found.insert((name, key, path));
+            }
+        }
+    }
+    found
+}
+
+fn mounts<const N: usize>(mounts: [(&str, &str, &str); N]) -> BTreeSet<(String, String, String)> {
+    mounts.map(|(name, key, path)| (name.to_owned(), key.to_owned(), path.to_owned())).into()
+}
+
+#[test]
+fn no_credential_of_a_whole_cluster_is_rendered() {
+    for (name, text) in fixtures() {
+        for secret in
+            objects_from(&text, SEED, &reference()).unwrap().iter().filter(|object| object["kind"] == "Secret")
+        {
+            for key in secret["data"].as_object().unwrap().keys() {
+                let credential = ["password", "verifier", "users.txt", "uri"].iter().any(|part| key.contains(part));
+                assert!(!credential, "{name} {key}");
+            }
+            let text: String = secret["data"].as_object().unwrap().values().map(Value::to_string).collect();
+            assert!(!text.contains("SCRAM-SHA-256"), "{name}");
+        }
+    }
+}
+
+#[test]
+fn the_caretaker_reads_what_the_user_brings() {
+    let objects = objects_from(&cluster(&json!({})), SEED, &reference()).unwrap();
+    assert_eq!(
+        roles(&objects),
+        json!({
+            "users": [
+                {"name": "app", "databases": ["zoo"], "options": "", "secret": "hippo-pguser-app"},
+                {"name": "zoo", "databases": ["zoo"], "options": "", "secret": "hippo-pguser-zoo"},
+            ],
+            "pgbouncer": {"name": "_crunchypgbouncer", "secret": "hippo-pgbouncer"},
+            "monitoring": {"name": "ccp_monitoring", "secret": "hippo-monitoring"},
+        })
+    );
+    assert_eq!(
+        mounted(&objects, "StatefulSet", "hippo-one"),
+        mounts([
+            ("hippo-pguser-app", "password", "credentials/app/password"),
+            ("hippo-pguser-app", "verifier", "credentials/app/verifier"),
+            ("hippo-pguser-zoo", "password", "credentials/zoo/password"),
+            ("hippo-pguser-zoo", "verifier", "credentials/zoo/verifier"),
+            ("hippo-pgbouncer", "pgbouncer-password", "credentials/_crunchypgbouncer/password"),
+            ("hippo-pgbouncer", "pgbouncer-verifier", "credentials/_crunchypgbouncer/verifier"),
+            ("hippo-monitoring", "password", "credentials/ccp_monitoring/password"),
+            ("hippo-monitoring", "verifier", "credentials/ccp_monitoring/verifier"),
+        ])
+    );
+    assert_eq!(
+        mounted(&objects, "Deployment", "hippo-pgbouncer"),
+        mounts([("hippo-pgbouncer", "pgbouncer-users.txt", "~postgres-operator/users.txt")])
+    );
+    // The certificate is not in the Secret that the user provides.
+    let certificate = get(&objects, "Secret", "hippo-pgbouncer-tls").unwrap();
+    assert_eq!(certificate["data"].as_object().unwrap().len(), 3);
+}
+
+#[test]
+fn one_user_may_bring_a_secret_alone_and_changes_nothing_of_the_others() {
+    let before = objects(&cluster(&json!({}))).unwrap();
+    let after = objects(&cluster(&json!({"pgrender.dev/credentials.app": "reference"}))).unwrap();
+    let gone: Vec<&str> = secrets(&before).difference(&secrets(&after)).copied().collect();
+    assert_eq!(gone, ["hippo-pguser-app"]);
+    assert!(secrets(&after).is_subset(&secrets(&before)));
+    let changed: Vec<&str> = after
+        .iter()
+        .filter(|object| !before.contains(object))
+        .map(|object| object["metadata"]["name"].as_str().unwrap())
+        .collect();
+    assert_eq!(changed, ["hippo-fingerprints", "hippo-caretaker", "hippo-one"]);
+    let roles = roles(&after);
+    assert_eq!(roles["users"][0]["secret"], "hippo-pguser-app");
+    assert!(roles["users"][0].get("verifier").is_none() && roles["users"][1].get("verifier").is_some());
+
+    // The opposite setting for a role.
+    let annotations = json!({"pgrender.dev/credentials.app": "seed"});
+    let mixed = objects_from(&cluster(&annotations), SEED, &reference()).unwrap();
+    assert_eq!(get(&mixed, "Secret", "hippo-pguser-app"), get(&before, "Secret", "hippo-pguser-app"));
+    assert!(!secrets(&mixed).contains("hippo-pguser-zoo"));
+}
+
+#[test]
+fn what_can_be_no_reference_is_refused() {
+    for (annotations, expected) in [
+        (json!({"pgrender.dev/credentials.nobody": "reference"}), "names no user of the cluster"),
+        (json!({"pgrender.dev/credentials.app": "vault"}), "write `reference` or `seed`"),
+        (
+            json!({"pgrender.dev/credentials.app": "reference", "pgrender.dev/rotate-password.app": "2"}),
+            "change the password there",
+        ),
+    ] {
+        let errors = objects(&cluster(&annotations)).unwrap_err();
+        assert_eq!(errors.len(), 1, "{errors:?}");
+        assert!(errors[0].to_string().contains(expected), "{}", errors[0]);
+    }
+    let all = cluster(&json!({"pgrender.dev/rotate-passwords": "2"}));
+    assert!(objects(&all).is_ok());
+    assert!(objects_from(&all, SEED, &reference()).unwrap_err()[0].message.contains("change the password there"));
+}
+
+#[test]
+fn every_rotation_that_is_none_is_told_where_it_stands() {
+    let annotations = json!({
+        "pgrender.dev/rotate-ca": "two",
+        "pgrender.dev/rotate-password.app": "0",
+        "pgrender.dev/rotate-password.apps": "2",
+        "pgrender.dev/rotate-pasword.app": "2",
+    });
+    let errors = objects(&cluster(&annotations)).unwrap_err();
+    assert_eq!(errors.len(), 4, "{errors:?}");
+    for (error, (key, part)) in errors.iter().zip([
+        ("rotate-ca", "`pgrender.dev/rotate-ca` is `two`"),
+        ("rotate-password.app", "rotate-password.app` is `0`"),
+        ("rotate-password.apps", "rotate-password.apps` names no user"),
+        ("rotate-pasword.app", "`pgrender.dev/rotate-pasword.app` rotates nothing"),
+    ]) {
+        let place = format!("metadata.annotations[\"pgrender.dev/{key}\"]: ");
+        let error = error.to_string();
+        assert!(error.contains(part) && error.contains(&place), "{error}");
+    }
+}
+
+#[test]
+fn what_makes_the_secret_may_be_in_the_input() {
+    let maker = json!({
+        "apiVersion": "external-secrets.io/v1",
+        "kind": "ExternalSecret",
+        "metadata": {"name": "hippo-pguser-app", "namespace": "zoo"},
+    });
+    let with_maker = |annotations: &Value| objects(&format!("{}\n---\n{maker}\n", cluster(annotations)));
+    assert!(with_maker(&json!({})).is_err());
+    assert!(with_maker(&json!({"pgrender.dev/credentials.app": "reference"})).is_ok());
+}

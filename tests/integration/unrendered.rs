@@ -1,0 +1,317 @@
+//! Tests that every field of the spec has an effect, or that its user gets a message. `unrendered/fields.yaml` lists all
+//! fields, with a value for each.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write;
+use std::path::Path;
+use std::{env, fs};
+
+use pgrender::diagnostic::{Diagnostic, FieldPath, Segment, Severity};
+use pgrender::identity::Seed;
+use pgrender::options::Options;
+use pgrender::postgres_cluster::spec::json_schema;
+use pgrender::read;
+use pgrender::render::render;
+use serde_json::{Map, Value, json};
+
+/// The content of `fields.yaml`.
+struct Fields(Value);
+
+impl Fields {
+    fn read() -> Self {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/integration/unrendered/fields.yaml");
+        let documents = read::documents(path, &fs::read_to_string(path).unwrap()).unwrap();
+        Self(documents[0].node.to_json())
+    }
+
+    fn section(&self, name: &str) -> &Map<String, Value> {
+        self.0[name].as_object().unwrap()
+    }
+
+    /// Returns the cluster in which `field` will be set.
+    fn before(&self, field: &FieldPath) -> Value {
+        let mut cluster = self.0["cluster"].clone();
+        let given = self.section("given").iter().filter(|(path, _)| field.0.starts_with(&FieldPath::of(path).0));
+        let longest = given.max_by_key(|(path, _)| path.len()).and_then(|(_, given)| given.as_object());
+        for (path, value) in longest.into_iter().flatten() {
+            set(&mut cluster, &FieldPath::of(path), value);
+        }
+        cluster
+    }
+
+    /// Returns the objects and the messages before and after `field` is set.
+    fn difference(&self, field: &FieldPath, value: &Value) -> [(Vec<Value>, Vec<Diagnostic>); 2] {
+        let before = self.before(field);
+        let mut after = before.clone();
+        set(&mut after, field, value);
+        [before, after].map(|cluster| rendered(&cluster))
+    }
+}
+
+/// Sets a field, and creates its parents.
+fn set(object: &mut Value, field: &FieldPath, value: &Value) {
+    let mut place = object;
+    for segment in &field.0 {
+        place = match segment {
+            Segment::Key(key) => &mut place[key],
+            Segment::Index(index) => {
+                if place.is_null() {
+                    *place = json!([]);
+                }
+                let list = place.as_array_mut().unwrap();
+                if list.len() <= *index {
+                    list.resize(index + 1, Value::Null);
+                }
+                &mut list[*index]
+            }
+        };
+    }
+    *place = value.clone();
+}
+
+fn rendered(cluster: &Value) -> (Vec<Value>, Vec<Diagnostic>) {
+    let documents = read::documents("cluster.json", &cluster.to_string()).unwrap();
+    let seed = Seed::new(b"the fields that are not rendered are found without a secret").ok().unwrap();
+    let options = Options { time: 1_767_225_600, ..Options::default() };
+    let rendered = render(&documents, &options, Ok(&seed));
+    let objects =
+        rendered.resources.into_iter().flat_map(|resource| resource.objects).map(|object| object.to_value()).collect();
+    (objects, rendered.diagnostics)
+}
+
+/// Collects the fields below a schema, down to those that are not an object of pgrender's own types: a text, a list of texts, a
+/// map, or a type of Kubernetes. It does not go below a path in `stop`.
+fn walk(definitions: &Value, schema: &Value, path: &str, stop: &BTreeSet<String>, found: &mut BTreeSet<String>) {
+    let name = schema["$ref"].as_str().map(|reference| reference.trim_start_matches("#/definitions/"));
+    let definition = name.map_or(schema, |name| &definitions[name]);
+    let is_ours = !name.is_some_and(|name| name.starts_with("io.k8s."));
+    match definition["properties"].as_object() {
+        _ if stop.contains(path) => _ = found.insert(path.to_owned()),
+        Some(properties) if is_ours => {
+            for (key, property) in properties {
+                walk(definitions, property, &format!("{path}.{key}"), stop, found);
+            }
+        }
+        _ if is_list_of_ours(definitions, definition) => {
+            walk(definitions, &definition["items"], &format!("{path}[]"), stop, found);
+        }
+        _ => _ = found.insert(path.to_owned()),
+    }
+}
+
+fn is_list_of_ours(definitions: &Value, schema: &Value) -> bool {
+    let name = schema["items"]["$ref"].as_str().unwrap_or_default().trim_start_matches("#/definitions/");
+    !name.starts_with("io.k8s.") && definitions[name]["properties"].is_object()
+}
+
+/// Returns a path without the indexes of lists.
+fn any_item(path: &str) -> String {
+    let mut text = String::new();
+    for segment in FieldPath::of(path).0 {
+        match segment {
+            Segment::Key(key) if text.is_empty() => text = key,
+            Segment::Key(key) => text = format!("{text}.{key}"),
+            Segment::Index(_) => text += "[]",
+        }
+    }
+    text
+}
+
+#[test]
+fn every_field_of_the_spec_is_listed() {
+    let fields = Fields::read();
+    let listed = |section: &str| fields.section(section).keys().map(|path| any_item(path)).collect::<BTreeSet<_>>();
+    let (acts, warns) = (listed("acts"), &listed("warns") | &listed("refused"));
+    let schema = json_schema();
+    let mut all = BTreeSet::new();
+    walk(&schema["definitions"], &json!({"$ref": "#/definitions/PostgresClusterSpec"}), "spec", &warns, &mut all);
+    let both: Vec<_> = acts.intersection(&warns).collect();
+    assert!(both.is_empty(), "{both:?}");
+    assert_eq!(acts.union(&warns).cloned().collect::<BTreeSet<_>>(), all);
+}
+
+#[test]
+fn what_acts_changes_what_is_rendered() {
+    let fields = Fields::read();
+    let mut idle = Vec::new();
+    for (path, value) in fields.section("acts") {
+        let [(before, _), (after, diagnostics)] = fields.difference(&FieldPath::of(path), value);
+        if before == after || before.is_empty() || after.is_empty() {
+            idle.push(format!("{path}: {diagnostics:?}"));
+        }
+    }
+    assert!(idle.is_empty(), "{}", idle.join("\n"));
+}
+
+#[test]
+fn what_costs_data_when_it_is_left_out_is_refused() {
+    let fields = Fields::read();
+    for (path, value) in fields.section("refused") {
+        let field = FieldPath::of(path);
+        let [(_, before), (after, diagnostics)] = fields.difference(&field, value);
+        let told = diagnostics.iter().filter(|diagnostic| diagnostic.severity == Severity::Error).collect::<Vec<_>>();
+        let at = |diagnostic: &Diagnostic| diagnostic.field.as_ref().is_some_and(|at| at.0.starts_with(&field.0));
+        assert!(told.len() == 1 && at(told[0]) && !before.contains(told[0]), "{path}: {told:?}");
+        assert!(after.is_empty(), "{path}");
+    }
+}
+
+#[test]
+fn options_of_a_restore_that_is_not_asked_for_say_nothing() {
+    let fields = Fields::read();
+    let restore = json!({"repoName": "repo1", "enabled": false, "options": ["--type=time", "--target=now"]});
+    for (path, value) in [("spec.backups.pgbackrest.restore", &restore), ("spec.dataSource", &json!({}))] {
+        let [before, after] = fields.difference(&FieldPath::of(path), value);
+        assert!(before == after && !after.0.is_empty(), "{path}: {:?}", after.1);
+    }
+}
+
+#[test]
+fn snapshots_are_refused_where_nothing_else_backs_up() {
+    let mut cluster = Fields::read().0["cluster"].clone();
+    set(&mut cluster, &FieldPath::of("spec.backups"), &json!({"snapshots": {"volumeSnapshotClassName": "other"}}));
+    let (_, diagnostics) = rendered(&cluster);
+    let errors = diagnostics.iter().filter(|diagnostic| diagnostic.severity == Severity::Error);
+    let fields: Vec<String> = errors.filter_map(|error| Some(error.field.as_ref()?.to_string())).collect();
+    assert_eq!(fields, ["spec.backups.snapshots"]);
+}
+
+/// The commands in the messages name objects that are rendered.
+#[test]
+fn a_backup_on_demand_is_told_with_a_command_for_this_cluster() {
+    let fields = Fields::read();
+    let told = |changes: &[(&str, Value)]| {
+        let mut cluster = fields.0["cluster"].clone();
+        for (path, value) in changes {
+            set(&mut cluster, &FieldPath::of(path), value);
+        }
+        let (objects, diagnostics) = rendered(&cluster);
+        let backup = |diagnostic: &&Diagnostic| {
+            let field = diagnostic.field.as_ref().map(ToString::to_string).unwrap_or_default();
+            field == "spec.backups.pgbackrest.manual" || field.contains("pgbackrest-backup")
+        };
+        let messages: Vec<String> =
+            diagnostics.iter().filter(backup).map(|diagnostic| diagnostic.message.clone()).collect();
+        let named = |kind: &str, name: &str| {
+            objects.iter().any(|object| object["kind"] == kind && object["metadata"]["name"] == name)
+        };
+        for message in &messages {
+            if let Some((_, job)) = message.split_once("--from=cronjob/") {
+                assert!(named("CronJob", job.trim_end_matches('`')), "{message}");
+            }
+            if let Some((_, rest)) = message.split_once(" exec ") {
+                let (pod, _) = rest.split_once("-0 ").unwrap();
+                assert!(named("StatefulSet", pod), "{message}");
+            }
+        }
+        messages
+    };
+    let manual = |repository: &str| ("spec.backups.pgbackrest.manual", json!({"repoName": repository}));
+    let with = |repository: &str, options: &[&str]| {
+        ("spec.backups.pgbackrest.manual", json!({"repoName": repository, "options": options}))
+    };
+    let schedule = ("spec.backups.pgbackrest.repos[0].schedules.differential", json!("0 1 * * *"));
+    let annotation = ("metadata.annotations", json!({"postgres-operator.crunchydata.com/pgbackrest-backup": "now"}));
+    let on_volume = "kubectl -n postgres exec hippo-repo-host-0 -- pgbackrest --stanza=db --repo=1 --type=full backup";
+    let of_schedule = "kubectl -n postgres create job hippo-repo1-diff-manual --from=cronjob/hippo-repo1-diff";
+    let none = ("spec.backups", json!({}));
+    for (changes, expected) in [
+        (vec![none, annotation.clone()], vec!["starts no backup: add a repository"]),
+        (vec![manual("repo1")], vec![on_volume]),
+        (vec![manual("repo1"), schedule.clone()], vec![of_schedule]),
+        (
+            vec![manual("repo2"), schedule.clone()],
+            vec!["`pgbackrest --stanza=db --repo=2 --type=full backup` in the pod of the leader"],
+        ),
+        (vec![manual("repo1"), annotation.clone()], vec![on_volume]),
+        (vec![with("repo1", &["--type=diff"]), schedule.clone()], vec![of_schedule]),
+        (vec![with("repo1", &["--type", "diff"]), schedule.clone(), annotation.clone()], vec![of_schedule]),
+        (
+            vec![with("repo1", &["--type=incr"]), schedule.clone()],
+            vec!["--repo=1 --type=incr backup`, or give the repository a schedule `incremental`"],
+        ),
+        (
+            vec![with("repo1", &["--type=full --start-fast=y"]), schedule.clone()],
+            vec!["--repo=1 --type=full --start-fast=y backup`"],
+        ),
+        (
+            vec![with("repo1", &["--repo1-cipher-pass=hush", "--repo=1", "--repo1-s3-key hush"])],
+            vec!["--repo=1 --type=full --repo1-cipher-pass=… --repo1-s3-key … backup`"],
+        ),
+        (vec![annotation, schedule], vec![of_schedule]),
+    ] {
+        let messages = told(&changes);
+        assert_eq!(messages.len(), expected.len(), "{messages:?}");
+        for (message, expected) in messages.iter().zip(expected) {
+            assert!(message.contains(expected), "{message}");
+        }
+    }
+}
+
+#[test]
+fn what_does_not_act_gives_a_warning() {
+    let fields = Fields::read();
+    let mut silent = Vec::new();
+    let annotations = fields.section("annotations").iter().map(|(key, value)| {
+        let key = format!("postgres-operator.crunchydata.com/{key}");
+        (FieldPath::of("metadata.annotations").key(key), value)
+    });
+    for (field, value) in
+        fields.section("warns").iter().map(|(path, value)| (FieldPath::of(path), value)).chain(annotations)
+    {
+        let [(_, before), (after, diagnostics)] = fields.difference(&field, value);
+        let told = diagnostics.iter().any(|diagnostic| {
+            diagnostic.severity == Severity::Warning
+                && !before.contains(diagnostic)
+                && diagnostic.field.as_ref().is_some_and(|at| field.0.starts_with(&at.0))
+        });
+        if !told || after.is_empty() {
+            silent.push(format!("{field}: {diagnostics:?}"));
+        }
+    }
+    assert!(silent.is_empty(), "{}", silent.join("\n"));
+}
+
+/// The first message about a field that is not there without the field.
+fn message(fields: &Fields, field: &FieldPath, value: &Value) -> String {
+    let [(_, before), (_, after)] = fields.difference(field, value);
+    let new =
+        after.into_iter().find(|diagnostic| diagnostic.severity != Severity::Info && !before.contains(diagnostic));
+    new.map(|diagnostic| diagnostic.message.replace('|', "\\|")).unwrap_or_default()
+}
+
+/// `SNAPSHOTS=overwrite cargo test --test integration unrendered::` updates the page.
+#[test]
+fn the_page_of_fields_is_up_to_date() {
+    let fields = Fields::read();
+    let mut page = "# Fields of a PostgresCluster\n\n\
+        This page says what pgrender does with each field of the spec. It is generated by a test that sets each field and looks at \
+        what\nchanges. `pgrender schema` prints the types, ranges and defaults.\n\n\
+        - [Rendered](#rendered): the field changes what is rendered.\n\
+        - [Not rendered](#not-rendered): the field has no effect. pgrender renders the cluster and prints the warning.\n\
+        - [Refused](#refused): data or safety depends on the field, so pgrender prints the error and renders nothing.\n\n\
+        ## Rendered\n\n| field |\n| --- |\n"
+        .to_owned();
+    for path in fields.section("acts").keys().map(|path| any_item(path)).collect::<BTreeSet<_>>() {
+        writeln!(page, "| `{path}` |").unwrap();
+    }
+    for (section, title, word) in [("warns", "Not rendered", "warning"), ("refused", "Refused", "error")] {
+        writeln!(page, "\n## {title}\n\n| field | {word} |\n| --- | --- |").unwrap();
+        let rows: BTreeMap<String, String> = fields
+            .section(section)
+            .iter()
+            .map(|(path, value)| (any_item(path), message(&fields, &FieldPath::of(path), value)))
+            .collect();
+        for (path, message) in rows {
+            writeln!(page, "| `{path}` | {message} |").unwrap();
+        }
+    }
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/fields.md");
+    if env::var_os("SNAPSHOTS").is_some_and(|value| value == "overwrite") {
+        fs::write(&path, &page).unwrap();
+    }
+    assert!(
+        fs::read_to_string(&path).unwrap() == page,
+        "run `SNAPSHOTS=overwrite cargo test --test integration unrendered::`"
+    );
+}
