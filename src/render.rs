@@ -291,7 +291,7 @@ fn refuse_unknown_version(document: &Document) -> Option<Diagnostic> {
     let wanted = format!("write `{newest}` or `{older}`");
     let message = match resource.api_version.as_str() {
         "" => format!("required field is missing: {wanted}"),
-        other => format!("`{other}` is no version of PostgresCluster, {wanted}"),
+        other => format!("`{other}` is not a supported version of PostgresCluster: {wanted}"),
     };
     let field = FieldPath::of("apiVersion");
     let position = document.node.locate(&field);
@@ -313,7 +313,7 @@ fn nearly(document: &Document) -> Option<Diagnostic> {
         words::nearest(&resource.kind, [KIND]).filter(|_| group == GROUP && !resource.kind.ends_with("List"))?;
         ("kind", &resource.kind, KIND)
     };
-    let message = format!("nothing is rendered of {}: did you mean `{meant}`?", words::quote(found));
+    let message = format!("pgrender does not render {}: did you mean `{meant}`?", words::quote(found));
     Some(document.locate(Diagnostic::warning(message).at(FieldPath::of(field)).of(resource)))
 }
 
@@ -336,9 +336,10 @@ impl Names {
             }
             let (here, there) = (&cluster.resource, &first);
             let message = if here == there {
-                format!("`{reference}` would be made twice by `{here}`: rename an instance set or a user")
+                format!("`{here}` would create `{reference}` twice: rename an instance set or a user")
             } else {
-                format!("`{reference}` would be made by `{there}` and by `{here}`: rename a cluster, a set or a user")
+                format!("`{there}` and `{here}` would both create `{reference}`: rename a cluster, an instance set or \
+                         a user")
             };
             diagnostics.push(Diagnostic::error(message).of(here.clone()).located(&cluster.file, cluster.position));
         }

@@ -89,7 +89,7 @@ impl Context<'_> {
     /// Returns a port number. The schema has checked only the lower bound, so the upper bound is checked here.
     fn port(&mut self, number: i32, path: &str) -> u16 {
         u16::try_from(number).unwrap_or_else(|_| {
-            self.error(FieldPath::of(path), format!("`{number}` is not a port: the highest is 65535"));
+            self.error(FieldPath::of(path), format!("`{number}` is not a valid port: write at most 65535"));
             0
         })
     }
@@ -98,7 +98,7 @@ impl Context<'_> {
     fn image(&mut self, named: Option<&str>, variable: &str, path: &str) -> String {
         images::image(named, variable, self.options).unwrap_or_else(|| {
             let message = format!(
-                "no image is known for this: name one here, or give `{variable}` in the environment, with `--image`, or in \
+                "no image is set: write one here, or set `{variable}` in the environment, with `--image`, or in \
                  `spec.images` of the function configuration"
             );
             self.error(FieldPath::of(path), message);
@@ -115,8 +115,8 @@ fn cluster(resource: &PostgresCluster, context: &mut Context) -> Cluster {
     let metadata = context.metadata(spec.metadata.as_ref(), &FieldPath::of("spec.metadata"));
     let namespace = resource.metadata.namespace.clone().or_else(|| context.options.namespace.clone());
     if namespace.is_none() {
-        let message = "a cluster needs a namespace, because its hosts, URIs and certificates contain it: write it here, \
-                       or give `--namespace`, or `spec.namespace` of the function configuration";
+        let message = "a cluster needs a namespace, because its hosts, URIs and certificates contain it: write it \
+                       here, or set it with `--namespace` or with `spec.namespace` of the function configuration";
         context.error(FieldPath::of("metadata.namespace"), message);
     }
     files::check_certificates(spec, context);

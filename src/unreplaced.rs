@@ -137,10 +137,10 @@ impl<'a> Search<'a> {
         } else if text.starts_with("ENC[") && text.ends_with(']') {
             "is encrypted by SOPS: decrypt it first".to_owned()
         } else if text.starts_with("<path:") && text.ends_with('>') {
-            "looks like a placeholder of argocd-vault-plugin that nobody has replaced: replace it first".to_owned()
+            "looks like a placeholder of argocd-vault-plugin that has not been replaced: replace it first".to_owned()
         } else if let Some(placeholder) = placeholder(text).filter(|_| !script && !rule) {
             let shown = crate::words::quote(&placeholder);
-            format!("{shown} looks like a placeholder that nobody has replaced: replace it first")
+            format!("{shown} looks like a placeholder that has not been replaced: replace it first")
         } else {
             return;
         };
@@ -198,7 +198,7 @@ fn placeholder(text: &str) -> Option<String> {
 
 fn variable_of(whose: &str, shown: &str) -> String {
     let shown = crate::words::quote(shown);
-    format!("{shown} looks like a variable of {whose} that nobody has replaced: replace it first")
+    format!("{shown} looks like a variable of {whose} that has not been replaced: replace it first")
 }
 
 #[cfg(test)]

@@ -148,7 +148,8 @@ impl RenderArguments {
         let stdin = Path::new("-");
         let taken = self.inputs.is_empty() || self.inputs.iter().any(|input| input == stdin);
         if taken && self.existing.iter().any(|input| input == stdin) {
-            let message = "standard input is both the clusters and `--existing`: give a file for one of them";
+            let message = "`-` is given both as an input file and for `--existing`, but standard input can be read \
+                           only once: give a file for one of them";
             return Err(vec![Diagnostic::error(message)]);
         }
         if self.existing.is_empty() { Ok(Vec::new()) } else { input::documents(&self.existing) }

@@ -46,7 +46,7 @@ fn run_render(arguments: &RenderArguments, environment: &Environment) -> Outcome
     diagnostics.extend(found.into_iter().flat_map(|found| found.warnings));
     if clusters.is_empty() && !has_errors(&diagnostics) {
         // With pruning, applying an empty output would delete every database.
-        let message = format!("no {} in the input: give a file or directory that has one", render::KIND);
+        let message = format!("no {} in the input: give a file or directory that contains one", render::KIND);
         diagnostics.push(Diagnostic::error(message));
     }
     if has_errors(&diagnostics) {

@@ -43,11 +43,11 @@ pub(super) fn settings(config: &Node) -> Result<Settings, Vec<Diagnostic>> {
         ("v1", "ConfigMap") => reader.config_map(config),
         (_, render::KIND) => {}
         (other, KIND) => {
-            reader.error("apiVersion", format!("`{other}` is no version of {KIND}, write `{API_VERSION}`"));
+            reader.error("apiVersion", format!("`{other}` is not a supported version of {KIND}: write `{API_VERSION}`"));
         }
         (_, other) => {
             let message = format!(
-                "`{other}` cannot configure this function, use `{KIND}` of `{API_VERSION}`, a `ConfigMap` or a \
+                "`{other}` cannot configure this function: use a `{KIND}` of `{API_VERSION}`, a `ConfigMap` or a \
                  `PostgresCluster`"
             );
             reader.error("kind", message);
@@ -95,7 +95,7 @@ impl Reader {
         for entry in fields(config, "data") {
             let path = FieldPath::of("data").key(&entry.key);
             let set = match entry.key.as_str() {
-                "images" => Err(format!("write each image as a key of its own, like `{IMAGE_PREFIX}PGBACKREST`")),
+                "images" => Err(format!("write each image under its own key, for example `{IMAGE_PREFIX}PGBACKREST`")),
                 key if key.starts_with(IMAGE_PREFIX) => self.image(entry),
                 _ => self.set(entry),
             };
@@ -181,7 +181,7 @@ fn did_you_mean(word: &str, known: &[&str]) -> String {
     let near = near.map(|name| (strsim::damerau_levenshtein(&word.to_lowercase(), &name.to_lowercase()), name));
     match near.min() {
         Some((distance, name)) if distance <= 2 => format!(", did you mean `{name}`?"),
-        _ => format!(", known are `{}`", known.join("`, `")),
+        _ => format!(", expected one of `{}`", known.join("`, `")),
     }
 }
 

@@ -65,14 +65,16 @@ impl Settings {
             return Err((Setting::Time, error.to_string()));
         }
         let not_with_cert_manager = |setting| {
-            let message = "cert-manager makes the certificates, name an issuer that clusters share instead";
+            let message = "has no effect if cert-manager issues the certificates: set an issuer that the clusters \
+                           share instead";
             Err((setting, message.to_owned()))
         };
         match self.certificates {
             Certificates::CertManager if self.trust_domain.is_some() => not_with_cert_manager(Setting::TrustDomain),
             Certificates::CertManager if !self.trust_also.is_empty() => not_with_cert_manager(Setting::TrustAlso),
             Certificates::Seed if self.issuer.is_some() => {
-                Err((Setting::Issuer, "certificates come from the seed, ask for those of `cert-manager`".to_owned()))
+                Err((Setting::Issuer, "an issuer is used only with cert-manager: set the source of certificates to \
+                                       `cert-manager`, or remove the issuer".to_owned()))
             }
             _ => Ok(()),
         }
@@ -84,20 +86,21 @@ impl Settings {
         let time = match (self.time, &environment.source_date_epoch) {
             (Some(time), _) => time,
             (None, Some(text)) => text.parse().map_err(|_| {
-                Diagnostic::error(format!("`SOURCE_DATE_EPOCH` is `{text}`, expected seconds since 1970"))
+                Diagnostic::error(format!("invalid value `{text}` of `SOURCE_DATE_EPOCH`: write the seconds since 1970"))
             })?,
             (None, None) => environment::now(),
         };
         // Only the environment can raise the limit, because the input may come from somebody else than the caller.
         let max_clusters = environment.max_clusters.as_ref().map(|text| {
             text.parse().map_err(|_| {
-                Diagnostic::error(format!("`PGRENDER_MAX_CLUSTERS` is `{text}`, write a whole number like `300`"))
+                Diagnostic::error(format!("invalid value `{text}` of `PGRENDER_MAX_CLUSTERS`: write a whole number \
+                                           like `300`"))
             })
         });
         let openshift = environment.openshift.as_ref().map(|text| {
             text.parse().map_err(|_| {
                 let text = shown(text);
-                Diagnostic::error(format!("`PGRENDER_OPENSHIFT` is `{text}`, write `true` or `false`"))
+                Diagnostic::error(format!("invalid value `{text}` of `PGRENDER_OPENSHIFT`: write `true` or `false`"))
             })
         });
         let mut images = environment.images.clone();
@@ -129,7 +132,7 @@ pub(super) fn time(text: &str) -> Result<i64, String> {
     let seconds = text.parse().ok();
     let moment = || OffsetDateTime::parse(text, &Rfc3339).ok().map(OffsetDateTime::unix_timestamp);
     seconds.or_else(moment).ok_or_else(|| {
-        format!("`{}` is no time, write it as `2026-01-31T12:00:00Z` or in seconds since 1970", shown(text))
+        format!("`{}` is not a valid time: write it as `2026-01-31T12:00:00Z` or in seconds since 1970", shown(text))
     })
 }
 
@@ -138,7 +141,7 @@ pub(super) fn namespace(text: &str) -> Result<String, String> {
     if text.is_empty() || (is_domain(text) && !text.contains('.')) {
         Ok(text.to_owned())
     } else {
-        Err(format!("{text:?} is no namespace, write one like `databases`"))
+        Err(format!("{text:?} is not a valid name of a namespace: write a name like `databases`"))
     }
 }
 
@@ -148,7 +151,7 @@ pub(super) fn cluster_domain(text: &str) -> Result<String, String> {
     if is_domain(domain) {
         Ok(domain.to_owned())
     } else {
-        Err(format!("`{}` is no domain, write one like `cluster.local`", shown(text)))
+        Err(format!("`{}` is not a valid domain: write a domain like `cluster.local`", shown(text)))
     }
 }
 
@@ -216,7 +219,7 @@ pub(super) fn certificates(text: &str) -> Result<Certificates, String> {
     match text {
         "seed" => Ok(Certificates::Seed),
         "cert-manager" => Ok(Certificates::CertManager),
-        _ => Err(format!("`{}` makes no certificates, write `seed` or `cert-manager`", shown(text))),
+        _ => Err(format!("invalid source of certificates `{}`: write `seed` or `cert-manager`", shown(text))),
     }
 }
 
@@ -225,7 +228,7 @@ pub(super) fn credentials(text: &str) -> Result<CredentialSource, String> {
     match text {
         "seed" => Ok(CredentialSource::Seed),
         "reference" => Ok(CredentialSource::Reference),
-        _ => Err(format!("`{}` gives no passwords, write `seed` or `reference`", shown(text))),
+        _ => Err(format!("invalid source of passwords `{}`: write `seed` or `reference`", shown(text))),
     }
 }
 
@@ -239,7 +242,7 @@ pub(super) fn issuer(text: &str) -> Result<IssuerReference, String> {
     if is_kind && is_domain(group) && is_domain(name) {
         Ok(IssuerReference { group: group.to_owned(), kind: kind.to_owned(), name: name.to_owned() })
     } else {
-        Err(format!("`{}` is no issuer, write one like `Issuer/databases` or `ClusterIssuer/company-ca`", shown(text)))
+        Err(format!("`{}` is not a valid issuer: write an issuer like `Issuer/databases` or `ClusterIssuer/company-ca`", shown(text)))
     }
 }
 
@@ -248,7 +251,7 @@ pub(super) fn trust_domain(text: &str) -> Result<String, String> {
     if is_domain(text) {
         Ok(text.to_owned())
     } else {
-        Err(format!("`{}` is no trust domain, write a name like `team-a` or `databases.example.com`", shown(text)))
+        Err(format!("`{}` is not a valid trust domain: write a name like `team-a` or `databases.example.com`", shown(text)))
     }
 }
 
@@ -264,7 +267,7 @@ fn is_domain(text: &str) -> bool {
 
 /// Parses a number of days.
 pub(super) fn days(text: &str) -> Result<u16, String> {
-    text.parse().map_err(|_| format!("`{}` is no number of days, write a whole number like `182`", shown(text)))
+    text.parse().map_err(|_| format!("`{}` is not a valid number of days: write a whole number like `182`", shown(text)))
 }
 
 /// Checks the name of an image, which is the name of PGO's environment variable.
@@ -272,7 +275,7 @@ pub(super) fn image_name(name: &str) -> Result<String, String> {
     if name.len() > IMAGE_PREFIX.len() && name.starts_with(IMAGE_PREFIX) {
         Ok(name.to_owned())
     } else {
-        Err(format!("`{}` names no image, write one of PGO's names like `{IMAGE_PREFIX}PGBACKREST`", shown(name)))
+        Err(format!("`{}` is not the name of an image: write one of PGO's names, such as `{IMAGE_PREFIX}PGBACKREST`", shown(name)))
     }
 }
 

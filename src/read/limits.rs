@@ -42,7 +42,7 @@ impl Budget {
 
     fn take_nodes(&mut self, nodes: usize) -> Result<(), String> {
         let left = self.nodes.checked_sub(nodes);
-        self.nodes = left.ok_or_else(|| format!("more than {MAX_NODES} values; split the file"))?;
+        self.nodes = left.ok_or_else(|| format!("the file has more than {MAX_NODES} values; split the file"))?;
         Ok(())
     }
 
@@ -123,7 +123,7 @@ mod tests {
     fn collections_nest_64_deep() {
         assert!(documents("c.yaml", &nested(64)).is_ok());
         assert!(documents("c.yaml", &format!("- {}", nested(63))).is_ok());
-        let message = "error: more than 64 lists and mappings inside each other";
+        let message = "error: more than 64 nested lists and mappings";
         assert_eq!(refused(&nested(65)), format!("c.yaml:1:65: {message}"));
         assert_eq!(refused(&format!("- {}", nested(64))), format!("c.yaml:1:66: {message}"));
     }

@@ -66,11 +66,12 @@ fn files(projection: &VolumeProjection) -> Vec<(FieldPath, String)> {
 fn check_path(file: &str, ours: bool) -> Result<(), String> {
     if file.starts_with("..") || file.split('/').any(|part| ["", ".", ".."].contains(&part)) {
         return Err(format!(
-            "{file:?} is not a plain path inside the volume: write one without `.`, `..` and `//`, and no `/` at its ends"
+            "{file:?} is not a valid path inside the volume: write a path without `.`, `..` and `//`, and without `/` \
+             at the beginning and end"
         ));
     }
     if ours {
-        return Err(format!("{file:?} is a file of this cluster's own: choose another path"));
+        return Err(format!("pgrender already writes the file {file:?} for this cluster: choose another path"));
     }
     crate::line::check_name(file)
 }

@@ -40,7 +40,8 @@ pub(super) fn postgres(spec: &PostgresClusterSpec, version: u16, context: &mut C
             }
         }
         if parameters.insert(lower, value).is_some() {
-            context.error(path, "the parameter is there twice: Postgres does not distinguish upper and lower case");
+            context.error(path, "the parameter is set twice, because Postgres does not distinguish upper and lower \
+                                 case: keep only one");
         }
     }
     let rules = spec.authentication.iter().flat_map(|authentication| &authentication.rules).enumerate();
@@ -59,7 +60,7 @@ fn hba_line(rule: &HbaRule, index: usize, version: u16, context: &mut Context) -
     if let Some(text) = &rule.hba {
         let line = postgres::hba_text(text);
         match &line {
-            None => context.warning(path.key("hba"), "nothing is left of this rule"),
+            None => context.warning(path.key("hba"), "this rule is empty, so pgrender omits it"),
             Some(line) => hba_text(line, &path.key("hba"), version, context),
         }
         return line;
@@ -106,7 +107,8 @@ pub(super) fn patroni(
     patroni_settings::check(&patroni, standby, context);
     if patroni.sync_period_seconds * 2 > patroni.leader_lease_duration_seconds {
         // Patroni itself raises `ttl` or lowers `loop_wait` so that loop_wait + 2 * retry_timeout <= ttl.
-        let message = "is shorter than two sync periods: the leader could lose its lease while it is well";
+        let message = "is shorter than two sync periods, so a healthy leader could lose its lease: write at least \
+                       twice `syncPeriodSeconds`";
         context.warning(FieldPath::of("spec.patroni.leaderLeaseDurationSeconds"), message);
     }
     Patroni {
@@ -126,7 +128,8 @@ fn switchover(
     let switchover = patroni.switchover.as_ref().filter(|switchover| switchover.enabled)?;
     if switchover.type_ == SwitchoverType::Failover && switchover.target_instance.is_none() {
         let path = FieldPath::of("spec.patroni.switchover.targetInstance");
-        context.error(path, "a failover needs the instance that shall lead");
+        context.error(path, "required field is missing: write the name of the instance that becomes the leader after \
+                             the failover");
     }
     Some(Switchover {
         trigger: annotations.get(annotation::TRIGGER_SWITCHOVER)?.clone(),
@@ -150,7 +153,7 @@ pub(super) fn standby(spec: &PostgresClusterSpec, cluster: &str, context: &mut C
     let standby = spec.standby.as_ref().filter(|standby| standby.enabled)?;
     let path = FieldPath::of("spec.standby");
     if standby.host.is_none() && standby.repo_name.is_none() {
-        context.error(path.clone(), "a standby follows something: add `host`, `repoName` or both");
+        context.error(path.clone(), "a standby needs a source to replicate from: add `host`, `repoName` or both");
     }
     if let Some(host) = &standby.host {
         context.check(&path.key("host"), check_host(host));
@@ -166,9 +169,9 @@ pub(super) fn standby(spec: &PostgresClusterSpec, cluster: &str, context: &mut C
                 let repository = pgbackrest.repos.iter().find(|repository| &repository.name == name);
                 if repository.is_some_and(is_on_new_volume) {
                     let message = format!(
-                        "this repository is on a volume that is new and empty, unless the claim `{cluster}-{name}` is there \
-                         already, so there is nothing to start from: name the volume that has the backups in `volumeName` of its \
-                         claim, or follow a repository in `s3`, `gcs` or `azure`"
+                        "the volume of this repository is new and empty, unless the claim `{cluster}-{name}` already \
+                         exists, so the standby has no backup to start from: write the name of the volume with the \
+                         backups in `volumeName` of its claim, or use a repository in `s3`, `gcs` or `azure`"
                     );
                     context.warning(path.key("repoName"), message);
                 }
@@ -192,7 +195,7 @@ pub(super) fn check_host(host: &str) -> Result<(), String> {
     }
     // libpq takes a text that begins with a slash or `@` for the path of a socket, and this pod has only the socket of its own
     // Postgres.
-    Err(format!("{host:?} is not the name or the address of a host"))
+    Err(format!("{host:?} is not a valid name or address of a host"))
 }
 
 /// Replicas trust the CA of the server's certificate, and the server trusts the CA of theirs. So the user provides both
@@ -200,10 +203,10 @@ pub(super) fn check_host(host: &str) -> Result<(), String> {
 pub(super) fn check_custom_certificates(spec: &PostgresClusterSpec, cluster: &Cluster, context: &mut Context) {
     if spec.custom_replication_tls_secret.as_ref().is_some_and(|secret| secret.items.is_some()) {
         let message =
-            "nothing here reads it, as with PGO: the Secret must have the keys `ca.crt`, `tls.crt` and `tls.key`";
+            "has no effect, as in PGO: the Secret must have the keys `ca.crt`, `tls.crt` and `tls.key`";
         context.warning(FieldPath::of("spec.customReplicationTLSSecret.items"), message);
     }
-    let message = |other: &str| format!("replicas and their leader must trust each other: bring `{other}` too");
+    let message = |other: &str| format!("replicas and their leader must trust each other: also set `{other}`");
     match (&cluster.custom_tls_secret, &cluster.custom_replication_tls_secret) {
         (Some(_), None) => {
             context.error(FieldPath::of("spec.customTLSSecret"), message("spec.customReplicationTLSSecret"));
@@ -218,13 +221,13 @@ pub(super) fn check_custom_certificates(spec: &PostgresClusterSpec, cluster: &Cl
 /// Checks that all ports of one pod are different.
 pub(super) fn check_ports(cluster: &Cluster, context: &mut Context) {
     if cluster.port != 0 && cluster.port == cluster.patroni.port {
-        context.error(FieldPath::of("spec.port"), "is Patroni's port too: choose another for one of them");
+        context.error(FieldPath::of("spec.port"), "is the same port as `spec.patroni.port`: change one of them");
     }
     for (path, port) in [("spec.port", cluster.port), ("spec.patroni.port", cluster.patroni.port)] {
         if cluster.backups.is_some() && port == PGBACKREST_PORT {
             context.error(
                 FieldPath::of(path),
-                format!("pgBackRest's server listens on {PGBACKREST_PORT}: choose another"),
+                format!("pgBackRest's server uses port {PGBACKREST_PORT}: choose another port"),
             );
         }
     }
@@ -235,7 +238,8 @@ pub(super) fn check_ports(cluster: &Cluster, context: &mut Context) {
     ];
     for (index, (path, port)) in node_ports.iter().enumerate() {
         if port.is_some() && node_ports[..index].iter().any(|(_, other)| other == port) {
-            context.error(FieldPath::of(path), "another Service of this cluster has this node port");
+            context.error(FieldPath::of(path), "another Service of this cluster has the same node port: choose \
+                                                another node port");
         }
     }
 }

@@ -27,7 +27,7 @@ pub(super) fn check(spec: &PostgresClusterSpec, cluster: &Cluster, context: &mut
     let names: Vec<String> = names.collect();
     if !is_there && !names.is_empty() {
         let message = format!(
-            "there is no instance {}, so nobody takes over: the instances are {}",
+            "there is no instance {}, so no switchover happens: the instances are {}",
             words::quote(target),
             names.join(", ")
         );

@@ -163,7 +163,7 @@ fn whoever_trusts_pgos_ca_notices_nothing_of_a_take_over() {
     }
     // PGO's certificate for replicas has the same name in every cluster, and its server certificate has too few names.
     for name in ["_crunchyrepl@postgres-operator/hippo", "hippo-primary.postgres-operator.svc.cluster.local"] {
-        let reason = format!("is replaced, because `{name}` is none of its names");
+        let reason = format!("is replaced, because it does not have the name `{name}`");
         assert!(told.iter().any(|line| line.contains(&reason)), "{name}: {told:?}");
     }
     assert_eq!(blocks(trust(&identity))[0], pgo.root());
@@ -489,8 +489,8 @@ fn a_secret_of_another_cluster_is_not_taken() {
     for (labels, expected) in [
         (json!({"pgrender.dev/cluster": "beta"}), "belongs to the cluster `beta` by its label"),
         (json!({ours: "hippo", "pgrender.dev/cluster": "beta"}), "belongs to the cluster `beta` by its label"),
-        (json!({ours: 7}), "is not a string, put it into quotes"),
-        (json!({ours: ["hippo"]}), "is not a string, put it into quotes"),
+        (json!({ours: 7}), "is not a string: write it in quotes"),
+        (json!({ours: ["hippo"]}), "is not a string: write it in quotes"),
         (json!("hippo"), "are not a mapping"),
     ] {
         let mut secret = secret("hippo-pguser-hippo", &[]);

@@ -30,7 +30,7 @@ fn a_schedule_that_does_not_act_as_it_says_is_told() {
         ("0 0 31 2 *", "warning", "full: never comes"),
         ("*/70 * * * *", "warning", "full: minute: `*/70` acts at 0 only"),
         ("0 1 * * 7", "error", "Sunday is `0`"),
-        ("@every 1d", "error", "`1d` is not a duration such as `6h`"),
+        ("@every 1d", "error", "`1d` is not a valid duration: write a duration such as `6h`"),
     ] {
         let s3 = json!({"bucket": "b", "endpoint": "e", "region": "r"});
         let repository = json!({"name": "repo1", "s3": s3, "schedules": {"full": schedule}});
