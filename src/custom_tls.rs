@@ -242,8 +242,9 @@ impl<'a> Brought<'a> {
         match purpose {
             Purpose::Server(hosts) => {
                 for host in hosts.iter().filter(|host| !leaf.is_for(host)) {
-                    fault(&format!("is not valid for `{host}`, the name that clients connect to: use a certificate \
-                                    with this name"));
+                    fault(&format!(
+                        "is not valid for `{host}`, the name that clients connect to: use a certificate with this name"
+                    ));
                 }
                 if !leaf.server_auth {
                     fault("cannot be used by a server: use a certificate with the extended key usage `server auth`");

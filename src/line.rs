@@ -13,7 +13,9 @@ pub fn check(text: &str) -> Result<(), String> {
         Some(found) if is_line_break(found) => {
             Err(format!("the line break {} would end the setting: write the value in one line", code_point(found)))
         }
-        Some(found) => Err(format!("the control character {} is not allowed in a setting: remove it", code_point(found))),
+        Some(found) => {
+            Err(format!("the control character {} is not allowed in a setting: remove it", code_point(found)))
+        }
     }
 }
 

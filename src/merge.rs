@@ -88,9 +88,9 @@ pub fn merge(items: &[Document], clusters: &[RenderedCluster]) -> Merged {
         }
     }
     for (cluster, count) in pruned {
-        let message =
-            format!("removed {count} objects of cluster `{cluster}` that an earlier run rendered and that are no \
-                     longer needed");
+        let message = format!(
+            "removed {count} objects of cluster `{cluster}` that an earlier run rendered and that are no longer needed"
+        );
         merged.diagnostics.push(Diagnostic::info(message));
     }
 
@@ -127,8 +127,11 @@ fn is_taken_over(item: &Document, value: &Value) -> bool {
 fn clash(item: &Document, reference: ResourceRef, value: &Value) -> Diagnostic {
     let adopt = match value["metadata"]["labels"][label::CLUSTER].as_str() {
         Some(cluster) if reference.kind == "Secret" && !is_seed(item) => {
-            format!(", or add the label `{}: {cluster}`, so that pgrender replaces it with a Secret that has the same \
-                     values", label::CLUSTER)
+            format!(
+                ", or add the label `{}: {cluster}`, so that pgrender replaces it with a Secret that has the same \
+                 values",
+                label::CLUSTER
+            )
         }
         _ => String::new(),
     };
@@ -317,10 +320,7 @@ mod tests {
             let ours = cluster("hippo", "<stdin>", vec![child("hippo", "hippo-a-b", "2")]);
             let told: Vec<String> =
                 merge(&items(&[theirs]), &[ours]).diagnostics.iter().map(ToString::to_string).collect();
-            assert!(
-                told.len() == 1 && told[0].contains("error: `ConfigMap shop/hippo-a-b` is an object of"),
-                "{told:?}"
-            );
+            assert!(told.len() == 1 && told[0].contains("error: `ConfigMap shop/hippo-a-b` belongs to"), "{told:?}");
         }
     }
 
@@ -360,7 +360,7 @@ mod tests {
             let told = render(secret(labels)).diagnostics;
             assert!(
                 told[0].to_string().contains("error: ")
-                    && told[0].message.contains("cluster: hippo` to have it replaced")
+                    && told[0].message.contains("cluster: hippo`, so that pgrender replaces it")
             );
         }
         let root =
@@ -400,7 +400,7 @@ mod tests {
                 let merged = render(seed("seed", json!({key: owner})));
                 assert!(merged.items[0] == Item::LocalConfig(0), "{key}: {owner}");
                 let told = render(seed("hippo-pguser-hippo", json!({key: owner}))).diagnostics;
-                assert!(crate::diagnostic::has_errors(&told) && !told[0].message.contains("label it"), "{told:?}");
+                assert!(crate::diagnostic::has_errors(&told) && !told[0].message.contains("add the label"), "{told:?}");
             }
         }
     }

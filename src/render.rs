@@ -338,8 +338,10 @@ impl Names {
             let message = if here == there {
                 format!("`{here}` would create `{reference}` twice: rename an instance set or a user")
             } else {
-                format!("`{there}` and `{here}` would both create `{reference}`: rename a cluster, an instance set or \
-                         a user")
+                format!(
+                    "`{there}` and `{here}` would both create `{reference}`: rename a cluster, an instance set or a \
+                     user"
+                )
             };
             diagnostics.push(Diagnostic::error(message).of(here.clone()).located(&cluster.file, cluster.position));
         }

@@ -285,10 +285,10 @@ mod tests {
     #[test]
     fn an_error_of_the_field_has_the_hint() {
         let documents = read::documents("c.yaml", "a: ${A}\nb: ${B}\n").unwrap();
-        let mut diagnostics = vec![Diagnostic::error("`${A}` is not a name").at(FieldPath::of("a"))];
+        let mut diagnostics = vec![Diagnostic::error("`${A}` is not a valid name").at(FieldPath::of("a"))];
         tell(&documents[0], &mut diagnostics);
         assert_eq!(diagnostics.len(), 2);
-        assert!(diagnostics[0].message.starts_with("`${A}` is not a name; `${A}` looks like a variable of Flux"));
+        assert!(diagnostics[0].message.starts_with("`${A}` is not a valid name; `${A}` looks like a variable of Flux"));
         assert_eq!(diagnostics[1].field, Some(FieldPath::of("b")));
     }
 }

@@ -156,11 +156,11 @@ fn one_user_may_bring_a_secret_alone_and_changes_nothing_of_the_others() {
 #[test]
 fn what_can_be_no_reference_is_refused() {
     for (annotations, expected) in [
-        (json!({"pgrender.dev/credentials.nobody": "reference"}), "names no user of the cluster"),
+        (json!({"pgrender.dev/credentials.nobody": "reference"}), "is not for a user of the cluster"),
         (json!({"pgrender.dev/credentials.app": "vault"}), "write `reference` or `seed`"),
         (
             json!({"pgrender.dev/credentials.app": "reference", "pgrender.dev/rotate-password.app": "2"}),
-            "change the password there",
+            "change the password in the Secret",
         ),
     ] {
         let errors = objects(&cluster(&annotations)).unwrap_err();
@@ -169,7 +169,9 @@ fn what_can_be_no_reference_is_refused() {
     }
     let all = cluster(&json!({"pgrender.dev/rotate-passwords": "2"}));
     assert!(objects(&all).is_ok());
-    assert!(objects_from(&all, SEED, &reference()).unwrap_err()[0].message.contains("change the password there"));
+    assert!(
+        objects_from(&all, SEED, &reference()).unwrap_err()[0].message.contains("change the password in the Secret")
+    );
 }
 
 #[test]

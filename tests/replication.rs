@@ -132,11 +132,11 @@ fn the_annotation_has_two_values_and_says_when_it_does_nothing() {
     for value in ["True", "yes", "", "zoo/beta"] {
         let told = told(&[annotated(cluster("zoo", "alpha", &json!({})), value)]);
         assert_eq!(told.len(), 1, "{told:?}");
-        assert!(told[0].contains("error: ") && told[0].contains("neither `true` nor `false`"), "{told:?}");
+        assert!(told[0].contains("error: ") && told[0].contains("is not a boolean"), "{told:?}");
     }
     let brought = json!({"customTLSSecret": {"name": "mine"}, "customReplicationTLSSecret": {"name": "mine-too"}});
     let told = told(&[annotated(cluster("zoo", "alpha", &brought), "true")]);
-    assert!(told.iter().any(|line| line.contains("warning: ") && line.contains("changes nothing")), "{told:?}");
+    assert!(told.iter().any(|line| line.contains("warning: ") && line.contains("has no effect")), "{told:?}");
 }
 
 #[test]
@@ -146,7 +146,8 @@ fn a_standby_cluster_that_its_source_refuses_is_told_so() {
     let alpha = cluster("zoo", "alpha", &json!({}));
     let warns = |clusters: &[Value]| {
         let told = told(clusters);
-        let lines: Vec<&String> = told.iter().filter(|line| line.contains("refuses standby clusters")).collect();
+        let lines: Vec<&String> =
+            told.iter().filter(|line| line.contains("does not accept standby clusters")).collect();
         assert!(
             lines.iter().all(|line| line.contains("warning: spec.standby.host: `PostgresCluster zoo/alpha`")),
             "{lines:?}"
@@ -173,7 +174,7 @@ fn a_standby_cluster_that_its_source_refuses_is_told_so() {
     ] {
         assert_eq!(warns(&[alpha.clone(), standby(namespace, host)]), 0, "{host}");
         let told = told(&[alpha.clone(), standby(namespace, host)]);
-        let note = "info: spec.standby.host: whoever is called so must let this cluster in";
+        let note = "info: spec.standby.host: the cluster at this host must accept this standby";
         assert!(told.iter().any(|line| line.contains(note)), "{told:?}");
     }
     let passed_on = json!({"patroni": {"dynamicConfiguration": {"standby_cluster": {"host": "alpha-primary"}}}});

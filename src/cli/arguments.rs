@@ -35,7 +35,7 @@ Exit codes: 0 rendered, 1 something is wrong with the input, 2 something is wron
 pub(super) enum Command {
     /// Print the manifests of every PostgresCluster in the given files.
     Render(Box<RenderArguments>),
-    /// Print a new seed. Keep it: everything secret about your databases is derived from it.
+    /// Print a new seed. Keep it: pgrender derives all passwords and keys of your databases from it.
     ///
     /// It is 32 random bytes in base64. Nobody can create the same seed again, so keep it where you keep the keys of your
     /// backups.
@@ -84,15 +84,16 @@ pub(super) struct RenderArguments {
     #[arg(long, value_name = "DOMAIN", value_parser = settings::cluster_domain)]
     cluster_domain: Option<String>,
 
-    /// Image to use, by PGO's name for it; may be repeated. RELATED_IMAGE_* in the environment have the same effect
+    /// Image to use, with PGO's name of the image; may be repeated. RELATED_IMAGE_* in the environment have the same
+    /// effect
     #[arg(long = "image", value_name = "NAME=IMAGE", value_parser = image)]
     images: Vec<(String, String)>,
 
-    /// Time for which certificates are chosen, RFC 3339 or seconds since 1970 [default: SOURCE_DATE_EPOCH, else now]
+    /// Time for which certificates are rendered, RFC 3339 or seconds since 1970 [default: SOURCE_DATE_EPOCH, else now]
     #[arg(long, value_name = "TIME", value_parser = settings::time)]
     time: Option<i64>,
 
-    /// What issues certificates: `seed` or `cert-manager` [default: seed]
+    /// Source of certificates: `seed` or `cert-manager` [default: seed]
     #[arg(long, value_name = "SOURCE", value_parser = settings::certificates)]
     certificates: Option<Certificates>,
 
@@ -100,7 +101,7 @@ pub(super) struct RenderArguments {
     #[arg(long, value_name = "KIND/NAME", value_parser = settings::issuer)]
     certificate_issuer: Option<IssuerReference>,
 
-    /// Where passwords come from: the `seed`, or Secrets that you provide (`reference`) [default: seed]
+    /// Source of passwords: `seed`, or `reference` for Secrets that you provide [default: seed]
     #[arg(long, value_name = "SOURCE", value_parser = settings::credentials)]
     credentials: Option<CredentialSource>,
 
@@ -116,7 +117,7 @@ pub(super) struct RenderArguments {
     #[arg(long, value_name = "NAME", value_parser = settings::trust_domain)]
     trust_domain: Option<String>,
 
-    /// Another trust domain whose CA is also trusted, while clusters move from one to the other; may be repeated
+    /// Another trust domain whose CA is also trusted, while clusters move between two trust domains; may be repeated
     #[arg(long = "trust-also", value_name = "NAME", value_parser = settings::trust_domain)]
     trust_also: Vec<String>,
 
@@ -137,7 +138,7 @@ pub(super) struct RenderArguments {
     #[arg(long, value_name = "FILE", conflicts_with = "random")]
     seed_file: Option<PathBuf>,
 
-    /// Generate a seed for this run only, for a database that you will delete: the next run gives other passwords
+    /// Generate a seed for this run only, for a temporary database: the next run creates other passwords
     #[arg(long)]
     random: bool,
 }

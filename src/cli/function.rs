@@ -84,7 +84,9 @@ fn try_transform(documents: &[Document], items: usize, environment: &Environment
     let mut merged = merge::merge(items, &rendered.clusters);
     merged.diagnostics.splice(0..0, rendered.diagnostics);
     if rendered.clusters.is_empty() {
-        merged.diagnostics.push(Diagnostic::warning(format!("no {} in the input, so nothing is rendered", render::KIND)));
+        merged
+            .diagnostics
+            .push(Diagnostic::warning(format!("no {} in the input, so nothing is rendered", render::KIND)));
     }
     Ok(merged)
 }

@@ -43,7 +43,8 @@ pub(super) fn settings(config: &Node) -> Result<Settings, Vec<Diagnostic>> {
         ("v1", "ConfigMap") => reader.config_map(config),
         (_, render::KIND) => {}
         (other, KIND) => {
-            reader.error("apiVersion", format!("`{other}` is not a supported version of {KIND}: write `{API_VERSION}`"));
+            reader
+                .error("apiVersion", format!("`{other}` is not a supported version of {KIND}: write `{API_VERSION}`"));
         }
         (_, other) => {
             let message = format!(

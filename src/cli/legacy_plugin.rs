@@ -38,8 +38,9 @@ pub(super) fn run(file: &Path, environment: &Environment) -> Outcome {
 /// Returns the output of the plugin for these items and this configuration.
 pub(super) fn answer(items: Vec<Document>, config: Vec<Document>, environment: &Environment) -> Outcome {
     if config.len() != 1 {
-        return Outcome::failed(vec![Diagnostic::error("expected exactly one document in the configuration file of the \
-                                                       plugin")]);
+        return Outcome::failed(vec![Diagnostic::error(
+            "expected exactly one document in the configuration file of the plugin",
+        )]);
     }
     let mut documents = items;
     let items = documents.len();

@@ -123,8 +123,10 @@ fn one_of<'a>(sources: impl Iterator<Item = Source<'a>>) -> Result<Option<Source
 
 fn absent() -> Vec<Diagnostic> {
     vec![
-        Diagnostic::error("no seed is given: pgrender derives passwords, keys and certificates from a seed, so that \
-                           they stay the same in each run"),
+        Diagnostic::error(
+            "no seed is given: pgrender derives passwords, keys and certificates from a seed, so that they stay the \
+             same in each run",
+        ),
         Diagnostic::info(format!(
             "create a seed with `(umask 077; pgrender seed > seed)`, keep it safe, and give it with `--seed-file`, \
              `PGRENDER_SEED_FILE`, `PGRENDER_SEED` or a Secret in the input with key `{KEY}` and annotation `{}: \

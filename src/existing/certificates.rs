@@ -117,9 +117,9 @@ pub(super) fn read<'a>(
 pub(crate) fn in_pem(secret: &Secret, key: &str, text: &str) -> Result<Option<Vec<X509>>, Diagnostic> {
     let count = text.matches("-----BEGIN").count();
     if count > MOST_CERTIFICATES {
-        let what =
-            format!("has {count} certificates, but pgrender reads at most {MOST_CERTIFICATES}: keep only those that \
-                     are needed");
+        let what = format!(
+            "has {count} certificates, but pgrender reads at most {MOST_CERTIFICATES}: keep only those that are needed"
+        );
         return Err(secret.error(key, &what));
     }
     let mut seen = BTreeSet::new();
@@ -144,9 +144,9 @@ pub(crate) fn pair(secret: &Secret, certificate_key: &str, key_key: &str) -> Res
         secret.error(key_key, "is not a private key in PEM format without a passphrase: write one here, or remove it")
     })?;
     if facts.has_key(&private) == Some(false) {
-        let what =
-            format!("is not the private key of the certificate in `{certificate_key}`: write a certificate and its \
-                     own key");
+        let what = format!(
+            "is not the private key of the certificate in `{certificate_key}`: write a certificate and its own key"
+        );
         return Err(secret.error(key_key, &what));
     }
     // If one value contains both, the private key is first.
@@ -160,19 +160,24 @@ pub(crate) fn pair(secret: &Secret, certificate_key: &str, key_key: &str) -> Res
 pub(super) fn root(secret: Secret) -> Result<Root, Vec<Diagnostic>> {
     let read = || {
         let Some(Pair { facts, key, .. }) = pair(&secret, Root::CERTIFICATE, "root.key")? else {
-            return Err(
-                secret.error(Root::CERTIFICATE, "and `root.key` must both be present: add the one that is missing, or \
-                                                 remove the Secret")
-            );
+            return Err(secret.error(
+                Root::CERTIFICATE,
+                "and `root.key` must both be present: add the one that is missing, or remove the Secret",
+            ));
         };
         if !facts.is_authority {
-            return Err(secret.error(Root::CERTIFICATE, "is not the certificate of a CA: write PGO's root certificate \
-                                                        here, or remove the Secret from the input"));
+            return Err(secret.error(
+                Root::CERTIFICATE,
+                "is not the certificate of a CA: write PGO's root certificate here, or remove the Secret from the \
+                 input",
+            ));
         }
         match PrivateKey::read(&key) {
             Some(PrivateKey::P256(key)) => Ok((facts, key)),
-            _ => Err(secret.error("root.key", "is not a key on the curve P-256, as PGO's root key is: remove the \
-                                               Secret from the input")),
+            _ => Err(secret.error(
+                "root.key",
+                "is not a key on the curve P-256, as PGO's root key is: remove the Secret from the input",
+            )),
         }
     };
     match read() {

@@ -33,7 +33,8 @@ impl<'a> Secret<'a> {
             }
         }
         if Self::is_encrypted(document) {
-            let message = format!("`{}` is encrypted by SOPS: decrypt it before you give it to pgrender", secret.reference);
+            let message =
+                format!("`{}` is encrypted by SOPS: decrypt it before you give it to pgrender", secret.reference);
             return Err(secret.locate(Diagnostic::error(message), FieldPath::default()));
         }
         Ok(secret)
@@ -100,7 +101,8 @@ impl<'a> Secret<'a> {
     /// The value of `key` as text. An error if it is not UTF-8, or contains a NUL, which neither Postgres nor PEM allows.
     pub(crate) fn text(&self, key: &str) -> Result<Option<Zeroizing<String>>, Diagnostic> {
         let Some(bytes) = self.bytes(key)? else { return Ok(None) };
-        let text = str::from_utf8(&bytes).map_err(|_| self.error(key, "is not valid UTF-8: write it as text in UTF-8"))?;
+        let text =
+            str::from_utf8(&bytes).map_err(|_| self.error(key, "is not valid UTF-8: write it as text in UTF-8"))?;
         if text.contains('\0') {
             return Err(self.error(key, "has a NUL character, which Postgres does not accept: remove it"));
         }

@@ -76,8 +76,10 @@ pub(super) fn certificate_notes(held: &Certificates, certificates: u32, authorit
 }
 
 fn not_back(annotation: &str) -> String {
-    format!("is of a later generation than `{annotation}` sets, so it is kept: to replace it, increase the value of \
-             the annotation")
+    format!(
+        "is of a later generation than `{annotation}` sets, so it is kept: to replace it, increase the value of the \
+         annotation"
+    )
 }
 
 /// The requirements that a certificate must meet to be reused.
@@ -213,14 +215,17 @@ pub(super) fn strangers<'h>(
 pub(super) fn root_notes(root: &Root, time: i64, window: Window) -> Option<Diagnostic> {
     let end = day(root.certificate.not_after);
     if !root.certificate.is_valid_at(time) {
-        let what =
-            format!("is a CA that is not valid at this time (it is valid until {end}): increase `{}`", annotation::ROTATE_CA);
+        let what = format!(
+            "is a CA that is not valid at this time (it is valid until {end}): increase `{}`",
+            annotation::ROTATE_CA
+        );
         return Some(root.secret.error(Root::CERTIFICATE, &what));
     }
     (root.certificate.not_after < window.not_after()).then(|| {
-        let what =
-            format!("is a CA that expires on {end}, before the certificates that it signs: increase `{}` before this \
-                     date", annotation::ROTATE_CA);
+        let what = format!(
+            "is a CA that expires on {end}, before the certificates that it signs: increase `{}` before this date",
+            annotation::ROTATE_CA
+        );
         root.secret.warning(Root::CERTIFICATE, &what)
     })
 }

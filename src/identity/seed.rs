@@ -34,8 +34,9 @@ pub enum SeedError {
     )]
     Words(usize),
     /// It is the base64 or hexadecimal form of a seed that would be refused.
-    #[error("the seed is the base64 or hexadecimal encoding of a text that can be guessed; create one with `pgrender \
-             seed`")]
+    #[error(
+        "the seed is the base64 or hexadecimal encoding of a text that can be guessed; create one with `pgrender seed`"
+    )]
     Encoded,
 }
 

@@ -77,8 +77,10 @@ fn label(text: &str) -> Option<String> {
     }
     (!is_label(text)).then(|| {
         let text = words::quote(text);
-        format!("{text} is not a valid name: write lower-case letters, digits and `-`, and begin and end with a \
-                 letter or digit")
+        format!(
+            "{text} is not a valid name: write lower-case letters, digits and `-`, and begin and end with a letter or \
+             digit"
+        )
     })
 }
 

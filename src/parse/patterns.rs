@@ -27,8 +27,10 @@ const EXPLAINED: [(&str, &str); 13] = [
         "{} is not a valid name: write lower-case letters, digits, `-` and `.`, and begin and end each part with a \
          letter or digit",
     ),
-    (r"^[a-z][a-z0-9]*$", "{} is not a valid name of a tablespace: write lower-case letters and digits, and begin \
-                           with a letter"),
+    (
+        r"^[a-z][a-z0-9]*$",
+        "{} is not a valid name of a tablespace: write lower-case letters and digits, and begin with a letter",
+    ),
     (r"^[-a-z0-9]+$", "{} is not a valid word of pg_hba.conf: write lower-case letters, digits and `-`"),
     (r"^[[:print:]]+$", "must be one line of printable ASCII"),
     (r"^[-._a-zA-Z0-9]+$", "{} is not a valid key: write letters, digits, `-`, `_` and `.`"),

@@ -160,7 +160,9 @@ fn a_timestamp_is_a_time() {
     let (_, messages) = verdict(&text, Settings::default());
     assert_eq!(
         messages,
-        ["c.yaml:3:25: error: metadata.deletionTimestamp: `yesterday` is not a valid time: write it as in `2026-01-31T12:00:00Z`"]
+        [
+            "c.yaml:3:25: error: metadata.deletionTimestamp: `yesterday` is not a valid time: write it as in `2026-01-31T12:00:00Z`"
+        ]
     );
 }
 

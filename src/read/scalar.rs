@@ -152,8 +152,9 @@ fn string(text: &str, plain: bool) -> NodeValue {
 fn binary(text: &str) -> Result<NodeValue, String> {
     let encoded: String = text.chars().filter(|character| !matches!(character, '\r' | '\n')).collect();
     let bytes = STANDARD.decode(encoded).map_err(|_| "the value of `!!binary` is not base64")?;
-    let value = String::from_utf8(bytes)
-        .map_err(|_| "the bytes of `!!binary` are not UTF-8; Kubernetes stores binary data in `data` or `binaryData`")?;
+    let value = String::from_utf8(bytes).map_err(
+        |_| "the bytes of `!!binary` are not UTF-8; Kubernetes stores binary data in `data` or `binaryData`",
+    )?;
     Ok(NodeValue::String { value, plain: false })
 }
 
@@ -245,7 +246,7 @@ mod tests {
     #[test]
     fn an_infinite_number_is_refused() {
         for text in [".inf", "-.INF", ".NaN"] {
-            assert!(resolve(text, true, None).unwrap_err().contains("write quotes"), "{text}");
+            assert!(resolve(text, true, None).unwrap_err().contains("write a string in quotes"), "{text}");
         }
     }
 

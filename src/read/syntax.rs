@@ -39,13 +39,15 @@ pub(super) fn explain(error: &ErrorKind) -> String {
         ErrorKind::ExpectedFlowMappingSeparator => "expected `,` or `}` here".to_owned(),
         ErrorKind::ExpectedFlowSequenceSeparator => "expected `,` or `]` here".to_owned(),
         ErrorKind::MappingValueNotAllowed => {
-            "`key: value` is not allowed here; check the indentation, and quote a value that contains a colon".to_owned()
+            "`key: value` is not allowed here; check the indentation, and quote a value that contains a colon"
+                .to_owned()
         }
         ErrorKind::SimpleKeyExpected | ErrorKind::InvalidSimpleKey => {
             "expected `key: value` here; a colon is missing or the indentation is wrong".to_owned()
         }
         ErrorKind::ExpectedBlockMappingKey | ErrorKind::InvalidIndentation => {
-            "the indentation of this line does not match any line above; align it with the keys that it belongs to".to_owned()
+            "the indentation of this line does not match any line above; align it with the keys that it belongs to"
+                .to_owned()
         }
         ErrorKind::BlockSequenceEntryNotAllowed => {
             "a list cannot begin here; write `-` on a separate line, or quote a text that begins with it".to_owned()
@@ -58,7 +60,8 @@ pub(super) fn explain(error: &ErrorKind) -> String {
             format!("a value cannot begin with `{character}`; write the text in quotes")
         }
         ErrorKind::ExpectedDocumentStart => {
-            "this line is after the end of the document; indent the line, or begin another document with `---`".to_owned()
+            "this line is after the end of the document; indent the line, or begin another document with `---`"
+                .to_owned()
         }
         ErrorKind::RecursionLimitExceeded => too_deep(),
         ErrorKind::UndeclaredTagHandle => {
@@ -87,22 +90,22 @@ mod tests {
     #[test]
     fn broken_texts_are_explained_at_their_place() {
         for (text, place, words) in [
-            ("a:\n\t- b\n", "2:2", "a tab cannot indent"),
-            ("a: b: c\n", "1:5", "no `key: value` can stand here"),
+            ("a:\n\t- b\n", "2:2", "does not allow tabs for indentation"),
+            ("a: b: c\n", "1:5", "`key: value` is not allowed here"),
             ("a: 1\n b: 2\n", "2:3", "check the indentation"),
             ("a: 1\nb\nc: 2\n", "2:1", "a colon is missing"),
-            ("a:\n    b: 1\n  c: 2\n", "3:3", "the indentation of this line fits nothing"),
-            ("é: \"x\n", "1:4", "never closed; add the missing quote"),
+            ("a:\n    b: 1\n  c: 2\n", "3:3", "the indentation of this line does not match"),
+            ("é: \"x\n", "1:4", "this quoted text has no closing quote"),
             ("a: {b: 1\n", "1:4", "add the missing `}`"),
             ("a: [b}\n", "1:4", "this `[` is closed by `}`"),
-            ("a: ]\n", "1:4", "closes nothing"),
-            ("a: @b\n", "1:4", "nothing can begin with `@`"),
+            ("a: ]\n", "1:4", "has no opening bracket"),
+            ("a: @b\n", "1:4", "a value cannot begin with `@`"),
             ("a: 'it's'\n", "1:8", "write `''`"),
             ("a: \"C:\\Users\"\n", "1:4", "write `\\\\` for a backslash"),
-            ("a: - b\n", "1:4", "no list can begin here"),
+            ("a: - b\n", "1:4", "a list cannot begin here"),
             ("- a\nb: c\n", "2:1", "expected another `- `"),
             ("[a]\nb\n", "2:1", "begin another document with `---`"),
-            ("a: !x!y z\n", "1:4", "no `%TAG` declares"),
+            ("a: !x!y z\n", "1:4", "no `%TAG` directive declares"),
         ] {
             let message = refused(text);
             assert!(message.starts_with(&format!("c.yaml:{place}: error: ")), "{text:?}: {message}");

@@ -41,10 +41,7 @@ pub(super) fn check(resource: &PostgresCluster, context: &mut Context) {
     let path = FieldPath::of("metadata.labels");
     for key in resource.metadata.labels.iter().flatten().map(|(key, _)| key) {
         if key.starts_with(annotation::OWN) || OF_PGO.contains(&key.as_str()) {
-            context.error(
-                path.key(key),
-                "has no effect as a label: write it below `metadata.annotations`",
-            );
+            context.error(path.key(key), "has no effect as a label: write it below `metadata.annotations`");
         }
     }
 }
@@ -69,7 +66,9 @@ fn of_pgo(key: &str, value: &str, path: FieldPath, context: &mut Context) {
     if !OF_PGO.contains(&key) {
         let message = match nearest(key) {
             Some(meant) => format!("has no effect, because PGO does not have this annotation: did you mean `{meant}`?"),
-            None => "has no effect, because PGO does not have this annotation for a PostgresCluster: remove it".to_owned(),
+            None => {
+                "has no effect, because PGO does not have this annotation for a PostgresCluster: remove it".to_owned()
+            }
         };
         return context.warning(path, message);
     }

@@ -86,7 +86,8 @@ pub(super) fn repository_index(name: &str) -> Option<u8> {
 fn repository(spec: &RepositorySpec, path: &FieldPath, context: &mut Context) -> Option<Repository> {
     let index = repository_index(&spec.name);
     if index.is_none() {
-        let message = format!("`{}` is not a valid name of a repository: write `repo1`, `repo2`, `repo3` or `repo4`", spec.name);
+        let message =
+            format!("`{}` is not a valid name of a repository: write `repo1`, `repo2`, `repo3` or `repo4`", spec.name);
         context.error(path.key("name"), message);
     }
     let kinds = [
@@ -99,8 +100,13 @@ fn repository(spec: &RepositorySpec, path: &FieldPath, context: &mut Context) ->
     match given.len() {
         0 => context.error(path.clone(), "a repository needs a storage: add `volume`, `s3`, `gcs` or `azure`"),
         1 => {}
-        _ => context.error(path.clone(), format!("a repository can have only one storage, but this one has {}: keep \
-                                                  one of them", given.join(" and "))),
+        _ => context.error(
+            path.clone(),
+            format!(
+                "a repository can have only one storage, but this one has {}: keep one of them",
+                given.join(" and ")
+            ),
+        ),
     }
     let texts = [
         ("azure", "container", spec.azure.as_ref().map(|azure| &azure.container)),

@@ -77,8 +77,13 @@ pub(super) fn check_volume_names(spec: &PostgresClusterSpec, context: &mut Conte
             );
             context.error(path, message);
         } else if let Some(other) = first.get(name) {
-            context.error(path, format!("`{other}` already uses this volume, and a volume can be bound to only one \
-                                         claim: write the name of another volume"));
+            context.error(
+                path,
+                format!(
+                    "`{other}` already uses this volume, and a volume can be bound to only one claim: write the name \
+                     of another volume"
+                ),
+            );
         } else {
             first.insert(name, path);
         }

@@ -21,10 +21,14 @@ pub(super) fn sidecars(
         let at = path.index(index);
         let is_new = names.insert(&container.name);
         if ours.contains(&container.name.as_str()) {
-            let message = format!("`{}` is already the name of a container of this pod: choose another name", container.name);
+            let message =
+                format!("`{}` is already the name of a container of this pod: choose another name", container.name);
             context.error(at.key("name"), message);
         } else if !is_new {
-            context.error(at.key("name"), format!("two containers have the name `{}`: rename one of them", container.name));
+            context.error(
+                at.key("name"),
+                format!("two containers have the name `{}`: rename one of them", container.name),
+            );
         }
         for (position, port) in container.ports.iter().flatten().enumerate() {
             if let Some(name) = port.name.as_deref().filter(|name| is_container_port(name)) {

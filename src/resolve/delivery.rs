@@ -139,8 +139,8 @@ pub(super) fn without_danger(metadata: &mut Metadata, path: &FieldPath, context:
             if let Some(what) = what {
                 context.warning(path.key(key), what);
             } else if let Some(meant) = meant(key) {
-                context.warning(path.key(key), format!("unknown annotation, which no tool uses: did you mean \
-                                                        `{meant}`?"));
+                context
+                    .warning(path.key(key), format!("unknown annotation, which no tool uses: did you mean `{meant}`?"));
             } else {
                 tell_of_value(key, value, path.key(key), context);
             }

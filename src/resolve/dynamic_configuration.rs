@@ -94,13 +94,19 @@ fn parameters(parameters: &Value, path: &FieldPath, context: &mut Context) {
 /// The message if the value of a parameter is a list or a mapping.
 fn no_value(name: &str, value: &Value) -> String {
     match (setting::home(name), value) {
-        _ if name == "parameters" => "`parameters` is inside `parameters`: write its content one level higher".to_owned(),
+        _ if name == "parameters" => {
+            "`parameters` is inside `parameters`: write its content one level higher".to_owned()
+        }
         (Some(""), _) => "is a setting of Patroni: write it at the top level of `dynamicConfiguration`".to_owned(),
-        (Some("postgresql"), _) => format!("is not a parameter of Postgres: write `postgresql.{name}`, next to \
-                                            `parameters`"),
+        (Some("postgresql"), _) => {
+            format!("is not a parameter of Postgres: write `postgresql.{name}`, next to `parameters`")
+        }
         (None, Value::Object(entries)) => match entries.keys().next() {
             Some(key) => {
-                format!("a parameter cannot be a mapping: write the full name of each parameter, as in `{}`", quoted(name, key))
+                format!(
+                    "a parameter cannot be a mapping: write the full name of each parameter, as in `{}`",
+                    quoted(name, key)
+                )
             }
             None => "a parameter has one value: remove it".to_owned(),
         },

@@ -39,7 +39,8 @@ pub(super) fn check(
             }
             None => {
                 "pgBackRest does not have this option and ignores it: remove it, unless your version of pgBackRest is \
-                 newer".to_owned()
+                 newer"
+                    .to_owned()
             }
         };
         context.warning(path, message);

@@ -13,7 +13,8 @@ pub(super) fn check(metadata: &Metadata, path: &FieldPath, diagnostics: &mut Col
         if let Err(why) = qualified_name(key).and_then(|()| label_value(value)) {
             diagnostics.add(Diagnostic::error(why).at(at));
         } else if key.starts_with(PREFIX) {
-            diagnostics.add(Diagnostic::warning("pgrender sets the labels of PGO where they are needed: remove it").at(at));
+            diagnostics
+                .add(Diagnostic::warning("pgrender sets the labels of PGO where they are needed: remove it").at(at));
         }
     }
     for key in metadata.annotations.keys() {

@@ -23,8 +23,10 @@ pub(super) fn check(resource: &PostgresCluster, cluster: &Cluster, context: &mut
     // An unknown repository is an error of its own.
     let repositories = pgbackrest.map(|pgbackrest| pgbackrest.repos.as_slice()).unwrap_or_default();
     if manual.is_some_and(|manual| repositories.iter().any(|repository| repository.name == manual.repo_name)) {
-        context.warning(FieldPath::of("spec.backups.pgbackrest.manual"), format!("cannot be started by an annotation: \
-                                                                                  {way}"));
+        context.warning(
+            FieldPath::of("spec.backups.pgbackrest.manual"),
+            format!("cannot be started by an annotation: {way}"),
+        );
     }
 }
 

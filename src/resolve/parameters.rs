@@ -73,9 +73,10 @@ impl Checker<'_, '_> {
             let lower = name.to_lowercase();
             let at = path.key(name);
             if let Some(first) = found.insert(lower.clone(), name) {
-                let message =
-                    format!("is the same parameter as `{first}`, because Postgres does not distinguish upper and \
-                             lower case: keep only one");
+                let message = format!(
+                    "is the same parameter as `{first}`, because Postgres does not distinguish upper and lower case: \
+                     keep only one"
+                );
                 self.context.warning(at, message);
                 continue;
             }
@@ -101,8 +102,8 @@ impl Checker<'_, '_> {
         let lower = name.to_lowercase();
         if self.fixed.contains_key(&lower) || lower == "data_directory" || lower == "hba_file" || lower == "ident_file"
         {
-            let message = "is set to a fixed value for all instances, because the cluster does not work without it: \
-                           remove it";
+            let message =
+                "is set to a fixed value for all instances, because the cluster does not work without it: remove it";
             self.context.error(path, message);
         } else if let Some(stake) = parameter_risk::risk(&lower, &text(value)) {
             self.context.warning(path, stake);
@@ -112,9 +113,8 @@ impl Checker<'_, '_> {
     /// Checks a parameter that no other field of the spec overrides. Its name is in lower case.
     fn parameter(&mut self, name: &str, value: &str, path: &FieldPath) {
         if name == "data_directory" {
-            let message =
-                "Postgres would use another data directory than Patroni: remove it, because the path of PGDATA is \
-                 fixed";
+            let message = "Postgres would use another data directory than Patroni: remove it, because the path of \
+                           PGDATA is fixed";
             self.context.error(path.clone(), message);
         } else if let Some(message) = parameter::library_fault(name, value) {
             self.context.error(path.clone(), message);
@@ -151,9 +151,7 @@ impl Checker<'_, '_> {
             "cluster_name" => counts(&self.cluster.scope(), "remove it"),
             "hot_standby" => counts("on", "remove it"),
             "recovery_target_timeline" => counts("latest", "remove it"),
-            "config_file" => {
-                Some("has no effect: Patroni starts Postgres with its own file; remove it".to_owned())
-            }
+            "config_file" => Some("has no effect: Patroni starts Postgres with its own file; remove it".to_owned()),
             "synchronous_standby_names" if synchronous => {
                 Some("has no effect: in synchronous mode, Patroni sets it; remove it".to_owned())
             }
@@ -170,8 +168,9 @@ impl Checker<'_, '_> {
     /// Says why a parameter is fixed, and what to write instead.
     fn instead(&self, name: &str) -> &'static str {
         match name {
-            "archive_mode" | "archive_command" if self.cluster.backups.is_some() => "pgBackRest archives the WAL, so \
-                                                                                     remove it",
+            "archive_mode" | "archive_command" if self.cluster.backups.is_some() => {
+                "pgBackRest archives the WAL, so remove it"
+            }
             "archive_mode" | "archive_command" => {
                 "without pgBackRest, WAL is not archived: remove it, and write `spec.backups.pgbackrest`"
             }
@@ -215,9 +214,10 @@ impl Checker<'_, '_> {
                 );
             }
             Some("postgresql") => {
-                let message =
-                    format!("is not a parameter of Postgres and has no effect here: write `postgresql.{name}`, next \
-                             to `parameters`");
+                let message = format!(
+                    "is not a parameter of Postgres and has no effect here: write `postgresql.{name}`, next to \
+                     `parameters`"
+                );
                 return Some(message);
             }
             _ => {}
@@ -232,8 +232,9 @@ impl Checker<'_, '_> {
             words::nearest(name, parameter_name::names())
         });
         Some(match near {
-            Some(near) => format!("Postgres does not have this parameter, and Patroni ignores it: did you mean \
-                                   `{near}`?"),
+            Some(near) => {
+                format!("Postgres does not have this parameter, and Patroni ignores it: did you mean `{near}`?")
+            }
             None => "Postgres does not have this parameter, and Patroni ignores it: remove it".to_owned(),
         })
     }
@@ -264,8 +265,9 @@ fn below(name: &str, value: &str) -> Option<String> {
     let (_, least, default) = LEAST.iter().find(|(known, ..)| *known == name)?;
     let number = value.trim().parse::<i64>();
     let low = number.map_or_else(|_| value.trim().is_empty(), |number| number < *least);
-    low.then(|| format!("is below the minimum of Patroni, so Patroni uses its default, {default}: write {least} or \
-                         more"))
+    low.then(|| {
+        format!("is below the minimum of Patroni, so Patroni uses its default, {default}: write {least} or more")
+    })
 }
 
 /// Whether two texts mean the same value.

@@ -181,9 +181,10 @@ impl Checker<'_, '_> {
                                `restore_command` is always there; write its parameters in `parameters`";
                 self.context.warning(at, message);
             } else if name == "use_pg_rewind" && !setting::is_on(Some(value)) {
-                self.context
-                    .warning(at, "has no effect: it is always `true`, so that a former leader can become a replica; \
-                                  remove it");
+                self.context.warning(
+                    at,
+                    "has no effect: it is always `true`, so that a former leader can become a replica; remove it",
+                );
             } else if SET_IN_INSTANCES.contains(&name.as_str()) && *value != Value::Bool(true) {
                 let message = "has no effect: the local configuration of each instance sets it and takes precedence \
                                over the dynamic configuration; remove it";
@@ -232,8 +233,9 @@ impl Checker<'_, '_> {
             let same =
                 |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned) == counts.to_string();
             if value.is_some_and(|value| !same(value)) {
-                let message = format!("has no effect: `spec.patroni.{field}` takes precedence, and its value is \
-                                       {counts}; write it there");
+                let message = format!(
+                    "has no effect: `spec.patroni.{field}` takes precedence, and its value is {counts}; write it there"
+                );
                 self.context.warning(path.key(name), message);
             }
         }

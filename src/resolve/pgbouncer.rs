@@ -139,8 +139,8 @@ fn unknown_setting(name: &str, search: bool, path: FieldPath, context: &mut Cont
     }
     let meant = if search { words::nearest(name, setting_name::names()) } else { None };
     if let Some(meant) = meant {
-        let message = format!("pgBouncer does not have this setting, and does not start with it: did you mean \
-                               `{meant}`?");
+        let message =
+            format!("pgBouncer does not have this setting, and does not start with it: did you mean `{meant}`?");
         return context.error(path, message);
     }
     let message = "pgBouncer 1.25 and earlier do not have this setting, and do not start with it: remove it, unless \

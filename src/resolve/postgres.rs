@@ -40,8 +40,10 @@ pub(super) fn postgres(spec: &PostgresClusterSpec, version: u16, context: &mut C
             }
         }
         if parameters.insert(lower, value).is_some() {
-            context.error(path, "the parameter is set twice, because Postgres does not distinguish upper and lower \
-                                 case: keep only one");
+            context.error(
+                path,
+                "the parameter is set twice, because Postgres does not distinguish upper and lower case: keep only one",
+            );
         }
     }
     let rules = spec.authentication.iter().flat_map(|authentication| &authentication.rules).enumerate();
@@ -128,8 +130,10 @@ fn switchover(
     let switchover = patroni.switchover.as_ref().filter(|switchover| switchover.enabled)?;
     if switchover.type_ == SwitchoverType::Failover && switchover.target_instance.is_none() {
         let path = FieldPath::of("spec.patroni.switchover.targetInstance");
-        context.error(path, "required field is missing: write the name of the instance that becomes the leader after \
-                             the failover");
+        context.error(
+            path,
+            "required field is missing: write the name of the instance that becomes the leader after the failover",
+        );
     }
     Some(Switchover {
         trigger: annotations.get(annotation::TRIGGER_SWITCHOVER)?.clone(),
@@ -202,8 +206,7 @@ pub(super) fn check_host(host: &str) -> Result<(), String> {
 /// certificates or none.
 pub(super) fn check_custom_certificates(spec: &PostgresClusterSpec, cluster: &Cluster, context: &mut Context) {
     if spec.custom_replication_tls_secret.as_ref().is_some_and(|secret| secret.items.is_some()) {
-        let message =
-            "has no effect, as in PGO: the Secret must have the keys `ca.crt`, `tls.crt` and `tls.key`";
+        let message = "has no effect, as in PGO: the Secret must have the keys `ca.crt`, `tls.crt` and `tls.key`";
         context.warning(FieldPath::of("spec.customReplicationTLSSecret.items"), message);
     }
     let message = |other: &str| format!("replicas and their leader must trust each other: also set `{other}`");
@@ -238,8 +241,10 @@ pub(super) fn check_ports(cluster: &Cluster, context: &mut Context) {
     ];
     for (index, (path, port)) in node_ports.iter().enumerate() {
         if port.is_some() && node_ports[..index].iter().any(|(_, other)| other == port) {
-            context.error(FieldPath::of(path), "another Service of this cluster has the same node port: choose \
-                                                another node port");
+            context.error(
+                FieldPath::of(path),
+                "another Service of this cluster has the same node port: choose another node port",
+            );
         }
     }
 }

@@ -45,8 +45,10 @@ const BROUGHT: &str = "has no effect, because you provide the Secret: remove it,
 /// Applies one annotation, or returns what is wrong with it.
 fn set(generations: &mut Generations, roles: &BTreeSet<&str>, key: &str, value: &str) -> Result<(), String> {
     let number = generation(value).ok_or_else(|| {
-        format!("invalid value `{value}` of annotation `{key}`: write a whole number, at least \"1\", and increase it \
-                 by one for each rotation")
+        format!(
+            "invalid value `{value}` of annotation `{key}`: write a whole number, at least \"1\", and increase it by \
+             one for each rotation"
+        )
     });
     match (key, key.strip_prefix(annotation::ROTATE_PASSWORD)) {
         (annotation::ROTATE_CA, _) => generations.authority = number?,

@@ -20,8 +20,10 @@ pub(super) fn check(spec: &PostgresClusterSpec, cluster: &Cluster, context: &mut
     for (number, first) in postgres::unreached(&lines) {
         let Some(path) = number.checked_sub(ours).and_then(|index| paths.get(index)) else { continue };
         let message = match first.checked_sub(ours).and_then(|index| paths.get(index)) {
-            Some(other) => format!("is never used: the earlier rule `{other}` matches all connections that this rule \
-                                    matches; change their order, or remove it"),
+            Some(other) => format!(
+                "is never used: the earlier rule `{other}` matches all connections that this rule matches; change \
+                 their order, or remove it"
+            ),
             None => "is never used: the earlier rules for the cluster's own roles match all connections that this \
                      rule matches; remove it"
                 .to_owned(),

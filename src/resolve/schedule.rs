@@ -20,8 +20,10 @@ const DESCRIPTORS: [&str; 7] = ["@yearly", "@annually", "@monthly", "@weekly", "
 /// The error says what is wrong, in words that follow the name of the field.
 pub(super) fn check(schedule: &str) -> Result<(), String> {
     if schedule.contains("TZ") {
-        return Err("a schedule cannot set a time zone: remove it; Kubernetes uses the time zone of the controller \
-                    manager".to_owned());
+        return Err(
+            "a schedule cannot set a time zone: remove it; Kubernetes uses the time zone of the controller manager"
+                .to_owned(),
+        );
     }
     if let Some(interval) = schedule.strip_prefix("@every ") {
         return if is_duration(interval) {
@@ -178,16 +180,16 @@ mod tests {
     #[test]
     fn what_does_not_act_as_it_says_is_noted() {
         for (schedule, words) in [
-            ("*/70 * * * *", "minute: `*/70` acts at 0 only"),
-            ("0 */24 * * *", "hour: `*/24` acts at 0 only"),
-            ("0 5/20 * * *", "hour: `5/20` acts at 5 only"),
-            ("0 2-6/8 * * *", "hour: `2-6/8` acts at 2 only"),
-            ("0 0 1,*/31 * *", "day of month: `*/31` acts at 1 only"),
-            ("0 0 * * */7", "day of week: `*/7` acts at 0 only"),
-            ("0 0 31 2 *", "never comes"),
-            ("0 0 31 4,jun,9-9,NOV *", "never comes"),
-            ("0 0 30,31 2 ?", "never comes"),
-            ("0 0 31 2/20 *", "month: `2/20` acts at 2 only"),
+            ("*/70 * * * *", "minute: `*/70` matches only 0"),
+            ("0 */24 * * *", "hour: `*/24` matches only 0"),
+            ("0 5/20 * * *", "hour: `5/20` matches only 5"),
+            ("0 2-6/8 * * *", "hour: `2-6/8` matches only 2"),
+            ("0 0 1,*/31 * *", "day of month: `*/31` matches only 1"),
+            ("0 0 * * */7", "day of week: `*/7` matches only 0"),
+            ("0 0 31 2 *", "never runs"),
+            ("0 0 31 4,jun,9-9,NOV *", "never runs"),
+            ("0 0 30,31 2 ?", "never runs"),
+            ("0 0 31 2/20 *", "month: `2/20` matches only 2"),
         ] {
             assert_eq!(check(schedule), Ok(()), "{schedule}");
             let note = note(schedule).unwrap_or_default();

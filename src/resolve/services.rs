@@ -9,19 +9,26 @@ use crate::spec::ServiceSpec;
 pub(super) fn resolve(spec: Option<&ServiceSpec>, path: &FieldPath, context: &mut Context) -> ServiceSettings {
     let Some(spec) = spec else { return ServiceSettings::default() };
     let kind = ServiceKind::ALL.into_iter().find(|kind| kind.as_str() == spec.type_).unwrap_or_else(|| {
-        context.error(path.key("type"), "is not a valid type of a Service: write `ClusterIP`, `NodePort` or \
-                                         `LoadBalancer`");
+        context.error(
+            path.key("type"),
+            "is not a valid type of a Service: write `ClusterIP`, `NodePort` or `LoadBalancer`",
+        );
         ServiceKind::ClusterIp
     });
     let cluster_ip = kind == ServiceKind::ClusterIp;
     if let Some(port) = spec.node_port {
         let at = path.key("nodePort");
         if cluster_ip {
-            context.error(at, "a Service of type `ClusterIP` has no node port: set `type` to `NodePort` or \
-                               `LoadBalancer`, or remove it");
+            context.error(
+                at,
+                "a Service of type `ClusterIP` has no node port: set `type` to `NodePort` or `LoadBalancer`, or \
+                 remove it",
+            );
         } else if !(1..=65535).contains(&port) {
-            context.error(at, format!("`{port}` is not a valid port: write a number from 1 to 65535, usually from \
-                                       30000 to 32767"));
+            context.error(
+                at,
+                format!("`{port}` is not a valid port: write a number from 1 to 65535, usually from 30000 to 32767"),
+            );
         }
     }
     if cluster_ip && spec.external_traffic_policy.is_some() {

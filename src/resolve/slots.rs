@@ -131,6 +131,8 @@ fn name_fault(name: &str) -> Option<String> {
     }
     let near: String = name.to_lowercase().chars().map(|c| if good(c) { c } else { '_' }).take(LONGEST).collect();
     let instead = if near.is_empty() { String::new() } else { format!(": write `{near}`") };
-    Some(format!("is not a valid name of a slot, which has only lower-case letters, digits and `_`, at most {LONGEST} \
-                  characters{instead}"))
+    Some(format!(
+        "is not a valid name of a slot, which has only lower-case letters, digits and `_`, at most {LONGEST} \
+         characters{instead}"
+    ))
 }

@@ -20,8 +20,11 @@ pub(super) fn check(resource: &PostgresCluster, cluster: &Cluster, context: &mut
     note(spec.instrumentation.is_some(), "spec.instrumentation", "the OpenTelemetry collector is not rendered yet");
     note(spec.user_interface.is_some(), "spec.userInterface", "pgAdmin is not rendered yet");
     let exporter = spec.monitoring.as_ref().and_then(|m| m.pgmonitor.as_ref()).is_some_and(|m| m.exporter.is_some());
-    note(exporter, "spec.monitoring.pgmonitor.exporter", "its Secret and its pg_hba rules are rendered, but the \
-                                                          exporter is not rendered yet");
+    note(
+        exporter,
+        "spec.monitoring.pgmonitor.exporter",
+        "its Secret and its pg_hba rules are rendered, but the exporter is not rendered yet",
+    );
     if let Some(patroni) = &spec.patroni {
         note(patroni.logging.is_some(), "spec.patroni.logging", "Patroni logs only to the output of its container");
     }
@@ -76,8 +79,11 @@ fn pgbackrest_fields(pgbackrest: &PgBackRestSpec, note: &mut impl FnMut(bool, &s
     let base = "spec.backups.pgbackrest";
     let ssh =
         pgbackrest.repo_host.as_ref().is_some_and(|host| host.ssh_config_map.is_some() || host.ssh_secret.is_some());
-    note(ssh, &format!("{base}.repoHost"), "SSH is no longer used, in PGO as well: remove `sshConfigMap` and \
-                                            `sshSecret`");
+    note(
+        ssh,
+        &format!("{base}.repoHost"),
+        "SSH is no longer used, in PGO as well: remove `sshConfigMap` and `sshSecret`",
+    );
     let mut schedules = pgbackrest.repos.iter().filter_map(|repository| repository.schedules.as_ref());
     let any_job = schedules.any(|schedules| *schedules != SchedulesSpec::default());
     let unused = "has no effect: no repository has `schedules`, so there are no backup jobs";
@@ -120,7 +126,10 @@ const ANNOTATIONS: [(&str, &str); 5] = [
         "is not mounted: use `spec.backups.pgbackrest.jobs.volumes` and `jobs.log`",
     ),
     (annotation::EXPORTER_COLLECTORS, "has no effect: the exporter is not rendered yet"),
-    (annotation::AUTHORIZE_BACKUP_REMOVAL, "is not needed: the user or tool that applies the manifests removes backups"),
+    (
+        annotation::AUTHORIZE_BACKUP_REMOVAL,
+        "is not needed: the user or tool that applies the manifests removes backups",
+    ),
     (annotation::ALLOW_UPGRADE, "does not start an upgrade: `PGUpgrade` needs the operator"),
 ];
 

@@ -23,8 +23,10 @@ pub(super) fn resolve(spec: &PostgresClusterSpec, cluster: &str, context: &mut C
             let at = || path.key("databases").index(index);
             context.check(&at(), check_database(database));
             if database == "pgbouncer" && spec.proxy.is_some() {
-                context.warning(at(), "cannot be reached through pgBouncer, because `pgbouncer` is the name of its \
-                                       admin console");
+                context.warning(
+                    at(),
+                    "cannot be reached through pgBouncer, because `pgbouncer` is the name of its admin console",
+                );
             }
             if seen.insert(database) {
                 databases.push(database.clone());

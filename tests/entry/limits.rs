@@ -45,7 +45,9 @@ fn what_clusters_have_counts_too() {
     let output = render(&merged(4, &format!("  users:\n{users}")), "4");
     assert_eq!((output.code, output.stdout.as_str()), (1, ""));
     assert!(
-        output.stderr.contains("these 4 clusters, with all users, instances, labels and so on, are as much work as ")
+        output.stderr.contains(
+            "rendering these 4 clusters, with all users, instances and labels, is as much work as rendering "
+        )
     );
     let labels: String = (0..9000).map(|number| format!("      l{number}: x\n")).collect();
     let one = cluster("shop", "hippo") + "  metadata:\n    labels:\n" + &labels;

@@ -175,7 +175,11 @@ mod links {
         symlink(world.path().join("outside"), out.join("hippo")).unwrap();
         let output = render(world.path(), &cluster("shop", "hippo"));
         assert_eq!(output.code, 1);
-        assert!(output.stderr.contains("out/hippo` is a symbolic link, which pgrender does not follow: remove it"), "{}", output.stderr);
+        assert!(
+            output.stderr.contains("out/hippo` is a symbolic link, which pgrender does not follow: remove it"),
+            "{}",
+            output.stderr
+        );
         assert_untouched(world.path());
         fs::remove_file(out.join("hippo")).unwrap();
         symlink(world.path().join("outside"), out.join("one")).unwrap();

@@ -211,7 +211,10 @@ fn without_pgos_ca_its_certificates_stay_trusted_and_a_warning_says_who_must_rea
     let pgo = Pgo::new();
     let (identity, told) = with(&hippo(), &pgo.secrets()[1..], now());
     let warnings: Vec<&String> = told.iter().filter(|line| line.contains("warning: ")).collect();
-    assert!(warnings.len() == 1 && warnings[0].contains("does not have the CA that signs from now on"), "{told:?}");
+    assert!(
+        warnings.len() == 1 && warnings[0].contains("does not contain the CA that signs new certificates"),
+        "{told:?}"
+    );
     let (old, _) = pgo.leaf(&["hippo-primary"]);
     assert!(pgo.verifies(trust(&identity), &old));
     assert_eq!(
@@ -239,7 +242,7 @@ fn pgos_ca_signs_in_the_trust_domain_of_its_namespace_only() {
         assert_eq!(pgo.verifies(pgo.root(), server), signs, "{domain}");
         assert!(pgo.verifies(trust(&identity), server) && trust(&identity).contains(pgo.root()));
         assert_eq!(
-            told.iter().any(|told| told.message.contains("does not have the CA that signs")),
+            told.iter().any(|told| told.message.contains("does not contain the CA that signs")),
             !signs,
             "{told:?}"
         );
@@ -277,12 +280,15 @@ fn pgos_ca_must_outlive_what_it_signs() {
     let pgo = Pgo::new();
     let root = [pgo.root_secret()];
     let (_, told) = with(&hippo(), &root, now() + 3500 * DAY);
-    assert!(told.iter().any(|line| line.contains("warning: ") && line.contains("before what it signs")), "{told:?}");
+    assert!(
+        told.iter().any(|line| line.contains("warning: ") && line.contains("before the certificates that it signs")),
+        "{told:?}"
+    );
     let later = now() + 3651 * DAY;
     let (documents, options) = (documents(&root), Options { time: later, ..Options::default() });
     let (found, _) = existing(&Sources::of(&documents, &options), &hippo());
     let (identity, told) = derive(&hippo(), &seed(), &options, &found);
-    assert!(identity.is_none() && told[0].to_string().contains("raise `pgrender.dev/rotate-ca`"), "{told:?}");
+    assert!(identity.is_none() && told[0].to_string().contains("increase `pgrender.dev/rotate-ca`"), "{told:?}");
     // The action that the message suggests works.
     let (_, told) = with(&with_authority(2), &root, later);
     assert_eq!(told, [""; 0]);
@@ -379,7 +385,7 @@ fn postgres_lets_in_whom_a_kept_verifier_lets_in() {
         told[0].starts_with("existing.yaml:")
             && told[0].contains("`verifier` of `Secret postgres-operator/hippo-monitoring`")
     );
-    assert!(told[0].contains("is not of the password beside it"));
+    assert!(told[0].contains("does not match the password in the same Secret"));
     let Some(server) = Server::start(&hippo(), &identity) else { return };
     let login = |role: &str, password: &str| {
         let connection = format!("host=hippo-primary user={role} dbname=postgres");

@@ -161,8 +161,10 @@ fn fault(entry: &Entry, section: &str, kind: &str) -> Option<String> {
     match value {
         Some("true") if kind == "Secret" => None,
         Some("true") => Some(format!("only a `Secret` can be a seed, but this is a `{kind}`: remove the annotation")),
-        _ => Some("this value does not mark a seed: write `\"true\"` in quotes, or `\"false\"` if this Secret is not \
-                   a seed".to_owned()),
+        _ => Some(
+            "this value does not mark a seed: write `\"true\"` in quotes, or `\"false\"` if this Secret is not a seed"
+                .to_owned(),
+        ),
     }
 }
 
@@ -216,7 +218,7 @@ mod tests {
             let lines = told(&secret("annotations", &format!("pgrender.dev/seed: {value}")));
             assert_eq!(lines.len(), 1, "{value}");
             assert!(
-                lines[0].contains("metadata.annotations[\"pgrender.dev/seed\"]: does not make this a seed"),
+                lines[0].contains("metadata.annotations[\"pgrender.dev/seed\"]: this value does not mark a seed"),
                 "{lines:?}"
             );
         }
@@ -254,7 +256,7 @@ mod tests {
         let lines = told(&secret("labels", "pgrender.dev/seed: 'true'"));
         assert!(lines[0].starts_with("c.yaml:1:") && lines[0].contains("below `annotations`"), "{lines:?}");
         let lines = told("{kind: ConfigMap, metadata: {annotations: {pgrender.dev/seed: 'true'}}}");
-        assert!(lines[0].contains("a seed is a `Secret`, this is a `ConfigMap`"), "{lines:?}");
+        assert!(lines[0].contains("only a `Secret` can be a seed, but this is a `ConfigMap`"), "{lines:?}");
     }
 
     #[test]
@@ -278,7 +280,7 @@ mod tests {
             "metadata: {name: s}, spec: {template: {metadata: {annotations: {pgrender.dev/seed: 'true'}}}}",
         ] {
             let lines = told(&format!("{{apiVersion: v1, kind: Secret, data: {{seed: YQ==}}, {rest}}}"));
-            assert!(lines.len() == 1 && lines[0].contains("does not make this a seed here"), "{rest}: {lines:?}");
+            assert!(lines.len() == 1 && lines[0].contains("does not mark a seed in this place"), "{rest}: {lines:?}");
         }
     }
 
@@ -304,7 +306,7 @@ mod tests {
             format!("{{kind: List, items: [{{kind: List, items: [{{kind: A}}, {{kind: Secret, {seed}}}]}}]}}"),
         ] {
             let lines = told(&text);
-            assert!(lines.len() == 1 && lines[0].contains("a seed inside of a list is not seen"), "{lines:?}");
+            assert!(lines.len() == 1 && lines[0].contains("a seed inside a nested list is not used"), "{lines:?}");
         }
         let lines = told("{kind: List, items: [{kind: Secret, metadata: {annotations: {pgrender.dev/Seed: 'true'}}}]}");
         assert!(lines.len() == 1 && lines[0].contains("items[0].metadata.annotations"), "{lines:?}");

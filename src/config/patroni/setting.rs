@@ -179,8 +179,9 @@ pub fn fault(kind: Kind, value: &Value) -> Option<&'static str> {
              such as `30min`"
         }
         Kind::Switch => "is not a boolean, so Patroni treats it as `false`: write `true` or `false`",
-        Kind::Truth => "is not a boolean, and Patroni treats every string as `true`: write `true` or `false` without \
-                        quotes",
+        Kind::Truth => {
+            "is not a boolean, and Patroni treats every string as `true`: write `true` or `false` without quotes"
+        }
         Kind::SynchronousMode => "is not a valid value, so Patroni treats it as `off`: write `on`, `off` or `quorum`",
         Kind::Text => "must be a string",
         Kind::List => "must be a list",

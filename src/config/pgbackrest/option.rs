@@ -55,7 +55,9 @@ pub fn check_name(name: &str) -> Result<(), String> {
 pub fn check_value(value: &str) -> Result<(), String> {
     line::check(value)?;
     if value.trim_matches([' ', '\t']).is_empty() {
-        return Err("pgBackRest does not accept an option without a value: write a value, or remove the option".to_owned());
+        return Err(
+            "pgBackRest does not accept an option without a value: write a value, or remove the option".to_owned()
+        );
     }
     if value.starts_with([' ', '\t']) || value.ends_with([' ', '\t']) {
         return Err("pgBackRest ignores spaces and tabs at the beginning and end of a value: remove them".to_owned());
@@ -156,10 +158,10 @@ pub fn weakness(name: &str, value: &str) -> Option<&'static str> {
             "pgBackRest reports success even if WAL that the backup needs is not in the archive, and then the backup \
              cannot be restored: remove it",
         ),
-        ("archive-header-check", _) if off => {
-            Some("pgBackRest no longer detects WAL of another cluster, so two clusters can corrupt each other's \
-                  archive: remove it")
-        }
+        ("archive-header-check", _) if off => Some(
+            "pgBackRest no longer detects WAL of another cluster, so two clusters can corrupt each other's archive: \
+             remove it",
+        ),
         ("checksum-page", _) if off => Some("pgBackRest backs up corrupted pages without a warning: remove it"),
         _ => None,
     }

@@ -243,14 +243,13 @@ pub fn weakness(name: &str, value: &str) -> Option<&'static str> {
             "pgBouncer's own role can connect only to the database `postgres`, so you must also set `auth_user` to \
              your own role; a user who can create functions in that database can make this role execute them",
         ),
-        ("auth_type", "plain") => {
-            Some("asks clients for passwords in clear text, so pgBouncer sees the passwords: write `scram-sha-256` \
-                  instead")
-        }
-        ("client_tls_sslmode", "disable" | "allow" | "prefer") => {
-            Some("clients can connect without TLS, and others can then read their traffic: remove it, so that the \
-                  default `require` applies")
-        }
+        ("auth_type", "plain") => Some(
+            "asks clients for passwords in clear text, so pgBouncer sees the passwords: write `scram-sha-256` instead",
+        ),
+        ("client_tls_sslmode", "disable" | "allow" | "prefer") => Some(
+            "clients can connect without TLS, and others can then read their traffic: remove it, so that the default \
+             `require` applies",
+        ),
         ("server_tls_sslmode", "disable" | "allow") => Some(
             "pgBouncer can connect to Postgres without TLS, but Postgres then rejects pgBouncer's own role: remove \
              it, so that the default `verify-full` applies",

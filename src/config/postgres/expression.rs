@@ -68,7 +68,11 @@ impl Reader<'_> {
                 _ => Before::Atom,
             };
         }
-        if self.open.is_empty() { Ok(()) } else { Err("a `(` has no matching `)`: write `\\(` for the character".to_owned()) }
+        if self.open.is_empty() {
+            Ok(())
+        } else {
+            Err("a `(` has no matching `)`: write `\\(` for the character".to_owned())
+        }
     }
 
     fn parenthesis(&mut self) -> Result<Before, String> {
@@ -103,7 +107,8 @@ impl Reader<'_> {
     fn bound(&mut self) -> Result<(), String> {
         let wrong = || {
             "`{` must begin a number of repetitions up to 255, such as `{2}`, `{2,}` or `{2,8}`: write `\\{` for the \
-             character".to_owned()
+             character"
+                .to_owned()
         };
         let rest = &self.characters[self.at..];
         let end = rest.iter().position(|c| *c == '}').ok_or_else(wrong)?;
@@ -147,7 +152,9 @@ impl Reader<'_> {
                 && self.characters.get(self.at) == Some(&'-')
                 && self.characters.get(self.at + 1) != Some(&']')
             {
-                return Err("a `-` in `[]` must be between two characters: write it at the end for the character".to_owned());
+                return Err(
+                    "a `-` in `[]` must be between two characters: write it at the end for the character".to_owned()
+                );
             }
             let start = self.element()?;
             if self.characters.get(self.at) != Some(&'-')

@@ -8,8 +8,11 @@ use super::hba_text::{Word, first_word};
 pub(super) fn method_after(fields: &[Vec<Word>]) -> Result<usize, String> {
     let Some(address) = first_word(fields, 3) else { return Err("the line ends before the address".to_owned()) };
     let (host, length) = address.split_once('/').map_or((address, None), |(host, length)| (host, Some(length)));
-    let no_address = || Err(format!("`{address}` is not a valid address: write `all`, a host name, or an address \
-                                     range like `10.0.0.0/8`"));
+    let no_address = || {
+        Err(format!(
+            "`{address}` is not a valid address: write `all`, a host name, or an address range like `10.0.0.0/8`"
+        ))
+    };
     match (host.parse::<IpAddr>(), length) {
         (Ok(ip), Some(length)) => {
             let longest = if ip.is_ipv4() { 32 } else { 128 };

@@ -61,7 +61,8 @@ pub fn check_hba_text(text: &str, version: u16) -> Result<Vec<String>, String> {
     if method == "trust" {
         notes.push(
             "`trust` lets everybody who matches this rule connect without a password: write `scram-sha-256` or \
-             another method".to_owned(),
+             another method"
+                .to_owned(),
         );
     }
     Ok(notes)
@@ -137,7 +138,8 @@ pub fn check_ident_text(text: &str, version: u16) -> Result<(), String> {
     let fields = fields(text)?;
     if ![0, 3].contains(&fields.len()) {
         return Err("a line of pg_ident.conf has three fields, the map name, the system user name and the database \
-                    user name: write all three".to_owned());
+                    user name: write all three"
+            .to_owned());
     }
     for (index, field) in fields.iter().enumerate() {
         let [word] = field.as_slice() else {
@@ -329,7 +331,7 @@ mod tests {
     #[test]
     fn a_slash_begins_an_expression_from_16_on() {
         for line in ["host all /^ap all reject", "host \"/x\" all all md5", "host all a,\"/^ap\" all reject"] {
-            assert!(check_hba_text(line, 15).unwrap_err().contains("from Postgres 16 on"), "{line}");
+            assert!(check_hba_text(line, 15).unwrap_err().contains("in Postgres 16 and later"), "{line}");
             assert_eq!(check_hba_text(line, 16), Ok(Vec::new()), "{line}");
         }
         assert_eq!(check_ident_text("m /^a b", 13), Ok(()));
