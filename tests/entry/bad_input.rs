@@ -50,7 +50,7 @@ fn cases() -> Vec<(String, &'static str)> {
             "`PostgresCluster shop/a` and `PostgresCluster shop/a-b` would both create",
         ),
         (secret("data: {}"), "is missing"),
-        (secret("data: {seed: '%%%'}"), "not base64"),
+        (secret("data: {seed: '%%%'}"), "not valid base64"),
         (secret("data: {seed: 'ENC[AES256_GCM,data:abc]'}"), "SOPS"),
         (secret("stringData: {seed: short}"), "seed"),
         (secret("stringData: {seed: 1}"), "is not a string"),

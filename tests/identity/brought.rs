@@ -224,7 +224,10 @@ fn a_secret_that_is_encrypted_or_made_elsewhere_is_named_as_such() {
         ),
     ];
     let made = makers.map(|(kind, name, more)| {
-        (object(kind, name, more), format!("is made by `{} postgres-operator/{name}`, so nobody", kind.1))
+        (
+            object(kind, name, more),
+            format!("is created by `{} postgres-operator/{name}`, so pgrender cannot check it", kind.1),
+        )
     });
     let hidden =
         [encrypted, marked].map(|secret| (secret, "is encrypted by SOPS, so pgrender cannot check it".to_owned()));

@@ -112,8 +112,12 @@ fn a_setting_that_patroni_does_not_know_is_told_with_the_one_that_was_meant() {
         // Without the setting that it needs, or set elsewhere.
         (json!({"synchronous_node_count": 2}), "synchronous_node_count: ", "`synchronous_mode: true`"),
         (json!({"slots": {"a": {"type": "physical"}}}), "slots: ", "`postgresql.use_slots: true`"),
-        (json!({"ttl": 60}), "ttl: ", "`spec.patroni.leaderLeaseDurationSeconds` counts, which is 30"),
-        (json!({"loop_wait": "5"}), "loop_wait: ", "`spec.patroni.syncPeriodSeconds` counts"),
+        (
+            json!({"ttl": 60}),
+            "ttl: ",
+            "`spec.patroni.leaderLeaseDurationSeconds` takes precedence, and its value is 30",
+        ),
+        (json!({"loop_wait": "5"}), "loop_wait: ", "`spec.patroni.syncPeriodSeconds` takes precedence"),
         (json!({"postgresql": {"use_pg_rewind": false}}), "postgresql.use_pg_rewind: ", "always `true`"),
         (
             json!({"postgresql": {"create_replica_methods": []}}),
@@ -328,7 +332,7 @@ fn options_that_pgrender_writes_itself_are_told() {
         ("error", "server_tls_sslmode", "disable", "`verify-full`"),
         ("error", "max_client_con", "500", "did you mean `max_client_conn`?"),
         ("error", "pool_size", "5", "`config.databases`"),
-        ("warning", "zzzzzzzzzz", "5", "does not start"),
+        ("warning", "zzzzzzzzzz", "5", "do not start"),
         ("warning", "listen_addr", "127.0.0.1", "`*`"),
         ("warning", "conffile", "/x", "has no effect"),
         ("warning", "auth_query", "select 1", "get_auth"),
