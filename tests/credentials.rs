@@ -185,10 +185,10 @@ fn every_rotation_that_is_none_is_told_where_it_stands() {
     let errors = objects(&cluster(&annotations)).unwrap_err();
     assert_eq!(errors.len(), 4, "{errors:?}");
     for (error, (key, part)) in errors.iter().zip([
-        ("rotate-ca", "`pgrender.dev/rotate-ca` is `two`"),
-        ("rotate-password.app", "rotate-password.app` is `0`"),
-        ("rotate-password.apps", "rotate-password.apps` names no user"),
-        ("rotate-pasword.app", "`pgrender.dev/rotate-pasword.app` rotates nothing"),
+        ("rotate-ca", "invalid value `two` of annotation `pgrender.dev/rotate-ca`"),
+        ("rotate-password.app", "invalid value `0` of annotation `pgrender.dev/rotate-password.app`"),
+        ("rotate-password.apps", "rotate-password.apps` is not for a user"),
+        ("rotate-pasword.app", "`pgrender.dev/rotate-pasword.app` does not rotate anything"),
     ]) {
         let place = format!("metadata.annotations[\"pgrender.dev/{key}\"]: ");
         let error = error.to_string();

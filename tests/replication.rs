@@ -179,7 +179,7 @@ fn a_standby_cluster_that_its_source_refuses_is_told_so() {
     }
     let passed_on = json!({"patroni": {"dynamicConfiguration": {"standby_cluster": {"host": "alpha-primary"}}}});
     let told = told(&[alpha, cluster("zoo", "delta", &passed_on)]);
-    let field = "spec.patroni.dynamicConfiguration.standby_cluster.host: `PostgresCluster zoo/alpha` refuses";
+    let field = "spec.patroni.dynamicConfiguration.standby_cluster.host: `PostgresCluster zoo/alpha` does not accept";
     assert!(told.iter().any(|line| line.contains(field)), "{told:?}");
 }
 

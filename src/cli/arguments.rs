@@ -84,12 +84,11 @@ pub(super) struct RenderArguments {
     #[arg(long, value_name = "DOMAIN", value_parser = settings::cluster_domain)]
     cluster_domain: Option<String>,
 
-    /// Image to use, with PGO's name of the image; may be repeated. RELATED_IMAGE_* in the environment have the same
-    /// effect
+    /// Image to use, by PGO's name for it; may be repeated. RELATED_IMAGE_* in the environment have the same effect
     #[arg(long = "image", value_name = "NAME=IMAGE", value_parser = image)]
     images: Vec<(String, String)>,
 
-    /// Time for which certificates are rendered, RFC 3339 or seconds since 1970 [default: SOURCE_DATE_EPOCH, else now]
+    /// Time for which certificates are chosen, RFC 3339 or seconds since 1970 [default: SOURCE_DATE_EPOCH, else now]
     #[arg(long, value_name = "TIME", value_parser = settings::time)]
     time: Option<i64>,
 
@@ -149,8 +148,8 @@ impl RenderArguments {
         let stdin = Path::new("-");
         let taken = self.inputs.is_empty() || self.inputs.iter().any(|input| input == stdin);
         if taken && self.existing.iter().any(|input| input == stdin) {
-            let message = "`-` is given both as an input file and for `--existing`, but standard input can be read \
-                           only once: give a file for one of them";
+            let message = "standard input is used both for the clusters and for `--existing`, but can be read only \
+                           once: give a file for one of them";
             return Err(vec![Diagnostic::error(message)]);
         }
         if self.existing.is_empty() { Ok(Vec::new()) } else { input::documents(&self.existing) }

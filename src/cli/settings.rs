@@ -65,19 +65,15 @@ impl Settings {
             return Err((Setting::Time, error.to_string()));
         }
         let not_with_cert_manager = |setting| {
-            let message =
-                "has no effect if cert-manager issues the certificates: set an issuer that the clusters share instead";
+            let message = "has no effect with cert-manager: set an issuer that the clusters share instead";
             Err((setting, message.to_owned()))
         };
         match self.certificates {
             Certificates::CertManager if self.trust_domain.is_some() => not_with_cert_manager(Setting::TrustDomain),
             Certificates::CertManager if !self.trust_also.is_empty() => not_with_cert_manager(Setting::TrustAlso),
-            Certificates::Seed if self.issuer.is_some() => Err((
-                Setting::Issuer,
-                "an issuer is used only with cert-manager: set the source of certificates to `cert-manager`, or \
-                 remove the issuer"
-                    .to_owned(),
-            )),
+            Certificates::Seed if self.issuer.is_some() => {
+                Err((Setting::Issuer, "an issuer needs `cert-manager` as the source of certificates".to_owned()))
+            }
             _ => Ok(()),
         }
     }
@@ -88,24 +84,20 @@ impl Settings {
         let time = match (self.time, &environment.source_date_epoch) {
             (Some(time), _) => time,
             (None, Some(text)) => text.parse().map_err(|_| {
-                Diagnostic::error(format!(
-                    "invalid value `{text}` of `SOURCE_DATE_EPOCH`: write the seconds since 1970"
-                ))
+                Diagnostic::error(format!("`SOURCE_DATE_EPOCH` is `{text}`: write the seconds since 1970"))
             })?,
             (None, None) => environment::now(),
         };
         // Only the environment can raise the limit, because the input may come from somebody else than the caller.
         let max_clusters = environment.max_clusters.as_ref().map(|text| {
             text.parse().map_err(|_| {
-                Diagnostic::error(format!(
-                    "invalid value `{text}` of `PGRENDER_MAX_CLUSTERS`: write a whole number like `300`"
-                ))
+                Diagnostic::error(format!("`PGRENDER_MAX_CLUSTERS` is `{text}`: write a whole number like `300`"))
             })
         });
         let openshift = environment.openshift.as_ref().map(|text| {
             text.parse().map_err(|_| {
                 let text = shown(text);
-                Diagnostic::error(format!("invalid value `{text}` of `PGRENDER_OPENSHIFT`: write `true` or `false`"))
+                Diagnostic::error(format!("`PGRENDER_OPENSHIFT` is `{text}`: write `true` or `false`"))
             })
         });
         let mut images = environment.images.clone();
@@ -247,10 +239,7 @@ pub(super) fn issuer(text: &str) -> Result<IssuerReference, String> {
     if is_kind && is_domain(group) && is_domain(name) {
         Ok(IssuerReference { group: group.to_owned(), kind: kind.to_owned(), name: name.to_owned() })
     } else {
-        Err(format!(
-            "`{}` is not a valid issuer: write an issuer like `Issuer/databases` or `ClusterIssuer/company-ca`",
-            shown(text)
-        ))
+        Err(format!("`{}` is not a valid issuer: write `KIND/NAME`, such as `ClusterIssuer/company-ca`", shown(text)))
     }
 }
 
@@ -259,10 +248,7 @@ pub(super) fn trust_domain(text: &str) -> Result<String, String> {
     if is_domain(text) {
         Ok(text.to_owned())
     } else {
-        Err(format!(
-            "`{}` is not a valid trust domain: write a name like `team-a` or `databases.example.com`",
-            shown(text)
-        ))
+        Err(format!("`{}` is not a valid trust domain: write a name like `team-a` or `db.example.com`", shown(text)))
     }
 }
 
@@ -278,8 +264,7 @@ fn is_domain(text: &str) -> bool {
 
 /// Parses a number of days.
 pub(super) fn days(text: &str) -> Result<u16, String> {
-    text.parse()
-        .map_err(|_| format!("`{}` is not a valid number of days: write a whole number like `182`", shown(text)))
+    text.parse().map_err(|_| format!("`{}` is not a number of days: write a whole number like `182`", shown(text)))
 }
 
 /// Checks the name of an image, which is the name of PGO's environment variable.
@@ -287,10 +272,7 @@ pub(super) fn image_name(name: &str) -> Result<String, String> {
     if name.len() > IMAGE_PREFIX.len() && name.starts_with(IMAGE_PREFIX) {
         Ok(name.to_owned())
     } else {
-        Err(format!(
-            "`{}` is not the name of an image: write one of PGO's names, such as `{IMAGE_PREFIX}PGBACKREST`",
-            shown(name)
-        ))
+        Err(format!("`{}` is not a valid name of an image: write one like `{IMAGE_PREFIX}PGBACKREST`", shown(name)))
     }
 }
 

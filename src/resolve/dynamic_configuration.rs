@@ -67,7 +67,7 @@ fn standby_source(source: &Value, path: &FieldPath, context: &mut Context) {
         _ => false,
     };
     if !is_port {
-        context.error(path.key("port"), "is not a valid port: write a number from 0 to 65535");
+        context.error(path.key("port"), "is not a valid port: write a number from 1 to 65535");
     }
 }
 

@@ -28,7 +28,7 @@ pub(super) fn resolve(spec: &PostgresClusterSpec, metadata: &Metadata, context: 
         spec.sidecars.as_ref().and_then(|sidecars| sidecars.pgbouncer_config.as_ref()?.resources.as_ref());
     let config_resources_path = path.key("sidecars").key("pgbouncerConfig").key("resources");
     let replicas = u16::try_from(spec.replicas).unwrap_or_else(|_| {
-        context.error(path.key("replicas"), format!("{} replicas are too many: write a smaller number", spec.replicas));
+        context.error(path.key("replicas"), format!("{} replicas are too many: write at most 65535", spec.replicas));
         0
     });
     Some(PgBouncer {

@@ -101,7 +101,8 @@ fn what_works_together_is_passed_in_silence_whatever_its_keys_are() {
         let secrets = [tls("server", &server, "", &root.certificate), secrets[1].clone()];
         let lines = told(&bringing("server", "client"), &secrets, now());
         assert!(
-            lines.len() == 1 && lines[0].contains("`ca.crt` of `Secret postgres-operator/client` has not the CA"),
+            lines.len() == 1
+                && lines[0].contains("`ca.crt` of `Secret postgres-operator/client` does not contain the CA"),
             "{lines:?}"
         );
         // Another key of the same type. An Ed25519 key does not contain its public key.
@@ -177,12 +178,12 @@ fn what_will_not_do_is_told() {
     let secrets = [tls("server", &server, "", &one.certificate), tls("client", &client, "", &one.certificate)];
     let lines = told(&bringing("server", "client"), &secrets, now() + 91 * 86_400);
     let expected = [
-        "is not for `hippo-primary.postgres-operator.svc`",
-        "is not for `hippo-replicas.postgres-operator.svc`",
+        "is not valid for `hippo-primary.postgres-operator.svc`",
+        "is not valid for `hippo-replicas.postgres-operator.svc`",
         "is not valid for `hippo-primary`,",
         "cannot be used by a server",
         "is not valid at this time",
-        "has not the common name `_crunchyrepl`",
+        "does not have the common name `_crunchyrepl`",
         "cannot be used by a client",
         "is not valid at this time",
         "`ca.crt` of `Secret postgres-operator/server` does not contain the CA of the other side",
@@ -338,7 +339,7 @@ fn many_authorities_are_not_all_tried() {
     {
         let secrets = [tls("server", &good, chain, &authorities), tls("client", &client, "", &bundle)];
         let lines = told(&bringing("server", "client"), &secrets, now());
-        let refused = lines.iter().any(|line| line.contains(key) && line.contains("at most 64 are read"));
+        let refused = lines.iter().any(|line| line.contains(key) && line.contains("reads at most 64"));
         assert!(refused, "{lines:?}");
     }
 }

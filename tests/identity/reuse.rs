@@ -447,7 +447,7 @@ fn a_bundle_of_an_earlier_version_gives_way_without_a_word() {
     let set = identity.certificate(CertificateRole::InstanceSet, "instance1").unwrap();
     bundle_of_instances(&mut before, "patroni.crt-combined", |_| format!("{}{}", *set.key, set.certificate));
     for (secrets, expected) in
-        [(secrets, "contains a CA that is not"), (before, "is replaced, because another CA has signed")]
+        [(secrets, "contains a CA that is not"), (before, "is replaced, because another CA signed it")]
     {
         let (again, told) = with(&hippo(), &secrets, now());
         assert!(told.len() == 1 && told[0].contains(expected), "{told:?}");
@@ -486,7 +486,7 @@ fn a_secret_of_another_cluster_is_not_taken() {
             let told: Vec<String> = errors.iter().map(ToString::to_string).collect();
             assert_eq!(told.len(), usize::from(expected), "{name}: {told:?}");
             assert!(
-                told.iter().all(|line| line.contains("belongs to the cluster `hippo-instance1` by its label")),
+                told.iter().all(|line| line.contains("says that it belongs to the cluster `hippo-instance1`")),
                 "{told:?}"
             );
         }

@@ -170,7 +170,7 @@ pub fn fault(kind: Kind, value: &Value) -> Option<&'static str> {
     };
     let fault = match kind {
         Kind::Integer => {
-            "is not a whole number, so Patroni rejects the whole dynamic configuration: write a whole number without \
+            "is not a whole number, so Patroni does not apply the dynamic configuration: write a whole number without \
              a unit"
         }
         Kind::Number => "is not a number, so Patroni uses its default: write a number without a unit",
