@@ -42,7 +42,7 @@ fn rendered(clusters: &[Value]) -> Rendered {
 /// Returns what is reported about clusters, except when to render them again.
 fn told(clusters: &[Value]) -> Vec<String> {
     let diagnostics = rendered(clusters).diagnostics;
-    diagnostics.iter().map(ToString::to_string).filter(|line| !line.contains("render again")).collect()
+    diagnostics.iter().map(ToString::to_string).filter(|line| !line.contains("render and apply again")).collect()
 }
 
 /// Returns the lines of `pg_ident.conf` of a cluster called `alpha`, and the common name of its client certificate, if it has

@@ -493,8 +493,8 @@ fn a_secret_of_another_cluster_is_not_taken() {
     }
     let ours = "postgres-operator.crunchydata.com/cluster";
     for (labels, expected) in [
-        (json!({"pgrender.dev/cluster": "beta"}), "belongs to the cluster `beta` by its label"),
-        (json!({ours: "hippo", "pgrender.dev/cluster": "beta"}), "belongs to the cluster `beta` by its label"),
+        (json!({"pgrender.dev/cluster": "beta"}), "says that it belongs to the cluster `beta`"),
+        (json!({ours: "hippo", "pgrender.dev/cluster": "beta"}), "says that it belongs to the cluster `beta`"),
         (json!({ours: 7}), "is not a string: write it in quotes"),
         (json!({ours: ["hippo"]}), "is not a string: write it in quotes"),
         (json!("hippo"), "are not a mapping"),
