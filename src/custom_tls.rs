@@ -104,7 +104,7 @@ impl<'a> Check<'_, 'a> {
     ) -> Option<Brought<'a>> {
         let path = FieldPath::of(field);
         if name.is_empty() {
-            self.diagnostics.push(Diagnostic::error("has no name of a Secret: add `name`").at(path));
+            self.diagnostics.push(Diagnostic::error("needs the name of a Secret: add `name`").at(path));
             return None;
         }
         for (file, _) in FILES.iter().zip(&keys).filter(|(_, key)| key.is_none()) {

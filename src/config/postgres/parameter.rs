@@ -19,8 +19,8 @@ pub fn check_name(name: &str) -> Result<(), String> {
     let parts: Vec<&str> = name.split('.').collect();
     if parts.len() > 2 || !parts.iter().all(|part| is_identifier(part)) {
         return Err(
-            "is not a valid name of a parameter: write letters, digits and `_`, and for a parameter of an extension \
-             its name and one dot before, as in `pgaudit.log`"
+            "is not a valid name of a parameter: write letters, digits and `_`, or two such names with a dot between \
+             them for a parameter of an extension, as in `pgaudit.log`"
                 .to_owned(),
         );
     }
