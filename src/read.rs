@@ -166,9 +166,9 @@ mod tests {
         assert_eq!(
             errors,
             [
-                "c.yaml:1:4: error: this `[` is never closed; add the missing `]`",
-                "c.yaml:5:4: error: this quoted text is never closed; add the missing quote",
-                "c.yaml:8:1: error: the key `d` stands here and on line 7, column 1; keep one",
+                "c.yaml:1:4: error: this `[` is not closed; add the missing `]`",
+                "c.yaml:5:4: error: this quoted text has no closing quote; add it",
+                "c.yaml:8:1: error: the key `d` is here and on line 7, column 1; keep only one",
             ]
         );
     }

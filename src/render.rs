@@ -185,9 +185,12 @@ impl Names {
                 continue;
             }
             let message = if *here == there {
-                format!("`{reference}` would be made twice by `{here}`: rename an instance set or a user")
+                format!("`{here}` would create `{reference}` twice: rename an instance set or a user")
             } else {
-                format!("`{reference}` would be made by `{there}` and by `{here}`: rename a cluster, a set or a user")
+                format!(
+                    "`{there}` and `{here}` would both create `{reference}`: rename a cluster, an instance set or a \
+                     user"
+                )
             };
             let Document { file, node } = resource.document;
             diagnostics.push(Diagnostic::error(message).of(here.clone()).located(file, node.position));

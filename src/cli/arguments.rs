@@ -34,7 +34,7 @@ Exit codes: 0 rendered, 1 something is wrong with the input, 2 something is wron
 pub(super) enum Command {
     /// Print the manifests of every PostgresCluster in the given files.
     Render(Box<RenderArguments>),
-    /// Print a new seed. Keep it: everything secret about your databases is derived from it.
+    /// Print a new seed. Keep it: pgrender derives all passwords and keys of your databases from it.
     ///
     /// It is 32 random bytes in base64. Nobody can create the same seed again, so keep it where you keep the keys of your
     /// backups.
@@ -85,7 +85,8 @@ impl RenderArguments {
         let stdin = Path::new("-");
         let taken = self.inputs.is_empty() || self.inputs.iter().any(|input| input == stdin);
         if taken && self.existing.iter().any(|input| input == stdin) {
-            let message = "standard input is both the clusters and `--existing`: give a file for one of them";
+            let message = "standard input is used both for the clusters and for `--existing`, but can be read only \
+                           once: give a file for one of them";
             return Err(vec![Diagnostic::error(message)]);
         }
         if self.existing.is_empty() { Ok(Vec::new()) } else { input::documents(&self.existing) }

@@ -48,7 +48,7 @@ fn run_render(arguments: &RenderArguments, environment: &Environment) -> Outcome
     diagnostics.extend(found.into_iter().flat_map(|found| found.warnings));
     if resources.is_empty() && !has_errors(&diagnostics) {
         // With pruning, applying an empty output would delete every database.
-        let message = format!("no {} in the input: give a file or directory that has one", render::kinds());
+        let message = format!("no {} in the input: give a file or directory that contains one", render::kinds());
         diagnostics.push(Diagnostic::error(message));
     }
     if has_errors(&diagnostics) {

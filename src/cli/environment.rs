@@ -72,7 +72,7 @@ pub(super) fn random() -> Result<Zeroizing<[u8; 32]>, Diagnostic> {
     let mut bytes = Zeroizing::new([0; 32]);
     match getrandom::fill(bytes.as_mut_slice()) {
         Ok(()) => Ok(bytes),
-        Err(error) => Err(Diagnostic::error(format!("no random bytes from the operating system: {error}"))),
+        Err(error) => Err(Diagnostic::error(format!("cannot get random bytes from the operating system: {error}"))),
     }
 }
 

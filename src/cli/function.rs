@@ -90,7 +90,7 @@ fn try_transform<'a>(
     let mut merged = merge::merge(items, rendered.resources);
     merged.diagnostics.splice(0..0, rendered.diagnostics);
     if nothing {
-        let message = format!("no {} in the input, nothing is rendered", render::kinds());
+        let message = format!("no {} in the input, so nothing is rendered", render::kinds());
         merged.diagnostics.push(Diagnostic::warning(message));
     }
     Ok(merged)
@@ -106,11 +106,11 @@ fn list(text: &str) -> Result<Document, Vec<Diagnostic>> {
     let mut documents = read::documents(input::STDIN, text)?;
     let error = |message: &str| Err(vec![Diagnostic::error(message)]);
     let Some(list) = documents.pop() else {
-        return error("nothing on standard input, expected a ResourceList; see `pgrender --help`");
+        return error("standard input is empty, expected a ResourceList; see `pgrender --help`");
     };
     let kind = object::reference(&list.node).kind;
     if !documents.is_empty() || !matches!(kind.as_str(), "ResourceList" | "List") {
-        return error("expected one ResourceList on standard input; manifests are rendered by `pgrender render`");
+        return error("expected one ResourceList on standard input; to render manifests, use `pgrender render`");
     }
     Ok(list)
 }

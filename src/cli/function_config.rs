@@ -30,11 +30,12 @@ pub(super) fn settings(config: &Node) -> Result<Settings, Vec<Diagnostic>> {
         ("v1", "ConfigMap") => reader.config_map(config),
         (_, _) if render::is_rendered(config) => {}
         (other, KIND) => {
-            reader.error("apiVersion", format!("`{other}` is no version of {KIND}, write `{API_VERSION}`"));
+            reader
+                .error("apiVersion", format!("`{other}` is not a supported version of {KIND}: write `{API_VERSION}`"));
         }
         (_, other) => {
             let message = format!(
-                "`{other}` cannot configure this function, use `{KIND}` of `{API_VERSION}`, a `ConfigMap` or a \
+                "`{other}` cannot configure this function: use a `{KIND}` of `{API_VERSION}`, a `ConfigMap` or a \
                  `PostgresCluster`"
             );
             reader.error("kind", message);
@@ -135,7 +136,7 @@ impl Reader {
         let of = |value: &str| format!("--{flag}={value}");
         match (argument.get_id().as_str(), argument.get_action()) {
             ("images", _) if is_config_map => {
-                Err(format!("write each image as a key of its own, like `{IMAGE_PREFIX}PGBACKREST`"))
+                Err(format!("write each image under its own key, for example `{IMAGE_PREFIX}PGBACKREST`"))
             }
             _ if matches!(value.value, NodeValue::Null) => Ok(Vec::new()),
             ("images", _) => {

@@ -38,7 +38,10 @@ pub(super) fn run(file: &Path, environment: &Environment) -> Outcome {
 /// Returns the output of the plugin for these items and this configuration.
 pub(super) fn answer(items: &[Document], config: &[Document], environment: &Environment) -> Outcome {
     let [config] = config else {
-        return Outcome::failed(vec![Diagnostic::error("expected one document as the plugin's configuration")]);
+        return Outcome::failed(vec![Diagnostic::error(
+            "expected exactly one document in the configuration file of the \
+                                                       plugin",
+        )]);
     };
     let merged = function::transform(items, Some(config), environment);
     let diagnostics = function::for_people(merged.diagnostics);

@@ -63,7 +63,11 @@ fn make_directories(directory: &Path, below: &str) -> Result<PathBuf, Diagnostic
         match fs::symlink_metadata(&path) {
             Ok(metadata) if metadata.is_dir() => {}
             Ok(metadata) => {
-                let what = if metadata.is_symlink() { "is a link, which is not followed" } else { "is no directory" };
+                let what = if metadata.is_symlink() {
+                    "is a symbolic link, which pgrender does not follow"
+                } else {
+                    "is not a directory"
+                };
                 return Err(Diagnostic::error(format!("`{}` {what}: remove it", path.display())));
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {

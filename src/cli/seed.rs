@@ -115,7 +115,7 @@ fn one_of<'a>(sources: impl Iterator<Item = Source<'a>>) -> Result<Option<Source
     let mut sources: Vec<Source> = sources.collect();
     if sources.len() > 1 {
         let names: Vec<String> = sources.iter().map(ToString::to_string).collect();
-        let message = format!("more than one seed is given, keep one of {}", names.join(", "));
+        let message = format!("more than one seed is given: keep only one of {}", names.join(", "));
         return Err(vec![Diagnostic::error(message)]);
     }
     Ok(sources.pop())
@@ -123,14 +123,18 @@ fn one_of<'a>(sources: impl Iterator<Item = Source<'a>>) -> Result<Option<Source
 
 fn absent() -> Vec<Diagnostic> {
     vec![
-        Diagnostic::error("no seed: passwords, keys and certificates are derived from one, so that they stay the same"),
+        Diagnostic::error(
+            "no seed is given: pgrender derives passwords, keys and certificates from a seed, so that they stay the \
+             same in each run",
+        ),
         Diagnostic::info(format!(
-            "make one with `(umask 077; pgrender seed > seed)`, keep it safe, and give it with `--seed-file`, `PGRENDER_SEED_FILE`, \
-             `PGRENDER_SEED` or a Secret in the input with key `{KEY}` and annotation `{}: \"true\"`",
+            "create a seed with `(umask 077; pgrender seed > seed)`, keep it safe, and give it with `--seed-file`, \
+             `PGRENDER_SEED_FILE`, `PGRENDER_SEED` or a Secret in the input with key `{KEY}` and annotation `{}: \
+             \"true\"`",
             annotation::SEED
         )),
         Diagnostic::info(
-            "for a database to throw away, give `--random`, or `random: true` in the function's configuration",
+            "for a temporary database, use `--random`, or `random: true` in the configuration of the function",
         ),
     ]
 }
@@ -148,7 +152,7 @@ fn read(path: &Path, warnings: &mut Vec<Diagnostic>) -> Result<Zeroizing<Vec<u8>
     };
     read().map_err(|error| Diagnostic::error(format!("cannot read the seed file `{shown}`: {error}")))?;
     if bytes.len() > MAX {
-        let message = format!("the seed file `{shown}` is longer than {MAX} bytes, make a seed with `pgrender seed`");
+        let message = format!("the seed file `{shown}` is longer than {MAX} bytes: create a seed with `pgrender seed`");
         return Err(Diagnostic::error(message));
     }
     Ok(bytes)
@@ -156,7 +160,7 @@ fn read(path: &Path, warnings: &mut Vec<Diagnostic>) -> Result<Zeroizing<Vec<u8>
 
 fn from_secret(document: &Document) -> Result<Seed, Diagnostic> {
     let secret = Secret::new(document, object::reference(&document.node))?;
-    let missing = || secret.error(KEY, "is missing: put the seed there in base64, or as it is into `stringData`");
+    let missing = || secret.error(KEY, "is missing: write the seed there in base64, or without base64 in `stringData`");
     let content = secret.bytes(KEY)?.ok_or_else(missing)?;
-    Seed::new(&content).map_err(|error| secret.error(KEY, &format!("is refused: {error}")))
+    Seed::new(&content).map_err(|error| secret.error(KEY, &format!("is not accepted: {error}")))
 }

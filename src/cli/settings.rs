@@ -51,7 +51,7 @@ pub(super) struct Settings {
     #[arg(long, value_name = "TIME", value_parser = values::time)]
     pub(super) time: Option<i64>,
 
-    /// What issues certificates
+    /// Source of certificates
     #[arg(long, value_name = "SOURCE", value_enum, default_value_t)]
     pub(super) certificates: Certificates,
 
@@ -59,7 +59,7 @@ pub(super) struct Settings {
     #[arg(long, value_name = "KIND/NAME", value_parser = values::issuer)]
     pub(super) certificate_issuer: Option<IssuerReference>,
 
-    /// Where passwords come from: the seed, or Secrets that you provide
+    /// Source of passwords: the seed, or Secrets that you provide
     #[arg(long, value_name = "SOURCE", value_enum, default_value_t)]
     pub(super) credentials: Credentials,
 
@@ -75,7 +75,8 @@ pub(super) struct Settings {
     #[arg(long, value_name = "NAME", value_parser = values::trust_domain)]
     pub(super) trust_domain: Option<String>,
 
-    /// Another trust domain whose CA is also trusted, while clusters move from one to the other; may be repeated
+    /// Another trust domain whose CA is also trusted, while clusters move between two trust domains; may be
+    /// repeated
     #[arg(long = "trust-also", value_name = "NAME", value_parser = values::trust_domain)]
     pub(super) trust_also: Vec<String>,
 
@@ -96,7 +97,7 @@ pub(super) struct Settings {
     #[arg(long, value_name = "FILE")]
     pub(super) seed_file: Option<PathBuf>,
 
-    /// Generate a seed for this run only, for a database that you will delete: the next run gives other passwords
+    /// Generate a seed for this run only, for a temporary database: the next run creates other passwords
     #[arg(long)]
     pub(super) random: bool,
 }
@@ -119,16 +120,15 @@ impl Settings {
             return Err(("time", error.to_string()));
         }
         let not_with_cert_manager = |setting| {
-            let message = "cert-manager makes the certificates, name an issuer that clusters share instead";
+            let message = "has no effect with cert-manager: set an issuer that the clusters share instead";
             Err((setting, message.to_owned()))
         };
         match self.certificates {
             Certificates::CertManager if self.trust_domain.is_some() => not_with_cert_manager("trust_domain"),
             Certificates::CertManager if !self.trust_also.is_empty() => not_with_cert_manager("trust_also"),
-            Certificates::Seed if self.certificate_issuer.is_some() => Err((
-                "certificate_issuer",
-                "certificates come from the seed, ask for those of `cert-manager`".to_owned(),
-            )),
+            Certificates::Seed if self.certificate_issuer.is_some() => {
+                Err(("certificate_issuer", "an issuer needs `cert-manager` as the source of certificates".to_owned()))
+            }
             _ => Ok(()),
         }
     }
@@ -155,20 +155,20 @@ impl Settings {
         let time = match (self.time, &environment.source_date_epoch) {
             (Some(time), _) => time,
             (None, Some(text)) => text.parse().map_err(|_| {
-                Diagnostic::error(format!("`SOURCE_DATE_EPOCH` is `{text}`, expected seconds since 1970"))
+                Diagnostic::error(format!("`SOURCE_DATE_EPOCH` is `{text}`: write the seconds since 1970"))
             })?,
             (None, None) => environment::now(),
         };
         // Only the environment can raise the limit, because the input may come from somebody else than the caller.
         let max_clusters = environment.max_clusters.as_ref().map(|text| {
             text.parse().map_err(|_| {
-                Diagnostic::error(format!("`PGRENDER_MAX_CLUSTERS` is `{text}`, write a whole number like `300`"))
+                Diagnostic::error(format!("`PGRENDER_MAX_CLUSTERS` is `{text}`: write a whole number like `300`"))
             })
         });
         let openshift = environment.openshift.as_ref().map(|text| {
             text.parse().map_err(|_| {
                 let text = shown(text);
-                Diagnostic::error(format!("`PGRENDER_OPENSHIFT` is `{text}`, write `true` or `false`"))
+                Diagnostic::error(format!("`PGRENDER_OPENSHIFT` is `{text}`: write `true` or `false`"))
             })
         });
         let mut images = environment.images.clone();

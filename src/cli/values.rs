@@ -12,7 +12,7 @@ pub(super) fn time(text: &str) -> Result<i64, String> {
     let seconds = text.parse().ok();
     let moment = || OffsetDateTime::parse(text, &Rfc3339).ok().map(OffsetDateTime::unix_timestamp);
     seconds.or_else(moment).ok_or_else(|| {
-        format!("`{}` is no time, write it as `2026-01-31T12:00:00Z` or in seconds since 1970", shown(text))
+        format!("`{}` is not a valid time: write it as `2026-01-31T12:00:00Z` or in seconds since 1970", shown(text))
     })
 }
 
@@ -21,7 +21,7 @@ pub(super) fn namespace(text: &str) -> Result<String, String> {
     if text.is_empty() || (is_domain(text) && !text.contains('.')) {
         Ok(text.to_owned())
     } else {
-        Err(format!("{text:?} is no namespace, write one like `databases`"))
+        Err(format!("{text:?} is not a valid name of a namespace: write a name like `databases`"))
     }
 }
 
@@ -31,7 +31,7 @@ pub(super) fn cluster_domain(text: &str) -> Result<String, String> {
     if is_domain(domain) {
         Ok(domain.to_owned())
     } else {
-        Err(format!("`{}` is no domain, write one like `cluster.local`", shown(text)))
+        Err(format!("`{}` is not a valid domain: write a domain like `cluster.local`", shown(text)))
     }
 }
 
@@ -45,7 +45,7 @@ pub(super) fn issuer(text: &str) -> Result<IssuerReference, String> {
     if is_kind && is_domain(group) && is_domain(name) {
         Ok(IssuerReference { group: group.to_owned(), kind: kind.to_owned(), name: name.to_owned() })
     } else {
-        Err(format!("`{}` is no issuer, write one like `Issuer/databases` or `ClusterIssuer/company-ca`", shown(text)))
+        Err(format!("`{}` is not a valid issuer: write `KIND/NAME`, such as `ClusterIssuer/company-ca`", shown(text)))
     }
 }
 
@@ -54,7 +54,7 @@ pub(super) fn trust_domain(text: &str) -> Result<String, String> {
     if is_domain(text) {
         Ok(text.to_owned())
     } else {
-        Err(format!("`{}` is no trust domain, write a name like `team-a` or `databases.example.com`", shown(text)))
+        Err(format!("`{}` is not a valid trust domain: write a name like `team-a` or `db.example.com`", shown(text)))
     }
 }
 
@@ -70,7 +70,7 @@ fn is_domain(text: &str) -> bool {
 
 /// Parses a number of days.
 pub(super) fn days(text: &str) -> Result<u16, String> {
-    text.parse().map_err(|_| format!("`{}` is no number of days, write a whole number like `182`", shown(text)))
+    text.parse().map_err(|_| format!("`{}` is not a number of days: write a whole number like `182`", shown(text)))
 }
 
 /// Checks the name of an image, which is the name of PGO's environment variable.
@@ -78,7 +78,7 @@ pub(super) fn image_name(name: &str) -> Result<String, String> {
     if name.len() > IMAGE_PREFIX.len() && name.starts_with(IMAGE_PREFIX) {
         Ok(name.to_owned())
     } else {
-        Err(format!("`{}` names no image, write one of PGO's names like `{IMAGE_PREFIX}PGBACKREST`", shown(name)))
+        Err(format!("`{}` is not a valid name of an image: write one like `{IMAGE_PREFIX}PGBACKREST`", shown(name)))
     }
 }
 

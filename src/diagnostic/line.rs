@@ -11,9 +11,11 @@ pub fn check(text: &str) -> Result<(), String> {
     match text.chars().find(|character| *character != '\t' && is_control(*character)) {
         None => Ok(()),
         Some(found) if is_line_break(found) => {
-            Err(format!("the line break {} would end the setting: write one line", code_point(found)))
+            Err(format!("the line break {} would end the setting: write the value in one line", code_point(found)))
         }
-        Some(found) => Err(format!("the control character {} has no place in a setting: remove it", code_point(found))),
+        Some(found) => {
+            Err(format!("the control character {} is not allowed in a setting: remove it", code_point(found)))
+        }
     }
 }
 
@@ -25,9 +27,9 @@ pub fn check_name(name: &str) -> Result<(), String> {
     match name.chars().find(|character| is_control(*character)) {
         None => Ok(()),
         Some(found) if is_line_break(found) => {
-            Err(format!("the line break {} has no place in a name: remove it", code_point(found)))
+            Err(format!("the line break {} is not allowed in a name: remove it", code_point(found)))
         }
-        Some(found) => Err(format!("the control character {} has no place in a name: remove it", code_point(found))),
+        Some(found) => Err(format!("the control character {} is not allowed in a name: remove it", code_point(found))),
     }
 }
 
@@ -90,7 +92,7 @@ mod tests {
 
     #[test]
     fn a_message_shows_the_code_point() {
-        let message = "the line break U+2028 would end the setting: write one line";
+        let message = "the line break U+2028 would end the setting: write the value in one line";
         assert_eq!(check("a\u{2028}b"), Err(message.to_owned()));
         assert_eq!(shown("a\n\u{2028}\té"), "a\\n\\u{2028}\té");
     }

@@ -50,7 +50,7 @@ fn rest(counts: [usize; 3]) -> String {
     let counts = [
         count(Severity::Error, "error", "errors"),
         count(Severity::Warning, "warning", "warnings"),
-        count(Severity::Info, "information", "informations"),
+        count(Severity::Info, "info message", "info messages"),
     ];
     format!("… and {}", counts.into_iter().flatten().collect::<Vec<_>>().join(", "))
 }
@@ -82,7 +82,7 @@ mod tests {
         let lines = told(diagnostics);
         assert_eq!(
             lines[97..],
-            ["warning: 97", "error: 0", "error: 1", "warning: … and 52 more warnings, 1 more information"]
+            ["warning: 97", "error: 0", "error: 1", "warning: … and 52 more warnings, 1 more info message"]
         );
     }
 }

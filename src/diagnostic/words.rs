@@ -52,7 +52,7 @@ pub(crate) fn fields_here<'a>(known: impl IntoIterator<Item = &'a str>) -> Strin
     const FEW: usize = 6;
     let known: Vec<&str> = known.into_iter().take(FEW + 1).collect();
     if (1..=FEW).contains(&known.len()) {
-        format!("{UNKNOWN}; the fields here are {}", list(known))
+        format!("{UNKNOWN}, expected one of {}", list(known))
     } else {
         UNKNOWN.to_owned()
     }
@@ -100,7 +100,7 @@ mod tests {
 
     #[test]
     fn few_fields_are_all_named() {
-        assert_eq!(unknown_field("zzz", ["a", "b"]), "unknown field; the fields here are `a`, `b`");
+        assert_eq!(unknown_field("zzz", ["a", "b"]), "unknown field, expected one of `a`, `b`");
         assert_eq!(unknown_field("zzz", []), "unknown field");
     }
 

@@ -16,25 +16,27 @@ use self::guessable::{MIN_BYTES, MIN_LETTERS};
 #[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
 pub enum SeedError {
     /// It has fewer than 32 bytes. The value is their number.
-    #[error("the seed has {0} bytes, fewer than {MIN_BYTES}, so it can be guessed; make one with `pgrender seed`")]
+    #[error("the seed has {0} bytes, fewer than {MIN_BYTES}, so it can be guessed; create one with `pgrender seed`")]
     Short(usize),
     /// It has fewer than 8 different bytes. The value is their number.
-    #[error("the seed has only {0} different bytes, so it can be guessed; make one with `pgrender seed`")]
+    #[error("the seed has only {0} different bytes, so it can be guessed; create one with `pgrender seed`")]
     Monotonous(usize),
     /// It is a text, of at most half the length of the seed, repeated.
-    #[error("the seed is a short text repeated, so it can be guessed; make one with `pgrender seed`")]
+    #[error("the seed is a short text repeated, so it can be guessed; create one with `pgrender seed`")]
     Repetition,
     /// Its bytes are a sequence, for example the alphabet.
-    #[error("the seed is a sequence like `abc` or `123`, so it can be guessed; make one with `pgrender seed`")]
+    #[error("the seed is a sequence like `abc` or `123`, so it can be guessed; create one with `pgrender seed`")]
     Sequence,
     /// It consists of a few words. The value is the number of its letters.
     #[error(
-        "the seed is made of words and has only {0} letters, so it can be guessed; make one with `pgrender seed`, or throw \
-         dice for words of at least {MIN_LETTERS} letters"
+        "the seed consists of words and has only {0} letters, so it can be guessed; create one with `pgrender seed`, \
+         or choose random words with at least {MIN_LETTERS} letters in total"
     )]
     Words(usize),
     /// It is the base64 or hexadecimal form of a seed that would be refused.
-    #[error("the seed is the base64 or hexadecimal form of what can be guessed; make one with `pgrender seed`")]
+    #[error(
+        "the seed is the base64 or hexadecimal encoding of a text that can be guessed; create one with `pgrender seed`"
+    )]
     Encoded,
 }
 

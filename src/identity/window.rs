@@ -40,14 +40,14 @@ pub(crate) const AUTHORITY_NOT_AFTER: i64 = 2_524_607_999;
 pub enum TimeError {
     /// The time is before 2020. The value is the time in seconds since 1970.
     #[error(
-        "the time to render for, `{0}` seconds after 1970, is before 2020; set the clock, or give the time with `--time` or \
-         `SOURCE_DATE_EPOCH`"
+        "the time to render for, `{0}` seconds after 1970, is before 2020: set the clock, or set the time with \
+         `--time` or `SOURCE_DATE_EPOCH`"
     )]
     Early(i64),
     /// A certificate would be valid for longer than its CA. The value is the time in seconds since 1970.
     #[error(
-        "the time to render for, `{0}` seconds after 1970, is too late for certificate authorities that end with 2049; give \
-         another with `--time` or `SOURCE_DATE_EPOCH`"
+        "the time to render for, `{0}` seconds after 1970, is too late, because certificate authorities expire at the \
+         end of 2049: set another time with `--time` or `SOURCE_DATE_EPOCH`"
     )]
     Late(i64),
 }
@@ -56,10 +56,10 @@ pub enum TimeError {
 #[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]
 pub enum ScheduleError {
     /// The window has 0 days or more than a year. The value is its length in days.
-    #[error("a certificate window of `{0}` days is out of range, write 1 to {WINDOW_DAYS_MAX} days")]
+    #[error("a certificate window of `{0}` days is out of range: write 1 to {WINDOW_DAYS_MAX} days")]
     Window(u16),
     /// The lifetime is so long that clients refuse the certificates. The value is the lifetime in days.
-    #[error("a certificate lifetime of `{0}` days is out of range, write at most {LIFETIME_DAYS_MAX} days")]
+    #[error("a certificate lifetime of `{0}` days is out of range: write at most {LIFETIME_DAYS_MAX} days")]
     Lifetime(u16),
     /// The lifetime is too short for the window.
     #[error(
@@ -197,7 +197,8 @@ impl fmt::Display for Renewal {
         let [due, last] = [self.due, self.last].map(day);
         write!(
             f,
-            "certificates are valid until {last}; new ones are due on {due} (UTC): render again and apply between the two"
+            "certificates are valid until {last}, and new certificates are available from {due} (UTC): render and \
+             apply again between these dates"
         )
     }
 }
@@ -268,8 +269,7 @@ mod tests {
         let renewal = containing(1_767_225_600).unwrap().renewal().to_string();
         assert_eq!(
             renewal,
-            "certificates are valid until 2026-11-23; new ones are due on 2026-04-23 (UTC): render again and apply \
-             between the two"
+            "certificates are valid until 2026-11-23, and new certificates are available from 2026-04-23 (UTC): render and apply again between these dates"
         );
     }
 }

@@ -46,7 +46,8 @@ impl Work {
                 resources => format!("these {resources} clusters"),
             };
             let message = format!(
-                "{these}, with all users, instances, labels and so on, are as much work as {ordinary} ordinary ones: {}",
+                "rendering {these}, with all users, instances and labels, is as much work as rendering {ordinary} \
+                 ordinary clusters: {}",
                 self.advice(ordinary)
             );
             self.refused = Some(Diagnostic::error(message));
@@ -61,7 +62,7 @@ impl Work {
 
     fn advice(&self, needed: usize) -> String {
         format!(
-            "at most {} are rendered in one run, so that no input can hold up a pipeline: render them in several runs, or, if \
+            "one run renders at most {}, so that no input can block a pipeline: render them in several runs, or, if \
              you trust the input, set the environment variable `PGRENDER_MAX_CLUSTERS` to {needed}",
             self.allowed
         )

@@ -91,7 +91,7 @@ impl Checker<'_> {
         let mut seen: BTreeMap<String, usize> = BTreeMap::new();
         for (index, item) in items.iter().enumerate() {
             let (identity, message) = if keys.is_empty() {
-                (item.to_string(), format!("{} is here twice", words::quote(&plain(item))))
+                (item.to_string(), format!("{} is in the list twice", words::quote(&plain(item))))
             } else {
                 let values: Vec<Option<&Value>> = keys.iter().map(|key| item.get(key)).collect();
                 let identity =
@@ -100,7 +100,7 @@ impl Checker<'_> {
                 (identity.join("\0"), same_keys(keys, &shown))
             };
             if let Some(first) = seen.get(&identity) {
-                let message = format!("{message}: the first is item {first}, counted from 0");
+                let message = format!("{message}: the first one is item {first}, counted from 0");
                 self.below(Segment::Index(index), |this| this.fault(message));
             } else {
                 seen.insert(identity, index);
@@ -152,10 +152,10 @@ impl Checker<'_> {
 fn format_misfit(format: Format, text: &str) -> Option<String> {
     let (fits, advice) = match format {
         Format::Duration => {
-            (duration::nanoseconds(text).is_some(), "a duration: write a number and a unit, `5m` or `36h`")
+            (duration::nanoseconds(text).is_some(), "a valid duration: write a number and a unit, as in `5m` or `36h`")
         }
         Format::DateTime => {
-            (OffsetDateTime::parse(text, &Rfc3339).is_ok(), "a time: write it as in `2026-01-31T12:00:00Z`")
+            (OffsetDateTime::parse(text, &Rfc3339).is_ok(), "a valid time: write it as in `2026-01-31T12:00:00Z`")
         }
     };
     (!fits).then(|| format!("{} is not {advice}", words::quote(text)))

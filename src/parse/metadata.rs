@@ -42,7 +42,7 @@ pub(crate) fn check(metadata: &Value, findings: &mut Findings) {
         size += key.len() + value.as_str().map_or(0, str::len);
     }
     if size > ANNOTATIONS_LIMIT {
-        let message = format!("all annotations together must be at most {ANNOTATIONS_LIMIT} bytes, are {size}");
+        let message = format!("all annotations together must have at most {ANNOTATIONS_LIMIT} bytes, but have {size}");
         fault(&annotations, Some(message));
     }
     let finalizers = metadata["finalizers"].as_array().into_iter().flatten();
@@ -77,7 +77,10 @@ fn label(text: &str) -> Option<String> {
     }
     (!is_label(text)).then(|| {
         let text = words::quote(text);
-        format!("{text} is not a name: write lower-case letters, digits and `-`, with a letter or digit at both ends")
+        format!(
+            "{text} is not a valid name: write lower-case letters, digits and `-`, and begin and end with a letter or \
+             digit"
+        )
     })
 }
 
@@ -92,8 +95,8 @@ fn subdomain(text: &str) -> Option<String> {
     (!text.split('.').all(is_label)).then(|| {
         let text = words::quote(text);
         format!(
-            "{text} is not a name: write lower-case letters, digits, `-` and `.`, \
-             with a letter or digit at both ends of each part"
+            "{text} is not a valid name: write lower-case letters, digits, `-` and `.`, and begin and end each part \
+             with a letter or digit"
         )
     })
 }
@@ -110,7 +113,7 @@ fn qualified_name(text: &str) -> Option<String> {
     let valid = is_word(name) && prefix.is_none_or(|prefix| subdomain(prefix).is_none());
     (!valid).then(|| {
         let text = words::quote(text);
-        format!("{text} is not a key: write `name` or `example.com/name`, with letters, digits, `-`, `_` and `.`")
+        format!("{text} is not a valid key: write `name` or `example.com/name`, with letters, digits, `-`, `_` and `.`")
     })
 }
 
@@ -121,7 +124,8 @@ fn label_value(text: &str) -> Option<String> {
     (!text.is_empty() && !is_word(text)).then(|| {
         let text = words::quote(text);
         format!(
-            "{text} is not the value of a label: write letters, digits, `-`, `_` and `.`, alphanumeric at both ends"
+            "{text} is not a valid value of a label: write letters, digits, `-`, `_` and `.`, and begin and end with \
+             a letter or digit"
         )
     })
 }

@@ -56,7 +56,7 @@ impl<'a> Normaliser<'a> {
                 match yaml_1_1_boolean(value) {
                     Some(boolean) => {
                         let message =
-                            format!("the string {} is taken for `{boolean}`: write `{boolean}`", words::quote(value));
+                            format!("the string {} is read as `{boolean}`: write `{boolean}`", words::quote(value));
                         self.findings.push(Finding::warning(&self.path, message));
                         Value::Bool(boolean)
                     }
@@ -101,7 +101,7 @@ impl<'a> Normaliser<'a> {
         };
         if items.len() > self.items {
             if self.items > 0 {
-                let message = format!("all lists together have more than {MOST_ITEMS} items: write fewer");
+                let message = format!("all lists together have more than {MOST_ITEMS} items: write fewer items");
                 self.findings.push(Finding::blocking(&self.path, message));
             }
             self.items = 0;

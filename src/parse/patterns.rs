@@ -11,34 +11,38 @@ use crate::diagnostic::words;
 const EXPLAINED: [(&str, &str); 13] = [
     (
         r"^(\+|-)?(([0-9]+(\.[0-9]*)?)|(\.[0-9]+))(([KMGTPE]i)|[numkMGTPE]|([eE](\+|-)?(([0-9]+(\.[0-9]*)?)|(\.[0-9]+))))?$",
-        "{} is not a quantity: write a number with a unit as in `500m`, `1Gi`, `1.5`",
+        "{} is not a valid quantity: write a number with or without a unit, as in `500m`, `1Gi` or `1.5`",
     ),
-    (r"^repo[1-4]", "{} is not a repository name: write `repo1`, `repo2`, `repo3` or `repo4`"),
+    (r"^repo[1-4]", "{} is not a valid name of a repository: write `repo1`, `repo2`, `repo3` or `repo4`"),
     (
         r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$",
-        "{} is not a name: write lower-case letters, digits and `-`, with a letter or digit at both ends",
+        "{} is not a valid name: write lower-case letters, digits and `-`, and begin and end with a letter or digit",
     ),
     (
         r"^([a-z0-9]([-a-z0-9]*[a-z0-9])?)?$",
-        "{} is not a name: write lower-case letters, digits and `-`, with a letter or digit at both ends",
+        "{} is not a valid name: write lower-case letters, digits and `-`, and begin and end with a letter or digit",
     ),
     (
         r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$",
-        "{} is not a name: write lower-case letters, digits, `-` and `.`, with a letter or digit at both ends of each part",
+        "{} is not a valid name: write lower-case letters, digits, `-` and `.`, and begin and end each part with a \
+         letter or digit",
     ),
-    (r"^[a-z][a-z0-9]*$", "{} is not a tablespace name: write a lower-case letter, then lower-case letters and digits"),
-    (r"^[-a-z0-9]+$", "{} is not a word of pg_hba.conf: write lower-case letters, digits and `-`"),
+    (
+        r"^[a-z][a-z0-9]*$",
+        "{} is not a valid name of a tablespace: write lower-case letters and digits, and begin with a letter",
+    ),
+    (r"^[-a-z0-9]+$", "{} is not a valid word of pg_hba.conf: write lower-case letters, digits and `-`"),
     (r"^[[:print:]]+$", "must be one line of printable ASCII"),
-    (r"^[-._a-zA-Z0-9]+$", "{} is not a key: write letters, digits, `-`, `_` and `.`"),
+    (r"^[-._a-zA-Z0-9]+$", "{} is not a valid key: write letters, digits, `-`, `_` and `.`"),
     (r"^[^\pZ\pC\pS]+$", "{} has a space, a symbol or a control character: write letters, digits and punctuation"),
-    (r"^[^;]*$", "must not have a `;`: write the options alone"),
+    (r"^[^;]*$", "must not contain `;`: write only the options"),
     (
         r"^((PT)?( *[0-9]+ *(?i:(ms|s|m)|(milli|sec|min)s?))+|0)$",
-        "{} is not a duration: write whole numbers with the unit `ms`, `s` or `m`, as in `30s`, or `0`",
+        "{} is not a valid duration: write whole numbers with the unit `ms`, `s` or `m`, as in `30s`, or `0`",
     ),
     (
         r"^(PT)?( *[0-9]+ *(?i:(h|hr|d|w|wk)|(hour|day|week)s?))+$",
-        "{} is not a duration: write whole numbers with the unit `h`, `d` or `w`, as in `36h`",
+        "{} is not a valid duration: write whole numbers with the unit `h`, `d` or `w`, as in `36h`",
     ),
 ];
 
@@ -61,7 +65,7 @@ impl Patterns {
 
 fn explanation(pattern: &str) -> &'static str {
     let found = EXPLAINED.iter().find(|(explained, _)| *explained == pattern);
-    found.map_or("{} does not have the form that is asked for", |(_, words)| *words)
+    found.map_or("{} does not have the required format", |(_, words)| *words)
 }
 
 #[cfg(test)]
@@ -107,7 +111,7 @@ mod tests {
     fn a_text_with_a_password_is_not_repeated() {
         let mut patterns = Patterns::default();
         let options = patterns.refusal(r"^[^;]*$", "PASSWORD 'hunter2';");
-        assert_eq!(options.as_deref(), Some("must not have a `;`: write the options alone"));
+        assert_eq!(options.as_deref(), Some("must not contain `;`: write only the options"));
         let hba = patterns.refusal(r"^[[:print:]]+$", "host all all all ldap ldapbindpasswd=hunter2\t");
         assert_eq!(hba.as_deref(), Some("must be one line of printable ASCII"));
     }

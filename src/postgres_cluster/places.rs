@@ -176,8 +176,9 @@ fn other_word(key: &str, schema: &Schema, path: &FieldPath) -> Option<String> {
             format!("{place}affinity.nodeAffinity")
         }
         (_, "env" | "envFrom") if !has("environmentVariables") => {
-            let message = "the containers of the cluster take no variables: write parameters of Postgres in \
-                           `spec.config.parameters`, and variables of containers of your own in `containers[].env`";
+            let message = "you cannot set environment variables of the cluster's containers: write parameters of \
+                           Postgres in `spec.config.parameters`, and variables of your own containers in \
+                           `containers[].env`";
             return Some(message.to_owned());
         }
         ("spec", "version" | "postgresqlVersion") if is_spec => "spec.postgresVersion".to_owned(),
@@ -227,8 +228,8 @@ fn of_repository(kind: &str, key: &str) -> Option<String> {
         None => kind != "repos" && credentials.iter().any(|word| option.contains(word)),
     };
     if is_secret {
-        let message = "credentials are not written here: write them in a file like `s3.conf` of a Secret, and name the Secret in \
-                       `spec.backups.pgbackrest.configuration`";
+        let message = "credentials do not belong here: write them in a file such as `s3.conf` in a Secret, and add \
+                       the Secret to `spec.backups.pgbackrest.configuration`";
         return Some(message.replace("s3", if kind == "repos" { "s3" } else { kind }));
     }
     known.map(|name| format!("write `{name}`, with the number of the repository, in `spec.backups.pgbackrest.global`"))

@@ -47,8 +47,8 @@ fn cluster(resource: &PostgresCluster, context: &mut Context) -> Cluster {
     let metadata = metadata::resolve(spec.metadata.as_ref(), &FieldPath::of("spec.metadata"), context);
     let namespace = resource.metadata.namespace.clone().or_else(|| context.options.namespace.clone());
     if namespace.is_none() {
-        let message = "a cluster needs a namespace, because its hosts, URIs and certificates contain it: write it here, \
-                       or give `--namespace`, or `spec.namespace` of the function configuration";
+        let message = "a cluster needs a namespace, because its hosts, URIs and certificates contain it: write it \
+                       here, or set it with `--namespace` or with `spec.namespace` of the function configuration";
         context.error(FieldPath::of("metadata.namespace"), message);
     }
     files::check_certificates(spec, context);

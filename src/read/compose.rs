@@ -136,7 +136,7 @@ impl<'input> Composer<'input> {
             Event::SequenceEnd | Event::MappingEnd => self.end(&range),
             Event::Alias(anchor) => self.alias(anchor, position, &range),
             Event::UnresolvedAlias(_) => {
-                self.report("no `&` above names what this alias repeats; quote a text that begins with `*`", position);
+                self.report("this alias has no anchor (`&`) above it; quote a text that begins with `*`", position);
                 self.finish(Node { value: NodeValue::Null, position, range: 0..0 }, range.end, 0)
             }
             // The events for the stream and for documents carry no nodes, and future kinds of events are ignored.
@@ -188,7 +188,7 @@ impl<'input> Composer<'input> {
 
     fn alias(&mut self, anchor: usize, position: Position, range: &Range<usize>) -> Result<(), Stop> {
         let Some(node) = self.anchors.get(&anchor) else {
-            self.report("this alias stands inside the value that it repeats", position);
+            self.report("this alias is inside the value that it repeats", position);
             return self.finish(Node { value: NodeValue::Null, position, range: 0..0 }, range.end, 0);
         };
         let size = Size::of(node);
@@ -270,9 +270,9 @@ mod tests {
         assert_eq!(
             refused("a: *b\nb: &b 1\nc: &c [*c]\n---\nd: *b\n"),
             [
-                "c.yaml:1:4: error: no `&` above names what this alias repeats; quote a text that begins with `*`",
-                "c.yaml:3:8: error: this alias stands inside the value that it repeats",
-                "c.yaml:5:4: error: no `&` above names what this alias repeats; quote a text that begins with `*`",
+                "c.yaml:1:4: error: this alias has no anchor (`&`) above it; quote a text that begins with `*`",
+                "c.yaml:3:8: error: this alias is inside the value that it repeats",
+                "c.yaml:5:4: error: this alias has no anchor (`&`) above it; quote a text that begins with `*`",
             ]
         );
     }

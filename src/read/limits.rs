@@ -42,7 +42,7 @@ impl Budget {
 
     fn take_nodes(&mut self, nodes: usize) -> Result<(), String> {
         let left = self.nodes.checked_sub(nodes);
-        self.nodes = left.ok_or_else(|| format!("more than {MAX_NODES} values; split the file"))?;
+        self.nodes = left.ok_or_else(|| format!("the file has more than {MAX_NODES} values; split the file"))?;
         Ok(())
     }
 
@@ -132,7 +132,7 @@ mod tests {
     fn collections_nest_64_deep() {
         assert!(documents("c.yaml", &nested(64)).is_ok());
         assert!(documents("c.yaml", &format!("- {}", nested(63))).is_ok());
-        let message = "error: more than 64 lists and mappings inside each other";
+        let message = "error: more than 64 nested lists and mappings";
         assert_eq!(refused(&nested(65)), format!("c.yaml:1:65: {message}"));
         assert_eq!(refused(&format!("- {}", nested(64))), format!("c.yaml:1:66: {message}"));
     }
@@ -141,7 +141,7 @@ mod tests {
     fn endless_nesting_is_refused() {
         for opening in ["[", "- ", "? ", "{a: ", "{? ", "!!str [", "&a ["] {
             let error = refused(&opening.repeat(100_000));
-            assert!(error.contains("more than 64 lists and mappings"), "{opening:?}: {error}");
+            assert!(error.contains("more than 64 nested lists and mappings"), "{opening:?}: {error}");
         }
     }
 
@@ -155,7 +155,10 @@ mod tests {
     fn a_million_values_are_read_and_no_more() {
         let text = "- \n".repeat(999_999);
         assert_eq!(documents("c.yaml", &text).unwrap()[0].node.items().len(), 999_999);
-        assert!(refused(&format!("{text}- \n")).starts_with("c.yaml:1000000:3: error: more than 1000000 values"));
+        assert!(
+            refused(&format!("{text}- \n"))
+                .starts_with("c.yaml:1000000:3: error: the file has more than 1000000 values")
+        );
     }
 
     #[test]

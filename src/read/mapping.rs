@@ -86,7 +86,7 @@ fn after_key(node: &Node) -> Result<Next, Error> {
         NodeValue::Sequence(_) => "a key cannot be a list; quote a text that begins with `[`",
         value => match scalar::key(value) {
             Some(key) => return Ok(Next::Value { key, position: node.position }),
-            None => "this key is no text; put it in quotes",
+            None => "this key is not a string; write it in quotes",
         },
     };
     Err(Error::new(message, node.position))
@@ -98,7 +98,7 @@ fn duplicates(entries: &[Entry], errors: &mut Collector<Error>) {
     let mut seen = BTreeMap::new();
     for Entry { key, key_position, .. } in entries {
         if let Some(Position { line, column }) = seen.insert(key, key_position) {
-            let message = format!("the key `{key}` stands here and on line {line}, column {column}; keep one");
+            let message = format!("the key `{key}` is here and on line {line}, column {column}; keep only one");
             errors.push(Severity::Error, Error::new(message, *key_position));
         }
     }
@@ -115,7 +115,7 @@ fn merge_into(entries: &mut Vec<Entry>, merge: Node) -> Result<(), Error> {
     let mut seen: BTreeSet<String> = entries.iter().map(|entry| entry.key.clone()).collect();
     for source in sources {
         let NodeValue::Mapping(merged) = source.without_ranges().value else {
-            return Err(Error::new("`<<` takes a mapping or a list of mappings", position));
+            return Err(Error::new("the value of `<<` must be a mapping or a list of mappings", position));
         };
         entries.extend(merged.into_iter().filter(|entry| seen.insert(entry.key.clone())));
     }
@@ -143,9 +143,9 @@ mod tests {
         assert_eq!(
             refused("~: a\n.inf: b\n[c]: d\n{e: 1}: f\n"),
             [
-                "c.yaml:1:1: error: this key is no text; put it in quotes",
-                "c.yaml:2:1: error: Kubernetes knows no infinite number and no NaN; write quotes to mean the text",
-                "c.yaml:2:1: error: this key is no text; put it in quotes",
+                "c.yaml:1:1: error: this key is not a string; write it in quotes",
+                "c.yaml:2:1: error: Kubernetes does not support infinite numbers and NaN; write a string in quotes",
+                "c.yaml:2:1: error: this key is not a string; write it in quotes",
                 "c.yaml:3:1: error: a key cannot be a list; quote a text that begins with `[`",
                 "c.yaml:4:1: error: a key cannot be a mapping; quote a text that begins with `{`, such as a template",
             ]
@@ -157,10 +157,10 @@ mod tests {
         assert_eq!(
             refused("a: 1\nb: {c: 1, \"c\": 2}\n'a': 2\na: 3\n1: x\n'1': y\n"),
             [
-                "c.yaml:2:11: error: the key `c` stands here and on line 2, column 5; keep one",
-                "c.yaml:3:1: error: the key `a` stands here and on line 1, column 1; keep one",
-                "c.yaml:4:1: error: the key `a` stands here and on line 3, column 1; keep one",
-                "c.yaml:6:1: error: the key `1` stands here and on line 5, column 1; keep one",
+                "c.yaml:2:11: error: the key `c` is here and on line 2, column 5; keep only one",
+                "c.yaml:3:1: error: the key `a` is here and on line 1, column 1; keep only one",
+                "c.yaml:4:1: error: the key `a` is here and on line 3, column 1; keep only one",
+                "c.yaml:6:1: error: the key `1` is here and on line 5, column 1; keep only one",
             ]
         );
     }
@@ -178,8 +178,8 @@ mod tests {
         assert_eq!(
             refused("a: {<<: 3}\nb: {<<: [{c: 1}, d]}\ne: {<<: {}, <<: {}}\n"),
             [
-                "c.yaml:1:9: error: `<<` takes a mapping or a list of mappings",
-                "c.yaml:2:9: error: `<<` takes a mapping or a list of mappings",
+                "c.yaml:1:9: error: the value of `<<` must be a mapping or a list of mappings",
+                "c.yaml:2:9: error: the value of `<<` must be a mapping or a list of mappings",
                 "c.yaml:3:13: error: a second `<<` in one mapping; write `<<: [*first, *second]`",
             ]
         );

@@ -115,7 +115,7 @@ pub(crate) fn twice(resource: &ResourceRef, one: &Document, other: &Document) ->
     let place = |document: &Document| (document.file.clone(), document.node.position);
     let (first, second) = if place(one) <= place(other) { (one, other) } else { (other, one) };
     let message = format!(
-        "`{resource}` is in the input twice with different contents, here and in `{}` line {}: keep one",
+        "`{resource}` is in the input twice with different contents, here and in `{}` line {}: remove one of them",
         first.file, first.node.position.line
     );
     Diagnostic::error(message).of(resource.clone()).located(&second.file, second.node.position)

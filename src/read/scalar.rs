@@ -39,7 +39,7 @@ pub(super) fn resolve(text: &str, plain: bool, tag: Option<&Tag>) -> Result<Node
         }
         (Some("float"), Kind::Integer(_) | Kind::Float(_)) => of_kind(kind, text),
         (Some(name @ ("null" | "bool" | "int" | "float")), _) => {
-            Err(format!("this value is not what its tag `!!{name}` says; remove the tag or write such a value"))
+            Err(format!("this value does not match its tag `!!{name}`; remove the tag, or write a value of this type"))
         }
         (Some("binary"), _) => binary(text),
         // A plain `<<` is always the merge key, and the tag `!!merge` only repeats that.
@@ -139,7 +139,7 @@ fn of_kind(kind: Kind, text: &str) -> Result<NodeValue, String> {
         Ok(integer) => Some(Number::from(integer)),
         Err(_) => printed.parse().ok().and_then(Number::from_f64),
     };
-    let value = number.ok_or("Kubernetes knows no infinite number and no NaN; write quotes to mean the text")?;
+    let value = number.ok_or("Kubernetes does not support infinite numbers and NaN; write a string in quotes")?;
     Ok(NodeValue::Number { value, plain })
 }
 
@@ -152,8 +152,9 @@ fn string(text: &str, plain: bool) -> NodeValue {
 fn binary(text: &str) -> Result<NodeValue, String> {
     let encoded: String = text.chars().filter(|character| !matches!(character, '\r' | '\n')).collect();
     let bytes = STANDARD.decode(encoded).map_err(|_| "the value of `!!binary` is not base64")?;
-    let value = String::from_utf8(bytes)
-        .map_err(|_| "the bytes of `!!binary` are not UTF-8; Kubernetes holds such data in `data` or `binaryData`")?;
+    let value = String::from_utf8(bytes).map_err(
+        |_| "the bytes of `!!binary` are not UTF-8; Kubernetes stores binary data in `data` or `binaryData`",
+    )?;
     Ok(NodeValue::String { value, plain: false })
 }
 
@@ -245,7 +246,7 @@ mod tests {
     #[test]
     fn an_infinite_number_is_refused() {
         for text in [".inf", "-.INF", ".NaN"] {
-            assert!(resolve(text, true, None).unwrap_err().contains("write quotes"), "{text}");
+            assert!(resolve(text, true, None).unwrap_err().contains("write a string in quotes"), "{text}");
         }
     }
 

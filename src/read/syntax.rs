@@ -9,60 +9,63 @@ use crate::read::limits::MAX_DEPTH;
 pub(super) fn explain(error: &ErrorKind) -> String {
     match error {
         ErrorKind::TabInBlockIndentation | ErrorKind::TabInIndentation | ErrorKind::TabNotAllowed => {
-            "a tab cannot indent YAML; use spaces".to_owned()
+            "YAML does not allow tabs for indentation; use spaces".to_owned()
         }
         ErrorKind::UnclosedQuotedScalar | ErrorKind::DocumentIndicatorInQuotedScalar => {
-            "this quoted text is never closed; add the missing quote".to_owned()
+            "this quoted text has no closing quote; add it".to_owned()
         }
         ErrorKind::InvalidTrailingSingleQuotedScalar => {
-            "something follows the closing quote; write `''` for a quote inside single quotes".to_owned()
+            "there is text after the closing quote; write `''` for a quote inside single quotes".to_owned()
         }
         ErrorKind::InvalidTrailingDoubleQuotedScalar => {
-            "something follows the closing quote; write `\\\"` for a quote inside double quotes".to_owned()
+            "there is text after the closing quote; write `\\\"` for a quote inside double quotes".to_owned()
         }
         ErrorKind::UnknownQuotedScalarEscape | ErrorKind::InvalidQuotedScalarHexEscape => {
             "unknown escape in double quotes; write `\\\\` for a backslash, or use single quotes".to_owned()
         }
         ErrorKind::InvalidQuotedScalarIndent => {
-            "a quoted text goes on in a line that is not indented; indent it, or close the quote".to_owned()
+            "a quoted text continues in a line that is not indented; indent the line, or close the quote".to_owned()
         }
         ErrorKind::UnclosedFlowCollection { open } => {
             let close = if *open == '[' { ']' } else { '}' };
-            format!("this `{open}` is never closed; add the missing `{close}`")
+            format!("this `{open}` is not closed; add the missing `{close}`")
         }
         ErrorKind::MismatchedFlowCollectionEnd { open, close } => {
-            format!("this `{open}` is closed by `{close}`; make them a pair")
+            format!("this `{open}` is closed by `{close}`; use the same kind of bracket")
         }
         ErrorKind::MisplacedFlowCollectionEnd => {
-            "this bracket closes nothing; remove it, or quote a text that begins with it".to_owned()
+            "this closing bracket has no opening bracket; remove it, or quote a text that begins with it".to_owned()
         }
         ErrorKind::ExpectedFlowMappingSeparator => "expected `,` or `}` here".to_owned(),
         ErrorKind::ExpectedFlowSequenceSeparator => "expected `,` or `]` here".to_owned(),
         ErrorKind::MappingValueNotAllowed => {
-            "no `key: value` can stand here; check the indentation, and quote a value that contains a colon".to_owned()
+            "`key: value` is not allowed here; check the indentation, and quote a value that contains a colon"
+                .to_owned()
         }
         ErrorKind::SimpleKeyExpected | ErrorKind::InvalidSimpleKey => {
             "expected `key: value` here; a colon is missing or the indentation is wrong".to_owned()
         }
         ErrorKind::ExpectedBlockMappingKey | ErrorKind::InvalidIndentation => {
-            "the indentation of this line fits nothing above it; align it with the keys it belongs to".to_owned()
+            "the indentation of this line does not match any line above; align it with the keys that it belongs to"
+                .to_owned()
         }
         ErrorKind::BlockSequenceEntryNotAllowed => {
-            "no list can begin here; put `-` on a line of its own, or quote a text that begins with it".to_owned()
+            "a list cannot begin here; write `-` on a separate line, or quote a text that begins with it".to_owned()
         }
         ErrorKind::ExpectedBlockSequenceEntry => {
             "expected another `- ` here; check the indentation of this line".to_owned()
         }
-        ErrorKind::UnexpectedCharacter { character: '\t' } => "a tab cannot stand here; use spaces".to_owned(),
+        ErrorKind::UnexpectedCharacter { character: '\t' } => "a tab is not allowed here; use spaces".to_owned(),
         ErrorKind::UnexpectedCharacter { character } => {
-            format!("nothing can begin with `{character}`; put the text in quotes")
+            format!("a value cannot begin with `{character}`; write the text in quotes")
         }
         ErrorKind::ExpectedDocumentStart => {
-            "the document ends above this line; indent the line, or begin another document with `---`".to_owned()
+            "this line is after the end of the document; indent the line, or begin another document with `---`"
+                .to_owned()
         }
         ErrorKind::RecursionLimitExceeded => too_deep(),
         ErrorKind::UndeclaredTagHandle => {
-            "no `%TAG` declares what this tag begins with; quote a text that begins with `!`".to_owned()
+            "no `%TAG` directive declares the prefix of this tag; quote a text that begins with `!`".to_owned()
         }
         // The parser's own messages are clear enough for the rest.
         other => other.to_string(),
@@ -71,7 +74,7 @@ pub(super) fn explain(error: &ErrorKind) -> String {
 
 /// The message for nested collections that exceed the limit.
 pub(super) fn too_deep() -> String {
-    format!("more than {MAX_DEPTH} lists and mappings inside each other")
+    format!("more than {MAX_DEPTH} nested lists and mappings")
 }
 
 #[cfg(test)]
@@ -87,22 +90,22 @@ mod tests {
     #[test]
     fn broken_texts_are_explained_at_their_place() {
         for (text, place, words) in [
-            ("a:\n\t- b\n", "2:2", "a tab cannot indent"),
-            ("a: b: c\n", "1:5", "no `key: value` can stand here"),
+            ("a:\n\t- b\n", "2:2", "does not allow tabs for indentation"),
+            ("a: b: c\n", "1:5", "`key: value` is not allowed here"),
             ("a: 1\n b: 2\n", "2:3", "check the indentation"),
             ("a: 1\nb\nc: 2\n", "2:1", "a colon is missing"),
-            ("a:\n    b: 1\n  c: 2\n", "3:3", "the indentation of this line fits nothing"),
-            ("é: \"x\n", "1:4", "never closed; add the missing quote"),
+            ("a:\n    b: 1\n  c: 2\n", "3:3", "the indentation of this line does not match"),
+            ("é: \"x\n", "1:4", "this quoted text has no closing quote"),
             ("a: {b: 1\n", "1:4", "add the missing `}`"),
             ("a: [b}\n", "1:4", "this `[` is closed by `}`"),
-            ("a: ]\n", "1:4", "closes nothing"),
-            ("a: @b\n", "1:4", "nothing can begin with `@`"),
+            ("a: ]\n", "1:4", "has no opening bracket"),
+            ("a: @b\n", "1:4", "a value cannot begin with `@`"),
             ("a: 'it's'\n", "1:8", "write `''`"),
             ("a: \"C:\\Users\"\n", "1:4", "write `\\\\` for a backslash"),
-            ("a: - b\n", "1:4", "no list can begin here"),
+            ("a: - b\n", "1:4", "a list cannot begin here"),
             ("- a\nb: c\n", "2:1", "expected another `- `"),
             ("[a]\nb\n", "2:1", "begin another document with `---`"),
-            ("a: !x!y z\n", "1:4", "no `%TAG` declares"),
+            ("a: !x!y z\n", "1:4", "no `%TAG` directive declares"),
         ] {
             let message = refused(text);
             assert!(message.starts_with(&format!("c.yaml:{place}: error: ")), "{text:?}: {message}");

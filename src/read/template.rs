@@ -7,8 +7,8 @@ use crate::diagnostic::{Diagnostic, FieldPath, Position, Segment};
 use crate::read::node::{Node, NodeValue};
 
 /// The message for a template.
-pub(crate) const NOT_RENDERED: &str = "`{{ … }}` is a template, such as Helm's, that nobody has rendered: render it first, like \
-                                `helm template CHART | pgrender render -`";
+pub(crate) const NOT_RENDERED: &str = "`{{ … }}` is a template, for example of Helm, that has not been rendered: \
+                                       render it first, for example with `helm template CHART | pgrender render -`";
 
 const OPEN: &str = "{{";
 

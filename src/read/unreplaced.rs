@@ -137,10 +137,10 @@ impl<'a> Search<'a> {
         } else if text.starts_with("ENC[") && text.ends_with(']') {
             "is encrypted by SOPS: decrypt it first".to_owned()
         } else if text.starts_with("<path:") && text.ends_with('>') {
-            "looks like a placeholder of argocd-vault-plugin that nobody has replaced: replace it first".to_owned()
+            "looks like a placeholder of argocd-vault-plugin that has not been replaced: replace it first".to_owned()
         } else if let Some(placeholder) = placeholder(text).filter(|_| !script && !rule) {
             let shown = crate::diagnostic::words::quote(&placeholder);
-            format!("{shown} looks like a placeholder that nobody has replaced: replace it first")
+            format!("{shown} looks like a placeholder that has not been replaced: replace it first")
         } else {
             return;
         };
@@ -198,7 +198,7 @@ fn placeholder(text: &str) -> Option<String> {
 
 fn variable_of(whose: &str, shown: &str) -> String {
     let shown = crate::diagnostic::words::quote(shown);
-    format!("{shown} looks like a variable of {whose} that nobody has replaced: replace it first")
+    format!("{shown} looks like a variable of {whose} that has not been replaced: replace it first")
 }
 
 #[cfg(test)]
@@ -285,10 +285,10 @@ mod tests {
     #[test]
     fn an_error_of_the_field_has_the_hint() {
         let documents = read::documents("c.yaml", "a: ${A}\nb: ${B}\n").unwrap();
-        let mut diagnostics = vec![Diagnostic::error("`${A}` is not a name").at(FieldPath::of("a"))];
+        let mut diagnostics = vec![Diagnostic::error("`${A}` is not a valid name").at(FieldPath::of("a"))];
         tell(&documents[0], &mut diagnostics);
         assert_eq!(diagnostics.len(), 2);
-        assert!(diagnostics[0].message.starts_with("`${A}` is not a name; `${A}` looks like a variable of Flux"));
+        assert!(diagnostics[0].message.starts_with("`${A}` is not a valid name; `${A}` looks like a variable of Flux"));
         assert_eq!(diagnostics[1].field, Some(FieldPath::of("b")));
     }
 }

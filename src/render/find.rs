@@ -99,7 +99,7 @@ fn unknown_version(document: &Document, definition: &Definition) -> Option<Diagn
     let wanted = format!("write {}", definition.versions());
     let message = match resource.api_version.as_str() {
         "" => format!("required field is missing: {wanted}"),
-        other => format!("`{other}` is no version of {}, {wanted}", definition.kind),
+        other => format!("`{other}` is not a supported version of {}: {wanted}", definition.kind),
     };
     let field = FieldPath::of("apiVersion");
     Some(document.locate(Diagnostic::error(message).at(field).of(resource)))
@@ -123,6 +123,6 @@ fn nearly(document: &Document, definition: &Definition) -> Option<Diagnostic> {
         words::nearest(&resource.kind, [*kind]).filter(|_| group == *of_kind && !resource.kind.ends_with("List"))?;
         ("kind", &resource.kind, kind)
     };
-    let message = format!("nothing is rendered of {}: did you mean `{meant}`?", words::quote(found));
+    let message = format!("pgrender does not render {}: did you mean `{meant}`?", words::quote(found));
     Some(document.locate(Diagnostic::warning(message).at(FieldPath::of(field)).of(resource)))
 }

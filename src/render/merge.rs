@@ -89,8 +89,10 @@ pub fn merge(items: &[Document], resources: Vec<RenderedResource>) -> Merged<'_>
         }
     }
     for (cluster, count) in pruned {
-        let message =
-            format!("left out {count} objects of cluster `{cluster}` that an earlier run made and nothing asks for");
+        let message = format!(
+            "removed {count} objects of cluster `{cluster}` that an earlier run rendered and that are no \
+                     longer needed"
+        );
         merged.diagnostics.push(Diagnostic::info(message));
     }
 
@@ -130,12 +132,17 @@ fn is_taken_over(item: &Document, object: &Object) -> bool {
 fn clash(item: &Document, reference: ResourceRef, object: &Object) -> Diagnostic {
     let adopt = match object.label(label::CLUSTER) {
         Some(cluster) if matches!(object, Object::Secret(_)) && !is_seed(item) => {
-            format!(", or label it `{}: {cluster}` to have it replaced by one with its values", label::CLUSTER)
+            format!(
+                ", or add the label `{}: {cluster}`, so that pgrender replaces it with a Secret that has the same \
+                     values",
+                label::CLUSTER
+            )
         }
         _ => String::new(),
     };
     let message = format!(
-        "`{reference}` is in the input already and pgrender did not make it: rename it, or take it out of the input{adopt}"
+        "`{reference}` is already in the input, and pgrender did not create it: rename it, or remove it from the \
+         input{adopt}"
     );
     Diagnostic::error(message).of(reference).located(&item.file, item.node.position)
 }
@@ -145,8 +152,8 @@ fn clash(item: &Document, reference: ResourceRef, object: &Object) -> Diagnostic
 fn of_another_cluster(item: &Document, reference: ResourceRef, object: &Object, owner: &str) -> Diagnostic {
     let cluster = object.label(label::RENDERED).unwrap_or_default();
     let message = format!(
-        "`{reference}` is an object of the cluster `{owner}`, and `{cluster}` has one of the same name: give one of the clusters, \
-         or its instance set or user, another name; if `{owner}` no longer exists, remove the object from the input"
+        "`{reference}` belongs to the cluster `{owner}`, but `{cluster}` has an object with the same name: rename one \
+         of the clusters, or its instance set or user; if `{owner}` no longer exists, remove the object from the input"
     );
     Diagnostic::error(message).of(reference).located(&item.file, item.node.position)
 }

@@ -150,7 +150,7 @@ fn an_issuer_of_the_user_leaves_the_failsafe_mode_off() {
         let documents = read::documents("cluster.yaml", &text).unwrap();
         let told =
             pgrender::render::render(&documents, &options, Ok(&Seed::new(SEED.as_bytes()).ok().unwrap())).diagnostics;
-        let message = "sends the password of Patroni's API to each pod";
+        let message = "sends the password of Patroni's REST API to each pod";
         let is_told = told.iter().any(|diagnostic| diagnostic.to_string().contains(message));
         assert_eq!(is_told, expected == "on", "{issuer:?}: {told:?}");
     }

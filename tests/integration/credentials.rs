@@ -148,11 +148,11 @@ fn one_user_may_bring_a_secret_alone_and_changes_nothing_of_the_others() {
 #[test]
 fn what_can_be_no_reference_is_refused() {
     for (annotations, expected) in [
-        (json!({"pgrender.dev/credentials.nobody": "reference"}), "names no user of the cluster"),
+        (json!({"pgrender.dev/credentials.nobody": "reference"}), "is not for a user of the cluster"),
         (json!({"pgrender.dev/credentials.app": "vault"}), "write `reference` or `seed`"),
         (
             json!({"pgrender.dev/credentials.app": "reference", "pgrender.dev/rotate-password.app": "2"}),
-            "change the password there",
+            "change the password in the Secret",
         ),
     ] {
         let errors = objects(&cluster(&annotations)).unwrap_err();
@@ -161,7 +161,9 @@ fn what_can_be_no_reference_is_refused() {
     }
     let all = cluster(&json!({"pgrender.dev/rotate-passwords": "2"}));
     assert!(objects(&all).is_ok());
-    assert!(objects_from(&all, SEED, &reference()).unwrap_err()[0].message.contains("change the password there"));
+    assert!(
+        objects_from(&all, SEED, &reference()).unwrap_err()[0].message.contains("change the password in the Secret")
+    );
 }
 
 #[test]
@@ -175,10 +177,10 @@ fn every_rotation_that_is_none_is_told_where_it_stands() {
     let errors = objects(&cluster(&annotations)).unwrap_err();
     assert_eq!(errors.len(), 4, "{errors:?}");
     for (error, (key, part)) in errors.iter().zip([
-        ("rotate-ca", "`pgrender.dev/rotate-ca` is `two`"),
-        ("rotate-password.app", "rotate-password.app` is `0`"),
-        ("rotate-password.apps", "rotate-password.apps` names no user"),
-        ("rotate-pasword.app", "`pgrender.dev/rotate-pasword.app` rotates nothing"),
+        ("rotate-ca", "invalid value `two` of annotation `pgrender.dev/rotate-ca`"),
+        ("rotate-password.app", "invalid value `0` of annotation `pgrender.dev/rotate-password.app`"),
+        ("rotate-password.apps", "rotate-password.apps` is not for a user"),
+        ("rotate-pasword.app", "`pgrender.dev/rotate-pasword.app` does not rotate anything"),
     ]) {
         let place = format!("metadata.annotations[\"pgrender.dev/{key}\"]: ");
         let error = error.to_string();

@@ -144,7 +144,7 @@ fn huge_input_is_refused_at_once() {
     for (text, expected) in [
         ("#".repeat(65 * 1024 * 1024), "at most 67108864"),
         ("- \n".repeat(1_000_001), "more than 1000000 values"),
-        ("[".repeat(1_000_000), "more than 64 lists and mappings"),
+        ("[".repeat(1_000_000), "more than 64 nested lists and mappings"),
         (format!("a: {}\n", "x".repeat(1_000_000)), "no PostgresCluster"),
     ] {
         let output = run(&["render"], directory.path(), SEED, &text);

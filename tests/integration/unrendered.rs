@@ -216,7 +216,7 @@ fn a_backup_on_demand_is_told_with_a_command_for_this_cluster() {
     let of_schedule = "kubectl -n postgres create job hippo-repo1-diff-manual --from=cronjob/hippo-repo1-diff";
     let none = ("spec.backups", json!({}));
     for (changes, expected) in [
-        (vec![none, annotation.clone()], vec!["starts no backup: add a repository"]),
+        (vec![none, annotation.clone()], vec!["does not start a backup: add a repository"]),
         (vec![manual("repo1")], vec![on_volume]),
         (vec![manual("repo1"), schedule.clone()], vec![of_schedule]),
         (
@@ -228,7 +228,7 @@ fn a_backup_on_demand_is_told_with_a_command_for_this_cluster() {
         (vec![with("repo1", &["--type", "diff"]), schedule.clone(), annotation.clone()], vec![of_schedule]),
         (
             vec![with("repo1", &["--type=incr"]), schedule.clone()],
-            vec!["--repo=1 --type=incr backup`, or give the repository a schedule `incremental`"],
+            vec!["--repo=1 --type=incr backup`, or add an `incremental` schedule to the repository"],
         ),
         (
             vec![with("repo1", &["--type=full --start-fast=y"]), schedule.clone()],

@@ -57,7 +57,7 @@ impl Search<'_> {
                 && entries.iter().any(|entry| entry.key == annotation::SEED && entry.value.as_str() == Some("true"))
             {
                 let message =
-                    "a seed inside of a list is not seen: write the `Secret` as an item or a document of its own";
+                    "a seed inside a nested list is not used: write the `Secret` as a separate item or document";
                 self.tell(&["metadata", section, annotation::SEED], message.to_owned());
             }
         }
@@ -142,7 +142,7 @@ impl Search<'_> {
 }
 
 fn misplaced() -> String {
-    format!("does not make this a seed here: write `{}: \"true\"` below `metadata.annotations`", annotation::SEED)
+    format!("does not mark a seed in this place: write `{}: \"true\"` below `metadata.annotations`", annotation::SEED)
 }
 
 /// Returns what is wrong with an annotation or a label that is meant to mark a seed, or `None` if it is not.
@@ -153,15 +153,18 @@ fn fault(entry: &Entry, section: &str, kind: &str) -> Option<String> {
         return None;
     }
     if entry.key != right {
-        return Some(format!("does not make this a seed: write the annotation `{right}: \"true\"`"));
+        return Some(format!("does not mark this Secret as a seed: write the annotation `{right}: \"true\"`"));
     }
     if section == "labels" {
-        return Some(format!("a seed has this as an annotation: write `{right}: \"true\"` below `annotations`"));
+        return Some(format!("a label does not mark a seed: write `{right}: \"true\"` below `annotations`"));
     }
     match value {
         Some("true") if kind == "Secret" => None,
-        Some("true") => Some(format!("a seed is a `Secret`, this is a `{kind}`: take the annotation away")),
-        _ => Some("does not make this a seed: write `\"true\"`, in quotes, or `\"false\"` if it is none".to_owned()),
+        Some("true") => Some(format!("only a `Secret` can be a seed, but this is a `{kind}`: remove the annotation")),
+        _ => Some(
+            "this value does not mark a seed: write `\"true\"` in quotes, or `\"false\"` if this Secret is not a seed"
+                .to_owned(),
+        ),
     }
 }
 
@@ -218,7 +221,7 @@ mod tests {
             let lines = told(&secret("annotations", &format!("pgrender.dev/seed: {value}")));
             assert_eq!(lines.len(), 1, "{value}");
             assert!(
-                lines[0].contains("metadata.annotations[\"pgrender.dev/seed\"]: does not make this a seed"),
+                lines[0].contains("metadata.annotations[\"pgrender.dev/seed\"]: this value does not mark a seed"),
                 "{lines:?}"
             );
         }
@@ -256,7 +259,7 @@ mod tests {
         let lines = told(&secret("labels", "pgrender.dev/seed: 'true'"));
         assert!(lines[0].starts_with("c.yaml:1:") && lines[0].contains("below `annotations`"), "{lines:?}");
         let lines = told("{kind: ConfigMap, metadata: {annotations: {pgrender.dev/seed: 'true'}}}");
-        assert!(lines[0].contains("a seed is a `Secret`, this is a `ConfigMap`"), "{lines:?}");
+        assert!(lines[0].contains("only a `Secret` can be a seed, but this is a `ConfigMap`"), "{lines:?}");
     }
 
     #[test]
@@ -280,7 +283,7 @@ mod tests {
             "metadata: {name: s}, spec: {template: {metadata: {annotations: {pgrender.dev/seed: 'true'}}}}",
         ] {
             let lines = told(&format!("{{apiVersion: v1, kind: Secret, data: {{seed: YQ==}}, {rest}}}"));
-            assert!(lines.len() == 1 && lines[0].contains("does not make this a seed here"), "{rest}: {lines:?}");
+            assert!(lines.len() == 1 && lines[0].contains("does not mark a seed in this place"), "{rest}: {lines:?}");
         }
     }
 
@@ -306,7 +309,7 @@ mod tests {
             format!("{{kind: List, items: [{{kind: List, items: [{{kind: A}}, {{kind: Secret, {seed}}}]}}]}}"),
         ] {
             let lines = told(&text);
-            assert!(lines.len() == 1 && lines[0].contains("a seed inside of a list is not seen"), "{lines:?}");
+            assert!(lines.len() == 1 && lines[0].contains("a seed inside a nested list is not used"), "{lines:?}");
         }
         let lines = told("{kind: List, items: [{kind: Secret, metadata: {annotations: {pgrender.dev/Seed: 'true'}}}]}");
         assert!(lines.len() == 1 && lines[0].contains("items[0].metadata.annotations"), "{lines:?}");

@@ -19,8 +19,8 @@ pub(super) fn warning(path: &Path, metadata: &Metadata) -> Option<Diagnostic> {
     (metadata.is_file() && mode & others != 0).then(|| {
         let shown = path.display();
         Diagnostic::warning(format!(
-            "the seed file `{shown}` has mode {mode:04o}, so others than its owner can get at all that is derived from it; \
-             {remedy}"
+            "the seed file `{shown}` has mode {mode:04o}, so other users can read it and derive every password and \
+             key: {remedy}"
         ))
     })
 }
@@ -33,7 +33,7 @@ pub(super) fn warning(_: &Path, _: &Metadata) -> Option<Diagnostic> {
 
 #[cfg(unix)]
 fn chmod(path: &Path) -> String {
-    format!("`chmod 600 {}`", path.display())
+    format!("run `chmod 600 {}`", path.display())
 }
 
 /// Whether a path leads through `..data`, the kubelet's link to the directory with the current files (its `AtomicWriter`).

@@ -17,8 +17,9 @@ const INIT_CONTAINERS: [&str; 2] = ["postgres-startup", "nss-wrapper-init"];
 pub(crate) fn resolve(spec: &PostgresClusterSpec, metadata: &Metadata, context: &mut Context) -> Vec<InstanceSet> {
     let total: i64 = spec.instances.iter().map(|set| i64::from(set.replicas)).sum();
     if total > MAX_INSTANCES {
-        let message =
-            format!("{total} instances are more than pgBackRest can back up: at most {MAX_INSTANCES} in all sets");
+        let message = format!(
+            "{total} instances are too many for pgBackRest: write at most {MAX_INSTANCES} in all instance sets together"
+        );
         context.error(FieldPath::of("spec.instances"), message);
         return Vec::new();
     }
@@ -31,12 +32,15 @@ pub(crate) fn resolve(spec: &PostgresClusterSpec, metadata: &Metadata, context: 
     for (index, set) in sets.iter().enumerate() {
         let path = FieldPath::of("spec.instances").index(index).key("name");
         if sets[..index].iter().any(|other| other.name == set.name) {
-            let message =
-                format!("two instance sets are named `{}`; one without a name is called by its number", set.name);
+            let message = format!(
+                "two instance sets have the name `{}`: rename one of them; the name of a set without a name is its \
+                 number",
+                set.name
+            );
             context.error(path, message);
         } else if ["repo-host", "pgbackrest"].contains(&set.name.as_str()) {
             // The set's StatefulSet or ConfigMap would have the name of one of pgBackRest's.
-            context.error(path, format!("objects of pgBackRest have the name `{}`: choose another", set.name));
+            context.error(path, format!("`{}` is the name of objects of pgBackRest: choose another name", set.name));
         }
     }
     sets

@@ -85,8 +85,7 @@ fn all_errors_come_at_once_in_the_order_of_the_text() {
             "c.yaml:8:5: error: spec.instances[0].replica: unknown field, did you mean `replicas`?",
             "c.yaml:9:3: error: spec.port: expected an integer, found the string `two`",
             "c.yaml:10:12: error: spec.users[0].name: expected a string, found the boolean `y`: write it in quotes, `\"y\"`",
-            "c.yaml:10:23: error: spec.users[1].name: `A_b` is not a name: write lower-case letters, digits and `-`, \
-             with a letter or digit at both ends",
+            "c.yaml:10:23: error: spec.users[1].name: `A_b` is not a valid name: write lower-case letters, digits and `-`, and begin and end with a letter or digit",
             "c.yaml:10:45: error: spec.users[1].password.type: `ascii` is not one of `ASCII`, `AlphaNumeric`",
             "c.yaml:11:1: error: specs: unknown field, did you mean `spec`?",
         ]
@@ -135,7 +134,7 @@ fn a_quoted_word_of_yaml_1_1_is_a_boolean_only_where_kustomize_quoted_it() {
 
     let (object, messages) = verdict(&text, Settings { through_kustomize: true });
     assert_eq!(object.unwrap()["spec"]["shutdown"], false);
-    assert_eq!(messages, ["c.yaml:8:3: warning: spec.shutdown: the string `off` is taken for `false`: write `false`"]);
+    assert_eq!(messages, ["c.yaml:8:3: warning: spec.shutdown: the string `off` is read as `false`: write `false`"]);
 
     let (object, _) = verdict(&cluster("  shutdown: \"maybe\"\n"), Settings { through_kustomize: true });
     assert_eq!(object, None);
@@ -162,8 +161,9 @@ fn a_timestamp_is_a_time() {
     let (_, messages) = verdict(&text, Settings::default());
     assert_eq!(
         messages,
-        ["c.yaml:3:25: error: metadata.deletionTimestamp: `yesterday` is not a time: \
-          write it as in `2026-01-31T12:00:00Z`"]
+        [
+            "c.yaml:3:25: error: metadata.deletionTimestamp: `yesterday` is not a valid time: write it as in `2026-01-31T12:00:00Z`"
+        ]
     );
 }
 

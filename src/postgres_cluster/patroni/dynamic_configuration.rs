@@ -48,8 +48,8 @@ pub(crate) fn check(configuration: &Map<String, Value>, version: u16, context: &
     // `replication.rs` refuses `ident_file`. Patroni does not allow either of them in `recovery_conf`.
     let parameters = postgresql.and_then(|postgresql| postgresql.get("parameters")).and_then(Value::as_object);
     for name in parameters.into_iter().flat_map(Map::keys).filter(|name| name.eq_ignore_ascii_case("hba_file")) {
-        let message = "takes the place of every rule that is written here, those of the cluster's own roles too: the file \
-                       must have them";
+        let message = "replaces every rule that pgrender writes, also the rules of the cluster's own roles: the file \
+                       must contain them";
         context.warning(path.key("parameters").key(name), message);
     }
 }
@@ -69,7 +69,7 @@ fn standby_source(source: &Value, path: &FieldPath, context: &mut Context) {
         _ => false,
     };
     if !is_port {
-        context.error(path.key("port"), "is not a port");
+        context.error(path.key("port"), "is not a valid port: write a number from 1 to 65535");
     }
 }
 
@@ -96,12 +96,19 @@ fn parameters(parameters: &Value, path: &FieldPath, context: &mut Context) {
 /// The message if the value of a parameter is a list or a mapping.
 fn no_value(name: &str, value: &Value) -> String {
     match (setting::home(name), value) {
-        _ if name == "parameters" => "is inside itself: write its content one level up".to_owned(),
-        (Some(""), _) => "is a setting of Patroni: write it at the top of `dynamicConfiguration`".to_owned(),
-        (Some("postgresql"), _) => format!("is no parameter: write `postgresql.{name}`, beside `parameters`"),
+        _ if name == "parameters" => {
+            "`parameters` is inside `parameters`: write its content one level higher".to_owned()
+        }
+        (Some(""), _) => "is a setting of Patroni: write it at the top level of `dynamicConfiguration`".to_owned(),
+        (Some("postgresql"), _) => {
+            format!("is not a parameter of Postgres: write `postgresql.{name}`, next to `parameters`")
+        }
         (None, Value::Object(entries)) => match entries.keys().next() {
             Some(key) => {
-                format!("a parameter has one value: write the whole name of each, as in `{}`", quoted(name, key))
+                format!(
+                    "a parameter cannot be a mapping: write the full name of each parameter, as in `{}`",
+                    quoted(name, key)
+                )
             }
             None => "a parameter has one value: remove it".to_owned(),
         },
@@ -109,7 +116,7 @@ fn no_value(name: &str, value: &Value) -> String {
             let items: Vec<&str> = items.iter().filter_map(Value::as_str).collect();
             format!("a parameter has one value: write {}", words::quote(&format!("\"{}\"", items.join(","))))
         }
-        _ => "a parameter has one value: write a text, a number or a boolean".to_owned(),
+        _ => "a parameter has one value: write a string, a number or a boolean".to_owned(),
     }
 }
 
@@ -126,7 +133,7 @@ fn lines(lines: &Value, path: &FieldPath, context: &mut Context, check: impl Fn(
             for (index, line) in lines.iter().enumerate() {
                 match line {
                     Value::String(line) => check(line, &path.index(index), context),
-                    _ => context.error(path.index(index), "must be a text of one line"),
+                    _ => context.error(path.index(index), "must be a string of one line"),
                 }
             }
         }

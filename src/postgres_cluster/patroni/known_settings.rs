@@ -116,29 +116,32 @@ impl Checker<'_, '_> {
         let local =
             (place.is_empty() && LOCAL.contains(&name)) || (place == "postgresql" && POSTGRESQL_LOCAL.contains(&name));
         if local {
-            return "does nothing: Patroni reads it in its own files only, where pgrender writes what an instance needs; remove it"
+            return "has no effect: Patroni reads it only from its local configuration, which pgrender writes for each \
+                    instance; remove it"
                 .to_owned();
         }
         if let Some(home) = setting::home(name).filter(|home| *home != place) {
             return match home {
-                "" => "does nothing here: Patroni reads it at the top of `dynamicConfiguration`; write it there"
+                "" => "has no effect here: Patroni reads it only at the top level of `dynamicConfiguration`; write it \
+                       there"
                     .to_owned(),
                 home => {
-                    format!("does nothing here: Patroni reads it below `{home}` only; write `{}`", joined(home, name))
+                    format!("has no effect here: Patroni reads it only below `{home}`; write `{}`", joined(home, name))
                 }
             };
         }
         if place.is_empty() && POSTGRESQL_LOCAL.contains(&name) {
-            return "does nothing: Patroni reads it in its own files only; remove it".to_owned();
+            return "has no effect: Patroni reads it only from its local configuration; remove it".to_owned();
         }
         if name.contains('.') {
-            let message = "does nothing here: Patroni reads parameters of Postgres below `postgresql.parameters` only; write it there";
+            let message = "has no effect here: Patroni reads parameters of Postgres only below \
+                           `postgresql.parameters`; write it there";
             return message.to_owned();
         }
         match self.meant(settings, name, place) {
-            Some(meant) => format!("Patroni knows no such setting, and ignores it: did you mean `{meant}`?"),
-            None => "Patroni knows no such setting here, and ignores it: remove it, or write one of Patroni's page \"Dynamic \
-                     Configuration Settings\""
+            Some(meant) => format!("Patroni does not have this setting and ignores it: did you mean `{meant}`?"),
+            None => "Patroni does not have this setting here and ignores it: remove it, or write a setting from the \
+                     page \"Dynamic Configuration Settings\" of Patroni's documentation"
                 .to_owned(),
         }
     }
@@ -171,22 +174,25 @@ impl Checker<'_, '_> {
             if RULES_OF_ROLES.contains(&name.as_str()) {
                 let plain = if name.starts_with("pg_hba") { "pg_hba" } else { "pg_ident" };
                 let message = format!(
-                    "in a version of Patroni that knows it, it takes the place of every line, those of the cluster's own roles too, so \
-                     that no replica connects: remove it, and write `{plain}`"
+                    "in versions of Patroni that have this setting, it replaces every line, also the lines for the \
+                     cluster's own roles, so no replica can connect: remove it, and write `{plain}`"
                 );
                 self.context.error(at, message);
             } else if name == "recovery_conf" {
-                let message = "does nothing: Patroni reads it only where no such parameter is among `parameters`, and \
-                               `restore_command` always is; write them there";
+                let message = "has no effect: Patroni reads it only if `parameters` has no recovery parameter, but \
+                               `restore_command` is always there; write its parameters in `parameters`";
                 self.context.warning(at, message);
             } else if name == "use_pg_rewind" && !setting::is_on(Some(value)) {
-                self.context
-                    .warning(at, "does nothing: it is always `true`, so that a former leader can follow; remove it");
+                self.context.warning(
+                    at,
+                    "has no effect: it is always `true`, so that a former leader can become a replica; remove it",
+                );
             } else if SET_IN_INSTANCES.contains(&name.as_str()) && *value != Value::Bool(true) {
-                let message = "does nothing: the files of each instance say it, and win over the dynamic configuration; remove it";
+                let message = "has no effect: the local configuration of each instance sets it and takes precedence \
+                               over the dynamic configuration; remove it";
                 self.context.warning(at, message);
             } else if is_replica_method(name, value) {
-                self.context.warning(at, "does nothing: pgrender writes how replicas are made; remove it");
+                self.context.warning(at, "has no effect: pgrender configures how replicas are created; remove it");
             } else {
                 self.setting(&POSTGRESQL, name, value, "postgresql", path);
             }
@@ -205,7 +211,7 @@ impl Checker<'_, '_> {
             if elsewhere.is_empty() {
                 self.setting(&STANDBY_CLUSTER, name, value, "standby_cluster", path);
             } else {
-                let message = format!("does nothing: `spec.standby` says it; remove it, and write `{elsewhere}`");
+                let message = format!("has no effect: `spec.standby` sets it; remove it, and write `{elsewhere}`");
                 self.context.warning(path.key(name), message);
             }
         }
@@ -213,8 +219,8 @@ impl Checker<'_, '_> {
             .iter()
             .any(|name| section.get(*name).is_some_and(|value| !value.is_null()));
         if standby.is_none() && !source && written(section).next().is_some() {
-            let message = "names nothing to follow, so the cluster starts as a primary of its own: write `host`, `port` or \
-                           `restore_command`, or `spec.standby` instead";
+            let message = "has no source to replicate from, so the cluster would start as an independent primary: \
+                           write `host`, `port` or `restore_command`, or `spec.standby` instead";
             self.context.error(path.clone(), message);
         }
     }
@@ -229,7 +235,9 @@ impl Checker<'_, '_> {
             let same =
                 |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned) == counts.to_string();
             if value.is_some_and(|value| !same(value)) {
-                let message = format!("does nothing: `spec.patroni.{field}` counts, which is {counts}; write it there");
+                let message = format!(
+                    "has no effect: `spec.patroni.{field}` takes precedence, and its value is {counts}; write it there"
+                );
                 self.context.warning(path.key(name), message);
             }
         }
@@ -239,8 +247,9 @@ impl Checker<'_, '_> {
     /// REST API. An attacker who receives it also needs a certificate, which such an issuer signs for others too.
     fn failsafe_mode(&mut self, configuration: &Map<String, Value>, path: &FieldPath) {
         if setting::is_on(configuration.get("failsafe_mode")) && issuer::has_issuer(self.context.options) {
-            let message = "sends the password of Patroni's API to each pod that has the labels of this cluster, and with a certificate of \
-                           your issuer it opens the API: use it where nobody else may label pods of this namespace";
+            let message = "sends the password of Patroni's REST API to each pod with the labels of this cluster, and \
+                           a client with this password and a certificate of your issuer can use the API: use it only \
+                           if nobody else can label pods in this namespace";
             self.context.warning(path.key("failsafe_mode"), message);
         }
     }
@@ -256,9 +265,10 @@ impl Checker<'_, '_> {
             let message = if off || value.as_object().is_some_and(Map::is_empty) {
                 continue;
             } else if OF_SYNCHRONOUS_MODE.contains(&name.as_str()) && !quorum && !setting::is_on(mode) {
-                "does nothing without the synchronous mode: write `synchronous_mode: true` beside it, or remove it"
+                "has no effect without synchronous mode: also write `synchronous_mode: true`, or remove it"
             } else if OF_SLOTS.contains(&name.as_str()) && !setting::is_on(use_slots) {
-                "does nothing without replication slots, which are off here: write `postgresql.use_slots: true`, or remove it"
+                "has no effect without replication slots, which are disabled here: write `postgresql.use_slots: \
+                 true`, or remove it"
             } else {
                 continue;
             };
@@ -267,7 +277,7 @@ impl Checker<'_, '_> {
         let slot = configuration.get("standby_cluster").and_then(|source| source.get("primary_slot_name"));
         if slot.is_some_and(Value::is_string) && !setting::is_on(use_slots) {
             let message =
-                "does nothing without replication slots, which are off here: write `postgresql.use_slots: true`";
+                "has no effect without replication slots, which are disabled here: write `postgresql.use_slots: true`";
             self.context.warning(path.key("standby_cluster").key("primary_slot_name"), message);
         }
     }
@@ -283,13 +293,13 @@ fn is_replica_method(name: &str, value: &Value) -> bool {
 fn misplaced(name: &str, value: &Value, place: &str) -> Option<String> {
     let is_wrapper = |(of, names): &(&str, &[&str])| *of == place && names.contains(&name);
     if value.is_object() && WRAPPERS.iter().any(is_wrapper) {
-        return Some("does nothing: write what is in it one level up, without this name".to_owned());
+        return Some("has no effect: write its content one level higher, without this key".to_owned());
     }
     if place.is_empty() && name == "bootstrap" && value.get("dcs").is_some() {
-        return Some("does nothing: write what is in its `dcs` one level up, without these names".to_owned());
+        return Some("has no effect: write the content of `dcs` at the top level, without these two keys".to_owned());
     }
     let is_of_spec = place.is_empty() && OF_SPEC.contains(&name);
-    is_of_spec.then(|| format!("does nothing here: `{name}` is a field of `spec.patroni`; write it there"))
+    is_of_spec.then(|| format!("has no effect here: `{name}` is a field of `spec.patroni`; write it there"))
 }
 
 fn joined(place: &str, name: &str) -> String {

@@ -21,7 +21,8 @@ pub(crate) fn resolve(
     known_settings::check(&patroni, standby, context);
     if patroni.sync_period_seconds * 2 > patroni.leader_lease_duration_seconds {
         // Patroni itself raises `ttl` or lowers `loop_wait` so that loop_wait + 2 * retry_timeout <= ttl.
-        let message = "is shorter than two sync periods: the leader could lose its lease while it is well";
+        let message = "is shorter than two sync periods, so a healthy leader could lose its lease: write at least \
+                       twice `syncPeriodSeconds`";
         context.warning(FieldPath::of("spec.patroni.leaderLeaseDurationSeconds"), message);
     }
     Patroni {

@@ -170,16 +170,20 @@ pub fn fault(kind: Kind, value: &Value) -> Option<&'static str> {
     };
     let fault = match kind {
         Kind::Integer => {
-            "is not a whole number, and Patroni takes over nothing of this configuration: write one, without a unit"
+            "is not a whole number, so Patroni does not apply the dynamic configuration: write a whole number without \
+             a unit"
         }
-        Kind::Number => "is not a number, so Patroni takes its default: write a number without a unit",
+        Kind::Number => "is not a number, so Patroni uses its default: write a number without a unit",
         Kind::Duration => {
-            "is not a time, so Patroni takes its default: write a number of seconds, or one with a unit such as `30min`"
+            "is not a valid time, so Patroni uses its default: write a number of seconds, or a number with a unit \
+             such as `30min`"
         }
-        Kind::Switch => "is neither on nor off, so Patroni takes it for off: write `true` or `false`",
-        Kind::Truth => "is not a boolean, and Patroni takes any text for true: write `true` or `false` without quotes",
-        Kind::SynchronousMode => "is none of `on`, `off` and `quorum`, so Patroni takes it for off: write one of these",
-        Kind::Text => "must be a text",
+        Kind::Switch => "is not a boolean, so Patroni treats it as `false`: write `true` or `false`",
+        Kind::Truth => {
+            "is not a boolean, and Patroni treats every string as `true`: write `true` or `false` without quotes"
+        }
+        Kind::SynchronousMode => "is not a valid value, so Patroni treats it as `off`: write `on`, `off` or `quorum`",
+        Kind::Text => "must be a string",
         Kind::List => "must be a list",
         Kind::Mapping => "must be a mapping of names to values",
         Kind::Any => return None,

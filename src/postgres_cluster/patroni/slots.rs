@@ -58,7 +58,7 @@ fn permanent(slot: &Value, path: &FieldPath, context: &mut Context) {
             };
             context.warning(
                 path.clone(),
-                format!("Patroni makes no logical slot without {missing}: write what is missing"),
+                format!("Patroni does not create a logical slot without {missing}: add what is missing"),
             );
         }
         Some("physical") if database || plugin => {
@@ -69,7 +69,8 @@ fn permanent(slot: &Value, path: &FieldPath, context: &mut Context) {
         None if database != plugin => {
             let missing = if database { "plugin" } else { "database" };
             let message = format!(
-                "becomes a physical slot, for a logical one has a `{missing}` too: write it, or remove the other"
+                "becomes a physical slot, because a logical slot also needs `{missing}`: add `{missing}`, or remove \
+                 the other field"
             );
             context.warning(path.clone(), message);
         }
@@ -83,7 +84,7 @@ fn check_type(slot: &Map<String, Value>, path: &FieldPath, context: &mut Context
     let unknown = text(slot, "type").filter(|kind| !TYPES.contains(kind));
     if let Some(kind) = unknown {
         let message = format!(
-            "{} is no type of a slot, and Patroni passes over it: write `logical` or `physical`",
+            "{} is not a valid type of a slot, and Patroni ignores it: write `logical` or `physical`",
             words::quote(kind)
         );
         context.warning(path.key("type"), message);
@@ -130,5 +131,8 @@ fn name_fault(name: &str) -> Option<String> {
     }
     let near: String = name.to_lowercase().chars().map(|c| if good(c) { c } else { '_' }).take(LONGEST).collect();
     let instead = if near.is_empty() { String::new() } else { format!(": write `{near}`") };
-    Some(format!("no slot has such a name, only lower-case letters, digits and `_`, {LONGEST} at most{instead}"))
+    Some(format!(
+        "is not a valid name of a slot, which has only lower-case letters, digits and `_`, at most {LONGEST} \
+         characters{instead}"
+    ))
 }

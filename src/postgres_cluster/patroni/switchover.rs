@@ -18,7 +18,11 @@ pub(crate) fn resolve(
     let switchover = patroni.switchover.as_ref().filter(|switchover| switchover.enabled)?;
     if switchover.type_ == SwitchoverType::Failover && switchover.target_instance.is_none() {
         let path = FieldPath::of("spec.patroni.switchover.targetInstance");
-        context.error(path, "a failover needs the instance that shall lead");
+        context.error(
+            path,
+            "required field is missing: write the name of the instance that becomes the leader after \
+                             the failover",
+        );
     }
     Some(Switchover {
         trigger: annotations.get(annotation::TRIGGER_SWITCHOVER)?.clone(),
@@ -48,7 +52,7 @@ pub(crate) fn check(spec: &PostgresClusterSpec, cluster: &Cluster, context: &mut
     let names: Vec<String> = names.collect();
     if !is_there && !names.is_empty() {
         let message = format!(
-            "there is no instance {}, so nobody takes over: the instances are {}",
+            "there is no instance {}, so no switchover happens: the instances are {}",
             words::quote(target),
             names.join(", ")
         );

@@ -33,12 +33,14 @@ pub(crate) fn check(
                 let meant = meant.replace("repoN", &format!("repo{number}"));
                 // The suggested name must not be one that is refused in turn.
                 match option::refusal(&meant, value) {
-                    Some(why) => format!("pgBackRest knows no such option, and passes over it; `{meant}` {why}"),
-                    None => format!("pgBackRest knows no such option, and passes over it: did you mean `{meant}`?"),
+                    Some(why) => format!("pgBackRest does not have this option and ignores it; `{meant}` {why}"),
+                    None => format!("pgBackRest does not have this option and ignores it: did you mean `{meant}`?"),
                 }
             }
             None => {
-                "pgBackRest knows no such option here, and passes over it: remove it, unless yours is newer".to_owned()
+                "pgBackRest does not have this option and ignores it: remove it, unless your version of pgBackRest is \
+                 newer"
+                    .to_owned()
             }
         };
         context.warning(path, message);
@@ -59,8 +61,8 @@ fn one(
         context.error(path.clone(), why);
     } else if let Some(current) = option::current_name(name) {
         let message = format!(
-            "is the old name of `{current}`, which is set already, and pgBackRest runs no command with both: remove it, or write \
-             `{current}`"
+            "is the old name of `{current}`, which is already set, and pgBackRest fails if both are set: remove it, \
+             or write `{current}`"
         );
         context.error(path.clone(), message);
     } else if let Some(what) = option::without_effect(name) {
@@ -72,8 +74,8 @@ fn one(
     {
         // The problem was reported by the condition.
     } else if option::is_secret(name) {
-        let message = "is a secret, but stands in a ConfigMap: write it in a file like `secret.conf` of a Secret, and name the \
-                       Secret in `spec.backups.pgbackrest.configuration`";
+        let message = "is a secret, but pgrender writes it to a ConfigMap: write it in a file such as `secret.conf` \
+                       in a Secret, and add the Secret to `spec.backups.pgbackrest.configuration`";
         context.warning(path.clone(), message);
     } else if let Some(what) = option::weakness(name, value) {
         context.warning(path.clone(), what);
@@ -96,15 +98,15 @@ fn is_told(
         // If there are no repositories, that is already reported as an error.
         if !repositories.is_empty() {
             let message = format!(
-                "does nothing: there is no repository `repo{number}`; add it to `repos`, or correct the number"
+                "has no effect: there is no repository `repo{number}`; add it to `repos`, or correct the number"
             );
             context.warning(path.clone(), message);
         }
         return true;
     };
     if rest == "host" || rest.starts_with("host-") && rest != "host-port" {
-        let message = "pgrender writes where a repository is and how it is reached, and the repo host would ask another host for \
-                       what it has itself: remove it";
+        let message = "pgrender sets the host of each repository, and with this option the repo host would connect to \
+                       another host for its own repository: remove it";
         context.error(path.clone(), message);
         return true;
     }
@@ -115,7 +117,7 @@ fn is_told(
         || of_storage == "storage" && repository.is_on_volume();
     if of_another && !option::is_secret(&format!("repo{number}-{rest}")) {
         let message = format!(
-            "does nothing: `repo{number}` is {}; remove it, or correct the number",
+            "has no effect: `repo{number}` is {}; remove it, or correct the number",
             if repository.is_on_volume() { "on a volume".to_owned() } else { format!("in `{kind_here}`") }
         );
         context.warning(path.clone(), message);
@@ -125,22 +127,22 @@ fn is_told(
     match (rest, &repository.storage) {
         ("type", storage) if value != kind(storage) && !(repository.is_on_volume() && value == "cifs") => {
             let message = format!(
-                "`{}` is what `repos` says of this repository: remove it, or write another storage there",
+                "`repos` sets the type `{}` for this repository: remove it, or write another storage in `repos`",
                 kind(storage)
             );
             context.error(path.clone(), message);
         }
         ("path", Storage::Volume(_)) if !is_below(value, &format!("/pgbackrest/{name}")) => {
             let message = format!(
-                "the volume of this repository is at `/pgbackrest/{name}`, and nothing else can be written to: \
-                                   remove it, or write a path below that"
+                "the volume of this repository is mounted at `/pgbackrest/{name}`, and other paths are read-only: \
+                 remove it, or write a path below that"
             );
             context.error(path.clone(), message);
         }
         (rest, storage) => {
             if let Some((field, counts)) = written(storage, rest).filter(|(_, written)| *written != value) {
                 let message =
-                    format!("takes the place of `{counts}`, which `{field}` of this repository says: write it there");
+                    format!("replaces `{counts}`, the value of `{field}` of this repository: write it there instead");
                 context.warning(path.clone(), message);
             } else {
                 return false;

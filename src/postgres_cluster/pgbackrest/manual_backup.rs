@@ -19,12 +19,15 @@ pub(crate) fn check(resource: &PostgresCluster, cluster: &Cluster, context: &mut
     let annotations = resource.metadata.annotations.as_ref();
     if annotations.is_some_and(|annotations| annotations.contains_key(annotation::PGBACKREST_BACKUP)) {
         let path = FieldPath::of("metadata.annotations").key(annotation::PGBACKREST_BACKUP);
-        return context.warning(path, format!("starts no backup: {way}"));
+        return context.warning(path, format!("does not start a backup: {way}"));
     }
     // An unknown repository is an error of its own.
     let repositories = pgbackrest.map(|pgbackrest| pgbackrest.repos.as_slice()).unwrap_or_default();
     if manual.is_some_and(|manual| repositories.iter().any(|repository| repository.name == manual.repo_name)) {
-        context.warning(FieldPath::of("spec.backups.pgbackrest.manual"), format!("no annotation starts it: {way}"));
+        context.warning(
+            FieldPath::of("spec.backups.pgbackrest.manual"),
+            format!("cannot be started by an annotation: {way}"),
+        );
     }
 }
 
@@ -43,9 +46,9 @@ fn way(cluster: &Cluster, manual: Option<&ManualBackupSpec>) -> Option<String> {
     let command = format!("pgbackrest --stanza={STANZA} --repo={}{} backup", repository.index, options.written());
     let schedule = match options.backup_type() {
         _ if !options.others.is_empty() => String::new(),
-        BackupType::Full => ", or give the repository a schedule `full`".to_owned(),
-        BackupType::Differential => ", or give the repository a schedule `differential`".to_owned(),
-        BackupType::Incremental => ", or give the repository a schedule `incremental`".to_owned(),
+        BackupType::Full => ", or add a `full` schedule to the repository".to_owned(),
+        BackupType::Differential => ", or add a `differential` schedule to the repository".to_owned(),
+        BackupType::Incremental => ", or add an `incremental` schedule to the repository".to_owned(),
     };
     Some(if repository.is_on_volume() {
         let pod = cluster.repo_host_pod();

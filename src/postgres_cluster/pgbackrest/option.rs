@@ -44,7 +44,7 @@ pub fn check_name(name: &str) -> Result<(), String> {
     if is_name {
         return Ok(());
     }
-    Err("this is not the name of an option: write lower-case letters, digits and `-`, as in `repo1-retention-full`"
+    Err("is not a valid name of an option: write lower-case letters, digits and `-`, as in `repo1-retention-full`"
         .to_owned())
 }
 
@@ -55,10 +55,12 @@ pub fn check_name(name: &str) -> Result<(), String> {
 pub fn check_value(value: &str) -> Result<(), String> {
     line::check(value)?;
     if value.trim_matches([' ', '\t']).is_empty() {
-        return Err("pgBackRest refuses an option without a value: write one, or remove the option".to_owned());
+        return Err(
+            "pgBackRest does not accept an option without a value: write a value, or remove the option".to_owned()
+        );
     }
     if value.starts_with([' ', '\t']) || value.ends_with([' ', '\t']) {
-        return Err("pgBackRest does not read blanks at the ends of a value: remove them".to_owned());
+        return Err("pgBackRest ignores spaces and tabs at the beginning and end of a value: remove them".to_owned());
     }
     Ok(())
 }
@@ -67,18 +69,18 @@ pub fn check_value(value: &str) -> Result<(), String> {
 pub fn refusal(name: &str, value: &str) -> Option<&'static str> {
     match name {
         "tls-server-port" if value != PGBACKREST_PORT.to_string() => {
-            Some("is 8432 for all that connect to pgBackRest's servers, which would find nobody at another: remove it")
+            Some("must be 8432, because all clients of pgBackRest's servers connect to this port: remove it")
         }
         "tls-server-auth" => Some(
-            "would let other clients read and write every repository and the data of every instance; the cluster's own are \
-             let in already: remove it",
+            "would allow other clients to read and write every repository and the data of every instance; the clients \
+             of this cluster are already authorized: remove it",
         ),
         "tls-server-address" => Some(
-            "is set already, and pgBackRest's server does not start with a second one: remove it; for IPv6 annotate the cluster \
-             with `postgres-operator.crunchydata.com/pgbackrest-ip-version: IPv6`",
+            "is already set, and pgBackRest's server does not start if it is set twice: remove it; for IPv6, annotate \
+             the cluster with `postgres-operator.crunchydata.com/pgbackrest-ip-version: IPv6`",
         ),
         "tls-server-ca-file" | "tls-server-cert-file" | "tls-server-key-file" => {
-            Some("is set already, and pgBackRest's server does not start with a second one: remove it")
+            Some("is already set, and pgBackRest's server does not start if it is set twice: remove it")
         }
         _ => None,
     }
@@ -90,13 +92,13 @@ pub fn without_effect(name: &str) -> Option<&'static str> {
     let of_postgres = number.is_some_and(|rest| rest.starts_with('-'));
     if of_postgres {
         return Some(
-            "does nothing: pgBackRest takes it from the section of its stanza only, where pgrender writes what each instance has; \
-             remove it",
+            "has no effect: pgBackRest reads it only from the section of the stanza, which pgrender writes for each \
+             instance; remove it",
         );
     }
     COMMAND_LINE
         .contains(&name)
-        .then_some("does nothing: pgBackRest reads it on its command line only, and pgrender writes that; remove it")
+        .then_some("has no effect: pgBackRest reads it only from the command line, which pgrender writes; remove it")
 }
 
 /// Splits the name of an option into the number of the repository and the rest.
@@ -149,15 +151,18 @@ pub fn weakness(name: &str, value: &str) -> Option<&'static str> {
     let of_repository = name.strip_prefix("repo").map(|rest| rest.trim_start_matches(|c: char| c.is_ascii_digit()));
     match (name, of_repository) {
         (_, Some("-storage-verify-tls" | "-s3-verify-tls" | "-azure-verify-tls" | "-gcs-verify-tls")) if off => Some(
-            "whoever is on the way to the storage can read and change backups: name its CA in `repoN-storage-ca-file`",
+            "an attacker between the cluster and the storage can read and change backups: write the CA of the storage \
+             in `repoN-storage-ca-file` instead",
         ),
         ("archive-check", _) if off => Some(
-            "a backup is taken for good although WAL that it needs is not in the archive, and cannot be restored then: remove it",
+            "pgBackRest reports success even if WAL that the backup needs is not in the archive, and then the backup \
+             cannot be restored: remove it",
         ),
-        ("archive-header-check", _) if off => {
-            Some("the archive of another cluster is not told from this one's any more, and one can spoil the other")
-        }
-        ("checksum-page", _) if off => Some("a damaged page is backed up without a word"),
+        ("archive-header-check", _) if off => Some(
+            "pgBackRest no longer detects WAL of another cluster, so two clusters can corrupt each other's archive: \
+             remove it",
+        ),
+        ("checksum-page", _) if off => Some("pgBackRest backs up corrupted pages without a warning: remove it"),
         _ => None,
     }
 }

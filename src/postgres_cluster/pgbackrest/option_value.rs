@@ -10,41 +10,41 @@ use super::option_name;
 pub fn fault(name: &str, value: &str, options: &BTreeMap<String, String>) -> Option<String> {
     let (kind, details) = option_name::kind(name).map(|kind| kind.split_once(' ').unwrap_or((kind, "")))?;
     let why = match kind {
-        "switch" if !["y", "n"].contains(&value) => "is neither of `y` and `n`: write one of these".to_owned(),
+        "switch" if !["y", "n"].contains(&value) => "is not a boolean: write `y` or `n`".to_owned(),
         "one-of" if !details.split(' ').any(|word| word == value) => {
-            format!("is no value of this option: write one of `{}`", details.replace(' ', "`, `"))
+            format!("is not a valid value of this option: write one of `{}`", details.replace(' ', "`, `"))
         }
         "integer" => {
             let range = if name == "compress-level" { levels(options) } else { range(details) };
             if value.parse().is_ok_and(|number: i64| range.contains(&number)) {
                 return None;
             }
-            format!("is no whole number from {} to {}: write one", range.start(), range.end())
+            format!("is not valid: write a whole number from {} to {}", range.start(), range.end())
         }
         "seconds" if !value.starts_with(|first: char| first.is_ascii_digit()) => {
-            "is no time: write a number of seconds".to_owned()
+            "is not a valid time: write a number of seconds".to_owned()
         }
         "size" if !is_size(value) => {
-            "is no size: write a number of bytes, or one with a unit such as `16MiB`".to_owned()
+            "is not a valid size: write a number of bytes, or a number with a unit such as `16MiB`".to_owned()
         }
         "path" if !value.starts_with('/') || value.contains("//") => {
-            "is no path: begin with `/`, and write no `//`".to_owned()
+            "is not a valid path: write a path that begins with `/` and does not contain `//`".to_owned()
         }
         "host" if value.starts_with("http://") => unencrypted(value),
         "pair" if !value.split_once('=').is_some_and(|(key, value)| !key.is_empty() && !value.is_empty()) => {
-            "is no pair: write `key=value`".to_owned()
+            "is not a key and a value: write `key=value`".to_owned()
         }
         _ => return None,
     };
-    Some(format!("pgBackRest does not run with this: `{value}` {why}"))
+    Some(format!("pgBackRest does not accept this value: `{value}` {why}"))
 }
 
 /// The message for the address of a storage without TLS, which pgBackRest does not support.
 pub fn unencrypted(address: &str) -> String {
     let host = address.trim_start_matches("http://").trim_end_matches('/');
     format!(
-        "is without TLS, which a storage must have: write `{host}`, and name the CA of its certificate in \
-         `repoN-storage-ca-file` if no public one has signed it"
+        "does not use TLS, but pgBackRest needs TLS for a storage: write `{host}`, and if a private CA signed its \
+         certificate, write this CA in `repoN-storage-ca-file`"
     )
 }
 

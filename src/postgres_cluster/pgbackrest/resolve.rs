@@ -78,7 +78,7 @@ fn repositories(pgbackrest: &PgBackRestSpec, path: &FieldPath, context: &mut Con
 /// The message for an unknown repository, with the names of those that exist.
 pub(crate) fn unknown_repository(name: &str, pgbackrest: &PgBackRestSpec) -> String {
     let names: Vec<_> = pgbackrest.repos.iter().map(|repository| format!("`{}`", repository.name)).collect();
-    format!("there is no repository `{name}`; there is {}", names.join(", "))
+    format!("there is no repository `{name}`: write one of {}", names.join(", "))
 }
 
 /// Returns the number of a repository. The pattern in the schema is not anchored at its end, so it also matches `repo12`.
@@ -89,7 +89,8 @@ pub(crate) fn repository_index(name: &str) -> Option<u8> {
 fn repository(spec: &RepositorySpec, path: &FieldPath, context: &mut Context) -> Option<Repository> {
     let index = repository_index(&spec.name);
     if index.is_none() {
-        let message = format!("`{}` is not a repository: they are named `repo1` to `repo4`", spec.name);
+        let message =
+            format!("`{}` is not a valid name of a repository: write `repo1`, `repo2`, `repo3` or `repo4`", spec.name);
         context.error(path.key("name"), message);
     }
     let kinds = [
@@ -100,9 +101,15 @@ fn repository(spec: &RepositorySpec, path: &FieldPath, context: &mut Context) ->
     ];
     let given: Vec<_> = kinds.iter().filter(|(_, given)| *given).map(|(kind, _)| format!("`{kind}`")).collect();
     match given.len() {
-        0 => context.error(path.clone(), "a repository is kept somewhere: add `volume`, `s3`, `gcs` or `azure`"),
+        0 => context.error(path.clone(), "a repository needs a storage: add `volume`, `s3`, `gcs` or `azure`"),
         1 => {}
-        _ => context.error(path.clone(), format!("a repository is kept in one place, not in {}", given.join(" and "))),
+        _ => context.error(
+            path.clone(),
+            format!(
+                "a repository can have only one storage, but this one has {}: keep one of them",
+                given.join(" and ")
+            ),
+        ),
     }
     let texts = [
         ("azure", "container", spec.azure.as_ref().map(|azure| &azure.container)),
@@ -145,14 +152,14 @@ fn address_fault(field: &str, text: &str) -> Option<String> {
         return None;
     }
     if scheme.starts_with("http") {
-        return Some(format!("is an address, and not a name: write the name of the {field} alone"));
+        return Some(format!("is an address and not a name: write only the name of the {field}"));
     }
     let (name, place) = rest.split_once('/').unwrap_or((rest, ""));
     let place = match place.trim_matches('/') {
         "" => String::new(),
         place => format!(", and `repoN-path: /{place}` in `global`"),
     };
-    Some(format!("is an address, and not a name: write `{name}`{place}"))
+    Some(format!("is an address and not a name: write `{name}`{place}"))
 }
 
 fn schedules(spec: Option<&SchedulesSpec>, path: &FieldPath, context: &mut Context) -> Vec<Schedule> {
@@ -184,7 +191,7 @@ fn log_path(spec: Option<&LogSpec>, path: &FieldPath, context: &mut Context) -> 
     let path = path.key("log").key("path");
     context.check(&path, option::check_value(&directory));
     if directory.split('/').any(|part| part == "..") {
-        context.error(path, "would lead out of the volume: write the path without `..`");
+        context.error(path, "would be outside of the volume: write the path without `..`");
     }
     Some(directory)
 }

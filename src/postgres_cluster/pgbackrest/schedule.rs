@@ -20,13 +20,16 @@ const DESCRIPTORS: [&str; 7] = ["@yearly", "@annually", "@monthly", "@weekly", "
 /// The error says what is wrong, in words that follow the name of the field.
 pub(crate) fn check(schedule: &str) -> Result<(), String> {
     if schedule.contains("TZ") {
-        return Err("a schedule cannot name a time zone; it is in the time zone of the controller manager".to_owned());
+        return Err(
+            "a schedule cannot set a time zone: remove it; Kubernetes uses the time zone of the controller manager"
+                .to_owned(),
+        );
     }
     if let Some(interval) = schedule.strip_prefix("@every ") {
         return if is_duration(interval) {
             Ok(())
         } else {
-            Err(format!("`{interval}` is not a duration such as `6h`"))
+            Err(format!("`{interval}` is not a valid duration: write a duration such as `6h`"))
         };
     }
     if schedule.starts_with('@') {
@@ -55,15 +58,15 @@ pub(crate) fn note(schedule: &str) -> Option<String> {
             if step > 1 && step > last - first {
                 let (name, ..) = field;
                 return Some(format!(
-                    "{name}: `{range}` acts at {first} only, for the next step is beyond {last}: write a step that is smaller, or \
-                     `{first}` if that is meant"
+                    "{name}: `{range}` matches only {first}, because the next step is greater than {last}: write a \
+                     smaller step, or `{first}` if you mean that"
                 ));
             }
         }
     }
     never_comes(days, months, weekdays).then(|| {
-        "never comes, for none of these months has such a day: nothing is backed up; write an earlier day, or `1` for the first of \
-         the month"
+        "never runs, because none of these months has this day, so there would be no backups: write an earlier day, \
+         or `1` for the first day of the month"
             .to_owned()
     })
 }
@@ -112,7 +115,7 @@ fn span(range: &str, (name, lowest, highest, names): Field) -> Result<(u32, u32,
     let (span, step) = range.split_once('/').map_or((range, None), |(span, step)| (span, Some(step)));
     let is_stepped = step.is_some();
     let step = step.map_or(Some(1), |step| step.parse::<u32>().ok()).filter(|step| *step > 0);
-    let step = step.ok_or_else(|| format!("`{range}` needs a step above 0"))?;
+    let step = step.ok_or_else(|| format!("`{range}` needs a step of at least 1"))?;
     if span == "*" || span == "?" {
         return Ok((lowest, highest, step));
     }
@@ -121,7 +124,7 @@ fn span(range: &str, (name, lowest, highest, names): Field) -> Result<(u32, u32,
         let value = by_name.and_then(|n| u32::try_from(n).ok()).map(|n| n + lowest).or_else(|| text.parse().ok());
         value.filter(|value| (lowest..=highest).contains(value)).ok_or_else(|| {
             let sunday = if name == "day of week" && text == "7" { "; Sunday is `0`" } else { "" };
-            format!("`{text}` is not between {lowest} and {highest}{sunday}")
+            format!("`{text}` is out of range: write a number from {lowest} to {highest}{sunday}")
         })
     };
     let (first, last) = span.split_once('-').map_or((span, None), |(first, last)| (first, Some(last)));
@@ -177,16 +180,16 @@ mod tests {
     #[test]
     fn what_does_not_act_as_it_says_is_noted() {
         for (schedule, words) in [
-            ("*/70 * * * *", "minute: `*/70` acts at 0 only"),
-            ("0 */24 * * *", "hour: `*/24` acts at 0 only"),
-            ("0 5/20 * * *", "hour: `5/20` acts at 5 only"),
-            ("0 2-6/8 * * *", "hour: `2-6/8` acts at 2 only"),
-            ("0 0 1,*/31 * *", "day of month: `*/31` acts at 1 only"),
-            ("0 0 * * */7", "day of week: `*/7` acts at 0 only"),
-            ("0 0 31 2 *", "never comes"),
-            ("0 0 31 4,jun,9-9,NOV *", "never comes"),
-            ("0 0 30,31 2 ?", "never comes"),
-            ("0 0 31 2/20 *", "month: `2/20` acts at 2 only"),
+            ("*/70 * * * *", "minute: `*/70` matches only 0"),
+            ("0 */24 * * *", "hour: `*/24` matches only 0"),
+            ("0 5/20 * * *", "hour: `5/20` matches only 5"),
+            ("0 2-6/8 * * *", "hour: `2-6/8` matches only 2"),
+            ("0 0 1,*/31 * *", "day of month: `*/31` matches only 1"),
+            ("0 0 * * */7", "day of week: `*/7` matches only 0"),
+            ("0 0 31 2 *", "never runs"),
+            ("0 0 31 4,jun,9-9,NOV *", "never runs"),
+            ("0 0 30,31 2 ?", "never runs"),
+            ("0 0 31 2/20 *", "month: `2/20` matches only 2"),
         ] {
             assert_eq!(check(schedule), Ok(()), "{schedule}");
             let note = note(schedule).unwrap_or_default();

@@ -31,7 +31,7 @@ pub(crate) fn resolve(spec: &PostgresClusterSpec, metadata: &Metadata, context: 
         spec.sidecars.as_ref().and_then(|sidecars| sidecars.pgbouncer_config.as_ref()?.resources.as_ref());
     let config_resources_path = path.key("sidecars").key("pgbouncerConfig").key("resources");
     let replicas = u16::try_from(spec.replicas).unwrap_or_else(|_| {
-        context.error(path.key("replicas"), format!("{} poolers are more than any cluster can run", spec.replicas));
+        context.error(path.key("replicas"), format!("{} replicas are too many: write at most 65535", spec.replicas));
         0
     });
     Some(PgBouncer {
@@ -134,18 +134,19 @@ fn unknown_setting(name: &str, search: bool, path: FieldPath, context: &mut Cont
     for (section, settings) in [("databases", &setting::OF_DATABASES[..]), ("users", &setting::OF_USERS[..])] {
         if settings.contains(&name) {
             let message = format!(
-                "pgBouncer knows no such setting here, and does not start: write it in a value of `config.{section}`, as in \
-                 `{name}=…`"
+                "pgBouncer does not have this setting here, and does not start with it: write it in a value of \
+                 `config.{section}`, as in `{name}=…`"
             );
             return context.error(path, message);
         }
     }
     let meant = if search { words::nearest(name, setting_name::names()) } else { None };
     if let Some(meant) = meant {
-        let message = format!("pgBouncer knows no such setting, and does not start: did you mean `{meant}`?");
+        let message =
+            format!("pgBouncer does not have this setting, and does not start with it: did you mean `{meant}`?");
         return context.error(path, message);
     }
-    let message = "pgBouncer up to 1.25 knows no such setting, and one that does not know it does not start: remove it, unless yours \
-                   is newer";
+    let message = "pgBouncer 1.25 and earlier do not have this setting, and do not start with it: remove it, unless \
+                   your version of pgBouncer is newer";
     context.warning(path, message);
 }

@@ -16,7 +16,7 @@ pub fn check_name(name: &str) -> Result<(), String> {
     if is_name {
         return Ok(());
     }
-    Err("this is not the name of a setting: write lower-case letters, digits and `_`, as in `pool_mode`".to_owned())
+    Err("is not a valid name of a setting: write lower-case letters, digits and `_`, as in `pool_mode`".to_owned())
 }
 
 /// Checks the name of a database in `[databases]`. `*` stands for all other databases.
@@ -24,12 +24,12 @@ pub fn check_name(name: &str) -> Result<(), String> {
 /// # Errors
 /// If pgBouncer would not read the text as this name.
 pub fn check_database(name: &str) -> Result<(), String> {
-    check_key(name, "choose such a name, and say in the value which database it is: `dbname='…'`")?;
+    check_key(name, "choose such a name, and write the name of the database in the value, `dbname='…'`")?;
     if name == "pgbouncer" {
-        return Err("`pgbouncer` is the console of pgBouncer: choose another name".to_owned());
+        return Err("`pgbouncer` is reserved for the admin console of pgBouncer: choose another name".to_owned());
     }
     if name == AUTH_DATABASE {
-        return Err(format!("`{name}` is where pgBouncer asks for passwords: choose another name"));
+        return Err(format!("`{name}` is reserved for pgBouncer's queries of passwords: choose another name"));
     }
     Ok(())
 }
@@ -39,16 +39,16 @@ pub fn check_database(name: &str) -> Result<(), String> {
 /// # Errors
 /// If pgBouncer would not read the text as this name.
 pub fn check_user(name: &str) -> Result<(), String> {
-    check_key(name, "another user cannot have settings of its own")
+    check_key(name, "a user with another name cannot have its own settings")
 }
 
 fn check_key(name: &str, instead: &str) -> Result<(), String> {
     let is_key = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.-*".contains(&byte));
     if !is_key {
-        return Err(format!("pgBouncer reads only letters, digits and `_`, `.`, `-`, `*` in a name: {instead}"));
+        return Err(format!("pgBouncer accepts only letters, digits and `_`, `.`, `-`, `*` in a name: {instead}"));
     }
     // Postgres' `NAMEDATALEN`.
-    if name.len() > 63 { Err("a name has at most 63 characters".to_owned()) } else { Ok(()) }
+    if name.len() > 63 { Err("must be at most 63 characters long".to_owned()) } else { Ok(()) }
 }
 
 /// Checks a value of `[pgbouncer]`.
@@ -58,7 +58,7 @@ fn check_key(name: &str, instead: &str) -> Result<(), String> {
 pub fn check_value(value: &str) -> Result<(), String> {
     line::check(value)?;
     if value.starts_with([' ', '\t']) || value.ends_with([' ', '\t']) {
-        return Err("pgBouncer does not read blanks at the ends of a value: remove them".to_owned());
+        return Err("pgBouncer ignores spaces and tabs at the beginning and end of a value: remove them".to_owned());
     }
     Ok(())
 }
@@ -113,13 +113,13 @@ pub fn check_pairs(value: &str, known: &[&str]) -> Result<(), String> {
     let mut pairs = Vec::new();
     if !is_pairs(value, &mut pairs) {
         return Err(
-            "this is not a list of `name=value`: write blanks and no tabs between them, leave out what has no value, \
-                    and write `'` around a value with blanks"
+            "is not a list of `name=value`: separate the pairs with spaces and not with tabs, remove names without a \
+             value, and quote a value that contains spaces with `'`"
                 .to_owned(),
         );
     }
     if let Some((name, _)) = pairs.iter().find(|(name, _)| !known.contains(name)) {
-        return Err(format!("pgBouncer knows no `{name}` here: write some of `{}`", known.join("`, `")));
+        return Err(format!("pgBouncer does not accept `{name}` here: the valid names are `{}`", known.join("`, `")));
     }
     // For the other values, pgBouncer ignores what follows a number (`atoi`).
     let mut modes = pairs.iter().filter(|(name, _)| *name == "pool_mode");
@@ -172,16 +172,17 @@ pub fn refusal(name: &str, value: &str, port: u16) -> Option<String> {
     let value = value.to_ascii_lowercase();
     match (name, value.as_str()) {
         ("auth_type", "any" | "trust") => Some(format!(
-            "`{value}` lets anybody in: write `scram-sha-256`, `md5`, `cert`, or `hba` with a file of your own"
+            "`{value}` lets everybody connect without a password: write `scram-sha-256`, `md5`, `cert`, or `hba` with \
+             your own file"
         )),
         ("listen_port", other) if other != port.to_string() => {
-            Some("the Service looks for another port: remove it, and write `spec.proxy.pgBouncer.port`".to_owned())
+            Some("the Service uses another port: remove it, and set `spec.proxy.pgBouncer.port` instead".to_owned())
         }
         ("logfile", file) if file.split('/').any(|part| part == "..") => {
-            Some("would lead out of the volume: write the path without `..`".to_owned())
+            Some("would be outside of the volume: write the path without `..`".to_owned())
         }
         ("user", user) if !user.is_empty() => {
-            Some("pgBouncer may not become another user in its container, and does not start: remove it".to_owned())
+            Some("pgBouncer cannot switch to another user in its container, and does not start: remove it".to_owned())
         }
         _ => None,
     }
@@ -191,24 +192,24 @@ pub fn refusal(name: &str, value: &str, port: u16) -> Option<String> {
 fn necessary(name: &str) -> Option<&'static str> {
     match name {
         "auth_file" => Some(
-            "takes the place of the file with the password of pgBouncer's own role, which asks for the verifiers of users: yours \
-             must have that role, or all users; without this setting nobody needs to be in a file",
+            "replaces the file with the password of pgBouncer's own role, which queries the verifiers of users: your \
+             file must contain that role, or all users; without this setting, you need no file",
         ),
         "auth_query" => Some(
-            "takes the place of the function that pgBouncer's own role may call, `pgbouncer.get_auth`: that role must be able to run \
-             yours in the database `postgres`",
+            "replaces the query of the function `pgbouncer.get_auth`, which pgBouncer's own role can execute: this \
+             role must be able to run your query in the database `postgres`",
         ),
         "auth_user" => Some(
-            "takes the place of pgBouncer's own role, which has a password and may read verifiers: yours must have both, and a rule in \
-             `spec.authentication.rules`",
+            "replaces pgBouncer's own role, which has a password and can read verifiers: your role needs both, and a \
+             rule in `spec.authentication.rules`",
         ),
         "client_tls_ca_file" | "client_tls_cert_file" | "client_tls_key_file" => Some(
-            "takes the place of the certificate that is written for this cluster: write `spec.proxy.pgBouncer.customTLSSecret` to \
-             bring your own",
+            "replaces the certificate that pgrender creates for this cluster: to use your own certificate, set \
+             `spec.proxy.pgBouncer.customTLSSecret` instead",
         ),
         "server_tls_ca_file" => Some(
-            "takes the place of the CA of this cluster's Postgres, which pgBouncer no longer recognizes unless yours has signed its \
-             certificate: write `spec.customTLSSecret` to bring that",
+            "replaces the CA of this cluster, and pgBouncer then trusts Postgres only if your CA signed the \
+             certificate of Postgres: to use such a certificate, set `spec.customTLSSecret`",
         ),
         _ => None,
     }
@@ -221,39 +222,42 @@ pub fn weakness(name: &str, value: &str) -> Option<&'static str> {
     }
     let value = value.to_ascii_lowercase();
     match (name, value.as_str()) {
-        ("conffile", _) => Some("does nothing: the file is fixed"),
+        ("conffile", _) => Some("has no effect: pgrender sets the path of the file; remove it"),
         ("listen_addr", address)
             if !["*", "0.0.0.0", "::", "0.0.0.0,::"].contains(&address.replace(' ', "").as_str()) =>
         {
             Some(
-                "clients come through the Service, to the address of the pod: remove it, for `*` is what is written without this",
+                "clients connect through the Service to the address of the pod: remove it, so that the default `*` \
+                 applies",
             )
         }
         ("ignore_startup_parameters", list) if !list.split(',').any(|item| item.trim() == "extra_float_digits") => {
             Some(
-                "JDBC always sends `extra_float_digits`, and is refused then: add that to the list, as it is written without this",
+                "JDBC always sends `extra_float_digits`, and pgBouncer then refuses its connections: add \
+                 `extra_float_digits` to the list",
             )
         }
         ("unix_socket_dir", directory) if !["", "/tmp"].contains(&directory) && !directory.starts_with("/tmp/") => {
-            Some("the root file system is read-only: write `/tmp`, a directory below it, or remove it")
+            Some("the root file system is read-only: write `/tmp` or a directory below it, or remove it")
         }
         ("auth_dbname", database) if database != AUTH_DATABASE => Some(
-            "Postgres lets pgBouncer's own role into the database `postgres` only, so this needs an `auth_user` of yours; and \
-             whoever makes functions in that database can have them run as that role",
+            "pgBouncer's own role can connect only to the database `postgres`, so you must also set `auth_user` to \
+             your own role; a user who can create functions in that database can make this role execute them",
         ),
-        ("auth_type", "plain") => {
-            Some("asks for passwords in the clear, so the pooler sees them: `scram-sha-256` does not")
-        }
-        ("client_tls_sslmode", "disable" | "allow" | "prefer") => {
-            Some("clients may connect without TLS, and be read: `require` is what is written without this")
-        }
+        ("auth_type", "plain") => Some(
+            "asks clients for passwords in clear text, so pgBouncer sees the passwords: write `scram-sha-256` instead",
+        ),
+        ("client_tls_sslmode", "disable" | "allow" | "prefer") => Some(
+            "clients can connect without TLS, and others can then read their traffic: remove it, so that the default \
+             `require` applies",
+        ),
         ("server_tls_sslmode", "disable" | "allow") => Some(
-            "pgBouncer connects to Postgres without TLS, where its own role is refused then: `verify-full` is what is written \
-             without this",
+            "pgBouncer can connect to Postgres without TLS, but Postgres then rejects pgBouncer's own role: remove \
+             it, so that the default `verify-full` applies",
         ),
         ("server_tls_sslmode", "prefer" | "require" | "verify-ca") => Some(
-            "pgBouncer does not check that it speaks with this cluster's Postgres: `verify-full` is what is written without \
-             this",
+            "pgBouncer does not verify that it is connected to the Postgres of this cluster: remove it, so that the \
+             default `verify-full` applies",
         ),
         _ => necessary(name),
     }

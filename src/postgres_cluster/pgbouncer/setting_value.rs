@@ -26,11 +26,11 @@ pub fn fault(name: &str, value: &str) -> Option<String> {
         "integer" => (!is_integer(value)).then(|| "write a whole number, without a unit".to_owned()),
         "seconds" => (!is_seconds(value)).then(|| "write a number of seconds, without a unit".to_owned()),
         "protocols" => protocols(value).is_none().then(|| {
-            "write `secure`, or a list of `tlsv1.0`, `tlsv1.1`, `tlsv1.2` and `tlsv1.3` with commas".to_owned()
+            "write `secure`, or a list of `tlsv1.0`, `tlsv1.1`, `tlsv1.2` and `tlsv1.3`, separated by commas".to_owned()
         }),
         _ => None,
     }?;
-    Some(format!("pgBouncer does not start with `{value}`: {instead}"))
+    Some(format!("pgBouncer does not start with the value `{value}`: {instead}"))
 }
 
 /// Whether `strtol` parses the text, in any base.

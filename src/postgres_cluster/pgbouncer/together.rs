@@ -24,7 +24,8 @@ pub fn errors(global: &BTreeMap<String, String>, surroundings: &Surroundings) ->
         if !global.contains_key("auth_file") {
             errors.push((
                 "server_tls_sslmode",
-                "Postgres lets pgBouncer's own role in with TLS only, so that nobody gets through: remove it, or write `verify-full`",
+                "Postgres accepts pgBouncer's own role only with TLS, so no client could log in: remove it, or write \
+                 `verify-full`",
             ));
         }
     } else if let Some(versions) = global.get("server_tls_protocols").and_then(|list| setting_value::protocols(list))
@@ -32,13 +33,15 @@ pub fn errors(global: &BTreeMap<String, String>, surroundings: &Surroundings) ->
     {
         errors.push((
             "server_tls_protocols",
-            "Postgres speaks none of these versions of TLS, so that nobody gets through: remove it, or write `secure`",
+            "Postgres does not support any of these versions of TLS, so no client could log in: remove it, or write \
+             `secure`",
         ));
     }
     if is("auth_type", "cert") && !is("client_tls_sslmode", "verify-full") {
         errors.push((
             "auth_type",
-            "pgBouncer starts with `cert` only where it verifies certificates: write `client_tls_sslmode: verify-full` beside it",
+            "pgBouncer starts with `cert` only if it verifies client certificates: also write `client_tls_sslmode: \
+             verify-full`",
         ));
     }
     errors
@@ -50,8 +53,9 @@ pub fn warnings(global: &BTreeMap<String, String>, surroundings: &Surroundings) 
     if verifies && !global.contains_key("client_tls_ca_file") && !surroundings.chosen_ca {
         return vec![(
             "client_tls_sslmode",
-            "clients need a certificate then, and only this cluster's own CA is trusted, which signs none for them: name the CA \
-             of your clients' certificates in `client_tls_ca_file`, or write `require`",
+            "clients then need a certificate, but pgBouncer trusts only the CA of this cluster, which does not sign \
+             certificates for clients: write the CA of your clients' certificates in `client_tls_ca_file`, or write \
+             `require`",
         )];
     }
     Vec::new()

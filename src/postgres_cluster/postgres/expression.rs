@@ -17,7 +17,7 @@ const CLASSES: [&str; 12] =
 pub(crate) fn check(expression: &str) -> Result<(), String> {
     let characters: Vec<char> = expression.chars().collect();
     let mut reader = Reader { characters: &characters, at: 0, open: Vec::new(), repetitions: 1 };
-    reader.read().map_err(|why| format!("the regular expression `{expression}` is not one that Postgres reads: {why}"))
+    reader.read().map_err(|why| format!("the regular expression `{expression}` is not valid in Postgres: {why}"))
 }
 
 /// What precedes a quantifier.
@@ -59,7 +59,7 @@ impl Reader<'_> {
                 ')' => match self.open.pop() {
                     Some(true) => Before::Atom,
                     Some(false) => Before::Nothing,
-                    None => return Err("a `)` has no `(` before it: write `\\)` for the character".to_owned()),
+                    None => return Err("a `)` has no matching `(`: write `\\)` for the character".to_owned()),
                 },
                 '[' => self.bracket()?,
                 '\\' => self.escape()?,
@@ -68,7 +68,11 @@ impl Reader<'_> {
                 _ => Before::Atom,
             };
         }
-        if self.open.is_empty() { Ok(()) } else { Err("a `(` has no `)`: write `\\(` for the character".to_owned()) }
+        if self.open.is_empty() {
+            Ok(())
+        } else {
+            Err("a `(` has no matching `)`: write `\\(` for the character".to_owned())
+        }
     }
 
     fn parenthesis(&mut self) -> Result<Before, String> {
@@ -77,11 +81,11 @@ impl Reader<'_> {
         } else if ["=", "!", "<=", "<!"].iter().any(|look| self.take(look)) {
             false
         } else {
-            return Err("`(?` is followed by none of `:`, `=`, `!`, `<=` and `<!`".to_owned());
+            return Err("`(?` must be followed by `:`, `=`, `!`, `<=` or `<!`".to_owned());
         };
         self.open.push(atom);
         if self.open.len() > MAX_DEPTH {
-            return Err(format!("it has more than {MAX_DEPTH} parentheses inside each other"));
+            return Err(format!("it has more than {MAX_DEPTH} nested parentheses"));
         }
         Ok(Before::Nothing)
     }
@@ -102,7 +106,9 @@ impl Reader<'_> {
 
     fn bound(&mut self) -> Result<(), String> {
         let wrong = || {
-            "`{` begins no number of repetitions such as `{2}`, `{2,}` or `{2,8}` up to 255: write `\\{` for the character".to_owned()
+            "`{` must begin a number of repetitions up to 255, such as `{2}`, `{2,}` or `{2,8}`: write `\\{` for the \
+             character"
+                .to_owned()
         };
         let rest = &self.characters[self.at..];
         let end = rest.iter().position(|c| *c == '}').ok_or_else(wrong)?;
@@ -119,7 +125,7 @@ impl Reader<'_> {
         }
         self.repetitions = self.repetitions.saturating_mul(most.max(1));
         if self.repetitions > MAX_REPETITIONS {
-            return Err(format!("its numbers of repetitions multiply to more than {MAX_REPETITIONS}"));
+            return Err(format!("the product of its numbers of repetitions is more than {MAX_REPETITIONS}"));
         }
         self.at += end + 1;
         Ok(())
@@ -131,7 +137,7 @@ impl Reader<'_> {
             Some('d' | 'D' | 's' | 'S' | 'w' | 'W' | 'n' | 't' | 'r' | 'f' | 'v') => Ok(Before::Atom),
             Some('m' | 'M' | 'y' | 'Y' | 'A' | 'Z') => Ok(Before::Nothing),
             Some(other) if other.is_ascii() && !other.is_ascii_alphanumeric() => Ok(Before::Atom),
-            Some(other) => Err(format!("`\\{other}` has no plain meaning: write the character without a backslash")),
+            Some(other) => Err(format!("`\\{other}` is not a valid escape: write the character without a backslash")),
         }
     }
 
@@ -146,7 +152,9 @@ impl Reader<'_> {
                 && self.characters.get(self.at) == Some(&'-')
                 && self.characters.get(self.at + 1) != Some(&']')
             {
-                return Err("a `-` in `[]` is between no two characters: write it at the end".to_owned());
+                return Err(
+                    "a `-` in `[]` must be between two characters: write it at the end for the character".to_owned()
+                );
             }
             let start = self.element()?;
             if self.characters.get(self.at) != Some(&'-')
@@ -157,28 +165,28 @@ impl Reader<'_> {
             self.at += 1;
             match (start, self.element()?) {
                 (Some(from), Some(to)) if from <= to && to.is_ascii() => {}
-                _ => return Err("a range in `[]` is none of two characters in their order".to_owned()),
+                _ => return Err("a range in `[]` must have two characters in ascending order".to_owned()),
             }
         }
     }
 
     /// Reads an element of a bracket expression: a character (`Some`) or a character class (`None`).
     fn element(&mut self) -> Result<Option<char>, String> {
-        let open = || "a `[` has no `]`: write `\\[` for the character".to_owned();
+        let open = || "a `[` has no matching `]`: write `\\[` for the character".to_owned();
         match self.next().ok_or_else(open)? {
             '[' if self.take(":") => {
                 let is_class = CLASSES.iter().any(|class| self.take(&format!("{class}:]")));
                 is_class
                     .then_some(None)
-                    .ok_or_else(|| format!("`[:` begins none of the classes {}", CLASSES.join(", ")))
+                    .ok_or_else(|| format!("`[:` must begin one of the classes {}", CLASSES.join(", ")))
             }
             '[' if matches!(self.characters.get(self.at), Some('.' | '=')) => {
-                Err("`[.` and `[=` inside brackets name characters of a language: write the characters".to_owned())
+                Err("`[.` and `[=` inside brackets depend on the language: write the characters themselves".to_owned())
             }
             '\\' => match self.next().ok_or_else(open)? {
                 'd' | 's' | 'w' | 'n' | 't' | 'r' | 'f' | 'v' => Ok(None),
                 other if other.is_ascii() && !other.is_ascii_alphanumeric() => Ok(Some(other)),
-                other => Err(format!("`\\{other}` has no plain meaning in brackets")),
+                other => Err(format!("`\\{other}` is not a valid escape inside brackets")),
             },
             other => Ok(Some(other)),
         }

@@ -8,7 +8,11 @@ use super::hba_words::{Word, first_word};
 pub(crate) fn method_after(fields: &[Vec<Word>]) -> Result<usize, String> {
     let Some(address) = first_word(fields, 3) else { return Err("the line ends before the address".to_owned()) };
     let (host, length) = address.split_once('/').map_or((address, None), |(host, length)| (host, Some(length)));
-    let no_address = || Err(format!("`{address}` is not an address: write `all`, a name, or one like `10.0.0.0/8`"));
+    let no_address = || {
+        Err(format!(
+            "`{address}` is not a valid address: write `all`, a host name, or an address range like `10.0.0.0/8`"
+        ))
+    };
     match (host.parse::<IpAddr>(), length) {
         (Ok(ip), Some(length)) => {
             let longest = if ip.is_ipv4() { 32 } else { 128 };
@@ -20,7 +24,7 @@ pub(crate) fn method_after(fields: &[Vec<Word>]) -> Result<usize, String> {
             _ if ip.is_unspecified() => Err(format!("`{address}` has no mask: write `{address}/0`, or `all`")),
             _ => {
                 let whole = if ip.is_ipv4() { 32 } else { 128 };
-                Err(format!("`{address}` has no mask: write how many bits count, as in `{address}/{whole}`"))
+                Err(format!("`{address}` has no mask: write the length of the mask, as in `{address}/{whole}`"))
             }
         },
         (Err(_), None) if is_host_name(host) => Ok(4),

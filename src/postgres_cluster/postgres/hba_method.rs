@@ -75,21 +75,21 @@ const OPTIONS: [(&str, &[&str]); 25] = [
 
 /// Checks that this version has the connection type.
 pub(crate) fn check_connection(connection: &str, version: u16) -> Result<(), String> {
-    one_of("a kind of connection", connection, &CONNECTIONS, version)
+    one_of("a valid connection type", connection, &CONNECTIONS, version)
 }
 
 /// Checks that this version has the method, for this kind of connection.
 pub(crate) fn check_method(method: &str, host: Host, version: u16) -> Result<(), String> {
-    one_of("a method", method, &METHODS, version)?;
+    one_of("a valid authentication method", method, &METHODS, version)?;
     match (method, host) {
         ("peer", Host::Tls | Host::Other) => {
-            Err("`peer` is for the socket: write `connection: local` or another method".to_owned())
+            Err("`peer` works only for the Unix-domain socket: write `connection: local` or another method".to_owned())
         }
         ("cert", Host::Local | Host::Other) => {
-            Err("`cert` is for TLS: write `connection: hostssl` or another method".to_owned())
+            Err("`cert` works only with TLS: write `connection: hostssl` or another method".to_owned())
         }
         ("gss", Host::Local) => {
-            Err("`gss` is not for the socket: write `connection: host` or another method".to_owned())
+            Err("`gss` does not work for the Unix-domain socket: write `connection: host` or another method".to_owned())
         }
         _ => Ok(()),
     }
@@ -100,7 +100,7 @@ pub(crate) fn check_option(name: &str, value: &str, method: &str, host: Host, ve
     if name == "clientcert" || (name == "clientname" && version >= 14) {
         let values = client_certificate_values(name, method, version);
         if host != Host::Tls {
-            return Err(format!("`{name}` is for TLS: write `connection: hostssl`"));
+            return Err(format!("`{name}` works only with TLS: write `connection: hostssl`"));
         }
         return if values.contains(&value) { Ok(()) } else { Err(format!("must be `{}`", values.join("` or `"))) };
     }
@@ -112,9 +112,9 @@ pub(crate) fn check_option(name: &str, value: &str, method: &str, host: Host, ve
         OPTIONS.iter().filter(|(_, methods)| methods.contains(&method)).map(|(option, _)| *option).collect();
     let instead = match options.as_slice() {
         [] => "remove it".to_owned(),
-        options => format!("it has `{}`", options.join("`, `")),
+        options => format!("the valid options are `{}`", options.join("`, `")),
     };
-    Err(format!("Postgres {version} knows no such option of the method `{method}`: {instead}"))
+    Err(format!("Postgres {version} does not have this option for the method `{method}`: {instead}"))
 }
 
 /// Checks that `names` has every option that the method requires (`parse_hba_line`).
@@ -150,7 +150,7 @@ fn one_of(what: &str, word: &str, words: &[(&str, u16)], version: u16) -> Result
     if known.contains(&word) {
         return Ok(());
     }
-    Err(format!("`{word}` is not {what} of Postgres {version}: write one of `{}`", known.join("`, `")))
+    Err(format!("`{word}` is not {what} in Postgres {version}: write one of `{}`", known.join("`, `")))
 }
 
 /// Whether this version has the connection type.

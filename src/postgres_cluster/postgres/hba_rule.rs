@@ -77,7 +77,10 @@ impl Rule<'_> {
 
 fn check_name(name: &str) -> Result<(), String> {
     if name.len() > MAX_NAME {
-        return Err(format!("has {} bytes and would match nothing: a name has at most {MAX_NAME}", name.len()));
+        return Err(format!(
+            "has {} bytes, so it would not match any name: write at most {MAX_NAME} bytes",
+            name.len()
+        ));
     }
     line::check_name(name)
 }

@@ -22,20 +22,20 @@ pub fn check_hba_text(text: &str, version: u16) -> Result<Vec<String>, String> {
     let Some(connection) = first_word(&fields, 0) else { return Ok(Vec::new()) };
     if !is_connection(connection, version) {
         let meant = hba_method::near_connection(connection, version);
-        return Err(format!("a line of pg_hba.conf for Postgres {version} does not begin with `{connection}`{meant}"));
+        return Err(format!("a line of pg_hba.conf cannot begin with `{connection}` in Postgres {version}{meant}"));
     }
     let host = Host::of(connection);
     let method_at = if host == Host::Local { 3 } else { hba_address::method_after(&fields)? };
     for (index, field) in fields.iter().enumerate().take(method_at + 1) {
         if field.len() > 1 && ![1, 2].contains(&index) {
-            return Err(format!("field {} has a comma: databases and users are the only lists", index + 1));
+            return Err(format!("field {} has a comma: only databases and users can be lists", index + 1));
         }
     }
     let method = match first_word(&fields, method_at) {
         Some(word) if is_method(word, version) => word,
         Some(word) => {
             let meant = hba_method::near_method(word, version);
-            return Err(format!("`{word}` is not a method of Postgres {version}{meant}"));
+            return Err(format!("`{word}` is not an authentication method of Postgres {version}{meant}"));
         }
         None => return Err("the line ends before the method".to_owned()),
     };
@@ -49,11 +49,13 @@ pub fn check_hba_text(text: &str, version: u16) -> Result<Vec<String>, String> {
 
     let mut notes = misread(&fields[..method_at]);
     if method == "reject" && !notes.is_empty() {
-        return Err(format!("this would reject nobody: {}", notes.join("; ")));
+        return Err(format!("this rule would not reject any connection: {}", notes.join("; ")));
     }
     if method == "trust" {
         notes.push(
-            "`trust` lets in whoever comes this way, without proof: write `scram-sha-256` or another method".to_owned(),
+            "`trust` lets everybody who matches this rule connect without a password: write `scram-sha-256` or \
+             another method"
+                .to_owned(),
         );
     }
     Ok(notes)
@@ -65,7 +67,8 @@ fn check_expression(word: &str, is_expression: bool) -> Result<(), String> {
         None => Ok(()),
         Some(expression) if is_expression => expression::check(expression),
         Some(_) => Err(format!(
-            "`{word}` is a regular expression only from Postgres 16 on, and would match nothing: write the names themselves"
+            "`{word}` is a regular expression only in Postgres 16 and later, and would not match any name: write the \
+             names themselves"
         )),
     }
 }
@@ -76,7 +79,7 @@ fn check_options(fields: &[Vec<Word>], method: &str, host: Host, version: u16) -
     for field in fields {
         for (index, word) in field.iter().enumerate() {
             let verdict = match word.text.split_once('=') {
-                None => Err("options are `name=value`".to_owned()),
+                None => Err("an option must have the form `name=value`".to_owned()),
                 Some((name, value)) => {
                     names.push(name);
                     hba_method::check_option(name, value, method, host, version)
@@ -84,10 +87,10 @@ fn check_options(fields: &[Vec<Word>], method: &str, host: Host, version: u16) -
             };
             let name = word.text.split('=').next().unwrap_or_default();
             verdict.map_err(|why| match index {
-                0 => format!("`{name}` after the method: {why}"),
+                0 => format!("invalid option `{name}` after the method: {why}"),
                 _ => format!(
-                    "`{name}` after a comma would be another option: put a value that has commas in quotes, as in \
-                     `ldapbasedn=\"dc=example,dc=net\"`"
+                    "`{name}` after a comma would be a separate option: put a value that contains commas in quotes, \
+                     as in `ldapbasedn=\"dc=example,dc=net\"`"
                 ),
             })?;
         }
@@ -111,7 +114,7 @@ fn misread(fields: &[Vec<Word>]) -> Vec<String> {
             // A role or a database may have such a name, but a host cannot.
             if (word.quoted && index == 3) || (!word.quoted && word.text != **keyword) {
                 notes.push(format!(
-                    "`{}` is a name here, and not the keyword: write `{keyword}`, without quotes",
+                    "Postgres reads `{}` as a name and not as the keyword: write `{keyword}` without quotes",
                     word.text
                 ));
             }
@@ -127,18 +130,20 @@ fn misread(fields: &[Vec<Word>]) -> Vec<String> {
 pub fn check_ident_text(text: &str, version: u16) -> Result<(), String> {
     let fields = fields(text)?;
     if ![0, 3].contains(&fields.len()) {
-        return Err("a line of pg_ident.conf has three fields: the map, the system user, the role".to_owned());
+        return Err("a line of pg_ident.conf has three fields, the map name, the system user name and the database \
+                    user name: write all three"
+            .to_owned());
     }
     for (index, field) in fields.iter().enumerate() {
         let [word] = field.as_slice() else {
             return Err(format!(
-                "field {} has a comma: write a line for each name, or put the name in quotes",
+                "field {} has a comma: write one line for each name, or put the name in quotes",
                 index + 1
             ));
         };
         if is_file(word) {
             return Err(format!(
-                "`{}` would be read from a file: write the lines here, or put the name in quotes",
+                "Postgres would read `{}` from a file: write the lines here, or put the name in quotes",
                 word.text
             ));
         }
@@ -230,7 +235,7 @@ mod tests {
     #[test]
     fn a_slash_begins_an_expression_from_16_on() {
         for line in ["host all /^ap all reject", "host \"/x\" all all md5", "host all a,\"/^ap\" all reject"] {
-            assert!(check_hba_text(line, 15).unwrap_err().contains("from Postgres 16 on"), "{line}");
+            assert!(check_hba_text(line, 15).unwrap_err().contains("in Postgres 16 and later"), "{line}");
             assert_eq!(check_hba_text(line, 16), Ok(Vec::new()), "{line}");
         }
         assert_eq!(check_ident_text("m /^a b", 13), Ok(()));

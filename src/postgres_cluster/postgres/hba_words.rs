@@ -22,7 +22,7 @@ pub(crate) fn fields(text: &str) -> Result<Vec<Vec<Word>>, String> {
     line::check(text)?;
     if text.ends_with('\\') {
         // From 14 on, this is true even in quotes and comments.
-        return Err("a backslash at the end would join the next line to this one: remove it".to_owned());
+        return Err("a backslash at the end would continue this line with the next line: remove it".to_owned());
     }
     let mut fields: Vec<Vec<Word>> = Vec::new();
     let mut rest = text.chars().peekable();
@@ -47,7 +47,7 @@ pub(crate) fn fields(text: &str) -> Result<Vec<Vec<Word>>, String> {
     }
     // From 16 on, this is true even in quotes.
     if let Some(directive) = first_word(&fields, 0).filter(|word| is_include(word)) {
-        return Err(format!("`{directive}` would read another file: write its lines here"));
+        return Err(format!("`{directive}` would include another file: write its lines here"));
     }
     Ok(fields)
 }
@@ -90,8 +90,8 @@ fn check_file(file: &str) -> Result<(), String> {
         return Ok(());
     }
     Err(format!(
-        "`@{file}` would be read from a file, which no instance has: put a name like this in quotes, or bring the file in \
-         `spec.config.files` and write `@/etc/postgres/…`"
+        "Postgres would read `@{file}` from a file that does not exist in the instances: put the name in quotes, or \
+         mount the file with `spec.config.files` and write `@/etc/postgres/…`"
     ))
 }
 

@@ -19,8 +19,8 @@ pub fn check_name(name: &str) -> Result<(), String> {
     let parts: Vec<&str> = name.split('.').collect();
     if parts.len() > 2 || !parts.iter().all(|part| is_identifier(part)) {
         return Err(
-            "this is not the name of a parameter: write letters, digits and `_`, after one dot where it is an \
-                    extension's, as in `pgaudit.log`"
+            "is not a valid name of a parameter: write letters, digits and `_`, or two such names with a dot between \
+             them for a parameter of an extension, as in `pgaudit.log`"
                 .to_owned(),
         );
     }
@@ -38,7 +38,7 @@ pub fn check_value(name: &str, value: &str) -> Result<(), String> {
     line::check(value)?;
     if name.eq_ignore_ascii_case("shared_preload_libraries") && libraries(value).is_none() {
         // Postgres would then load no library of the list, not even those of pgrender (`load_libraries`).
-        return Err("this is not a list of libraries: write names with commas between them".to_owned());
+        return Err("is not a valid list of libraries: write names separated by commas".to_owned());
     }
     Ok(())
 }
@@ -55,8 +55,8 @@ pub fn library_fault(name: &str, value: &str) -> Option<String> {
     let names = value.split(['\'', '"', ',', ' ', '\t']).filter(|name| !name.is_empty()).collect::<Vec<_>>();
     let (strange, instead) = (words::quote(strange), words::quote(&names.join(",")));
     Some(format!(
-        "Postgres takes {strange} for the name of one library, quotes and blanks too, and finds none of that name: write names with \
-         commas between them and no quotes around them, such as {instead}"
+        "Postgres reads {strange} as the name of one library, including the quotes and spaces, and cannot find it: \
+         write the names without quotes and separate them with commas, such as {instead}"
     ))
 }
 

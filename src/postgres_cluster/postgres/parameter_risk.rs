@@ -7,40 +7,42 @@ const RISKS: [(&str, bool, &str); 7] = [
     (
         "allow_system_table_mods",
         false,
-        "a slip in a catalogue can destroy the whole database, and nothing refuses it: remove it when the repair is done",
+        "a mistake in a system catalog can destroy the whole database, and Postgres does not prevent it: remove it \
+         after the repair",
     ),
     (
         "data_sync_retry",
         false,
-        "Postgres goes on after a failed write to the disk, and what the kernel has dropped by then is lost without a word: remove \
-         it, so that it recovers from the WAL instead",
+        "Postgres continues after a failed write to the disk, and data that the kernel has dropped is lost silently: \
+         remove it, so that Postgres recovers from the WAL instead",
     ),
     (
         "fsync",
         true,
-        "a crash of the node can destroy the whole database, and its replicas and backups get the damage: remove it; for fast \
-         commits write `synchronous_commit: \"off\"`, which risks the last transactions only",
+        "a crash of the node can corrupt the whole database, and its replicas and backups copy the damage: remove it; \
+         for fast commits write `synchronous_commit: \"off\"`, which risks only the last transactions",
     ),
     (
         "full_page_writes",
         true,
-        "a crash in the midst of writing a page can destroy data that nobody misses at once, and a backup may not be restorable: \
-         remove it, and write `wal_compression: \"on\"` for less WAL",
+        "a crash while a page is written can corrupt data without a message, and it can be impossible to restore a \
+         backup: remove it, and write `wal_compression: \"on\"` for less WAL",
     ),
     (
         "ignore_checksum_failure",
         false,
-        "damaged pages are read as if they were sound, and spread into replicas and dumps: remove it when the data is saved",
+        "Postgres reads damaged pages as if they were correct, and copies the damage to replicas and dumps: remove it \
+         after you have saved the data",
     ),
     (
         "ignore_invalid_pages",
         false,
-        "recovery passes over WAL of pages that it does not find, and data is lost: remove it when the data is saved",
+        "recovery ignores WAL records of missing pages, and data is lost: remove it after you have saved the data",
     ),
     (
         "zero_damaged_pages",
         false,
-        "each page that is found damaged is emptied, with all of its rows: remove it when the data is saved",
+        "Postgres deletes all rows of each damaged page that it finds: remove it after you have saved the data",
     ),
 ];
 

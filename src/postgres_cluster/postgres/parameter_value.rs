@@ -25,7 +25,7 @@ pub fn fault(name: &str, value: &str) -> Option<String> {
         _ => return None,
     };
     let value = crate::diagnostic::words::quote(value);
-    Some(format!("Patroni cannot read {value} and leaves the parameter out, so that the default counts: {instead}"))
+    Some(format!("Patroni cannot read {value} and ignores the parameter, so Postgres uses its default: {instead}"))
 }
 
 /// Returns whether a value means on or off; `None` if it is not a word for these, in any case.
@@ -53,7 +53,7 @@ fn number(value: &str, kind: &str, base: &str) -> Option<String> {
     let meant = units.iter().find(|known| length > 0 && means(unit, known));
     Some(match meant {
         Some(meant) => format!("write `{number}{meant}`"),
-        None if units.is_empty() && kind == "real" => "write a number, with `.` and without a unit".to_owned(),
+        None if units.is_empty() && kind == "real" => "write a number without a unit, with `.` for decimals".to_owned(),
         None if units.is_empty() => "write a whole number, without a unit".to_owned(),
         None => format!("write a number with one of the units `{}`", units.join("`, `")),
     })

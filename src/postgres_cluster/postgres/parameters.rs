@@ -75,14 +75,17 @@ impl Checker<'_, '_> {
             let lower = name.to_lowercase();
             let at = path.key(name);
             if let Some(first) = found.insert(lower.clone(), name) {
-                let message =
-                    format!("is `{first}` once more, for Postgres does not distinguish upper and lower case: keep one");
+                let message = format!(
+                    "is the same parameter as `{first}`, because Postgres does not distinguish upper and lower case: \
+                     keep only one"
+                );
                 self.context.warning(at, message);
                 continue;
             }
             let wins = self.cluster.postgres.parameters.get(&lower);
             if wins.is_some_and(|wins| !same(wins, &value)) {
-                let message = "does nothing: `spec.config.parameters` has this parameter too, and wins; keep one";
+                let message = "has no effect: `spec.config.parameters` also has this parameter and takes precedence; \
+                               keep only one";
                 self.context.warning(at, message);
                 continue;
             }
@@ -101,7 +104,8 @@ impl Checker<'_, '_> {
         let lower = name.to_lowercase();
         if self.fixed.contains_key(&lower) || lower == "data_directory" || lower == "hba_file" || lower == "ident_file"
         {
-            let message = "is set for all instances, because the cluster does not work without it: remove it";
+            let message =
+                "is set to a fixed value for all instances, because the cluster does not work without it: remove it";
             self.context.error(path, message);
         } else if let Some(stake) = parameter_risk::risk(&lower, &text(value)) {
             self.context.warning(path, stake);
@@ -111,8 +115,8 @@ impl Checker<'_, '_> {
     /// Checks a parameter that no other field of the spec overrides. Its name is in lower case.
     fn parameter(&mut self, name: &str, value: &str, path: &FieldPath) {
         if name == "data_directory" {
-            let message =
-                "Postgres would run on other data than Patroni looks after: remove it, the place of PGDATA is fixed";
+            let message = "Postgres would use another data directory than Patroni: remove it, because the path of \
+                           PGDATA is fixed";
             self.context.error(path.clone(), message);
         } else if let Some(message) = parameter::library_fault(name, value) {
             self.context.error(path.clone(), message);
@@ -125,8 +129,8 @@ impl Checker<'_, '_> {
         {
             self.context.warning(path.clone(), message);
         } else if name == "password_encryption" && !value.eq_ignore_ascii_case("scram-sha-256") {
-            let message = "passwords that roles set themselves do not fit rules with `scram-sha-256`, such as those of pgrender, which \
-                           refuse them: write `scram-sha-256`, or remove it";
+            let message = "if a role changes its own password, rules with `scram-sha-256`, such as those of pgrender, \
+                           reject it: write `scram-sha-256`, or remove it";
             self.context.warning(path.clone(), message);
         }
     }
@@ -135,10 +139,10 @@ impl Checker<'_, '_> {
     fn overridden(&self, name: &str, value: &str) -> Option<String> {
         if let Some(fixed) = self.fixed.get(name) {
             let instead = self.instead(name);
-            return (!same(fixed, value)).then(|| format!("does nothing: `{fixed}` counts; {instead}"));
+            return (!same(fixed, value)).then(|| format!("has no effect: the value is always `{fixed}`; {instead}"));
         }
         let counts = |counts: &str, instead: &str| {
-            (!same(counts, value)).then(|| format!("does nothing: Patroni writes it, and `{counts}` counts; {instead}"))
+            (!same(counts, value)).then(|| format!("has no effect: Patroni always sets `{counts}`; {instead}"))
         };
         let synchronous = self.cluster.patroni.dynamic_configuration.get("synchronous_mode");
         let synchronous = setting::is_on(synchronous)
@@ -149,17 +153,15 @@ impl Checker<'_, '_> {
             "cluster_name" => counts(&self.cluster.scope(), "remove it"),
             "hot_standby" => counts("on", "remove it"),
             "recovery_target_timeline" => counts("latest", "remove it"),
-            "config_file" => {
-                Some("does nothing: Patroni names its own file when it starts Postgres; remove it".to_owned())
-            }
+            "config_file" => Some("has no effect: Patroni starts Postgres with its own file; remove it".to_owned()),
             "synchronous_standby_names" if synchronous => {
-                Some("does nothing: in the synchronous mode Patroni writes it; remove it".to_owned())
+                Some("has no effect: in synchronous mode, Patroni sets it; remove it".to_owned())
             }
             "primary_conninfo" | "primary_slot_name" => {
-                Some("does nothing: Patroni writes it for each replica; remove it".to_owned())
+                Some("has no effect: Patroni sets it for each replica; remove it".to_owned())
             }
             _ if name.starts_with("recovery_target") => {
-                Some("does nothing: Patroni writes it, and no instance stops there; remove it".to_owned())
+                Some("has no effect: Patroni does not use recovery targets in a running cluster; remove it".to_owned())
             }
             _ => None,
         }
@@ -168,16 +170,18 @@ impl Checker<'_, '_> {
     /// Says why a parameter is fixed, and what to write instead.
     fn instead(&self, name: &str) -> &'static str {
         match name {
-            "archive_mode" | "archive_command" if self.cluster.backups.is_some() => "pgBackRest archives, so remove it",
-            "archive_mode" | "archive_command" => {
-                "nothing is archived here without pgBackRest: remove it, and write `spec.backups.pgbackrest`"
+            "archive_mode" | "archive_command" if self.cluster.backups.is_some() => {
+                "pgBackRest archives the WAL, so remove it"
             }
-            "restore_command" => "replicas read pgBackRest's archive, so remove it",
-            "wal_level" => "it can be no less where replicas and logical decoding must work, so remove it",
-            "unix_socket_directories" => "the programs of the pod look for the socket there, so remove it",
-            "log_file_mode" => "sidecars of the group must read the logs, so remove it",
+            "archive_mode" | "archive_command" => {
+                "without pgBackRest, WAL is not archived: remove it, and write `spec.backups.pgbackrest`"
+            }
+            "restore_command" => "replicas read WAL from pgBackRest's archive, so remove it",
+            "wal_level" => "replicas and logical decoding need this value, so remove it",
+            "unix_socket_directories" => "the programs of the pod use the socket in this directory, so remove it",
+            "log_file_mode" => "sidecars of the same group must be able to read the logs, so remove it",
             _ if name.starts_with("ssl") => {
-                "TLS is always on: remove it, and bring certificates of your own in `spec.customTLSSecret`"
+                "TLS is always on: remove it, and to use your own certificates, set `spec.customTLSSecret`"
             }
             _ => "remove it",
         }
@@ -200,26 +204,29 @@ impl Checker<'_, '_> {
             };
             let instead = successor(name).map_or_else(|| "remove it".to_owned(), |name| format!("write `{name}`"));
             return Some(format!(
-                "Postgres {version} has no such parameter, for {why}, and Patroni leaves it out: {instead}"
+                "Postgres {version} does not have this parameter, because {why}, and Patroni ignores it: {instead}"
             ));
         }
         match setting::home(name) {
             Some("") => {
                 return Some(
-                    "is a setting of Patroni, and does nothing here: write it at the top of `dynamicConfiguration`"
+                    "is a setting of Patroni and has no effect here: write it at the top level of \
+                     `dynamicConfiguration`"
                         .to_owned(),
                 );
             }
             Some("postgresql") => {
-                let message =
-                    format!("is no parameter, and does nothing here: write `postgresql.{name}`, beside `parameters`");
+                let message = format!(
+                    "is not a parameter of Postgres and has no effect here: write `postgresql.{name}`, next to \
+                     `parameters`"
+                );
                 return Some(message);
             }
             _ => {}
         }
         if let Some(successor) = successor(name) {
             return Some(format!(
-                "Postgres {version} has no such parameter any more, and Patroni leaves it out: write `{successor}`"
+                "Postgres {version} no longer has this parameter, and Patroni ignores it: write `{successor}`"
             ));
         }
         let near = self.suggestions.checked_sub(1).and_then(|rest| {
@@ -227,8 +234,10 @@ impl Checker<'_, '_> {
             words::nearest(name, parameter_name::names())
         });
         Some(match near {
-            Some(near) => format!("Postgres has no such parameter, and Patroni leaves it out: did you mean `{near}`?"),
-            None => "Postgres has no such parameter, and Patroni leaves it out: remove it".to_owned(),
+            Some(near) => {
+                format!("Postgres does not have this parameter, and Patroni ignores it: did you mean `{near}`?")
+            }
+            None => "Postgres does not have this parameter, and Patroni ignores it: remove it".to_owned(),
         })
     }
 }
@@ -258,7 +267,9 @@ fn below(name: &str, value: &str) -> Option<String> {
     let (_, least, default) = LEAST.iter().find(|(known, ..)| *known == name)?;
     let number = value.trim().parse::<i64>();
     let low = number.map_or_else(|_| value.trim().is_empty(), |number| number < *least);
-    low.then(|| format!("is below what Patroni accepts, so it takes its default, {default}: write {least} or more"))
+    low.then(|| {
+        format!("is below the minimum of Patroni, so Patroni uses its default, {default}: write {least} or more")
+    })
 }
 
 /// Whether two texts mean the same value.

@@ -41,7 +41,11 @@ pub(crate) fn postgres(spec: &PostgresClusterSpec, version: u16, context: &mut C
             }
         }
         if parameters.insert(lower, value).is_some() {
-            context.error(path, "the parameter is there twice: Postgres does not distinguish upper and lower case");
+            context.error(
+                path,
+                "the parameter is set twice, because Postgres does not distinguish upper and lower \
+                                 case: keep only one",
+            );
         }
     }
     let rules = spec.authentication.iter().flat_map(|authentication| &authentication.rules).enumerate();
@@ -60,7 +64,7 @@ fn hba_line(rule: &HbaRule, index: usize, version: u16, context: &mut Context) -
     if let Some(text) = &rule.hba {
         let line = postgres::configuration::hba_text(text);
         match &line {
-            None => context.warning(path.key("hba"), "nothing is left of this rule"),
+            None => context.warning(path.key("hba"), "this rule is empty, so pgrender omits it"),
             Some(line) => hba_text(line, &path.key("hba"), version, context),
         }
         return line;
@@ -103,13 +107,13 @@ pub(crate) fn hba_text(text: &str, path: &FieldPath, version: u16, context: &mut
 /// Checks that all ports of one pod are different.
 pub(crate) fn check_ports(cluster: &Cluster, context: &mut Context) {
     if cluster.port != 0 && cluster.port == cluster.patroni.port {
-        context.error(FieldPath::of("spec.port"), "is Patroni's port too: choose another for one of them");
+        context.error(FieldPath::of("spec.port"), "is the same port as `spec.patroni.port`: change one of them");
     }
     for (path, port) in [("spec.port", cluster.port), ("spec.patroni.port", cluster.patroni.port)] {
         if cluster.backups.is_some() && port == PGBACKREST_PORT {
             context.error(
                 FieldPath::of(path),
-                format!("pgBackRest's server listens on {PGBACKREST_PORT}: choose another"),
+                format!("pgBackRest's server uses port {PGBACKREST_PORT}: choose another port"),
             );
         }
     }
@@ -120,7 +124,11 @@ pub(crate) fn check_ports(cluster: &Cluster, context: &mut Context) {
     ];
     for (index, (path, port)) in node_ports.iter().enumerate() {
         if port.is_some() && node_ports[..index].iter().any(|(_, other)| other == port) {
-            context.error(FieldPath::of(path), "another Service of this cluster has this node port");
+            context.error(
+                FieldPath::of(path),
+                "another Service of this cluster has the same node port: choose \
+                                                another node port",
+            );
         }
     }
 }

@@ -20,10 +20,12 @@ pub(crate) fn check(spec: &PostgresClusterSpec, cluster: &Cluster, context: &mut
     for (number, first) in postgres::configuration::unreached(&lines) {
         let Some(path) = number.checked_sub(ours).and_then(|index| paths.get(index)) else { continue };
         let message = match first.checked_sub(ours).and_then(|index| paths.get(index)) {
-            Some(other) => format!("is never reached: `{other}` comes before, and decides about all that this is for; change their \
-                                    order, or remove it"),
-            None => "is never reached: the rules of the cluster's own roles come before, and decide about all that this is for; \
-                     remove it"
+            Some(other) => format!(
+                "is never used: the earlier rule `{other}` matches all connections that this rule matches; change \
+                 their order, or remove it"
+            ),
+            None => "is never used: the earlier rules for the cluster's own roles match all connections that this \
+                     rule matches; remove it"
                 .to_owned(),
         };
         context.warning(path.clone(), message);

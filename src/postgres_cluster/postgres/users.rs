@@ -23,14 +23,17 @@ pub(crate) fn resolve(spec: &PostgresClusterSpec, cluster: &str, context: &mut C
             let at = || path.key("databases").index(index);
             context.check(&at(), check_database(database));
             if database == "pgbouncer" && spec.proxy.is_some() {
-                context.warning(at(), "cannot be reached through pgBouncer, whose console has this name");
+                context.warning(
+                    at(),
+                    "cannot be reached through pgBouncer, because `pgbouncer` is the name of its admin console",
+                );
             }
             if seen.insert(database) {
                 databases.push(database.clone());
             }
         }
         if RESERVED_ROLES.contains(&user.name.as_str()) {
-            let message = format!("Postgres makes no role of the name `{}`: choose another", user.name);
+            let message = format!("`{}` is a reserved name of a role in Postgres: choose another name", user.name);
             context.error(path.key("name"), message);
         }
         // Line breaks are white space in SQL.
@@ -83,10 +86,10 @@ fn options_fault(options: &str) -> Option<String> {
         given.find(|word| !is_value(word) && !ROLE_OPTIONS.iter().any(|known| known.eq_ignore_ascii_case(word)))?;
     let instead = match words::nearest(unknown, ROLE_OPTIONS) {
         Some(near) => format!("did you mean `{near}`?"),
-        None => "write options of `ALTER ROLE`, such as `CREATEDB`, with blanks between them".to_owned(),
+        None => "write options of `ALTER ROLE`, such as `CREATEDB`, separated by spaces".to_owned(),
     };
     let unknown = words::quote(unknown);
-    Some(format!("Postgres has no option {unknown} of roles, and the user gets none of these: {instead}"))
+    Some(format!("Postgres does not have the role option {unknown}, so none of these options are set: {instead}"))
 }
 
 /// Names that have a special meaning to Postgres: no role and all roles (`check_rolespec_name`).
@@ -97,12 +100,12 @@ const RESERVED_ROLES: [&str; 2] = ["none", "public"];
 fn check_database(name: &str) -> Result<(), String> {
     // Postgres silently truncates a longer name to 63 bytes (`NAMEDATALEN`).
     if name.len() > 63 {
-        return Err("a database name has at most 63 bytes".to_owned());
+        return Err("the name of a database must have at most 63 bytes".to_owned());
     }
     line::check_name(name)?;
     match name {
-        "template0" => Err("nobody may connect to `template0`: name another database".to_owned()),
-        "template1" => Err("what is in `template1` comes into every new database: name another database".to_owned()),
+        "template0" => Err("connections to `template0` are not allowed: choose another database".to_owned()),
+        "template1" => Err("every new database is a copy of `template1`: choose another database".to_owned()),
         _ => Ok(()),
     }
 }
@@ -111,7 +114,7 @@ fn default_user(cluster: &str, context: &mut Context) -> Vec<User> {
     // Postgres' `NAMEDATALEN`, and PGO's pattern for user names.
     if cluster.len() > 63 || cluster.contains('.') {
         let message =
-            "the name of the cluster cannot be the name of a user, so there is none: list users in `spec.users`";
+            "the name of the cluster is not a valid name of a user, so no user is created: list users in `spec.users`";
         context.warning(FieldPath::of("metadata.name"), message);
         return Vec::new();
     }

@@ -18,8 +18,8 @@ pub(crate) fn check(spec: &PostgresClusterSpec, cluster: &Cluster, context: &mut
     for (index, line) in lines.enumerate() {
         if line.as_str().unwrap_or_default().split(['\n', '\r']).any(postgres::configuration::is_ours) {
             let message = format!(
-                "the map `{REPLICATION_MAP}` is reserved: it says whose certificates may replicate this cluster; give yours \
-                 another name"
+                "the map `{REPLICATION_MAP}` is reserved for the certificates that can replicate this cluster: choose \
+                 another name for your map"
             );
             context.error(path.key("pg_ident").index(index), message);
         }
@@ -31,8 +31,9 @@ pub(crate) fn check(spec: &PostgresClusterSpec, cluster: &Cluster, context: &mut
     for (path, name) in dynamic.chain(named) {
         // With `ident_file`, Patroni does not write `pg_ident.conf` (`replace_pg_ident`).
         if name.eq_ignore_ascii_case("ident_file") {
-            let message = "the map of replicas is in the file that Patroni writes, and no replica could connect: remove it, and \
-                           write your lines in `spec.patroni.dynamicConfiguration.postgresql.pg_ident`";
+            let message = "the map for replicas is in the file that Patroni writes, so no replica could connect with \
+                           another file: remove it, and write your lines in \
+                           `spec.patroni.dynamicConfiguration.postgresql.pg_ident`";
             context.error(path.key(name.as_str()), message);
         }
     }
@@ -47,12 +48,12 @@ pub(crate) fn accepts_standby(resource: &PostgresCluster, context: &mut Context)
     let path = FieldPath::of("metadata.annotations").key(annotation::ACCEPT_STANDBY);
     match value.as_str() {
         "true" if resource.spec.custom_replication_tls_secret.is_some() => {
-            let message = "changes nothing, because `spec.customReplicationTLSSecret` lets in every certificate of that CA with \
-                           the common name `_crunchyrepl`: remove it";
+            let message = "has no effect, because `spec.customReplicationTLSSecret` already allows every certificate \
+                           of that CA with the common name `_crunchyrepl`: remove it";
             context.warning(path, message);
         }
         "true" | "false" => {}
-        other => context.error(path, format!("`{other}` is neither `true` nor `false`: write one of them")),
+        other => context.error(path, format!("`{other}` is not a boolean: write `true` or `false`")),
     }
     value == "true"
 }

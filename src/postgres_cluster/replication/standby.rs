@@ -55,12 +55,13 @@ impl Party {
         let note = match sources.next() {
             Some((_, first)) if first.lets_in => return None,
             Some((source, _)) => Diagnostic::warning(format!(
-                "`{source}` refuses standby clusters, so nothing will arrive from it: annotate it with `{annotation}: \"true\"`"
+                "`{source}` does not accept standby clusters, so this cluster cannot replicate from it: annotate it \
+                 with `{annotation}: \"true\"`"
             )),
             None if self.brings => return None,
             None => Diagnostic::info(format!(
-                "whoever is called so must let this cluster in, and one that pgrender has rendered does so only with the annotation \
-                 `{annotation}: \"true\"`"
+                "the cluster at this host must accept this standby: if pgrender renders that cluster, annotate it \
+                 with `{annotation}: \"true\"`"
             )),
         };
         let place = if self.by_spec { "spec.standby" } else { "spec.patroni.dynamicConfiguration.standby_cluster" };

@@ -11,7 +11,7 @@ pub(crate) fn resolve(spec: &PostgresClusterSpec, cluster: &str, context: &mut C
     let standby = spec.standby.as_ref().filter(|standby| standby.enabled)?;
     let path = FieldPath::of("spec.standby");
     if standby.host.is_none() && standby.repo_name.is_none() {
-        context.error(path.clone(), "a standby follows something: add `host`, `repoName` or both");
+        context.error(path.clone(), "a standby needs a source to replicate from: add `host`, `repoName` or both");
     }
     if let Some(host) = &standby.host {
         context.check(&path.key("host"), check_host(host));
@@ -27,9 +27,9 @@ pub(crate) fn resolve(spec: &PostgresClusterSpec, cluster: &str, context: &mut C
                 let repository = pgbackrest.repos.iter().find(|repository| &repository.name == name);
                 if repository.is_some_and(is_on_new_volume) {
                     let message = format!(
-                        "this repository is on a volume that is new and empty, unless the claim `{cluster}-{name}` is there \
-                         already, so there is nothing to start from: name the volume that has the backups in `volumeName` of its \
-                         claim, or follow a repository in `s3`, `gcs` or `azure`"
+                        "the volume of this repository is new and empty, unless the claim `{cluster}-{name}` already \
+                         exists, so the standby has no backup to start from: write the name of the volume with the \
+                         backups in `volumeName` of its claim, or use a repository in `s3`, `gcs` or `azure`"
                     );
                     context.warning(path.key("repoName"), message);
                 }
@@ -63,5 +63,5 @@ pub(crate) fn check_host(host: &str) -> Result<(), String> {
     }
     // libpq takes a text that begins with a slash or `@` for the path of a socket, and this pod has only the socket of its own
     // Postgres.
-    Err(format!("{host:?} is not the name or the address of a host"))
+    Err(format!("{host:?} is not a valid name or address of a host"))
 }

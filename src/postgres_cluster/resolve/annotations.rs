@@ -23,8 +23,8 @@ const OF_PGO: [&str; 9] = [
 
 /// Annotations that accept only certain values, in lower case: those values, and what any other value does.
 const VALUES: [(&str, &[&str], &str); 2] = [
-    (annotation::AUTO_CREATE_USER_SCHEMA, &["", "false", "true"], "does nothing: write `\"true\"` or `\"false\"`"),
-    (annotation::PGBACKREST_IP_VERSION, &["ipv4", "ipv6"], "is taken for `IPv4`: write `IPv4` or `IPv6`"),
+    (annotation::AUTO_CREATE_USER_SCHEMA, &["", "false", "true"], "has no effect: write `\"true\"` or `\"false\"`"),
+    (annotation::PGBACKREST_IP_VERSION, &["ipv4", "ipv6"], "is not valid, so `IPv4` is used: write `IPv4` or `IPv6`"),
 ];
 
 /// Reports annotations in the cluster's own metadata that do not exist, and values that have no effect.
@@ -41,10 +41,7 @@ pub(crate) fn check(resource: &PostgresCluster, context: &mut Context) {
     let path = FieldPath::of("metadata.labels");
     for key in resource.metadata.labels.iter().flatten().map(|(key, _)| key) {
         if key.starts_with(annotation::OWN) || OF_PGO.contains(&key.as_str()) {
-            context.error(
-                path.key(key),
-                "does nothing here: it is an annotation, so write it below `metadata.annotations`",
-            );
+            context.error(path.key(key), "has no effect as a label: write it below `metadata.annotations`");
         }
     }
 }
@@ -55,7 +52,7 @@ fn own(key: &str, path: FieldPath, context: &mut Context) {
     let prefixes = [annotation::ROTATE, annotation::CREDENTIALS, annotation::SEED];
     if key != annotation::ACCEPT_STANDBY && !prefixes.iter().any(|prefix| key.starts_with(prefix)) {
         let message = format!(
-            "there is no such annotation: write `{}`, `{}<user>` or one that begins with `{}`, or remove it",
+            "unknown annotation: write `{}`, `{}<user>` or one that begins with `{}`, or remove it",
             annotation::ACCEPT_STANDBY,
             annotation::CREDENTIALS,
             annotation::ROTATE,
@@ -68,8 +65,10 @@ fn own(key: &str, path: FieldPath, context: &mut Context) {
 fn of_pgo(key: &str, value: &str, path: FieldPath, context: &mut Context) {
     if !OF_PGO.contains(&key) {
         let message = match nearest(key) {
-            Some(meant) => format!("does nothing, for PGO has no such annotation: did you mean `{meant}`?"),
-            None => "does nothing, for PGO has no such annotation of a PostgresCluster: remove it".to_owned(),
+            Some(meant) => format!("has no effect, because PGO does not have this annotation: did you mean `{meant}`?"),
+            None => {
+                "has no effect, because PGO does not have this annotation for a PostgresCluster: remove it".to_owned()
+            }
         };
         return context.warning(path, message);
     }
@@ -85,16 +84,16 @@ pub(crate) fn misplaced(metadata: &Metadata, path: &FieldPath, context: &mut Con
         for key in entries.keys() {
             let path = path.key(field).key(key);
             if key.starts_with(annotation::OWN) {
-                let message = "does nothing here, where it would only be on objects: write it below `metadata.annotations` of the \
-                               PostgresCluster";
+                let message = "has no effect here, because pgrender would only copy it to the objects: write it below \
+                               `metadata.annotations` of the PostgresCluster";
                 context.error(path, message);
             } else if field == "annotations" && key.starts_with(PREFIX) {
                 let key = if OF_PGO.contains(&key.as_str()) { Some(key.as_str()) } else { nearest(key) };
                 let message = match key {
                     Some(key) => {
-                        format!("does nothing here: write `{key}` below `metadata.annotations` of the PostgresCluster")
+                        format!("has no effect here: write `{key}` below `metadata.annotations` of the PostgresCluster")
                     }
-                    None => "does nothing: remove it".to_owned(),
+                    None => "has no effect: remove it".to_owned(),
                 };
                 context.warning(path, message);
             }

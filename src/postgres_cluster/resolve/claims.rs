@@ -21,7 +21,7 @@ pub(crate) fn resolve(spec: &VolumeClaimSpec, path: &FieldPath, context: &mut Co
         if let (Some(limit), Some(request)) = (limit, request)
             && quantity::value(&request.0) > quantity::value(&limit.0)
         {
-            let message = format!("`{}` is more than the limit; `{}` is requested", request.0, limit.0);
+            let message = format!("`{}` is more than the limit, so the claim requests `{}`", request.0, limit.0);
             context.warning(path.key("resources").key("requests").key("storage"), message);
             *request = limit;
         }
@@ -39,7 +39,7 @@ pub(crate) fn check(claim: &PersistentVolumeClaimSpec, path: &FieldPath, context
     }
     let request = claim.resources.as_ref().and_then(|resources| resources.requests.as_ref()?.get("storage"));
     if request.is_some_and(|request| quantity::value(&request.0).is_some_and(|size| size <= 0.0)) {
-        context.error(path.key("resources").key("requests").key("storage"), "must be more than nothing");
+        context.error(path.key("resources").key("requests").key("storage"), "must be more than 0");
     }
 }
 
@@ -52,8 +52,8 @@ pub(crate) fn check_volume_names(spec: &PostgresClusterSpec, context: &mut Conte
         let wal = set.wal_volume_claim_spec.as_ref().and_then(|claim| claim.volume_name.as_deref());
         let temp = set.volumes.as_ref().and_then(|volumes| volumes.temp.as_ref()?.volume_name.as_deref());
         if temp.is_some() && set.replicas == 1 {
-            let message = "the claim is made anew with each pod, but a volume that is released is not bound again: remove it, and \
-                           write `storageClassName`";
+            let message = "Kubernetes creates this claim again with each pod, but does not bind a released volume \
+                           again: remove it, and write `storageClassName`";
             context.warning(path.key("volumes").key("temp").key("volumeName"), message);
         }
         let data = set.data_volume_claim_spec.volume_name.as_deref();
@@ -72,12 +72,19 @@ pub(crate) fn check_volume_names(spec: &PostgresClusterSpec, context: &mut Conte
         let path = path.key("volumeName");
         if replicas > 1 {
             let message = format!(
-                "each of the {replicas} instances has a claim of its own, and a PersistentVolume is bound to one: remove it, and \
-                 write `storageClassName` or `selector`, or make a set with one instance for each volume"
+                "each of the {replicas} instances has its own claim, but a PersistentVolume can be bound to only one \
+                 claim: remove it, and write `storageClassName` or `selector`, or write one instance set with one \
+                 instance for each volume"
             );
             context.error(path, message);
         } else if let Some(other) = first.get(name) {
-            context.error(path, format!("`{other}` names this volume too, and it is bound to one claim: name another"));
+            context.error(
+                path,
+                format!(
+                    "`{other}` already uses this volume, and a volume can be bound to only one claim: write the name \
+                     of another volume"
+                ),
+            );
         } else {
             first.insert(name, path);
         }

@@ -22,24 +22,29 @@ pub(crate) fn sidecars(
         let at = path.index(index);
         let is_new = names.insert(&container.name);
         if ours.contains(&container.name.as_str()) {
-            let message = format!("`{}` is the name of a container that is there already", container.name);
+            let message =
+                format!("`{}` is already the name of a container of this pod: choose another name", container.name);
             context.error(at.key("name"), message);
         } else if !is_new {
-            context.error(at.key("name"), format!("two containers are named `{}`: rename one", container.name));
+            context.error(
+                at.key("name"),
+                format!("two containers have the name `{}`: rename one of them", container.name),
+            );
         }
         for (position, port) in container.ports.iter().flatten().enumerate() {
             if let Some(name) = port.name.as_deref().filter(|name| is_container_port(name)) {
                 let message = format!(
-                    "`{name}` is a name of the kind that Services of clusters lead to, which would make this container one of \
-                     their servers: take another"
+                    "`{name}` has the form of the port names that Services of clusters use, so a Service could send \
+                     connections to this container: choose another name"
                 );
                 context.error(at.key("ports").index(position).key("name"), message);
             }
         }
         if !is_restricted(container) {
             let message = format!(
-                "container `{}` is rendered as written, which is below the Pod Security Standard *restricted*: it wants \
-                 `runAsNonRoot`, `allowPrivilegeEscalation: false`, `capabilities.drop: [ALL]` and a `seccompProfile`",
+                "container `{}` does not meet the Pod Security Standard *restricted*, and is rendered as it is \
+                 written: the standard requires `runAsNonRoot`, `allowPrivilegeEscalation: false`, \
+                 `capabilities.drop: [ALL]` and a `seccompProfile`",
                 container.name
             );
             context.warning(at, message);
@@ -76,7 +81,7 @@ pub(crate) fn additional_volumes(
         for (position, name) in volume.containers.iter().flatten().enumerate() {
             if !known.contains(name.as_str()) {
                 let at = path.index(index).key("containers").index(position);
-                context.warning(at, format!("there is no container `{name}`; there are `{few}`{more}"));
+                context.warning(at, format!("there is no container `{name}`: the containers are `{few}`{more}"));
             }
         }
     }

@@ -32,7 +32,7 @@ impl Context<'_> {
     /// Returns a port number. The schema has checked only the lower bound, so the upper bound is checked here.
     pub(crate) fn port(&mut self, number: i32, path: &str) -> u16 {
         u16::try_from(number).unwrap_or_else(|_| {
-            self.error(FieldPath::of(path), format!("`{number}` is not a port: the highest is 65535"));
+            self.error(FieldPath::of(path), format!("`{number}` is not a valid port: write at most 65535"));
             0
         })
     }
@@ -41,7 +41,7 @@ impl Context<'_> {
     pub(crate) fn image(&mut self, named: Option<&str>, variable: &str, path: &str) -> String {
         images::image(named, variable, self.options).unwrap_or_else(|| {
             let message = format!(
-                "no image is known for this: name one here, or give `{variable}` in the environment, with `--image`, or in \
+                "no image is set: write one here, or set `{variable}` in the environment, with `--image`, or in \
                  `spec.images` of the function configuration"
             );
             self.error(FieldPath::of(path), message);

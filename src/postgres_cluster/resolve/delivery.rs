@@ -67,17 +67,18 @@ const DANGEROUS: [(&str, &str); 7] = [
     ("helm.sh/hook-weight", HOOK),
     (
         "kapp.k14s.io/update-strategy",
-        "is on nothing that is rendered: kapp would delete and make anew what it cannot change, also claims with their data; remove it",
+        "is not copied to the rendered objects: kapp would delete and recreate objects that it cannot change, \
+         including claims and their data; remove it",
     ),
     (
         "kustomize.toolkit.fluxcd.io/force",
-        "is on nothing that is rendered: Flux would delete and make anew what it cannot change, also claims with their data; remove \
-         it",
+        "is not copied to the rendered objects: Flux would delete and recreate objects that it cannot change, \
+         including claims and their data; remove it",
     ),
 ];
 
-const HOOK: &str = "is on nothing that is rendered: a hook is deleted and made anew with each sync, and its data with it; write \
-                    `argocd.argoproj.io/sync-wave` where you want an order";
+const HOOK: &str = "is not copied to the rendered objects: a hook is deleted and recreated in each sync, together \
+                    with its data; to order the objects, write `argocd.argoproj.io/sync-wave`";
 
 /// Options with which Argo CD deletes an object and creates it again, or fails on every claim.
 const DANGEROUS_OPTIONS: [&str; 2] = ["Force=true", "Replace=true"];
@@ -138,7 +139,8 @@ pub(crate) fn without_danger(metadata: &mut Metadata, path: &FieldPath, context:
             if let Some(what) = what {
                 context.warning(path.key(key), what);
             } else if let Some(meant) = meant(key) {
-                context.warning(path.key(key), format!("no tool knows this: did you mean `{meant}`?"));
+                context
+                    .warning(path.key(key), format!("unknown annotation, which no tool uses: did you mean `{meant}`?"));
             } else {
                 tell_of_value(key, value, path.key(key), context);
             }
@@ -175,7 +177,7 @@ fn tell_of_value(key: &str, value: &str, path: FieldPath, context: &mut Context)
         // Argo CD parses it with Go's `strconv.Atoi` and ignores an error.
         if value.parse::<i64>().is_err() {
             let message = format!(
-                "{} is no whole number, so Argo CD takes `0`: write one, in quotes, such as `\"-1\"`",
+                "{} is not a whole number, so Argo CD uses `0`: write a whole number in quotes, such as `\"-1\"`",
                 words::quote(value)
             );
             context.warning(path, message);
@@ -183,7 +185,7 @@ fn tell_of_value(key: &str, value: &str, path: FieldPath, context: &mut Context)
     } else if let Some((_, known, instead)) = VALUES.iter().find(|(with_values, ..)| *with_values == key)
         && !known.iter().any(|known| known.eq_ignore_ascii_case(value))
     {
-        context.warning(path, format!("{} does nothing: write {instead}, or remove it", words::quote(value)));
+        context.warning(path, format!("{} has no effect: write {instead}, or remove it", words::quote(value)));
     }
 }
 
@@ -193,8 +195,8 @@ fn sync_options(value: &str, path: &FieldPath, context: &mut Context) -> Option<
         delivery::options(value).partition(|option| DANGEROUS_OPTIONS.contains(option));
     if !refused.is_empty() {
         let message = format!(
-            "`{}` is on nothing that is rendered: Argo CD would delete and make anew what it cannot change, also claims with their \
-             data; remove it",
+            "`{}` is not copied to the rendered objects: Argo CD would delete and recreate objects that it cannot \
+             change, including claims and their data; remove it",
             refused.join(",")
         );
         context.warning(path.clone(), message);
@@ -207,10 +209,11 @@ fn tell(key: &str, path: FieldPath, context: &mut Context) {
     if let Some(what) = dangerous(key) {
         context.warning(path, what);
     } else if let Some(meant) = meant(key) {
-        context.warning(path, format!("no tool knows this: did you mean `{meant}`?"));
+        context.warning(path, format!("unknown annotation, which no tool uses: did you mean `{meant}`?"));
     } else if DOMAINS.iter().any(|domain| key.starts_with(domain)) && !BOOKKEEPING.contains(&key) {
-        let message = "does nothing here: what applies the manifests sees the rendered objects and not this one; remove it, or \
-                       write it below `spec.metadata.annotations`, which are on every rendered object and pod";
+        let message = "has no effect here, because the tool that applies the manifests does not see this object: \
+                       remove it, or write it below `spec.metadata.annotations`, which pgrender copies to every \
+                       object and pod";
         context.warning(path, message);
     }
 }

@@ -15,7 +15,8 @@ pub(crate) fn warn(version: u16, context: &mut Context) {
     let Some((_, year, day)) = LAST_RELEASES.iter().find(|(other, ..)| *other == version) else { return };
     let Ok(month_after) = Date::from_calendar_date(*year, Month::December, *day) else { return };
     if context.options.time >= month_after.midnight().assume_utc().unix_timestamp() {
-        let message = format!("Postgres {version} has had no fixes since November {year}: upgrade to a later version");
+        let message =
+            format!("Postgres {version} has received no fixes since November {year}: upgrade to a later version");
         context.warning(FieldPath::of("spec.postgresVersion"), message);
     }
 }

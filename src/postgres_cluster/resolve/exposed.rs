@@ -33,8 +33,9 @@ pub(crate) fn warn(spec: &PostgresClusterSpec, context: &mut Context) {
     let pgbouncer = spec.proxy.as_ref().and_then(|proxy| proxy.pg_bouncer.config.as_ref());
     for (name, value) in pgbouncer.into_iter().flat_map(|config| &config.databases) {
         if holds_secret(value) {
-            let message = "looks like a secret, but stands in a ConfigMap: write the line in the section `[databases]` of a \
-                           file `pgbouncer.ini` of a Secret, and name the Secret in `spec.proxy.pgBouncer.config.files`";
+            let message = "looks like a secret, but pgrender writes it to a ConfigMap: write the line in the section \
+                           `[databases]` of a file `pgbouncer.ini` in a Secret, and add the Secret to \
+                           `spec.proxy.pgBouncer.config.files`";
             context.warning(FieldPath::of("spec.proxy.pgBouncer.config.databases").key(name), message);
         }
     }
@@ -114,9 +115,9 @@ fn element(path: &FieldPath, value: &Value, context: &mut Context) {
 }
 
 fn tell(path: FieldPath, context: &mut Context) {
-    let message = "looks like a secret, but Patroni shows it to everybody who reaches its port, and it stands in a ConfigMap: keep it \
-                   in a file of `spec.config.files` and name that file, use a client certificate, or set it with `ALTER SYSTEM` \
-                   or `ALTER DATABASE`";
+    let message = "looks like a secret, but pgrender writes it to a ConfigMap, and Patroni shows it to everybody who \
+                   can connect to its port: write it in a file of `spec.config.files` and refer to that file, use a \
+                   client certificate, or set it with `ALTER SYSTEM` or `ALTER DATABASE`";
     context.warning(path, message);
 }
 

@@ -31,11 +31,10 @@ pub(crate) fn checked(
 /// certificates or none.
 pub(crate) fn check_custom_certificates(spec: &PostgresClusterSpec, cluster: &Cluster, context: &mut Context) {
     if spec.custom_replication_tls_secret.as_ref().is_some_and(|secret| secret.items.is_some()) {
-        let message =
-            "nothing here reads it, as with PGO: the Secret must have the keys `ca.crt`, `tls.crt` and `tls.key`";
+        let message = "has no effect, as in PGO: the Secret must have the keys `ca.crt`, `tls.crt` and `tls.key`";
         context.warning(FieldPath::of("spec.customReplicationTLSSecret.items"), message);
     }
-    let message = |other: &str| format!("replicas and their leader must trust each other: bring `{other}` too");
+    let message = |other: &str| format!("replicas and their leader must trust each other: also set `{other}`");
     match (&cluster.custom_tls_secret, &cluster.custom_replication_tls_secret) {
         (Some(_), None) => {
             context.error(FieldPath::of("spec.customTLSSecret"), message("spec.customReplicationTLSSecret"));
@@ -87,11 +86,12 @@ fn files(projection: &VolumeProjection) -> Vec<(FieldPath, String)> {
 fn check_path(file: &str, ours: bool) -> Result<(), String> {
     if file.starts_with("..") || file.split('/').any(|part| ["", ".", ".."].contains(&part)) {
         return Err(format!(
-            "{file:?} is not a plain path inside the volume: write one without `.`, `..` and `//`, and no `/` at its ends"
+            "{file:?} is not a valid path inside the volume: write a path without `.`, `..` and `//`, and without `/` \
+             at the beginning and end"
         ));
     }
     if ours {
-        return Err(format!("{file:?} is a file of this cluster's own: choose another path"));
+        return Err(format!("pgrender already writes the file {file:?} for this cluster: choose another path"));
     }
     crate::diagnostic::line::check_name(file)
 }

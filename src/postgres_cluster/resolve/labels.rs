@@ -13,7 +13,8 @@ pub(crate) fn check(metadata: &Metadata, path: &FieldPath, diagnostics: &mut Col
         if let Err(why) = qualified_name(key).and_then(|()| label_value(value)) {
             diagnostics.add(Diagnostic::error(why).at(at));
         } else if key.starts_with(PREFIX) {
-            diagnostics.add(Diagnostic::warning("labels of PGO are set by pgrender where they are needed").at(at));
+            diagnostics
+                .add(Diagnostic::warning("pgrender sets the labels of PGO where they are needed: remove it").at(at));
         }
     }
     for key in metadata.annotations.keys() {
@@ -37,11 +38,12 @@ fn qualified_name(key: &str) -> Result<(), String> {
             })
     };
     if prefix.is_some_and(|prefix| !dns(prefix)) {
-        return Err(format!("the part of {} before `/` is not a DNS name", quote(key)));
+        return Err(format!("the part of {} before `/` is not a valid DNS name", quote(key)));
     }
     if name.is_empty() || !is_word(name) {
         return Err(format!(
-            "{} is not a key: at most 63 letters, digits, `-`, `_`, `.`, beginning and ending with a letter or digit",
+            "{} is not a valid key: write at most 63 letters, digits, `-`, `_` and `.`, and begin and end with a \
+             letter or digit",
             quote(name)
         ));
     }
@@ -53,8 +55,8 @@ fn label_value(value: &str) -> Result<(), String> {
         return Ok(());
     }
     Err(format!(
-        "{} is not the value of a label: at most 63 letters, digits, `-`, `_`, `.`, beginning and ending with a \
-         letter or digit",
+        "{} is not a valid value of a label: write at most 63 letters, digits, `-`, `_` and `.`, and begin and end \
+         with a letter or digit",
         quote(value)
     ))
 }

@@ -17,10 +17,13 @@ pub(crate) fn check_init_sql(sql: &DatabaseInitSqlSpec, context: &mut Context) {
         (1..=max).contains(&text.len()) && text.chars().all(|c| c.is_ascii_alphanumeric() || signs.contains(c))
     };
     if !is_made_of(&sql.name, "-.", 253) || sql.name.contains(|c: char| c.is_ascii_uppercase()) {
-        context.error(path.key("name"), format!("{:?} is not the name of a ConfigMap", sql.name));
+        context.error(path.key("name"), format!("{:?} is not a valid name of a ConfigMap", sql.name));
     }
     if !is_made_of(&sql.key, "-_.", 253) {
-        context.error(path.key("key"), format!("{:?} is not a key: write letters, digits, `-`, `_` and `.`", sql.key));
+        context.error(
+            path.key("key"),
+            format!("{:?} is not a valid key: write letters, digits, `-`, `_` and `.`", sql.key),
+        );
     }
 }
 
@@ -29,11 +32,12 @@ pub(crate) fn check(cluster: &Cluster, context: &mut Context) {
     let path = FieldPath::of("metadata.name");
     let name = &cluster.name;
     if name.contains('.') {
-        context.error(path, "the names of its Services cannot contain a dot");
+        context.error(path, "must not contain a dot, because the names of Services cannot contain a dot");
         return;
     }
     if name.starts_with(|c: char| c.is_ascii_digit()) {
-        context.error(path, "the names of its Services must begin with a letter (RFC 1035)");
+        context
+            .error(path, "must begin with a letter, because the names of Services must begin with a letter (RFC 1035)");
         return;
     }
     let mut longest =
@@ -55,15 +59,18 @@ pub(crate) fn check(cluster: &Cluster, context: &mut Context) {
     let excess = |(name, max, _): &(String, usize, &str)| name.len().saturating_sub(*max);
     if let Some((long, max, kind)) = longest.iter().max_by_key(|name| excess(name)).filter(|name| excess(name) > 0) {
         let shorten = long.len() - max;
-        let message = format!("is too long by {shorten}: `{long}`, {kind}, may have {max} characters");
+        let message =
+            format!("must be shorter by {shorten}: `{long}`, the name of {kind}, can have at most {max} characters");
         context.error(path, message);
     }
     for (index, set) in cluster.instance_sets.iter().enumerate() {
         let long = cluster.instance_set(set);
         if long.len() > STATEFUL_SET_MAX {
             let shorten = long.len() - STATEFUL_SET_MAX;
-            let message =
-                format!("is too long by {shorten}: `{long}`, a StatefulSet, may have {STATEFUL_SET_MAX} characters");
+            let message = format!(
+                "must be shorter by {shorten}: `{long}`, the name of a StatefulSet, can have at most \
+                 {STATEFUL_SET_MAX} characters"
+            );
             context.error(FieldPath::of("spec.instances").index(index).key("name"), message);
         }
     }

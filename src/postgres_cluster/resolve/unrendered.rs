@@ -21,9 +21,13 @@ pub(crate) fn check(resource: &PostgresCluster, cluster: &Cluster, context: &mut
     note(spec.instrumentation.is_some(), "spec.instrumentation", "the OpenTelemetry collector is not rendered yet");
     note(spec.user_interface.is_some(), "spec.userInterface", "pgAdmin is not rendered yet");
     let exporter = spec.monitoring.as_ref().and_then(|m| m.pgmonitor.as_ref()).is_some_and(|m| m.exporter.is_some());
-    note(exporter, "spec.monitoring.pgmonitor.exporter", "its Secret and rules are rendered, the exporter not yet");
+    note(
+        exporter,
+        "spec.monitoring.pgmonitor.exporter",
+        "its Secret and its pg_hba rules are rendered, but the exporter is not rendered yet",
+    );
     if let Some(patroni) = &spec.patroni {
-        note(patroni.logging.is_some(), "spec.patroni.logging", "Patroni logs to its container's output only");
+        note(patroni.logging.is_some(), "spec.patroni.logging", "Patroni logs only to the output of its container");
     }
     if let Some(backups) = &spec.backups {
         let beside = backups.snapshots.is_some() && backups.pgbackrest.is_some();
@@ -51,23 +55,23 @@ fn refuse(spec: &PostgresClusterSpec, context: &mut Context) {
             ("volumes", source.volumes.is_some()),
         ];
         for (field, _) in sources.into_iter().filter(|(_, given)| *given) {
-            let message = "restoring is not rendered yet, so the cluster would start empty, and could expire the backups that it \
-                           shall start from: to start from the end of a repository, write `spec.standby` with `repoName` and \
-                           promote it; else restore with PGO or pgBackRest and load a dump; then remove this \
-                           (docs/operations.md, Restoring)";
+            let message = "pgrender cannot restore a cluster yet, so the cluster would start empty and could expire \
+                           the backups that you want to restore: to start from the latest state of a repository, \
+                           write `spec.standby` with `repoName` and promote the standby; otherwise restore with PGO \
+                           or pgBackRest and load a dump; then remove this field (docs/operations.md, Restoring)";
             context.error(FieldPath::of("spec.dataSource").key(field), message);
         }
     }
     let Some(backups) = &spec.backups else { return };
     let restore = backups.pgbackrest.as_ref().and_then(|pgbackrest| pgbackrest.restore.as_ref());
     if restore.is_some_and(|restore| restore.enabled) {
-        let message = "restoring in place is not rendered yet, so the data would stay as it is: restore with PGO or pgBackRest and \
-                       load a dump, and write `false` here (docs/operations.md, Restoring)";
+        let message = "pgrender cannot restore in place yet, so the data would not change: restore with PGO or \
+                       pgBackRest and load a dump, and write `false` here (docs/operations.md, Restoring)";
         context.error(FieldPath::of("spec.backups.pgbackrest.restore.enabled"), message);
     }
     if backups.snapshots.is_some() && backups.pgbackrest.is_none() {
-        let message = "volume snapshots are not rendered yet, so nothing would back up the cluster: add \
-                       `spec.backups.pgbackrest`, or remove this";
+        let message = "volume snapshots are not rendered yet, so the cluster would have no backups: add \
+                       `spec.backups.pgbackrest`, or remove this field";
         context.error(FieldPath::of("spec.backups.snapshots"), message);
     }
 }
@@ -76,13 +80,17 @@ fn pgbackrest_fields(pgbackrest: &PgBackRestSpec, note: &mut impl FnMut(bool, &s
     let base = "spec.backups.pgbackrest";
     let ssh =
         pgbackrest.repo_host.as_ref().is_some_and(|host| host.ssh_config_map.is_some() || host.ssh_secret.is_some());
-    note(ssh, &format!("{base}.repoHost"), "SSH is not used any more, by PGO neither");
+    note(
+        ssh,
+        &format!("{base}.repoHost"),
+        "SSH is no longer used, in PGO as well: remove `sshConfigMap` and `sshSecret`",
+    );
     let mut schedules = pgbackrest.repos.iter().filter_map(|repository| repository.schedules.as_ref());
     let any_job = schedules.any(|schedules| *schedules != SchedulesSpec::default());
-    let unused = "no pod has this: no repository has `schedules`";
+    let unused = "has no effect: no repository has `schedules`, so there are no backup jobs";
     note(pgbackrest.jobs.is_some() && !any_job, &format!("{base}.jobs"), unused);
     let volume = pgbackrest.repos.iter().any(|repository| repository.volume.is_some());
-    let unused = "there is no repo host: no repository is on a volume";
+    let unused = "has no effect: no repository is on a volume, so there is no repo host";
     note(pgbackrest.repo_host.is_some() && !volume, &format!("{base}.repoHost"), unused);
     for (index, repository) in pgbackrest.repos.iter().enumerate() {
         let auto_grow = repository.volume.as_ref().is_some_and(|volume| volume.volume_claim_spec.auto_grow.is_some());
@@ -90,7 +98,7 @@ fn pgbackrest_fields(pgbackrest: &PgBackRestSpec, note: &mut impl FnMut(bool, &s
     }
 }
 
-const AUTO_GROW: &str = "volumes do not grow by themselves yet: request more storage";
+const AUTO_GROW: &str = "volumes do not grow automatically yet: request more storage";
 
 fn instances(spec: &PostgresClusterSpec, found: &mut Vec<(FieldPath, &str)>) {
     for (index, set) in spec.instances.iter().enumerate() {
@@ -113,14 +121,17 @@ fn instances(spec: &PostgresClusterSpec, found: &mut Vec<(FieldPath, &str)>) {
 /// Annotations of a `PostgresCluster` that start an action in PGO (`internal/naming/annotations.go`), and what happens here
 /// instead.
 const ANNOTATIONS: [(&str, &str); 5] = [
-    (annotation::PGBACKREST_RESTORE, "starts no restore: restoring in place is not rendered yet"),
+    (annotation::PGBACKREST_RESTORE, "does not start a restore: pgrender cannot restore in place yet"),
     (
         annotation::PGBACKREST_CLOUD_LOG_VOLUME,
         "is not mounted: use `spec.backups.pgbackrest.jobs.volumes` and `jobs.log`",
     ),
-    (annotation::EXPORTER_COLLECTORS, "does nothing: the exporter is not rendered yet"),
-    (annotation::AUTHORIZE_BACKUP_REMOVAL, "is not asked for: backups are removed by whoever applies the manifests"),
-    (annotation::ALLOW_UPGRADE, "starts no upgrade: there is no `PGUpgrade` without the operator"),
+    (annotation::EXPORTER_COLLECTORS, "has no effect: the exporter is not rendered yet"),
+    (
+        annotation::AUTHORIZE_BACKUP_REMOVAL,
+        "is not needed: the user or tool that applies the manifests removes backups",
+    ),
+    (annotation::ALLOW_UPGRADE, "does not start an upgrade: `PGUpgrade` needs the operator"),
 ];
 
 fn annotations(resource: &PostgresCluster, found: &mut Vec<(FieldPath, &str)>) {
@@ -135,7 +146,7 @@ fn annotations(resource: &PostgresCluster, found: &mut Vec<(FieldPath, &str)>) {
     if annotations.contains_key(annotation::TRIGGER_SWITCHOVER)
         && !switchover.is_some_and(|switchover| switchover.enabled)
     {
-        let what = "is not heeded: write `spec.patroni.switchover.enabled: true`";
+        let what = "has no effect: also write `spec.patroni.switchover.enabled: true`";
         found.push((path.key(annotation::TRIGGER_SWITCHOVER), what));
     }
 }

@@ -42,7 +42,7 @@ pub(crate) const RULES: &[Rule] = &[
     Rule {
         text: "has(self.hba) || (has(self.connection) && has(self.method))",
         holds: |rule| has(rule, "hba") || (has(rule, "connection") && has(rule, "method")),
-        message: "`connection` and `method` are required where there is no `hba`",
+        message: "`connection` and `method` are required if `hba` is not set",
     },
     Rule {
         text: r#"has(self.hba) || self.method != "ldap" || (has(self.options) && ["ldapbasedn","ldapprefix","ldapsuffix"].exists(k, k in self.options))"#,
@@ -52,8 +52,8 @@ pub(crate) const RULES: &[Rule] = &[
     Rule {
         text: r#"has(self.hba) || self.method != "ldap" || !has(self.options) || 2 > size([["ldapprefix","ldapsuffix"], ["ldapbasedn","ldapbinddn","ldapbindpasswd","ldapsearchattribute","ldapsearchfilter"]].filter(a, a.exists(k, k in self.options)))"#,
         holds: ldap_has_one_mode,
-        message: "the options `ldapprefix` and `ldapsuffix` cannot stand beside those of a search: `ldapbasedn`, \
-                  `ldapbinddn`, `ldapbindpasswd`, `ldapsearchattribute`, `ldapsearchfilter`",
+        message: "the options `ldapprefix` and `ldapsuffix` cannot be combined with the options of a search: \
+                  `ldapbasedn`, `ldapbinddn`, `ldapbindpasswd`, `ldapsearchattribute`, `ldapsearchfilter`",
     },
     Rule {
         text: r#"has(self.hba) || self.method != "radius" || (has(self.options) && ["radiusservers","radiussecrets"].all(k, k in self.options))"#,
@@ -68,6 +68,7 @@ pub(crate) const RULES: &[Rule] = &[
     Rule {
         text: r#"self != "trust""#,
         holds: |method| method != "trust",
-        message: "the method `trust` lets anybody in: write `scram-sha-256` or another that asks for proof",
+        message: "the method `trust` lets everybody connect without a password: write `scram-sha-256` or another \
+                  method that authenticates the client",
     },
 ];

@@ -31,7 +31,7 @@ pub(crate) const RULES: &[Rule] = &[
     Rule {
         text: "!has(self.config_file) && !has(self.data_directory)",
         holds: |parameters| lacks(parameters, &["config_file", "data_directory"]),
-        message: "the place of PGDATA is fixed: remove `config_file` and `data_directory`",
+        message: "the path of PGDATA is fixed: remove `config_file` and `data_directory`",
     },
     Rule {
         text: "!has(self.external_pid_file)",
@@ -51,12 +51,12 @@ pub(crate) const RULES: &[Rule] = &[
     Rule {
         text: "!has(self.port)",
         holds: |parameters| lacks(parameters, &["port"]),
-        message: "the port is set elsewhere: remove `port`, write `spec.port`",
+        message: "the port is set in `spec.port`: remove `port`, and write `spec.port`",
     },
     Rule {
         text: r#"!has(self.ssl) && !self.exists(k, k.startsWith("ssl_") && !(k == 'ssl_groups' || k == 'ssl_ecdh_curve'))"#,
         holds: leaves_tls_alone,
-        message: "TLS is always on: remove `ssl` and every `ssl_…` but `ssl_groups` and `ssl_ecdh_curve`",
+        message: "TLS is always on: remove `ssl` and every `ssl_…` except `ssl_groups` and `ssl_ecdh_curve`",
     },
     Rule {
         text: r#"!self.exists(k, k.startsWith("unix_socket_"))"#,
@@ -66,39 +66,40 @@ pub(crate) const RULES: &[Rule] = &[
     Rule {
         text: r#"!has(self.wal_level) || self.wal_level in ["logical"]"#,
         holds: |parameters| parameters.get("wal_level").is_none_or(|level| level == "logical"),
-        message: "replication needs the WAL: write `wal_level: logical` or remove `wal_level`",
+        message: "`wal_level` is always `logical`: write `wal_level: logical`, or remove `wal_level`",
     },
     Rule {
         text: "!has(self.wal_log_hints)",
         holds: |parameters| lacks(parameters, &["wal_log_hints"]),
-        message: "hints are always logged, pg_rewind needs them: remove `wal_log_hints`",
+        message: "`wal_log_hints` is always on, because pg_rewind needs it: remove `wal_log_hints`",
     },
     Rule {
         text: "!has(self.archive_mode) && !has(self.archive_command) && !has(self.restore_command)",
         holds: |parameters| lacks(parameters, &["archive_mode", "archive_command", "restore_command"]),
-        message: "pgBackRest archives: remove `archive_mode`, `archive_command` and `restore_command`",
+        message: "pgBackRest archives the WAL: remove `archive_mode`, `archive_command` and `restore_command`",
     },
     Rule {
         text: r#"!has(self.recovery_target) && !self.exists(k, k.startsWith("recovery_target_"))"#,
         holds: |parameters| {
             lacks(parameters, &["recovery_target"]) && !has_key_with_prefix(parameters, "recovery_target_")
         },
-        message: "a target belongs to a restore: remove every `recovery_target…`, write the options of `dataSource`",
+        message: "a recovery target is an option of a restore: remove every `recovery_target…`, write the options of \
+                  `dataSource`",
     },
     Rule {
         text: "!has(self.hot_standby)",
         holds: |parameters| lacks(parameters, &["hot_standby"]),
-        message: "replicas always answer queries: remove `hot_standby`",
+        message: "replicas always accept queries: remove `hot_standby`",
     },
     Rule {
         text: "!has(self.synchronous_standby_names)",
         holds: |parameters| lacks(parameters, &["synchronous_standby_names"]),
-        message: "Patroni names the synchronous standbys: remove `synchronous_standby_names`",
+        message: "Patroni sets the synchronous standbys: remove `synchronous_standby_names`",
     },
     Rule {
         text: "!has(self.primary_conninfo) && !has(self.primary_slot_name)",
         holds: |parameters| lacks(parameters, &["primary_conninfo", "primary_slot_name"]),
-        message: "Patroni points replicas at the primary: remove `primary_conninfo` and `primary_slot_name`",
+        message: "Patroni connects the replicas to the primary: remove `primary_conninfo` and `primary_slot_name`",
     },
     Rule {
         text: "!has(self.recovery_min_apply_delay)",

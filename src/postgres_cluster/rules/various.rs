@@ -21,7 +21,7 @@ pub(crate) const RULES: &[Rule] = &[
     Rule {
         text: "!has(self.repo.volume)",
         holds: |pgbackrest| pgbackrest.get("repo").is_some_and(|repo| repo.get("volume").is_none()),
-        message: "a data source of pgBackRest must be in a cloud: write `s3`, `gcs` or `azure`, not `volume`",
+        message: "a pgBackRest data source must be in cloud storage: write `s3`, `gcs` or `azure`, not `volume`",
     },
     Rule {
         text: "type(self) == null_type",
@@ -32,11 +32,11 @@ pub(crate) const RULES: &[Rule] = &[
     Rule {
         text: r#"!self.matches("(?i:PASSWORD)")"#,
         holds: |options| is_text_without(options, mentions_password),
-        message: "cannot set a password here: remove it, passwords are in the Secret of the user",
+        message: "cannot set a password: remove it, because the password comes from the Secret of the user",
     },
     Rule {
         text: r#"!self.matches("(?:--|/[*]|[*]/)")"#,
         holds: |options| is_text_without(options, has_comment),
-        message: "cannot have a comment: remove `--`, `/*` and `*/`",
+        message: "must not contain a comment: remove `--`, `/*` and `*/`",
     },
 ];

@@ -104,18 +104,18 @@ impl<'a> Check<'_, 'a> {
     ) -> Option<Brought<'a>> {
         let path = FieldPath::of(field);
         if name.is_empty() {
-            self.diagnostics.push(Diagnostic::error("names no Secret: add `name`").at(path));
+            self.diagnostics.push(Diagnostic::error("needs the name of a Secret: add `name`").at(path));
             return None;
         }
         for (file, _) in FILES.iter().zip(&keys).filter(|(_, key)| key.is_none()) {
-            let message = format!("no item becomes `{file}`: add one with `path: {file}`, or leave out the items");
+            let message = format!("no item has the path `{file}`: add an item with `path: {file}`, or remove `items`");
             self.diagnostics.push(Diagnostic::error(message).at(path.key("items")));
         }
         let [Some(authority), Some(certificate), Some(key)] = keys else { return None };
         let why = match self.sources.brought(&self.cluster.namespace, name) {
             Ok(existing::Brought::Readable(secret)) => Ok(secret),
             Ok(existing::Brought::Encrypted) => Err("is encrypted by SOPS".to_owned()),
-            Ok(existing::Brought::Made(maker)) => Err(format!("is made by `{maker}`")),
+            Ok(existing::Brought::Made(maker)) => Err(format!("is created by `{maker}`")),
             Ok(existing::Brought::Absent) => Err("is not in the input".to_owned()),
             Err(error) => {
                 self.diagnostics.push(error);
@@ -162,8 +162,8 @@ impl<'a> Check<'_, 'a> {
             return;
         }
         let message = format!(
-            "is the Secret of `{POSTGRES}` too, and no certificate of a server is one of replicas unless its common name is \
-             `{REPLICATION_USER}`: bring two Secrets, or other keys of this one with `items` there"
+            "is also the Secret of `{POSTGRES}`, but replicas need a certificate with the common name \
+             `{REPLICATION_USER}`: use two Secrets, or use `items` there to choose other keys of this Secret"
         );
         self.diagnostics.push(Diagnostic::warning(message).at(FieldPath::of(REPLICATION)));
     }
@@ -180,8 +180,8 @@ impl<'a> Check<'_, 'a> {
         };
         let [authority, ..] = keys(theirs, true);
         let message = format!(
-            "clients of Postgres and of pgBouncer must trust different authorities: `{}` of your Secret `{}`, and `{key}` of \
-             `{ours}`; give clients of both the two in one file, or bring `{field}` too",
+            "clients of Postgres and clients of pgBouncer must trust different CAs: `{}` of your Secret `{}`, and \
+             `{key}` of `{ours}`; give both CAs to clients of both in one file, or also set `{field}`",
             authority.as_deref().unwrap_or("ca.crt"),
             theirs.name,
         );
@@ -193,12 +193,13 @@ impl<'a> Check<'_, 'a> {
 /// The message about a Secret whose content is not in the input: why it was not checked, and what it must contain.
 fn unseen(name: &str, why: &str, [authority, certificate, key]: [&str; 3], purpose: &Purpose) -> String {
     let whose = match purpose {
-        Purpose::Server(hosts) => format!("a server called `{}`", hosts.join("`, `")),
+        Purpose::Server(hosts) => format!("a server with the name `{}`", hosts.join("`, `")),
         Purpose::Client(role) => format!("a client with the common name `{role}`"),
     };
     format!(
-        "Secret `{name}` {why}, so nobody has looked at it: `{certificate}` must be the certificate of {whose}, \
-         `{key}` its key, and `{authority}` whom the other side must show a certificate of"
+        "Secret `{name}` {why}, so pgrender cannot check it: `{certificate}` must be the certificate of {whose}, \
+         `{key}` must be its private key, and `{authority}` must be the CA of the certificate that the other side \
+         presents"
     )
 }
 
@@ -221,10 +222,10 @@ impl<'a> Brought<'a> {
         key: &str,
         field: &str,
     ) -> Result<Self, Diagnostic> {
-        let missing = |key: &str| secret.error(key, &format!("is missing, and `{field}` needs it: add it"));
+        let missing = |key: &str| secret.error(key, &format!("is missing, but `{field}` needs it: add it"));
         let text = secret.text(&authority_key)?.ok_or_else(|| missing(&authority_key))?;
         let authorities = in_pem(&secret, &authority_key, &text)?
-            .ok_or_else(|| secret.error(&authority_key, "is no certificate in PEM, put one here"))?;
+            .ok_or_else(|| secret.error(&authority_key, "is not a certificate in PEM format: write one here"))?;
         if secret.bytes(&certificate_key)?.is_none() {
             return Err(missing(&certificate_key));
         }
@@ -241,25 +242,28 @@ impl<'a> Brought<'a> {
         match purpose {
             Purpose::Server(hosts) => {
                 for host in hosts.iter().filter(|host| !leaf.is_for(host)) {
-                    fault(&format!("is not for `{host}`, by which it is called: have that name added"));
+                    fault(&format!(
+                        "is not valid for `{host}`, the name that clients connect to: use a certificate with this name"
+                    ));
                 }
                 if !leaf.server_auth {
-                    fault("may not be shown by a server: have the usage `server auth` added");
+                    fault("cannot be used by a server: use a certificate with the extended key usage `server auth`");
                 }
             }
             Purpose::Client(role) => {
                 if leaf.common_name.as_deref() != Some(role) {
                     fault(&format!(
-                        "has not the common name `{role}`, so no replica may connect: have one made that has it"
+                        "does not have the common name `{role}`, so no replica can connect: use a certificate with \
+                         this common name"
                     ));
                 }
                 if !leaf.client_auth {
-                    fault("may not be shown by a client: have the usage `client auth` added");
+                    fault("cannot be used by a client: use a certificate with the extended key usage `client auth`");
                 }
             }
         }
         if !leaf.is_valid_at(time) {
-            fault("is not valid at this time: have it renewed");
+            fault("is not valid at this time: renew it");
         }
         faults
     }
@@ -289,11 +293,11 @@ impl<'a> Brought<'a> {
         };
         *signatures += MOST_SIGNATURES - left;
         let what = if left == 0 {
-            "and the certificate of the other side have so many of one name that nobody checks which has signed it: leave one \
-             of each name"
+            "and the certificate chain of the other side have too many certificates with the same name to check which \
+             one is the issuer: keep one certificate for each name"
         } else {
-            "has not the CA of the other side, so replicas and their leader refuse each other: add the CA that has signed the \
-             certificate there"
+            "does not contain the CA of the other side, so replicas and their leader reject each other: add the CA \
+             that signed the certificate there"
         };
         (!trusts).then(|| self.secret.warning(&self.authority_key, what))
     }

@@ -45,7 +45,7 @@ pub fn derive(
                 namespace: cluster.namespace.clone(),
                 ..ResourceRef::default()
             };
-            diagnostics.push(Diagnostic::error(format!("cannot make its certificates: {error}")).of(resource));
+            diagnostics.push(Diagnostic::error(format!("cannot create its certificates: {error}")).of(resource));
             (None, diagnostics)
         }
     }

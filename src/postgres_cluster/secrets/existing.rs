@@ -157,8 +157,8 @@ fn content(document: &Document) -> [Option<serde_json::Value>; 3] {
 fn made_by(maker: &Document) -> Diagnostic {
     let reference = object::reference(&maker.node);
     let message = format!(
-        "`{reference}` makes a Secret that is rendered here too, and its values cannot be read: take it out of the input, or \
-         replace it with the Secret that it makes"
+        "`{reference}` creates a Secret that pgrender also renders, and pgrender cannot read its values: remove it \
+         from the input, or replace it with the Secret that it creates"
     );
     Diagnostic::error(message).of(reference).located(&maker.file, maker.node.position)
 }

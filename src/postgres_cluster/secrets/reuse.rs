@@ -54,12 +54,13 @@ pub(crate) fn credential_notes(
     let what = match judge(verifier, user, &kept.password) {
         Verdict::Fits => return None,
         Verdict::Differs => {
-            "is not of the password beside it: it is kept, and nobody logs in with that password; empty it to have it made anew"
+            "does not match the password in the same Secret: it is kept, so logging in with that password fails; to \
+             create a new one, make its value empty"
         }
-        Verdict::Unchecked => "has too many rounds to be compared with the password beside it: it is kept",
+        Verdict::Unchecked => "has too many iterations to compare it with the password in the same Secret: it is kept",
         Verdict::Unknown => {
-            "has neither form that Postgres stores, `SCRAM-SHA-256$…` or `md5…`: it is kept, and Postgres takes it for a \
-             password; empty it to have it made anew"
+            "is not in a format that Postgres stores, `SCRAM-SHA-256$…` or `md5…`: it is kept, and Postgres uses it \
+             as a password; to create a new one, make its value empty"
         }
     };
     Some(held.secret.warning(key, what))
@@ -78,7 +79,10 @@ pub(crate) fn certificate_notes(held: &Certificates, certificates: u32, authorit
 }
 
 fn not_back(annotation: &str) -> String {
-    format!("is of a later generation than `{annotation}` asks for: it stays, raise the annotation to replace it")
+    format!(
+        "is of a later generation than `{annotation}` sets, so it is kept: to replace it, increase the value of the \
+         annotation"
+    )
 }
 
 /// The requirements that a certificate must meet to be reused.
@@ -117,15 +121,15 @@ fn unfit(held: &Certificates, facts: &X509, demand: &Demand) -> Option<String> {
         CertificateUsage::Both => server_auth && client_auth,
     };
     if held.generation != *generation {
-        Some("another generation is asked for".to_owned())
+        Some("its generation is not the requested one".to_owned())
     } else if facts.is_signed_by(authority) != Some(true) {
-        Some("another CA has signed it".to_owned())
+        Some("another CA signed it".to_owned())
     } else if let Some(name) = names.iter().find(|name| !facts.has_name(name)) {
-        Some(format!("`{name}` is none of its names"))
+        Some(format!("it does not have the name `{name}`"))
     } else if !usable || facts.is_authority {
-        Some("it is for something else".to_owned())
+        Some("its usage is not the required one".to_owned())
     } else if *time < facts.not_before || *time >= facts.two_thirds() {
-        Some("two thirds of its life are over".to_owned())
+        Some("two thirds of its lifetime have passed".to_owned())
     } else {
         None
     }
@@ -177,8 +181,9 @@ pub(crate) fn unannounced<'h>(
         trusted.peek().is_some() && trusted.all(|trusted| trusted.der != authority.der)
     })?;
     let what = format!(
-        "does not have the CA that signs from now on: whoever trusts what is here refuses new certificates; {first}raise \
-         `pgrender.dev/rotate-ca` by one only, and if another bundle was applied since, read the Secrets anew"
+        "does not contain the CA that signs new certificates, so clients with this bundle reject them: \
+         {first}increase `pgrender.dev/rotate-ca` by one only, and if another bundle has been applied since, read the \
+         Secrets again"
     );
     Some(held.secret.warning(held.told_at, &what))
 }
@@ -201,8 +206,8 @@ pub(crate) fn strangers<'h>(
             told.push(held.secret.warning(held.told_at, what));
         }
         if named.iter().any(|authority| !bundle.contains(&authority.pem())) {
-            let what = "contains a CA of members that this seed does not give. It may be kept, in case that it is the CA of an earlier \
-                        seed; raise `pgrender.dev/rotate-ca` to remove it";
+            let what = "contains a CA of members that this seed does not give. It may be kept, in case it is the CA \
+                        of an earlier seed; increase `pgrender.dev/rotate-ca` to remove it";
             told.push(held.secret.warning(held.told_at, what));
         }
     }
@@ -213,13 +218,18 @@ pub(crate) fn strangers<'h>(
 pub(crate) fn root_notes(root: &Root, time: i64, window: Window) -> Option<Diagnostic> {
     let end = day(root.authority.certificate.not_after);
     if !root.authority.certificate.is_valid_at(time) {
-        let what =
-            format!("is a CA that is not valid at this time, but until {end}: raise `{}`", annotation::ROTATE_CA);
+        let what = format!(
+            "is a CA that is not valid at this time (it is valid until {end}): increase `{}`",
+            annotation::ROTATE_CA
+        );
         return Some(root.secret.error(Root::CERTIFICATE, &what));
     }
     (root.authority.certificate.not_after < window.not_after()).then(|| {
-        let what =
-            format!("is a CA that ends on {end}, before what it signs: raise `{}` before", annotation::ROTATE_CA);
+        let what = format!(
+            "is a CA that expires on {end}, before the certificates that it signs: increase `{}` before this \
+                     date",
+            annotation::ROTATE_CA
+        );
         root.secret.warning(Root::CERTIFICATE, &what)
     })
 }

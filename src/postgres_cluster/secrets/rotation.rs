@@ -27,7 +27,7 @@ pub(crate) fn resolve(
         match (key.as_str(), key.strip_prefix(annotation::ROTATE_PASSWORD)) {
             (annotation::ROTATE_CA | annotation::ROTATE_CERTIFICATES, _) if cluster.cert_manager.is_some() => {
                 let message =
-                    "rotates nothing, because cert-manager makes the certificates: remove it, and use `cmctl renew`";
+                    "has no effect, because cert-manager issues the certificates: remove it, and use `cmctl renew`";
                 context.error(path, message);
                 continue;
             }
@@ -42,12 +42,15 @@ pub(crate) fn resolve(
     generations
 }
 
-const BROUGHT: &str = "rotates nothing, because you bring the Secret: remove it, and change the password there";
+const BROUGHT: &str = "has no effect, because you provide the Secret: remove it, and change the password in the Secret";
 
 /// Applies one annotation, or returns what is wrong with it.
 fn set(generations: &mut Generations, roles: &BTreeSet<&str>, key: &str, value: &str) -> Result<(), String> {
     let number = generation(value).ok_or_else(|| {
-        format!("annotation `{key}` is `{value}`; write a whole number from \"1\", one more for each rotation")
+        format!(
+            "invalid value `{value}` of annotation `{key}`: write a whole number, at least \"1\", and increase it by \
+             one for each rotation"
+        )
     });
     match (key, key.strip_prefix(annotation::ROTATE_PASSWORD)) {
         (annotation::ROTATE_CA, _) => generations.authority = number?,
@@ -58,14 +61,14 @@ fn set(generations: &mut Generations, roles: &BTreeSet<&str>, key: &str, value: 
             // If pgBouncer or the exporter is removed for a while, the annotation may stay.
             if !roles.contains(role) && !ServiceRole::ALL.iter().any(|service| service.role() == role) {
                 return Err(format!(
-                    "annotation `{key}` names no user of the cluster; write a name of `spec.users`, or remove it"
+                    "annotation `{key}` is not for a user of the cluster: write a name from `spec.users`, or remove it"
                 ));
             }
             generations.passwords.insert(role.to_owned(), number);
         }
         _ => {
             return Err(format!(
-                "annotation `{key}` rotates nothing; write `{}`, `{}`, `{}` or `{}<user>`",
+                "annotation `{key}` does not rotate anything: write `{}`, `{}`, `{}` or `{}<user>`",
                 annotation::ROTATE_CA,
                 annotation::ROTATE_CERTIFICATES,
                 annotation::ROTATE_PASSWORDS,

@@ -46,7 +46,7 @@ impl<'a> Signers<'a> {
         let of_members = Authorities { seed, trust_domain: members, also: &[], first: None };
         let signers =
             Self { of_domain: Signer::new(of_domain, generation)?, of_members: Signer::new(of_members, generation)? };
-        let keep = "give `pgo-root-cacert` to keep PGO's CA, ";
+        let keep = "to keep PGO's CA, add the Secret `pgo-root-cacert` to the input; ";
         let held = |authority| held(existing, authority);
         for (authority, first) in [(CertificateAuthority::TrustDomain, keep), (CertificateAuthority::Members, "")] {
             let belongs = |certificate: &X509| signers.belongs(authority, certificate);

@@ -35,8 +35,8 @@ pub(crate) fn referenced<'a>(
                 referenced.remove(role);
                 continue;
             }
-            (_, None) => "names no user of the cluster; write a name of `spec.users`, or remove it".to_owned(),
-            (other, Some(_)) => format!("`{other}` is no source, write `reference` or `seed`"),
+            (_, None) => "is not for a user of the cluster: write a name from `spec.users`, or remove it".to_owned(),
+            (other, Some(_)) => format!("invalid source of passwords `{other}`: write `reference` or `seed`"),
         };
         context.error(FieldPath::of("metadata.annotations").key(key.as_str()), refused);
     }

@@ -118,7 +118,7 @@ fn a_child_of_another_cluster_is_never_overwritten() {
         let theirs = with(item(&child("hippo-a", "hippo-a-b", "1")), annotations);
         let ours = cluster("hippo", "<stdin>", vec![child("hippo", "hippo-a-b", "2")]);
         let told: Vec<String> = merge(&items(&[theirs]), ours).diagnostics.iter().map(ToString::to_string).collect();
-        assert!(told.len() == 1 && told[0].contains("error: `ConfigMap shop/hippo-a-b` is an object of"), "{told:?}");
+        assert!(told.len() == 1 && told[0].contains("error: `ConfigMap shop/hippo-a-b` belongs to"), "{told:?}");
     }
 }
 
@@ -157,7 +157,11 @@ fn secrets_of_pgo_are_taken_over_and_its_ca_stays_away() {
     for labels in [json!({}), json!({label::CLUSTER: "other"})] {
         let told = merge(&theirs(labels), wanted()).diagnostics;
         assert!(
-            told[0].to_string().contains("error: ") && told[0].message.contains("cluster: hippo` to have it replaced")
+            told[0].to_string().contains("error: ")
+                && told[0].message.contains(
+                    "cluster: hippo`, so that pgrender \
+                                                                                 replaces it"
+                )
         );
     }
     let root = |namespace: &str| json!({"kind": "Secret", "metadata": {"name": ROOT_SECRET, "namespace": namespace}});
@@ -201,7 +205,7 @@ fn a_seed_stays_whatever_its_labels_and_its_name_say() {
             let [apart, same] = items.map(|seed| super::tests::items(&[seed]));
             assert!(merge(&apart, wanted()).items[0] == Item::LocalConfig(&apart[0].node), "{key}: {owner}");
             let told = merge(&same, wanted()).diagnostics;
-            assert!(crate::diagnostic::has_errors(&told) && !told[0].message.contains("label it"), "{told:?}");
+            assert!(crate::diagnostic::has_errors(&told) && !told[0].message.contains("add the label"), "{told:?}");
         }
     }
 }

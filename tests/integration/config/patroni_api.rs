@@ -199,7 +199,7 @@ fn the_password_may_be_brought_and_no_user_has_its_name() {
         "pgrender.dev/credentials._crunchypatroni": "reference", "pgrender.dev/rotate-password._crunchypatroni": "2",
     });
     let errors = objects(&cluster("alpha", 17, &annotations, &json!({}))).unwrap_err();
-    assert!(errors[0].message.contains("you bring the Secret"), "{errors:?}");
+    assert!(errors[0].message.contains("you provide the Secret"), "{errors:?}");
 
     let users = json!({"users": [{"name": "_crunchypatroni"}]});
     assert!(objects(&cluster("alpha", 17, &json!({}), &users)).is_err());

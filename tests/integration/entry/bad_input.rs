@@ -47,10 +47,10 @@ fn cases() -> Vec<(String, &'static str)> {
             cluster("shop", "a").replace("instance1", "b-c")
                 + "---\n"
                 + &cluster("shop", "a-b").replace("instance1", "c"),
-            "would be made by `PostgresCluster shop/a` and by `PostgresCluster shop/a-b`",
+            "`PostgresCluster shop/a` and `PostgresCluster shop/a-b` would both create",
         ),
         (secret("data: {}"), "is missing"),
-        (secret("data: {seed: '%%%'}"), "not base64"),
+        (secret("data: {seed: '%%%'}"), "not valid base64"),
         (secret("data: {seed: 'ENC[AES256_GCM,data:abc]'}"), "SOPS"),
         (secret("stringData: {seed: short}"), "seed"),
         (secret("stringData: {seed: 1}"), "is not a string"),
@@ -87,7 +87,7 @@ fn what_is_nearly_a_cluster_is_told() {
     for (bad, words) in [
         (
             good.replace("PostgresCluster", "postgrescluster"),
-            "kind: nothing is rendered of `postgrescluster`: did you mean",
+            "kind: pgrender does not render `postgrescluster`: did you mean",
         ),
         (good.replace("PostgresCluster", "PostgreSQLCluster"), "did you mean `PostgresCluster`?"),
         (

@@ -136,7 +136,7 @@ fn a_seed_file_that_others_may_read_earns_a_warning() {
         (
             0o640,
             "seed",
-            Some("mode 0640, so others than its owner can get at all that is derived from it; `chmod 600 seed`"),
+            Some("mode 0640, so other users can read it and derive every password and key: run `chmod 600 seed`"),
         ),
         (0o644, "seed", Some("chmod 600 seed")),
         (0o602, "seed", Some("mode 0602")),

@@ -101,7 +101,7 @@ fn on_an_error_the_items_come_back_with_results() {
 #[test]
 fn what_is_no_list_is_answered_with_an_empty_one_and_an_error() {
     for (input, expected) in [
-        ("", "nothing on standard input"),
+        ("", "standard input is empty"),
         ("{", "<stdin>:1:"),
         ("kind: PostgresCluster\n", "pgrender render"),
         ("kind: ResourceList\nitems: []\n---\nkind: ResourceList\n", "one ResourceList"),
@@ -206,7 +206,7 @@ fn a_secret_whose_values_are_no_mapping_lends_nothing_silently() {
         let output = function(&list(&[&cluster("shop", "hippo"), &secret], ""));
         assert_eq!(output.code, 1, "{data}");
         let (section, _) = data.split_once(':').unwrap();
-        let expected = format!("{section}: `{section}` of `Secret shop/hippo-pguser-hippo` is no mapping");
+        let expected = format!("{section}: `{section}` of `Secret shop/hippo-pguser-hippo` is not a mapping");
         assert!(output.stderr.contains(&expected), "{}", output.stderr);
     }
 }

@@ -187,7 +187,7 @@ fn an_object_of_the_user_with_the_name_of_a_child_is_an_error() {
     fs::write(package.path().join(child), &stolen).unwrap();
     let output = render(&kpt, package.path());
     assert_eq!(output.code, 1);
-    assert!(output.stderr.contains("pgrender did not make it"), "{}", output.stderr);
+    assert!(output.stderr.contains("pgrender did not create it"), "{}", output.stderr);
     assert_eq!(files(package.path())[child], stolen);
 }
 

@@ -175,7 +175,11 @@ mod links {
         symlink(world.path().join("outside"), out.join("hippo")).unwrap();
         let output = render(world.path(), &cluster("shop", "hippo"));
         assert_eq!(output.code, 1);
-        assert!(output.stderr.contains("out/hippo` is a link, which is not followed: remove it"), "{}", output.stderr);
+        assert!(
+            output.stderr.contains("out/hippo` is a symbolic link, which pgrender does not follow: remove it"),
+            "{}",
+            output.stderr
+        );
         assert_untouched(world.path());
         fs::remove_file(out.join("hippo")).unwrap();
         symlink(world.path().join("outside"), out.join("one")).unwrap();
@@ -184,7 +188,7 @@ mod links {
         assert_untouched(world.path());
         fs::remove_file(out.join("one")).unwrap();
         fs::write(out.join("one"), "").unwrap();
-        assert!(render(world.path(), &namesakes).stderr.contains("out/one` is no directory: remove it"));
+        assert!(render(world.path(), &namesakes).stderr.contains("out/one` is not a directory: remove it"));
     }
 
     #[test]

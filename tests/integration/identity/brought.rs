@@ -101,7 +101,8 @@ fn what_works_together_is_passed_in_silence_whatever_its_keys_are() {
         let secrets = [tls("server", &server, "", &root.certificate), secrets[1].clone()];
         let lines = told(&bringing("server", "client"), &secrets, now());
         assert!(
-            lines.len() == 1 && lines[0].contains("`ca.crt` of `Secret postgres-operator/client` has not the CA"),
+            lines.len() == 1
+                && lines[0].contains("`ca.crt` of `Secret postgres-operator/client` does not contain the CA"),
             "{lines:?}"
         );
         // Another key of the same type. An Ed25519 key does not contain its public key.
@@ -109,7 +110,7 @@ fn what_works_together_is_passed_in_silence_whatever_its_keys_are() {
         other.key.clone_from(&client.key);
         let secrets = [tls("server", &other, "", &root.certificate), secrets[1].clone()];
         let lines = told(&bringing("server", "client"), &secrets, now());
-        let refused = lines.iter().any(|line| line.contains("is not the key of the certificate in `tls.crt`"));
+        let refused = lines.iter().any(|line| line.contains("is not the private key of the certificate in `tls.crt`"));
         assert_eq!(refused, keys != ED25519, "{keys:?} {lines:?}");
     }
 }
@@ -139,7 +140,7 @@ fn a_key_of_any_form_is_compared_with_its_certificate() {
             assert_eq!(told(&other), [""; 0], "{keys:?}");
             let encrypted = ["ec", "-aes256", "-passout", "pass:geheim"];
             let other = Made { key: run("openssl", &encrypted, &server.key), ..server.clone() };
-            assert!(told(&other)[0].contains("is no private key in PEM without a passphrase"), "{keys:?}");
+            assert!(told(&other)[0].contains("is not a private key in PEM format without a passphrase"), "{keys:?}");
         }
         // A key of another algorithm, and what is no key.
         let others =
@@ -148,14 +149,17 @@ fn a_key_of_any_form_is_compared_with_its_certificate() {
             let key = make(path, "server", other, SERVER, Some(&root)).key;
             let lines = told(&Made { key, ..server.clone() });
             assert!(
-                lines.len() == 1 && lines[0].contains("is not the key of the certificate"),
+                lines.len() == 1 && lines[0].contains("is not the private key of the certificate"),
                 "{keys:?} {other:?}: {lines:?}"
             );
         }
         for text in ["aGVsbG8gd29ybGQh", ""] {
             let key = format!("-----BEGIN PRIVATE KEY-----\n{text}\n-----END PRIVATE KEY-----\n");
             let lines = told(&Made { key, ..server.clone() });
-            assert!(lines.len() == 1 && lines[0].contains("is no private key in PEM"), "{keys:?} {text:?}: {lines:?}");
+            assert!(
+                lines.len() == 1 && lines[0].contains("is not a private key in PEM"),
+                "{keys:?} {text:?}: {lines:?}"
+            );
         }
     }
 }
@@ -174,15 +178,15 @@ fn what_will_not_do_is_told() {
     let secrets = [tls("server", &server, "", &one.certificate), tls("client", &client, "", &one.certificate)];
     let lines = told(&bringing("server", "client"), &secrets, now() + 91 * 86_400);
     let expected = [
-        "is not for `hippo-primary.postgres-operator.svc`",
-        "is not for `hippo-replicas.postgres-operator.svc`",
-        "is not for `hippo-primary`,",
-        "may not be shown by a server",
+        "is not valid for `hippo-primary.postgres-operator.svc`",
+        "is not valid for `hippo-replicas.postgres-operator.svc`",
+        "is not valid for `hippo-primary`,",
+        "cannot be used by a server",
         "is not valid at this time",
-        "has not the common name `_crunchyrepl`",
-        "may not be shown by a client",
+        "does not have the common name `_crunchyrepl`",
+        "cannot be used by a client",
         "is not valid at this time",
-        "`ca.crt` of `Secret postgres-operator/server` has not the CA of the other side",
+        "`ca.crt` of `Secret postgres-operator/server` does not contain the CA of the other side",
     ];
     assert_eq!(lines.len(), expected.len(), "{lines:#?}");
     for (line, part) in lines.iter().zip(expected) {
@@ -221,9 +225,13 @@ fn a_secret_that_is_encrypted_or_made_elsewhere_is_named_as_such() {
         ),
     ];
     let made = makers.map(|(kind, name, more)| {
-        (object(kind, name, more), format!("is made by `{} postgres-operator/{name}`, so nobody", kind.1))
+        (
+            object(kind, name, more),
+            format!("is created by `{} postgres-operator/{name}`, so pgrender cannot check it", kind.1),
+        )
     });
-    let hidden = [encrypted, marked].map(|secret| (secret, "is encrypted by SOPS, so nobody".to_owned()));
+    let hidden =
+        [encrypted, marked].map(|secret| (secret, "is encrypted by SOPS, so pgrender cannot check it".to_owned()));
     for (secret, expected) in made.into_iter().chain(hidden) {
         let (documents, options) = (documents(&[secret]), Options { time: now(), ..Options::default() });
         let found = check(&bringing("server", "client"), &Sources::of(&documents, &options), &options);
@@ -257,7 +265,7 @@ fn two_secrets_of_one_name_or_one_for_two_purposes_are_told() {
     let lines = told(&bringing("server", "client"), &[server.clone(), other, client], now());
     assert!(lines.len() == 1 && lines[0].contains("is in the input twice with different contents"), "{lines:?}");
 
-    let one = "is the Secret of `spec.customTLSSecret` too";
+    let one = "is also the Secret of `spec.customTLSSecret`";
     let lines = told(&bringing("server", "server"), &[server], now());
     assert!(lines.last().unwrap().contains(one), "{lines:?}");
     let lines = told(&bringing("unseen", "unseen"), &[], now());
@@ -291,7 +299,7 @@ fn whom_clients_must_trust_is_told_where_only_one_server_is_the_users() {
     cluster.pgbouncer.as_mut().unwrap().custom_tls_secret.as_mut().unwrap().items = Some(vec![item]);
     let lines = told(&cluster, &[], now());
     assert!(
-        lines[0].contains("no item becomes `tls.crt`") && lines[1].contains("no item becomes `tls.key`"),
+        lines[0].contains("no item has the path `tls.crt`") && lines[1].contains("no item has the path `tls.key`"),
         "{lines:?}"
     );
     assert!(
@@ -319,7 +327,7 @@ fn many_authorities_are_not_all_tried() {
     let found = check(&bringing("server", "client"), &Sources::of(&documents, &options), &options);
     assert_eq!(found.signatures, 100 + 60);
     let lines = told(&bringing("server", "client"), &secrets, now());
-    assert!(lines.len() == 1 && lines[0].contains("so many of one name"), "{lines:?}");
+    assert!(lines.len() == 1 && lines[0].contains("too many certificates with the same name"), "{lines:?}");
 
     // Copies of a certificate count once.
     let copies = roots[59].certificate.repeat(50);
@@ -331,7 +339,7 @@ fn many_authorities_are_not_all_tried() {
     {
         let secrets = [tls("server", &good, chain, &authorities), tls("client", &client, "", &bundle)];
         let lines = told(&bringing("server", "client"), &secrets, now());
-        let refused = lines.iter().any(|line| line.contains(key) && line.contains("at most 64 are read"));
+        let refused = lines.iter().any(|line| line.contains(key) && line.contains("reads at most 64"));
         assert!(refused, "{lines:?}");
     }
 }

@@ -170,7 +170,7 @@ fn whoever_trusts_pgos_ca_notices_nothing_of_a_take_over() {
     }
     // PGO's certificate for replicas has the same name in every cluster, and its server certificate has too few names.
     for name in ["_crunchyrepl@postgres-operator/hippo", "hippo-primary.postgres-operator.svc.cluster.local"] {
-        let reason = format!("is replaced, because `{name}` is none of its names");
+        let reason = format!("is replaced, because it does not have the name `{name}`");
         assert!(told.iter().any(|line| line.contains(&reason)), "{name}: {told:?}");
     }
     assert_eq!(blocks(trust(&identity))[0], pgo.root());
@@ -218,7 +218,10 @@ fn without_pgos_ca_its_certificates_stay_trusted_and_a_warning_says_who_must_rea
     let pgo = Pgo::new();
     let (identity, told) = with(&hippo(), &pgo.secrets()[1..], now());
     let warnings: Vec<&String> = told.iter().filter(|line| line.contains("warning: ")).collect();
-    assert!(warnings.len() == 1 && warnings[0].contains("does not have the CA that signs from now on"), "{told:?}");
+    assert!(
+        warnings.len() == 1 && warnings[0].contains("does not contain the CA that signs new certificates"),
+        "{told:?}"
+    );
     let (old, _) = pgo.leaf(&["hippo-primary"]);
     assert!(pgo.verifies(trust(&identity), &old));
     assert_eq!(
@@ -246,7 +249,7 @@ fn pgos_ca_signs_in_the_trust_domain_of_its_namespace_only() {
         assert_eq!(pgo.verifies(pgo.root(), server), signs, "{domain}");
         assert!(pgo.verifies(trust(&identity), server) && trust(&identity).contains(pgo.root()));
         assert_eq!(
-            told.iter().any(|told| told.message.contains("does not have the CA that signs")),
+            told.iter().any(|told| told.message.contains("does not contain the CA that signs")),
             !signs,
             "{told:?}"
         );
@@ -284,12 +287,15 @@ fn pgos_ca_must_outlive_what_it_signs() {
     let pgo = Pgo::new();
     let root = [pgo.root_secret()];
     let (_, told) = with(&hippo(), &root, now() + 3500 * DAY);
-    assert!(told.iter().any(|line| line.contains("warning: ") && line.contains("before what it signs")), "{told:?}");
+    assert!(
+        told.iter().any(|line| line.contains("warning: ") && line.contains("before the certificates that it signs")),
+        "{told:?}"
+    );
     let later = now() + 3651 * DAY;
     let (documents, options) = (documents(&root), Options { time: later, ..Options::default() });
     let (found, _) = existing(&Sources::of(&documents, &options), &hippo());
     let (identity, told) = derive(&hippo(), &seed(), window_of(&options), &options, &found);
-    assert!(identity.is_none() && told[0].to_string().contains("raise `pgrender.dev/rotate-ca`"), "{told:?}");
+    assert!(identity.is_none() && told[0].to_string().contains("increase `pgrender.dev/rotate-ca`"), "{told:?}");
     // The action that the message suggests works.
     let (_, told) = with(&with_authority(2), &root, later);
     assert_eq!(told, [""; 0]);
@@ -386,7 +392,7 @@ fn postgres_lets_in_whom_a_kept_verifier_lets_in() {
         told[0].starts_with("existing.yaml:")
             && told[0].contains("`verifier` of `Secret postgres-operator/hippo-monitoring`")
     );
-    assert!(told[0].contains("is not of the password beside it"));
+    assert!(told[0].contains("does not match the password in the same Secret"));
     let Some(server) = Server::start(&hippo(), &identity) else { return };
     let login = |role: &str, password: &str| {
         let connection = format!("host=hippo-primary user={role} dbname=postgres");
@@ -448,7 +454,7 @@ fn a_bundle_of_an_earlier_version_gives_way_without_a_word() {
     let set = identity.certificate(CertificateRole::InstanceSet, "instance1").unwrap();
     bundle_of_instances(&mut before, "patroni.crt-combined", |_| format!("{}{}", *set.key, set.certificate));
     for (secrets, expected) in
-        [(secrets, "contains a CA that is not"), (before, "is replaced, because another CA has signed")]
+        [(secrets, "contains a CA that is not"), (before, "is replaced, because another CA signed it")]
     {
         let (again, told) = with(&hippo(), &secrets, now());
         assert!(told.len() == 1 && told[0].contains(expected), "{told:?}");
@@ -487,17 +493,17 @@ fn a_secret_of_another_cluster_is_not_taken() {
             let told: Vec<String> = errors.iter().map(ToString::to_string).collect();
             assert_eq!(told.len(), usize::from(expected), "{name}: {told:?}");
             assert!(
-                told.iter().all(|line| line.contains("belongs to the cluster `hippo-instance1` by its label")),
+                told.iter().all(|line| line.contains("says that it belongs to the cluster `hippo-instance1`")),
                 "{told:?}"
             );
         }
     }
     let ours = "postgres-operator.crunchydata.com/cluster";
     for (labels, expected) in [
-        (json!({"pgrender.dev/cluster": "beta"}), "belongs to the cluster `beta` by its label"),
-        (json!({ours: "hippo", "pgrender.dev/cluster": "beta"}), "belongs to the cluster `beta` by its label"),
-        (json!({ours: 7}), "is not a string, put it into quotes"),
-        (json!({ours: ["hippo"]}), "is not a string, put it into quotes"),
+        (json!({"pgrender.dev/cluster": "beta"}), "says that it belongs to the cluster `beta`"),
+        (json!({ours: "hippo", "pgrender.dev/cluster": "beta"}), "says that it belongs to the cluster `beta`"),
+        (json!({ours: 7}), "is not a string: write it in quotes"),
+        (json!({ours: ["hippo"]}), "is not a string: write it in quotes"),
         (json!("hippo"), "are not a mapping"),
     ] {
         let mut secret = secret("hippo-pguser-hippo", &[]);

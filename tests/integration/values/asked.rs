@@ -27,10 +27,10 @@ fn an_instance_that_is_not_there_cannot_lead() {
 #[test]
 fn a_schedule_that_does_not_act_as_it_says_is_told() {
     for (schedule, severity, words) in [
-        ("0 0 31 2 *", "warning", "full: never comes"),
-        ("*/70 * * * *", "warning", "full: minute: `*/70` acts at 0 only"),
+        ("0 0 31 2 *", "warning", "full: never runs"),
+        ("*/70 * * * *", "warning", "full: minute: `*/70` matches only 0"),
         ("0 1 * * 7", "error", "Sunday is `0`"),
-        ("@every 1d", "error", "`1d` is not a duration such as `6h`"),
+        ("@every 1d", "error", "`1d` is not a valid duration: write a duration such as `6h`"),
     ] {
         let s3 = json!({"bucket": "b", "endpoint": "e", "region": "r"});
         let repository = json!({"name": "repo1", "s3": s3, "schedules": {"full": schedule}});
@@ -42,13 +42,13 @@ fn a_schedule_that_does_not_act_as_it_says_is_told() {
 #[test]
 fn what_is_at_stake_with_a_setting_is_told() {
     for (name, risky, safe, words) in [
-        ("fsync", "off", "on", "can destroy the whole database"),
-        ("Full_Page_Writes", "no", "yes", "may not be restorable"),
-        ("data_sync_retry", "on", "off", "is lost without a word"),
-        ("zero_damaged_pages", "true", "false", "is emptied"),
-        ("ignore_checksum_failure", "1", "0", "as if they were sound"),
+        ("fsync", "off", "on", "can corrupt the whole database"),
+        ("Full_Page_Writes", "no", "yes", "impossible to restore a backup"),
+        ("data_sync_retry", "on", "off", "is lost silently"),
+        ("zero_damaged_pages", "true", "false", "deletes all rows"),
+        ("ignore_checksum_failure", "1", "0", "as if they were correct"),
         ("ignore_invalid_pages", "on", "off", "data is lost"),
-        ("allow_system_table_mods", "on", "off", "nothing refuses it"),
+        ("allow_system_table_mods", "on", "off", "Postgres does not prevent it"),
     ] {
         for place in [
             |parameters: Value| json!({"config": {"parameters": parameters}}),
@@ -94,14 +94,14 @@ fn a_slot_that_is_not_made_is_told() {
         ("Debezium", json!({"type": "physical"}), "write `debezium`"),
         ("my-slot", json!(null), "write `my_slot`"),
         ("é", json!({}), "write `_`"),
-        (&"a".repeat(64), json!({}), "63 at most"),
-        ("a", json!({"type": "Physical"}), "a.type: `Physical` is no type of a slot"),
+        (&"a".repeat(64), json!({}), "at most 63 characters"),
+        ("a", json!({"type": "Physical"}), "a.type: `Physical` is not a valid type of a slot"),
         ("a", json!({"type": "logical"}), "without `database` and `plugin`"),
         ("a", json!({"type": "logical", "database": "d"}), "without `plugin`"),
         ("a", json!({"type": "logical", "plugin": "p", "database": ""}), "without `database`"),
         ("a", json!({"type": "physical", "database": "d", "plugin": "p"}), "write `type: logical`"),
-        ("a", json!({"database": "d"}), "has a `plugin` too"),
-        ("a", json!({"plugin": "pgoutput"}), "has a `database` too"),
+        ("a", json!({"database": "d"}), "also needs `plugin`"),
+        ("a", json!({"plugin": "pgoutput"}), "also needs `database`"),
     ] {
         for section in ["slots", "permanent_slots"] {
             let lines = at(section, json!({name: slot}));
@@ -120,7 +120,7 @@ fn a_slot_that_is_not_made_is_told() {
     assert!(only(&at("ignore_slots", json!([{"name": "A"}])), "warning", "ignore_slots[0].name: "));
     assert!(only(&at("ignore_slots", json!([{"type": "both"}])), "warning", "ignore_slots[0].type: "));
     let followed = at("standby_cluster", json!({"host": "a", "primary_slot_name": "a-b"}));
-    assert!(only(&followed, "warning", "primary_slot_name: no slot has such a name"), "{followed:?}");
+    assert!(only(&followed, "warning", "primary_slot_name: is not a valid name of a slot"), "{followed:?}");
 }
 
 /// Patroni creates a slot as written exactly if there is no message about it.
@@ -185,7 +185,7 @@ fn the_name_of_a_bucket_is_only_that() {
         ("s3", "bucket", "arn:aws:s3:::b", "write `b`"),
         ("gcs", "bucket", "gs://b", "write `b`"),
         ("gcs", "bucket", "b/x", "write `b`, and `repoN-path: /x`"),
-        ("azure", "container", "https://account.blob.core.windows.net/c", "write the name of the container alone"),
+        ("azure", "container", "https://account.blob.core.windows.net/c", "write only the name of the container"),
         ("azure", "container", "c/x", "write `c`, and `repoN-path: /x`"),
     ] {
         let mut repository = json!({"name": "repo1", storage: {field: value}});

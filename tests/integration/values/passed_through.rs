@@ -93,15 +93,15 @@ fn a_setting_that_patroni_does_not_know_is_told_with_the_one_that_was_meant() {
         (
             json!({"postgresql": {"parameters": {"pg_hba": "x"}}}),
             "postgresql.parameters.pg_hba: ",
-            "beside `parameters`",
+            "next to `parameters`",
         ),
         (json!({"postgresql": {"parameters": {"loop_wait": 5}}}), "postgresql.parameters.loop_wait: ", "at the top"),
         // In Patroni's own files only.
-        (json!({"bootstrap": {}}), "bootstrap: ", "its own files"),
-        (json!({"tags": {"nofailover": true}}), "tags: ", "its own files"),
-        (json!({"postgresql": {"listen": "*:5432"}}), "postgresql.listen: ", "its own files"),
+        (json!({"bootstrap": {}}), "bootstrap: ", "its local configuration"),
+        (json!({"tags": {"nofailover": true}}), "tags: ", "its local configuration"),
+        (json!({"postgresql": {"listen": "*:5432"}}), "postgresql.listen: ", "its local configuration"),
         // With a wrong type.
-        (json!({"failsafe_mode": "enabled"}), "failsafe_mode: ", "neither on nor off"),
+        (json!({"failsafe_mode": "enabled"}), "failsafe_mode: ", "is not a boolean"),
         (json!({"maximum_lag_on_failover": "1MB"}), "maximum_lag_on_failover: ", "is not a number"),
         (json!({"synchronous_mode": "strict"}), "synchronous_mode: ", "`quorum`"),
         (
@@ -112,19 +112,23 @@ fn a_setting_that_patroni_does_not_know_is_told_with_the_one_that_was_meant() {
         // Without the setting that it needs, or set elsewhere.
         (json!({"synchronous_node_count": 2}), "synchronous_node_count: ", "`synchronous_mode: true`"),
         (json!({"slots": {"a": {"type": "physical"}}}), "slots: ", "`postgresql.use_slots: true`"),
-        (json!({"ttl": 60}), "ttl: ", "`spec.patroni.leaderLeaseDurationSeconds` counts, which is 30"),
-        (json!({"loop_wait": "5"}), "loop_wait: ", "`spec.patroni.syncPeriodSeconds` counts"),
+        (
+            json!({"ttl": 60}),
+            "ttl: ",
+            "`spec.patroni.leaderLeaseDurationSeconds` takes precedence, and its value is 30",
+        ),
+        (json!({"loop_wait": "5"}), "loop_wait: ", "`spec.patroni.syncPeriodSeconds` takes precedence"),
         (json!({"postgresql": {"use_pg_rewind": false}}), "postgresql.use_pg_rewind: ", "always `true`"),
         (
             json!({"postgresql": {"create_replica_methods": []}}),
             "postgresql.create_replica_methods: ",
-            "files of each instance",
+            "configuration of each instance",
         ),
-        (json!({"postgresql": {"wal_e": {"command": "x"}}}), "postgresql.wal_e: ", "how replicas are made"),
+        (json!({"postgresql": {"wal_e": {"command": "x"}}}), "postgresql.wal_e: ", "how replicas are created"),
         (
             json!({"postgresql": {"recovery_conf": {"recovery_min_apply_delay": "1h"}}}),
             "postgresql.recovery_conf: ",
-            "write them there",
+            "write its parameters in `parameters`",
         ),
     ] {
         each(&[(dynamic(&configuration), &format!("{path}{at}").replace(".[", "["), words)]);
@@ -148,13 +152,13 @@ fn what_would_stop_patroni_or_open_a_cluster_is_an_error() {
         (
             json!({"postgresql": {"parameters": {"data_directory": "/x"}}}),
             "postgresql.parameters.data_directory: ",
-            "other data",
+            "another data directory",
         ),
     ] {
         each(&[(dynamic(&configuration), &format!("{path}{at}"), words)]);
     }
     let told = told(&dynamic(&json!({"standby_cluster": {"hosts": "a"}})));
-    assert!(told.iter().any(|line| line.contains("error: ") && line.contains("a primary of its own")), "{told:?}");
+    assert!(told.iter().any(|line| line.contains("error: ") && line.contains("an independent primary")), "{told:?}");
 }
 
 #[test]
@@ -165,7 +169,9 @@ fn what_spec_standby_says_wins() {
     assert_eq!(told.len(), 2, "{told:?}");
     for (line, field) in told.iter().zip(["host", "restore_command"]) {
         assert!(
-            line.contains(&format!("warning: spec.patroni.dynamicConfiguration.standby_cluster.{field}: does nothing")),
+            line.contains(&format!(
+                "warning: spec.patroni.dynamicConfiguration.standby_cluster.{field}: has no effect"
+            )),
             "{line}"
         );
     }
@@ -175,19 +181,19 @@ fn what_spec_standby_says_wins() {
 fn a_parameter_that_something_overrides_is_told_with_what_counts() {
     let path = "warning: spec.patroni.dynamicConfiguration.postgresql.parameters.";
     for (name, value, words) in [
-        ("listen_addresses", json!("localhost"), "`*` counts"),
+        ("listen_addresses", json!("localhost"), "always sets `*`"),
         ("port", json!(5433), "write `spec.port`"),
-        ("cluster_name", json!("x"), "`hippo-ha` counts"),
-        ("hot_standby", json!("off"), "`on` counts"),
-        ("wal_level", json!("replica"), "`logical` counts"),
-        ("SSL", json!(false), "`on` counts"),
+        ("cluster_name", json!("x"), "always sets `hippo-ha`"),
+        ("hot_standby", json!("off"), "always sets `on`"),
+        ("wal_level", json!("replica"), "the value is always `logical`"),
+        ("SSL", json!(false), "the value is always `on`"),
         ("ssl_cert_file", json!("/x"), "`spec.customTLSSecret`"),
-        ("unix_socket_directories", json!("/tmp"), "`/tmp/postgres` counts"),
+        ("unix_socket_directories", json!("/tmp"), "the value is always `/tmp/postgres`"),
         ("archive_command", json!("cp %p /x"), "`spec.backups.pgbackrest`"),
-        ("archive_mode", json!("off"), "`on` counts"),
+        ("archive_mode", json!("off"), "the value is always `on`"),
         ("restore_command", json!("cp /x %p"), "pgBackRest"),
         ("primary_conninfo", json!("host=a"), "for each replica"),
-        ("recovery_target_time", json!("2026-01-01"), "no instance stops"),
+        ("recovery_target_time", json!("2026-01-01"), "does not use recovery targets"),
         ("config_file", json!("/x"), "its own file"),
         ("max_connections", json!(20), "its default, 100"),
         ("password_encryption", json!("md5"), "write `scram-sha-256`"),
@@ -205,13 +211,17 @@ fn a_parameter_that_something_overrides_is_told_with_what_counts() {
             &format!("{path}Work_Mem: "),
             "`spec.config.parameters`",
         ),
-        (parameters(&json!({"Work_Mem": "1MB", "work_mem": "1MB"})), &format!("{path}work_mem: "), "once more"),
+        (
+            parameters(&json!({"Work_Mem": "1MB", "work_mem": "1MB"})),
+            &format!("{path}work_mem: "),
+            "is the same parameter as",
+        ),
         (
             dynamic(
                 &json!({"synchronous_mode": true, "postgresql": {"parameters": {"synchronous_standby_names": "*"}}}),
             ),
             &format!("{path}synchronous_standby_names: "),
-            "in the synchronous mode",
+            "in synchronous mode",
         ),
         (
             json!({"config": {"parameters": {"Work_Men": "1MB"}}}),
@@ -266,14 +276,15 @@ fn a_rule_that_another_hides_is_told() {
         (
             hba(&["host all all all md5", "hostssl app app all scram-sha-256"]),
             &format!("{path}[1]: "),
-            "pg_hba[0]` comes before",
+            "pg_hba[0]` matches all connections",
         ),
     ]);
     let mut more = hba(&["host all app 10.0.0.0/8 md5"]);
     more["authentication"] = json!({"rules": [{"hba": " "}, {"connection": "host", "method": "scram-sha-256"}]});
     let told = told(&more);
     assert!(
-        told.iter().any(|line| line.contains("pg_hba[0]: is never reached: `spec.authentication.rules[1]`")),
+        told.iter()
+            .any(|line| line.contains("pg_hba[0]: is never used: the earlier rule `spec.authentication.rules[1]`")),
         "{told:?}"
     );
     assert_eq!(self::told(&hba(&["host all app all md5", "host all all all reject"])), [] as [String; 0]);
@@ -298,13 +309,13 @@ fn options_that_pgrender_writes_itself_are_told() {
         ("error", "repo1-path", "/pgbackrest/repo1/../repo2", "below that"),
         ("warning", "repo2-s3-bucket", "c", "`s3.bucket`"),
         ("warning", "repo3-retention-full", "2", "no repository `repo3`"),
-        ("warning", "pg1-path", "/x", "its stanza only"),
-        ("warning", "pg2-host", "x", "its stanza only"),
-        ("warning", "stanza", "x", "command line only"),
+        ("warning", "pg1-path", "/x", "only from the section of the stanza"),
+        ("warning", "pg2-host", "x", "only from the section of the stanza"),
+        ("warning", "stanza", "x", "only from the command line"),
         ("warning", "repo1-retention-ful", "3", "did you mean `repo1-retention-full`?"),
         ("warning", "repo-retention-full", "3", "did you mean `repo1-retention-full`?"),
         ("warning", "proces-max", "3", "did you mean `process-max`?"),
-        ("warning", "zzzzzzzzzzzz", "3", "passes over it"),
+        ("warning", "zzzzzzzzzzzz", "3", "ignores it"),
     ] {
         each(&[(with(json!({name: value})), &format!("{severity}: {path}{name}: "), words)]);
     }
@@ -321,12 +332,12 @@ fn options_that_pgrender_writes_itself_are_told() {
         ("error", "server_tls_sslmode", "disable", "`verify-full`"),
         ("error", "max_client_con", "500", "did you mean `max_client_conn`?"),
         ("error", "pool_size", "5", "`config.databases`"),
-        ("warning", "zzzzzzzzzz", "5", "does not start"),
+        ("warning", "zzzzzzzzzz", "5", "do not start"),
         ("warning", "listen_addr", "127.0.0.1", "`*`"),
-        ("warning", "conffile", "/x", "does nothing"),
+        ("warning", "conffile", "/x", "has no effect"),
         ("warning", "auth_query", "select 1", "get_auth"),
         ("warning", "auth_user", "me", "`spec.authentication.rules`"),
-        ("warning", "auth_file", "/etc/pgbouncer/users.txt", "must have that role"),
+        ("warning", "auth_file", "/etc/pgbouncer/users.txt", "must contain that role"),
         ("warning", "client_tls_key_file", "/x", "customTLSSecret"),
         ("warning", "server_tls_ca_file", "/x", "customTLSSecret"),
         ("warning", "client_tls_sslmode", "disable", "`require`"),
@@ -360,14 +371,14 @@ fn a_volume_is_for_one_claim() {
     assert_eq!(told(&instances(&[set(1, "a", "b"), set(1, "c", "d")])), [] as [String; 0]);
     let twice = told(&instances(&[set(2, "a", "b")]));
     assert_eq!(
-        twice.iter().filter(|line| line.contains("error: ") && line.contains("bound to one")).count(),
+        twice.iter().filter(|line| line.contains("error: ") && line.contains("bound to only one")).count(),
         2,
         "{twice:?}"
     );
     each(&[(
         instances(&[set(1, "a", "b"), set(1, "c", "a")]),
         "error: spec.instances[1].walVolumeClaimSpec.volumeName: ",
-        "`spec.instances[0].dataVolumeClaimSpec.volumeName` names this volume too",
+        "`spec.instances[0].dataVolumeClaimSpec.volumeName` already uses this volume",
     )]);
 }
 
@@ -381,13 +392,16 @@ fn a_variable_that_nobody_replaced_is_told_wherever_it_stands() {
     assert!(!rendered && !told.concat().contains("; replace it first, "), "{told:?}");
     let quantity = told.iter().find(|line| line.contains("error: ")).unwrap();
     assert!(
-        quantity.contains("is not a quantity") && quantity.contains("`${MEMORY}` looks like a variable"),
+        quantity.contains("is not a valid quantity") && quantity.contains("`${MEMORY}` looks like a variable"),
         "{quantity}"
     );
     object["metadata"]["name"] = json!("${APP}");
     let (told, _) = told_of(&yaml::to_string(&object));
     let name = told.iter().find(|line| line.contains("metadata.name: ")).unwrap();
-    assert!(name.contains("is not a name: ") && name.contains("; `${APP}` looks like a variable of Flux"), "{name}");
+    assert!(
+        name.contains("is not a valid name: ") && name.contains("; `${APP}` looks like a variable of Flux"),
+        "{name}"
+    );
     let template = read::documents("c.yaml", "{{- if .Values.a }}\na: 1\n{{- end }}\n").unwrap_err();
     assert!(template[0].message.contains("is a template"), "{template:?}");
 }

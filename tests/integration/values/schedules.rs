@@ -68,14 +68,14 @@ fn what_is_said_of_a_schedule_is_what_kubernetes_makes_of_it() {
             continue;
         }
         if let Some((_, rest)) =
-            told.first().and_then(|line| line.split_once(": `")).filter(|(_, rest)| rest.contains("acts at"))
+            told.first().and_then(|line| line.split_once(": `")).filter(|(_, rest)| rest.contains("matches only"))
         {
-            let (range, rest) = rest.split_once("` acts at ").unwrap();
-            let (value, _) = rest.split_once(" only").unwrap();
+            let (range, rest) = rest.split_once("` matches only ").unwrap();
+            let (value, _) = rest.split_once(", because").unwrap();
             steps.push((schedule.replacen(range, value, 1), verdict["times"].clone()));
             continue;
         }
-        let is_never = told.iter().any(|line| line.contains("never comes"));
+        let is_never = told.iter().any(|line| line.contains("never runs"));
         assert_eq!(is_never, verdict["times"] == json!([]), "{schedule}: {told:?}, {verdict}");
         never += usize::from(is_never);
     }

@@ -26,7 +26,7 @@ fn rules(lines: &[&str]) -> Value {
 #[test]
 fn a_rule_that_matches_nobody_is_told() {
     let told = warnings(&rules(&["host all all ALL md5", "host all all \"all\" md5", "host All all all md5"]));
-    assert_eq!(told.iter().filter(|line| line.contains("not the keyword")).count(), 3, "{told:?}");
+    assert_eq!(told.iter().filter(|line| line.contains("not as the keyword")).count(), 3, "{told:?}");
     assert_eq!(
         warnings(&rules(&["hostssl all /^app all md5", "hostssl all \"ALL\" all reject"])),
         Vec::<String>::new()
@@ -55,8 +55,8 @@ fn only_a_parameter_takes_the_place_of_rules() {
         let postgresql = json!({section: {"hba_file": "/etc/postgres/hba"}});
         warnings(&json!({"patroni": {"dynamicConfiguration": {"postgresql": postgresql}}}))
     };
-    assert!(told("parameters").concat().contains("takes the place"), "{:?}", told("parameters"));
-    assert!(!told("recovery_conf").concat().contains("takes the place"), "{:?}", told("recovery_conf"));
+    assert!(told("parameters").concat().contains("replaces"), "{:?}", told("parameters"));
+    assert!(!told("recovery_conf").concat().contains("replaces"), "{:?}", told("recovery_conf"));
 }
 
 /// Returns the errors and warnings of a cluster.
@@ -84,7 +84,7 @@ fn settings_of_pgbouncer_that_are_wrong_together_are_told() {
         (json!({"auth_type": "cert", "client_tls_sslmode": "verify-ca"}), "error", "auth_type"),
         (json!({"client_tls_sslmode": "verify-full"}), "warning", "`client_tls_ca_file`"),
         (json!({"client_tls_sslmode": "Verify-CA"}), "warning", "`client_tls_ca_file`"),
-        (json!({"server_tls_protocols": "tlsv1.0,tlsv1.1"}), "error", "none of these versions"),
+        (json!({"server_tls_protocols": "tlsv1.0,tlsv1.1"}), "error", "any of these versions"),
         (json!({"server_tls_protocols": "tlsv1.4"}), "error", "write `secure`"),
     ] {
         let mut lines = told(&pgbouncer(&global));
@@ -105,7 +105,7 @@ fn settings_of_pgbouncer_that_are_wrong_together_are_told() {
     assert_eq!(told(&old), [] as [String; 0]);
     let parameters = json!({"ssl_min_protocol_version": "TLSv1.3"});
     old["patroni"] = json!({"dynamicConfiguration": {"postgresql": {"parameters": parameters}}});
-    assert!(only(&told(&old), "error", "none of these versions"), "{:?}", told(&old));
+    assert!(only(&told(&old), "error", "any of these versions"), "{:?}", told(&old));
     let databases = json!({"a": "dbname=a pool_mode=transactional"});
     let lines = told(&json!({"proxy": {"pgBouncer": {"image": "i", "config": {"databases": databases}}}}));
     assert!(only(&lines, "error", "write one of `session`"), "{lines:?}");
@@ -122,11 +122,11 @@ fn options_of_pgbackrest_that_nobody_reads_are_told() {
     };
     for (repository, name, value, severity, words) in [
         (&in_s3, "repo1-gcs-bucket", "b", "warning", "`repo1` is in `s3`"),
-        (&in_s3, "repo1-azure-container", "b", "warning", "does nothing"),
+        (&in_s3, "repo1-azure-container", "b", "warning", "has no effect"),
         (&volume, "repo1-s3-bucket", "b", "warning", "on a volume"),
         (&volume, "repo1-storage-verify-tls", "n", "warning", "on a volume"),
-        (&in_s3, "tls-server-port", "9999", "error", "is 8432"),
-        (&in_s3, "tls-server-adress", "::", "warning", "for IPv6 annotate the cluster"),
+        (&in_s3, "tls-server-port", "9999", "error", "must be 8432"),
+        (&in_s3, "tls-server-adress", "::", "warning", "for IPv6, annotate the cluster"),
         (&in_s3, "compress-level", "99", "error", "from -1 to 9"),
         (&in_s3, "repo1-storage-host", "http://minio:9000", "error", "write `minio:9000`"),
     ] {
@@ -190,12 +190,12 @@ fn a_section_that_stands_too_low_is_told_to_go_up() {
     for (configuration, words) in [
         (
             json!({"dynamicConfiguration": {"ttl": 30}}),
-            "dynamicConfiguration.dynamicConfiguration: does nothing: write what",
+            "dynamicConfiguration.dynamicConfiguration: has no effect: write its content",
         ),
-        (json!({"dcs": {"ttl": 30}}), "one level up"),
-        (json!({"postgresql": {"config": {"parameters": {}}}}), "one level up"),
-        (json!({"postgresql": {"postgresql": {"parameters": {}}}}), "one level up"),
-        (json!({"bootstrap": {"dcs": {"ttl": 30}}}), "in its `dcs` one level up"),
+        (json!({"dcs": {"ttl": 30}}), "one level higher"),
+        (json!({"postgresql": {"config": {"parameters": {}}}}), "one level higher"),
+        (json!({"postgresql": {"postgresql": {"parameters": {}}}}), "one level higher"),
+        (json!({"bootstrap": {"dcs": {"ttl": 30}}}), "content of `dcs` at the top level"),
         (json!({"syncPeriodSeconds": 5}), "is a field of `spec.patroni`"),
     ] {
         let lines = told(&dynamic(&configuration));
@@ -207,11 +207,11 @@ fn a_section_that_stands_too_low_is_told_to_go_up() {
 fn one_cause_has_one_message() {
     for (parameters, words) in [
         (json!({"pg_hba": ["local all all peer"]}), "write `postgresql.pg_hba`"),
-        (json!({"parameters": {"work_mem": "4MB"}}), "one level up"),
-        (json!({"ttl": [30]}), "at the top of `dynamicConfiguration`"),
+        (json!({"parameters": {"work_mem": "4MB"}}), "one level higher"),
+        (json!({"ttl": [30]}), "at the top level of `dynamicConfiguration`"),
         (json!({"pgaudit": {"log": "all"}}), "as in `pgaudit.log`"),
         (json!({"shared_preload_libraries": ["a", "b"]}), "write `\"a,b\"`"),
-        (json!({"work_mem": {"a": 1}}), "write a text, a number or a boolean"),
+        (json!({"work_mem": {"a": 1}}), "write a string, a number or a boolean"),
     ] {
         let lines = told(&dynamic(&json!({"postgresql": {"parameters": parameters}})));
         assert!(only(&lines, "error", words), "{parameters}: {lines:?}");
@@ -251,7 +251,7 @@ fn a_rule_that_is_nearly_one_is_told_what_it_should_be() {
 #[test]
 fn an_option_that_no_role_has_is_told() {
     let with = |options: &str| told(&json!({"users": [{"name": "a", "options": options}]}));
-    assert!(only(&with("SUPERUSER CREATEDB NOSUCH"), "warning", "no option `NOSUCH`"));
+    assert!(only(&with("SUPERUSER CREATEDB NOSUCH"), "warning", "does not have the role option `NOSUCH`"));
     assert!(only(&with("createdbs"), "warning", "did you mean `CREATEDB`?"));
     assert!(only(&with("CREATEDB, LOGIN"), "warning", "`CREATEDB,`"));
     for options in ["", "SUPERUSER nologin", "CONNECTION LIMIT -1 VALID UNTIL '2030-01-01 it''s'", "VALID UNTIL E'a'"] {

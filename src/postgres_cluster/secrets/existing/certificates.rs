@@ -115,8 +115,9 @@ pub(crate) fn read<'a>(
 pub(crate) fn in_pem(secret: &Secret, key: &str, text: &str) -> Result<Option<Vec<X509>>, Diagnostic> {
     let count = text.matches("-----BEGIN").count();
     if count > MOST_CERTIFICATES {
-        let what =
-            format!("has {count} certificates, and at most {MOST_CERTIFICATES} are read: leave those that are needed");
+        let what = format!(
+            "has {count} certificates, but pgrender reads at most {MOST_CERTIFICATES}: keep only those that are needed"
+        );
         return Err(secret.error(key, &what));
     }
     let mut seen = BTreeSet::new();
@@ -125,7 +126,7 @@ pub(crate) fn in_pem(secret: &Secret, key: &str, text: &str) -> Result<Option<Ve
 }
 
 fn no_certificate(secret: &Secret, key: &str) -> Diagnostic {
-    secret.error(key, "is no certificate in PEM, put one here or remove it")
+    secret.error(key, "is not a certificate in PEM format: write one here, or remove it")
 }
 
 /// A certificate and its private key, if both are present. An error if they do not belong together, because such a pair, copied
@@ -138,11 +139,12 @@ pub(crate) fn pair(secret: &Secret, certificate_key: &str, key_key: &str) -> Res
         in_pem(secret, certificate_key, &certificate)?.ok_or_else(|| no_certificate(secret, certificate_key))?;
     let facts = rest.remove(0);
     let private = PrivateKey::read(&key).ok_or_else(|| {
-        secret.error(key_key, "is no private key in PEM without a passphrase, put one here or remove it")
+        secret.error(key_key, "is not a private key in PEM format without a passphrase: write one here, or remove it")
     })?;
     if facts.has_key(&private) == Some(false) {
-        let what =
-            format!("is not the key of the certificate in `{certificate_key}`: put the two that belong together here");
+        let what = format!(
+            "is not the private key of the certificate in `{certificate_key}`: write a certificate and its own key"
+        );
         return Err(secret.error(key_key, &what));
     }
     // If one value contains both, the private key is first.
@@ -156,16 +158,24 @@ pub(crate) fn pair(secret: &Secret, certificate_key: &str, key_key: &str) -> Res
 pub(crate) fn root(secret: Secret) -> Result<Root, Vec<Diagnostic>> {
     let read = || {
         let Some(Pair { facts, key, .. }) = pair(&secret, Root::CERTIFICATE, "root.key")? else {
-            return Err(
-                secret.error(Root::CERTIFICATE, "and `root.key` must both be there: complete them, or leave it out")
-            );
+            return Err(secret.error(
+                Root::CERTIFICATE,
+                "and `root.key` must both be present: add the one that is missing, or remove the Secret",
+            ));
         };
         if !facts.is_authority {
-            return Err(secret.error(Root::CERTIFICATE, "is no CA: put PGO's here, or leave the Secret out"));
+            return Err(secret.error(
+                Root::CERTIFICATE,
+                "is not the certificate of a CA: write PGO's root certificate here, or remove the Secret from the \
+                 input",
+            ));
         }
         match PrivateKey::read(&key) {
             Some(PrivateKey::P256(key)) => Ok((facts, key)),
-            _ => Err(secret.error("root.key", "is not on the curve P-256, as PGO's is: leave the Secret out")),
+            _ => Err(secret.error(
+                "root.key",
+                "is not a key on the curve P-256, as PGO's root key is: remove the Secret from the input",
+            )),
         }
     };
     match read() {

@@ -29,11 +29,12 @@ pub(crate) fn read<'a>(secret: Secret<'a>, planned: &PlannedCredential) -> Resul
     let Some(password) = &credential.password else { return Ok(credential) };
     let fault = match planned.holder {
         CredentialHolder::Service(ServiceRole::PgBouncer) if password.contains(['\n', '\r']) => {
-            "has a line break, which pgBouncer's list of users cannot hold: write it without"
+            "has a line break, which pgBouncer's file of users cannot contain: remove the line break"
         }
         // Clients of Patroni put the password into a header, and do not agree on the encoding of other characters.
         CredentialHolder::Patroni if !password.bytes().all(|byte| matches!(byte, b' '..=b'~')) => {
-            "has more than printable ASCII, which Patroni's clients do not agree on: write it without"
+            "has characters other than printable ASCII, which the clients of Patroni encode differently: use only \
+             printable ASCII"
         }
         _ => return Ok(credential),
     };

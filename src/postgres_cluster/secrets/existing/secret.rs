@@ -28,12 +28,13 @@ impl<'a> Secret<'a> {
             let value = document.node.get(section).map(|section| &section.value);
             if !matches!(value, None | Some(NodeValue::Null | NodeValue::Mapping(_))) {
                 let message =
-                    format!("`{section}` of `{}` is no mapping, write `key: value` below it", secret.reference);
+                    format!("`{section}` of `{}` is not a mapping: write `key: value` below it", secret.reference);
                 return Err(secret.locate(Diagnostic::error(message), FieldPath::of(section)));
             }
         }
         if Self::is_encrypted(document) {
-            let message = format!("`{}` is encrypted by SOPS, decrypt it before it comes here", secret.reference);
+            let message =
+                format!("`{}` is encrypted by SOPS: decrypt it before you give it to pgrender", secret.reference);
             return Err(secret.locate(Diagnostic::error(message), FieldPath::default()));
         }
         Ok(secret)
@@ -53,7 +54,7 @@ impl<'a> Secret<'a> {
         let path = FieldPath::of("metadata.labels");
         if !matches!(labels.value, NodeValue::Mapping(_) | NodeValue::Null) {
             let message =
-                format!("the labels of `{}` are not a mapping, write `key: value` below them", self.reference);
+                format!("the labels of `{}` are not a mapping: write `key: value` below them", self.reference);
             return Some(self.locate(Diagnostic::error(message), path));
         }
         [label::CLUSTER, label::RENDERED].into_iter().find_map(|key| {
@@ -61,11 +62,12 @@ impl<'a> Secret<'a> {
             let message = match value.as_str() {
                 Some(other) if other == cluster => return None,
                 Some(other) => format!(
-                    "`{}` belongs to the cluster `{other}` by its label, and `{cluster}` calls one of its own so: give one of the \
-                     two clusters or instance sets another name, or, if it is meant for `{cluster}`, correct the label",
+                    "the label of `{}` says that it belongs to the cluster `{other}`, but `{cluster}` has a Secret \
+                     with the same name: rename one of the two clusters or instance sets, or, if the Secret belongs \
+                     to `{cluster}`, correct the label",
                     self.reference
                 ),
-                None => format!("the label `{key}` of `{}` is not a string, put it into quotes", self.reference),
+                None => format!("the label `{key}` of `{}` is not a string: write it in quotes", self.reference),
             };
             Some(self.locate(Diagnostic::error(message), path.key(key)))
         })
@@ -82,14 +84,14 @@ impl<'a> Secret<'a> {
     pub(crate) fn bytes(&self, key: &str) -> Result<Option<Zeroizing<Vec<u8>>>, Diagnostic> {
         let field = |section: &str| self.document.node.get(section).and_then(|section| section.get(key));
         let bytes = if let Some(plain) = field("stringData") {
-            let text = plain.as_str().ok_or_else(|| self.error(key, "is not a string, put it into quotes"))?;
+            let text = plain.as_str().ok_or_else(|| self.error(key, "is not a string: write it in quotes"))?;
             Zeroizing::new(text.as_bytes().to_vec())
         } else if let Some(encoded) = field("data").filter(|value| !value.to_json().is_null()) {
-            let text = encoded.as_str().ok_or_else(|| self.error(key, "is not a string, put it into quotes"))?;
+            let text = encoded.as_str().ok_or_else(|| self.error(key, "is not a string: write it in quotes"))?;
             // Kubernetes ignores line breaks in the base64 of a Secret (Go's `encoding/base64`).
             let text: Zeroizing<String> = Zeroizing::new(text.chars().filter(|c| !matches!(c, '\n' | '\r')).collect());
             let bytes = STANDARD.decode(text.as_bytes());
-            Zeroizing::new(bytes.map_err(|_| self.error(key, "is not base64, encode it or use `stringData`"))?)
+            Zeroizing::new(bytes.map_err(|_| self.error(key, "is not valid base64: encode it, or use `stringData`"))?)
         } else {
             return Ok(None);
         };
@@ -99,9 +101,10 @@ impl<'a> Secret<'a> {
     /// The value of `key` as text. An error if it is not UTF-8, or contains a NUL, which neither Postgres nor PEM allows.
     pub(crate) fn text(&self, key: &str) -> Result<Option<Zeroizing<String>>, Diagnostic> {
         let Some(bytes) = self.bytes(key)? else { return Ok(None) };
-        let text = str::from_utf8(&bytes).map_err(|_| self.error(key, "is not UTF-8, write it as text in UTF-8"))?;
+        let text =
+            str::from_utf8(&bytes).map_err(|_| self.error(key, "is not valid UTF-8: write it as text in UTF-8"))?;
         if text.contains('\0') {
-            return Err(self.error(key, "has a NUL, which Postgres cannot take: write it without"));
+            return Err(self.error(key, "has a NUL character, which Postgres does not accept: remove it"));
         }
         Ok(Some(Zeroizing::new(text.to_owned())))
     }
@@ -111,7 +114,7 @@ impl<'a> Secret<'a> {
         let Some(text) = object::annotation(&self.document.node, key) else { return Ok(1) };
         generation(text).ok_or_else(|| {
             let message = format!(
-                "`{text}` is no generation of `{}`, write a whole number from \"1\", or remove it",
+                "`{text}` is not a valid generation of `{}`: write a whole number, at least \"1\", or remove it",
                 self.reference
             );
             self.locate(Diagnostic::error(message), FieldPath::of("metadata.annotations").key(key))
