@@ -17,7 +17,7 @@
 
 mod constraints;
 pub(crate) mod duration;
-mod metadata;
+pub(crate) mod metadata;
 mod normalise;
 mod number;
 mod patterns;

@@ -6,6 +6,7 @@ use time::format_description::well_known::Rfc3339;
 use crate::cli::environment::IMAGE_PREFIX;
 use crate::diagnostic::line::shown;
 use crate::options::IssuerReference;
+use crate::parse::metadata::is_label;
 
 /// Parses a time: RFC 3339 (`2026-01-31T12:00:00Z`) or seconds since 1970.
 pub(super) fn time(text: &str) -> Result<i64, String> {
@@ -59,13 +60,7 @@ pub(super) fn trust_domain(text: &str) -> Result<String, String> {
 }
 
 fn is_domain(text: &str) -> bool {
-    let label = |label: &str| {
-        (1..=63).contains(&label.len())
-            && label.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
-            && !label.starts_with('-')
-            && !label.ends_with('-')
-    };
-    text.len() <= 253 && text.split('.').all(label)
+    text.len() <= 253 && text.split('.').all(|label| label.len() <= 63 && is_label(label))
 }
 
 /// Parses a number of days.

@@ -55,8 +55,8 @@ fn entries<'a>(metadata: &'a Value, field: &str) -> impl Iterator<Item = (&'a St
     metadata[field].as_object().into_iter().flat_map(Map::iter)
 }
 
-/// Whether a text is a DNS label (RFC 1123).
-fn is_label(text: &str) -> bool {
+/// Whether a text has the characters of a DNS label (RFC 1123).
+pub(crate) fn is_label(text: &str) -> bool {
     let inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
     let bytes = text.as_bytes();
     let ends = bytes.first().zip(bytes.last()).is_some_and(|(first, last)| inner(*first) && inner(*last));
@@ -102,7 +102,7 @@ fn subdomain(text: &str) -> Option<String> {
 }
 
 /// Checks the key of a label or an annotation: a name, optionally after a domain and `/`.
-fn qualified_name(text: &str) -> Option<String> {
+pub(crate) fn qualified_name(text: &str) -> Option<String> {
     let (prefix, name) = match text.rsplit_once('/') {
         Some((prefix, name)) => (Some(prefix), name),
         None => (None, text),
@@ -117,7 +117,8 @@ fn qualified_name(text: &str) -> Option<String> {
     })
 }
 
-fn label_value(text: &str) -> Option<String> {
+/// Checks the value of a label.
+pub(crate) fn label_value(text: &str) -> Option<String> {
     if text.len() > 63 {
         return Some(format!("the value of a label must be at most 63 characters long, is {}", text.chars().count()));
     }

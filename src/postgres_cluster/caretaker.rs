@@ -1,14 +1,17 @@
 //! The caretaker: the sidecar of each instance that does at run time what PGO's operator did with `exec`. Its program is
 //! `caretaker/caretaker.py` and the files that it imports. This module renders its settings.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::{Map, Value, json};
+use serde::Serialize;
+use serde_json::Value;
 
 use crate::kubernetes::ConfigMap;
 use crate::naming::labels;
 use crate::postgres_cluster::cluster::Cluster;
+use crate::postgres_cluster::directories::program_directories;
 use crate::postgres_cluster::objects::metadata::object_meta;
+use crate::postgres_cluster::spec::SwitchoverType;
 use crate::postgres_cluster::{patroni, postgres};
 
 /// The files of the program, which runs in Patroni's Python interpreter, and the commands that Postgres runs for its WAL
@@ -56,9 +59,9 @@ const LATER: [&str; 11] = [
 /// The text of these files, by the name of the Python module. A pod of an earlier version mounts only the files that existed
 /// then. Until it is replaced, it reads the other files from here: its leader hands over, and creates what its replicas wait
 /// for.
-fn later_files() -> Map<String, Value> {
+fn later_files() -> BTreeMap<&'static str, &'static str> {
     let text = |module: &str| PROGRAM.iter().find(|(name, _)| name.strip_suffix(".py") == Some(module));
-    LATER.iter().filter_map(|module| Some(((*module).to_owned(), json!(text(module)?.1)))).collect()
+    LATER.iter().filter_map(|module| Some((*module, text(module)?.1))).collect()
 }
 
 /// The extensions that are created in every database. An extension comes after those that it depends on. The lists are PGO's
@@ -69,40 +72,87 @@ fn extensions(cluster: &Cluster) -> Vec<&'static str> {
 }
 
 /// `caretaker.json`: the desired state, without secrets. The caretaker reads it again whenever it changes.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Settings<'a> {
+    cluster: &'a str,
+    namespace: &'a str,
+    port: u16,
+    paused: bool,
+    postgres_version: u16,
+    /// Where the programs of Postgres may be in the image.
+    program_directories: [String; 3],
+    databases: BTreeSet<&'a str>,
+    /// The ConfigMap with the SQL that runs once.
+    #[serde(rename = "databaseInitSQL")]
+    database_init_sql: Option<&'a str>,
+    extensions: Vec<&'static str>,
+    schema_per_user: bool,
+    pgbouncer: bool,
+    /// Whether there are backups.
+    stanza: bool,
+    volume_repositories: Vec<u8>,
+    cloud_repositories: Vec<u8>,
+    dynamic_configuration: Value,
+    instance_sets: Vec<Set<'a>>,
+    switchover: Option<Switchover<'a>>,
+    endpoint_slices: bool,
+    later_files: BTreeMap<&'static str, &'static str>,
+}
+
+/// An instance set.
+#[derive(Serialize)]
+struct Set<'a> {
+    name: &'a str,
+    replicas: u16,
+}
+
+/// A request to change the leader.
+#[derive(Serialize)]
+struct Switchover<'a> {
+    trigger: &'a str,
+    target: Option<&'a str>,
+    #[serde(rename = "type")]
+    kind: SwitchoverType,
+}
+
+/// The text of `caretaker.json`.
 pub fn settings(cluster: &Cluster) -> String {
-    let databases: BTreeSet<&String> = cluster.users.iter().flat_map(|user| &user.databases).collect();
     let repositories = |on_volume: bool| -> Vec<u8> {
         let all = cluster.backups.iter().flat_map(|backups| &backups.repositories);
         all.filter(|repository| repository.is_on_volume() == on_volume).map(|repository| repository.index).collect()
     };
-    let sets = cluster.instance_sets.iter().map(|set| json!({"name": set.name, "replicas": set.replicas}));
-    let settings = json!({
-        "cluster": cluster.name,
-        "namespace": cluster.namespace,
-        "port": cluster.port,
-        "patroniPort": cluster.patroni.port,
-        "paused": cluster.paused,
-        "postgresVersion": cluster.postgres_version,
-        "databases": databases,
-        "databaseInitSQL": cluster.database_init_sql.as_ref().map(|sql| &sql.name),
-        "extensions": extensions(cluster),
-        "schemaPerUser": cluster.schema_per_user,
-        "pgbouncer": cluster.pgbouncer.is_some(),
-        "stanza": cluster.backups.is_some(),
-        "volumeRepositories": repositories(true),
-        "cloudRepositories": repositories(false),
-        "dynamicConfiguration": patroni::configuration::dynamic_configuration(cluster),
-        "instanceSets": sets.collect::<Vec<Value>>(),
-        "switchover": cluster.patroni.switchover.as_ref().map(|switchover| json!({
-            "trigger": switchover.trigger,
-            "target": switchover.target,
-            "type": switchover.kind,
-        })),
-        "endpointSlices": cluster.endpoint_slices,
-        "fingerprints": cluster.fingerprints_config_map(),
-        "laterFiles": later_files(),
-    });
-    format!("{settings:#}\n")
+    let settings = Settings {
+        cluster: &cluster.name,
+        namespace: &cluster.namespace,
+        port: cluster.port,
+        paused: cluster.paused,
+        postgres_version: cluster.postgres_version,
+        program_directories: program_directories(cluster.postgres_version),
+        databases: cluster.users.iter().flat_map(|user| &user.databases).map(String::as_str).collect(),
+        database_init_sql: cluster.database_init_sql.as_ref().map(|sql| sql.name.as_str()),
+        extensions: extensions(cluster),
+        schema_per_user: cluster.schema_per_user,
+        pgbouncer: cluster.pgbouncer.is_some(),
+        stanza: cluster.backups.is_some(),
+        volume_repositories: repositories(true),
+        cloud_repositories: repositories(false),
+        dynamic_configuration: patroni::configuration::dynamic_configuration(cluster),
+        instance_sets: cluster
+            .instance_sets
+            .iter()
+            .map(|set| Set { name: &set.name, replicas: set.replicas })
+            .collect(),
+        switchover: cluster.patroni.switchover.as_ref().map(|switchover| Switchover {
+            trigger: &switchover.trigger,
+            target: switchover.target.as_deref(),
+            kind: switchover.kind,
+        }),
+        endpoint_slices: cluster.endpoint_slices,
+        later_files: later_files(),
+    };
+    let text = serde_json::to_string_pretty(&settings).expect("the settings have string keys and finite numbers");
+    text + "\n"
 }
 
 /// `<cluster>-caretaker`: the caretaker's program and its settings.

@@ -2,6 +2,17 @@
 
 use crate::postgres_cluster::cluster::{Cluster, InstanceSet};
 
+/// Where the programs of Postgres may be in an image. Their directory depends on the distribution: Debian, Alpine, and the
+/// packages of the PostgreSQL project for Red Hat.
+pub fn program_directories(postgres_version: u16) -> [String; 3] {
+    let version = postgres_version;
+    [
+        format!("/usr/lib/postgresql/{version}/bin"),
+        format!("/usr/libexec/postgresql{version}"),
+        format!("/usr/pgsql-{version}/bin"),
+    ]
+}
+
 /// The data directory of Postgres in every instance: `/pgdata/pg<version>`.
 pub fn data_directory(cluster: &Cluster) -> String {
     data_directory_of(cluster.postgres_version)

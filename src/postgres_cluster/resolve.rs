@@ -118,7 +118,7 @@ fn cluster(resource: &PostgresCluster, context: &mut Context) -> Cluster {
     let generations = rotation::resolve(&annotations, &cluster, &roles, &referenced, context);
     cluster.referenced_credentials = referenced.into_iter().map(str::to_owned).collect();
     cluster.generations = generations;
-    postgres::resolve::check_ports(&cluster, context);
+    postgres::resolve::check_ports(spec, &cluster, context);
     postgres::parameters::check(spec, &cluster, context);
     postgres::rules::check(spec, &cluster, context);
     names::check(&cluster, context);

@@ -3,7 +3,7 @@
 
 use crate::naming::STANZA;
 use crate::postgres_cluster::cluster::{Cluster, InstanceSet};
-use crate::postgres_cluster::directories::wal_directory;
+use crate::postgres_cluster::directories::{program_directories, wal_directory};
 use crate::postgres_cluster::pgbackrest::model::Backups;
 use crate::postgres_cluster::{pgbackrest, postgres};
 
@@ -25,6 +25,7 @@ pub fn postgres_startup(cluster: &Cluster, set: &InstanceSet) -> Vec<String> {
             wal_directory(cluster, set),
             log_directory,
             pgbackrest::configuration::instance_log_directory(cluster),
+            program_directories(cluster.postgres_version).join(":"),
         ],
     )
 }

@@ -97,11 +97,6 @@ class Databases(OnServer):
             self.converge(hippo(users=[bad, good]))
         self.assertEqual(psql("SELECT rolname FROM pg_roles WHERE rolname IN ('a', 'b')"), ["b"])
 
-    def test_postgres_is_a_superuser_whatever_its_options(self) -> None:
-        user = {"name": "postgres", "verifier": VERIFIERS[0], "options": "NOSUPERUSER", "databases": ["zoo"]}
-        self.converge(hippo(users=[user]))
-        self.assertEqual(psql("SELECT rolsuper FROM pg_roles WHERE rolname = 'postgres'"), ["t"])
-
     def test_the_user_s_sql_runs_once_until_it_is_taken_out(self) -> None:
         with (
             tempfile.TemporaryDirectory() as directory,

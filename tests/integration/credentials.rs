@@ -69,6 +69,17 @@ fn mounts<const N: usize>(mounts: [(&str, &str, &str); N]) -> BTreeSet<(String, 
     mounts.map(|(name, key, path)| (name.to_owned(), key.to_owned(), path.to_owned())).into()
 }
 
+/// As in PGO, nothing in the spec changes the superuser.
+#[test]
+fn postgres_is_a_superuser_whatever_its_options() {
+    let user = r#""users":[{"name":"postgres","options":"NOSUPERUSER","databases":["zoo"]},"#;
+    let text = cluster(&json!({})).replace(r#""users":["#, user);
+    assert_ne!(text, cluster(&json!({})));
+    let roles = roles(&objects(&text).unwrap());
+    let postgres = &roles["users"][0];
+    assert_eq!((&postgres["options"], &postgres["databases"]), (&json!("LOGIN SUPERUSER"), &json!(["postgres"])));
+}
+
 #[test]
 fn no_credential_of_a_whole_cluster_is_rendered() {
     for (name, text) in fixtures() {

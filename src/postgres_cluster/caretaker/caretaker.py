@@ -247,8 +247,7 @@ def program() -> list[bytes]:
 
 def find_programs() -> None:
     """Add the programs of Postgres to PATH: their directory depends on the distribution of the image."""
-    version = read_wanted().settings["postgresVersion"]
-    places = [f"/usr/lib/postgresql/{version}/bin", f"/usr/libexec/postgresql{version}", f"/usr/pgsql-{version}/bin"]
+    places = read_wanted().settings["programDirectories"]
     os.environ["PATH"] = os.pathsep.join([*places, os.environ.get("PATH", os.defpath)])
 
 

@@ -19,7 +19,6 @@ DECLARE
   there record;
   is_there boolean;
   version record;
-  needed record;
   target name;
   places name[];
   writing text[];

@@ -263,10 +263,8 @@ $caretaker$;
 
 
 def users(wanted: Wanted) -> None:
-    """Create roles, set options and passwords, grant databases. As in PGO, `postgres` is always a superuser."""
-    superuser = {"options": "LOGIN SUPERUSER", "databases": ["postgres"]}
-    roles = [{**user, **superuser} if user["name"] == "postgres" else user for user in wanted.roles["users"]]
-    roles, wrong = credentials.complete(roles)
+    """Create roles, set options and passwords, grant databases."""
+    roles, wrong = credentials.complete(wanted.roles["users"])
     psql(ADOPT, arguments=[role["verifier"] for role in roles if role.get("verifier")])
     for sql in (USERS, GRANTS):
         try:

@@ -79,9 +79,6 @@ def connection_options(options: dict[str, str]) -> str:
     return " ".join(f"-c {name}={value}" for name, value in escaped.items())
 
 
-# How long our SQL waits for other sessions before they are terminated.
-PATIENCE_SECONDS = 2
-
 def environment(database: str, seconds: int, path: str) -> dict[str, str]:
     """Return the environment of `psql`. In PGDATABASE, libpq takes a name literally and not as a connection string."""
     options, server = {**OPTIONS, "search_path": path, "statement_timeout": f"{seconds}s"}, version()

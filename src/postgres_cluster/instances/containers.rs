@@ -6,7 +6,7 @@ use crate::kubernetes::{
 };
 use crate::naming::{CONTAINER_CARETAKER, CONTAINER_DATABASE, CONTAINER_PGBACKREST, PORT_POSTGRES};
 use crate::postgres_cluster::cluster::{Cluster, InstanceSet};
-use crate::postgres_cluster::directories::data_directory;
+use crate::postgres_cluster::directories::{data_directory, program_directories};
 use crate::postgres_cluster::instances::claims::{POSTGRES_DATA, POSTGRES_WAL};
 use crate::postgres_cluster::objects::pod::{
     container, mount, mount_read_only, nss_wrapper_env, nss_wrapper_init, variable, words,
@@ -68,9 +68,8 @@ fn database(cluster: &Cluster, set: &InstanceSet) -> Container {
         mount_read_only("service-account-token", SERVICE_ACCOUNT_PATH),
         mount("dshm", "/dev/shm"),
     ]);
-    // In most images, the programs of Postgres are not in `PATH`. Their directory depends on the distribution.
-    let version = cluster.postgres_version;
-    let path = format!("/usr/lib/postgresql/{version}/bin:/usr/libexec/postgresql{version}:/usr/pgsql-{version}/bin");
+    // In most images, the programs of Postgres are not in `PATH`.
+    let path = program_directories(cluster.postgres_version).join(":");
     // `pre-start` creates the Endpoints before Patroni looks for them, and a replica waits there for a leader
     // (`src/postgres_cluster/caretaker/pre_start.py`).
     let before = format!("python3 {SCRIPT_DIRECTORY}/caretaker.py pre-start");

@@ -105,8 +105,9 @@ pub(crate) fn hba_text(text: &str, path: &FieldPath, version: u16, context: &mut
 }
 
 /// Checks that all ports of one pod are different.
-pub(crate) fn check_ports(cluster: &Cluster, context: &mut Context) {
-    if cluster.port != 0 && cluster.port == cluster.patroni.port {
+pub(crate) fn check_ports(spec: &PostgresClusterSpec, cluster: &Cluster, context: &mut Context) {
+    let default = i32::from(cluster.patroni.port);
+    if spec.patroni.as_ref().map_or(default, |patroni| patroni.port) == spec.port {
         context.error(FieldPath::of("spec.port"), "is the same port as `spec.patroni.port`: change one of them");
     }
     for (path, port) in [("spec.port", cluster.port), ("spec.patroni.port", cluster.patroni.port)] {

@@ -29,15 +29,17 @@ impl Context<'_> {
         good
     }
 
-    /// Returns a port number. The schema has checked only the lower bound, so the upper bound is checked here.
+    /// Returns a port number. The schema has checked only the lower bound, so the upper bound is checked here. After an error,
+    /// the number is only for the checks that follow.
     pub(crate) fn port(&mut self, number: i32, path: &str) -> u16 {
         u16::try_from(number).unwrap_or_else(|_| {
             self.error(FieldPath::of(path), format!("`{number}` is not a valid port: write at most 65535"));
-            0
+            u16::MAX
         })
     }
 
-    /// Returns the image for `variable`, or reports an error that says where to set one.
+    /// Returns the image for `variable`, or reports an error that says where to set one. After an error, the name is only for
+    /// the checks that follow.
     pub(crate) fn image(&mut self, named: Option<&str>, variable: &str, path: &str) -> String {
         images::image(named, variable, self.options).unwrap_or_else(|| {
             let message = format!(
@@ -45,7 +47,7 @@ impl Context<'_> {
                  `spec.images` of the function configuration"
             );
             self.error(FieldPath::of(path), message);
-            String::new()
+            variable.to_owned()
         })
     }
 }

@@ -1,16 +1,16 @@
 //! Checks the syntax of labels and annotations. The schema of a `PostgresCluster` does not check it, but the API server checks
 //! it on every rendered object (Kubernetes' `ValidateLabels`, `ValidateAnnotations`).
 
-use crate::diagnostic::words::quote;
 use crate::diagnostic::{Collector, Diagnostic, FieldPath};
 use crate::naming::PREFIX;
+use crate::parse::metadata::{label_value, qualified_name};
 use crate::postgres_cluster::cluster::Metadata;
 
 /// Checks the user's labels and annotations for objects, at `path`.
 pub(crate) fn check(metadata: &Metadata, path: &FieldPath, diagnostics: &mut Collector<Diagnostic>) {
     for (key, value) in &metadata.labels {
         let at = path.key("labels").key(key);
-        if let Err(why) = qualified_name(key).and_then(|()| label_value(value)) {
+        if let Some(why) = qualified_name(key).or_else(|| label_value(value)) {
             diagnostics.add(Diagnostic::error(why).at(at));
         } else if key.starts_with(PREFIX) {
             diagnostics
@@ -19,53 +19,10 @@ pub(crate) fn check(metadata: &Metadata, path: &FieldPath, diagnostics: &mut Col
     }
     for key in metadata.annotations.keys() {
         // The API server lowers the key of an annotation before it checks it, but not that of a label (`ValidateAnnotations`).
-        if let Err(why) = qualified_name(&key.to_lowercase()) {
+        if let Some(why) = qualified_name(&key.to_lowercase()) {
             diagnostics.add(Diagnostic::error(why).at(path.key("annotations").key(key)));
         }
     }
-}
-
-/// Checks `[prefix/]name`: the prefix is a DNS subdomain, and the name has at most 63 letters, digits, `-`, `_` and `.`.
-fn qualified_name(key: &str) -> Result<(), String> {
-    let (prefix, name) = key.split_once('/').map_or((None, key), |(prefix, name)| (Some(prefix), name));
-    let dns = |prefix: &str| {
-        prefix.len() <= 253
-            && prefix.split('.').all(|part| {
-                !part.is_empty()
-                    && part.bytes().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'-')
-                    && !part.starts_with('-')
-                    && !part.ends_with('-')
-            })
-    };
-    if prefix.is_some_and(|prefix| !dns(prefix)) {
-        return Err(format!("the part of {} before `/` is not a valid DNS name", quote(key)));
-    }
-    if name.is_empty() || !is_word(name) {
-        return Err(format!(
-            "{} is not a valid key: write at most 63 letters, digits, `-`, `_` and `.`, and begin and end with a \
-             letter or digit",
-            quote(name)
-        ));
-    }
-    Ok(())
-}
-
-fn label_value(value: &str) -> Result<(), String> {
-    if value.is_empty() || is_word(value) {
-        return Ok(());
-    }
-    Err(format!(
-        "{} is not a valid value of a label: write at most 63 letters, digits, `-`, `_` and `.`, and begin and end \
-         with a letter or digit",
-        quote(value)
-    ))
-}
-
-fn is_word(text: &str) -> bool {
-    text.len() <= 63
-        && text.bytes().all(|c| c.is_ascii_alphanumeric() || matches!(c, b'-' | b'_' | b'.'))
-        && text.starts_with(|c: char| c.is_ascii_alphanumeric())
-        && text.ends_with(|c: char| c.is_ascii_alphanumeric())
 }
 
 #[cfg(test)]

@@ -2,12 +2,12 @@
 #
 # Prepares the volumes of an instance before Patroni starts, and refuses to start with unsuitable data.
 #
-#   postgres-startup.sh VERSION WAL_DIRECTORY LOG_DIRECTORY PGBACKREST_LOG_DIRECTORY
+#   postgres-startup.sh VERSION WAL_DIRECTORY LOG_DIRECTORY PGBACKREST_LOG_DIRECTORY PROGRAM_DIRECTORIES
 #
 # PGDATA is the data directory, at the root of its volume. Every step may be interrupted and run again.
 set -eu -o pipefail
 
-version=$1 wal_directory=$2 log_directory=$3 pgbackrest_log_directory=$4
+version=$1 wal_directory=$2 log_directory=$3 pgbackrest_log_directory=$4 program_directories=$5
 volume=${PGDATA%/*}
 wal_volume=${wal_directory%/*}
 
@@ -73,7 +73,7 @@ move_behind_link() {
   ln --no-dereference --force --symbolic "${wanted}" "${link}"
 }
 
-PATH="/usr/lib/postgresql/${version}/bin:/usr/libexec/postgresql${version}:/usr/pgsql-${version}/bin:${PATH}"
+PATH="${program_directories}:${PATH}"
 echo "Preparing Postgres ${version} as user $(id -u), groups $(id -G)"
 
 # pgBackRest's spool path is on the volume of the write-ahead log, so that it fills the same volume. Its content may be lost.
