@@ -1,10 +1,10 @@
 //! The caretaker: the sidecar of each instance that does at run time what PGO's operator did with `exec`. Its program is
 //! `caretaker/caretaker.py` and the files that it imports. This module renders its settings.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::kubernetes::ConfigMap;
 use crate::naming::labels;
@@ -59,9 +59,9 @@ const LATER: [&str; 11] = [
 /// The text of these files, by the name of the Python module. A pod of an earlier version mounts only the files that existed
 /// then. Until it is replaced, it reads the other files from here: its leader hands over, and creates what its replicas wait
 /// for.
-fn later_files() -> BTreeMap<&'static str, &'static str> {
+fn later_files() -> Map<String, Value> {
     let text = |module: &str| PROGRAM.iter().find(|(name, _)| name.strip_suffix(".py") == Some(module));
-    LATER.iter().filter_map(|module| Some((*module, text(module)?.1))).collect()
+    LATER.iter().filter_map(|module| Some(((*module).to_owned(), Value::from(text(module)?.1)))).collect()
 }
 
 /// The extensions that are created in every database. An extension comes after those that it depends on. The lists are PGO's
@@ -97,7 +97,8 @@ struct Settings<'a> {
     instance_sets: Vec<Set<'a>>,
     switchover: Option<Switchover<'a>>,
     endpoint_slices: bool,
-    later_files: BTreeMap<&'static str, &'static str>,
+    /// In this order, because a file comes after those that it imports.
+    later_files: Map<String, Value>,
 }
 
 /// An instance set.
