@@ -20,6 +20,13 @@ pub enum CertificateSource {
     },
 }
 
+impl CertificateSource {
+    /// Whether an issuer signs that the user provides. It may also sign certificates of other clusters.
+    pub fn has_issuer(&self) -> bool {
+        matches!(self, Self::CertManager { issuer: Some(_) })
+    }
+}
+
 /// Where passwords and verifiers come from.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum CredentialSource {

@@ -21,6 +21,7 @@ use crate::render;
 
 const API_VERSION: &str = "pgrender.dev/v1alpha1";
 const KIND: &str = "PgRender";
+
 /// Reads the settings from a function's configuration. Errors name fields of the configuration, without a position.
 pub(super) fn settings(config: &Node) -> Result<Settings, Vec<Diagnostic>> {
     let resource = object::reference(config);
@@ -28,7 +29,7 @@ pub(super) fn settings(config: &Node) -> Result<Settings, Vec<Diagnostic>> {
     match (resource.api_version.as_str(), resource.kind.as_str()) {
         (API_VERSION, KIND) => reader.pg_render(config),
         ("v1", "ConfigMap") => reader.config_map(config),
-        (_, _) if render::is_rendered(config) => {}
+        (_, kind) if render::is_kind(kind) => {}
         (other, KIND) => {
             reader
                 .error("apiVersion", format!("`{other}` is not a supported version of {KIND}: write `{API_VERSION}`"));

@@ -25,7 +25,7 @@ use crate::naming::annotation;
 use crate::options::Options;
 use crate::postgres_cluster::cluster::{Cluster, ConfigMapKey};
 use crate::postgres_cluster::secrets::generations::Generations;
-use crate::postgres_cluster::secrets::{issuer, rotation, sources};
+use crate::postgres_cluster::secrets::{issuer, references, rotation};
 use crate::postgres_cluster::spec::PostgresCluster;
 use crate::postgres_cluster::{instances, patroni, pgbackrest, pgbouncer, postgres, replication};
 
@@ -113,14 +113,14 @@ fn cluster(resource: &PostgresCluster, context: &mut Context) -> Cluster {
     files::check_custom_certificates(spec, &cluster, context);
     replication::resolve::check(spec, &cluster, context);
     patroni::switchover::check(spec, &cluster, context);
-    let roles = sources::roles(&cluster);
-    let referenced = sources::referenced(&annotations, &roles, context);
+    let roles = references::roles(&cluster);
+    let referenced = references::referenced(&annotations, &roles, context);
     let generations = rotation::resolve(&annotations, &cluster, &roles, &referenced, context);
     cluster.referenced_credentials = referenced.into_iter().map(str::to_owned).collect();
     cluster.generations = generations;
     postgres::resolve::check_ports(spec, &cluster, context);
     postgres::parameters::check(spec, &cluster, context);
-    postgres::rules::check(spec, &cluster, context);
+    postgres::hba_unreached::check(spec, &cluster, context);
     names::check(&cluster, context);
     annotations::check(resource, context);
     end_of_life::warn(postgres_version, context);

@@ -13,7 +13,7 @@ pub mod identity;
 pub mod issuer;
 pub mod objects;
 pub mod plan;
+pub mod references;
 pub mod reuse;
 pub mod rotation;
 pub mod signer;
-pub mod sources;

@@ -14,6 +14,11 @@ use crate::read::node::Node;
 use crate::read::object::{self, ObjectKey};
 use crate::read::{Document, template};
 
+/// Whether pgrender renders a kind of this name.
+pub fn is_kind(kind: &str) -> bool {
+    KINDS.iter().any(|known| known.definition().kind == kind)
+}
+
 /// Whether an object of the input is of a kind that pgrender renders, in a version that exists.
 pub fn is_rendered(node: &Node) -> bool {
     KINDS.iter().any(|kind| is_of(node, kind.definition()))

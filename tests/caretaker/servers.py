@@ -15,10 +15,9 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "src" / "postgres_cluster" / "caretaker"))
 
+import caretaker
 import credentials
 from surroundings import Wanted
-
-import caretaker
 
 ROOT = Path(__file__).resolve().parents[2]
 

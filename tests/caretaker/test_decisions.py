@@ -19,14 +19,13 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "src" / "postgres_cluster" / "caretaker"))
 
 import backups
+import caretaker
 import members
 import pod
 import pre_start
 import pre_stop
 import slices
 import surroundings
-
-import caretaker
 
 
 def member(name: str, role: str = "replica", **more: Any) -> dict[str, Any]:

@@ -109,7 +109,7 @@ fn temporary(spec: &PersistentVolumeClaimSpec, labelled: &ObjectMeta) -> Volume 
 
 /// `patroni-config`: Patroni reads the YAML files in this directory in the order of their names, and later files override
 /// earlier ones; `~` sorts last. `patronictl` reads the files in a subdirectory, without the settings that are for other
-/// members (`config::patroni`). All files are always present, so that no pod restarts when a rule of `pg_hba.conf` gets a
+/// members (`patroni::configuration`). All files are always present, so that no pod restarts when a rule of `pg_hba.conf` gets a
 /// password.
 fn patroni_config(cluster: &Cluster, set: &InstanceSet) -> Volume {
     let member = cluster.certificate(CertificateRole::Member, &set.name);

@@ -45,7 +45,7 @@ pub(crate) fn check(configuration: &Map<String, Value>, version: u16, context: &
             }
         }
     }
-    // `replication.rs` refuses `ident_file`. Patroni does not allow either of them in `recovery_conf`.
+    // `replication/resolve.rs` refuses `ident_file`. Patroni does not allow either of them in `recovery_conf`.
     let parameters = postgresql.and_then(|postgresql| postgresql.get("parameters")).and_then(Value::as_object);
     for name in parameters.into_iter().flat_map(Map::keys).filter(|name| name.eq_ignore_ascii_case("hba_file")) {
         let message = "replaces every rule that pgrender writes, also the rules of the cluster's own roles: the file \

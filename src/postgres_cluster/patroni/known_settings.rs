@@ -11,7 +11,6 @@ use crate::diagnostic::FieldPath;
 use crate::diagnostic::words;
 use crate::postgres_cluster::postgres::parameter_name;
 use crate::postgres_cluster::resolve::context::Context;
-use crate::postgres_cluster::secrets::issuer;
 use crate::postgres_cluster::spec::{PatroniSpec, StandbySpec};
 
 /// Settings that have an effect only in the synchronous mode (Patroni, "Replication modes").
@@ -246,7 +245,7 @@ impl Checker<'_, '_> {
     /// Warns about the failsafe mode if the user chose the issuer. In this mode, members send each other the password of the
     /// REST API. An attacker who receives it also needs a certificate, which such an issuer signs for others too.
     fn failsafe_mode(&mut self, configuration: &Map<String, Value>, path: &FieldPath) {
-        if setting::is_on(configuration.get("failsafe_mode")) && issuer::has_issuer(self.context.options) {
+        if setting::is_on(configuration.get("failsafe_mode")) && self.context.options.certificate_source.has_issuer() {
             let message = "sends the password of Patroni's REST API to each pod with the labels of this cluster, and \
                            a client with this password and a certificate of your issuer can use the API: use it only \
                            if nobody else can label pods in this namespace";

@@ -8,7 +8,6 @@ use crate::naming::{CONTAINER_PGBOUNCER, CONTAINER_PGBOUNCER_CONFIG};
 use crate::postgres_cluster::cluster::{Metadata, Scheduling};
 use crate::postgres_cluster::resolve::context::Context;
 use crate::postgres_cluster::resolve::{containers, files, metadata, services};
-use crate::postgres_cluster::secrets::issuer;
 use crate::postgres_cluster::spec::{PgBouncerConfigSpec, PostgresClusterSpec};
 
 /// Resolves pgBouncer; `None` if the spec does not have it.
@@ -24,7 +23,7 @@ pub(crate) fn resolve(spec: &PostgresClusterSpec, metadata: &Metadata, context: 
     let volumes = spec.volumes.as_ref().map(|volumes| &volumes.additional);
     let config = spec.config.clone().unwrap_or_default();
     let port = context.port(spec.port, "spec.proxy.pgBouncer.port");
-    let chosen_ca = spec.custom_tls_secret.is_some() || issuer::has_issuer(context.options);
+    let chosen_ca = spec.custom_tls_secret.is_some() || context.options.certificate_source.has_issuer();
     let surroundings = together::Surroundings { chosen_ca, of_postgres };
     check(&config, port, &surroundings, &path.key("config"), context);
     let config_resources =

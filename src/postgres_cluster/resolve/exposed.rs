@@ -1,6 +1,6 @@
 //! Warns about secrets in places that others can read. Patroni shows its dynamic configuration, including all parameters, to
 //! every client of its port (`GET /config`), and the configuration is in a ConfigMap. Rules of `pg_hba.conf` are not checked
-//! here, because rules with a password are in a Secret (`config::patroni::rules_yaml`).
+//! here, because rules with a password are in a Secret (`patroni::configuration::rules_yaml`).
 
 use std::sync::LazyLock;
 

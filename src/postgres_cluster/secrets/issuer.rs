@@ -12,8 +12,3 @@ pub(crate) fn cert_manager(options: &Options) -> Option<CertManager> {
         }
     }
 }
-
-/// Whether the user chose the issuer that signs the certificates.
-pub(crate) fn has_issuer(options: &Options) -> bool {
-    matches!(options.certificate_source, CertificateSource::CertManager { issuer: Some(_) })
-}
