@@ -78,7 +78,7 @@ pub fn render<'a>(
     seed: Result<&Seed, &[Diagnostic]>,
 ) -> Rendered {
     let mut resources = Vec::new();
-    let plan = checked(documents, options, seed, |resource, objects| {
+    let plan = checked(&KINDS, documents, options, seed, |resource, objects| {
         let PlannedResource { reference, file, .. } = resource;
         resources.push(RenderedResource { reference: reference.clone(), file: file.clone(), objects });
     });
@@ -93,12 +93,13 @@ pub fn plan<'a>(
     options: &Options,
     seed: Result<&Seed, &[Diagnostic]>,
 ) -> Plan {
-    checked(documents, options, seed, |_, _| {})
+    checked(&KINDS, documents, options, seed, |_, _| {})
 }
 
-/// Plans every resource. If there is no error, builds the objects of each of them, checks that no two resources have the same
+/// Plans every resource of `kinds`. If there is no error, builds the objects of each of them, checks that no two resources have the same
 /// object, and gives the objects to `keep`.
 fn checked<'a>(
+    kinds: &[&dyn Kind],
     documents: impl IntoIterator<Item = &'a Document>,
     options: &Options,
     seed: Result<&Seed, &[Diagnostic]>,
@@ -106,7 +107,7 @@ fn checked<'a>(
 ) -> Plan {
     let documents: Vec<&Document> = documents.into_iter().collect();
     let mut diagnostics = Vec::new();
-    let found = find::resources(&KINDS, &documents, options, &mut diagnostics);
+    let found = find::resources(kinds, &documents, options, &mut diagnostics);
     let (planned, renewal) = planned(&found, &documents, options, seed, &mut diagnostics);
     if !has_errors(&diagnostics) {
         let mut names = Names::default();
@@ -198,3 +199,6 @@ impl Names {
         diagnostics
     }
 }
+
+#[cfg(test)]
+mod tests;

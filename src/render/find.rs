@@ -21,7 +21,11 @@ pub fn is_kind(kind: &str) -> bool {
 
 /// Whether an object of the input is of a kind that pgrender renders, in a version that exists.
 pub fn is_rendered(node: &Node) -> bool {
-    KINDS.iter().any(|kind| is_of(node, kind.definition()))
+    is_of_any(node, &KINDS)
+}
+
+fn is_of_any(node: &Node, kinds: &[&dyn Kind]) -> bool {
+    kinds.iter().any(|kind| is_of(node, kind.definition()))
 }
 
 fn is_of(node: &Node, definition: &Definition) -> bool {
@@ -36,12 +40,13 @@ pub(super) fn resources<'k, 'd>(
     options: &Options,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Vec<(&'k dyn Kind, Vec<Resource<'d>>)> {
-    let of_kind = |kind: &&'k dyn Kind| (*kind, of_kind(kind.definition(), documents, options, diagnostics));
+    let of_kind = |kind: &&'k dyn Kind| (*kind, of_kind(kind.definition(), kinds, documents, options, diagnostics));
     kinds.iter().map(of_kind).collect()
 }
 
 fn of_kind<'d>(
     definition: &Definition,
+    kinds: &[&dyn Kind],
     documents: &[&'d Document],
     options: &Options,
     diagnostics: &mut Vec<Diagnostic>,
@@ -55,7 +60,10 @@ fn of_kind<'d>(
             continue;
         }
         if !is_of(&document.node, definition) {
-            diagnostics.extend(unknown_version(document, definition).or_else(|| nearly(document, definition)));
+            // An object of another kind that is rendered is not meant to be of this kind.
+            if !is_of_any(&document.node, kinds) {
+                diagnostics.extend(unknown_version(document, definition).or_else(|| nearly(document, definition)));
+            }
             continue;
         }
         let reference = reference(document, options);
@@ -114,9 +122,6 @@ fn unknown_version(document: &Document, definition: &Definition) -> Option<Diagn
 fn nearly(document: &Document, definition: &Definition) -> Option<Diagnostic> {
     /// The maximum number of letters in which a group may differ. With more, it is probably a different API group.
     const SLIP: usize = 3;
-    if is_rendered(&document.node) {
-        return None;
-    }
     let Definition { kind, group: of_kind, api_versions, .. } = definition;
     let resource = object::reference(&document.node);
     let (group, version) = resource.api_version.split_once('/')?;
