@@ -105,7 +105,10 @@ pub(super) struct Settings {
 /// The settings as a command of clap, which has one argument for each setting. The identifier of an argument is the name of the
 /// setting: for example, `certificate_window_days` for `--certificate-window` and `certificateWindowDays`.
 pub fn command() -> Command {
-    Settings::augment_args(Command::new("settings").no_binary_name(true).disable_help_flag(true))
+    let mut command = Settings::augment_args(Command::new("settings").no_binary_name(true).disable_help_flag(true));
+    // Without this, an argument does not know how many values it takes.
+    command.build();
+    command
 }
 
 /// A setting that contradicts another one: its name, and what is wrong.

@@ -49,10 +49,7 @@ const END: &str = "<!-- end -->\n";
 
 /// All settings, in the order of the help.
 fn arguments() -> Vec<Arg> {
-    let command = settings::command();
-    let mut command = command.clone();
-    command.build();
-    command.get_arguments().cloned().collect()
+    settings::command().get_arguments().cloned().collect()
 }
 
 fn help(argument: &Arg) -> String {

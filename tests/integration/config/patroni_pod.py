@@ -22,7 +22,7 @@ from typing import Any
 
 import yaml
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "src" / "postgres_cluster" / "caretaker"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "src" / "postgres_cluster" / "caretaker"))
 
 import surroundings
 

@@ -185,7 +185,7 @@ fn startup_refuses_a_log_whose_volume_is_gone() {
     pod.initialize();
     fs::remove_file(pod.data().join("pg_wal")).expect("removed");
     symlink("/nowhere/pg_wal", pod.data().join("pg_wal")).expect("a link");
-    assert!(failure(&mut pod.startup()).contains("bring its volume back"));
+    assert!(failure(&mut pod.startup()).contains("mount its volume again"));
 }
 
 #[test]

@@ -80,7 +80,7 @@ fn the_identity_of_hippo_is_what_it_always_was() {
         "certificates": described(&identity, &crate::identity::identity(&standby())),
     });
     let text = serde_json::to_string_pretty(&actual).unwrap() + "\n";
-    snapbox::assert_data_eq!(text, snapbox::file!["../../fixtures/identity/hippo.json"].raw());
+    snapbox::assert_data_eq!(text, snapbox::file!["../../../fixtures/identity/hippo.json"].raw());
 }
 
 #[test]
@@ -89,7 +89,7 @@ fn another_implementation_derives_the_same() {
         return;
     }
     let root = env!("CARGO_MANIFEST_DIR");
-    let program = format!("{root}/tests/identity/verify.py");
+    let program = format!("{root}/tests/integration/identity/verify.py");
     let fixtures = format!("{root}/fixtures/identity");
     print!("{}", run("python3", &["-B", &program, &fixtures], ""));
 }
