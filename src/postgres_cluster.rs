@@ -16,6 +16,7 @@ mod places;
 pub mod postgres;
 pub mod replication;
 pub mod resolve;
+pub mod restore;
 mod rules;
 pub mod scripts;
 pub mod secrets;

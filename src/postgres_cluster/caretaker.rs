@@ -12,11 +12,11 @@ use crate::postgres_cluster::cluster::Cluster;
 use crate::postgres_cluster::directories::program_directories;
 use crate::postgres_cluster::objects::metadata::object_meta;
 use crate::postgres_cluster::spec::SwitchoverType;
-use crate::postgres_cluster::{patroni, postgres};
+use crate::postgres_cluster::{patroni, postgres, restore};
 
 /// The files of the program, which runs in Patroni's Python interpreter, and the commands that Postgres runs for its WAL
 /// archive. All of them are mounted in one directory, [`postgres::configuration::SCRIPT_DIRECTORY`].
-pub const PROGRAM: [(&str, &str); 22] = [
+pub const PROGRAM: [(&str, &str); 23] = [
     postgres::configuration::ARCHIVE_GET,
     postgres::configuration::ARCHIVE_PUSH,
     ("backups.py", include_str!("caretaker/backups.py")),
@@ -35,6 +35,7 @@ pub const PROGRAM: [(&str, &str); 22] = [
     ("postgres.py", include_str!("caretaker/postgres.py")),
     ("pre_start.py", include_str!("caretaker/pre_start.py")),
     ("pre_stop.py", include_str!("caretaker/pre_stop.py")),
+    ("restore.py", include_str!("caretaker/restore.py")),
     ("roles.py", include_str!("caretaker/roles.py")),
     ("session.py", include_str!("caretaker/session.py")),
     ("slices.py", include_str!("caretaker/slices.py")),
@@ -42,7 +43,7 @@ pub const PROGRAM: [(&str, &str); 22] = [
 ];
 
 /// The files that were added after the first version. A file comes after those that it imports. Add a new file here too.
-const LATER: [&str; 11] = [
+const LATER: [&str; 12] = [
     "session",
     "impatience",
     "postgres",
@@ -54,6 +55,7 @@ const LATER: [&str; 11] = [
     "monitoring",
     "endpoints",
     "slices",
+    "restore",
 ];
 
 /// The text of these files, by the name of the Python module. A pod of an earlier version mounts only the files that existed
@@ -96,6 +98,8 @@ struct Settings<'a> {
     dynamic_configuration: Value,
     instance_sets: Vec<Set<'a>>,
     switchover: Option<Switchover<'a>>,
+    /// The data source of a new cluster.
+    restore: Option<Restore>,
     endpoint_slices: bool,
     /// In this order, because a file comes after those that it imports.
     later_files: Map<String, Value>,
@@ -106,6 +110,15 @@ struct Settings<'a> {
 struct Set<'a> {
     name: &'a str,
     replicas: u16,
+}
+
+/// The data source of a new cluster.
+#[derive(Serialize)]
+struct Restore {
+    /// A description of the data source for messages.
+    from: String,
+    /// The arguments of pgBackRest.
+    arguments: Vec<String>,
 }
 
 /// A request to change the leader.
@@ -148,6 +161,10 @@ pub fn settings(cluster: &Cluster) -> String {
             trigger: &switchover.trigger,
             target: switchover.target.as_deref(),
             kind: switchover.kind,
+        }),
+        restore: cluster.data_source.as_ref().map(|source| Restore {
+            from: restore::configuration::described(source),
+            arguments: restore::configuration::arguments(cluster, source),
         }),
         endpoint_slices: cluster.endpoint_slices,
         later_files: later_files(),

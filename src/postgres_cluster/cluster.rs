@@ -16,6 +16,7 @@ use crate::kubernetes::{
 use crate::options::IssuerReference;
 use crate::postgres_cluster::pgbackrest::model::Backups;
 use crate::postgres_cluster::pgbouncer::model::PgBouncer;
+use crate::postgres_cluster::restore::model::DataSource;
 use crate::postgres_cluster::secrets::generations::Generations;
 use crate::postgres_cluster::spec::{AdditionalVolume, SwitchoverType};
 
@@ -79,6 +80,8 @@ pub struct Cluster {
     pub schema_per_user: bool,
     /// The settings of pgBackRest; `None` if `spec.backups` is absent or empty.
     pub backups: Option<Backups>,
+    /// The backup that the cluster starts with, if it does not exist yet (`spec.dataSource`).
+    pub data_source: Option<DataSource>,
     /// The settings of pgBouncer, if `spec.proxy.pgBouncer` is present.
     pub pgbouncer: Option<PgBouncer>,
     /// Whether `spec.monitoring.pgmonitor.exporter` is present.

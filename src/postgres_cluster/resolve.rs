@@ -27,7 +27,7 @@ use crate::postgres_cluster::cluster::{Cluster, ConfigMapKey};
 use crate::postgres_cluster::secrets::generations::Generations;
 use crate::postgres_cluster::secrets::{issuer, references, rotation};
 use crate::postgres_cluster::spec::PostgresCluster;
-use crate::postgres_cluster::{instances, patroni, pgbackrest, pgbouncer, postgres, replication};
+use crate::postgres_cluster::{instances, patroni, pgbackrest, pgbouncer, postgres, replication, restore};
 
 /// Resolves one `PostgresCluster` that was validated against the schema.
 ///
@@ -82,6 +82,7 @@ fn cluster(resource: &PostgresCluster, context: &mut Context) -> Cluster {
             .is_some_and(|value| value.eq_ignore_ascii_case("true")),
         postgres: postgres::resolve::postgres(spec, postgres_version, context),
         standby: replication::standby_spec::resolve(spec, &name, context),
+        data_source: restore::resolve::resolve(spec, &name, namespace.as_deref(), context),
         pgbouncer: pgbouncer::resolve::resolve(spec, &metadata, context),
         exporter: spec.monitoring.as_ref().and_then(|m| m.pgmonitor.as_ref()).is_some_and(|m| m.exporter.is_some()),
         custom_tls_secret: spec.custom_tls_secret.clone(),

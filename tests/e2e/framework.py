@@ -89,6 +89,13 @@ class Test:
         self.scenario = scenario
         self.namespace = f"e2e-{scenario}-{secrets.token_hex(3)}"
         self.figures: list[Figure] = []
+        self.cluster = "hippo"
+
+    def beside(self, cluster: str) -> Test:
+        """Return a view of another cluster in the same namespace, with the same figures."""
+        other = copy.copy(self)
+        other.cluster = cluster
+        return other
 
     # Kubernetes
 
@@ -193,11 +200,11 @@ class Test:
 
     def instance_pods(self) -> list[Any]:
         """Return the instance pods as objects."""
-        return list(self.get("pods", f"--selector={PREFIX}patroni=hippo-ha")["items"])
+        return list(self.get("pods", f"--selector={PREFIX}patroni={self.cluster}-ha")["items"])
 
     def leader(self) -> str:
         """Return the pod that holds Patroni's leader lock."""
-        return str(self.get("endpoints", "hippo-ha")["metadata"]["annotations"]["leader"])
+        return str(self.get("endpoints", f"{self.cluster}-ha")["metadata"]["annotations"]["leader"])
 
     def members(self) -> list[Any]:
         """Return the members in Patroni's own view."""

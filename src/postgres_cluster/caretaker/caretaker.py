@@ -26,6 +26,7 @@ pauses, and every few minutes to find what others have changed.
     monitoring.py       the exporter's role, schema and extension
     members.py          Patroni's configuration, restarts, switchover, the Endpoints of `<cluster>-primary`
     backups.py          pgBackRest's stanza, the first backup, and the backup for a replica
+    restore.py          the data of a new cluster, from its data source
     pod.py              certificates, reloads, a dead Postgres, and the watch for changes
     pre_start.py        the steps before Patroni starts
     pre_stop.py         the handover of a leader that stops
@@ -72,6 +73,7 @@ from pod import (
 )
 from pre_start import pre_start
 from pre_stop import pre_stop
+from restore import restore
 from roles import users
 from slices import follow_endpoints
 from surroundings import (
@@ -255,6 +257,9 @@ def main() -> None:
     """Run as the sidecar or as one of the hooks."""
     if sys.argv[1:] == ["pre-start"]:
         pre_start()
+        return
+    if sys.argv[1:2] == ["restore"]:
+        restore(sys.argv[2:])
         return
     if sys.argv[1:2] == ["create-replica"]:
         create_replica(sys.argv[2:])

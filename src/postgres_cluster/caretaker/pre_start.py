@@ -11,6 +11,7 @@ from datetime import datetime, timezone
 from typing import Any
 
 from endpoints import patroni_endpoints
+from restore import forget_abandoned
 from surroundings import Failure, Wanted, data_directory, find, log, read_wanted
 
 # How long Patroni needs to start, on a slow machine.
@@ -86,6 +87,7 @@ def pre_start() -> None:
     try:
         wanted = read_wanted()
         create_endpoints(wanted, started)
+        forget_abandoned(wanted)
         if (data_directory() / "standby.signal").exists():
             wait_for_leader(wanted, started)
     except Exception as error:  # noqa: BLE001

@@ -13,6 +13,7 @@ use crate::postgres_cluster::objects::pod::{
 };
 use crate::postgres_cluster::pgbackrest::model::Backups;
 use crate::postgres_cluster::postgres::configuration::SCRIPT_DIRECTORY;
+use crate::postgres_cluster::restore;
 use crate::postgres_cluster::scripts;
 
 /// The directory in which clients look for the token of the pod's ServiceAccount (client-go's `rest.InClusterConfig`, Patroni,
@@ -61,6 +62,9 @@ fn database(cluster: &Cluster, set: &InstanceSet) -> Container {
     }
     if cluster.backups.is_some() {
         mounts.push(mount_read_only("pgbackrest-config", "/etc/pgbackrest/conf.d"));
+    }
+    if cluster.data_source.is_some() {
+        mounts.push(mount_read_only("pgbackrest-source", restore::configuration::DIRECTORY));
     }
     mounts.extend([
         mount_read_only("patroni-config", "/etc/patroni"),

@@ -9,6 +9,7 @@ use crate::postgres_cluster::cluster::{Cluster, InstanceSet};
 use crate::postgres_cluster::objects::config_maps;
 use crate::postgres_cluster::objects::disruption_budgets::budget;
 use crate::postgres_cluster::patroni;
+use crate::postgres_cluster::restore;
 
 /// Adds all of them.
 pub(crate) fn add(objects: &mut Objects, cluster: &Cluster) {
@@ -33,7 +34,9 @@ pub(crate) fn add(objects: &mut Objects, cluster: &Cluster) {
 
 /// `<cluster>-config`: Patroni's settings for the whole cluster.
 fn config_map(cluster: &Cluster) -> ConfigMap {
-    let files = [("patroni.yaml", Some(patroni::configuration::cluster_yaml(cluster)))];
+    let source = cluster.data_source.as_ref().and_then(restore::configuration::source_conf);
+    let files =
+        [("patroni.yaml", Some(patroni::configuration::cluster_yaml(cluster))), (restore::objects::KEY, source)];
     config_maps::files(cluster, cluster.config_map(), &cluster.metadata, labels([]), files)
 }
 

@@ -14,6 +14,7 @@ use crate::postgres_cluster::objects::volumes::{
     KEY_MODE, config_map, item, key_item, pgbackrest_config, pgbackrest_server, projected, projected_with_mode, secret,
 };
 use crate::postgres_cluster::patroni::configuration::{AUTHENTICATION_KEY, RULES_KEY};
+use crate::postgres_cluster::restore;
 use crate::postgres_cluster::secrets::certificates::CertificateRole;
 use crate::postgres_cluster::secrets::certificates::PlannedCertificate;
 use crate::postgres_cluster::secrets::credentials::PlannedCredential;
@@ -35,6 +36,7 @@ pub(crate) fn volumes(cluster: &Cluster, set: &InstanceSet, labelled: &ObjectMet
         ];
         volumes.push(pgbackrest_config(cluster, backups, files.map(|(key, path)| item(key, path)).to_vec()));
     }
+    volumes.extend(cluster.data_source.as_ref().map(|source| restore::objects::volume(cluster, source)));
     volumes.extend([patroni_config(cluster, set), caretaker(cluster), service_account_token(), shared_memory()]);
     volumes
 }

@@ -70,13 +70,19 @@ pub(crate) fn pgbackrest_config(cluster: &Cluster, backups: &Backups, items: Vec
     let mut sources = backups.configuration.clone();
     sources.push(config_map(cluster.pgbackrest_config_map(), items));
     let client = cluster.certificate(CertificateRole::PgBackRestClient, "");
+    let items = pgbackrest_client(&client);
+    sources.push(secret(client.secret, items));
+    projected("pgbackrest-config", sources)
+}
+
+/// The files of the client certificate that pgBackRest's configuration names, below the directory of the configuration.
+pub(crate) fn pgbackrest_client(client: &PlannedCertificate) -> Vec<KeyToPath> {
     let authority = client.keys.authority.map(|key| item(key, "~postgres-operator/tls-ca.crt"));
     let pair = [
         item(client.keys.certificate, "~postgres-operator/client-tls.crt"),
         key_item(client.keys.private_key, "~postgres-operator/client-tls.key"),
     ];
-    sources.push(secret(client.secret, authority.into_iter().chain(pair).collect()));
-    projected("pgbackrest-config", sources)
+    authority.into_iter().chain(pair).collect()
 }
 
 /// `pgbackrest-server`, which is mounted at `/etc/pgbackrest/server`: the certificate of pgBackRest's TLS server.

@@ -95,11 +95,16 @@ pub fn instance_set_yaml(cluster: &Cluster, set: &InstanceSet) -> String {
             "no_params": true,
         });
     }
+    let mut bootstrap = json!({
+        "initdb": ["allow-group-access", "data-checksums", "encoding=UTF8", format!("waldir={wal_directory}")],
+        "method": "initdb",
+    });
+    if cluster.data_source.is_some() {
+        bootstrap["method"] = json!("restore");
+        bootstrap["restore"] = json!({"command": bootstrap_command(&wal_directory), "no_params": true});
+    }
     let mut settings = json!({
-        "bootstrap": {
-            "initdb": ["allow-group-access", "data-checksums", "encoding=UTF8", format!("waldir={wal_directory}")],
-            "method": "initdb",
-        },
+        "bootstrap": bootstrap,
         "kubernetes": {},
         "postgresql": postgresql,
         "restapi": {},
@@ -186,6 +191,18 @@ fn replica_repository(cluster: &Cluster) -> Option<u8> {
     let followed = cluster.standby.as_ref().and_then(|standby| standby.repository);
     let first = || cluster.backups.as_ref()?.repositories.first().map(|repository| repository.index);
     followed.or_else(first)
+}
+
+/// Returns the command that creates the cluster from its data source (`caretaker/restore.py`).
+fn bootstrap_command(wal_directory: &str) -> String {
+    let directory = postgres::configuration::SCRIPT_DIRECTORY;
+    let words = [
+        "python3".to_owned(),
+        format!("{directory}/caretaker.py"),
+        "restore".to_owned(),
+        format!("--link-map=pg_wal={wal_directory}"),
+    ];
+    words.map(|word| format!("'{word}'")).join(" ")
 }
 
 /// Returns the command that creates a replica from a backup, which `src/postgres_cluster/caretaker/backups.py` chooses. Patroni

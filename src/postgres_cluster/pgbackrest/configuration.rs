@@ -139,7 +139,7 @@ fn instances(cluster: &Cluster) -> impl Iterator<Item = String> {
 }
 
 /// Returns the options for the location of a repository. Credentials of object storage are only in files of the user.
-fn repository_options(repository: &Repository) -> Options {
+pub(crate) fn repository_options(repository: &Repository) -> Options {
     let name = repository.name();
     let option = |option: &str, value: &str| (format!("{name}-{option}"), value.to_owned());
     let mut options = Options::from([option("path", &format!("/pgbackrest/{name}"))]);

@@ -86,7 +86,8 @@ pub(crate) fn repository_index(name: &str) -> Option<u8> {
     name.strip_prefix("repo")?.parse().ok().filter(|index| (1..=4).contains(index))
 }
 
-fn repository(spec: &RepositorySpec, path: &FieldPath, context: &mut Context) -> Option<Repository> {
+/// Resolves one repository.
+pub(crate) fn repository(spec: &RepositorySpec, path: &FieldPath, context: &mut Context) -> Option<Repository> {
     let index = repository_index(&spec.name);
     if index.is_none() {
         let message =

@@ -48,19 +48,10 @@ pub(crate) fn check(resource: &PostgresCluster, cluster: &Cluster, context: &mut
 /// that uses the repository of the old cluster is the worst case: it takes over the stanza, and its backups expire those of the
 /// old cluster (pgBackRest, `stanza-upgrade` and `repo-retention-full`).
 fn refuse(spec: &PostgresClusterSpec, context: &mut Context) {
-    if let Some(source) = &spec.data_source {
-        let sources = [
-            ("postgresCluster", source.postgres_cluster.is_some()),
-            ("pgbackrest", source.pgbackrest.is_some()),
-            ("volumes", source.volumes.is_some()),
-        ];
-        for (field, _) in sources.into_iter().filter(|(_, given)| *given) {
-            let message = "pgrender cannot restore a cluster yet, so the cluster would start empty and could expire \
-                           the backups that you want to restore: to start from the latest state of a repository, \
-                           write `spec.standby` with `repoName` and promote the standby; otherwise restore with PGO \
-                           or pgBackRest and load a dump; then remove this field (docs/operations.md, Restoring)";
-            context.error(FieldPath::of("spec.dataSource").key(field), message);
-        }
+    if spec.data_source.as_ref().is_some_and(|source| source.volumes.is_some()) {
+        let message = "pgrender cannot use existing volumes as a data source yet, so the cluster would start empty: name the \
+                       volume in `volumeName` of the claim, or restore from a repository, and remove this field";
+        context.error(FieldPath::of("spec.dataSource.volumes"), message);
     }
     let Some(backups) = &spec.backups else { return };
     let restore = backups.pgbackrest.as_ref().and_then(|pgbackrest| pgbackrest.restore.as_ref());

@@ -1,0 +1,58 @@
+//! What the caretaker needs to restore the data source, and pgBackRest's configuration for a repository in object storage.
+
+use super::model::{DataSource, Source};
+use super::options::stops_early;
+use crate::naming::STANZA;
+use crate::postgres_cluster::cluster::Cluster;
+use crate::postgres_cluster::configuration_file::{file, options};
+use crate::postgres_cluster::directories::data_directory;
+use crate::postgres_cluster::pgbackrest::configuration::repository_options;
+
+/// The directory in the container of Postgres with pgBackRest's configuration for the data source.
+pub const DIRECTORY: &str = "/etc/pgbackrest/source";
+
+/// Returns the configuration for a repository in object storage; `None` for a repository of a cluster, which has its own.
+pub fn source_conf(source: &DataSource) -> Option<String> {
+    let Source::ObjectStorage { repository, global, .. } = &source.from else { return None };
+    let mut all = options([("log-level-file", "off")]);
+    all.extend(repository_options(repository));
+    all.extend(global.clone());
+    Some(file(&[("global", &all)]))
+}
+
+/// Returns the arguments of `pgbackrest` and of its command `restore`, without those that depend on the instance set.
+pub fn arguments(cluster: &Cluster, source: &DataSource) -> Vec<String> {
+    let number = source.repository;
+    let mut arguments = vec![
+        format!("--config-include-path={DIRECTORY}"),
+        format!("--stanza={}", source.stanza),
+        format!("--repo={number}"),
+        format!("--pg1-path={}", data_directory(cluster)),
+        "--log-level-console=info".to_owned(),
+        "--log-level-file=off".to_owned(),
+    ];
+    if let Source::Cluster { .. } = source.from {
+        // The configuration of the other cluster names the files of its own certificate, at the paths in its own pods.
+        for (option, name) in [("ca", "tls-ca.crt"), ("cert", "client-tls.crt"), ("key", "client-tls.key")] {
+            arguments.push(format!("--repo{number}-host-{option}-file={DIRECTORY}/~postgres-operator/{name}"));
+        }
+    }
+    arguments.extend(source.options.iter().cloned());
+    if !source.options.iter().any(|option| option.starts_with("--delta") || option == "--no-delta") {
+        arguments.push("--delta".to_owned());
+    }
+    if stops_early(&source.options) {
+        arguments.push("--target-action=promote".to_owned());
+    }
+    arguments
+}
+
+/// A description for messages: `repo1 of the cluster hippo`.
+pub fn described(source: &DataSource) -> String {
+    let number = source.repository;
+    match &source.from {
+        Source::Cluster { name } => format!("repo{number} of the cluster {name}"),
+        Source::ObjectStorage { .. } if source.stanza == STANZA => format!("repo{number} of spec.dataSource"),
+        Source::ObjectStorage { .. } => format!("stanza {} in repo{number} of spec.dataSource", source.stanza),
+    }
+}

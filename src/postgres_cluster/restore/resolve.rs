@@ -1,0 +1,156 @@
+//! Resolves `spec.dataSource`.
+
+use super::model::{DataSource, Source};
+use super::options;
+use crate::diagnostic::FieldPath;
+use crate::postgres_cluster::pgbackrest::model::Storage;
+use crate::postgres_cluster::pgbackrest::option;
+use crate::postgres_cluster::pgbackrest::resolve::{repository, repository_index};
+use crate::postgres_cluster::pgbackrest::{global_options, model::Repository};
+use crate::postgres_cluster::resolve::context::Context;
+use crate::postgres_cluster::resolve::files;
+use crate::postgres_cluster::spec::{
+    PgBackRestDataSourceSpec, PgBackRestSpec, PostgresClusterDataSourceSpec, PostgresClusterSpec,
+};
+
+/// Resolves the data source; `None` if there is none, or if it has an error. `postgresCluster` takes precedence, as in PGO.
+pub(crate) fn resolve(
+    spec: &PostgresClusterSpec,
+    name: &str,
+    namespace: Option<&str>,
+    context: &mut Context,
+) -> Option<DataSource> {
+    let source = spec.data_source.as_ref()?;
+    let path = FieldPath::of("spec.dataSource");
+    if spec.standby.as_ref().is_some_and(|standby| standby.enabled) {
+        let message = "a standby cluster gets its data from `spec.standby`: remove one of them";
+        context.error(path.clone(), message);
+    }
+    if let (Some(_), Some(_)) = (&source.postgres_cluster, &source.pgbackrest) {
+        let message = "has no effect, because `spec.dataSource.postgresCluster` takes precedence: remove one of them";
+        context.warning(path.key("pgbackrest"), message);
+    }
+    if let Some(cluster) = &source.postgres_cluster {
+        return of_cluster(cluster, name, namespace, &path.key("postgresCluster"), context);
+    }
+    let pgbackrest = source.pgbackrest.as_ref()?;
+    of_object_storage(pgbackrest, spec, &path.key("pgbackrest"), context)
+}
+
+fn of_cluster(
+    spec: &PostgresClusterDataSourceSpec,
+    name: &str,
+    namespace: Option<&str>,
+    path: &FieldPath,
+    context: &mut Context,
+) -> Option<DataSource> {
+    let other = spec.cluster_name.as_deref().unwrap_or(name);
+    let elsewhere = spec.cluster_namespace.as_deref().filter(|other| Some(*other) != namespace);
+    if let Some(elsewhere) = elsewhere {
+        let message = format!(
+            "a pod cannot use the Secrets of the namespace `{elsewhere}`: restore from a repository in object storage with \
+             `spec.dataSource.pgbackrest`"
+        );
+        context.error(path.key("clusterNamespace"), message);
+    } else if other == name {
+        let message =
+            "a cluster cannot start from its own backups: write the name of another cluster, or restore in place";
+        context.error(path.key("clusterName"), message);
+    }
+    let given = [
+        ("affinity", spec.affinity.is_some()),
+        ("priorityClassName", spec.priority_class_name.is_some()),
+        ("resources", spec.resources.is_some()),
+        ("tolerations", !spec.tolerations.is_empty()),
+        ("volumes", spec.volumes.is_some()),
+    ];
+    of_pod(&given, path, context);
+    let repository = numbered(&spec.repo_name, &path.key("repoName"), context);
+    let options = checked(&spec.options, path, context);
+    let from = Source::Cluster { name: other.to_owned() };
+    Some(DataSource { from, repository: repository?, stanza: crate::naming::STANZA.to_owned(), options: options? })
+}
+
+fn of_object_storage(
+    spec: &PgBackRestDataSourceSpec,
+    cluster: &PostgresClusterSpec,
+    path: &FieldPath,
+    context: &mut Context,
+) -> Option<DataSource> {
+    let given = [
+        ("affinity", spec.affinity.is_some()),
+        ("priorityClassName", spec.priority_class_name.is_some()),
+        ("resources", spec.resources.is_some()),
+        ("tolerations", !spec.tolerations.is_empty()),
+        ("volumes", spec.volumes.is_some()),
+    ];
+    of_pod(&given, path, context);
+    context.check(&path.key("stanza"), option::check_value(&spec.stanza));
+    let resolved = repository(&spec.repo, &path.key("repo"), context);
+    let options = checked(&spec.options, path, context);
+    let configuration =
+        files::checked(spec.configuration.clone(), &path.key("configuration"), &["pgbackrest_source.conf"], context);
+    let repository = resolved?;
+    global_options::check(&spec.global, std::slice::from_ref(&repository), &path.key("global"), context);
+    let pgbackrest = cluster.backups.as_ref().and_then(|backups| backups.pgbackrest.as_ref());
+    if let Some((index, _)) = pgbackrest.and_then(|own| same_place(spec, &repository, own)) {
+        let message = format!(
+            "`spec.backups.pgbackrest.repos[{index}]` is the same place, and two clusters must not archive to it: give this \
+             cluster another `repoN-path` in `spec.backups.pgbackrest.global`"
+        );
+        context.error(path.key("repo"), message);
+    }
+    let from =
+        Source::ObjectStorage { repository: Box::new(repository.clone()), global: spec.global.clone(), configuration };
+    Some(DataSource { from, repository: repository.index, stanza: spec.stanza.clone(), options: options? })
+}
+
+/// The cluster's own repository that is in the same bucket and has the same path, if there is one.
+fn same_place<'a>(
+    spec: &PgBackRestDataSourceSpec,
+    repository: &Repository,
+    own: &'a PgBackRestSpec,
+) -> Option<(usize, &'a str)> {
+    let path = |name: &str, global: &std::collections::BTreeMap<String, String>| {
+        global.get(&format!("{name}-path")).cloned().unwrap_or_else(|| format!("/pgbackrest/{name}"))
+    };
+    let there = path(&spec.repo.name, &spec.global);
+    let same = |other: &crate::postgres_cluster::spec::RepositorySpec| match &repository.storage {
+        Storage::S3 { bucket, endpoint, .. } => {
+            other.s3.as_ref().is_some_and(|s3| s3.bucket == *bucket && s3.endpoint == *endpoint)
+        }
+        Storage::Gcs { bucket } => other.gcs.as_ref().is_some_and(|gcs| gcs.bucket == *bucket),
+        Storage::Azure { container } => other.azure.as_ref().is_some_and(|azure| azure.container == *container),
+        Storage::Volume(_) => false,
+    };
+    let repositories = own.repos.iter().enumerate();
+    let mut found = repositories.filter(|(_, other)| same(other) && path(&other.name, &own.global) == there);
+    found.next().map(|(index, other)| (index, other.name.as_str()))
+}
+
+/// Fields of PGO's restore Job. Here the instance restores, in its own pod.
+fn of_pod(given: &[(&str, bool)], path: &FieldPath, context: &mut Context) {
+    for (field, _) in given.iter().filter(|(_, given)| *given) {
+        context.warning(path.key(*field), "has no effect: the instance restores in its own pod, not in a Job");
+    }
+}
+
+fn numbered(name: &str, path: &FieldPath, context: &mut Context) -> Option<u8> {
+    let number = repository_index(name);
+    if number.is_none() {
+        let message =
+            format!("`{name}` is not a valid name of a repository: write `repo1`, `repo2`, `repo3` or `repo4`");
+        context.error(path.clone(), message);
+    }
+    number
+}
+
+fn checked(given: &[String], path: &FieldPath, context: &mut Context) -> Option<Vec<String>> {
+    match options::checked(given) {
+        Ok(words) => Some(words),
+        Err((position, why)) => {
+            context.error(path.key("options").index(position), why);
+            None
+        }
+    }
+}

@@ -1,0 +1,104 @@
+"""A new cluster starts from the backups of another one, up to a chosen second, and ignores the data source afterwards."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from framework import CLAIM, Test, hippo, instance_sets, until
+
+
+def cluster(name: str, replicas: int, **spec: Any) -> dict[str, Any]:
+    """Return a cluster without PgBouncer, with one repository on a volume."""
+    repositories = [{"name": "repo1", "volume": {"volumeClaimSpec": CLAIM}}]
+    made = hippo(instances=instance_sets(instance1=replicas), backups={"pgbackrest": {"repos": repositories}}, **spec)
+    made["metadata"]["name"] = name
+    made["spec"].pop("proxy", None)
+    return made
+
+
+def rows(test: Test, pod: str) -> str:
+    """Return all rows."""
+    return test.superuser(pod, "SELECT string_agg(name, ' ' ORDER BY name) FROM hippo.animals", "hippo")
+
+
+def timeline(test: Test) -> int:
+    """Return the timeline of the leader."""
+    return int(test.superuser(test.leader(), "SELECT timeline_id FROM pg_control_checkpoint()"))
+
+
+def insert(test: Test, name: str) -> str:
+    """Commit a row, and return the time after it. Then switch to a new WAL segment, so that the row is archived."""
+    test.superuser(test.leader(), f"INSERT INTO hippo.animals VALUES ('{name}')", "hippo")
+    now = test.superuser(test.leader(), "SELECT clock_timestamp()")
+    time.sleep(1)
+    return now
+
+
+def archived(test: Test) -> None:
+    """Wait until everything that was committed is archived."""
+    leader = test.leader()
+    segment = test.superuser(leader, "SELECT pg_walfile_name(pg_current_wal_lsn())")
+    test.superuser(leader, "SELECT pg_switch_wal()")
+    until("it is archived", lambda: test.superuser(leader, "SELECT last_archived_wal FROM pg_stat_archiver") >= segment)
+
+
+def logs(test: Test) -> str:
+    """Return the log of the container that restores."""
+    return test.kubectl("logs", f"{test.cluster}-instance1-0", "--container=database", "--tail=-1")
+
+
+def run(test: Test) -> None:
+    """Clone to a second, replace the pods, lose a replica, and try what must be refused."""
+    test.apply(cluster("hippo", 1))
+    test.wait_until_well(1)
+    test.superuser(test.leader(), "CREATE TABLE hippo.animals (name text)", "hippo")
+    insert(test, "before")
+    until("there is a backup", lambda: test.backups(), 120, pause=1)
+    wanted = insert(test, "chosen")
+    insert(test, "later")
+    archived(test)
+
+    clone = test.beside("rhino")
+    options = ["--type=time", f'--target="{wanted}"']
+    source = {"postgresCluster": {"clusterName": "hippo", "repoName": "repo1", "options": options}}
+    applied = clone.apply(cluster("rhino", 2, dataSource=source))
+    writes = "CREATE TABLE IF NOT EXISTS hippo.written (); SELECT 1"
+    until("the clone writes", lambda: clone.superuser(clone.leader(), writes, "hippo") == "1", 120)
+    test.figure("a clone of a small cluster: first write", time.time() - applied, target=15)
+    clone.wait_until_well(2)
+    test.figure("a clone of a small cluster: two members stream", time.time() - applied)
+    for pod in clone.instances():
+        until("all have the rows", lambda pod=pod: rows(clone, pod) == "before chosen")
+    test.expect(timeline(clone) == 2, f"the clone has timeline {timeline(clone)}")
+    until("the clone has its own backup", lambda: len(clone.backups()) == 1, 120, pause=1)
+    archived(clone)
+    test.expect(rows(test, test.leader()) == "before chosen later", "the source has changed")
+    test.expect(len(test.backups()) == 1, "the clone backs up into the repository of its source")
+
+    insert(clone, "new")
+    replica = next(pod for pod in clone.instances() if pod != clone.leader())
+    test.kubectl("delete", "pod,pvc", "--wait=false", f"--selector={'postgres-operator.crunchydata.com/instance'}={replica}")
+    clone.apply(cluster("rhino", 2, dataSource=source))
+    until("the lost replica is new", lambda: clone.is_well(2), 120)
+    test.kubectl("delete", "pod", *clone.instances())
+    clone.wait_until_well(2)
+    for pod in clone.instances():
+        until("all rows are still there", lambda pod=pod: rows(clone, pod) == "before chosen new")
+
+    wrong = test.beside("mouse")
+    options = ["--type=time", '--target="2020-01-01 00:00:00+00"']
+    source = {"postgresCluster": {"clusterName": "hippo", "repoName": "repo1", "options": options}}
+    wrong.apply(cluster("mouse", 1, dataSource=source))
+
+    def message() -> str:
+        pods = wrong.instance_pods()
+        statuses = [status for pod in pods for status in pod["status"].get("containerStatuses", [])]
+        ended = [status.get("lastState", {}).get("terminated") or {} for status in statuses if status["name"] == "database"]
+        return " ".join(end.get("message", "") for end in ended)
+
+    until("the pod says why it cannot start", lambda: "restore: " in message(), 120)
+    test.expect("unable to find backup set with stop time less than" in message(), f"the pod says: {message()}")
+    source["postgresCluster"]["options"] = []
+    wrong.apply(cluster("mouse", 1, dataSource=source))
+    until("the corrected clone starts", lambda: rows(wrong, wrong.leader()) == "before chosen later", 180)
