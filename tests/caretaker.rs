@@ -6,8 +6,12 @@
 #[path = "integration/common/rendering.rs"]
 mod rendering;
 
+use std::collections::BTreeSet;
 use std::fs;
+use std::path::Path;
 use std::process::Command;
+
+use regex::{Captures, Regex};
 
 /// The files that pods of the first version mount.
 const FIRST: [&str; 10] = [
@@ -49,4 +53,21 @@ fn a_pod_of_the_first_version_runs_the_program_of_this_one() {
     let mut python = Command::new("python3");
     let output = python.args(["-B", "-c", import]).current_dir(directory.path()).output().unwrap();
     assert_eq!(String::from_utf8_lossy(&output.stdout), "users True\n", "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// Each key of `caretaker.json` is read by the program, and the program reads no other key. A missing key would only be an error
+/// at run time, which the caretaker repeats for ever.
+#[test]
+fn the_program_reads_exactly_the_settings_that_are_rendered() {
+    let read = Regex::new(r#"(?:wanted|self|\(\))\.settings\[["'](\w+)["']|\.get\("(laterFiles)""#).unwrap();
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/postgres_cluster/caretaker");
+    let texts = fs::read_dir(directory).unwrap().map(|file| fs::read_to_string(file.unwrap().path()).unwrap());
+    let text: String = texts.collect();
+    let name =
+        |found: Captures| found.iter().skip(1).flatten().map(|name| name.as_str().to_owned()).collect::<String>();
+    let read: BTreeSet<String> = read.captures_iter(&text).map(name).collect();
+    let objects = rendering::objects(include_str!("../fixtures/hippo/cluster.yaml")).unwrap();
+    let settings = objects.iter().find_map(|object| object["data"]["caretaker.json"].as_str()).unwrap();
+    let settings: serde_json::Map<String, serde_json::Value> = serde_json::from_str(settings).unwrap();
+    assert_eq!(settings.keys().cloned().collect::<BTreeSet<_>>(), read);
 }

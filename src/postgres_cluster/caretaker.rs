@@ -78,7 +78,6 @@ fn extensions(cluster: &Cluster) -> Vec<&'static str> {
 #[serde(rename_all = "camelCase")]
 struct Settings<'a> {
     cluster: &'a str,
-    namespace: &'a str,
     port: u16,
     paused: bool,
     postgres_version: u16,
@@ -90,7 +89,6 @@ struct Settings<'a> {
     database_init_sql: Option<&'a str>,
     extensions: Vec<&'static str>,
     schema_per_user: bool,
-    pgbouncer: bool,
     /// Whether there are backups.
     stanza: bool,
     volume_repositories: Vec<u8>,
@@ -101,6 +99,8 @@ struct Settings<'a> {
     /// The data source of a new cluster.
     restore: Option<Restore>,
     endpoint_slices: bool,
+    /// The ConfigMap of fingerprints.
+    fingerprints: String,
     /// In this order, because a file comes after those that it imports.
     later_files: Map<String, Value>,
 }
@@ -138,7 +138,6 @@ pub fn settings(cluster: &Cluster) -> String {
     };
     let settings = Settings {
         cluster: &cluster.name,
-        namespace: &cluster.namespace,
         port: cluster.port,
         paused: cluster.paused,
         postgres_version: cluster.postgres_version,
@@ -147,7 +146,6 @@ pub fn settings(cluster: &Cluster) -> String {
         database_init_sql: cluster.database_init_sql.as_ref().map(|sql| sql.name.as_str()),
         extensions: extensions(cluster),
         schema_per_user: cluster.schema_per_user,
-        pgbouncer: cluster.pgbouncer.is_some(),
         stanza: cluster.backups.is_some(),
         volume_repositories: repositories(true),
         cloud_repositories: repositories(false),
@@ -167,6 +165,7 @@ pub fn settings(cluster: &Cluster) -> String {
             arguments: restore::configuration::arguments(cluster, source),
         }),
         endpoint_slices: cluster.endpoint_slices,
+        fingerprints: cluster.fingerprints_config_map(),
         later_files: later_files(),
     };
     let text = serde_json::to_string_pretty(&settings).expect("the settings have string keys and finite numbers");
