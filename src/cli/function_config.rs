@@ -6,13 +6,15 @@
 //! - a `PostgresCluster`, which is rendered with the defaults (a generator of kustomize),
 //! - absent, which means the defaults.
 
+use std::any::TypeId;
 use std::error::Error;
 
 use clap::error::{ContextKind, ContextValue};
-use clap::{ArgAction, Command, FromArgMatches};
+use clap::{Arg, ArgAction, Command, FromArgMatches};
 
 use crate::cli::environment::IMAGE_PREFIX;
 use crate::cli::settings::{self, Settings};
+use crate::cli::values;
 use crate::diagnostic::words;
 use crate::diagnostic::{Diagnostic, FieldPath};
 use crate::read::node::{Entry, Node, NodeValue};
@@ -63,20 +65,17 @@ impl Reader {
         self.errors.push(Diagnostic::error(message).at(FieldPath::of(field)));
     }
 
-    /// The settings, if there is no error.
+    /// The settings, if there is no error. Settings that contradict each other are reported together with the other errors.
     fn settings(mut self) -> Result<Settings, Vec<Diagnostic>> {
-        if !self.errors.is_empty() {
-            return Err(self.errors);
-        }
         // The arguments are valid, because each of them was parsed before.
         let matches = self.command.try_get_matches_from_mut(&self.arguments);
         let settings = matches.and_then(|matches| Settings::from_arg_matches(&matches));
         let settings = settings.map_err(|error| vec![Diagnostic::error(error.to_string())])?;
         if let Err((setting, message)) = settings.check() {
             let path = FieldPath::of(self.section).key(field(setting));
-            return Err(vec![Diagnostic::error(message).at(path)]);
+            self.errors.push(Diagnostic::error(message).at(path));
         }
-        Ok(settings)
+        if self.errors.is_empty() { Ok(settings) } else { Err(self.errors) }
     }
 
     fn pg_render(&mut self, config: &Node) {
@@ -123,7 +122,7 @@ impl Reader {
         let Entry { key, value, .. } = entry;
         let is_config_map = self.section == "data";
         if is_config_map && key.starts_with(IMAGE_PREFIX) {
-            return Ok(vec![format!("--image={key}={}", string(value)?)]);
+            return image(entry).map(|image| image.into_iter().collect());
         }
         let argument = self.command.get_arguments().find(|argument| field(argument.get_id().as_str()) == *key);
         let Some(argument) = argument else {
@@ -144,12 +143,15 @@ impl Reader {
                 let NodeValue::Mapping(entries) = &value.value else {
                     return Err(format!("expected a mapping like `{{{IMAGE_PREFIX}PGBACKREST: …}}`"));
                 };
-                entries.iter().map(|entry| Ok(of(&format!("{}={}", entry.key, string(&entry.value)?)))).collect()
+                few(entries.len())?;
+                let images = entries.iter().map(|entry| image(entry).map_err(|why| format!("`{}`: {why}", entry.key)));
+                images.filter_map(Result::transpose).collect()
             }
             (_, ArgAction::SetTrue) => Ok(boolean(value)?.then(|| format!("--{flag}")).into_iter().collect()),
             (_, ArgAction::Append) => Ok(strings(value)?.iter().map(|value| of(value)).collect()),
             ("openshift", _) => Ok(vec![of(&boolean(value)?.to_string())]),
-            _ => Ok(vec![of(&scalar(value)?)]),
+            _ if is_number(argument) => Ok(vec![of(&scalar(value)?)]),
+            _ => Ok(vec![of(&string(value)?)]),
         }
     }
 
@@ -160,6 +162,24 @@ impl Reader {
             Err(error) => Err(reason(&error)),
         }
     }
+}
+
+/// The argument for an image. An empty one means the default.
+fn image(entry: &Entry) -> Result<Option<String>, String> {
+    let (name, image) = (values::image_name(&entry.key)?, string(&entry.value)?);
+    Ok((!image.is_empty()).then(|| format!("--image={name}={image}")))
+}
+
+/// Whether a setting may be a number in YAML: a time or days.
+fn is_number(argument: &Arg) -> bool {
+    let parser = argument.get_value_parser().type_id();
+    parser == TypeId::of::<i64>() || parser == TypeId::of::<u16>()
+}
+
+/// Refuses a list that would take much memory. No real configuration has so many items.
+fn few(items: usize) -> Result<(), String> {
+    const MOST: usize = 1_000;
+    if items > MOST { Err(format!("has {items} items: at most {MOST} are read")) } else { Ok(()) }
 }
 
 /// The name of the field for a setting, in the style of Kubernetes: `certificateWindowDays` for `certificate_window_days`.
@@ -174,6 +194,7 @@ fn reason(error: &clap::Error) -> String {
     let text = |kind| error.get(kind).map(ToString::to_string).unwrap_or_default();
     match (error.source(), error.get(ContextKind::ValidValue)) {
         (Some(source), _) => source.to_string(),
+        (None, Some(ContextValue::Strings(valid))) if valid.is_empty() => "must not be empty".to_owned(),
         (None, Some(ContextValue::Strings(valid))) => {
             format!(
                 "invalid value {}: expected one of {}",
@@ -199,10 +220,13 @@ fn string(node: &Node) -> Result<String, String> {
 
 /// Returns a list of strings. One text with commas is also accepted, because a ConfigMap has no lists.
 fn strings(node: &Node) -> Result<Vec<String>, String> {
-    match &node.value {
-        NodeValue::Sequence(items) => items.iter().map(string).collect(),
-        _ => Ok(string(node)?.split(',').map(|name| name.trim().to_owned()).collect()),
+    if let NodeValue::Sequence(items) = &node.value {
+        few(items.len())?;
+        return items.iter().map(string).collect();
     }
+    let text = string(node)?;
+    few(text.split(',').count())?;
+    Ok(text.split(',').map(|name| name.trim().to_owned()).collect())
 }
 
 /// Returns a string, or a number as it was written.
@@ -329,6 +353,33 @@ mod tests {
         ] {
             assert_eq!(read(text).unwrap_err().len(), 1, "{text}");
         }
+    }
+
+    #[test]
+    fn an_image_is_the_whole_value_and_an_empty_one_is_the_default() {
+        let settings =
+            read("{apiVersion: v1, kind: ConfigMap, data: {RELATED_IMAGE_PGBACKREST: '', RELATED_IMAGE_A: 'b=c'}}");
+        assert_eq!(settings.unwrap().images, [("RELATED_IMAGE_A".to_owned(), "b=c".to_owned())]);
+        let many = "a,".repeat(2_000);
+        for (fields, message) in [
+            ("images: {'RELATED_IMAGE_A=x': b}", "is not a valid name of an image"),
+            ("images: {'RELATED_IMAGE_A=': ''}", "is not a valid name of an image"),
+            ("namespace: 010", "expected a string"),
+            ("trustDomain: 1e3", "expected a string"),
+            ("seedFile: 5", "expected a string"),
+            ("seedFile: ''", "must not be empty"),
+            (&format!("trustAlso: '{many}'"), "at most 1000 are read"),
+        ] {
+            let errors = read(&format!("{{apiVersion: {API_VERSION}, kind: {KIND}, spec: {{{fields}}}}}")).unwrap_err();
+            assert!(errors.len() == 1 && errors[0].contains(message), "{message}: {errors:?}");
+        }
+    }
+
+    #[test]
+    fn all_errors_are_reported_together() {
+        let fields = "namespace: A B, certificates: cert-manager, trustDomain: a";
+        let errors = read(&format!("{{apiVersion: {API_VERSION}, kind: {KIND}, spec: {{{fields}}}}}")).unwrap_err();
+        assert_eq!(errors.len(), 2, "{errors:?}");
     }
 
     #[test]

@@ -70,7 +70,7 @@ pub(super) fn days(text: &str) -> Result<u16, String> {
 
 /// Checks the name of an image, which is the name of PGO's environment variable.
 pub(super) fn image_name(name: &str) -> Result<String, String> {
-    if name.len() > IMAGE_PREFIX.len() && name.starts_with(IMAGE_PREFIX) {
+    if name.len() > IMAGE_PREFIX.len() && name.starts_with(IMAGE_PREFIX) && !name.contains('=') {
         Ok(name.to_owned())
     } else {
         Err(format!("`{}` is not a valid name of an image: write one like `{IMAGE_PREFIX}PGBACKREST`", shown(name)))

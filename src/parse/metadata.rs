@@ -113,7 +113,10 @@ pub(crate) fn qualified_name(text: &str) -> Option<String> {
     let valid = is_word(name) && prefix.is_none_or(|prefix| subdomain(prefix).is_none());
     (!valid).then(|| {
         let text = words::quote(text);
-        format!("{text} is not a valid key: write `name` or `example.com/name`, with letters, digits, `-`, `_` and `.`")
+        format!(
+            "{text} is not a valid key: write `name` or `example.com/name`, with letters, digits, `-`, `_` and `.`, and \
+             begin and end each part with a letter or digit; the domain is in lower case"
+        )
     })
 }
 

@@ -62,12 +62,13 @@ const TYPES: [&str; 6] = ["default", "immediate", "lsn", "name", "time", "xid"];
 /// # Errors
 /// The position of the item, and what is wrong with it. The last item is named for an error about all of them.
 pub fn checked(options: &[String]) -> Result<Vec<String>, (usize, String)> {
-    let mut words: Vec<String> = Vec::new();
+    let (mut words, mut positions) = (Vec::new(), Vec::new());
     for (position, item) in options.iter().enumerate() {
         split(item, &mut words).map_err(|why| (position, why))?;
-        for word in &words {
-            check(word).map_err(|why| (position, why))?;
-        }
+        positions.resize(words.len(), position);
+    }
+    for (word, position) in words.iter().zip(positions) {
+        check(word).map_err(|why| (position, why))?;
     }
     together(&words).map_err(|why| (options.len().saturating_sub(1), why))?;
     Ok(words)

@@ -86,6 +86,10 @@ fn of_object_storage(
     ];
     of_pod(&given, path, context);
     context.check(&path.key("stanza"), option::check_value(&spec.stanza));
+    if spec.repo.schedules.is_some() {
+        let message = "has no effect: backups are made in the repositories of `spec.backups.pgbackrest`";
+        context.warning(path.key("repo").key("schedules"), message);
+    }
     let resolved = repository(&spec.repo, &path.key("repo"), context);
     let options = checked(&spec.options, path, context);
     let configuration =

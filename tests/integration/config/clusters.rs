@@ -150,6 +150,7 @@ fn cluster(name: &str, namespace: &str) -> Cluster {
         service: ServiceSettings::default(),
         replica_service: ServiceSettings::default(),
         users: Vec::new(),
+        data_source: None,
         backups: None,
         pgbouncer: None,
         exporter: false,

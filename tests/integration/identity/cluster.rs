@@ -44,6 +44,7 @@ pub(crate) fn hippo() -> Cluster {
         database_init_sql: None,
         postgis: false,
         backups: Some(backups()),
+        data_source: None,
         pgbouncer: Some(pgbouncer()),
         exporter: true,
         custom_tls_secret: None,
