@@ -30,6 +30,7 @@ REPLICATION = Path("/tmp/replication")
 LABEL = "postgres-operator.crunchydata.com/"
 FINGERPRINTS = "pgrender.dev/fingerprints"
 SWITCHOVER = "pgrender.dev/switchover"
+BACKUP = "pgrender.dev/backup"
 
 
 # Patroni's roles in which a duty runs.
