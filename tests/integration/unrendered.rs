@@ -257,7 +257,7 @@ fn a_backup_that_is_not_taken_is_told_with_what_is_missing() {
         assert_eq!((at.as_str(), diagnostic.severity), (field, Severity::Warning), "{diagnostic:?}");
         assert!(!objects.is_empty());
     }
-    for value in ["a\nb", "a\u{85}b", "a\tb", &"x".repeat(1025)] {
+    for value in ["a\nb", "a\u{1}b", "a\tb", &"x".repeat(1025)] {
         let (objects, said) = on_demand(&[manual("repo1", &[]), requested(value)]);
         let [(at, diagnostic)] = said.as_slice() else { panic!("{said:?}") };
         assert_eq!((at.as_str(), diagnostic.severity), (ANNOTATION, Severity::Error), "{diagnostic:?}");

@@ -160,10 +160,6 @@ impl RepoHost {
             path("tmp").display()
         );
         fs::write(pod.data().join("postgresql.auto.conf"), settings).expect("a file");
-        let mut server = unprivileged(pod.programs.join("pg_ctl"));
-        server.args(["start", "--wait", "--log"]).arg(path("tmp/server.log")).arg("--pgdata").arg(pod.data());
-        success(&mut server);
-
         let words = scripts::pgbackrest_config(pod.cluster.backups.as_ref().expect("backups"));
         let words = words.into_iter().map(|word| match word.as_str() {
             pgbackrest::configuration::SERVER_CERTIFICATE_DIRECTORY => path("certificates").display().to_string(),
@@ -175,10 +171,23 @@ impl RepoHost {
             _ => word,
         });
         let words = only_our_children(words.collect());
-        Some(Self { pod, pgbackrest, words })
+        let host = Self { pod, pgbackrest, words };
+        host.start_postgres();
+        Some(host)
     }
 
-    /// Starts the script. It ends with the value.
+    fn start_postgres(&self) {
+        let mut server = unprivileged(self.pod.programs.join("pg_ctl"));
+        server.args(["start", "--wait", "--log"]).arg(self.pod.path("tmp/server.log"));
+        success(server.arg("--pgdata").arg(self.pod.data()));
+    }
+
+    fn stop_postgres(&self) {
+        let mut stop = unprivileged(self.pod.programs.join("pg_ctl"));
+        let _ = stop.args(["stop", "--mode=immediate", "--pgdata"]).arg(self.pod.data()).output();
+    }
+
+    /// Starts the script, which ends when the result is dropped.
     fn run_script(&self, log: &Path) -> Running {
         let mut command = unprivileged("/usr/bin/env");
         start(command.env("PGBACKREST_CONFIG", self.pod.path("pgbackrest.conf")).args(&self.words), log)
@@ -210,8 +219,7 @@ impl RepoHost {
 
 impl Drop for RepoHost {
     fn drop(&mut self) {
-        let mut stop = unprivileged(self.pod.programs.join("pg_ctl"));
-        let _ = stop.args(["stop", "--mode=immediate", "--pgdata"]).arg(self.pod.data()).output();
+        self.stop_postgres();
     }
 }
 
@@ -255,21 +263,29 @@ fn the_repo_host_takes_one_backup_for_each_value_of_the_annotation() {
 
     // Other options for the same value, and an end of the request, start nothing.
     host.request(&format!("{odd}\n1\n--type=full\n"));
-    std::thread::sleep(Duration::from_secs(5));
+    std::thread::sleep(Duration::from_secs(4));
     host.request("");
     std::thread::sleep(Duration::from_secs(3));
     assert_eq!(host.backups(), expected);
 
-    // A failure is tried again, and recorded only when it has succeeded.
-    let repository = path("repo1/backup/db/backup.info");
-    let copy = path("repo1/backup/db/backup.info.copy");
-    host.request("second\n1\n--type=incr\n--compress-type=gz\n--process-max=1000\n");
-    wait_for(&path("tmp/one.log"), "requests failed, trying again in 8 s");
-    assert_eq!(fs::read_to_string(path("repo1/manual-backup")).expect("a record"), format!("{odd}\n"));
-    assert!(repository.exists() && copy.exists());
+    // A failure is tried again, and nothing is recorded before it has succeeded. Another request does not wait for that.
+    host.stop_postgres();
     host.request("second\n1\n--type=incr\n");
+    wait_for(
+        &path("tmp/one.log"),
+        "The backup that the annotation value `second` requests failed, trying again in 8 s",
+    );
+    assert_eq!(fs::read_to_string(path("repo1/manual-backup")).expect("a record"), format!("{odd}\n"));
+    host.start_postgres();
     wait_for(&path("tmp/one.log"), &taken("second"));
     expected.push(of("incr", "second"));
+    host.request("refused\n1\n--process-max=1000\n");
+    wait_for(
+        &path("tmp/one.log"),
+        "The backup that the annotation value `refused` requests failed, trying again in 8 s",
+    );
+    host.request("second\n1\n--type=incr\n");
+    std::thread::sleep(Duration::from_secs(4));
     assert_eq!(host.backups(), expected);
     drop(script);
 
@@ -280,7 +296,7 @@ fn the_repo_host_takes_one_backup_for_each_value_of_the_annotation() {
         }
         let name = if lost { "tmp/three.log" } else { "tmp/two.log" };
         let _script = host.run_script(&path(name));
-        std::thread::sleep(Duration::from_secs(8));
+        std::thread::sleep(Duration::from_secs(5));
         assert_eq!(log(name), "");
     }
     assert_eq!(host.backups(), expected);
@@ -293,6 +309,6 @@ fn the_repo_host_takes_one_backup_for_each_value_of_the_annotation() {
     assert_eq!(host.backups(), [of("full", "third")]);
     host.pgbackrest(&["backup", "--type=full", "--repo1-retention-full=1"]);
     let _again = host.run_script(&path("tmp/five.log"));
-    std::thread::sleep(Duration::from_secs(5));
+    std::thread::sleep(Duration::from_secs(4));
     assert_eq!(host.backups(), [("full".to_owned(), Value::Null)]);
 }
