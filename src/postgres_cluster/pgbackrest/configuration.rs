@@ -85,7 +85,7 @@ pub fn manual_backup(cluster: &Cluster, backups: &Backups) -> String {
     let Some(manual) = backups.manual_backup(true).filter(|_| !cluster.paused) else { return String::new() };
     let repository = manual.repository.to_string();
     let lines = [&manual.trigger, &repository].into_iter().chain(&manual.options);
-    lines.map(|line| format!("{line}\n")).collect()
+    lines.flat_map(|line| [line.as_str(), "\n"]).collect()
 }
 
 /// Returns `config-hash`. It changes only if the location of a repository in object storage changes (PGO's

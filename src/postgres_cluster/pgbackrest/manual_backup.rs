@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use super::manual_options;
 use super::model::{ManualBackup, Repository};
-use super::resolve::repository_index;
 use crate::diagnostic::{FieldPath, line};
 use crate::naming::annotation;
 use crate::postgres_cluster::resolve::context::Context;
@@ -31,9 +30,8 @@ pub(crate) fn resolve(
         return None;
     };
     let path = FieldPath::of("spec.backups.pgbackrest.manual");
-    let repository = repository_index(&manual.repo_name);
     // An unknown repository is an error of its own.
-    let repository = repositories.iter().find(|there| Some(there.index) == repository)?;
+    let repository = repositories.iter().find(|repository| repository.name() == manual.repo_name)?;
     let options = manual_options::check(&manual.options, &pgbackrest.global, repository, &path.key("options"), context);
     let Some(trigger) = trigger else {
         if !annotations.contains_key(annotation::PGBACKREST_BACKUP) {

@@ -187,10 +187,10 @@ fn fault(option: &Given, repository: &Repository, settings: &BTreeMap<String, St
         return Some("cannot be written with `no-`: write the option with a value".to_owned());
     }
     let name = option.name;
-    let Some(value) = option.value.filter(|value| !value.is_empty()).or(is_switch(name).then_some(option.setting()))
-    else {
+    let value = if is_switch(name) { option.setting() } else { option.value.unwrap_or_default() };
+    if value.is_empty() {
         return Some(format!("has no value: write `--{name}=…`"));
-    };
+    }
     if value.contains(SHELL) {
         return Some(
             "has a character that a shell would interpret, but no shell reads it: write the plain value".to_owned(),
