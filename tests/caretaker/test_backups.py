@@ -129,8 +129,8 @@ class OnDemand(unittest.TestCase):
         self.assertEqual(self.settle("one", repository=2), "")
         self.assertEqual(self.taken(), expected)
         self.assertEqual(backups.done(Wanted({"cluster": "hippo"}, {})), "one")
-        self.settle('two with "spaces" and a \\', "--annotation=why=test", repository=2)
-        self.assertEqual(self.taken(), [*expected, (2, "full", 'two with "spaces" and a \\')])
+        self.settle('two = "spaces" and a \\', "--annotation=why=test", repository=2)
+        self.assertEqual(self.taken(), [*expected, (2, "full", 'two = "spaces" and a \\')])
 
     def test_a_failure_is_not_recorded(self) -> None:
         self.first_backup()

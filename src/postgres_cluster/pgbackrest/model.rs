@@ -41,7 +41,7 @@ impl Backups {
         self.repositories.iter().filter(|repository| repository.is_on_volume())
     }
 
-    /// The requested backup, if its repository is on a volume. If not `on_volume`, the one in object storage.
+    /// The requested backup, if its repository is on a volume, or with `false`, if it is in object storage.
     pub fn manual_backup(&self, on_volume: bool) -> Option<&ManualBackup> {
         let is_there = |repository: &Repository| repository.is_on_volume() == on_volume;
         self.manual.as_ref().filter(|manual| {

@@ -99,11 +99,11 @@ manual_backup() {
   if ((${#request[@]} < 2)) || [[ ${request[*]} == "${done_request}" ]]; then
     return 0
   fi
-  if [[ ${request[*]} != "${failed_request}" ]]; then
+  if [[ ${request[*]} != "${last_request}" ]]; then
     failures=0 next=0
   fi
   ((SECONDS >= next)) || return 0
-  failed_request=${request[*]}
+  last_request=${request[*]}
   next=$((SECONDS + 10))
   local trigger=${request[0]} repository=${request[1]}
   if is_done "${trigger}"; then
@@ -131,7 +131,7 @@ manual_backup() {
 
 # Takes backups forever, one after the other.
 backups() {
-  local delay=0 check=0 retry=2 failures=0 next=0 done_request='' failed_request=''
+  local delay=0 check=0 retry=2 failures=0 next=0 done_request='' last_request=''
   while :; do
     if ((SECONDS >= check)); then
       first_backups "$@"
