@@ -9,8 +9,7 @@ import subprocess
 import sys
 from typing import Any, Callable
 
-from members import primary_path
-from surroundings import BACKUP, Failure, Wanted, find, kubernetes, log, patroni, read_wanted, run
+from surroundings import BACKUP, Failure, Wanted, find, kubernetes, log, patroni, primary_path, read_wanted, run
 
 # The configuration of an instance knows no other instance, so its pgBackRest cannot back up from a standby. A variable takes
 # precedence over the option in the configuration.

@@ -252,6 +252,11 @@ def find(path: str, timeout: float = 10) -> Any:
         return None
 
 
+def primary_path(wanted: Wanted) -> str:
+    """Return the path of the Endpoints that applications use."""
+    return f"/endpoints/{wanted.cluster}-primary"
+
+
 def pods_of(cluster: str) -> Any:
     """Return all pods of the cluster: instances, repo host, PgBouncer, backups."""
     selector = urllib.parse.quote(f"{LABEL}cluster={cluster}")
