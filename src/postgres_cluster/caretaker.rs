@@ -93,6 +93,8 @@ struct Settings<'a> {
     stanza: bool,
     volume_repositories: Vec<u8>,
     cloud_repositories: Vec<u8>,
+    /// The repo host takes a backup to a volume.
+    manual_backup: Option<ManualBackup<'a>>,
     dynamic_configuration: Value,
     instance_sets: Vec<Set<'a>>,
     switchover: Option<Switchover<'a>>,
@@ -130,6 +132,14 @@ struct Switchover<'a> {
     kind: SwitchoverType,
 }
 
+/// A request for a backup in object storage.
+#[derive(Serialize)]
+struct ManualBackup<'a> {
+    trigger: &'a str,
+    repository: u8,
+    options: &'a [String],
+}
+
 /// The text of `caretaker.json`.
 pub fn settings(cluster: &Cluster) -> String {
     let repositories = |on_volume: bool| -> Vec<u8> {
@@ -149,6 +159,9 @@ pub fn settings(cluster: &Cluster) -> String {
         stanza: cluster.backups.is_some(),
         volume_repositories: repositories(true),
         cloud_repositories: repositories(false),
+        manual_backup: cluster.backups.as_ref().and_then(|backups| backups.manual_backup(false)).map(|manual| {
+            ManualBackup { trigger: &manual.trigger, repository: manual.repository, options: &manual.options }
+        }),
         dynamic_configuration: patroni::configuration::dynamic_configuration(cluster),
         instance_sets: cluster
             .instance_sets

@@ -4,6 +4,7 @@ pub mod backup_cron_jobs;
 pub mod configuration;
 pub mod global_options;
 pub mod manual_backup;
+pub mod manual_options;
 pub mod model;
 pub mod objects;
 pub mod option;

@@ -126,6 +126,6 @@ fn cluster(resource: &PostgresCluster, context: &mut Context) -> Cluster {
     annotations::check(resource, context);
     end_of_life::warn(postgres_version, context);
     exposed::warn(spec, context);
-    unrendered::check(resource, &cluster, context);
+    unrendered::check(resource, context);
     cluster
 }

@@ -36,13 +36,16 @@ pub fn nss_wrapper() -> Vec<String> {
 }
 
 /// Sidecar of the repo host: reloads pgBackRest's server when its files change, and takes the first backup of each repository
-/// on a volume.
+/// on a volume and backups on demand.
 pub fn pgbackrest_config(backups: &Backups) -> Vec<String> {
     let files = [
         STANZA,
         pgbackrest::configuration::SERVER_CERTIFICATE_DIRECTORY,
         pgbackrest::configuration::CA_FILE,
         pgbackrest::configuration::SERVER_CONF_FILE,
+        pgbackrest::configuration::MANUAL_BACKUP_FILE,
+        pgbackrest::configuration::REPOSITORIES_DIRECTORY,
+        pgbackrest::manual_options::ANNOTATION,
     ];
     let repositories = backups.volume_repositories().map(|repository| repository.index.to_string());
     bash(

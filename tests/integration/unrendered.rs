@@ -180,75 +180,92 @@ fn snapshots_are_refused_where_nothing_else_backs_up() {
     assert_eq!(fields, ["spec.backups.snapshots"]);
 }
 
-/// The commands in the messages name objects that are rendered.
+/// Renders the cluster of `fields.yaml` with these fields. Returns the objects, and what is said about a backup on demand: the
+/// field and the message.
+fn on_demand(changes: &[(&str, Value)]) -> (Vec<Value>, Vec<(String, Diagnostic)>) {
+    let mut cluster = Fields::read().0["cluster"].clone();
+    for (path, value) in changes {
+        set(&mut cluster, &FieldPath::of(path), value);
+    }
+    let (objects, diagnostics) = rendered(&cluster);
+    let with_field = |diagnostic: Diagnostic| {
+        let field = diagnostic.field.as_ref().map(ToString::to_string).unwrap_or_default();
+        (field.contains("manual") || field.contains("pgbackrest-backup")).then_some((field, diagnostic))
+    };
+    (objects, diagnostics.into_iter().filter_map(with_field).collect())
+}
+
+/// The annotation with this value.
+fn requested(value: &str) -> (&'static str, Value) {
+    ("metadata.annotations", json!({"postgres-operator.crunchydata.com/pgbackrest-backup": value}))
+}
+
+fn manual(repository: &str, options: &[&str]) -> (&'static str, Value) {
+    ("spec.backups.pgbackrest.manual", json!({"repoName": repository, "options": options}))
+}
+
+/// What the repo host and the caretaker are asked to do.
+fn requests(objects: &[Value]) -> (String, Value) {
+    let config = |name: &str| {
+        objects.iter().find(|object| object["kind"] == "ConfigMap" && object["metadata"]["name"] == name).unwrap()
+    };
+    let settings = config("hippo-caretaker")["data"]["caretaker.json"].as_str().unwrap();
+    let settings: Value = serde_json::from_str(settings).unwrap();
+    let file = config("hippo-pgbackrest-config")["data"]["manual-backup"].as_str().unwrap();
+    (file.to_owned(), settings["manualBackup"].clone())
+}
+
 #[test]
-fn a_backup_on_demand_is_told_with_a_command_for_this_cluster() {
-    let fields = Fields::read();
-    let told = |changes: &[(&str, Value)]| {
-        let mut cluster = fields.0["cluster"].clone();
-        for (path, value) in changes {
-            set(&mut cluster, &FieldPath::of(path), value);
-        }
-        let (objects, diagnostics) = rendered(&cluster);
-        let backup = |diagnostic: &&Diagnostic| {
-            let field = diagnostic.field.as_ref().map(ToString::to_string).unwrap_or_default();
-            field == "spec.backups.pgbackrest.manual" || field.contains("pgbackrest-backup")
-        };
-        let messages: Vec<String> =
-            diagnostics.iter().filter(backup).map(|diagnostic| diagnostic.message.clone()).collect();
-        let named = |kind: &str, name: &str| {
-            objects.iter().any(|object| object["kind"] == kind && object["metadata"]["name"] == name)
-        };
-        for message in &messages {
-            if let Some((_, job)) = message.split_once("--from=cronjob/") {
-                assert!(named("CronJob", job.trim_end_matches('`')), "{message}");
-            }
-            if let Some((_, rest)) = message.split_once(" exec ") {
-                let (pod, _) = rest.split_once("-0 ").unwrap();
-                assert!(named("StatefulSet", pod), "{message}");
-            }
-        }
-        messages
-    };
-    let manual = |repository: &str| ("spec.backups.pgbackrest.manual", json!({"repoName": repository}));
-    let with = |repository: &str, options: &[&str]| {
-        ("spec.backups.pgbackrest.manual", json!({"repoName": repository, "options": options}))
-    };
-    let schedule = ("spec.backups.pgbackrest.repos[0].schedules.differential", json!("0 1 * * *"));
-    let annotation = ("metadata.annotations", json!({"postgres-operator.crunchydata.com/pgbackrest-backup": "now"}));
-    let on_volume = "kubectl -n postgres exec hippo-repo-host-0 -- pgbackrest --stanza=db --repo=1 --type=full backup";
-    let of_schedule = "kubectl -n postgres create job hippo-repo1-diff-manual --from=cronjob/hippo-repo1-diff";
-    let none = ("spec.backups", json!({}));
-    for (changes, expected) in [
-        (vec![none, annotation.clone()], vec!["does not start a backup: add a repository"]),
-        (vec![manual("repo1")], vec![on_volume]),
-        (vec![manual("repo1"), schedule.clone()], vec![of_schedule]),
-        (
-            vec![manual("repo2"), schedule.clone()],
-            vec!["`pgbackrest --stanza=db --repo=2 --type=full backup` in the pod of the leader"],
-        ),
-        (vec![manual("repo1"), annotation.clone()], vec![on_volume]),
-        (vec![with("repo1", &["--type=diff"]), schedule.clone()], vec![of_schedule]),
-        (vec![with("repo1", &["--type", "diff"]), schedule.clone(), annotation.clone()], vec![of_schedule]),
-        (
-            vec![with("repo1", &["--type=incr"]), schedule.clone()],
-            vec!["--repo=1 --type=incr backup`, or add an `incremental` schedule to the repository"],
-        ),
-        (
-            vec![with("repo1", &["--type=full --start-fast=y"]), schedule.clone()],
-            vec!["--repo=1 --type=full --start-fast=y backup`"],
-        ),
-        (
-            vec![with("repo1", &["--repo1-cipher-pass=hush", "--repo=1", "--repo1-s3-key hush"])],
-            vec!["--repo=1 --type=full --repo1-cipher-pass=… --repo1-s3-key … backup`"],
-        ),
-        (vec![annotation, schedule], vec![of_schedule]),
+fn a_backup_on_demand_is_taken_where_its_repository_can_be_written() {
+    let (objects, said) =
+        on_demand(&[manual("repo1", &["--type full", "--start-fast", "--no-resume"]), requested("a b")]);
+    assert!(said.is_empty(), "{said:?}");
+    assert_eq!(requests(&objects), ("a b\n1\n--type=full\n--start-fast\n--no-resume\n".to_owned(), Value::Null));
+    let (objects, said) = on_demand(&[manual("repo2", &["--type", "diff"]), requested("now")]);
+    assert!(said.is_empty(), "{said:?}");
+    let expected = json!({"trigger": "now", "repository": 2, "options": ["--type=diff"]});
+    assert_eq!(requests(&objects), (String::new(), expected));
+    let paused = ("spec.paused", json!(true));
+    let (objects, _) = on_demand(&[manual("repo1", &[]), requested("now"), paused]);
+    assert_eq!(requests(&objects), (String::new(), Value::Null));
+}
+
+/// No pod restarts because of a request: only files change, and what says that they have changed.
+#[test]
+fn a_backup_on_demand_changes_no_pod() {
+    let (before, _) = on_demand(&[]);
+    for repository in ["repo1", "repo2"] {
+        let (after, _) = on_demand(&[manual(repository, &["--type=full"]), requested("now")]);
+        assert_eq!(before.len(), after.len());
+        let changed = before.iter().zip(&after).filter(|(before, after)| before != after);
+        let changed: BTreeSet<String> = changed.map(|(_, after)| after["metadata"]["name"].to_string()).collect();
+        let file = if repository == "repo1" { "\"hippo-pgbackrest-config\"" } else { "\"hippo-caretaker\"" };
+        assert_eq!(changed, BTreeSet::from([file.to_owned(), "\"hippo-fingerprints\"".to_owned()]));
+    }
+}
+
+#[test]
+fn a_backup_that_is_not_taken_is_told_with_what_is_missing() {
+    const ANNOTATION: &str = r#"metadata.annotations["postgres-operator.crunchydata.com/pgbackrest-backup"]"#;
+    let standby = ("spec.standby", json!({"enabled": true, "repoName": "repo1"}));
+    for (changes, field, expected) in [
+        (vec![("spec.backups", json!({})), requested("now")], ANNOTATION, "this cluster has no backups"),
+        (vec![requested("now")], ANNOTATION, "also write the repository in `spec.backups.pgbackrest.manual.repoName`"),
+        (vec![manual("repo1", &[])], "spec.backups.pgbackrest.manual", "also annotate the cluster with `postgres-op"),
+        (vec![manual("repo1", &[]), requested("")], ANNOTATION, "because it is empty"),
+        (vec![manual("repo1", &[]), requested("now"), standby], ANNOTATION, "because this is a standby cluster"),
     ] {
-        let messages = told(&changes);
-        assert_eq!(messages.len(), expected.len(), "{messages:?}");
-        for (message, expected) in messages.iter().zip(expected) {
-            assert!(message.contains(expected), "{message}");
-        }
+        let (objects, said) = on_demand(&changes);
+        let [(at, diagnostic)] = said.as_slice() else { panic!("{said:?}") };
+        assert!(diagnostic.message.contains(expected), "{diagnostic:?}");
+        assert_eq!((at.as_str(), diagnostic.severity), (field, Severity::Warning), "{diagnostic:?}");
+        assert!(!objects.is_empty());
+    }
+    for value in ["a\nb", "a\u{1}b", "a\tb", &"x".repeat(1025)] {
+        let (objects, said) = on_demand(&[manual("repo1", &[]), requested(value)]);
+        let [(at, diagnostic)] = said.as_slice() else { panic!("{said:?}") };
+        assert_eq!((at.as_str(), diagnostic.severity), (ANNOTATION, Severity::Error), "{diagnostic:?}");
+        assert!(objects.is_empty());
     }
 }
 

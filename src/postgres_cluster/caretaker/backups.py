@@ -1,14 +1,22 @@
-"""pgBackRest: the stanza, the first backup if there is no repo host, and the backup from which a replica is created."""
+"""pgBackRest: the stanza, backups in object storage, and the backup from which a replica is created."""
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from typing import Any, Callable
 
-from surroundings import Failure, Wanted, find, log, patroni, read_wanted, run
+from surroundings import BACKUP, Failure, Wanted, find, kubernetes, log, patroni, primary_path, read_wanted, run
+
+# The configuration of an instance knows no other instance, so its pgBackRest cannot back up from a standby. A variable takes
+# precedence over the option in the configuration.
+ALONE = {"PGBACKREST_BACKUP_STANDBY": "n"}
+
+# The annotation of a backup in pgBackRest that contains the value of the cluster's annotation.
+ANNOTATION = "pgbackrest-backup"
 
 
 def pgbackrest(*words: str, timeout: float = 120) -> str:
@@ -111,7 +119,8 @@ class FirstBackup:
             if is_backed_up(there, repositories[0]):
                 return None
             command = ["pgbackrest", "--stanza=db", "--log-level-console=off", "--log-level-stderr=off", "backup"]
-            self.process = subprocess.Popen([*command, f"--repo={repositories[0]}", "--type=full"], text=True)
+            command += [f"--repo={repositories[0]}", "--type=full"]
+            self.process = subprocess.Popen(command, env={**os.environ, **ALONE}, text=True)
             log(f"started the first full backup, to repo{repositories[0]}")
         if self.process.poll() is None:
             return 5
@@ -120,6 +129,80 @@ class FirstBackup:
             raise Failure(f"the first full backup ended with exit code {code}; see its log in pgBackRest's log directory")
         log("finished the first full backup")
         return None
+
+
+def was_taken(stanza: Any, trigger: str) -> bool:
+    """Whether a repository has the backup that this value of the annotation requested."""
+    return any((backup.get("annotation") or {}).get(ANNOTATION) == trigger for backup in stanza["backup"])
+
+
+def has_annotations(version: str) -> bool:
+    """Whether this version of pgBackRest can annotate backups, which it does since 2.41."""
+    found = re.search(r"(\d+)\.(\d+)", version)
+    return found is not None and (int(found[1]), int(found[2])) >= (2, 41)
+
+
+class ManualBackup:
+    """The backup in object storage that PGO's annotation `pgbackrest-backup` requests, once for each of its values.
+
+    The repo host takes a backup to a volume. The record that a value is done is an annotation of the Endpoints
+    `<cluster>-primary`, and the backup itself has one, because this program could end before it writes the record."""
+
+    def __init__(self) -> None:
+        self.process: subprocess.Popen[str] | None = None
+        self.trigger = ""
+
+    def __call__(self, wanted: Wanted) -> float | None:
+        """Start the backup if it is not done yet, and later record and log its result."""
+        if self.process is None:
+            request = wanted.settings["manualBackup"]
+            if not request or done(wanted) == request["trigger"]:
+                return None
+            there = stanza_of(json.loads(pgbackrest("info", "--output=json")))
+            repositories = wanted.settings["volumeRepositories"] + wanted.settings["cloudRepositories"]
+            if was_taken(there, request["trigger"]):
+                record(wanted, request["trigger"])
+                return None
+            if not any(is_backed_up(there, repository) for repository in repositories):
+                return 10  # as in PGO, the first backup comes before all others
+            self.start(request)
+        assert self.process
+        if self.process.poll() is None:
+            return 5
+        if self.process.returncode == 0:
+            record(wanted, self.trigger)
+        code, self.process = self.process.returncode, None
+        if code != 0:
+            raise Failure(f"the backup that the annotation value `{self.trigger}` requests ended with exit code {code}")
+        log(f"finished the backup that the annotation value `{self.trigger}` requests")
+        return 1  # there may be another value by now
+
+    def start(self, request: Any) -> None:
+        """Start pgBackRest."""
+        self.trigger = request["trigger"]
+        annotated = has_annotations(run(["pgbackrest", "version"], 10).stdout)
+        words = [*request["options"], *([f"--annotation={ANNOTATION}={self.trigger}"] if annotated else [])]
+        # The user's options take precedence over the environment.
+        logs = {"PGBACKREST_LOG_LEVEL_CONSOLE": "off", "PGBACKREST_LOG_LEVEL_STDERR": "error"}
+        self.process = subprocess.Popen(
+            ["pgbackrest", "--stanza=db", f"--repo={request['repository']}", *words, "backup"],
+            env={**os.environ, **logs, **ALONE},
+            text=True,
+        )
+        log(f"started the backup that the annotation value `{self.trigger}` requests, to repo{request['repository']}")
+
+
+def done(wanted: Wanted) -> str | None:
+    """Return the value of the annotation whose backup was recorded last."""
+    annotations = kubernetes("GET", primary_path(wanted))["metadata"].get("annotations", {})
+    recorded = json.loads(annotations.get(BACKUP, "{}")).get("done")
+    return None if recorded is None else str(recorded)
+
+
+def record(wanted: Wanted, trigger: str) -> None:
+    """Record that the backup is done, so that it is never taken again: not by another leader, and not when it has expired."""
+    annotations = {BACKUP: json.dumps({"done": trigger})}
+    kubernetes("PATCH", primary_path(wanted), {"metadata": {"annotations": annotations}})
 
 
 def newest(stanza: Any, repository: int, system: str | None) -> str | None:

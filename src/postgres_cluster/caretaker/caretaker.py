@@ -25,7 +25,7 @@ pauses, and every few minutes to find what others have changed.
     pgbouncer.py        PgBouncer's role, and its function in every database
     monitoring.py       the exporter's role, schema and extension
     members.py          Patroni's configuration, restarts, switchover, the Endpoints of `<cluster>-primary`
-    backups.py          pgBackRest's stanza, the first backup, and the backup for a replica
+    backups.py          pgBackRest's stanza, backups in object storage, and the backup for a replica
     restore.py          the data of a new cluster, from its data source
     pod.py              certificates, reloads, a dead Postgres, and the watch for changes
     pre_start.py        the steps before Patroni starts
@@ -47,7 +47,7 @@ import time
 from pathlib import Path
 from typing import Any, Callable, NamedTuple
 
-from backups import FirstBackup, create_replica, stanza
+from backups import FirstBackup, ManualBackup, create_replica, stanza
 from databases import INIT_SQL_RUNS, allow_init_sql, databases, init_sql, schemas
 from endpoints import patroni_endpoints
 from extensions import extensions
@@ -194,7 +194,12 @@ GROUPS = [
         while_paused=False,
         tick=0.5,
     ),
-    Group([Duty(stanza), Duty(FirstBackup(), name="first backup")], WRITER, while_paused=False, tick=0.5),
+    Group(
+        [Duty(stanza), Duty(FirstBackup(), name="first backup"), Duty(ManualBackup(), name="backup on demand")],
+        WRITER,
+        while_paused=False,
+        tick=0.5,
+    ),
 ]
 
 

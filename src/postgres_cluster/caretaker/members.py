@@ -20,6 +20,7 @@ from surroundings import (
     kubernetes,
     log,
     patroni,
+    primary_path,
 )
 
 # A replica must have at least the values of the leader, or it stops replaying (PostgreSQL, "Hot Standby").
@@ -197,11 +198,6 @@ def lost_data(wanted: Wanted) -> None:
             "another instance or a backup; to create an empty one instead, run "
             f"`kubectl annotate endpoints {wanted.cluster}-ha-config initialize-`"
         )
-
-
-def primary_path(wanted: Wanted) -> str:
-    """Return the path of the Endpoints that applications use."""
-    return f"/endpoints/{wanted.cluster}-primary"
 
 
 def primary_endpoints(wanted: Wanted) -> None:

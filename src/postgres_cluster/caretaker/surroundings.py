@@ -30,6 +30,7 @@ REPLICATION = Path("/tmp/replication")
 LABEL = "postgres-operator.crunchydata.com/"
 FINGERPRINTS = "pgrender.dev/fingerprints"
 SWITCHOVER = "pgrender.dev/switchover"
+BACKUP = "pgrender.dev/backup"
 
 
 # Patroni's roles in which a duty runs.
@@ -249,6 +250,11 @@ def find(path: str, timeout: float = 10) -> Any:
         if refused.status != 404:
             raise
         return None
+
+
+def primary_path(wanted: Wanted) -> str:
+    """Return the path of the Endpoints that applications use."""
+    return f"/endpoints/{wanted.cluster}-primary"
 
 
 def pods_of(cluster: str) -> Any:

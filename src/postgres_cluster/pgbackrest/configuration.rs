@@ -16,6 +16,13 @@ pub const SERVER_CONF_FILE: &str = "/etc/pgbackrest/conf.d/~postgres-operator_se
 /// The path at which [`repo_conf`] is mounted.
 pub const REPO_CONF_FILE: &str = "/etc/pgbackrest/conf.d/pgbackrest_repo.conf";
 
+/// The key and the file of [`manual_backup`]. pgBackRest reads only files whose name ends in `.conf`.
+pub const MANUAL_BACKUP: &str = "manual-backup";
+/// The path at which [`manual_backup`] is mounted.
+pub const MANUAL_BACKUP_FILE: &str = "/etc/pgbackrest/conf.d/manual-backup";
+/// The directory in which each repository on a volume is mounted.
+pub const REPOSITORIES_DIRECTORY: &str = "/pgbackrest";
+
 const CLIENT_CERTIFICATE_FILE: &str = "/etc/pgbackrest/conf.d/~postgres-operator/client-tls.crt";
 const CLIENT_KEY_FILE: &str = "/etc/pgbackrest/conf.d/~postgres-operator/client-tls.key";
 
@@ -70,6 +77,15 @@ pub fn server_conf(cluster: &Cluster, backups: &Backups) -> String {
         ("log-timestamp", "n"),
     ]);
     file(&[("global", &global), ("global:server", &server)])
+}
+
+/// Returns `manual-backup`, which the repo host reads: the value of the annotation, the number of the repository, and the options,
+/// each in a line. It is empty if the repo host has nothing to do.
+pub fn manual_backup(cluster: &Cluster, backups: &Backups) -> String {
+    let Some(manual) = backups.manual_backup(true).filter(|_| !cluster.paused) else { return String::new() };
+    let repository = manual.repository.to_string();
+    let lines = [&manual.trigger, &repository].into_iter().chain(&manual.options);
+    lines.flat_map(|line| [line.as_str(), "\n"]).collect()
 }
 
 /// Returns `config-hash`. It changes only if the location of a repository in object storage changes (PGO's

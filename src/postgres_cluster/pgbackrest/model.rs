@@ -15,6 +15,8 @@ pub struct Backups {
     pub metadata: Metadata,
     /// The repositories in the order of the spec. There is at least one, and names are unique.
     pub repositories: Vec<Repository>,
+    /// The backup that the annotation `pgbackrest-backup` requests.
+    pub manual: Option<ManualBackup>,
     /// `global`: options that override those of `[global]`.
     pub global: BTreeMap<String, String>,
     /// `configuration`: the first sources of the volume mounted at `/etc/pgbackrest/conf.d`.
@@ -37,6 +39,14 @@ impl Backups {
     /// The repositories on volumes.
     pub fn volume_repositories(&self) -> impl Iterator<Item = &Repository> {
         self.repositories.iter().filter(|repository| repository.is_on_volume())
+    }
+
+    /// The requested backup, if its repository is on a volume, or with `false`, if it is in object storage.
+    pub fn manual_backup(&self, on_volume: bool) -> Option<&ManualBackup> {
+        let is_there = |repository: &Repository| repository.is_on_volume() == on_volume;
+        self.manual.as_ref().filter(|manual| {
+            self.repositories.iter().any(|repository| repository.index == manual.repository && is_there(repository))
+        })
     }
 
     /// Whether there is a repo host. It exists if at least one repository is on a volume.
@@ -133,6 +143,17 @@ impl BackupType {
             Self::Incremental => "incr",
         }
     }
+}
+
+/// A backup on demand. It is taken once for each value of `trigger`.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct ManualBackup {
+    /// The value of the annotation `pgbackrest-backup`: one line.
+    pub trigger: String,
+    /// The number of the repository, 1 to 4.
+    pub repository: u8,
+    /// Options of `pgbackrest backup`, each one word.
+    pub options: Vec<String>,
 }
 
 /// `spec.backups.pgbackrest.repoHost`.

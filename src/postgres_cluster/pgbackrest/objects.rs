@@ -51,6 +51,7 @@ fn config_map(cluster: &Cluster, backups: &Backups) -> ConfigMap {
     let cloud = backups.has_cloud_repository();
     let texts = [
         ("config-hash", Some(configuration::config_hash(backups))),
+        (configuration::MANUAL_BACKUP, repo_host.then(|| configuration::manual_backup(cluster, backups))),
         ("pgbackrest-server.conf", Some(configuration::server_conf(cluster, backups))),
         ("pgbackrest_cloud.conf", cloud.then(|| configuration::cloud_conf(cluster, backups))),
         ("pgbackrest_instance.conf", Some(configuration::instance_conf(cluster, backups))),

@@ -55,7 +55,9 @@ fn pod(cluster: &Cluster, backups: &Backups) -> PodSpec {
     let host = &backups.repo_host;
     let mut volumes = vec![pgbackrest_server(cluster.certificate(CertificateRole::PgBackRestRepoHost, ""))];
     volumes.extend(repository_volumes(cluster, backups));
-    volumes.push(pgbackrest_config(cluster, backups, configuration_files()));
+    let mut files = configuration_files();
+    files.push(item(pgbackrest::configuration::MANUAL_BACKUP, pgbackrest::configuration::MANUAL_BACKUP));
+    volumes.push(pgbackrest_config(cluster, backups, files));
     let directory = pgbackrest::configuration::repo_host_log_directory(backups);
     let mut init_containers: Vec<_> =
         directory.iter().map(|directory| log_directory(cluster, backups, directory)).collect();
@@ -112,7 +114,8 @@ fn server(cluster: &Cluster, backups: &Backups) -> Container {
     }
 }
 
-/// The sidecar `pgbackrest-config`. It reloads the server when its files change, and takes the first backup of each repository.
+/// The sidecar `pgbackrest-config`. It reloads the server when its files change, and takes the first backup of each repository
+/// and backups on demand.
 fn configuration(cluster: &Cluster, backups: &Backups) -> Container {
     let mut mounts = vec![mount_read_only("pgbackrest-server", "/etc/pgbackrest/server")];
     mounts.extend(repository_mounts(backups));

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::model::{BackupJobs, BackupType, Backups, RepoHost, Repository, Schedule, Storage};
-use super::{global_options, schedule};
-use super::{option, option_value};
+use super::{configuration, option, option_value};
+use super::{global_options, manual_backup, schedule};
 use crate::diagnostic::FieldPath;
 use crate::naming::{CONTAINER_PGBACKREST, CONTAINER_PGBACKREST_CONFIG, annotation};
 use crate::postgres_cluster::cluster::{Metadata, Scheduling};
@@ -24,7 +24,10 @@ pub(crate) fn resolve(
     metadata: &Metadata,
     context: &mut Context,
 ) -> Option<Backups> {
-    let pgbackrest = spec.backups.as_ref()?.pgbackrest.as_ref()?;
+    let Some(pgbackrest) = spec.backups.as_ref().and_then(|backups| backups.pgbackrest.as_ref()) else {
+        manual_backup::warn_without_backups(annotations, context);
+        return None;
+    };
     let path = FieldPath::of("spec.backups.pgbackrest");
     let own = metadata::resolve(pgbackrest.metadata.as_ref(), &path.key("metadata"), context);
     let sidecars = pgbackrest.sidecars.as_ref();
@@ -42,12 +45,19 @@ pub(crate) fn resolve(
     Some(Backups {
         image: context.image(pgbackrest.image.as_deref(), "RELATED_IMAGE_PGBACKREST", image),
         metadata: metadata.merged(Some(&own)),
+        manual: manual_backup::resolve(spec, pgbackrest, &repositories, annotations, context),
         repositories,
         global: pgbackrest.global.clone(),
         configuration: files::checked(
             pgbackrest.configuration.clone(),
             &path.key("configuration"),
-            &["pgbackrest_instance.conf", "pgbackrest_repo.conf", "pgbackrest_cloud.conf", "config-hash"],
+            &[
+                "pgbackrest_instance.conf",
+                "pgbackrest_repo.conf",
+                "pgbackrest_cloud.conf",
+                "config-hash",
+                configuration::MANUAL_BACKUP,
+            ],
             context,
         ),
         log_path,

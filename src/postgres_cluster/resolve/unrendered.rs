@@ -4,12 +4,10 @@
 use super::context::Context;
 use crate::diagnostic::FieldPath;
 use crate::naming::annotation;
-use crate::postgres_cluster::cluster::Cluster;
-use crate::postgres_cluster::pgbackrest::manual_backup;
 use crate::postgres_cluster::spec::{PgBackRestSpec, PostgresCluster, PostgresClusterSpec, SchedulesSpec};
 
 /// Reports each of these fields and annotations.
-pub(crate) fn check(resource: &PostgresCluster, cluster: &Cluster, context: &mut Context) {
+pub(crate) fn check(resource: &PostgresCluster, context: &mut Context) {
     let spec = &resource.spec;
     refuse(spec, context);
     let mut found: Vec<(FieldPath, &str)> = Vec::new();
@@ -41,7 +39,6 @@ pub(crate) fn check(resource: &PostgresCluster, cluster: &Cluster, context: &mut
     for (path, what) in found {
         context.warning(path, what);
     }
-    manual_backup::check(resource, cluster, context);
 }
 
 /// Refuses specs whose rendered cluster would look restored or backed up but would be empty or unprotected. An empty cluster

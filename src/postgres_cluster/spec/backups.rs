@@ -37,7 +37,7 @@ pub struct PgBackRestSpec {
     pub jobs: Option<BackupJobsSpec>,
     /// Where pgBackRest logs in instances.
     pub log: Option<LogSpec>,
-    /// A manual backup.
+    /// A backup on demand.
     pub manual: Option<ManualBackupSpec>,
     /// Labels and annotations of pgBackRest's objects.
     pub metadata: Option<MetadataSpec>,
@@ -86,7 +86,7 @@ pub struct LogSpec {
     pub path: Option<String>,
 }
 
-/// A manual backup. In PGO, an annotation of the cluster starts it.
+/// A backup on demand, which an annotation of the cluster starts.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ManualBackupSpec {

@@ -187,6 +187,7 @@ fn backups(repositories: Vec<Repository>) -> Backups {
         image: "pgbackrest".to_owned(),
         metadata: Metadata::default(),
         repositories,
+        manual: None,
         global: BTreeMap::new(),
         configuration: Vec::new(),
         log_path: None,

@@ -3,12 +3,13 @@
 use std::fs;
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
 use pgrender::postgres_cluster::pgbackrest;
 use pgrender::postgres_cluster::scripts;
+use serde_json::{Value, json};
 
 use crate::common::processes::{Running, start, wait_for};
 use crate::common::tools::{give_to_unprivileged, program, success, unprivileged};
@@ -124,78 +125,190 @@ fn the_repo_host_waits_for_instances_that_stop_with_it() {
     instance.join().expect("the end of it");
 }
 
+/// A repo host with a repository, and a Postgres with a stanza, whose sidecar is the script under test.
+struct RepoHost {
+    pod: Pod,
+    pgbackrest: PathBuf,
+    words: Vec<String>,
+}
+
+impl RepoHost {
+    fn new() -> Option<Self> {
+        let (Some(mut pod), Some(pgbackrest)) = (Pod::new(), program("pgbackrest")) else { return None };
+        pod.use_wal_volume(false);
+        pod.initialize();
+        let path = |name: &str| pod.path(name);
+        let conf = format!(
+            "[global]\nrepo1-path={0}/repo1\nlog-path={0}/tmp\nlock-path={0}/tmp/lock\nspool-path={0}/tmp\nstart-fast=y\n\
+             [db]\npg1-path={1}\npg1-socket-path={0}/tmp\n",
+            pod.root.path().display(),
+            pod.data().display()
+        );
+        fs::write(path("pgbackrest.conf"), conf).expect("a file");
+        fs::write(path("manual-backup"), "").expect("a file");
+        fs::create_dir(path("repo1")).expect("a directory");
+        fs::create_dir(path("certificates")).expect("a directory");
+        give_to_unprivileged(pod.root.path());
+
+        let archive = format!(
+            "{} --config={} --stanza=db archive-push %p",
+            pgbackrest.display(),
+            path("pgbackrest.conf").display()
+        );
+        let settings = format!(
+            "listen_addresses = ''\nunix_socket_directories = '{}'\narchive_mode = on\narchive_command = '{archive}'\n",
+            path("tmp").display()
+        );
+        fs::write(pod.data().join("postgresql.auto.conf"), settings).expect("a file");
+        let words = scripts::pgbackrest_config(pod.cluster.backups.as_ref().expect("backups"));
+        let words = words.into_iter().map(|word| match word.as_str() {
+            pgbackrest::configuration::SERVER_CERTIFICATE_DIRECTORY => path("certificates").display().to_string(),
+            pgbackrest::configuration::CA_FILE | pgbackrest::configuration::SERVER_CONF_FILE => {
+                path("pgbackrest.conf").display().to_string()
+            }
+            pgbackrest::configuration::MANUAL_BACKUP_FILE => path("manual-backup").display().to_string(),
+            pgbackrest::configuration::REPOSITORIES_DIRECTORY => pod.root.path().display().to_string(),
+            _ => word,
+        });
+        let words = only_our_children(words.collect());
+        let host = Self { pod, pgbackrest, words };
+        host.start_postgres();
+        Some(host)
+    }
+
+    fn start_postgres(&self) {
+        let mut server = unprivileged(self.pod.programs.join("pg_ctl"));
+        server.args(["start", "--wait", "--log"]).arg(self.pod.path("tmp/server.log"));
+        success(server.arg("--pgdata").arg(self.pod.data()));
+    }
+
+    fn stop_postgres(&self) {
+        let mut stop = unprivileged(self.pod.programs.join("pg_ctl"));
+        let _ = stop.args(["stop", "--mode=immediate", "--pgdata"]).arg(self.pod.data()).output();
+    }
+
+    /// Starts the script, which ends when the result is dropped.
+    fn run_script(&self, log: &Path) -> Running {
+        let mut command = unprivileged("/usr/bin/env");
+        start(command.env("PGBACKREST_CONFIG", self.pod.path("pgbackrest.conf")).args(&self.words), log)
+    }
+
+    fn pgbackrest(&self, arguments: &[&str]) -> String {
+        let mut command = unprivileged(&self.pgbackrest);
+        command.arg("--config").arg(self.pod.path("pgbackrest.conf")).arg("--stanza=db").args(arguments);
+        success(&mut command)
+    }
+
+    /// The types of all backups, oldest first, and the values of the annotation that requested them.
+    fn backups(&self) -> Vec<(String, Value)> {
+        let stanzas: Value = serde_json::from_str(&self.pgbackrest(&["info", "--output=json"])).expect("JSON");
+        let backups = stanzas[0]["backup"].as_array().expect("backups");
+        let described = |backup: &Value| {
+            let kind = backup["type"].as_str().expect("a type").to_owned();
+            (kind, backup["annotation"][pgbackrest::manual_options::ANNOTATION].clone())
+        };
+        backups.iter().map(described).collect()
+    }
+
+    /// Replaces the file with the request, as the kubelet does.
+    fn request(&self, text: &str) {
+        fs::write(self.pod.path("new"), text).expect("a file");
+        fs::rename(self.pod.path("new"), self.pod.path("manual-backup")).expect("renamed");
+    }
+}
+
+impl Drop for RepoHost {
+    fn drop(&mut self) {
+        self.stop_postgres();
+    }
+}
+
 #[test]
 fn the_repo_host_takes_the_first_backup_and_reloads_its_server() {
-    let (Some(mut pod), Some(pgbackrest)) = (Pod::new(), program("pgbackrest")) else { return };
-    pod.use_wal_volume(false);
-    pod.initialize();
-    let path = |name: &str| pod.path(name);
-    let conf = format!(
-        "[global]\nrepo1-path={0}/repo1\nlog-path={0}/tmp\nlock-path={0}/tmp/lock\nspool-path={0}/tmp\nstart-fast=y\n\
-         [db]\npg1-path={1}\npg1-socket-path={0}/tmp\n",
-        pod.root.path().display(),
-        pod.data().display()
-    );
-    fs::write(path("pgbackrest.conf"), conf).expect("a file");
-    fs::create_dir(path("repo1")).expect("a directory");
-    fs::create_dir(path("certificates")).expect("a directory");
-    give_to_unprivileged(pod.root.path());
-
-    let archive =
-        format!("{} --config={} --stanza=db archive-push %p", pgbackrest.display(), path("pgbackrest.conf").display());
-    let settings = format!(
-        "listen_addresses = ''\nunix_socket_directories = '{}'\narchive_mode = on\narchive_command = '{archive}'\n",
-        path("tmp").display()
-    );
-    fs::write(pod.data().join("postgresql.auto.conf"), settings).expect("a file");
-    let mut server = unprivileged(pod.programs.join("pg_ctl"));
-    server.args(["start", "--wait", "--log"]).arg(path("tmp/server.log")).arg("--pgdata").arg(pod.data());
-    success(&mut server);
-    let stop = Stop(&pod);
-
+    let Some(host) = RepoHost::new() else { return };
+    let path = |name: &str| host.pod.path(name);
     let _server = listener("pgbackrest", &path("certificates"), &path("tmp/listener.log"));
-    let words = scripts::pgbackrest_config(pod.cluster.backups.as_ref().expect("backups"));
-    let words = words.into_iter().map(|word| match word.as_str() {
-        pgbackrest::configuration::SERVER_CERTIFICATE_DIRECTORY => path("certificates").display().to_string(),
-        pgbackrest::configuration::CA_FILE | pgbackrest::configuration::SERVER_CONF_FILE => {
-            path("pgbackrest.conf").display().to_string()
-        }
-        _ => word,
-    });
-    let words = only_our_children(words.collect());
-    let run_script = |log: &str| {
-        let mut command = unprivileged("/usr/bin/env");
-        start(command.env("PGBACKREST_CONFIG", path("pgbackrest.conf")).args(&words), &path(log))
-    };
-
-    let script = run_script("tmp/script.log");
+    let script = host.run_script(&path("tmp/script.log"));
     std::thread::sleep(Duration::from_secs(4));
     assert_eq!(fs::read_to_string(path("tmp/script.log")).expect("a log"), "", "there is no stanza yet");
-    let pgbackrest_command = |arguments: &[&str]| {
-        let mut command = unprivileged(&pgbackrest);
-        command.arg("--config").arg(path("pgbackrest.conf")).arg("--stanza=db").args(arguments);
-        success(&mut command)
-    };
-    pgbackrest_command(&["stanza-create"]);
+    host.pgbackrest(&["stanza-create"]);
     wait_for(&path("tmp/script.log"), "Took the first backup of repo1");
-    assert_eq!(pgbackrest_command(&["info"]).matches("full backup: ").count(), 1);
+    assert_eq!(host.backups(), [("full".to_owned(), Value::Null)]);
 
     drop(script);
-    let _script = run_script("tmp/again.log");
+    let _script = host.run_script(&path("tmp/again.log"));
     std::thread::sleep(Duration::from_secs(1));
     fs::write(path("certificates/server-tls.crt"), "").expect("a file");
     wait_for(&path("tmp/again.log"), "Reloaded");
     assert!(fs::read_to_string(path("tmp/listener.log")).expect("a log").contains("reloaded"));
-    assert_eq!(pgbackrest_command(&["info"]).matches("full backup: ").count(), 1);
-    drop(stop);
+    assert_eq!(host.backups(), [("full".to_owned(), Value::Null)]);
 }
 
-/// Stops the server of a pod.
-struct Stop<'a>(&'a Pod);
+#[test]
+fn the_repo_host_takes_one_backup_for_each_value_of_the_annotation() {
+    let Some(host) = RepoHost::new() else { return };
+    let path = |name: &str| host.pod.path(name);
+    let log = |name: &str| fs::read_to_string(path(name)).expect("a log");
+    let taken = |value: &str| format!("Took the backup of repo1 that the annotation value `{value}` requests");
+    let of = |kind: &str, value: &str| (kind.to_owned(), json!(value));
 
-impl Drop for Stop<'_> {
-    fn drop(&mut self) {
-        let mut stop = unprivileged(self.0.programs.join("pg_ctl"));
-        let _ = stop.args(["stop", "--mode=immediate", "--pgdata"]).arg(self.0.data()).output();
+    // The request exists before the cluster has its first backup.
+    let odd = r#"a "b" \c {d}"#;
+    host.request(&format!("{odd}\n1\n--type=diff\n--annotation=why=test\n"));
+    let script = host.run_script(&path("tmp/one.log"));
+    host.pgbackrest(&["stanza-create"]);
+    wait_for(&path("tmp/one.log"), &taken(odd));
+    let mut expected = vec![("full".to_owned(), Value::Null), of("diff", odd)];
+    assert_eq!(host.backups(), expected);
+
+    // Other options for the same value, and an end of the request, start nothing.
+    host.request(&format!("{odd}\n1\n--type=full\n"));
+    std::thread::sleep(Duration::from_secs(4));
+    host.request("");
+    std::thread::sleep(Duration::from_secs(3));
+    assert_eq!(host.backups(), expected);
+
+    // A failure is tried again, and nothing is recorded before it has succeeded. Another request does not wait for that.
+    host.stop_postgres();
+    host.request("second\n1\n--type=incr\n");
+    wait_for(
+        &path("tmp/one.log"),
+        "The backup that the annotation value `second` requests failed, trying again in 8 s",
+    );
+    assert_eq!(fs::read_to_string(path("repo1/manual-backup")).expect("a record"), format!("{odd}\n"));
+    host.start_postgres();
+    wait_for(&path("tmp/one.log"), &taken("second"));
+    expected.push(of("incr", "second"));
+    host.request("refused\n1\n--process-max=1000\n");
+    wait_for(
+        &path("tmp/one.log"),
+        "The backup that the annotation value `refused` requests failed, trying again in 8 s",
+    );
+    host.request("second\n1\n--type=incr\n");
+    std::thread::sleep(Duration::from_secs(4));
+    assert_eq!(host.backups(), expected);
+    drop(script);
+
+    // After a restart, nothing is repeated: not even if the record is lost, as if the pod had ended before it was written.
+    for lost in [false, true] {
+        if lost {
+            fs::remove_file(path("repo1/manual-backup")).expect("removed");
+        }
+        let name = if lost { "tmp/three.log" } else { "tmp/two.log" };
+        let _script = host.run_script(&path(name));
+        std::thread::sleep(Duration::from_secs(5));
+        assert_eq!(log(name), "");
     }
+    assert_eq!(host.backups(), expected);
+
+    // Nor when the backup has expired.
+    let _script = host.run_script(&path("tmp/four.log"));
+    host.request("third\n1\n--type=full\n");
+    wait_for(&path("tmp/four.log"), &taken("third"));
+    host.pgbackrest(&["expire", "--repo1-retention-full=1"]);
+    assert_eq!(host.backups(), [of("full", "third")]);
+    host.pgbackrest(&["backup", "--type=full", "--repo1-retention-full=1"]);
+    let _again = host.run_script(&path("tmp/five.log"));
+    std::thread::sleep(Duration::from_secs(4));
+    assert_eq!(host.backups(), [("full".to_owned(), Value::Null)]);
 }

@@ -90,6 +90,7 @@ fn backups() -> Backups {
         image: String::new(),
         metadata: Metadata::default(),
         repositories: vec![Repository { index: 1, storage: Storage::Volume(Box::default()), schedules: Vec::new() }],
+        manual: None,
         global: BTreeMap::new(),
         configuration: Vec::new(),
         log_path: None,

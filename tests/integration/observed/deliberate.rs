@@ -424,6 +424,20 @@ pub(crate) const DELIBERATE: &[Deliberate] = &[
         places: &[Place("ConfigMap", "*-config", "data[patroni.yaml].*.keyfile", OnlyTheirs, "null")],
     },
     Deliberate {
+        reason: "the repo host reads from a file which backup is requested on demand, where PGO creates a Job",
+        source: "docs/differences-from-pgo.md, Backups",
+        places: &[
+            Place("ConfigMap", "*-pgbackrest-config", "data.manual-backup", OnlyOurs, r#""""#),
+            Place(
+                "StatefulSet",
+                "*-repo-host",
+                "*.volumes[pgbackrest-config].*.items[manual-backup]",
+                OnlyOurs,
+                r#"{"key":"manual-backup","path":"manual-backup"}"#,
+            ),
+        ],
+    },
+    Deliberate {
         reason: "the name of pgBackRest's clients cannot be the UID of a resource that no API server has",
         source: "docs/differences-from-pgo.md, Backups; docs/pgo.md, Certificates",
         places: &[

@@ -8,7 +8,7 @@ use std::process::Command;
 use pgrender::postgres_cluster::patroni::setting::{
     self, Kind, LOCAL, POSTGRESQL, POSTGRESQL_LOCAL, STANDBY_CLUSTER, TOP,
 };
-use pgrender::postgres_cluster::pgbackrest::{option, option_name};
+use pgrender::postgres_cluster::pgbackrest::{manual_options, option, option_name};
 use pgrender::postgres_cluster::postgres::{parameter_name, parameter_value};
 use serde_json::Value;
 
@@ -181,4 +181,25 @@ fn the_options_are_those_of_pgbackrest() {
         }
     }
     assert!(seen > 300, "{seen}");
+}
+
+/// The options of a backup on demand are the options of the command `backup`, except for those that are refused.
+#[test]
+fn the_options_of_a_backup_are_those_of_pgbackrest() {
+    let Some(pgbackrest) = program("pgbackrest") else { return };
+    for name in manual_options::ALLOWED {
+        let mut command = Command::new(&pgbackrest);
+        let output = run(command.args(["--stanza=db", &format!("--{}=?", name.replace("repoN", "repo1")), "backup"]));
+        let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+        let for_another = ["not valid for command", "cannot be used"].iter().any(|text| said.contains(text));
+        assert!(!for_another, "{name}: {said}");
+    }
+    let help = success(Command::new(&pgbackrest).args(["help", "backup"]));
+    let refused: Vec<&str> = help
+        .lines()
+        .filter_map(|line| line.strip_prefix("  --")?.split(' ').next())
+        .filter(|name| !manual_options::ALLOWED.contains(&name.replacen("repo-", "repoN-", 1).as_str()))
+        .filter(|name| !["repo-", "pg-", "config"].iter().any(|start| name.starts_with(start)))
+        .collect();
+    assert_eq!(refused, ["force", "online", "cmd", "cmd-ssh", "lock-path", "stanza", "log-path", "repo"]);
 }
