@@ -19,7 +19,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-from backups import pgbackrest, stanza_of
 from surroundings import Failure, Wanted, data_directory, find, kubernetes, log, read_wanted, run
 
 # `kubectl describe pod` shows this text.
@@ -70,7 +69,8 @@ def echo(process: subprocess.Popen[str], signs: tuple[str, ...], found: list[str
 
 def fetch(arguments: list[str]) -> None:
     """Restore the files of a backup."""
-    process, errors = start(["pgbackrest", *arguments, "restore"]), []
+    errors: list[str] = []
+    process = start(["pgbackrest", *arguments, "restore"])
     echo(process, ("ERROR",), errors)
     if process.wait() != 0:
         raise Failure(f"pgbackrest restore: {'; '.join(errors)[:1500] or f'exit status {process.returncode}'}")
@@ -106,7 +106,8 @@ def recover(wanted: Wanted) -> None:
         files["postgresql"].touch()
         # On the command line, settings have precedence over those of `ALTER SYSTEM` in the backup.
         words = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
-        server, errors = start(["postgres", "-D", str(directory), *words]), []
+        errors: list[str] = []
+        server = start(["postgres", "-D", str(directory), *words])
         reader = threading.Thread(target=echo, args=(server, ("FATAL", "PANIC"), errors))
         reader.start()
         while server.poll() is None and not is_ready():
@@ -134,6 +135,9 @@ def check_own_repositories(wanted: Wanted, system: str) -> None:
     this cluster archived there before its data was lost. Two timelines in one archive would damage both."""
     if not wanted.settings["stanza"]:
         return
+    # Not at the top: in a pod of an earlier version, this file is loaded while `backups.py` is.
+    from backups import pgbackrest, stanza_of
+
     deadline = time.monotonic() + REPOSITORY_SECONDS
     while True:
         try:
