@@ -36,8 +36,9 @@ def insert(test: Test, name: str) -> str:
 
 
 def archived(test: Test) -> None:
-    """Wait until everything that was committed is archived."""
+    """Wait until everything that was committed is archived. Without a record, there would be no segment to archive."""
     leader = test.leader()
+    test.superuser(leader, "SELECT pg_logical_emit_message(true, 'e2e', '')")
     segment = test.superuser(leader, "SELECT pg_walfile_name(pg_current_wal_lsn())")
     test.superuser(leader, "SELECT pg_switch_wal()")
     until("it is archived", lambda: test.superuser(leader, "SELECT last_archived_wal FROM pg_stat_archiver") >= segment)
