@@ -29,6 +29,7 @@ use crate::diagnostic::words;
 use crate::diagnostic::{Collector, Diagnostic, FieldPath, ResourceRef, Severity, has_errors};
 use crate::read::Document;
 use crate::read::node::{Node, NodeValue};
+use crate::read::object;
 use normalise::Normaliser;
 use schema::Schema;
 
@@ -116,7 +117,7 @@ impl Findings {
 /// the diagnostics. Each diagnostic has a position in the document, and they are in the order of the document.
 pub fn validate(definition: &Definition, document: &Document, settings: Settings) -> (Option<Value>, Vec<Diagnostic>) {
     let (object, findings) = check(definition, &document.node, settings);
-    let resource = reference(&document.node);
+    let resource = object::reference(&document.node);
     let (kept, rest) = findings.collected.finish();
     let rest = rest.map(|diagnostic| diagnostic.of(resource.clone()));
     let told = kept.into_iter().map(|finding| told(finding, &resource)).chain(rest).collect();
@@ -210,17 +211,6 @@ fn unknown_at_the_top(definition: &Definition, root: &Node, findings: &mut Findi
             words::UNKNOWN.to_owned()
         };
         findings.push(Finding::blocking(&path, message));
-    }
-}
-
-fn reference(root: &Node) -> ResourceRef {
-    let text = |node: Option<&Node>| node.and_then(Node::as_str).unwrap_or_default().to_owned();
-    let metadata = root.get("metadata");
-    ResourceRef {
-        api_version: text(root.get("apiVersion")),
-        kind: text(root.get("kind")),
-        name: text(metadata.and_then(|metadata| metadata.get("name"))),
-        namespace: text(metadata.and_then(|metadata| metadata.get("namespace"))),
     }
 }
 

@@ -96,14 +96,20 @@ pub(crate) fn repository_index(name: &str) -> Option<u8> {
     name.strip_prefix("repo")?.parse().ok().filter(|index| (1..=4).contains(index))
 }
 
-/// Resolves one repository.
-pub(crate) fn repository(spec: &RepositorySpec, path: &FieldPath, context: &mut Context) -> Option<Repository> {
-    let index = repository_index(&spec.name);
+/// Returns the number of the repository that the field at `path` names, or reports that the name is not valid.
+pub(crate) fn checked_repository_index(name: &str, path: &FieldPath, context: &mut Context) -> Option<u8> {
+    let index = repository_index(name);
     if index.is_none() {
         let message =
-            format!("`{}` is not a valid name of a repository: write `repo1`, `repo2`, `repo3` or `repo4`", spec.name);
-        context.error(path.key("name"), message);
+            format!("`{name}` is not a valid name of a repository: write `repo1`, `repo2`, `repo3` or `repo4`");
+        context.error(path.clone(), message);
     }
+    index
+}
+
+/// Resolves one repository.
+pub(crate) fn repository(spec: &RepositorySpec, path: &FieldPath, context: &mut Context) -> Option<Repository> {
+    let index = checked_repository_index(&spec.name, &path.key("name"), context);
     let kinds = [
         ("volume", spec.volume.is_some()),
         ("azure", spec.azure.is_some()),

@@ -1,16 +1,19 @@
 //! Resolves `spec.dataSource`.
 
+use std::collections::BTreeMap;
+
 use super::model::{DataSource, Source};
 use super::options;
 use crate::diagnostic::FieldPath;
+use crate::naming::STANZA;
 use crate::postgres_cluster::pgbackrest::model::Storage;
 use crate::postgres_cluster::pgbackrest::option;
-use crate::postgres_cluster::pgbackrest::resolve::{repository, repository_index};
+use crate::postgres_cluster::pgbackrest::resolve::{checked_repository_index, repository};
 use crate::postgres_cluster::pgbackrest::{global_options, model::Repository};
 use crate::postgres_cluster::resolve::context::Context;
 use crate::postgres_cluster::resolve::files;
 use crate::postgres_cluster::spec::{
-    PgBackRestDataSourceSpec, PgBackRestSpec, PostgresClusterDataSourceSpec, PostgresClusterSpec,
+    PgBackRestDataSourceSpec, PgBackRestSpec, PostgresClusterDataSourceSpec, PostgresClusterSpec, RepositorySpec,
 };
 
 /// Resolves the data source; `None` if there is none, or if it has an error. `postgresCluster` takes precedence, as in PGO.
@@ -65,10 +68,10 @@ fn of_cluster(
         ("volumes", spec.volumes.is_some()),
     ];
     of_pod(&given, path, context);
-    let repository = numbered(&spec.repo_name, &path.key("repoName"), context);
+    let repository = checked_repository_index(&spec.repo_name, &path.key("repoName"), context);
     let options = checked(&spec.options, path, context);
     let from = Source::Cluster { name: other.to_owned() };
-    Some(DataSource { from, repository: repository?, stanza: crate::naming::STANZA.to_owned(), options: options? })
+    Some(DataSource { from, repository: repository?, stanza: STANZA.to_owned(), options: options? })
 }
 
 fn of_object_storage(
@@ -97,7 +100,7 @@ fn of_object_storage(
     let repository = resolved?;
     global_options::check(&spec.global, std::slice::from_ref(&repository), &path.key("global"), context);
     let pgbackrest = cluster.backups.as_ref().and_then(|backups| backups.pgbackrest.as_ref());
-    if let Some((index, _)) = pgbackrest.and_then(|own| same_place(spec, &repository, own)) {
+    if let Some(index) = pgbackrest.and_then(|own| same_place(spec, &repository, own)) {
         let message = format!(
             "`spec.backups.pgbackrest.repos[{index}]` is the same place, and two clusters must not archive to it: give this \
              cluster another `repoN-path` in `spec.backups.pgbackrest.global`"
@@ -109,17 +112,13 @@ fn of_object_storage(
     Some(DataSource { from, repository: repository.index, stanza: spec.stanza.clone(), options: options? })
 }
 
-/// The cluster's own repository that is in the same bucket and has the same path, if there is one.
-fn same_place<'a>(
-    spec: &PgBackRestDataSourceSpec,
-    repository: &Repository,
-    own: &'a PgBackRestSpec,
-) -> Option<(usize, &'a str)> {
-    let path = |name: &str, global: &std::collections::BTreeMap<String, String>| {
+/// The position of the cluster's own repository that is in the same bucket and has the same path, if there is one.
+fn same_place(spec: &PgBackRestDataSourceSpec, repository: &Repository, own: &PgBackRestSpec) -> Option<usize> {
+    let path = |name: &str, global: &BTreeMap<String, String>| {
         global.get(&format!("{name}-path")).cloned().unwrap_or_else(|| format!("/pgbackrest/{name}"))
     };
     let there = path(&spec.repo.name, &spec.global);
-    let same = |other: &crate::postgres_cluster::spec::RepositorySpec| match &repository.storage {
+    let same = |other: &RepositorySpec| match &repository.storage {
         Storage::S3 { bucket, endpoint, .. } => {
             other.s3.as_ref().is_some_and(|s3| s3.bucket == *bucket && s3.endpoint == *endpoint)
         }
@@ -127,9 +126,7 @@ fn same_place<'a>(
         Storage::Azure { container } => other.azure.as_ref().is_some_and(|azure| azure.container == *container),
         Storage::Volume(_) => false,
     };
-    let repositories = own.repos.iter().enumerate();
-    let mut found = repositories.filter(|(_, other)| same(other) && path(&other.name, &own.global) == there);
-    found.next().map(|(index, other)| (index, other.name.as_str()))
+    own.repos.iter().position(|other| same(other) && path(&other.name, &own.global) == there)
 }
 
 /// Fields of PGO's restore Job. Here the instance restores, in its own pod.
@@ -137,16 +134,6 @@ fn of_pod(given: &[(&str, bool)], path: &FieldPath, context: &mut Context) {
     for (field, _) in given.iter().filter(|(_, given)| *given) {
         context.warning(path.key(*field), "has no effect: the instance restores in its own pod, not in a Job");
     }
-}
-
-fn numbered(name: &str, path: &FieldPath, context: &mut Context) -> Option<u8> {
-    let number = repository_index(name);
-    if number.is_none() {
-        let message =
-            format!("`{name}` is not a valid name of a repository: write `repo1`, `repo2`, `repo3` or `repo4`");
-        context.error(path.clone(), message);
-    }
-    number
 }
 
 fn checked(given: &[String], path: &FieldPath, context: &mut Context) -> Option<Vec<String>> {
