@@ -1,7 +1,7 @@
 //! The caretaker: the sidecar of each instance that does at run time what PGO's operator did with `exec`. Its program is
 //! `caretaker/caretaker.py` and the files that it imports. This module renders its settings.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -9,17 +9,19 @@ use serde_json::{Map, Value};
 use crate::kubernetes::ConfigMap;
 use crate::naming::labels;
 use crate::postgres_cluster::cluster::Cluster;
-use crate::postgres_cluster::directories::program_directories;
+use crate::postgres_cluster::directories::{program_directories, wal_directory};
 use crate::postgres_cluster::objects::metadata::object_meta;
 use crate::postgres_cluster::spec::SwitchoverType;
 use crate::postgres_cluster::{patroni, postgres, restore};
 
 /// The files of the program, which runs in Patroni's Python interpreter, and the commands that Postgres runs for its WAL
 /// archive. All of them are mounted in one directory, [`postgres::configuration::SCRIPT_DIRECTORY`].
-pub const PROGRAM: [(&str, &str); 23] = [
+pub const PROGRAM: [(&str, &str); 28] = [
     postgres::configuration::ARCHIVE_GET,
     postgres::configuration::ARCHIVE_PUSH,
+    ("aside.py", include_str!("caretaker/aside.py")),
     ("backups.py", include_str!("caretaker/backups.py")),
+    ("before_patroni.py", include_str!("caretaker/before_patroni.py")),
     ("caretaker.py", include_str!("caretaker/caretaker.py")),
     ("closed.py", include_str!("caretaker/closed.py")),
     ("credentials.py", include_str!("caretaker/credentials.py")),
@@ -27,6 +29,7 @@ pub const PROGRAM: [(&str, &str); 23] = [
     ("endpoints.py", include_str!("caretaker/endpoints.py")),
     ("extensions.py", include_str!("caretaker/extensions.py")),
     ("impatience.py", include_str!("caretaker/impatience.py")),
+    ("in_place.py", include_str!("caretaker/in_place.py")),
     ("members.py", include_str!("caretaker/members.py")),
     ("monitoring.py", include_str!("caretaker/monitoring.py")),
     ("ours.py", include_str!("caretaker/ours.py")),
@@ -35,6 +38,8 @@ pub const PROGRAM: [(&str, &str); 23] = [
     ("postgres.py", include_str!("caretaker/postgres.py")),
     ("pre_start.py", include_str!("caretaker/pre_start.py")),
     ("pre_stop.py", include_str!("caretaker/pre_stop.py")),
+    ("probes.py", include_str!("caretaker/probes.py")),
+    ("progress.py", include_str!("caretaker/progress.py")),
     ("restore.py", include_str!("caretaker/restore.py")),
     ("roles.py", include_str!("caretaker/roles.py")),
     ("session.py", include_str!("caretaker/session.py")),
@@ -43,7 +48,7 @@ pub const PROGRAM: [(&str, &str); 23] = [
 ];
 
 /// The files that were added after the first version. A file comes after those that it imports. Add a new file here too.
-const LATER: [&str; 12] = [
+const LATER: [&str; 17] = [
     "session",
     "impatience",
     "postgres",
@@ -56,6 +61,11 @@ const LATER: [&str; 12] = [
     "endpoints",
     "slices",
     "restore",
+    "aside",
+    "probes",
+    "progress",
+    "in_place",
+    "before_patroni",
 ];
 
 /// The text of these files, by the name of the Python module. A pod of an earlier version mounts only the files that existed
@@ -100,6 +110,7 @@ struct Settings<'a> {
     switchover: Option<Switchover<'a>>,
     /// The data source of a new cluster.
     restore: Option<Restore>,
+    restore_in_place: Option<InPlace<'a>>,
     endpoint_slices: bool,
     /// The ConfigMap of fingerprints.
     fingerprints: String,
@@ -121,6 +132,18 @@ struct Restore {
     from: String,
     /// The arguments of pgBackRest.
     arguments: Vec<String>,
+}
+
+/// A request to restore the cluster in place.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct InPlace<'a> {
+    trigger: &'a str,
+    repository: u8,
+    /// The arguments of pgBackRest.
+    arguments: Vec<String>,
+    /// The WAL directory of each instance set, by its name.
+    wal_directories: BTreeMap<&'a str, String>,
 }
 
 /// A request to change the leader.
@@ -176,6 +199,16 @@ pub fn settings(cluster: &Cluster) -> String {
         restore: cluster.data_source.as_ref().map(|source| Restore {
             from: restore::configuration::described(source),
             arguments: restore::configuration::arguments(cluster, source),
+        }),
+        restore_in_place: cluster.restore_in_place.as_ref().map(|restore| InPlace {
+            trigger: &restore.trigger,
+            repository: restore.repository,
+            arguments: restore::configuration::in_place_arguments(cluster, restore),
+            wal_directories: cluster
+                .instance_sets
+                .iter()
+                .map(|set| (set.name.as_str(), wal_directory(cluster, set)))
+                .collect(),
         }),
         endpoint_slices: cluster.endpoint_slices,
         fingerprints: cluster.fingerprints_config_map(),

@@ -16,7 +16,7 @@ use crate::kubernetes::{
 use crate::options::IssuerReference;
 use crate::postgres_cluster::pgbackrest::model::Backups;
 use crate::postgres_cluster::pgbouncer::model::PgBouncer;
-use crate::postgres_cluster::restore::model::DataSource;
+use crate::postgres_cluster::restore::model::{DataSource, RestoreInPlace};
 use crate::postgres_cluster::secrets::generations::Generations;
 use crate::postgres_cluster::spec::{AdditionalVolume, SwitchoverType};
 
@@ -82,6 +82,8 @@ pub struct Cluster {
     pub backups: Option<Backups>,
     /// The backup that the cluster starts with, if it does not exist yet (`spec.dataSource`).
     pub data_source: Option<DataSource>,
+    /// The restore that replaces the data of the cluster (`spec.backups.pgbackrest.restore`).
+    pub restore_in_place: Option<RestoreInPlace>,
     /// The settings of pgBouncer, if `spec.proxy.pgBouncer` is present.
     pub pgbouncer: Option<PgBouncer>,
     /// Whether `spec.monitoring.pgmonitor.exporter` is present.

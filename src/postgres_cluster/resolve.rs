@@ -15,6 +15,7 @@ pub(crate) mod metadata;
 pub(crate) mod names;
 pub(crate) mod quantity;
 pub(crate) mod services;
+pub(crate) mod trigger;
 pub(crate) mod unrendered;
 
 use std::collections::BTreeSet;
@@ -83,6 +84,7 @@ fn cluster(resource: &PostgresCluster, context: &mut Context) -> Cluster {
         postgres: postgres::resolve::postgres(spec, postgres_version, context),
         standby: replication::standby_spec::resolve(spec, &name, context),
         data_source: restore::resolve::resolve(spec, &name, namespace.as_deref(), context),
+        restore_in_place: restore::in_place::resolve(spec, &name, namespace.as_deref(), &annotations, context),
         pgbouncer: pgbouncer::resolve::resolve(spec, &metadata, context),
         exporter: spec.monitoring.as_ref().and_then(|m| m.pgmonitor.as_ref()).is_some_and(|m| m.exporter.is_some()),
         custom_tls_secret: spec.custom_tls_secret.clone(),

@@ -1,10 +1,13 @@
-//! The data that a new cluster starts with (`spec.dataSource`): a backup of another cluster, or a repository in object storage.
+//! Restores: the data that a new cluster starts with (`spec.dataSource`), and the data that replaces that of an existing cluster
+//! (`spec.backups.pgbackrest.restore`).
 //!
-//! Patroni runs the caretaker's `restore` instead of `initdb` when it creates the cluster (Patroni, "Bootstrap"), in the one
-//! instance that has the right to do so. So the data source is used once: after that, Patroni's record says that the cluster
-//! exists, and the data source is ignored.
+//! For a new cluster, Patroni runs the caretaker's `restore` instead of `initdb` (Patroni, "Bootstrap"), in the one instance that
+//! has the right to create the cluster. So the data source is used once: after that, Patroni's record says that the cluster
+//! exists, and the data source is ignored. In an existing cluster, the caretaker restores before Patroni starts
+//! (`caretaker/in_place.py`).
 
 pub mod configuration;
+pub mod in_place;
 pub mod model;
 pub mod objects;
 pub mod options;

@@ -9,7 +9,7 @@ import subprocess
 import sys
 from typing import Any, Callable
 
-from surroundings import BACKUP, Failure, Wanted, find, kubernetes, log, patroni, primary_path, read_wanted, run
+from surroundings import BACKUP, LEADERS, Failure, Wanted, find, kubernetes, log, patroni, primary_path, read_wanted, run
 
 # The configuration of an instance knows no other instance, so its pgBackRest cannot back up from a standby. A variable takes
 # precedence over the option in the configuration.
@@ -205,10 +205,32 @@ def record(wanted: Wanted, trigger: str) -> None:
     kubernetes("PATCH", primary_path(wanted), {"metadata": {"annotations": annotations}})
 
 
-def newest(stanza: Any, repository: int, system: str | None) -> str | None:
-    """Return the label of the newest backup of a database cluster in a repository; of any one if `system` is None."""
+def is_ancestor(backup: Any, timeline: int | None, history: list[Any]) -> bool:
+    """Whether the leader's timeline contains a backup. After a restore to an earlier time, the newest backups may be of a timeline
+    that was left, and a replica from one of them could never follow the leader.
+
+    `history` is Patroni's: the number of each timeline that was left, and the position. Without a leader, every backup counts."""
+    if timeline is None:
+        return True
+    number = int(backup["archive"]["stop"][:8], 16)
+    upper, lower = backup["lsn"]["stop"].split("/")
+    stop = (int(upper, 16) << 32) + int(lower, 16)
+    return number == timeline or any(entry[0] == number and stop <= entry[1] for entry in history)
+
+
+def newest(
+    stanza: Any, repository: int, system: str | None, is_meant: Callable[[Any], bool] = lambda _: True
+) -> str | None:
+    """Return the label of the newest backup that `is_meant` accepts, of a database cluster; of any one if `system` is None."""
     there = backups_of(stanza, repository, lambda entry: system in (None, str(entry["system-id"])))
-    return str(there[-1]["label"]) if there else None
+    labels = [str(backup["label"]) for backup in there if is_meant(backup)]
+    return labels[-1] if labels else None
+
+
+def leader_timeline() -> int | None:
+    """Return the timeline of the leader; None if there is none."""
+    members = patroni("GET", "/cluster")["members"]
+    return next((member.get("timeline") for member in members if member["role"] in LEADERS), None)
 
 
 def create_replica(words: list[str]) -> None:
@@ -219,11 +241,15 @@ def create_replica(words: list[str]) -> None:
     repository = next(int(word.removeprefix("--repo=")) for word in words if word.startswith("--repo="))
     try:
         memory = find(f"/endpoints/{read_wanted().cluster}-ha-config") or {"metadata": {}}
-        system = memory["metadata"].get("annotations", {}).get("initialize")
-        label = newest(stanza_of(json.loads(pgbackrest("info", "--output=json"))), repository, system)
+        annotations = memory["metadata"].get("annotations", {})
+        history, timeline = json.loads(annotations.get("history") or "[]"), leader_timeline()
+        there = stanza_of(json.loads(pgbackrest("info", "--output=json")))
+        label = newest(
+            there, repository, annotations.get("initialize"), lambda backup: is_ancestor(backup, timeline, history)
+        )
     except Failure as failure:
         sys.exit(f"create-replica: {failure}")
     if label is None:
-        sys.exit(f"create-replica: repo{repository} has no backup of this database cluster")
+        sys.exit(f"create-replica: repo{repository} has no backup that a replica of this database cluster can start from")
     log(f"create-replica: restoring backup {label} of repo{repository}")
     os.execvp(words[0], [*words, f"--set={label}"])

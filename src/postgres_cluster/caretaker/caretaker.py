@@ -27,6 +27,11 @@ pauses, and every few minutes to find what others have changed.
     members.py          Patroni's configuration, restarts, switchover, the Endpoints of `<cluster>-primary`
     backups.py          pgBackRest's stanza, backups in object storage, and the backup for a replica
     restore.py          the data of a new cluster, from its data source
+    in_place.py         the start of a restore in place
+    before_patroni.py   the restore in place itself, before Patroni starts
+    progress.py         the progress of a restore in place
+    aside.py            the data of an instance during a restore in place
+    probes.py           answers to probes while Patroni does not run
     pod.py              certificates, reloads, a dead Postgres, and the watch for changes
     pre_start.py        the steps before Patroni starts
     pre_stop.py         the handover of a leader that stops
@@ -51,6 +56,7 @@ from backups import FirstBackup, ManualBackup, create_replica, stanza
 from databases import INIT_SQL_RUNS, allow_init_sql, databases, init_sql, schemas
 from endpoints import patroni_endpoints
 from extensions import extensions
+from in_place import RestoreInPlace
 from members import (
     PendingRestarts,
     RefusedSettings,
@@ -194,6 +200,7 @@ GROUPS = [
         while_paused=False,
         tick=0.5,
     ),
+    Group([Duty(RestoreInPlace(), name="restore in place")], ANYONE, while_paused=False, tick=0.5),
     Group(
         [Duty(stanza), Duty(FirstBackup(), name="first backup"), Duty(ManualBackup(), name="backup on demand")],
         WRITER,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import urllib.parse
+from datetime import datetime
+from typing import Any
 
 from surroundings import LABEL, Wanted, apply, kubernetes, log
 
@@ -31,3 +33,18 @@ def leader_service(wanted: Wanted) -> dict[str, str]:
     name = f"{wanted.cluster}-ha"
     uid = kubernetes("GET", f"/services/{name}")["metadata"]["uid"]
     return {"apiVersion": "v1", "kind": "Service", "name": name, "uid": uid}
+
+
+def was_led(endpoints: Any) -> bool:
+    """Whether any member ever held the lock. A released lock keeps `renewTime`, but new Endpoints are empty."""
+    return endpoints is not None and "renewTime" in endpoints["metadata"].get("annotations", {})
+
+
+def has_leader(endpoints: Any, now: datetime) -> bool:
+    """Whether a member holds Patroni's leader lock and has renewed it in time. The clocks of nodes are assumed to agree."""
+    annotations = endpoints["metadata"].get("annotations", {})
+    try:
+        age = now - datetime.fromisoformat(annotations["renewTime"])
+        return bool(annotations["leader"]) and age.total_seconds() < float(annotations["ttl"])
+    except (KeyError, ValueError):
+        return False

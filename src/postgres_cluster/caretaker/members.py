@@ -6,6 +6,7 @@ import json
 import time
 from typing import Any
 
+import progress
 from postgres import psql
 from surroundings import (
     LABEL,
@@ -186,7 +187,7 @@ def lost_data(wanted: Wanted) -> None:
     """Say why nothing starts if Patroni has a record of the database cluster, but no instance has its data.
 
     The caretaker does not start an empty one instead: a volume may only be late, or a backup temporarily unreachable."""
-    if (data_directory() / "PG_VERSION").exists():
+    if (data_directory() / "PG_VERSION").exists() or "doing" in progress.memory():
         return
     lock, memory = (find(f"/endpoints/{wanted.cluster}-ha{suffix}") for suffix in ("", "-config"))
     if not lock or not memory:

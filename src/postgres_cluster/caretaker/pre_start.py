@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import time
 from datetime import datetime, timezone
-from typing import Any
 
-from endpoints import patroni_endpoints
+from before_patroni import before_patroni
+from endpoints import has_leader, patroni_endpoints, was_led
 from restore import forget_abandoned
 from surroundings import Failure, Wanted, data_directory, find, log, read_wanted
 
@@ -34,21 +34,6 @@ def wait_seconds(wanted: Wanted) -> float:
 # If Patroni's record is gone, the cluster was deleted. The former leader may be a replica too, because it was demoted when its
 # lock was deleted. So a long wait is useless.
 FORGOTTEN_SECONDS = 5
-
-
-def was_led(endpoints: Any) -> bool:
-    """Whether any member ever held the lock. A released lock keeps `renewTime`, but new Endpoints are empty."""
-    return endpoints is not None and "renewTime" in endpoints["metadata"].get("annotations", {})
-
-
-def has_leader(endpoints: Any, now: datetime) -> bool:
-    """Whether a member holds Patroni's leader lock and has renewed it in time. The clocks of nodes are assumed to agree."""
-    annotations = endpoints["metadata"].get("annotations", {})
-    try:
-        age = now - datetime.fromisoformat(annotations["renewTime"])
-        return bool(annotations["leader"]) and age.total_seconds() < float(annotations["ttl"])
-    except (KeyError, ValueError):
-        return False
 
 
 def wait_for_leader(wanted: Wanted, started: float) -> None:
@@ -87,6 +72,7 @@ def pre_start() -> None:
     try:
         wanted = read_wanted()
         create_endpoints(wanted, started)
+        before_patroni()
         forget_abandoned(wanted)
         if (data_directory() / "standby.signal").exists():
             wait_for_leader(wanted, started)

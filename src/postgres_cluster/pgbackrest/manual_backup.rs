@@ -4,13 +4,11 @@ use std::collections::BTreeMap;
 
 use super::manual_options;
 use super::model::{ManualBackup, Repository};
-use crate::diagnostic::{FieldPath, line};
+use crate::diagnostic::FieldPath;
 use crate::naming::annotation;
 use crate::postgres_cluster::resolve::context::Context;
+use crate::postgres_cluster::resolve::trigger;
 use crate::postgres_cluster::spec::{PgBackRestSpec, PostgresClusterSpec};
-
-/// The longest value of the annotation in bytes. It is an argument of pgBackRest, and is stored with the backup.
-const LONGEST: usize = 1024;
 
 /// Returns the requested backup. There is none without the annotation, without `manual`, or in a standby cluster.
 pub(crate) fn resolve(
@@ -20,7 +18,7 @@ pub(crate) fn resolve(
     annotations: &BTreeMap<String, String>,
     context: &mut Context,
 ) -> Option<ManualBackup> {
-    let trigger = trigger(annotations, context);
+    let trigger = trigger::resolve(annotations, annotation::PGBACKREST_BACKUP, "a backup", context);
     let Some(manual) = &pgbackrest.manual else {
         if trigger.is_some() {
             let message = "does not start a backup: also write the repository in \
@@ -62,23 +60,6 @@ pub(crate) fn warn_without_backups(annotations: &BTreeMap<String, String>, conte
     }
 }
 
-/// Returns the value of the annotation. The pods compare it with the one that they have recorded, and it is one line of a file.
-fn trigger(annotations: &BTreeMap<String, String>, context: &mut Context) -> Option<String> {
-    let trigger = annotations.get(annotation::PGBACKREST_BACKUP)?;
-    if trigger.trim().is_empty() {
-        let message = "does not start a backup, because it is empty: write a value that was not used before, for \
-                       example the time";
-        context.warning(annotation_path(), message);
-        return None;
-    }
-    if trigger.len() > LONGEST {
-        let message = format!("is too long: write at most {LONGEST} bytes, for example the time");
-        context.error(annotation_path(), message);
-        return None;
-    }
-    context.check(&annotation_path(), line::check_name(trigger)).then(|| trigger.clone())
-}
-
 fn annotation_path() -> FieldPath {
-    FieldPath::of("metadata.annotations").key(annotation::PGBACKREST_BACKUP)
+    trigger::path(annotation::PGBACKREST_BACKUP)
 }

@@ -51,12 +51,6 @@ fn refuse(spec: &PostgresClusterSpec, context: &mut Context) {
         context.error(FieldPath::of("spec.dataSource.volumes"), message);
     }
     let Some(backups) = &spec.backups else { return };
-    let restore = backups.pgbackrest.as_ref().and_then(|pgbackrest| pgbackrest.restore.as_ref());
-    if restore.is_some_and(|restore| restore.enabled) {
-        let message = "pgrender cannot restore in place yet, so the data would not change: restore with PGO or \
-                       pgBackRest and load a dump, and write `false` here (docs/operations.md, Restoring)";
-        context.error(FieldPath::of("spec.backups.pgbackrest.restore.enabled"), message);
-    }
     if backups.snapshots.is_some() && backups.pgbackrest.is_none() {
         let message = "volume snapshots are not rendered yet, so the cluster would have no backups: add \
                        `spec.backups.pgbackrest`, or remove this field";
@@ -108,8 +102,7 @@ fn instances(spec: &PostgresClusterSpec, found: &mut Vec<(FieldPath, &str)>) {
 
 /// Annotations of a `PostgresCluster` that start an action in PGO (`internal/naming/annotations.go`), and what happens here
 /// instead.
-const ANNOTATIONS: [(&str, &str); 5] = [
-    (annotation::PGBACKREST_RESTORE, "does not start a restore: pgrender cannot restore in place yet"),
+const ANNOTATIONS: [(&str, &str); 4] = [
     (
         annotation::PGBACKREST_CLOUD_LOG_VOLUME,
         "is not mounted: use `spec.backups.pgbackrest.jobs.volumes` and `jobs.log`",

@@ -1,6 +1,6 @@
-//! What the caretaker needs to restore the data source, and pgBackRest's configuration for a repository in object storage.
+//! What the caretaker needs for a restore, and pgBackRest's configuration for a repository in object storage.
 
-use super::model::{DataSource, Source};
+use super::model::{DataSource, RestoreInPlace, Source};
 use super::options::stops_early;
 use crate::naming::STANZA;
 use crate::postgres_cluster::cluster::Cluster;
@@ -37,14 +37,34 @@ pub fn arguments(cluster: &Cluster, source: &DataSource) -> Vec<String> {
             arguments.push(format!("--repo{number}-host-{option}-file={DIRECTORY}/~postgres-operator/{name}"));
         }
     }
-    arguments.extend(source.options.iter().cloned());
-    if !source.options.iter().any(|option| option.starts_with("--delta") || option == "--no-delta") {
-        arguments.push("--delta".to_owned());
-    }
-    if stops_early(&source.options) {
-        arguments.push("--target-action=promote".to_owned());
-    }
+    arguments.extend(with_defaults(&source.options));
     arguments
+}
+
+/// Returns the arguments of `pgbackrest` and of its command `restore` for a restore in place, without those that depend on the
+/// instance set.
+pub fn in_place_arguments(cluster: &Cluster, restore: &RestoreInPlace) -> Vec<String> {
+    let mut arguments = vec![
+        format!("--stanza={STANZA}"),
+        format!("--repo={}", restore.repository),
+        format!("--pg1-path={}", data_directory(cluster)),
+        "--log-level-console=info".to_owned(),
+        "--log-level-file=off".to_owned(),
+    ];
+    arguments.extend(with_defaults(&restore.options));
+    arguments
+}
+
+/// Returns the user's options, with those that PGO adds.
+fn with_defaults(given: &[String]) -> Vec<String> {
+    let mut options = given.to_vec();
+    if !given.iter().any(|option| option.starts_with("--delta") || option == "--no-delta") {
+        options.push("--delta".to_owned());
+    }
+    if stops_early(given) {
+        options.push("--target-action=promote".to_owned());
+    }
+    options
 }
 
 /// A description for messages: `repo1 of the cluster hippo`.

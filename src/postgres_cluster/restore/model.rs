@@ -1,4 +1,4 @@
-//! The resolved data source.
+//! The resolved data source, and the resolved restore in place.
 
 use std::collections::BTreeMap;
 
@@ -35,4 +35,15 @@ pub enum Source {
         /// `configuration`: files of the user, for example with credentials.
         configuration: Vec<VolumeProjection>,
     },
+}
+
+/// The restore of the cluster from one of its own repositories.
+#[derive(Clone, Debug)]
+pub struct RestoreInPlace {
+    /// The value of the annotation. Each new value is one restore.
+    pub trigger: String,
+    /// The number of the repository, 1 to 4.
+    pub repository: u8,
+    /// The user's options of `pgbackrest restore`, each as one word.
+    pub options: Vec<String>,
 }

@@ -60,14 +60,14 @@ fn of_cluster(
             "a cluster cannot start from its own backups: write the name of another cluster, or restore in place";
         context.error(path.key("clusterName"), message);
     }
-    let given = [
-        ("affinity", spec.affinity.is_some()),
-        ("priorityClassName", spec.priority_class_name.is_some()),
-        ("resources", spec.resources.is_some()),
-        ("tolerations", !spec.tolerations.is_empty()),
-        ("volumes", spec.volumes.is_some()),
+    let of_job = [
+        spec.affinity.is_some(),
+        spec.priority_class_name.is_some(),
+        spec.resources.is_some(),
+        !spec.tolerations.is_empty(),
+        spec.volumes.is_some(),
     ];
-    of_pod(&given, path, context);
+    warn_about_job(of_job, path, context);
     let repository = checked_repository_index(&spec.repo_name, &path.key("repoName"), context);
     let options = checked(&spec.options, path, context);
     let from = Source::Cluster { name: other.to_owned() };
@@ -80,14 +80,14 @@ fn of_object_storage(
     path: &FieldPath,
     context: &mut Context,
 ) -> Option<DataSource> {
-    let given = [
-        ("affinity", spec.affinity.is_some()),
-        ("priorityClassName", spec.priority_class_name.is_some()),
-        ("resources", spec.resources.is_some()),
-        ("tolerations", !spec.tolerations.is_empty()),
-        ("volumes", spec.volumes.is_some()),
+    let of_job = [
+        spec.affinity.is_some(),
+        spec.priority_class_name.is_some(),
+        spec.resources.is_some(),
+        !spec.tolerations.is_empty(),
+        spec.volumes.is_some(),
     ];
-    of_pod(&given, path, context);
+    warn_about_job(of_job, path, context);
     context.check(&path.key("stanza"), option::check_value(&spec.stanza));
     if spec.repo.schedules.is_some() {
         let message = "has no effect: backups are made in the repositories of `spec.backups.pgbackrest`";
@@ -129,14 +129,17 @@ fn same_place(spec: &PgBackRestDataSourceSpec, repository: &Repository, own: &Pg
     own.repos.iter().position(|other| same(other) && path(&other.name, &own.global) == there)
 }
 
-/// Fields of PGO's restore Job. Here the instance restores, in its own pod.
-fn of_pod(given: &[(&str, bool)], path: &FieldPath, context: &mut Context) {
-    for (field, _) in given.iter().filter(|(_, given)| *given) {
-        context.warning(path.key(*field), "has no effect: the instance restores in its own pod, not in a Job");
+/// Reports the fields of PGO's restore Job that are given: `affinity`, `priorityClassName`, `resources`, `tolerations` and
+/// `volumes`. Here the instance restores, in its own pod.
+pub(super) fn warn_about_job(given: [bool; 5], path: &FieldPath, context: &mut Context) {
+    let fields = ["affinity", "priorityClassName", "resources", "tolerations", "volumes"];
+    for (field, _) in fields.into_iter().zip(given).filter(|(_, given)| *given) {
+        context.warning(path.key(field), "has no effect: the instance restores in its own pod, not in a Job");
     }
 }
 
-fn checked(given: &[String], path: &FieldPath, context: &mut Context) -> Option<Vec<String>> {
+/// Returns the options as words, or reports what is wrong with one of them.
+pub(super) fn checked(given: &[String], path: &FieldPath, context: &mut Context) -> Option<Vec<String>> {
     match options::checked(given) {
         Ok(words) => Some(words),
         Err((position, why)) => {

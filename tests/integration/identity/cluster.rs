@@ -45,6 +45,7 @@ pub(crate) fn hippo() -> Cluster {
         postgis: false,
         backups: Some(backups()),
         data_source: None,
+        restore_in_place: None,
         pgbouncer: Some(pgbouncer()),
         exporter: true,
         custom_tls_secret: None,

@@ -1,0 +1,226 @@
+"""Restores the cluster in place, or waits until another instance has done so, in the database container before Patroni starts.
+
+The restoring instance moves its data aside, restores a backup, replays the archive up to the target, and promotes. Then it makes
+Patroni forget how far the database cluster had come, because Patroni would not accept a leader that is behind. Patroni starts, and
+this instance leads. The data of the other instances is only removed then, and they become new replicas.
+
+The data that was aside stays on the volume of the instance that restored, until the next restore or until somebody removes it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from datetime import datetime, timezone
+from typing import Any
+
+from aside import aside, move_aside, put_back, remove
+from endpoints import has_leader
+from in_place import still_running
+from probes import answered
+from progress import acknowledge, find_progress, is_in_progress, memory, record, remember
+from restore import TERMINATION_MESSAGE, fetch, marker, recover, remove_data
+from surroundings import Failure, Wanted, data_directory, find, kubernetes, log, read_wanted
+
+# A failed restore is repeated after this time, or as soon as the request changes.
+RETRY_SECONDS = 60
+# How long a replica waits for the leader, so that Patroni does not create it from a backup.
+LEADER_SECONDS = 120
+
+# What Patroni records about the database cluster, by the suffix of its Endpoints. The configuration and the system identifier stay.
+FORGOTTEN = {
+    "": ("leader", "optime", "slots", "retain_slots", "failsafe"),
+    "-config": ("history",),
+    "-failover": ("leader", "member", "scheduled_at"),
+    "-sync": ("leader", "sync_standby", "quorum"),
+}
+
+
+def before_patroni() -> None:
+    """Return when Patroni may start. Without a restore in progress, that is at once."""
+    try:
+        wanted = read_wanted()
+        progress = find_progress(wanted)
+    except Failure:
+        if "doing" not in memory():
+            raise
+        progress = {}
+    if "doing" not in memory() and not is_in_progress(progress):
+        settle(wanted, progress)
+        return
+    log("restore: Patroni waits for the restore in place")
+    try:
+        with answered():
+            go_on_until_done()
+    except Exception as error:  # noqa: BLE001
+        # Patroni must not start with data that is not settled.
+        end_container(f"restore: {type(error).__name__}: {error}")
+
+
+def go_on_until_done() -> None:
+    """Return when Patroni may start. Failures of requests and files are repeated."""
+    failures = 0
+    while True:
+        try:
+            if step(read_wanted()):
+                return
+            failures = 0
+        except (Failure, OSError) as failure:
+            failures += 1
+            if failures in (1, 10) or failures % 100 == 0:
+                log(f"restore: {failure}")
+        time.sleep(0.5)
+
+
+def end_container(message: str) -> None:
+    """End the container, whose main process is the shell that runs this program. `kubectl describe pod` shows the message."""
+    try:
+        TERMINATION_MESSAGE.write_text(message)
+    except OSError:
+        pass
+    os.kill(os.getppid(), signal.SIGTERM)
+    sys.exit(message)
+
+
+def settle(wanted: Wanted, progress: dict[str, Any]) -> None:
+    """Compare the data with the last restore, which may have taken place while this pod was away."""
+    trigger = progress.get("done")
+    there = (data_directory() / "PG_VERSION").exists()
+    if trigger is None:
+        request = wanted.settings["restoreInPlace"]
+        if request and not there and not is_known(wanted):
+            # The cluster is created with this request, and there is nothing to restore.
+            remember(done=request["trigger"])
+    elif memory().get("done") != trigger:
+        if there:
+            log(f"restore: removing the data of this instance, which is older than the restore `{trigger}`")
+            remove(data_directory())
+        remember(done=trigger)
+
+
+def is_known(wanted: Wanted) -> bool:
+    """Whether Patroni has a record of the database cluster."""
+    endpoints = find(f"/endpoints/{wanted.cluster}-ha-config")
+    return bool(endpoints and endpoints["metadata"].get("annotations", {}).get("initialize"))
+
+
+def step(wanted: Wanted) -> bool:
+    """Do what is next. Return whether Patroni may start."""
+    progress, mine, me = find_progress(wanted), memory(), os.environ["PATRONI_NAME"]
+    if is_in_progress(progress):
+        if progress["instance"] not in wanted.names and me == wanted.names[0]:
+            record(wanted, progress["id"], "restoring")  # the other instance was removed from the spec
+            return False
+        if progress["instance"] == me:
+            return restore_here(wanted, progress)
+        if mine.get("doing") != progress["id"]:
+            remember(doing=progress["id"], instance=progress["instance"])
+        move_aside()
+        acknowledge(progress["id"])
+        return False
+    if progress.get("state") == "done":
+        return finish(wanted, progress["id"], progress["instance"])
+    if progress.get("state") in ("cancelled", "refused"):
+        put_back()
+        marker().unlink(missing_ok=True)
+        remember(doing=None, instance=None, failed=None)
+        acknowledge(None)
+        log("restore: it was cancelled, and the data was put back")
+        return True
+    # The annotation was deleted during the restore.
+    if mine.get("instance") == me:
+        record(wanted, mine["doing"], "restoring")
+    return False
+
+
+def finish(wanted: Wanted, trigger: str, instance: str) -> bool:
+    """After the restore in another instance: become a new replica, as soon as there is a leader."""
+    acknowledge(None)
+    if instance != os.environ["PATRONI_NAME"]:
+        if memory().get("done") != trigger:
+            remove(data_directory())
+            remove(aside())
+            remember(done=trigger, since=time.time())
+        lock = find(f"/endpoints/{wanted.cluster}-ha")
+        late = time.time() - memory().get("since", 0) > LEADER_SECONDS
+        if not late and not (lock and has_leader(lock, datetime.now(timezone.utc))):
+            return False
+    remember(doing=None, instance=None, failed=None, since=None)
+    return True
+
+
+def restore_here(wanted: Wanted, progress: dict[str, Any]) -> bool:
+    """Restore, or put the data back if the request is no longer in the spec."""
+    request, mine = wanted.settings["restoreInPlace"], memory()
+    if mine.get("done") == progress["id"]:
+        complete(wanted, progress["id"])
+        return True
+    if request is None:
+        put_back()
+        marker().unlink(missing_ok=True)
+        remember(doing=None, instance=None, failed=None)
+        record(wanted, progress["id"], "cancelled")
+        log("restore: the request is no longer in the spec, so the data was put back")
+        return True
+    failed = mine.get("failed") or {}
+    if failed.get("request") == request and time.time() - failed["at"] < RETRY_SECONDS:
+        return False
+    if still_running(wanted, progress["id"]):
+        return False
+    trigger = request["trigger"]
+    if "doing" not in mine:
+        # From an earlier restore.
+        remove(aside())
+    remember(doing=trigger, instance=os.environ["PATRONI_NAME"])
+    try:
+        attempt(wanted, request)
+    except Failure as failure:
+        remove_data()
+        message = f"restore: {failure}"
+        log(message)
+        remember(failed={"request": request, "at": time.time()})
+        record(wanted, trigger, "failed", message)
+        if failed.get("request") != request:
+            end_container(message)
+        return False
+    remember(done=trigger, failed=None)
+    complete(wanted, trigger)
+    return True
+
+
+def attempt(wanted: Wanted, request: Any) -> None:
+    """Restore the files, replay the archive, and promote."""
+    log(f"restore: restoring repo{request['repository']} in place, as the annotation value `{request['trigger']}` requests")
+    started = time.monotonic()
+    if marker().exists():
+        remove_data()
+    else:
+        move_aside()
+    marker().touch()
+    record(wanted, request["trigger"], "restoring")
+    directory = request["walDirectories"][instance_set(wanted)]
+    fetch([*request["arguments"], f"--link-map=pg_wal={directory}"])
+    recover(wanted)
+    (data_directory() / "patroni.dynamic.json").unlink(missing_ok=True)
+    os.sync()
+    log(f"restore: restored in {time.monotonic() - started:.0f} s")
+
+
+def instance_set(wanted: Wanted) -> str:
+    """Return the name of the instance set of this pod."""
+    prefix = os.environ["PATRONI_NAME"].rsplit("-", 1)[0]
+    return next(str(there["name"]) for there in wanted.settings["instanceSets"] if f"{wanted.cluster}-{there['name']}" == prefix)
+
+
+def complete(wanted: Wanted, trigger: str) -> None:
+    """Make Patroni forget how far the database cluster had come, and tell the other instances."""
+    for suffix, annotations in FORGOTTEN.items():
+        path = f"/endpoints/{wanted.cluster}-ha{suffix}"
+        if find(path) is not None:
+            kubernetes("PATCH", path, {"metadata": {"annotations": dict.fromkeys(annotations)}})
+    marker().unlink(missing_ok=True)
+    remember(doing=None, instance=None)
+    record(wanted, trigger, "done")
+    if aside().exists():
+        log(f"restore: done; the data from before is in {aside()} of this pod until you remove it")
