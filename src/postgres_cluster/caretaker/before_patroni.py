@@ -17,7 +17,7 @@ from typing import Any
 
 from aside import aside, move_aside, put_back, remove
 from endpoints import has_leader
-from in_place import still_running
+from in_place import option, still_running
 from probes import answered
 from progress import acknowledge, find_progress, is_in_progress, memory, record, remember
 from restore import TERMINATION_MESSAGE, fetch, marker, recover, remove_data
@@ -174,13 +174,13 @@ def restore_here(wanted: Wanted, progress: dict[str, Any]) -> bool:
         remove(aside())
     remember(doing=trigger, instance=os.environ["PATRONI_NAME"])
     try:
-        attempt(wanted, request)
+        attempt(wanted, request, progress.get("backup"))
     except Failure as failure:
         remove_data()
         message = f"restore: {failure}"
         log(message)
         remember(failed={"request": request, "at": time.time()})
-        record(wanted, trigger, "failed", message)
+        record(wanted, trigger, "failed", message=message)
         if failed.get("request") != request:
             end_container(message)
         return False
@@ -189,7 +189,7 @@ def restore_here(wanted: Wanted, progress: dict[str, Any]) -> bool:
     return True
 
 
-def attempt(wanted: Wanted, request: Any) -> None:
+def attempt(wanted: Wanted, request: Any, backup: str | None) -> None:
     """Restore the files, replay the archive, and promote."""
     log(f"restore: restoring repo{request['repository']} in place, as the annotation value `{request['trigger']}` requests")
     started = time.monotonic()
@@ -200,7 +200,10 @@ def attempt(wanted: Wanted, request: Any) -> None:
     marker().touch()
     record(wanted, request["trigger"], "restoring")
     directory = request["walDirectories"][instance_set(wanted)]
-    fetch([*request["arguments"], f"--link-map=pg_wal={directory}"])
+    words = [*request["arguments"], f"--link-map=pg_wal={directory}"]
+    if backup and not (option(words, "set") or option(words, "target-timeline")):
+        words.append(f"--set={backup}")
+    fetch(words)
     recover(wanted)
     (data_directory() / "patroni.dynamic.json").unlink(missing_ok=True)
     os.sync()

@@ -36,6 +36,8 @@ from surroundings import (
 # Without a leader for so long, any instance may start the restore: perhaps no Postgres starts, and that is why it is requested.
 LEADERLESS_SECONDS = 30
 
+LONGEST_MESSAGE = 1500
+
 
 def still_running(wanted: Wanted, trigger: str) -> list[str]:
     """Return the other instances whose Patroni may still run: their container runs, and they have not said that it waits."""
@@ -102,19 +104,35 @@ def check_space(backups: list[Any], label: str | None) -> None:
         )
 
 
-def check(wanted: Wanted) -> None:
-    """Fail if the restore cannot succeed, so that nothing is stopped for it."""
+def choose(backups: list[Any], usable: list[Any], arguments: list[str]) -> str | None:
+    """Return the backup to restore if it is not the one that pgBackRest would choose, because the newest backups are of a timeline
+    that an earlier restore has left. The user's choice of a backup or a timeline has precedence."""
+    if len(usable) == len(backups) or option(arguments, "set") or option(arguments, "target-timeline"):
+        return None
+    target = moment(option(arguments, "target") or "") if option(arguments, "type") == "time" else None
+    early = [backup for backup in usable if target is None or backup["timestamp"]["stop"] <= target]
+    return str(early[-1]["label"]) if early else None
+
+
+def check(wanted: Wanted) -> str | None:
+    """Fail if the restore cannot succeed, so that nothing is stopped for it. Return the backup, if it must be chosen."""
     # Not at the top: in a pod of an earlier version, this file is loaded while `backups.py` is.
-    from backups import backups_of, pgbackrest, stanza_of
+    from backups import backups_of, is_ancestor, leader_timeline, pgbackrest, stanza_of
 
     request = wanted.settings["restoreInPlace"]
     endpoints = find(f"/endpoints/{wanted.cluster}-ha-config") or {"metadata": {}}
-    system = endpoints["metadata"].get("annotations", {}).get("initialize")
+    annotations = endpoints["metadata"].get("annotations", {})
     repository = request["repository"]
     there = stanza_of(json.loads(pgbackrest("info", f"--repo={repository}", "--output=json")))
-    backups = backups_of(there, repository, lambda entry: str(entry["system-id"]) == system)
+    backups = backups_of(there, repository, lambda entry: str(entry["system-id"]) == annotations.get("initialize"))
     check_backups(backups, request["arguments"], repository)
     check_space(backups, option(request["arguments"], "set"))
+    try:
+        timeline = leader_timeline()
+    except Failure:
+        timeline = None  # Patroni does not run either
+    history = json.loads(annotations.get("history") or "[]")
+    return choose(backups, [backup for backup in backups if is_ancestor(backup, timeline, history)], request["arguments"])
 
 
 class RestoreInPlace:
@@ -149,8 +167,9 @@ class RestoreInPlace:
         try:
             self.start(wanted, endpoints)
         except Failure as failure:
-            if progress.get("message") != str(failure):
-                record(wanted, trigger, "refused", str(failure), endpoints)
+            message = str(failure)[:LONGEST_MESSAGE]
+            if (progress.get("id"), progress.get("message")) != (trigger, message):
+                record(wanted, trigger, "refused", endpoints, message=message)
             raise
         return 0.5
 
@@ -168,11 +187,11 @@ class RestoreInPlace:
     @staticmethod
     def start(wanted: Wanted, endpoints: Any) -> None:
         """Check the request, and record that the restore begins. Only one instance can do this, because the Endpoints must not have changed."""
-        check(wanted)
+        backup = check(wanted)
         if leadership.now() in LEADER and patroni("GET", "/config").get("pause"):
             raise Failure("Patroni is paused: resume it with `patronictl resume`")
         trigger = wanted.settings["restoreInPlace"]["trigger"]
-        record(wanted, trigger, "stopping", endpoints=endpoints)
+        record(wanted, trigger, "stopping", endpoints, backup=backup)
         log(f"restore: the annotation value `{trigger}` requests a restore in place, so all instances stop Postgres")
 
     def take_part(self, wanted: Wanted, progress: dict[str, Any], running: list[int]) -> None:

@@ -2,7 +2,7 @@
 each data volume.
 
 The annotation is JSON: `id`, the value that requested the restore; `state`; `instance`, which restores; `message`, after a failure;
-and `done`, the value of the last restore that is done. The states are
+`backup`, if not the newest one is restored; and `done`, the value of the last restore that is done. The states are
 
     refused     nothing has changed, because the restore cannot succeed
     stopping    the instances stop Patroni
@@ -47,11 +47,16 @@ def is_in_progress(progress: dict[str, Any]) -> bool:
     return progress.get("state") in IN_PROGRESS
 
 
-def record(wanted: Wanted, trigger: str, state: str, message: str = "", endpoints: Any = None) -> None:
+def record(wanted: Wanted, trigger: str, state: str, endpoints: Any = None, **more: str | None) -> None:
     """Write the progress. Fail if the Endpoints, which are read if they are not given, have changed since."""
     endpoints = endpoints or kubernetes("GET", primary_path(wanted))
-    done = trigger if state == "done" else read(endpoints).get("done")
-    progress = {"id": trigger, "state": state, "instance": os.environ["PATRONI_NAME"], "message": message, "done": done}
+    before = read(endpoints)
+    kept = {"done": before.get("done")}
+    if is_in_progress(before):
+        kept["backup"] = before.get("backup")
+    progress = {**kept, "id": trigger, "state": state, "instance": os.environ["PATRONI_NAME"], **more}
+    if state == "done":
+        progress["done"] = trigger
     annotations = {ANNOTATION: json.dumps({key: value for key, value in progress.items() if value})}
     version = endpoints["metadata"]["resourceVersion"]
     kubernetes("PATCH", primary_path(wanted), {"metadata": {"annotations": annotations, "resourceVersion": version}})
