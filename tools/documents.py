@@ -147,6 +147,9 @@ class Repository:
                     self.fault(name, block.line, "`tests/integration/documents.rs` runs only commands of README.md and docs")
                 if block.indented or self.pages[name].lines[block.line - 1] != "```sh":
                     self.fault(name, block.line, "`tests/integration/documents.rs` runs only a block `sh` that is not indented")
+            elif says["test"] and says["test"].startswith("tests/e2e/scenarios/") and says["test"] in self.files:
+                if f'"{name}"' not in self.read(says["test"]):
+                    self.fault(name, block.line, f"`{says['test']}` does not mention this page")
             elif says["test"]:
                 self.fault(name, block.line, f"`{says['test']}` runs no commands of the documentation")
 

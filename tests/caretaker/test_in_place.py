@@ -121,12 +121,12 @@ class Aside(unittest.TestCase):
                 self.assertFalse(data.exists())
                 self.assertEqual(len(self.files()), 2)
 
-            self.at_every_step(lambda: self.fresh(wal_volume), aside.move_aside, check)
+            self.at_every_step(lambda volume=wal_volume: self.fresh(volume), aside.move_aside, check)
 
     def test_data_is_put_back_in_place_of_what_was_restored(self) -> None:
         for wal_volume in (False, True):
 
-            def prepare() -> Path:
+            def prepare(wal_volume: bool = wal_volume) -> Path:
                 data = self.fresh(wal_volume)
                 wal = (data / "pg_wal").resolve()
                 aside.move_aside()

@@ -194,6 +194,11 @@ fn the_check_of_the_documentation_finds_each_kind_of_fault() {
         (good.replace(marker, ""), "", "say above these commands"),
         (good.replace(marker, "<!-- not run by a test: -->"), "", "say above these commands"),
         (good.replace(marker, "<!-- run by tests/other.rs -->"), "", "`tests/other.rs` runs no commands"),
+        (
+            good.replace(marker, "<!-- run by tests/e2e/scenarios/a.py -->"),
+            "",
+            "`tests/e2e/scenarios/a.py` runs no commands",
+        ),
         (good.replace(marker, &format!("  {MARKER}")), "", "not indented"),
         (good.replace(marker, &format!("{MARKER}\n")), "", "say above these commands"),
         (good.replace(marker, "<!-- run by .ci/run -->"), "", "runs only what"),

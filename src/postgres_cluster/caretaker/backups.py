@@ -9,7 +9,19 @@ import subprocess
 import sys
 from typing import Any, Callable
 
-from surroundings import BACKUP, LEADERS, Failure, Wanted, find, kubernetes, log, patroni, primary_path, read_wanted, run
+from surroundings import (
+    BACKUP,
+    LEADERS,
+    Failure,
+    Wanted,
+    find,
+    kubernetes,
+    log,
+    patroni,
+    primary_path,
+    read_wanted,
+    run,
+)
 
 # The configuration of an instance knows no other instance, so its pgBackRest cannot back up from a standby. A variable takes
 # precedence over the option in the configuration.

@@ -13,15 +13,32 @@ import signal
 import sys
 import time
 from datetime import datetime, timezone
+from pathlib import Path
 from typing import Any
 
 from aside import aside, move_aside, put_back, remove
 from endpoints import has_leader
 from in_place import option, still_running
 from probes import answered
-from progress import acknowledge, find_progress, is_in_progress, memory, record, remember
+from progress import (
+    acknowledge,
+    find_progress,
+    is_in_progress,
+    memory,
+    record,
+    remember,
+)
 from restore import TERMINATION_MESSAGE, fetch, marker, recover, remove_data
-from surroundings import Failure, Wanted, data_directory, find, kubernetes, log, read_wanted
+from surroundings import (
+    Failure,
+    Wanted,
+    data_directory,
+    find,
+    kubernetes,
+    log,
+    read_wanted,
+    run,
+)
 
 # A failed restore is repeated after this time, or as soon as the request changes.
 RETRY_SECONDS = 60
@@ -198,7 +215,7 @@ def attempt(wanted: Wanted, request: Any, backup: str | None) -> None:
     else:
         move_aside()
     marker().touch()
-    record(wanted, request["trigger"], "restoring")
+    record(wanted, request["trigger"], "restoring", timeline=timeline(aside()))
     directory = request["walDirectories"][instance_set(wanted)]
     words = [*request["arguments"], f"--link-map=pg_wal={directory}"]
     if backup and not (option(words, "set") or option(words, "target-timeline")):
@@ -210,6 +227,12 @@ def attempt(wanted: Wanted, request: Any, backup: str | None) -> None:
     log(f"restore: restored in {time.monotonic() - started:.0f} s")
 
 
+def timeline(directory: Path) -> str | None:
+    """Return the timeline of a data directory; None if it cannot be read."""
+    words = run(["pg_controldata", str(directory)], 60).stdout.split("\n")
+    return next((line.split(":", 1)[1].strip() for line in words if "checkpoint's TimeLineID" in line), None)
+
+
 def instance_set(wanted: Wanted) -> str:
     """Return the name of the instance set of this pod."""
     prefix = os.environ["PATRONI_NAME"].rsplit("-", 1)[0]
@@ -218,10 +241,10 @@ def instance_set(wanted: Wanted) -> str:
 
 def complete(wanted: Wanted, trigger: str) -> None:
     """Make Patroni forget how far the database cluster had come, and tell the other instances."""
-    for suffix, annotations in FORGOTTEN.items():
+    for suffix, names in FORGOTTEN.items():
         path = f"/endpoints/{wanted.cluster}-ha{suffix}"
         if find(path) is not None:
-            kubernetes("PATCH", path, {"metadata": {"annotations": dict.fromkeys(annotations)}})
+            kubernetes("PATCH", path, {"metadata": {"annotations": dict.fromkeys(names)}})
     marker().unlink(missing_ok=True)
     remember(doing=None, instance=None)
     record(wanted, trigger, "done")

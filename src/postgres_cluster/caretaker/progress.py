@@ -2,7 +2,8 @@
 each data volume.
 
 The annotation is JSON: `id`, the value that requested the restore; `state`; `instance`, which restores; `message`, after a failure;
-`backup`, if not the newest one is restored; and `done`, the value of the last restore that is done. The states are
+`backup`, if not the newest one is restored; `timeline`, that of the data from before; and `done`, the value of the last restore
+that is done. The states are
 
     refused     nothing has changed, because the restore cannot succeed
     stopping    the instances stop Patroni
@@ -53,7 +54,7 @@ def record(wanted: Wanted, trigger: str, state: str, endpoints: Any = None, **mo
     before = read(endpoints)
     kept = {"done": before.get("done")}
     if is_in_progress(before):
-        kept["backup"] = before.get("backup")
+        kept.update(backup=before.get("backup"), timeline=before.get("timeline"))
     progress = {**kept, "id": trigger, "state": state, "instance": os.environ["PATRONI_NAME"], **more}
     if state == "done":
         progress["done"] = trigger

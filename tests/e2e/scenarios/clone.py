@@ -6,6 +6,7 @@ import time
 from typing import Any
 
 from framework import CLAIM, Test, hippo, instance_sets, until
+from page import Page
 
 
 def cluster(name: str, replicas: int, **spec: Any) -> dict[str, Any]:
@@ -93,10 +94,7 @@ def run(test: Test) -> None:
     wrong.apply(cluster("mouse", 1, dataSource=source))
 
     def message() -> str:
-        pods = wrong.instance_pods()
-        statuses = [status for pod in pods for status in pod["status"].get("containerStatuses", [])]
-        ended = [status.get("lastState", {}).get("terminated") or {} for status in statuses if status["name"] == "database"]
-        return " ".join(end.get("message", "") for end in ended)
+        return Page("docs/restore.md", "clone", test.namespace).run("lastState.terminated.message")
 
     until("the pod says why it cannot start", lambda: "restore: " in message(), 120)
     test.expect("unable to find backup set with stop time less than" in message(), f"the pod says: {message()}")

@@ -7,6 +7,7 @@ import time
 from typing import Any
 
 from framework import CLAIM, PREFIX, Test, hippo, instance_sets, until
+from page import Page
 
 from scenarios.clone import archived, insert, rows, timeline
 
@@ -26,9 +27,9 @@ def cluster(replicas: int = 2, trigger: str | None = None, *options: str) -> dic
 
 
 def progress(test: Test) -> dict[str, Any]:
-    """Return what the cluster says about its restore, as docs/restore.md shows it."""
-    path = r"--output=jsonpath={.metadata.annotations.pgrender\.dev/restore}"
-    text = test.kubectl("get", "endpoints", "hippo-primary", path)
+    """Return what the cluster says about its restore, with the command of the page."""
+    page = Page("docs/restore.md", "restore_in_place", test.namespace)
+    text = page.run("-o jsonpath='{.metadata.annotations.pgrender")
     return dict(json.loads(text)) if text else {}
 
 
@@ -53,6 +54,12 @@ def restored(test: Test, trigger: str, applied: float, expected: str, members: i
         until("all have the rows", lambda pod=pod: rows(test, pod) == expected)
 
 
+def full_backup(test: Test) -> None:
+    """Take a backup on the repo host."""
+    words = ("pgbackrest", "--stanza=db", "--repo=1", "--type=full", "backup")
+    test.in_pod("hippo-repo-host-0", *words, container="pgbackrest")
+
+
 def writes(test: Test) -> bool:
     """Whether the leader accepts a write."""
     return test.superuser(test.leader(), "CREATE TABLE IF NOT EXISTS hippo.written (); SELECT 1", "hippo") == "1"
@@ -66,7 +73,8 @@ def ended_with(test: Test) -> str:
 
 
 def run(test: Test) -> None:
-    """Restore to a second, again to the end, and then what must fail, is corrected, is cancelled, and is interrupted."""
+    """Restore to a second, be interrupted, go back along the old timeline; then what is refused, fails, is cancelled, or corrected."""
+    page = Page("docs/restore.md", "restore_in_place", test.namespace)
     test.apply(cluster(2, "with the cluster"))
     test.wait_until_well(2)
     test.superuser(test.leader(), "CREATE TABLE hippo.animals (name text)", "hippo")
@@ -105,7 +113,47 @@ def run(test: Test) -> None:
     time.sleep(10)
     for pod in test.instances():
         until("the new row is still there", lambda pod=pod: rows(test, pod) == "before chosen new")
-    test.kubectl("exec", leader, "--container=database", "--", "rm", "-r", ASIDE, f"{ASIDE.removesuffix('.before-restore')}_wal.before-restore")
+    page.run("rm -rf")
+    test.expect(not is_aside(test, leader), "the page does not remove the data from before")
+    test.expect("full backup" in page.run("pgbackrest info"), "the page does not show the backups")
+
+    # Again, although the newest backup is of the timeline that this restore leaves, and the restoring pod is killed in the middle.
+    wanted = insert(test, "kept")
+    full_backup(test)
+    insert(test, "second mistake")
+    archived(test)
+    leader = test.leader()
+    test.apply(cluster(2, "second", "--type=time", f'--target="{wanted}"'))
+    until("it is restored", lambda: state(test, "second") == "restoring", 90, pause=0)
+    test.kubectl("delete", "pod", leader, "--grace-period=0", "--force")
+    until("the restored leader writes", lambda: state(test, "second") == "done" and writes(test), 180)
+    test.wait_until_well(2, 120)
+    for pod in test.instances():
+        until("all have the rows", lambda pod=pod: rows(test, pod) == "before chosen new kept")
+    # A backup of the timeline that was left is not used, neither for a replica nor for the next restore.
+    replica = next(pod for pod in test.instances() if pod != test.leader())
+    test.kubectl("delete", "pod,pvc", "--wait=false", f"--selector={PREFIX}instance={replica}")
+    test.apply(cluster(2, "second"))
+    until("the lost replica is new", lambda: test.is_well(2), 120)
+    insert(test, "last")
+    archived(test)
+    test.apply(cluster(2, "to the end"))
+    until("it is restored", lambda: state(test, "to the end") == "done" and writes(test), 180)
+    test.wait_until_well(2, 120)
+    test.expect(rows(test, test.leader()) == "before chosen kept last new", f"there are {rows(test, test.leader())}")
+
+    # Back to what was there before the second restore.
+    insert(test, "unwanted")
+    archived(test)
+    full = next(backup["label"] for backup in test.backups())
+    timelines = [backup["archive"]["stop"][:8] for backup in test.backups()]
+    left = str(int(timelines[-1], 16))
+    test.apply(cluster(2, "back", f"--target-timeline={left}", f"--set={full}"))
+    until("it is restored", lambda: state(test, "back") == "done" and writes(test), 180)
+    test.wait_until_well(2, 120)
+    mistake = "before chosen kept new second mistake"
+    test.expect(rows(test, test.leader()) == mistake, f"there are {rows(test, test.leader())}")
+    test.expect(progress(test).get("timeline", "0") > left, f"the progress is {progress(test)}")
 
     # What cannot succeed is refused, and nothing stops.
     started = test.superuser(test.leader(), "SELECT pg_postmaster_start_time()")
@@ -129,7 +177,7 @@ def run(test: Test) -> None:
     test.apply(cluster(2))
     until("it is cancelled", lambda: state(test, "cancelled") == "cancelled", 120)
     test.wait_until_well(2, 120)
-    test.expect(rows(test, test.leader()) == "before chosen new", "the data is not back")
+    test.expect(rows(test, test.leader()) == mistake, "the data is not back")
     test.expect(not is_aside(test, leader), "the data is still aside")
 
     # A failure that is corrected, and a pod that is deleted meanwhile.
@@ -141,7 +189,7 @@ def run(test: Test) -> None:
     until("the corrected restore is done", lambda: state(test, "corrected") == "done" and writes(test), 240)
     test.wait_until_well(2, 180)
     for pod in test.instances():
-        until("everything that was archived is there", lambda pod=pod: rows(test, pod) == "before chosen new")
+        until("everything that was archived is there", lambda pod=pod: rows(test, pod) == mistake)
 
 
 HAS_PASSWORD = "SELECT rolpassword IS NOT NULL FROM pg_authid WHERE rolname = 'hippo'"

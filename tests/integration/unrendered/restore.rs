@@ -102,10 +102,18 @@ fn what_cannot_be_restored_is_an_error_at_its_field() {
     let mut standby = of(json!({}));
     standby.push(("spec.standby", json!({"enabled": true, "repoName": "repo1"})));
     for (changes, field, expected) in [
-        (of(json!({"repoName": "repo4"})), "spec.backups.pgbackrest.restore.repoName", "there is no repository `repo4`"),
+        (
+            of(json!({"repoName": "repo4"})),
+            "spec.backups.pgbackrest.restore.repoName",
+            "there is no repository `repo4`",
+        ),
         (of(json!({"clusterName": "rhino"})), "spec.backups.pgbackrest.restore.clusterName", "with `spec.dataSource`"),
         (of(json!({"clusterNamespace": "zoo"})), "spec.backups.pgbackrest.restore.clusterNamespace", "own backups"),
-        (of(json!({"options": ["--delta", "--repo=2"]})), "spec.backups.pgbackrest.restore.options[1]", "`--repo` is set"),
+        (
+            of(json!({"options": ["--delta", "--repo=2"]})),
+            "spec.backups.pgbackrest.restore.options[1]",
+            "`--repo` is set",
+        ),
         (of(json!({"options": ["--stanza=x"]})), "spec.backups.pgbackrest.restore.options[0]", "`--stanza` is set"),
         (of(json!({"options": ["--type=standby"]})), "spec.backups.pgbackrest.restore.options[0]", "be written to"),
         (of(json!({"options": ["--set=`id`"]})), "spec.backups.pgbackrest.restore.options[0]", "no shell evaluates"),
