@@ -45,9 +45,9 @@ def archived(test: Test) -> None:
     until("it is archived", lambda: test.superuser(leader, "SELECT last_archived_wal FROM pg_stat_archiver") >= segment)
 
 
-def logs(test: Test) -> str:
+def logs(test: Test, pod: str) -> str:
     """Return the log of the container that restores."""
-    return test.kubectl("logs", f"{test.cluster}-instance1-0", "--container=database", "--tail=-1")
+    return test.kubectl("logs", pod, "--container=database", "--tail=-1")
 
 
 def run(test: Test) -> None:
@@ -87,6 +87,13 @@ def run(test: Test) -> None:
     clone.wait_until_well(2)
     for pod in clone.instances():
         until("all rows are still there", lambda pod=pod: rows(clone, pod) == "before chosen new")
+
+    killed = test.beside("mole")
+    source["postgresCluster"]["options"] = []
+    killed.apply(cluster("mole", 2, dataSource=source))
+    until("it restores", lambda: any("restore: restoring" in logs(killed, pod) for pod in killed.instances()), 120, pause=0)
+    test.kubectl("delete", "pod", *killed.instances(), "--grace-period=0", "--force")
+    until("the interrupted clone starts", lambda: rows(killed, killed.leader()) == "before chosen later", 240)
 
     wrong = test.beside("mouse")
     options = ["--type=time", '--target="2020-01-01 00:00:00+00"']
