@@ -249,9 +249,12 @@ class Started(unittest.TestCase):
         self.enterContext(unittest.mock.patch.dict(os.environ, environment))  # type: ignore[attr-defined]
         self.wanted = surroundings.Wanted({"restoreInPlace": {"trigger": "new"}}, {})
 
-    def settle(self, done: str | None, known: bool = True) -> tuple[bool, dict[str, Any]]:
+    def settle(self, done: str | None, known: bool = True, led: bool = True) -> tuple[bool, dict[str, Any]]:
         """Compare the data with the last restore. Return whether there is data, and what is remembered."""
-        with unittest.mock.patch.object(before_patroni, "is_known", lambda _: known):
+        with (
+            unittest.mock.patch.object(before_patroni, "is_known", lambda _: known),
+            unittest.mock.patch.object(before_patroni, "has_other_leader", lambda _: led),
+        ):
             before_patroni.settle(self.wanted, {"done": done} if done else {})
         return (self.data / "PG_VERSION").exists(), progress.memory()
 
@@ -272,6 +275,10 @@ class Started(unittest.TestCase):
         self.data.mkdir()
         (self.data / "PG_VERSION").write_text("17")
         self.assertEqual(self.settle("later"), (True, {"done": "later"}))
+
+    def test_the_only_data_is_never_removed(self) -> None:
+        (self.data / "PG_VERSION").write_text("17")
+        self.assertEqual(self.settle("later", led=False), (True, {}))
 
     def test_the_marker_of_a_restore_is_beside_the_data(self) -> None:
         self.assertEqual(restore.marker(), Path(f"{self.data}.restoring"))

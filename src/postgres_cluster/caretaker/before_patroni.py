@@ -59,13 +59,13 @@ def before_patroni() -> None:
     try:
         wanted = read_wanted()
         progress = find_progress(wanted)
-    except Failure:
+        if "doing" not in memory() and not is_in_progress(progress):
+            settle(wanted, progress)
+            return
+    except Failure as failure:
         if "doing" not in memory():
-            raise
-        progress = {}
-    if "doing" not in memory() and not is_in_progress(progress):
-        settle(wanted, progress)
-        return
+            log(f"pre-start: {failure}")
+            return
     log("restore: Patroni waits for the restore in place")
     try:
         with answered():
@@ -111,9 +111,21 @@ def settle(wanted: Wanted, progress: dict[str, Any]) -> None:
             remember(done=request["trigger"])
     elif memory().get("done") != trigger:
         if there:
+            if not has_other_leader(wanted):
+                return  # there would be no other data, and Patroni accepts no leader of an earlier timeline
             log(f"restore: removing the data of this instance, which is older than the restore `{trigger}`")
             remove(data_directory())
         remember(done=trigger)
+
+
+def has_other_leader(wanted: Wanted) -> bool:
+    """Whether another instance leads."""
+    lock = find(f"/endpoints/{wanted.cluster}-ha")
+    return bool(
+        lock
+        and has_leader(lock, datetime.now(timezone.utc))
+        and lock["metadata"]["annotations"]["leader"] != os.environ["PATRONI_NAME"]
+    )
 
 
 def is_known(wanted: Wanted) -> bool:
@@ -153,16 +165,21 @@ def step(wanted: Wanted) -> bool:
 
 def finish(wanted: Wanted, trigger: str, instance: str) -> bool:
     """After the restore in another instance: become a new replica, as soon as there is a leader."""
-    acknowledge(None)
-    if instance != os.environ["PATRONI_NAME"]:
-        if memory().get("done") != trigger:
-            remove(data_directory())
-            remove(aside())
-            remember(done=trigger, since=time.time())
-        lock = find(f"/endpoints/{wanted.cluster}-ha")
-        late = time.time() - memory().get("since", 0) > LEADER_SECONDS
-        if not late and not (lock and has_leader(lock, datetime.now(timezone.utc))):
+    mine = memory()
+    if instance != os.environ["PATRONI_NAME"] and mine.get("done") != trigger:
+        if "since" not in mine:
+            remember(since=time.time())
             return False
+        is_led = has_other_leader(wanted)
+        if not is_led and time.time() - mine["since"] < LEADER_SECONDS:
+            return False
+        remove(data_directory())
+        if is_led:
+            remove(aside())
+        else:
+            log(f"restore: there is no leader, so the data from before stays in {aside()}")
+        remember(done=trigger)
+    acknowledge(None)
     remember(doing=None, instance=None, failed=None, since=None)
     return True
 
@@ -190,6 +207,12 @@ def restore_here(wanted: Wanted, progress: dict[str, Any]) -> bool:
         # From an earlier restore.
         remove(aside())
     remember(doing=trigger, instance=os.environ["PATRONI_NAME"])
+    if marker().exists():
+        remove_data()
+    else:
+        move_aside()
+    marker().touch()
+    record(wanted, trigger, "restoring", timeline=timeline(aside()))
     try:
         attempt(wanted, request, progress.get("backup"))
     except Failure as failure:
@@ -210,12 +233,6 @@ def attempt(wanted: Wanted, request: Any, backup: str | None) -> None:
     """Restore the files, replay the archive, and promote."""
     log(f"restore: restoring repo{request['repository']} in place, as the annotation value `{request['trigger']}` requests")
     started = time.monotonic()
-    if marker().exists():
-        remove_data()
-    else:
-        move_aside()
-    marker().touch()
-    record(wanted, request["trigger"], "restoring", timeline=timeline(aside()))
     directory = request["walDirectories"][instance_set(wanted)]
     words = [*request["arguments"], f"--link-map=pg_wal={directory}"]
     if backup and not (option(words, "set") or option(words, "target-timeline")):

@@ -15,6 +15,7 @@ import time
 from datetime import datetime, timezone
 from typing import Any
 
+from aside import aside
 from endpoints import has_leader
 from pod import processes
 from postgres import psql
@@ -101,6 +102,7 @@ def check_space(backups: list[Any], label: str | None) -> None:
         raise Failure(
             f"the backup needs {needed >> 20} MiB, but the data volume has only {free >> 20} MiB left: request more storage for it, "
             "because the present data is kept until the restore is complete"
+            + (f"; or remove {aside()}, from an earlier restore" if aside().exists() else "")
         )
 
 
@@ -152,6 +154,7 @@ class RestoreInPlace:
         if is_in_progress(progress):
             self.take_part(wanted, progress, running)
             return 0.5
+        self.ended.clear()
         request = wanted.settings["restoreInPlace"]
         if not request or endpoints is None:
             return 1 if request else None
@@ -186,7 +189,8 @@ class RestoreInPlace:
 
     @staticmethod
     def start(wanted: Wanted, endpoints: Any) -> None:
-        """Check the request, and record that the restore begins. Only one instance can do this, because the Endpoints must not have changed."""
+        """Check the request, and record that the restore begins. Only one instance can do this, because `record` fails if the
+        Endpoints have changed."""
         backup = check(wanted)
         if leadership.now() in LEADER and patroni("GET", "/config").get("pause"):
             raise Failure("Patroni is paused: resume it with `patronictl resume`")
