@@ -205,7 +205,7 @@ def primary_endpoints(wanted: Wanted) -> None:
     """Point `<cluster>-primary` at the ClusterIP of `<cluster>-ha`, which does not change in a failover.
 
     The first member does it before there is a leader: otherwise DNS would cache for some time that the name does not exist. A
-    new object records the current `trigger-switchover` as done."""
+    new object records the current `trigger-switchover` as done, and the last restore in place."""
     address = kubernetes("GET", f"/services/{wanted.cluster}-ha")["spec"].get("clusterIP", "None")
     if address in ("None", ""):
         raise Failure(f"Service {wanted.cluster}-ha has no ClusterIP")
@@ -215,7 +215,8 @@ def primary_endpoints(wanted: Wanted) -> None:
     there = find(primary_path(wanted))
     if there is None:
         trigger = (wanted.settings["switchover"] or {}).get("trigger", "")
-        metadata = {"labels": labels, "annotations": {SWITCHOVER: json.dumps({"done": trigger})}}
+        annotations = {SWITCHOVER: json.dumps({"done": trigger}), **progress.remembered()}
+        metadata = {"labels": labels, "annotations": annotations}
         apply("Endpoints", primary_path(wanted), {"metadata": metadata, "subsets": subsets})
         log(f"created Endpoints {wanted.cluster}-primary with {address}")
         return
