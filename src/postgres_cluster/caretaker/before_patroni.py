@@ -149,7 +149,7 @@ def step(wanted: Wanted) -> bool:
         acknowledge(progress["id"])
         return False
     if progress.get("state") == "done":
-        return finish(wanted, progress["id"], progress["instance"])
+        return finish(wanted, progress["id"], progress.get("instance"))
     if progress.get("state") in ("cancelled", "refused"):
         put_back()
         marker().unlink(missing_ok=True)
@@ -163,7 +163,7 @@ def step(wanted: Wanted) -> bool:
     return False
 
 
-def finish(wanted: Wanted, trigger: str, instance: str) -> bool:
+def finish(wanted: Wanted, trigger: str, instance: str | None) -> bool:
     """After the restore in another instance: become a new replica, as soon as there is a leader."""
     mine = memory()
     if instance != os.environ["PATRONI_NAME"] and mine.get("done") != trigger:
