@@ -129,7 +129,7 @@ def run(test: Test) -> None:
     until("the restored leader writes", lambda: state(test, "second") == "done" and writes(test), 180)
     test.wait_until_well(2, 120)
     for pod in test.instances():
-        until("all have the rows", lambda pod=pod: rows(test, pod) == "before chosen new kept")
+        until("all have the rows", lambda pod=pod: rows(test, pod) == "before chosen kept new")
     # A backup of the timeline that was left is not used, neither for a replica nor for the next restore.
     replica = next(pod for pod in test.instances() if pod != test.leader())
     test.kubectl("delete", "pod,pvc", "--wait=false", f"--selector={PREFIX}instance={replica}")
