@@ -56,6 +56,8 @@ pub(crate) fn cluster() -> impl Strategy<Value = Value> {
         sometimes("postgres-operator.crunchydata.com/autoCreateUserSchema", Just(json!("true"))),
         sometimes("postgres-operator.crunchydata.com/pgbackrest-ip-version", Just(json!("IPv6"))),
         sometimes("postgres-operator.crunchydata.com/trigger-switchover", Just(json!("now"))),
+        sometimes("postgres-operator.crunchydata.com/pgbackrest-backup", Just(json!("now"))),
+        sometimes("postgres-operator.crunchydata.com/pgbackrest-restore", Just(json!("now"))),
         sometimes("pgrender.dev/rotate-ca", Just(json!("2"))),
     ]);
     let name = "[a-z][a-z0-9]{0,7}(-[a-z0-9]{1,6})?";
@@ -83,6 +85,7 @@ fn spec() -> BoxedStrategy<Value> {
         sometimes("authentication", authentication()),
         sometimes("patroni", patroni()),
         sometimes("standby", standby()),
+        sometimes("dataSource", data_source()),
         sometimes("customTLSSecret", custom_certificate("brought-tls")),
         sometimes("monitoring", Just(json!({"pgmonitor": {"exporter": {}}}))),
         sometimes("port", one_of(vec![json!(5432), json!(15432)])),
@@ -109,7 +112,30 @@ fn fitting(mut spec: Value) -> Value {
             None => spec["standby"] = json!({"enabled": true, "host": "elsewhere.example.com"}),
         }
     }
+    for action in ["manual", "restore"] {
+        if let Some(name) = spec.pointer_mut(&format!("/backups/pgbackrest/{action}/repoName")) {
+            *name = repositories[0]["name"].clone();
+        }
+    }
+    if spec.pointer("/standby/enabled") == Some(&json!(true)) {
+        spec.as_object_mut().expect("a spec").remove("dataSource");
+        if let Some(enabled) = spec.pointer_mut("/backups/pgbackrest/restore/enabled") {
+            *enabled = json!(false);
+        }
+    }
     spec
+}
+
+fn data_source() -> impl Strategy<Value = Value> {
+    one_of(vec![
+        json!({"postgresCluster": {"clusterName": "source", "repoName": "repo2", "options": ["--type=immediate"]}}),
+        json!({"pgbackrest": {
+            "stanza": "old",
+            "repo": {"name": "repo3", "s3": {"bucket": "source", "endpoint": "s3.example.com", "region": "r"}},
+            "configuration": [{"secret": {"name": "brought-source-keys"}}],
+            "global": {"repo3-path": "/source"},
+        }}),
+    ])
 }
 
 fn claim() -> BoxedStrategy<Value> {
@@ -225,6 +251,8 @@ fn backups() -> BoxedStrategy<Value> {
             ]),
         ),
         sometimes("global", Just(json!({"repo1-retention-full": "2", "compress-type": "zst"}))),
+        sometimes("manual", Just(json!({"repoName": "", "options": ["--type=full"]}))),
+        sometimes("restore", Just(json!({"repoName": "", "enabled": true, "options": ["--type=immediate"]}))),
         sometimes("metadata", metadata()),
         sometimes("image", Just(json!("example.com/pgbackrest"))),
         sometimes(
