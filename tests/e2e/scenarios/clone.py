@@ -91,15 +91,9 @@ def run(test: Test) -> None:
     options = ["--type=time", '--target="2020-01-01 00:00:00+00"']
     source = {"postgresCluster": {"clusterName": "hippo", "repoName": "repo1", "options": options}}
     wrong.apply(cluster("mouse", 1, dataSource=source))
-
-    def message() -> str:
-        pods = wrong.instance_pods()
-        statuses = [status for pod in pods for status in pod["status"].get("containerStatuses", [])]
-        ended = [status.get("lastState", {}).get("terminated") or {} for status in statuses if status["name"] == "database"]
-        return " ".join(end.get("message", "") for end in ended)
-
-    until("the pod says why it cannot start", lambda: "restore: " in message(), 120)
-    test.expect("unable to find backup set with stop time less than" in message(), f"the pod says: {message()}")
+    until("the pod says why it cannot start", lambda: "restore: " in wrong.termination_message(), 120)
+    message = wrong.termination_message()
+    test.expect("unable to find backup set with stop time less than" in message, f"the pod says: {message}")
     source["postgresCluster"]["options"] = []
     wrong.apply(cluster("mouse", 1, dataSource=source))
     until("the corrected clone starts", lambda: rows(wrong, wrong.leader()) == "before chosen later", 180)
