@@ -16,7 +16,7 @@ use crate::postgres_cluster::{patroni, postgres, restore};
 
 /// The files of the program, which runs in Patroni's Python interpreter, and the commands that Postgres runs for its WAL
 /// archive. All of them are mounted in one directory, [`postgres::configuration::SCRIPT_DIRECTORY`].
-pub const PROGRAM: [(&str, &str); 23] = [
+pub const PROGRAM: [(&str, &str); 24] = [
     postgres::configuration::ARCHIVE_GET,
     postgres::configuration::ARCHIVE_PUSH,
     ("backups.py", include_str!("caretaker/backups.py")),
@@ -39,11 +39,12 @@ pub const PROGRAM: [(&str, &str); 23] = [
     ("roles.py", include_str!("caretaker/roles.py")),
     ("session.py", include_str!("caretaker/session.py")),
     ("slices.py", include_str!("caretaker/slices.py")),
+    ("source_files.py", include_str!("caretaker/source_files.py")),
     ("surroundings.py", include_str!("caretaker/surroundings.py")),
 ];
 
 /// The files that were added after the first version. A file comes after those that it imports. Add a new file here too.
-const LATER: [&str; 12] = [
+const LATER: [&str; 13] = [
     "session",
     "impatience",
     "postgres",
@@ -55,6 +56,7 @@ const LATER: [&str; 12] = [
     "monitoring",
     "endpoints",
     "slices",
+    "source_files",
     "restore",
 ];
 

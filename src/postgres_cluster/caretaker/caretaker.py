@@ -27,6 +27,7 @@ pauses, and every few minutes to find what others have changed.
     members.py          Patroni's configuration, restarts, switchover, the Endpoints of `<cluster>-primary`
     backups.py          pgBackRest's stanza, backups in object storage, and the backup for a replica
     restore.py          the data of a new cluster, from its data source
+    source_files.py     pgBackRest's configuration for the data source
     pod.py              certificates, reloads, a dead Postgres, and the watch for changes
     pre_start.py        the steps before Patroni starts
     pre_stop.py         the handover of a leader that stops

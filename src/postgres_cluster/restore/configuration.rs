@@ -8,7 +8,7 @@ use crate::postgres_cluster::configuration_file::{file, options};
 use crate::postgres_cluster::directories::data_directory;
 use crate::postgres_cluster::pgbackrest::configuration::repository_options;
 
-/// The directory in the container of Postgres with pgBackRest's configuration for the data source.
+/// The directory in the container of Postgres with pgBackRest's configuration for the data source (`caretaker/source_files.py`).
 pub const DIRECTORY: &str = "/etc/pgbackrest/source";
 
 /// Returns the configuration for a repository in object storage; `None` for a repository of a cluster, which has its own.
@@ -24,19 +24,12 @@ pub fn source_conf(source: &DataSource) -> Option<String> {
 pub fn arguments(cluster: &Cluster, source: &DataSource) -> Vec<String> {
     let number = source.repository;
     let mut arguments = vec![
-        format!("--config-include-path={DIRECTORY}"),
         format!("--stanza={}", source.stanza),
         format!("--repo={number}"),
         format!("--pg1-path={}", data_directory(cluster)),
         "--log-level-console=info".to_owned(),
         "--log-level-file=off".to_owned(),
     ];
-    if let Source::Cluster { .. } = source.from {
-        // The configuration of the other cluster names the files of its own certificate, at the paths in its own pods.
-        for (option, name) in [("ca", "tls-ca.crt"), ("cert", "client-tls.crt"), ("key", "client-tls.key")] {
-            arguments.push(format!("--repo{number}-host-{option}-file={DIRECTORY}/~postgres-operator/{name}"));
-        }
-    }
     arguments.extend(source.options.iter().cloned());
     if !source.options.iter().any(|option| option.starts_with("--delta") || option == "--no-delta") {
         arguments.push("--delta".to_owned());
@@ -51,7 +44,7 @@ pub fn arguments(cluster: &Cluster, source: &DataSource) -> Vec<String> {
 pub fn described(source: &DataSource) -> String {
     let number = source.repository;
     match &source.from {
-        Source::Cluster { name } => format!("repo{number} of the cluster {name}"),
+        Source::Cluster { name, .. } => format!("repo{number} of the cluster {name}"),
         Source::ObjectStorage { .. } if source.stanza == STANZA => format!("repo{number} of spec.dataSource"),
         Source::ObjectStorage { .. } => format!("stanza {} in repo{number} of spec.dataSource", source.stanza),
     }
