@@ -39,7 +39,7 @@ def program() -> Path:
     """Return the static binary of the server."""
     place = os.environ.get("VERSITYGW") or shutil.which("versitygw") or str(ROOT / ".cache" / "bin" / "versitygw")
     if not Path(place).is_file():
-        raise Skipped("no versitygw: run `tools/install.sh e2e`, or set VERSITYGW")
+        raise Skipped("no versitygw: run `tools/install.sh versitygw`, or set VERSITYGW")
     return Path(place)
 
 

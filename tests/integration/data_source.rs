@@ -128,10 +128,10 @@ fn a_repository_without_credentials_is_told() {
     let no_files = json!([]);
     for (storage, global, missing) in [
         (&s3, json!({}), "`repo2-s3-key` and `repo2-s3-key-secret`"),
-        (&s3, json!({"repo2-s3-key": "k"}), "without `repo2-s3-key-secret`"),
+        (&s3, json!({"repo2-s3-key": "k"}), "write `repo2-s3-key-secret` in"),
         (&gcs, json!({}), "`repo2-gcs-key`"),
         (&azure, json!({}), "`repo2-azure-account` and `repo2-azure-key`"),
-        (&azure, json!({"repo2-azure-key-type": "auto"}), "without `repo2-azure-account`"),
+        (&azure, json!({"repo2-azure-key-type": "auto"}), "write `repo2-azure-account` in"),
     ] {
         let found = warnings(storage, &global, &no_files, &json!({}));
         assert!(found.len() == 1 && found[0].contains(missing), "{storage} {global}: {found:?}");
@@ -187,6 +187,8 @@ fn a_role_is_on_every_service_account_whose_pods_use_object_storage() {
         };
         pods += 1;
         assert!(with_role(&template["spec"]["serviceAccountName"]), "{object}");
+        // The kubelet lets this group read the token of the webhook.
+        assert_eq!(template["spec"]["securityContext"]["fsGroup"], 26, "{object}");
     }
     assert_eq!(pods, 3);
 

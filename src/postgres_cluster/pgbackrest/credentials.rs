@@ -46,11 +46,14 @@ pub(crate) fn check(
         let role = if keyless.contains(&key_type) {
             String::new()
         } else {
-            format!("; if the pods have a role in the cloud, write `{name}-{kind}-key-type: {}` instead", keyless[0])
+            format!(
+                "; or, if the pods have a role in the cloud, write `{name}-{kind}-key-type: {}` in `global`",
+                keyless[0]
+            )
         };
         let message = format!(
-            "pgBackRest cannot use this repository without {}: write them in a file such as `{kind}.conf` in a Secret, and \
-             add the Secret to `{}`{role}",
+            "pgBackRest needs credentials for this repository: write {} in a file such as `{kind}.conf` in a Secret, and add \
+             the Secret to `{}`{role}",
             missing.join(" and "),
             path_of_files(given),
         );

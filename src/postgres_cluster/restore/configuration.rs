@@ -14,7 +14,8 @@ pub const DIRECTORY: &str = "/etc/pgbackrest/source";
 /// Returns the configuration for a repository in object storage; `None` for a repository of a cluster, which has its own.
 pub fn source_conf(source: &DataSource) -> Option<String> {
     let Source::ObjectStorage { repository, global, .. } = &source.from else { return None };
-    let mut all = options([("log-level-file", "off")]);
+    // A restore removes files of an earlier `archive-get` from the spool directory, and the default one may not be readable.
+    let mut all = options([("log-level-file", "off"), ("spool-path", "/pgdata/pgbackrest-spool")]);
     all.extend(repository_options(repository));
     all.extend(global.clone());
     Some(file(&[("global", &all)]))
