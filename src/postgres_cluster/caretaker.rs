@@ -16,7 +16,7 @@ use crate::postgres_cluster::{patroni, postgres, restore};
 
 /// The files of the program, which runs in Patroni's Python interpreter, and the commands that Postgres runs for its WAL
 /// archive. All of them are mounted in one directory, [`postgres::configuration::SCRIPT_DIRECTORY`].
-pub const PROGRAM: [(&str, &str); 28] = [
+pub const PROGRAM: [(&str, &str); 29] = [
     postgres::configuration::ARCHIVE_GET,
     postgres::configuration::ARCHIVE_PUSH,
     ("aside.py", include_str!("caretaker/aside.py")),
@@ -44,11 +44,12 @@ pub const PROGRAM: [(&str, &str); 28] = [
     ("roles.py", include_str!("caretaker/roles.py")),
     ("session.py", include_str!("caretaker/session.py")),
     ("slices.py", include_str!("caretaker/slices.py")),
+    ("source_files.py", include_str!("caretaker/source_files.py")),
     ("surroundings.py", include_str!("caretaker/surroundings.py")),
 ];
 
 /// The files that were added after the first version. A file comes after those that it imports. Add a new file here too.
-const LATER: [&str; 17] = [
+const LATER: [&str; 18] = [
     "session",
     "impatience",
     "postgres",
@@ -60,6 +61,7 @@ const LATER: [&str; 17] = [
     "monitoring",
     "endpoints",
     "slices",
+    "source_files",
     "restore",
     "aside",
     "probes",

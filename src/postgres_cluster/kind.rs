@@ -5,10 +5,11 @@ use super::objects;
 use super::parse::{self, DEFINITION};
 use super::replication::standby::{self, Party};
 use super::resolve;
+use super::restore::source_cluster::{self, SourceCluster};
 use super::secrets::existing::{Existing, Sources, existing};
 use super::secrets::identity::Identity;
 use super::secrets::{custom_tls, derive};
-use super::work::{of_cluster, of_existing, of_reading, of_trust};
+use super::work::{of_cluster, of_data_source, of_existing, of_reading, of_trust};
 use crate::diagnostic::{Diagnostic, has_errors};
 use crate::kind::{Content, Input, Kind, Planned, Resource, Work};
 use crate::kubernetes::Object;
@@ -33,6 +34,16 @@ impl Kind for PostgresClusterKind {
                 work.add(of_cluster(cluster, &document.node));
             }
             clusters.push((cluster, diagnostics));
+        }
+        let sources: Vec<_> =
+            clusters.iter().filter_map(|(cluster, _)| cluster.as_ref().map(SourceCluster::of)).collect();
+        for (Resource { document, .. }, (cluster, diagnostics)) in resources.iter().zip(&mut clusters) {
+            let found = cluster.as_mut().and_then(|cluster| source_cluster::complete(cluster, &sources));
+            work.add(cluster.as_ref().map_or(0, of_data_source));
+            diagnostics.extend(found.map(|found| document.locate(found)));
+            if has_errors(diagnostics) {
+                *cluster = None;
+            }
         }
         let parties = clusters.iter().map(|(cluster, _)| cluster.as_ref().map(Party::of));
         let parties: Vec<_> = resources.iter().map(|resource| &resource.reference).zip(parties).collect();

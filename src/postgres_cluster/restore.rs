@@ -12,3 +12,4 @@ pub mod model;
 pub mod objects;
 pub mod options;
 pub mod resolve;
+pub mod source_cluster;

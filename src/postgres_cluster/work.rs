@@ -4,6 +4,7 @@
 use crate::identity::checked_rounds;
 use crate::options::Options;
 use crate::postgres_cluster::cluster::{Cluster, Metadata};
+use crate::postgres_cluster::restore::model::Source;
 use crate::postgres_cluster::secrets::existing::{Certificates, Existing};
 use crate::read::limits;
 use crate::read::node::Node;
@@ -79,6 +80,15 @@ pub(crate) fn of_cluster(cluster: &Cluster, node: &Node) -> usize {
         + cluster.pgbouncer.as_ref().map_or(0, |pgbouncer| weight(&pgbouncer.metadata));
     copied += metadata * (COMMON_OBJECTS + users);
     CLUSTER + PASSWORD * passwords + CERTIFICATE * certificates + CLAIM * claims + KIBIBYTE * (copied / 1024)
+}
+
+/// The cost of copying the files of another cluster's repository into each instance set of `cluster`.
+pub(crate) fn of_data_source(cluster: &Cluster) -> usize {
+    let Some(Source::Cluster { configuration, .. }) = cluster.data_source.as_ref().map(|source| &source.from) else {
+        return 0;
+    };
+    let size = serde_json::to_string(configuration).map_or(0, |text| text.len());
+    KIBIBYTE * (size * cluster.instance_sets.len() / 1024)
 }
 
 fn weight(metadata: &Metadata) -> usize {

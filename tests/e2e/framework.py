@@ -114,12 +114,20 @@ class Test:
         self.kubectl("apply", "--server-side", "--field-manager=e2e", "--filename=-", text=manifests)
         return before
 
+    def apply_object(self, body: dict[str, Any]) -> None:
+        """Create or change one object that pgrender does not render."""
+        self.kubectl("apply", "--server-side", "--field-manager=e2e", "--filename=-", text=json.dumps(body))
+
     def render(self, cluster: dict[str, Any], *options: str) -> str:
         """Render a cluster. Return its manifests."""
+        return self.render_together([cluster], *options)
+
+    def render_together(self, clusters: list[dict[str, Any]], *options: str) -> str:
+        """Render clusters in one input. Return their manifests."""
         words = ["render", f"--namespace={self.namespace}", *options]
         # If Kubernetes runs without the controllers that create EndpointSlices from Endpoints.
         words += ["--endpoint-slices"] if os.environ.get("NO_ENDPOINTS") else []
-        return run(PGRENDER, *words, text=json.dumps(cluster), PGRENDER_SEED=SEED)
+        return run(PGRENDER, *words, text="\n---\n".join(map(json.dumps, clusters)), PGRENDER_SEED=SEED)
 
     def apply(self, cluster: dict[str, Any], *options: str) -> float:
         """Render and apply a cluster. Return the time before the apply."""
@@ -231,6 +239,13 @@ class Test:
     def caretaker_log(self, pod: str) -> str:
         """Return the log of a pod's caretaker."""
         return self.kubectl("logs", pod, "--container=caretaker")
+
+    def termination_message(self) -> str:
+        """Return why the containers with Postgres ended last."""
+        statuses = [status for pod in self.instance_pods() for status in pod["status"].get("containerStatuses", [])]
+        databases = [status for status in statuses if status["name"] == "database"]
+        ended = [state.get("terminated") or {} for status in databases for state in (status["state"], status.get("lastState", {}))]
+        return " ".join(end.get("message", "") for end in ended)
 
     def backups(self) -> list[Any]:
         """Return the backups in `pgbackrest info`, oldest first."""

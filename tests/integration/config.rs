@@ -2,6 +2,7 @@
 
 mod archive;
 mod clusters;
+mod object_storage;
 mod patroni_api;
 mod programs;
 mod settings;

@@ -17,6 +17,7 @@ mod common;
 mod cert_manager;
 mod config;
 mod credentials;
+mod data_source;
 mod delivery;
 mod determinism;
 mod documents;

@@ -32,6 +32,7 @@ pauses, and every few minutes to find what others have changed.
     progress.py         the progress of a restore in place
     aside.py            the data of an instance during a restore in place
     probes.py           answers to probes while Patroni does not run
+    source_files.py     pgBackRest's configuration for the data source
     pod.py              certificates, reloads, a dead Postgres, and the watch for changes
     pre_start.py        the steps before Patroni starts
     pre_stop.py         the handover of a leader that stops

@@ -19,6 +19,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from source_files import check, configuration
 from surroundings import Failure, Wanted, data_directory, find, kubernetes, log, read_wanted, run
 
 # `kubectl describe pod` shows this text.
@@ -175,9 +176,13 @@ def restore(words: list[str]) -> None:
         log(f"restore: restoring {source['from']}")
         started = time.monotonic()
         marker().touch()
-        fetch([*source["arguments"], *words])
+        # Postgres fetches the archive with the same files, so they stay until the recovery ends.
+        files = configuration()
+        check(files.name, source["arguments"])
+        fetch([f"--config-include-path={files.name}", *source["arguments"], *words])
         check_own_repositories(wanted, system_identifier())
         recover(wanted)
+        files.cleanup()
         # The dynamic configuration of the other cluster.
         (data_directory() / "patroni.dynamic.json").unlink(missing_ok=True)
         os.sync()

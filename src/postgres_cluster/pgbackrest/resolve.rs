@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::model::{BackupJobs, BackupType, Backups, RepoHost, Repository, Schedule, Storage};
-use super::{configuration, option, option_value};
+use super::{configuration, credentials, option, option_value};
 use super::{global_options, manual_backup, schedule};
 use crate::diagnostic::FieldPath;
 use crate::naming::{CONTAINER_PGBACKREST, CONTAINER_PGBACKREST_CONFIG, annotation};
@@ -42,6 +42,16 @@ pub(crate) fn resolve(
     let image = "spec.backups.pgbackrest.image";
     let repositories = repositories(pgbackrest, &path, context);
     global_options::check(&pgbackrest.global, &repositories, &path.key("global"), context);
+    let given = credentials::Given {
+        global: &pgbackrest.global,
+        global_path: path.key("global"),
+        files: !pgbackrest.configuration.is_empty(),
+    };
+    for (index, name) in pgbackrest.repos.iter().map(|repository| &repository.name).enumerate() {
+        if let Some(repository) = repositories.iter().find(|repository| repository.name() == *name) {
+            credentials::check(repository, &path.key("repos").index(index), &given, spec, context);
+        }
+    }
     Some(Backups {
         image: context.image(pgbackrest.image.as_deref(), "RELATED_IMAGE_PGBACKREST", image),
         metadata: metadata.merged(Some(&own)),

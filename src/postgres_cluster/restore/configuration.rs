@@ -8,13 +8,14 @@ use crate::postgres_cluster::configuration_file::{file, options};
 use crate::postgres_cluster::directories::data_directory;
 use crate::postgres_cluster::pgbackrest::configuration::repository_options;
 
-/// The directory in the container of Postgres with pgBackRest's configuration for the data source.
+/// The directory in the container of Postgres with pgBackRest's configuration for the data source (`caretaker/source_files.py`).
 pub const DIRECTORY: &str = "/etc/pgbackrest/source";
 
 /// Returns the configuration for a repository in object storage; `None` for a repository of a cluster, which has its own.
 pub fn source_conf(source: &DataSource) -> Option<String> {
     let Source::ObjectStorage { repository, global, .. } = &source.from else { return None };
-    let mut all = options([("log-level-file", "off")]);
+    // A restore removes files of an earlier `archive-get` from the spool directory, and the default one may not be readable.
+    let mut all = options([("log-level-file", "off"), ("spool-path", "/pgdata/pgbackrest-spool")]);
     all.extend(repository_options(repository));
     all.extend(global.clone());
     Some(file(&[("global", &all)]))
@@ -24,7 +25,6 @@ pub fn source_conf(source: &DataSource) -> Option<String> {
 pub fn arguments(cluster: &Cluster, source: &DataSource) -> Vec<String> {
     let number = source.repository;
     let mut arguments = vec![
-        format!("--config-include-path={DIRECTORY}"),
         format!("--stanza={}", source.stanza),
         format!("--repo={number}"),
         format!("--pg1-path={}", data_directory(cluster)),
@@ -71,7 +71,7 @@ fn with_defaults(given: &[String]) -> Vec<String> {
 pub fn described(source: &DataSource) -> String {
     let number = source.repository;
     match &source.from {
-        Source::Cluster { name } => format!("repo{number} of the cluster {name}"),
+        Source::Cluster { name, .. } => format!("repo{number} of the cluster {name}"),
         Source::ObjectStorage { .. } if source.stanza == STANZA => format!("repo{number} of spec.dataSource"),
         Source::ObjectStorage { .. } => format!("stanza {} in repo{number} of spec.dataSource", source.stanza),
     }

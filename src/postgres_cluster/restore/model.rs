@@ -25,6 +25,8 @@ pub enum Source {
     Cluster {
         /// The name of the cluster.
         name: String,
+        /// Files of the user that pgBackRest needs for that repository, for example with a password.
+        configuration: Vec<VolumeProjection>,
     },
     /// It is in object storage.
     ObjectStorage {

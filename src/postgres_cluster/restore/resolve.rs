@@ -6,6 +6,7 @@ use super::model::{DataSource, Source};
 use super::options;
 use crate::diagnostic::FieldPath;
 use crate::naming::STANZA;
+use crate::postgres_cluster::pgbackrest::credentials;
 use crate::postgres_cluster::pgbackrest::model::Storage;
 use crate::postgres_cluster::pgbackrest::option;
 use crate::postgres_cluster::pgbackrest::resolve::{checked_repository_index, repository};
@@ -34,7 +35,7 @@ pub(crate) fn resolve(
         context.warning(path.key("pgbackrest"), message);
     }
     if let Some(cluster) = &source.postgres_cluster {
-        return of_cluster(cluster, name, namespace, &path.key("postgresCluster"), context);
+        return of_cluster(cluster, spec, name, namespace, &path.key("postgresCluster"), context);
     }
     let pgbackrest = source.pgbackrest.as_ref()?;
     of_object_storage(pgbackrest, spec, &path.key("pgbackrest"), context)
@@ -42,6 +43,7 @@ pub(crate) fn resolve(
 
 fn of_cluster(
     spec: &PostgresClusterDataSourceSpec,
+    cluster: &PostgresClusterSpec,
     name: &str,
     namespace: Option<&str>,
     path: &FieldPath,
@@ -70,7 +72,10 @@ fn of_cluster(
     warn_about_job(of_job, path, context);
     let repository = checked_repository_index(&spec.repo_name, &path.key("repoName"), context);
     let options = checked(&spec.options, path, context);
-    let from = Source::Cluster { name: other.to_owned() };
+    // As in PGO, its own files. If the other cluster is in the input, `source_cluster` replaces them.
+    let own = cluster.backups.as_ref().and_then(|backups| backups.pgbackrest.as_ref());
+    let configuration = own.map(|own| own.configuration.clone()).unwrap_or_default();
+    let from = Source::Cluster { name: other.to_owned(), configuration };
     Some(DataSource { from, repository: repository?, stanza: STANZA.to_owned(), options: options? })
 }
 
@@ -99,6 +104,9 @@ fn of_object_storage(
         files::checked(spec.configuration.clone(), &path.key("configuration"), &["pgbackrest_source.conf"], context);
     let repository = resolved?;
     global_options::check(&spec.global, std::slice::from_ref(&repository), &path.key("global"), context);
+    let given =
+        credentials::Given { global: &spec.global, global_path: path.key("global"), files: !configuration.is_empty() };
+    credentials::check(&repository, &path.key("repo"), &given, cluster, context);
     let pgbackrest = cluster.backups.as_ref().and_then(|backups| backups.pgbackrest.as_ref());
     if let Some(index) = pgbackrest.and_then(|own| same_place(spec, &repository, own)) {
         let message = format!(
