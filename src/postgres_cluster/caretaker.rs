@@ -16,9 +16,10 @@ use crate::postgres_cluster::{patroni, postgres, restore};
 
 /// The files of the program, which runs in Patroni's Python interpreter, and the commands that Postgres runs for its WAL
 /// archive. All of them are mounted in one directory, [`postgres::configuration::SCRIPT_DIRECTORY`].
-pub const PROGRAM: [(&str, &str); 23] = [
+pub const PROGRAM: [(&str, &str); 26] = [
     postgres::configuration::ARCHIVE_GET,
     postgres::configuration::ARCHIVE_PUSH,
+    ("archive.py", include_str!("caretaker/archive.py")),
     ("backups.py", include_str!("caretaker/backups.py")),
     ("caretaker.py", include_str!("caretaker/caretaker.py")),
     ("closed.py", include_str!("caretaker/closed.py")),
@@ -27,6 +28,7 @@ pub const PROGRAM: [(&str, &str); 23] = [
     ("endpoints.py", include_str!("caretaker/endpoints.py")),
     ("extensions.py", include_str!("caretaker/extensions.py")),
     ("impatience.py", include_str!("caretaker/impatience.py")),
+    ("lineage.py", include_str!("caretaker/lineage.py")),
     ("members.py", include_str!("caretaker/members.py")),
     ("monitoring.py", include_str!("caretaker/monitoring.py")),
     ("ours.py", include_str!("caretaker/ours.py")),
@@ -39,11 +41,12 @@ pub const PROGRAM: [(&str, &str); 23] = [
     ("roles.py", include_str!("caretaker/roles.py")),
     ("session.py", include_str!("caretaker/session.py")),
     ("slices.py", include_str!("caretaker/slices.py")),
+    ("standby.py", include_str!("caretaker/standby.py")),
     ("surroundings.py", include_str!("caretaker/surroundings.py")),
 ];
 
 /// The files that were added after the first version. A file comes after those that it imports. Add a new file here too.
-const LATER: [&str; 12] = [
+const LATER: [&str; 15] = [
     "session",
     "impatience",
     "postgres",
@@ -56,6 +59,9 @@ const LATER: [&str; 12] = [
     "endpoints",
     "slices",
     "restore",
+    "archive",
+    "lineage",
+    "standby",
 ];
 
 /// The text of these files, by the name of the Python module. A pod of an earlier version mounts only the files that existed
@@ -100,6 +106,8 @@ struct Settings<'a> {
     switchover: Option<Switchover<'a>>,
     /// The data source of a new cluster.
     restore: Option<Restore>,
+    /// The timeline whose transactions a former primary may discard.
+    discard_timeline: Option<u32>,
     endpoint_slices: bool,
     /// The ConfigMap of fingerprints.
     fingerprints: String,
@@ -177,6 +185,7 @@ pub fn settings(cluster: &Cluster) -> String {
             from: restore::configuration::described(source),
             arguments: restore::configuration::arguments(cluster, source),
         }),
+        discard_timeline: cluster.discard_timeline,
         endpoint_slices: cluster.endpoint_slices,
         fingerprints: cluster.fingerprints_config_map(),
         later_files: later_files(),

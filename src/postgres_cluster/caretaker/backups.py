@@ -9,6 +9,7 @@ import subprocess
 import sys
 from typing import Any, Callable
 
+from standby import recorded
 from surroundings import BACKUP, Failure, Wanted, find, kubernetes, log, patroni, primary_path, read_wanted, run
 
 # The configuration of an instance knows no other instance, so its pgBackRest cannot back up from a standby. A variable takes
@@ -205,9 +206,13 @@ def record(wanted: Wanted, trigger: str) -> None:
     kubernetes("PATCH", primary_path(wanted), {"metadata": {"annotations": annotations}})
 
 
-def newest(stanza: Any, repository: int, system: str | None) -> str | None:
-    """Return the label of the newest backup of a database cluster in a repository; of any one if `system` is None."""
+def newest(stanza: Any, repository: int, system: str | None, followed: int = 0) -> str | None:
+    """Return the label of the newest backup of a database cluster in a repository; of any one if `system` is None.
+
+    The backup must be later than the timeline up to which this cluster followed another one without a common repository, because
+    WAL of that time is missing here."""
     there = backups_of(stanza, repository, lambda entry: system in (None, str(entry["system-id"])))
+    there = [backup for backup in there if not followed or int(backup["archive"]["start"][:8], 16) > followed]
     return str(there[-1]["label"]) if there else None
 
 
@@ -218,9 +223,14 @@ def create_replica(words: list[str]) -> None:
     the newest backup, even of an earlier database cluster. Patroni then never accepts the data: "system ID mismatch"."""
     repository = next(int(word.removeprefix("--repo=")) for word in words if word.startswith("--repo="))
     try:
-        memory = find(f"/endpoints/{read_wanted().cluster}-ha-config") or {"metadata": {}}
+        wanted = read_wanted()
+        source = wanted.settings["dynamicConfiguration"].get("standby_cluster")
+        if source and not source.get("restore_command"):
+            sys.exit("create-replica: a standby cluster without `repoName` archives nothing, so its own backups are too old")
+        memory = find(f"/endpoints/{wanted.cluster}-ha-config") or {"metadata": {}}
         system = memory["metadata"].get("annotations", {}).get("initialize")
-        label = newest(stanza_of(json.loads(pgbackrest("info", "--output=json"))), repository, system)
+        there = stanza_of(json.loads(pgbackrest("info", "--output=json")))
+        label = newest(there, repository, system, recorded(wanted).get("followed", 0))
     except Failure as failure:
         sys.exit(f"create-replica: {failure}")
     if label is None:

@@ -26,6 +26,9 @@ pauses, and every few minutes to find what others have changed.
     monitoring.py       the exporter's role, schema and extension
     members.py          Patroni's configuration, restarts, switchover, the Endpoints of `<cluster>-primary`
     backups.py          pgBackRest's stanza, backups in object storage, and the backup for a replica
+    archive.py          whether another cluster archives into our object storage
+    standby.py          a standby cluster that was a primary before
+    lineage.py          the timelines of two clusters
     restore.py          the data of a new cluster, from its data source
     pod.py              certificates, reloads, a dead Postgres, and the watch for changes
     pre_start.py        the steps before Patroni starts
@@ -47,6 +50,7 @@ import time
 from pathlib import Path
 from typing import Any, Callable, NamedTuple
 
+from archive import ArchiveOwner
 from backups import FirstBackup, ManualBackup, create_replica, stanza
 from databases import INIT_SQL_RUNS, allow_init_sql, databases, init_sql, schemas
 from endpoints import patroni_endpoints
@@ -76,6 +80,7 @@ from pre_stop import pre_stop
 from restore import restore
 from roles import users
 from slices import follow_endpoints
+from standby import follow_source
 from surroundings import (
     ANYONE,
     CERTIFICATES,
@@ -186,6 +191,7 @@ GROUPS = [
     Group(
         [
             Duty(dynamic_configuration),
+            Duty(follow_source),
             Duty(PendingRestarts(), 5, "pending restarts"),
             Duty(RefusedSettings(), 30, "refused settings"),
             Duty(switchover),
@@ -195,7 +201,12 @@ GROUPS = [
         tick=0.5,
     ),
     Group(
-        [Duty(stanza), Duty(FirstBackup(), name="first backup"), Duty(ManualBackup(), name="backup on demand")],
+        [
+            Duty(ArchiveOwner(), name="archive"),
+            Duty(stanza),
+            Duty(FirstBackup(), name="first backup"),
+            Duty(ManualBackup(), name="backup on demand"),
+        ],
         WRITER,
         while_paused=False,
         tick=0.5,

@@ -12,6 +12,7 @@ from typing import Any
 
 from endpoints import patroni_endpoints
 from restore import forget_abandoned
+from standby import configure_stopped
 from surroundings import Failure, Wanted, data_directory, find, log, read_wanted
 
 # How long Patroni needs to start, on a slow machine.
@@ -81,6 +82,13 @@ def create_endpoints(wanted: Wanted, started: float) -> None:
         time.sleep(0.5)
 
 
+def before_start(wanted: Wanted) -> None:
+    """Make a former primary a standby before it starts, if the spec says so and no instance leads."""
+    endpoints = find(f"/endpoints/{wanted.cluster}-ha", timeout=5)
+    if endpoints and not has_leader(endpoints, datetime.now(timezone.utc)):
+        configure_stopped(wanted)
+
+
 def pre_start() -> None:
     """Do all steps. Failures are only logged, because Patroni must start in any case."""
     started = time.monotonic()
@@ -88,6 +96,7 @@ def pre_start() -> None:
         wanted = read_wanted()
         create_endpoints(wanted, started)
         forget_abandoned(wanted)
+        before_start(wanted)
         if (data_directory() / "standby.signal").exists():
             wait_for_leader(wanted, started)
     except Exception as error:  # noqa: BLE001
