@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import copy
 import json
+from pathlib import Path
 from typing import Any
 
 from archive import held, newest_history
@@ -41,6 +42,9 @@ from surroundings import (
     patroni,
     primary_path,
 )
+
+# While this file exists, a standby that only streams asks its own archive which timelines are there (`restore_command`).
+PROMOTION_MARK = Path("/tmp/standby-is-promoted")
 
 # A section that makes the cluster a standby, and that names no source (Patroni, `is_standby_cluster`).
 WITHOUT_SOURCE = {"create_replica_methods": [], "restore_command": "false"}
@@ -77,6 +81,8 @@ def adjusted(wanted: Wanted, there: Any) -> Any:
     `there` is the configuration that Patroni has now."""
     right = copy.deepcopy(wanted.settings["dynamicConfiguration"])
     follows, followed = source_of(right), source_of(there)
+    if follows:
+        PROMOTION_MARK.unlink(missing_ok=True)
     if follows and not followed:
         demote(wanted)
     if follows and "wrote" in recorded(wanted):
@@ -103,6 +109,7 @@ def promote(wanted: Wanted, followed: dict[str, Any]) -> None:
     _, timeline, position = Server().identity()
     shared = followed.get("restore_command") not in (None, WITHOUT_SOURCE["restore_command"])
     record(wanted, {} if shared else {"followed": timeline})
+    PROMOTION_MARK.touch()
     log(f"this standby becomes a primary: promoting it on timeline {timeline} at {written(position)}")
 
 
