@@ -114,6 +114,10 @@ class Test:
         self.kubectl("apply", "--server-side", "--field-manager=e2e", "--filename=-", text=manifests)
         return before
 
+    def apply_object(self, body: dict[str, Any]) -> None:
+        """Create or change one object that pgrender does not render."""
+        self.kubectl("apply", "--server-side", "--field-manager=e2e", "--filename=-", text=json.dumps(body))
+
     def render(self, cluster: dict[str, Any], *options: str) -> str:
         """Render a cluster. Return its manifests."""
         words = ["render", f"--namespace={self.namespace}", *options]

@@ -228,7 +228,8 @@ def create_replica(words: list[str]) -> None:
         if source and not source.get("restore_command"):
             sys.exit("create-replica: a standby cluster without `repoName` archives nothing, so its own backups are too old")
         memory = find(f"/endpoints/{wanted.cluster}-ha-config") or {"metadata": {}}
-        system = memory["metadata"].get("annotations", {}).get("initialize")
+        # Empty while the first instance of a standby cluster is being created.
+        system = memory["metadata"].get("annotations", {}).get("initialize") or None
         there = stanza_of(json.loads(pgbackrest("info", "--output=json")))
         label = newest(there, repository, system, recorded(wanted).get("followed", 0))
     except Failure as failure:

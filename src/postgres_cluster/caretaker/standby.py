@@ -8,12 +8,14 @@ the rest. After that, this cluster writes nothing itself, and if its source lose
 The record of this is an annotation of the Endpoints `<cluster>-primary`:
 
     {"wrote": 3}      this cluster was a primary on timeline 3, and its source is not known to have everything
+    {"used": 3}       its own repositories may have timelines up to 3 that its source does not have
     {"followed": 3}   this cluster followed others up to timeline 3, so its own repositories lack WAL of that time"""
 
 from __future__ import annotations
 
 import copy
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -43,8 +45,8 @@ from surroundings import (
     primary_path,
 )
 
-# While this file exists, a standby that only streams asks its own archive which timelines are there (`restore_command`).
-PROMOTION_MARK = Path("/tmp/standby-is-promoted")
+# Files for the timelines whose numbers Postgres must not use again when it is promoted (`restore_command`).
+USED_TIMELINES = Path("/tmp/used-timelines")
 
 # A section that makes the cluster a standby, and that names no source (Patroni, `is_standby_cluster`).
 WITHOUT_SOURCE = {"create_replica_methods": [], "restore_command": "false"}
@@ -62,17 +64,17 @@ def source_of(configuration: Any) -> dict[str, Any]:
     return section if any(section.get(name) for name in ("host", "port", "restore_command")) else {}
 
 
-def recorded(wanted: Wanted) -> dict[str, Any]:
+def recorded(wanted: Wanted) -> dict[str, int]:
     """Return the record."""
     there = find(primary_path(wanted)) or {"metadata": {}}
-    record: dict[str, Any] = json.loads(there["metadata"].get("annotations", {}).get(STANDBY, "{}"))
-    return record
+    found: dict[str, int] = json.loads(there["metadata"].get("annotations", {}).get(STANDBY, "{}"))
+    return found
 
 
-def record(wanted: Wanted, what: dict[str, Any]) -> None:
-    """Write the record."""
-    annotations = {STANDBY: json.dumps(what) if what else None}
-    kubernetes("PATCH", primary_path(wanted), {"metadata": {"annotations": annotations}})
+def record(wanted: Wanted, **changes: int | None) -> None:
+    """Change the record. None removes an entry."""
+    after = {name: value for name, value in {**recorded(wanted), **changes}.items() if value is not None}
+    kubernetes("PATCH", primary_path(wanted), {"metadata": {"annotations": {STANDBY: json.dumps(after, sort_keys=True)}}})
 
 
 def adjusted(wanted: Wanted, there: Any) -> Any:
@@ -82,7 +84,7 @@ def adjusted(wanted: Wanted, there: Any) -> Any:
     right = copy.deepcopy(wanted.settings["dynamicConfiguration"])
     follows, followed = source_of(right), source_of(there)
     if follows:
-        PROMOTION_MARK.unlink(missing_ok=True)
+        shutil.rmtree(USED_TIMELINES, ignore_errors=True)
     if follows and not followed:
         demote(wanted)
     if follows and "wrote" in recorded(wanted):
@@ -96,7 +98,7 @@ def demote(wanted: Wanted) -> None:
     """Prepare the primary for its end. The checkpoint makes the restart short, because Patroni before 4.1 stops Postgres as if it
     crashed."""
     timeline = int("".join(psql("SELECT pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_lsn())"))[:8], 16)
-    record(wanted, {"wrote": timeline})
+    record(wanted, wrote=timeline, used=timeline, followed=None)
     log(f"this primary becomes a standby; it follows its source when the source has everything up to the end of timeline {timeline}")
     try:
         psql("CHECKPOINT")
@@ -108,8 +110,10 @@ def promote(wanted: Wanted, followed: dict[str, Any]) -> None:
     """Record which backups are too old for a replica: between them and the promotion there is WAL that was not archived here."""
     _, timeline, position = Server().identity()
     shared = followed.get("restore_command") not in (None, WITHOUT_SOURCE["restore_command"])
-    record(wanted, {} if shared else {"followed": timeline})
-    PROMOTION_MARK.touch()
+    record(wanted, wrote=None, followed=None if shared else timeline)
+    USED_TIMELINES.mkdir(exist_ok=True)
+    for used in range(timeline + 1, recorded(wanted).get("used", 0) + 1):
+        (USED_TIMELINES / f"{used:08X}.history").touch()
     log(f"this standby becomes a primary: promoting it on timeline {timeline} at {written(position)}")
 
 
@@ -124,7 +128,7 @@ def configure_stopped(wanted: Wanted) -> None:
     if there is None or source_of(there):
         return
     timeline = last_timeline(control(wanted))
-    record(wanted, {"wrote": timeline})
+    record(wanted, wrote=timeline, used=timeline, followed=None)
     right = {**wanted.settings["dynamicConfiguration"], "standby_cluster": WITHOUT_SOURCE}
     change = {"annotations": {"config": json.dumps(right)}, "resourceVersion": endpoints["metadata"]["resourceVersion"]}
     kubernetes("PATCH", path, {"metadata": change})
@@ -144,7 +148,7 @@ def follow_source(wanted: Wanted) -> float | None:
         news = compared_with_archive(wanted)
     if news is None:
         return WAIT_SECONDS
-    record(wanted, {})
+    record(wanted, wrote=None)
     log(news)
     patroni("PATCH", "/config", {"standby_cluster": {**dict.fromkeys(WITHOUT_SOURCE), **source}})
     return None
