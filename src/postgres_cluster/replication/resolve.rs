@@ -6,11 +6,15 @@ use crate::diagnostic::{FieldPath, words};
 use crate::naming::{REPLICATION_MAP, annotation};
 use crate::postgres_cluster::cluster::Cluster;
 use crate::postgres_cluster::postgres;
+use crate::postgres_cluster::replication::standby::Party;
 use crate::postgres_cluster::resolve::context::Context;
 use crate::postgres_cluster::spec::{PostgresCluster, PostgresClusterSpec};
 
 /// Checks the settings of the spec that affect replication.
 pub(crate) fn check(spec: &PostgresClusterSpec, cluster: &Cluster, context: &mut Context) {
+    if let Some((path, message)) = Party::of(cluster).follows_itself() {
+        context.error(path, message);
+    }
     let path = FieldPath::of("spec.patroni.dynamicConfiguration.postgresql");
     let section = cluster.patroni.dynamic_configuration.get("postgresql");
     let part = |name: &str| section.and_then(|section| section.get(name));
