@@ -79,6 +79,7 @@ class ArchiveOwner:
     def __init__(self) -> None:
         self.seen: dict[int, str] | None = None
         self.since = 0.0
+        self.arrived = ""
 
     def __call__(self, wanted: Wanted) -> float | None:
         """Look into the repositories."""
@@ -107,20 +108,20 @@ class ArchiveOwner:
 
     def wait(self, wanted: Wanted, newest: dict[int, str]) -> float | None:
         """Archive when nothing has arrived for long enough, or when there is nothing of this database."""
-        moved = self.seen is not None and newest != self.seen
         if newest != self.seen:
+            files = ", ".join(f"{file} in repo{repository}" for repository, file in sorted(newest.items()))
+            self.arrived = "" if self.seen is None else files
             if self.seen is None and newest:
                 log(f"archiving starts when nothing of another cluster has arrived for {QUIET_SECONDS} s")
             self.seen, self.since = newest, time.monotonic()
-        if moved:
-            files = ", ".join(f"{file} in repo{repository}" for repository, file in sorted(newest.items()))
+        if newest and time.monotonic() - self.since < QUIET_SECONDS:
+            if not self.arrived:
+                return LOOK_SECONDS
             raise Failure(
-                f"another cluster still archives into the repository of this one: {files} has just arrived. This cluster accepts "
+                f"another cluster still archives into the repository of this one: {self.arrived} has arrived. This cluster accepts "
                 "writes, but archives nothing until the other one no longer does: stop it, make it a standby of this one, or give "
                 "one of them a path of its own (`global.repoN-path`)"
             )
-        if newest and time.monotonic() - self.since < QUIET_SECONDS:
-            return LOOK_SECONDS
         command = parameters(wanted.settings["dynamicConfiguration"])["archive_command"]
         patroni("PATCH", "/config", {"postgresql": {"parameters": {"archive_command": command}}})
         self.seen = None

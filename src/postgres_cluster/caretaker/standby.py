@@ -119,20 +119,29 @@ def promote(wanted: Wanted, followed: dict[str, Any]) -> None:
 
 def configure_stopped(wanted: Wanted) -> None:
     """Configure a stopped cluster as a standby before its first instance starts. Otherwise Patroni would first start it as the
-    primary that it was before, on a new timeline."""
+    primary that it was before, on a new timeline. If its data was deleted, nothing can be lost, so it follows its source."""
+    right = copy.deepcopy(wanted.settings["dynamicConfiguration"])
+    if not source_of(right):
+        return
     path = f"/endpoints/{wanted.cluster}-ha-config"
-    if not source_of(wanted.settings["dynamicConfiguration"]) or not (data_directory() / "PG_VERSION").exists():
-        return
     endpoints = find(path) or {"metadata": {}}
-    there = json.loads(endpoints["metadata"].get("annotations", {}).get("config") or "null")
-    if there is None or source_of(there):
-        return
-    timeline = last_timeline(control(wanted))
-    record(wanted, wrote=timeline, used=timeline, followed=None)
-    right = {**wanted.settings["dynamicConfiguration"], "standby_cluster": WITHOUT_SOURCE}
+    annotations = endpoints["metadata"].get("annotations", {})
+    there = json.loads(annotations.get("config") or "{}")
+    if (data_directory() / "PG_VERSION").exists():
+        if not there or source_of(there):
+            return
+        timeline = last_timeline(control(wanted))
+        record(wanted, wrote=timeline, used=timeline, followed=None)
+        right["standby_cluster"] = WITHOUT_SOURCE
+        news = f"this cluster starts as a standby, and was a primary on timeline {timeline}"
+    else:
+        if annotations.get("initialize") or source_of(there) != WITHOUT_SOURCE:
+            return
+        record(wanted, wrote=None)
+        news = "this cluster has no data and is made anew from its source"
     change = {"annotations": {"config": json.dumps(right)}, "resourceVersion": endpoints["metadata"]["resourceVersion"]}
     kubernetes("PATCH", path, {"metadata": change})
-    log(f"pre-start: this cluster starts as a standby, and was a primary on timeline {timeline}")
+    log(f"pre-start: {news}")
 
 
 def follow_source(wanted: Wanted) -> float | None:

@@ -114,3 +114,14 @@ def run(test: Test) -> None:
         arrives(one, "a b c d e f")
         log = "".join(one.kubectl("logs", pod, "--container=database") for pod in one.instances())
         test.expect("starts as a standby" in log and "received promote request" not in log, "it started as a primary")
+
+        # A former primary that has diverged is made anew.
+        promote(one, "wrong")
+        applied = one.apply(follows(two), DOMAIN)
+        until("it says what it would lose", lambda: says(one, "transactions that the source does not have", applied), 120)
+        data = "postgres-operator.crunchydata.com/cluster=hippo,postgres-operator.crunchydata.com/data=postgres"
+        one.kubectl("delete", "pod,pvc", "--wait=false", f"--selector={data}")
+        one.kubectl("annotate", "endpoints", "hippo-ha-config", "initialize-")
+        until("the data is gone", lambda: not one.get("pvc", f"--selector={data}")["items"], 120)
+        one.apply(follows(two), DOMAIN)
+        arrives(one, "a b c d e f")
