@@ -6,13 +6,14 @@ last commits would be lost. When there is a leader, or after a time limit, Patro
 
 from __future__ import annotations
 
+import os
 import time
 from datetime import datetime, timezone
 from typing import Any
 
 from endpoints import patroni_endpoints
 from restore import forget_abandoned
-from standby import configure_stopped
+from standby import configure_stopped, source_of
 from surroundings import Failure, Wanted, data_directory, find, log, read_wanted
 
 # How long Patroni needs to start, on a slow machine.
@@ -83,9 +84,14 @@ def create_endpoints(wanted: Wanted, started: float) -> None:
 
 
 def before_start(wanted: Wanted) -> None:
-    """Make a former primary a standby before it starts, if the spec says so and no instance leads."""
+    """Make a former primary a standby before it starts, if the spec says so and no other instance leads."""
+    if not source_of(wanted.settings["dynamicConfiguration"]):
+        return
     endpoints = find(f"/endpoints/{wanted.cluster}-ha", timeout=5)
-    if endpoints and not has_leader(endpoints, datetime.now(timezone.utc)):
+    if not endpoints:
+        return
+    holder = endpoints["metadata"].get("annotations", {}).get("leader")
+    if holder == os.environ["PATRONI_NAME"] or not has_leader(endpoints, datetime.now(timezone.utc)):
         configure_stopped(wanted)
 
 

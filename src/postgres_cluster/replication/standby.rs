@@ -71,7 +71,9 @@ impl Party {
     /// source, an information about what the source needs.
     fn note<'a>(&self, others: impl Iterator<Item = (&'a ResourceRef, &'a Self)>) -> Option<Diagnostic> {
         let hosts = self.hosts();
-        self.follows.as_ref()?;
+        if hosts.is_empty() {
+            return None;
+        }
         let mut sources = others.filter(|(_, other)| hosts.iter().any(|host| other.is_called(host, &self.namespace)));
         let annotation = annotation::ACCEPT_STANDBY;
         let note = match sources.next() {

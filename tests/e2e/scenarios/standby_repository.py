@@ -94,12 +94,15 @@ def run(test: Test) -> None:
     test.expect(timelines(test) == {"00000001"}, f"the archive has {timelines(test)}")
 
     # When nothing arrives from the source any more, the promoted cluster archives, and the source no longer does.
-    quiet = time.time()
+    # Background processes write too, and `archive_timeout` makes each of their records arrive.
+    config["parameters"]["archive_timeout"] = "1h"
+    quiet = source.apply(cluster(source, ACCEPT, config=config))
     until("it archives", lambda: timelines(test) == {"00000001", "00000002"}, 400, pause=2)
     test.figure("a promoted standby archives after the last WAL of its source", time.time() - quiet)
     archived(follower)
     before = newest(test)
-    changed = source.apply(cluster(source, ACCEPT, config={"parameters": {"work_mem": "5MB"}}))
+    config["parameters"]["work_mem"] = "5MB"
+    changed = source.apply(cluster(source, ACCEPT, config=config))
     until("the source says why it does not archive", lambda: says(source, "another cluster was promoted", changed), 60)
     insert(source, "lost")
     source.superuser(source.leader(), "SELECT pg_switch_wal()")
