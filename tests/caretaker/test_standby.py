@@ -168,7 +168,9 @@ class Archive(unittest.TestCase):
         self.assertFalse(self.held(waits, follows=False, followed=True, cloudRepositories=[]))
 
     def test_a_primary_that_becomes_a_standby_archives_until_it_is_one(self) -> None:
+        waits = {"postgresql": {"parameters": {"archive_command": archive.HELD}}}
         self.assertFalse(self.held({}, follows=True, followed=False, role="primary"))
+        self.assertTrue(self.held(waits, follows=True, followed=False, role="primary"))
 
     def test_a_promoted_cluster_waits_until_nothing_arrives(self) -> None:
         owner, changes = archive.ArchiveOwner(), []

@@ -38,11 +38,13 @@ def is_shared(wanted: Wanted) -> bool:
 
 
 def held(wanted: Wanted, there: Any, right: Any, follows: bool, followed: bool) -> Any:
-    """Return a configuration that archives nothing if this cluster is a standby, or was one and has not looked yet.
+    """Return a configuration that archives nothing if this cluster is a standby, or was one and has not looked yet. Only
+    ArchiveOwner ends that.
 
     Patroni since 4.1 archives the last WAL of a primary that becomes a standby, so this waits until it is one."""
     waits = parameters(there).get("archive_command") == HELD
-    if is_shared(wanted) and (leadership.now() == "standby_leader" if follows else followed or waits):
+    begins = leadership.now() == "standby_leader" if follows else followed
+    if is_shared(wanted) and (waits or begins):
         parameters(right)["archive_command"] = HELD
     return right
 
