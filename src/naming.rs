@@ -114,6 +114,8 @@ pub mod annotation {
     pub const ROTATE_CA: &str = "pgrender.dev/rotate-ca";
     /// `true` allows standby clusters of the same trust domain to stream from this cluster.
     pub const ACCEPT_STANDBY: &str = "pgrender.dev/accept-standby";
+    /// The timeline of a former primary whose transactions its source lacks, and that may be discarded.
+    pub const DISCARD_TIMELINE: &str = "pgrender.dev/discard-timeline";
     /// The prefix of the annotations of all generations.
     pub const ROTATE: &str = "pgrender.dev/rotate-";
     /// The prefix of the annotations on rendered Secrets that say which generation they contain, if it is not the first.

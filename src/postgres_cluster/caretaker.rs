@@ -16,9 +16,10 @@ use crate::postgres_cluster::{patroni, postgres, restore};
 
 /// The files of the program, which runs in Patroni's Python interpreter, and the commands that Postgres runs for its WAL
 /// archive. All of them are mounted in one directory, [`postgres::configuration::SCRIPT_DIRECTORY`].
-pub const PROGRAM: [(&str, &str); 29] = [
+pub const PROGRAM: [(&str, &str); 32] = [
     postgres::configuration::ARCHIVE_GET,
     postgres::configuration::ARCHIVE_PUSH,
+    ("archive.py", include_str!("caretaker/archive.py")),
     ("aside.py", include_str!("caretaker/aside.py")),
     ("backups.py", include_str!("caretaker/backups.py")),
     ("before_patroni.py", include_str!("caretaker/before_patroni.py")),
@@ -30,6 +31,7 @@ pub const PROGRAM: [(&str, &str); 29] = [
     ("extensions.py", include_str!("caretaker/extensions.py")),
     ("impatience.py", include_str!("caretaker/impatience.py")),
     ("in_place.py", include_str!("caretaker/in_place.py")),
+    ("lineage.py", include_str!("caretaker/lineage.py")),
     ("members.py", include_str!("caretaker/members.py")),
     ("monitoring.py", include_str!("caretaker/monitoring.py")),
     ("ours.py", include_str!("caretaker/ours.py")),
@@ -45,11 +47,12 @@ pub const PROGRAM: [(&str, &str); 29] = [
     ("session.py", include_str!("caretaker/session.py")),
     ("slices.py", include_str!("caretaker/slices.py")),
     ("source_files.py", include_str!("caretaker/source_files.py")),
+    ("standby.py", include_str!("caretaker/standby.py")),
     ("surroundings.py", include_str!("caretaker/surroundings.py")),
 ];
 
 /// The files that were added after the first version. A file comes after those that it imports. Add a new file here too.
-const LATER: [&str; 18] = [
+const LATER: [&str; 21] = [
     "session",
     "impatience",
     "postgres",
@@ -68,6 +71,9 @@ const LATER: [&str; 18] = [
     "progress",
     "in_place",
     "before_patroni",
+    "archive",
+    "lineage",
+    "standby",
 ];
 
 /// The text of these files, by the name of the Python module. A pod of an earlier version mounts only the files that existed
@@ -113,6 +119,8 @@ struct Settings<'a> {
     /// The data source of a new cluster.
     restore: Option<Restore>,
     restore_in_place: Option<InPlace<'a>>,
+    /// The timeline whose transactions a former primary may discard.
+    discard_timeline: Option<u32>,
     endpoint_slices: bool,
     /// The ConfigMap of fingerprints.
     fingerprints: String,
@@ -212,6 +220,7 @@ pub fn settings(cluster: &Cluster) -> String {
                 .map(|set| (set.name.as_str(), wal_directory(cluster, set)))
                 .collect(),
         }),
+        discard_timeline: cluster.discard_timeline,
         endpoint_slices: cluster.endpoint_slices,
         fingerprints: cluster.fingerprints_config_map(),
         later_files: later_files(),

@@ -94,6 +94,9 @@ pub struct Cluster {
     pub custom_replication_tls_secret: Option<String>,
     /// Whether standby clusters of the trust domain may stream from this cluster (annotation `accept-standby`).
     pub accepts_standby: bool,
+    /// The timeline of this cluster whose transactions its source lacks, and that may be discarded (annotation
+    /// `discard-timeline`).
+    pub discard_timeline: Option<u32>,
     /// How often the user has rotated the CA, the certificates and the passwords.
     pub generations: Generations,
     /// The roles whose Secret the user provides.

@@ -90,6 +90,7 @@ fn cluster(resource: &PostgresCluster, context: &mut Context) -> Cluster {
         custom_tls_secret: spec.custom_tls_secret.clone(),
         custom_replication_tls_secret: spec.custom_replication_tls_secret.as_ref().map(|secret| secret.name.clone()),
         accepts_standby: replication::resolve::accepts_standby(resource, context),
+        discard_timeline: replication::resolve::discard_timeline(resource, context),
         generations: Generations::default(),
         referenced_credentials: BTreeSet::new(),
         cert_manager: issuer::cert_manager(context.options),

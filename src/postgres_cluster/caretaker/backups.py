@@ -9,6 +9,7 @@ import subprocess
 import sys
 from typing import Any, Callable
 
+from standby import recorded
 from surroundings import (
     BACKUP,
     LEADERS,
@@ -230,6 +231,12 @@ def is_ancestor(backup: Any, timeline: int | None, history: list[Any]) -> bool:
     return number == timeline or any(entry[0] == number and stop <= entry[1] for entry in history)
 
 
+def is_complete(backup: Any, followed: int) -> bool:
+    """Whether a backup is later than the timeline up to which this cluster followed another one without a common repository,
+    because WAL of that time is missing here."""
+    return not followed or int(backup["archive"]["start"][:8], 16) > followed
+
+
 def newest(
     stanza: Any, repository: int, system: str | None, is_meant: Callable[[Any], bool] = lambda _: True
 ) -> str | None:
@@ -252,12 +259,22 @@ def create_replica(words: list[str]) -> None:
     the newest backup, even of an earlier database cluster. Patroni then never accepts the data: "system ID mismatch"."""
     repository = next(int(word.removeprefix("--repo=")) for word in words if word.startswith("--repo="))
     try:
-        memory = find(f"/endpoints/{read_wanted().cluster}-ha-config") or {"metadata": {}}
+        wanted = read_wanted()
+        source = wanted.settings["dynamicConfiguration"].get("standby_cluster")
+        if source and not source.get("restore_command"):
+            sys.exit("create-replica: a standby cluster without `repoName` archives nothing, so its own backups are too old")
+        memory = find(f"/endpoints/{wanted.cluster}-ha-config") or {"metadata": {}}
         annotations = memory["metadata"].get("annotations", {})
+        # Empty while the first instance of a standby cluster is being created.
+        system = annotations.get("initialize") or None
         history, timeline = json.loads(annotations.get("history") or "[]"), leader_timeline()
+        followed = recorded(wanted).get("followed", 0)
         there = stanza_of(json.loads(pgbackrest("info", "--output=json")))
         label = newest(
-            there, repository, annotations.get("initialize"), lambda backup: is_ancestor(backup, timeline, history)
+            there,
+            repository,
+            system,
+            lambda backup: is_ancestor(backup, timeline, history) and is_complete(backup, followed),
         )
     except Failure as failure:
         sys.exit(f"create-replica: {failure}")

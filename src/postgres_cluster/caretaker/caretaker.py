@@ -26,6 +26,9 @@ pauses, and every few minutes to find what others have changed.
     monitoring.py       the exporter's role, schema and extension
     members.py          Patroni's configuration, restarts, switchover, the Endpoints of `<cluster>-primary`
     backups.py          pgBackRest's stanza, backups in object storage, and the backup for a replica
+    archive.py          whether another cluster archives into our object storage
+    standby.py          a standby cluster that was a primary before
+    lineage.py          the timelines of two clusters
     restore.py          the data of a new cluster, from its data source
     in_place.py         the start of a restore in place
     before_patroni.py   the restore in place itself, before Patroni starts
@@ -53,6 +56,7 @@ import time
 from pathlib import Path
 from typing import Any, Callable, NamedTuple
 
+from archive import ArchiveOwner
 from backups import FirstBackup, ManualBackup, create_replica, stanza
 from databases import INIT_SQL_RUNS, allow_init_sql, databases, init_sql, schemas
 from endpoints import patroni_endpoints
@@ -83,6 +87,7 @@ from pre_stop import pre_stop
 from restore import restore
 from roles import users
 from slices import follow_endpoints
+from standby import follow_source
 from surroundings import (
     ANYONE,
     CERTIFICATES,
@@ -193,6 +198,7 @@ GROUPS = [
     Group(
         [
             Duty(dynamic_configuration),
+            Duty(follow_source),
             Duty(PendingRestarts(), 5, "pending restarts"),
             Duty(RefusedSettings(), 30, "refused settings"),
             Duty(switchover),
@@ -203,7 +209,12 @@ GROUPS = [
     ),
     Group([Duty(RestoreInPlace(), name="restore in place")], ANYONE, while_paused=False, tick=0.5),
     Group(
-        [Duty(stanza), Duty(FirstBackup(), name="first backup"), Duty(ManualBackup(), name="backup on demand")],
+        [
+            Duty(ArchiveOwner(), name="archive"),
+            Duty(stanza),
+            Duty(FirstBackup(), name="first backup"),
+            Duty(ManualBackup(), name="backup on demand"),
+        ],
         WRITER,
         while_paused=False,
         tick=0.5,

@@ -8,6 +8,7 @@ from typing import Any
 
 import progress
 from postgres import psql
+from standby import adjusted, source_of
 from surroundings import (
     LABEL,
     LEADERS,
@@ -19,6 +20,7 @@ from surroundings import (
     data_directory,
     find,
     kubernetes,
+    leadership,
     log,
     patroni,
     primary_path,
@@ -37,18 +39,18 @@ HEALTHY = ("running", "streaming", "in archive recovery")
 
 def dynamic_configuration(wanted: Wanted) -> float | None:
     """Replace Patroni's whole dynamic configuration if it differs. Patroni distributes it and reloads the members."""
-    right = wanted.settings["dynamicConfiguration"]
     try:
         there = patroni("GET", "/config")
     except Refused as refused:
         if refused.status != 502:
             raise
         return 1  # the cluster is being bootstrapped with this configuration
-    if there == right:
-        return None
-    patroni("PUT", "/config", right)
-    log(f"configured Patroni: {', '.join(differences(there, right))}")
-    return None
+    right = adjusted(wanted, there)
+    if there != right:
+        patroni("PUT", "/config", right)
+        log(f"configured Patroni: {', '.join(differences(there, right))}")
+    # The configuration of a standby depends on whether it is one yet.
+    return 2 if source_of(right) and leadership.now() != "standby_leader" else None
 
 
 def differences(there: Any, right: Any, path: str = "") -> list[str]:

@@ -6,12 +6,14 @@ last commits would be lost. When there is a leader, or after a time limit, Patro
 
 from __future__ import annotations
 
+import os
 import time
 from datetime import datetime, timezone
 
 from before_patroni import before_patroni
 from endpoints import has_leader, patroni_endpoints, was_led
 from restore import forget_abandoned
+from standby import configure_stopped, source_of
 from surroundings import Failure, Wanted, data_directory, find, log, read_wanted
 
 # How long Patroni needs to start, on a slow machine.
@@ -66,6 +68,18 @@ def create_endpoints(wanted: Wanted, started: float) -> None:
         time.sleep(0.5)
 
 
+def before_start(wanted: Wanted) -> None:
+    """Make a former primary a standby before it starts, if the spec says so and no other instance leads."""
+    if not source_of(wanted.settings["dynamicConfiguration"]):
+        return
+    endpoints = find(f"/endpoints/{wanted.cluster}-ha", timeout=5)
+    if not endpoints:
+        return
+    holder = endpoints["metadata"].get("annotations", {}).get("leader")
+    if holder == os.environ["PATRONI_NAME"] or not has_leader(endpoints, datetime.now(timezone.utc)):
+        configure_stopped(wanted)
+
+
 def pre_start() -> None:
     """Do all steps. Failures are only logged, because Patroni must start in any case."""
     started = time.monotonic()
@@ -74,6 +88,7 @@ def pre_start() -> None:
         create_endpoints(wanted, started)
         before_patroni()
         forget_abandoned(wanted)
+        before_start(wanted)
         if (data_directory() / "standby.signal").exists():
             wait_for_leader(wanted, started)
     except Exception as error:  # noqa: BLE001

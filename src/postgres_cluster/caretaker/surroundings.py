@@ -31,6 +31,7 @@ LABEL = "postgres-operator.crunchydata.com/"
 FINGERPRINTS = "pgrender.dev/fingerprints"
 SWITCHOVER = "pgrender.dev/switchover"
 BACKUP = "pgrender.dev/backup"
+STANDBY = "pgrender.dev/standby"
 
 
 # Patroni's roles in which a duty runs.

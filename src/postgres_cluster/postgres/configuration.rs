@@ -12,13 +12,17 @@ pub use super::hba_text::{check_hba_text, check_ident_text, hba_text};
 pub use super::ident::{ident, is_ours};
 pub use super::log_directory::{LogDirectory, log_directory};
 use crate::naming::STANZA;
-use crate::postgres_cluster::cluster::Cluster;
+use crate::postgres_cluster::cluster::{Cluster, Standby};
 
 /// The directory of Postgres' socket.
 pub const SOCKET_DIRECTORY: &str = "/tmp/postgres";
 
 /// The directory in the container of Postgres with [`ARCHIVE_GET`], [`ARCHIVE_PUSH`] and the other files that belong to them.
 pub const SCRIPT_DIRECTORY: &str = "/etc/pgrender";
+
+/// The directory with a file for each timeline of this cluster that its source does not have. The caretaker creates it before it
+/// lets Patroni promote a standby cluster (`caretaker/standby.py`).
+const USED_TIMELINES: &str = "/tmp/used-timelines";
 
 /// The script that runs the `restore_command`: the name of its file, and its text.
 pub const ARCHIVE_GET: (&str, &str) = ("archive-get.sh", include_str!("../scripts/archive-get.sh"));
@@ -73,11 +77,16 @@ pub fn fixed(cluster: &Cluster) -> BTreeMap<String, String> {
 }
 
 /// Returns the command with which a replica or a standby cluster fetches a WAL file from the archive.
+///
+/// A standby cluster that only streams does not ask its own archive, which may have WAL from a time when it was a primary: it
+/// would follow that timeline instead of its source. But when it is promoted, Postgres asks which timelines exist, and must not
+/// choose the number of such a timeline. An empty history says that the timeline exists, and that it cannot be followed.
 fn restore_command(cluster: &Cluster) -> String {
     let command = in_time(ARCHIVE_GET, &format!(r#"pgbackrest --stanza={STANZA} archive-get %f "%p""#));
-    match cluster.standby.as_ref().and_then(|standby| standby.repository) {
-        Some(repository) => format!("{command} --repo={repository}"),
+    match &cluster.standby {
         None => command,
+        Some(Standby { repository: Some(repository), .. }) => format!("{command} --repo={repository}"),
+        Some(_) => format!(r#"test -e {USED_TIMELINES}/%f && : > "%p""#),
     }
 }
 

@@ -2,15 +2,19 @@
 
 use serde_json::Value;
 
-use crate::diagnostic::FieldPath;
+use crate::diagnostic::{FieldPath, words};
 use crate::naming::{REPLICATION_MAP, annotation};
 use crate::postgres_cluster::cluster::Cluster;
 use crate::postgres_cluster::postgres;
+use crate::postgres_cluster::replication::standby::Party;
 use crate::postgres_cluster::resolve::context::Context;
 use crate::postgres_cluster::spec::{PostgresCluster, PostgresClusterSpec};
 
 /// Checks the settings of the spec that affect replication.
 pub(crate) fn check(spec: &PostgresClusterSpec, cluster: &Cluster, context: &mut Context) {
+    if let Some((path, message)) = Party::of(cluster).follows_itself() {
+        context.error(path, message);
+    }
     let path = FieldPath::of("spec.patroni.dynamicConfiguration.postgresql");
     let section = cluster.patroni.dynamic_configuration.get("postgresql");
     let part = |name: &str| section.and_then(|section| section.get(name));
@@ -37,6 +41,24 @@ pub(crate) fn check(spec: &PostgresClusterSpec, cluster: &Cluster, context: &mut
             context.error(path.key(name.as_str()), message);
         }
     }
+}
+
+/// The timeline in the annotation, which agrees to lose what only this cluster wrote on it.
+pub(crate) fn discard_timeline(resource: &PostgresCluster, context: &mut Context) -> Option<u32> {
+    let value = resource.metadata.annotations.as_ref()?.get(annotation::DISCARD_TIMELINE)?;
+    let path = FieldPath::of("metadata.annotations").key(annotation::DISCARD_TIMELINE);
+    let timeline = value.parse().ok().filter(|timeline| *timeline > 0);
+    if timeline.is_none() {
+        let message = format!(
+            "{} is not a timeline: write the number that the caretaker's log names, in quotes",
+            words::quote(value)
+        );
+        context.error(path, message);
+    } else if !resource.spec.standby.as_ref().is_some_and(|standby| standby.enabled) {
+        let message = "has no effect, because this cluster is not a standby: remove it";
+        context.warning(path, message);
+    }
+    timeline
 }
 
 /// Whether the annotation allows standby clusters to replicate from this cluster.

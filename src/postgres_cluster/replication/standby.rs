@@ -46,10 +46,34 @@ impl Party {
         of_pod || self.services.iter().any(|names| among(names, host))
     }
 
+    /// An error if the cluster follows itself.
+    pub fn follows_itself(&self) -> Option<(FieldPath, String)> {
+        let host = self.hosts().into_iter().find(|host| self.is_called(host, &self.namespace))?;
+        let message = format!(
+            "`{host}` is this cluster itself: write the name of a Service of the cluster that it follows, for example \
+             `<cluster>-primary.<namespace>.svc`"
+        );
+        Some((self.place(), message))
+    }
+
+    /// The hosts that the cluster streams from.
+    fn hosts(&self) -> Vec<&str> {
+        self.follows.as_deref().map(|hosts| hosts.split(',').collect()).unwrap_or_default()
+    }
+
+    /// The field with these hosts.
+    fn place(&self) -> FieldPath {
+        let place = if self.by_spec { "spec.standby" } else { "spec.patroni.dynamicConfiguration.standby_cluster" };
+        FieldPath::of(place).key("host")
+    }
+
     /// A warning if this cluster follows one of `others` that does not accept standby clusters. If none of `others` is its
     /// source, an information about what the source needs.
     fn note<'a>(&self, others: impl Iterator<Item = (&'a ResourceRef, &'a Self)>) -> Option<Diagnostic> {
-        let hosts: Vec<&str> = self.follows.as_deref()?.split(',').collect();
+        let hosts = self.hosts();
+        if hosts.is_empty() {
+            return None;
+        }
         let mut sources = others.filter(|(_, other)| hosts.iter().any(|host| other.is_called(host, &self.namespace)));
         let annotation = annotation::ACCEPT_STANDBY;
         let note = match sources.next() {
@@ -64,8 +88,7 @@ impl Party {
                  with `{annotation}: \"true\"`"
             )),
         };
-        let place = if self.by_spec { "spec.standby" } else { "spec.patroni.dynamicConfiguration.standby_cluster" };
-        Some(note.at(FieldPath::of(place).key("host")))
+        Some(note.at(self.place()))
     }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::diagnostic::FieldPath;
 use crate::postgres_cluster::cluster::Standby;
+use crate::postgres_cluster::patroni::setting::is_on;
 use crate::postgres_cluster::pgbackrest::resolve::{repository_index, unknown_repository};
 use crate::postgres_cluster::resolve::context::Context;
 use crate::postgres_cluster::spec::{PostgresClusterSpec, RepositorySpec};
@@ -16,6 +17,10 @@ pub(crate) fn resolve(spec: &PostgresClusterSpec, cluster: &str, context: &mut C
     if let Some(host) = &standby.host {
         context.check(&path.key("host"), check_host(host));
     }
+    if standby.port.is_some() && standby.host.is_none() {
+        context.error(path.key("port"), "is the port of `host`, which is missing: add `host`, or remove it");
+    }
+    synchronous(spec, context);
     let pgbackrest = spec.backups.as_ref().and_then(|backups| backups.pgbackrest.as_ref());
     if let Some(name) = &standby.repo_name {
         match pgbackrest {
@@ -41,6 +46,15 @@ pub(crate) fn resolve(spec: &PostgresClusterSpec, cluster: &str, context: &mut C
         port: standby.port.map(|port| context.port(port, "spec.standby.port")),
         repository: standby.repo_name.as_deref().and_then(repository_index),
     })
+}
+
+/// Says when settings for synchronous replication act: in a standby cluster, Patroni ignores them.
+fn synchronous(spec: &PostgresClusterSpec, context: &mut Context) {
+    let dynamic = spec.patroni.as_ref().map(|patroni| &patroni.dynamic_configuration);
+    if dynamic.is_some_and(|settings| is_on(settings.get("synchronous_mode"))) {
+        let path = FieldPath::of("spec.patroni.dynamicConfiguration").key("synchronous_mode");
+        context.info(path, "has no effect until this standby cluster is promoted");
+    }
 }
 
 /// Whether a repository is on a volume that is created for it.

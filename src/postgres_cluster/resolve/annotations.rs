@@ -50,7 +50,8 @@ pub(crate) fn check(resource: &PostgresCluster, context: &mut Context) {
 /// part after a prefix is checked by the code that reads it. The same is true of the annotations that say where the seed is.
 fn own(key: &str, path: FieldPath, context: &mut Context) {
     let prefixes = [annotation::ROTATE, annotation::CREDENTIALS, annotation::SEED];
-    if key != annotation::ACCEPT_STANDBY && !prefixes.iter().any(|prefix| key.starts_with(prefix)) {
+    let names = [annotation::ACCEPT_STANDBY, annotation::DISCARD_TIMELINE];
+    if !names.contains(&key) && !prefixes.iter().any(|prefix| key.starts_with(prefix)) {
         let message = format!(
             "unknown annotation: write `{}`, `{}<user>` or one that begins with `{}`, or remove it",
             annotation::ACCEPT_STANDBY,

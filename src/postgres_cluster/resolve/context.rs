@@ -19,6 +19,10 @@ impl Context<'_> {
         self.diagnostics.add(Diagnostic::warning(message).at(path));
     }
 
+    pub(crate) fn info(&mut self, path: FieldPath, message: impl Into<String>) {
+        self.diagnostics.add(Diagnostic::info(message).at(path));
+    }
+
     /// Reports the error of a check at `path`, and returns whether there was none. The check is a function of the module that
     /// writes the file.
     pub(crate) fn check(&mut self, path: &FieldPath, verdict: Result<(), String>) -> bool {

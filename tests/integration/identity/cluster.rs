@@ -51,6 +51,7 @@ pub(crate) fn hippo() -> Cluster {
         custom_tls_secret: None,
         custom_replication_tls_secret: None,
         accepts_standby: false,
+        discard_timeline: None,
         generations: Generations::default(),
         referenced_credentials: BTreeSet::new(),
         cert_manager: None,
