@@ -17,6 +17,7 @@ use crate::options::IssuerReference;
 use crate::postgres_cluster::pgbackrest::model::Backups;
 use crate::postgres_cluster::pgbouncer::model::PgBouncer;
 use crate::postgres_cluster::restore::model::DataSource;
+use crate::postgres_cluster::restore_drill::model::RestoreDrill;
 use crate::postgres_cluster::secrets::generations::Generations;
 use crate::postgres_cluster::spec::{AdditionalVolume, SwitchoverType};
 
@@ -82,6 +83,8 @@ pub struct Cluster {
     pub backups: Option<Backups>,
     /// The backup that the cluster starts with, if it does not exist yet (`spec.dataSource`).
     pub data_source: Option<DataSource>,
+    /// When and how backups are restored to check them (annotation `restore-drill`).
+    pub restore_drill: Option<RestoreDrill>,
     /// The settings of pgBouncer, if `spec.proxy.pgBouncer` is present.
     pub pgbouncer: Option<PgBouncer>,
     /// Whether `spec.monitoring.pgmonitor.exporter` is present.

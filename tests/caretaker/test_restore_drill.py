@@ -293,7 +293,7 @@ class OfBackup(unittest.TestCase):
         with unittest.mock.patch.dict("os.environ", PGBACKREST_CONFIG=str(empty)):
             outcome = self.pod().drill()
         self.assertEqual(outcome.status, 1, outcome)
-        self.assertRegex(outcome.verdict, "^restore-drill: failed repository=repo1 repo1 has no backup: missing stanza path$")
+        self.assertRegex(outcome.verdict, "^restore-drill: failed repository=repo1: repo1 has no backup: missing stanza path$")
 
     def test_without_a_report_the_drill_fails(self) -> None:
         outcome = self.pod().check()
@@ -327,7 +327,7 @@ class Checks:
 
     def single(self, *statements: str) -> str:
         """Run statements without a server that others can reach."""
-        command = [str(programs()[self.version] / "postgres"), "--single", "-j", "-D", str(self.pod.data), "postgres"]
+        command = [str(programs()[self.version] / "postgres"), "--single", "-F", "-j", "-D", str(self.pod.data), "postgres"]
         text = "".join(f"{statement};\n\n" for statement in statements)
         result = subprocess.run(command, input=text, check=True, capture_output=True, text=True, cwd="/", **NOBODY)
         return result.stdout
@@ -342,6 +342,24 @@ class Checks:
         self.assertEqual(outcome.status, 0, outcome)
         self.assertEqual({"backup", "checksums", "amcheck", "dump", "databases"}, set(outcome.facts))
         self.assertEqual(self.pod.left(), [])
+
+    def test_settings_and_triggers_of_the_database_have_no_effect(self: Any) -> None:
+        login = """CREATE FUNCTION trap() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'trap'; END $$;
+            CREATE EVENT TRIGGER trap ON %s EXECUTE FUNCTION trap()"""
+        # Single-user mode reads a statement up to an empty line.
+        self.single(
+            *(login % ("login" if int(self.version) >= 17 else "ddl_command_start")).split(";\n"),
+            *(["ALTER EVENT TRIGGER trap ENABLE ALWAYS"] if int(self.version) >= 17 else ["DROP EVENT TRIGGER trap"]),
+            "ALTER DATABASE postgres SET search_path TO nowhere",
+            "ALTER DATABASE postgres SET event_triggers TO on" if int(self.version) >= 17 else "SELECT 1",
+            "ALTER ROLE postgres SET session_preload_libraries TO 'absent'",
+            "ALTER ROLE postgres SET statement_timeout TO 1",
+            "ALTER SYSTEM SET listen_addresses TO '*'",
+            "ALTER SYSTEM SET shared_preload_libraries TO 'absent'",
+        )
+        outcome = self.pod.check()
+        self.assertEqual(outcome.status, 0, outcome)
+        self.assertNotIn("listening on IP", outcome.check)
 
     def test_a_damaged_page_fails(self: Any) -> None:
         file = self.file_of("orders")

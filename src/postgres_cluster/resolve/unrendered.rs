@@ -31,7 +31,7 @@ pub(crate) fn check(resource: &PostgresCluster, context: &mut Context) {
         let beside = backups.snapshots.is_some() && backups.pgbackrest.is_some();
         note(beside, "spec.backups.snapshots", "volume snapshots are not rendered yet");
         if let Some(pgbackrest) = &backups.pgbackrest {
-            pgbackrest_fields(pgbackrest, &mut note);
+            pgbackrest_fields(pgbackrest, has_drill(resource), &mut note);
         }
     }
     instances(spec, &mut found);
@@ -64,7 +64,13 @@ fn refuse(spec: &PostgresClusterSpec, context: &mut Context) {
     }
 }
 
-fn pgbackrest_fields(pgbackrest: &PgBackRestSpec, note: &mut impl FnMut(bool, &str, &'static str)) {
+/// Whether there is a restore drill, whose pods have settings of backup jobs.
+fn has_drill(resource: &PostgresCluster) -> bool {
+    let annotations = resource.metadata.annotations.as_ref();
+    annotations.is_some_and(|annotations| annotations.contains_key(annotation::RESTORE_DRILL))
+}
+
+fn pgbackrest_fields(pgbackrest: &PgBackRestSpec, has_drill: bool, note: &mut impl FnMut(bool, &str, &'static str)) {
     let base = "spec.backups.pgbackrest";
     let ssh =
         pgbackrest.repo_host.as_ref().is_some_and(|host| host.ssh_config_map.is_some() || host.ssh_secret.is_some());
@@ -76,7 +82,7 @@ fn pgbackrest_fields(pgbackrest: &PgBackRestSpec, note: &mut impl FnMut(bool, &s
     let mut schedules = pgbackrest.repos.iter().filter_map(|repository| repository.schedules.as_ref());
     let any_job = schedules.any(|schedules| *schedules != SchedulesSpec::default());
     let unused = "has no effect: no repository has `schedules`, so there are no backup jobs";
-    note(pgbackrest.jobs.is_some() && !any_job, &format!("{base}.jobs"), unused);
+    note(pgbackrest.jobs.is_some() && !any_job && !has_drill, &format!("{base}.jobs"), unused);
     let volume = pgbackrest.repos.iter().any(|repository| repository.volume.is_some());
     let unused = "has no effect: no repository is on a volume, so there is no repo host";
     note(pgbackrest.repo_host.is_some() && !volume, &format!("{base}.repoHost"), unused);

@@ -86,8 +86,8 @@ class Report:
 
     def verdict(self) -> str:
         """Return one line that says what was restored, and what is wrong with it."""
-        facts = " ".join(f"{name}={fact}" for name, fact in self.facts.items())
-        return f"restore-drill: {'failed' if self.failure else 'passed'} {facts} {self.failure}".strip()
+        facts = "".join(f" {name}={fact}" for name, fact in self.facts.items())
+        return f"restore-drill: failed{facts}: {self.failure}" if self.failure else f"restore-drill: passed{facts}"
 
 
 def restore(settings: Any, report: Report) -> None:
