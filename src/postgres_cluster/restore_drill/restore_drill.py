@@ -92,6 +92,8 @@ class Report:
 
 def restore(settings: Any, report: Report) -> None:
     """Restore the newest backup, and replay the archive to its end."""
+    if settings["sql"] and not SQL.exists():
+        raise Failure(f"the ConfigMap and the key {settings['sql']} do not exist")
     use_own_directories()
     report.facts["repository"] = f"repo{settings['repository']}"
     backup = newest_backup(settings["repository"])
@@ -114,7 +116,7 @@ def check(settings: Any, report: Report) -> None:
     with server(settings, "local all postgres trust") as environment:
         if settings["sql"]:
             with report.step("sql"):
-                check_with_sql(SQL, settings["sql"], environment)
+                check_with_sql(SQL, environment)
             return
         with report.step("amcheck"):
             verified = verify_relations(environment)

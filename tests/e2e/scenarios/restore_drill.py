@@ -13,7 +13,7 @@ CRON_JOB = "hippo-restore-drill"
 LABEL = "pgrender.dev/restore-drill"
 
 # How long a finished job is kept here.
-KEPT_SECONDS = 20
+KEPT_SECONDS = 60
 
 
 def cluster(**annotations: str) -> dict[str, Any]:
@@ -121,7 +121,8 @@ def run(test: Test) -> None:
     """Drill while an application writes, with SQL, and after the backup was damaged."""
     test.apply(cluster())
     test.wait_until_well(1)
-    test.superuser(test.leader(), "CREATE TABLE hippo.animals (name text)", "hippo")
+    create = "CREATE TABLE IF NOT EXISTS hippo.animals (name text); SELECT 1"
+    until("the schema is there", lambda: test.superuser(test.leader(), create, "hippo") == "1")
     test.superuser(test.leader(), "INSERT INTO hippo.animals VALUES ('first')", "hippo")
     until("there is a backup", lambda: test.backups(), 120, pause=1)
     committed = archived(test)

@@ -151,6 +151,7 @@ fn cluster(name: &str, namespace: &str) -> Cluster {
         replica_service: ServiceSettings::default(),
         users: Vec::new(),
         data_source: None,
+        restore_drill: None,
         backups: None,
         pgbouncer: None,
         exporter: false,

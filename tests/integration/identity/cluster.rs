@@ -45,6 +45,7 @@ pub(crate) fn hippo() -> Cluster {
         postgis: false,
         backups: Some(backups()),
         data_source: None,
+        restore_drill: None,
         pgbouncer: Some(pgbouncer()),
         exporter: true,
         custom_tls_secret: None,
