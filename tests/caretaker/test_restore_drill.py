@@ -137,6 +137,11 @@ class OfBackup(unittest.TestCase):
         server = Server(cls.version)
         cls.addClassCleanup(server.stop)
         cls.configure(server)
+        (cls.directory / "tablespace").mkdir()
+        if NOBODY:
+            shutil.chown(cls.directory / "tablespace", "nobody", "nogroup")
+        sql(f"CREATE TABLESPACE elsewhere LOCATION '{cls.directory}/tablespace'")
+        sql("CREATE TABLE public.stored TABLESPACE elsewhere AS SELECT generate_series(1, 1000) AS number")
         cls.backrest("stanza-create")
         cls.backrest("backup")
         cls.label = os.listdir(cls.directory / "repo" / "backup" / "db")
@@ -216,7 +221,7 @@ class OfBackup(unittest.TestCase):
         committed = sql("SELECT to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')")[0]
         sql("INSERT INTO public.orders VALUES (2000)")
         self.archive()
-        before = tree(self.directory / "repo")
+        before, tablespace = tree(self.directory / "repo"), tree(self.directory / "tablespace")
         pod = self.pod()
         outcome = pod.drill()
         self.assertEqual(outcome.status, 0, outcome)
@@ -233,6 +238,7 @@ class OfBackup(unittest.TestCase):
             self.assertRegex(facts[step], r"^\d+\.\ds$")
         self.assertEqual(pod.left(), [])
         self.assertEqual(tree(self.directory / "repo"), before)
+        self.assertEqual(tree(self.directory / "tablespace").keys(), tablespace.keys())
         self.assertFalse(self.canary.exists())
 
     def test_the_users_sql_decides(self) -> None:

@@ -29,7 +29,7 @@ pub(crate) fn check(resource: &PostgresCluster, context: &mut Context) {
     }
     if let Some(backups) = &spec.backups {
         let beside = backups.snapshots.is_some() && backups.pgbackrest.is_some();
-        note(beside, "spec.backups.snapshots", "volume snapshots are not rendered yet");
+        note(beside, "spec.backups.snapshots", SNAPSHOTS);
         if let Some(pgbackrest) = &backups.pgbackrest {
             pgbackrest_fields(pgbackrest, has_drill(resource), &mut note);
         }
@@ -40,6 +40,12 @@ pub(crate) fn check(resource: &PostgresCluster, context: &mut Context) {
         context.warning(path, what);
     }
 }
+
+/// PGO restores each new backup into a volume, and takes a snapshot of that volume, so that a clone starts sooner. Without an
+/// operator, a pod would need the right to create and delete VolumeSnapshots and claims.
+const SNAPSHOTS: &str = "no volume snapshots are taken, because nothing that pgrender renders may create a VolumeSnapshot: they \
+                         would only contain what is in the newest backup, so start clones from it with `spec.dataSource`, \
+                         and remove this field";
 
 /// Refuses specs whose rendered cluster would look restored or backed up but would be empty or unprotected. An empty cluster
 /// that uses the repository of the old cluster is the worst case: it takes over the stanza, and its backups expire those of the
@@ -58,7 +64,7 @@ fn refuse(spec: &PostgresClusterSpec, context: &mut Context) {
         context.error(FieldPath::of("spec.backups.pgbackrest.restore.enabled"), message);
     }
     if backups.snapshots.is_some() && backups.pgbackrest.is_none() {
-        let message = "volume snapshots are not rendered yet, so the cluster would have no backups: add \
+        let message = "there would be no backups, because nothing that pgrender renders may create a VolumeSnapshot: add \
                        `spec.backups.pgbackrest`, or remove this field";
         context.error(FieldPath::of("spec.backups.snapshots"), message);
     }
