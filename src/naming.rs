@@ -73,6 +73,8 @@ pub mod label {
     /// The cluster that pgrender has rendered an object for. A later run recognizes its own objects by this label, to replace
     /// and to prune them. It is on objects only, never in selectors or pod templates.
     pub const RENDERED: &str = "pgrender.dev/cluster";
+    /// Empty, on the objects and pods of the restore drill.
+    pub const RESTORE_DRILL: &str = "pgrender.dev/restore-drill";
 }
 
 /// Keys of annotations.
@@ -116,6 +118,12 @@ pub mod annotation {
     pub const ACCEPT_STANDBY: &str = "pgrender.dev/accept-standby";
     /// The timeline of a former primary whose transactions its source lacks, and that may be discarded.
     pub const DISCARD_TIMELINE: &str = "pgrender.dev/discard-timeline";
+    /// When to restore the newest backup into a scratch volume and check it: a cron schedule.
+    pub const RESTORE_DRILL: &str = "pgrender.dev/restore-drill";
+    /// The repository whose newest backup the restore drill uses.
+    pub const RESTORE_DRILL_REPOSITORY: &str = "pgrender.dev/restore-drill-repository";
+    /// The SQL that the restore drill runs, as `<configmap>/<key>`.
+    pub const RESTORE_DRILL_SQL: &str = "pgrender.dev/restore-drill-sql";
     /// The prefix of the annotations of all generations.
     pub const ROTATE: &str = "pgrender.dev/rotate-";
     /// The prefix of the annotations on rendered Secrets that say which generation they contain, if it is not the first.
@@ -138,6 +146,8 @@ pub const CONTAINER_PGBACKREST: &str = "pgbackrest";
 pub const CONTAINER_CARETAKER: &str = "caretaker";
 /// Name of the sidecar of the repo host.
 pub const CONTAINER_PGBACKREST_CONFIG: &str = "pgbackrest-config";
+/// Name of the container that checks a restored backup.
+pub const CONTAINER_DRILL: &str = "drill";
 /// Name of the container that runs pgBouncer.
 pub const CONTAINER_PGBOUNCER: &str = "pgbouncer";
 /// Name of the sidecar of pgBouncer.

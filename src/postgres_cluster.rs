@@ -17,6 +17,7 @@ pub mod postgres;
 pub mod replication;
 pub mod resolve;
 pub mod restore;
+pub mod restore_drill;
 mod rules;
 pub mod scripts;
 pub mod secrets;

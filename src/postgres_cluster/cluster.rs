@@ -17,6 +17,7 @@ use crate::options::IssuerReference;
 use crate::postgres_cluster::pgbackrest::model::Backups;
 use crate::postgres_cluster::pgbouncer::model::PgBouncer;
 use crate::postgres_cluster::restore::model::{DataSource, RestoreInPlace};
+use crate::postgres_cluster::restore_drill::model::RestoreDrill;
 use crate::postgres_cluster::secrets::generations::Generations;
 use crate::postgres_cluster::spec::{AdditionalVolume, SwitchoverType};
 
@@ -84,6 +85,8 @@ pub struct Cluster {
     pub data_source: Option<DataSource>,
     /// The restore that replaces the data of the cluster (`spec.backups.pgbackrest.restore`).
     pub restore_in_place: Option<RestoreInPlace>,
+    /// When and how backups are restored to check them (annotation `restore-drill`).
+    pub restore_drill: Option<RestoreDrill>,
     /// The settings of pgBouncer, if `spec.proxy.pgBouncer` is present.
     pub pgbouncer: Option<PgBouncer>,
     /// Whether `spec.monitoring.pgmonitor.exporter` is present.

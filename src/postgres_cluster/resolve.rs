@@ -28,7 +28,9 @@ use crate::postgres_cluster::cluster::{Cluster, ConfigMapKey};
 use crate::postgres_cluster::secrets::generations::Generations;
 use crate::postgres_cluster::secrets::{issuer, references, rotation};
 use crate::postgres_cluster::spec::PostgresCluster;
-use crate::postgres_cluster::{instances, patroni, pgbackrest, pgbouncer, postgres, replication, restore};
+use crate::postgres_cluster::{
+    instances, patroni, pgbackrest, pgbouncer, postgres, replication, restore, restore_drill,
+};
 
 /// Resolves one `PostgresCluster` that was validated against the schema.
 ///
@@ -64,6 +66,7 @@ fn cluster(resource: &PostgresCluster, context: &mut Context) -> Cluster {
     let instance_sets = instances::resolve::resolve(spec, &metadata, context);
     claims::check_volume_names(spec, context);
     let patroni = patroni::resolve::resolve(spec, postgres_version, &annotations, context);
+    let standby = replication::standby_spec::resolve(spec, &name, context);
     let mut cluster = Cluster {
         domain: context.options.cluster_domain.clone(),
         service: services::resolve(spec.service.as_ref(), &FieldPath::of("spec.service"), context),
@@ -82,7 +85,14 @@ fn cluster(resource: &PostgresCluster, context: &mut Context) -> Cluster {
             .get(annotation::AUTO_CREATE_USER_SCHEMA)
             .is_some_and(|value| value.eq_ignore_ascii_case("true")),
         postgres: postgres::resolve::postgres(spec, postgres_version, context),
-        standby: replication::standby_spec::resolve(spec, &name, context),
+        restore_drill: restore_drill::resolve::resolve(
+            &annotations,
+            backups.as_ref(),
+            standby.as_ref(),
+            instance_sets.first(),
+            context,
+        ),
+        standby,
         data_source: restore::resolve::resolve(spec, &name, namespace.as_deref(), context),
         restore_in_place: restore::in_place::resolve(spec, &name, namespace.as_deref(), &annotations, context),
         pgbouncer: pgbouncer::resolve::resolve(spec, &metadata, context),

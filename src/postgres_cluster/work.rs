@@ -72,6 +72,7 @@ pub(crate) fn of_cluster(cluster: &Cluster, node: &Node) -> usize {
     }
     let backups = cluster.backups.as_ref();
     let pods = 6
+        + usize::from(cluster.restore_drill.is_some())
         + 2 * sets
         + backups.map_or(0, |backups| backups.repositories.iter().map(|repository| repository.schedules.len()).sum());
     copied += spec.map_or(0, limits::weight) * pods;

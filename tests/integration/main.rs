@@ -33,6 +33,7 @@ mod pairs;
 mod reference;
 mod references;
 mod replication;
+mod restore_drill;
 mod schema;
 mod strings;
 mod unrendered;

@@ -57,6 +57,7 @@ fn pods(objects: &[Value]) -> Vec<Pod> {
             () if has("instance-set") => "instance",
             () if has("pgbackrest-dedicated") => "repo host",
             () if has("pgbackrest-cronjob") => "backup",
+            () if labels.get("pgrender.dev/restore-drill").is_some() => "restore drill",
             () => "pgbouncer",
         }
     };
@@ -202,7 +203,8 @@ fn every_port_is_open_to_those_who_need_it() {
                 let same = from.cluster == to.cluster && from.namespace == to.namespace;
                 let needed = match (to.component, port.0) {
                     ("instance", PGBACKREST) => same && ["repo host", "backup"].contains(&from.component),
-                    ("instance", 8009) | ("repo host", PGBACKREST) => same && from.component == "instance",
+                    ("instance", 8009) => same && from.component == "instance",
+                    ("repo host", PGBACKREST) => same && ["instance", "restore drill"].contains(&from.component),
                     ("instance", 5433 | 9187 | 5060) | ("pgbouncer", 6432 | 9127) => true,
                     other => panic!("what is {other:?}?"),
                 };
@@ -210,14 +212,16 @@ fn every_port_is_open_to_those_who_need_it() {
                 pairs += 1;
             }
         }
-        // Every pod has a policy, so all other ports are closed. The policies are for ingress only, so pods can connect to
+        // Every pod has a policy, so all other ports are closed. Most policies are for ingress only, so most pods can connect to
         // anything.
         assert!(rules(&objects, to, &(22, "TCP".to_owned())).is_empty());
     }
     let policies = |pod: &Pod| {
         let all = of_kind(&objects, "NetworkPolicy").filter(|policy| policy["metadata"]["namespace"] == *pod.namespace);
         let policies: Vec<_> = all.filter(|policy| selects(&policy["spec"]["podSelector"], pod)).collect();
-        assert!(policies.iter().all(|policy| policy["spec"]["policyTypes"] == serde_json::json!(["Ingress"])));
+        let both = serde_json::json!(["Ingress", "Egress"]);
+        let types = if pod.component == "restore drill" { both } else { serde_json::json!(["Ingress"]) };
+        assert!(policies.iter().all(|policy| policy["spec"]["policyTypes"] == types), "{pod:?}");
         policies.iter().map(|policy| policy["metadata"]["labels"]["pgrender.dev/cluster"].clone()).collect::<Vec<_>>()
     };
     for pod in &servers {
@@ -225,6 +229,32 @@ fn every_port_is_open_to_those_who_need_it() {
     }
     assert_eq!(policies(&application("a")), [Value::Null; 0]);
     assert!(pairs > 100, "{pairs}");
+}
+
+#[test]
+fn a_restore_drill_reaches_only_its_repo_host_and_dns() {
+    let objects = rendered(&[cluster("alpha", "a"), cluster("beta", "a"), cluster("alpha", "b")]);
+    let pods = pods(&objects);
+    let drills: Vec<_> = pods.iter().filter(|pod| pod.component == "restore drill").collect();
+    assert_eq!(drills.len(), 3);
+    for drill in drills {
+        let policy = of_kind(&objects, "NetworkPolicy").find(|policy| {
+            policy["metadata"]["namespace"] == *drill.namespace && selects(&policy["spec"]["podSelector"], drill)
+        });
+        let (to_servers, to_all): (Vec<&Value>, Vec<&Value>) =
+            items(&policy.unwrap()["spec"]["egress"]).iter().partition(|rule| rule.get("to").is_some());
+        let ports = |rules: &[&Value]| -> BTreeSet<i64> {
+            rules.iter().flat_map(|rule| items(&rule["ports"])).map(|port| port["port"].as_i64().unwrap()).collect()
+        };
+        assert_eq!(ports(&to_all), BTreeSet::from([53, 5353]));
+        assert_eq!(ports(&to_servers), BTreeSet::from([PGBACKREST]));
+        let reached = pods.iter().filter(|pod| {
+            let peers = to_servers.iter().flat_map(|rule| items(&rule["to"]));
+            pod.namespace == drill.namespace && peers.into_iter().any(|peer| selects(&peer["podSelector"], pod))
+        });
+        let reached: Vec<_> = reached.map(|pod| (pod.cluster.as_str(), pod.component)).collect();
+        assert_eq!(reached, [(drill.cluster.as_str(), "repo host")]);
+    }
 }
 
 #[test]

@@ -180,6 +180,11 @@ impl Cluster {
         format!("{}-{}-{}", self.name, repository.name(), backup_type.as_str())
     }
 
+    /// `<cluster>-restore-drill`: the CronJob, ConfigMap, ServiceAccount and NetworkPolicy of the restore drill.
+    pub fn restore_drill_name(&self) -> String {
+        format!("{}-restore-drill", self.name)
+    }
+
     /// The fully qualified DNS name of `pod`: `<pod>.<cluster>-pods.<namespace>.svc.<domain>`. PGO adds a final dot, with which
     /// no certificate can match.
     pub fn pod_host(&self, pod: &str) -> String {

@@ -2,16 +2,16 @@
 //! `internal/postgres/reconcile.go`).
 
 use crate::kubernetes::{
-    ConfigMapProjection, DownwardAPIProjection, DownwardAPIVolumeFile, DownwardAPIVolumeSource, EmptyDirVolumeSource,
-    EphemeralVolumeSource, ObjectFieldSelector, ObjectMeta, PersistentVolumeClaimSpec, PersistentVolumeClaimTemplate,
-    Quantity, ResourceFieldSelector, SecretProjection, ServiceAccountTokenProjection, Volume, VolumeProjection,
+    DownwardAPIProjection, DownwardAPIVolumeFile, DownwardAPIVolumeSource, EmptyDirVolumeSource, ObjectFieldSelector,
+    ObjectMeta, Quantity, ResourceFieldSelector, SecretProjection, ServiceAccountTokenProjection, Volume,
+    VolumeProjection,
 };
 use crate::naming::CONTAINER_DATABASE;
 use crate::postgres_cluster::caretaker::PROGRAM;
 use crate::postgres_cluster::cluster::{Cluster, InstanceSet};
-use crate::postgres_cluster::objects::claims::completed;
 use crate::postgres_cluster::objects::volumes::{
-    KEY_MODE, config_map, item, key_item, pgbackrest_config, pgbackrest_server, projected, projected_with_mode, secret,
+    KEY_MODE, config_map, ephemeral, item, key_item, pgbackrest_config, pgbackrest_server, projected,
+    projected_with_mode, secret, users_config_map,
 };
 use crate::postgres_cluster::patroni::configuration::{AUTHENTICATION_KEY, RULES_KEY};
 use crate::postgres_cluster::restore;
@@ -26,7 +26,7 @@ pub(crate) fn volumes(cluster: &Cluster, set: &InstanceSet, labelled: &ObjectMet
     if !cluster.postgres.files.is_empty() {
         volumes.push(projected("postgres-config", cluster.postgres.files.clone()));
     }
-    volumes.extend(set.temp_volume_claim_spec.as_ref().map(|spec| temporary(spec, labelled)));
+    volumes.extend(set.temp_volume_claim_spec.as_ref().map(|spec| ephemeral("postgres-temp", spec, labelled)));
     if let Some(backups) = &cluster.backups {
         volumes.push(pgbackrest_server(cluster.certificate(CertificateRole::InstanceSet, &set.name)));
         let files = [
@@ -98,17 +98,6 @@ fn pod_field(path: &str, field_path: &str) -> DownwardAPIVolumeFile {
     }
 }
 
-/// `postgres-temp`: an ephemeral volume, whose claim is deleted with the pod. The claim has the labels and annotations of the
-/// pod, as in PGO.
-fn temporary(spec: &PersistentVolumeClaimSpec, labelled: &ObjectMeta) -> Volume {
-    let template = PersistentVolumeClaimTemplate { metadata: Some(labelled.clone()), spec: completed(spec) };
-    Volume {
-        name: "postgres-temp".to_owned(),
-        ephemeral: Some(EphemeralVolumeSource { volume_claim_template: Some(template) }),
-        ..Volume::default()
-    }
-}
-
 /// `patroni-config`: Patroni reads the YAML files in this directory in the order of their names, and later files override
 /// earlier ones; `~` sorts last. `patronictl` reads the files in a subdirectory, without the settings that are for other
 /// members (`patroni::configuration`). All files are always present, so that no pod restarts when a rule of `pg_hba.conf` gets a
@@ -157,14 +146,7 @@ fn caretaker(cluster: &Cluster) -> Volume {
     brought.sort_by_key(|credential| credential.role);
     sources.extend(brought.iter().filter_map(credential));
     // The ConfigMap is optional, because Postgres must be able to start before the ConfigMap exists.
-    sources.extend(cluster.database_init_sql.as_ref().map(|sql| VolumeProjection {
-        config_map: Some(ConfigMapProjection {
-            name: sql.name.clone(),
-            items: Some(vec![item(&sql.key, "init.sql")]),
-            optional: Some(true),
-        }),
-        ..VolumeProjection::default()
-    }));
+    sources.extend(cluster.database_init_sql.as_ref().map(|sql| users_config_map(sql, "init.sql")));
     projected("caretaker", sources)
 }
 

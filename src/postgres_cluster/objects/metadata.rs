@@ -57,6 +57,11 @@ pub(crate) fn repo_host_labels() -> Labels {
     labels([(label::PGBACKREST, ""), (label::PGBACKREST_DEDICATED, "")])
 }
 
+/// The labels that select the pods of the restore drill.
+pub(crate) fn restore_drill_labels() -> Labels {
+    labels([(label::PGBACKREST, ""), (label::RESTORE_DRILL, "")])
+}
+
 /// The labels that select the pods of scheduled backups.
 pub(crate) fn backup_labels() -> Labels {
     labels([(label::PGBACKREST, ""), (label::PGBACKREST_BACKUP, "scheduled")])

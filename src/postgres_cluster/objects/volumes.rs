@@ -1,10 +1,12 @@
 //! Volumes of pods, and the sources from which they are projected.
 
 use crate::kubernetes::{
-    ConfigMapProjection, KeyToPath, PersistentVolumeClaimVolumeSource, ProjectedVolumeSource, SecretProjection, Volume,
+    ConfigMapProjection, EphemeralVolumeSource, KeyToPath, ObjectMeta, PersistentVolumeClaimSpec,
+    PersistentVolumeClaimTemplate, PersistentVolumeClaimVolumeSource, ProjectedVolumeSource, SecretProjection, Volume,
     VolumeProjection,
 };
-use crate::postgres_cluster::cluster::Cluster;
+use crate::postgres_cluster::cluster::{Cluster, ConfigMapKey};
+use crate::postgres_cluster::objects::claims::completed;
 use crate::postgres_cluster::pgbackrest::model::Backups;
 use crate::postgres_cluster::secrets::certificates::CertificateRole;
 use crate::postgres_cluster::secrets::certificates::PlannedCertificate;
@@ -35,6 +37,28 @@ pub(crate) fn claim(name: &str, claim_name: String) -> Volume {
         name: name.to_owned(),
         persistent_volume_claim: Some(PersistentVolumeClaimVolumeSource { claim_name, read_only: None }),
         ..Volume::default()
+    }
+}
+
+/// An ephemeral volume, whose claim is deleted with the pod. The claim has the labels and annotations of the pod, as in PGO.
+pub(crate) fn ephemeral(name: &str, spec: &PersistentVolumeClaimSpec, labelled: &ObjectMeta) -> Volume {
+    let template = PersistentVolumeClaimTemplate { metadata: Some(labelled.clone()), spec: completed(spec) };
+    Volume {
+        name: name.to_owned(),
+        ephemeral: Some(EphemeralVolumeSource { volume_claim_template: Some(template) }),
+        ..Volume::default()
+    }
+}
+
+/// A source that projects a key of a ConfigMap that the user provides. A pod starts without it.
+pub(crate) fn users_config_map(key: &ConfigMapKey, path: &str) -> VolumeProjection {
+    VolumeProjection {
+        config_map: Some(ConfigMapProjection {
+            name: key.name.clone(),
+            items: Some(vec![item(&key.key, path)]),
+            optional: Some(true),
+        }),
+        ..VolumeProjection::default()
     }
 }
 

@@ -9,7 +9,9 @@ use crate::postgres_cluster::cluster::Cluster;
 use crate::postgres_cluster::objects::access::service_account;
 use crate::postgres_cluster::objects::claims::claim;
 use crate::postgres_cluster::objects::config_maps::files;
-use crate::postgres_cluster::objects::metadata::{backup_labels, object_meta, repo_host_labels};
+use crate::postgres_cluster::objects::metadata::{
+    backup_labels, object_meta, repo_host_labels, restore_drill_labels, selector,
+};
 use crate::postgres_cluster::objects::network_policies::{instances, only, policy};
 
 /// Adds all of them.
@@ -72,9 +74,10 @@ fn repository_claim(cluster: &Cluster, backups: &Backups, repository: &Repositor
     Some(claim(object_meta(cluster, cluster.repository_claim(repository), &backups.metadata, labels), spec))
 }
 
-/// `<cluster>-repo-host`: instances archive WAL to it and restore from it.
+/// `<cluster>-repo-host`: instances archive WAL to it and restore from it, and so does the restore drill.
 fn repo_host_policy(cluster: &Cluster, backups: &Backups) -> NetworkPolicy {
-    let rules = vec![only(PGBACKREST_PORT, vec![instances(cluster)])];
+    let drill = cluster.restore_drill.as_ref().map(|_| selector(cluster, restore_drill_labels()));
+    let rules = vec![only(PGBACKREST_PORT, [instances(cluster)].into_iter().chain(drill).collect())];
     policy(cluster, cluster.repo_host(), &backups.metadata, repo_host_labels(), rules)
 }
 

@@ -65,8 +65,8 @@ pub(crate) fn note(schedule: &str) -> Option<String> {
         }
     }
     never_comes(days, months, weekdays).then(|| {
-        "never runs, because none of these months has this day, so there would be no backups: write an earlier day, \
-         or `1` for the first day of the month"
+        "never runs, because none of these months has this day: write an earlier day, or `1` for the first day of the \
+         month"
             .to_owned()
     })
 }

@@ -21,6 +21,15 @@ const OF_PGO: [&str; 9] = [
     annotation::TRIGGER_SWITCHOVER,
 ];
 
+/// Annotations of pgrender without a part that the user chooses.
+const OWN: [&str; 5] = [
+    annotation::ACCEPT_STANDBY,
+    annotation::DISCARD_TIMELINE,
+    annotation::RESTORE_DRILL,
+    annotation::RESTORE_DRILL_REPOSITORY,
+    annotation::RESTORE_DRILL_SQL,
+];
+
 /// Annotations that accept only certain values, in lower case: those values, and what any other value does.
 const VALUES: [(&str, &[&str], &str); 2] = [
     (annotation::AUTO_CREATE_USER_SCHEMA, &["", "false", "true"], "has no effect: write `\"true\"` or `\"false\"`"),
@@ -50,11 +59,10 @@ pub(crate) fn check(resource: &PostgresCluster, context: &mut Context) {
 /// part after a prefix is checked by the code that reads it. The same is true of the annotations that say where the seed is.
 fn own(key: &str, path: FieldPath, context: &mut Context) {
     let prefixes = [annotation::ROTATE, annotation::CREDENTIALS, annotation::SEED];
-    let names = [annotation::ACCEPT_STANDBY, annotation::DISCARD_TIMELINE];
-    if !names.contains(&key) && !prefixes.iter().any(|prefix| key.starts_with(prefix)) {
+    if !OWN.contains(&key) && !prefixes.iter().any(|prefix| key.starts_with(prefix)) {
         let message = format!(
             "unknown annotation: write `{}`, `{}<user>` or one that begins with `{}`, or remove it",
-            annotation::ACCEPT_STANDBY,
+            OWN.join("`, `"),
             annotation::CREDENTIALS,
             annotation::ROTATE,
         );

@@ -13,18 +13,24 @@ const SERVICE_MAX: usize = 63;
 /// Checks the names in `spec.databaseInitSQL`, which the schema does not check: the name of a ConfigMap and a key in it.
 pub(crate) fn check_init_sql(sql: &DatabaseInitSqlSpec, context: &mut Context) {
     let path = FieldPath::of("spec.databaseInitSQL");
-    let is_made_of = |text: &str, signs: &str, max: usize| {
-        (1..=max).contains(&text.len()) && text.chars().all(|c| c.is_ascii_alphanumeric() || signs.contains(c))
-    };
-    if !is_made_of(&sql.name, "-.", 253) || sql.name.contains(|c: char| c.is_ascii_uppercase()) {
-        context.error(path.key("name"), format!("{:?} is not a valid name of a ConfigMap", sql.name));
-    }
-    if !is_made_of(&sql.key, "-_.", 253) {
-        context.error(
-            path.key("key"),
-            format!("{:?} is not a valid key: write letters, digits, `-`, `_` and `.`", sql.key),
-        );
-    }
+    context.check(&path.key("name"), check_config_map(&sql.name));
+    context.check(&path.key("key"), check_key(&sql.key));
+}
+
+/// Checks the name of a ConfigMap.
+pub(crate) fn check_config_map(name: &str) -> Result<(), String> {
+    let is_name = is_made_of(name, "-.") && !name.contains(|c: char| c.is_ascii_uppercase());
+    if is_name { Ok(()) } else { Err(format!("{name:?} is not a valid name of a ConfigMap")) }
+}
+
+/// Checks a key of a ConfigMap.
+pub(crate) fn check_key(key: &str) -> Result<(), String> {
+    let message = || format!("{key:?} is not a valid key: write letters, digits, `-`, `_` and `.`");
+    if is_made_of(key, "-_.") { Ok(()) } else { Err(message()) }
+}
+
+fn is_made_of(text: &str, signs: &str) -> bool {
+    (1..=253).contains(&text.len()) && text.chars().all(|c| c.is_ascii_alphanumeric() || signs.contains(c))
 }
 
 /// Checks every name that is derived from the names of the cluster and the instance sets.
@@ -54,6 +60,9 @@ pub(crate) fn check(cluster: &Cluster, context: &mut Context) {
                 longest.push((cluster.backup_cron_job(repository, schedule.backup_type), CRON_JOB_MAX, "a CronJob"));
             }
         }
+    }
+    if cluster.restore_drill.is_some() {
+        longest.push((cluster.restore_drill_name(), CRON_JOB_MAX, "a CronJob"));
     }
     // Only the name that exceeds its limit the most is reported.
     let excess = |(name, max, _): &(String, usize, &str)| name.len().saturating_sub(*max);

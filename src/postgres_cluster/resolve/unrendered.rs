@@ -29,9 +29,9 @@ pub(crate) fn check(resource: &PostgresCluster, context: &mut Context) {
     }
     if let Some(backups) = &spec.backups {
         let beside = backups.snapshots.is_some() && backups.pgbackrest.is_some();
-        note(beside, "spec.backups.snapshots", "volume snapshots are not rendered yet");
+        note(beside, "spec.backups.snapshots", SNAPSHOTS);
         if let Some(pgbackrest) = &backups.pgbackrest {
-            pgbackrest_fields(pgbackrest, &mut note);
+            pgbackrest_fields(pgbackrest, has_drill(resource), &mut note);
         }
     }
     instances(spec, &mut found);
@@ -40,6 +40,12 @@ pub(crate) fn check(resource: &PostgresCluster, context: &mut Context) {
         context.warning(path, what);
     }
 }
+
+/// PGO restores each new backup into a volume, and takes a snapshot of that volume, so that a clone starts sooner. Without an
+/// operator, a pod would need the right to create and delete VolumeSnapshots and claims.
+const SNAPSHOTS: &str = "no volume snapshots are taken, because nothing that pgrender renders may create a VolumeSnapshot: they \
+                         would only contain what is in the newest backup, so start clones from it with `spec.dataSource`, \
+                         and remove this field";
 
 /// Refuses specs whose rendered cluster would look restored or backed up but would be empty or unprotected. An empty cluster
 /// that uses the repository of the old cluster is the worst case: it takes over the stanza, and its backups expire those of the
@@ -52,13 +58,19 @@ fn refuse(spec: &PostgresClusterSpec, context: &mut Context) {
     }
     let Some(backups) = &spec.backups else { return };
     if backups.snapshots.is_some() && backups.pgbackrest.is_none() {
-        let message = "volume snapshots are not rendered yet, so the cluster would have no backups: add \
+        let message = "there would be no backups, because nothing that pgrender renders may create a VolumeSnapshot: add \
                        `spec.backups.pgbackrest`, or remove this field";
         context.error(FieldPath::of("spec.backups.snapshots"), message);
     }
 }
 
-fn pgbackrest_fields(pgbackrest: &PgBackRestSpec, note: &mut impl FnMut(bool, &str, &'static str)) {
+/// Whether there is a restore drill, whose pods have settings of backup jobs.
+fn has_drill(resource: &PostgresCluster) -> bool {
+    let annotations = resource.metadata.annotations.as_ref();
+    annotations.is_some_and(|annotations| annotations.contains_key(annotation::RESTORE_DRILL))
+}
+
+fn pgbackrest_fields(pgbackrest: &PgBackRestSpec, has_drill: bool, note: &mut impl FnMut(bool, &str, &'static str)) {
     let base = "spec.backups.pgbackrest";
     let ssh =
         pgbackrest.repo_host.as_ref().is_some_and(|host| host.ssh_config_map.is_some() || host.ssh_secret.is_some());
@@ -70,7 +82,7 @@ fn pgbackrest_fields(pgbackrest: &PgBackRestSpec, note: &mut impl FnMut(bool, &s
     let mut schedules = pgbackrest.repos.iter().filter_map(|repository| repository.schedules.as_ref());
     let any_job = schedules.any(|schedules| *schedules != SchedulesSpec::default());
     let unused = "has no effect: no repository has `schedules`, so there are no backup jobs";
-    note(pgbackrest.jobs.is_some() && !any_job, &format!("{base}.jobs"), unused);
+    note(pgbackrest.jobs.is_some() && !any_job && !has_drill, &format!("{base}.jobs"), unused);
     let volume = pgbackrest.repos.iter().any(|repository| repository.volume.is_some());
     let unused = "has no effect: no repository is on a volume, so there is no repo host";
     note(pgbackrest.repo_host.is_some() && !volume, &format!("{base}.repoHost"), unused);

@@ -152,6 +152,7 @@ fn cluster(name: &str, namespace: &str) -> Cluster {
         users: Vec::new(),
         data_source: None,
         restore_in_place: None,
+        restore_drill: None,
         backups: None,
         pgbouncer: None,
         exporter: false,

@@ -46,6 +46,7 @@ pub(crate) fn hippo() -> Cluster {
         backups: Some(backups()),
         data_source: None,
         restore_in_place: None,
+        restore_drill: None,
         pgbouncer: Some(pgbouncer()),
         exporter: true,
         custom_tls_secret: None,

@@ -8,7 +8,11 @@ pub(crate) fn cluster() -> Value {
     json!({
         "apiVersion": "postgres-operator.crunchydata.com/v1",
         "kind": "PostgresCluster",
-        "metadata": {"name": "hippo", "namespace": "zoo"},
+        "metadata": {
+            "name": "hippo",
+            "namespace": "zoo",
+            "annotations": {"pgrender.dev/restore-drill": "@monthly", "pgrender.dev/restore-drill-sql": "brought-checks/sql"},
+        },
         "spec": {
             "postgresVersion": 18,
             "instances": [{
