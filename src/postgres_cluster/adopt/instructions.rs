@@ -77,6 +77,7 @@ fn values(adoption: &Adoption) -> Vec<(&'static str, String)> {
         ("old-claims", names(&all, |there| there.old.name.to_owned())),
         ("new-claims", names(&all, new)),
         ("leader-claims", names(&first, new)),
+        ("leader-volumes", names(&first, |there| there.old.volume.to_owned())),
         ("sync", if sync { ", and that its leader is the former one" } else { "" }.to_owned()),
         ("undo-sync", undo_sync(adoption, &kubectl)),
         ("start-new-replicas", none(start_new_replicas(adoption, &kubectl))),

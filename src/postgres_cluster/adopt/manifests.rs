@@ -39,6 +39,7 @@ pub(super) fn steps(adoption: &Adoption) -> Vec<File> {
             claims.extend(records(adoption));
             files.push(file("4-volumes-of-the-leader.yaml", "Reserves the volumes for their new claims.", &first));
             files.push(file("5-claims.yaml", "The claims, and what Patroni must know before it starts.", &claims));
+            files.push(file("undo-access.yaml", "What the pods of PGO may do.", &access(adoption)));
             if !others.is_empty() {
                 files.push(file(
                     "7-volumes-of-the-replicas.yaml",
@@ -114,6 +115,41 @@ fn records(adoption: &Adoption) -> Vec<Value> {
         records.push(endpoints(format!("{}-sync", cluster.scope()), names));
     }
     records
+}
+
+/// The ServiceAccount of instances with the rights that PGO gives it (PGO's `internal/patroni/rbac.go`). Those of pgrender allow
+/// only what its own pods need, by their names, and mount the token into two containers only.
+fn access(adoption: &Adoption) -> Vec<Value> {
+    let name = adoption.cluster.instance_service_account();
+    let metadata = json!({"name": name, "namespace": adoption.cluster.namespace});
+    let rule = |resource: &str, verbs: &[&str]| json!({"apiGroups": [""], "resources": [resource], "verbs": verbs});
+    let version = "rbac.authorization.k8s.io/v1";
+    vec![
+        json!({
+            "apiVersion": "v1",
+            "kind": "ServiceAccount",
+            "metadata": metadata,
+            "automountServiceAccountToken": true,
+        }),
+        json!({
+            "apiVersion": version,
+            "kind": "Role",
+            "metadata": metadata,
+            "rules": [
+                rule("endpoints", &["create", "deletecollection", "get", "list", "patch", "watch"]),
+                rule("endpoints/restricted", &["create"]),
+                rule("pods", &["get", "list", "patch", "watch"]),
+                rule("services", &["create"]),
+            ],
+        }),
+        json!({
+            "apiVersion": version,
+            "kind": "RoleBinding",
+            "metadata": metadata,
+            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": name},
+            "subjects": [{"kind": "ServiceAccount", "name": name}],
+        }),
+    ]
 }
 
 /// Whether Patroni replicates synchronously.
