@@ -6,9 +6,12 @@ use super::{Adoption, File, Instance, Move, Origin, manifests};
 use crate::naming::PREFIX;
 
 /// The text for a cluster that PGO runs.
-const STEPS: &str = include_str!("steps.md");
+const STEPS: &str = include_str!("steps.txt");
 /// The text for `spec.dataSource.volumes`.
-const STEPS_DATA_SOURCE: &str = include_str!("steps-data-source.md");
+const STEPS_DATA_SOURCE: &str = include_str!("steps-data-source.txt");
+
+/// How step 3 is undone if there are replicas.
+const UNDO_THREE: &str = include_str!("undo-three.txt");
 
 /// Prints the objects without all their fields, as YAML.
 const GO_TEMPLATE: &str = "{{range .items}}---{{\"\\n\"}}{apiVersion: {{.apiVersion}}, kind: {{.kind}}, metadata: {namespace: \
@@ -38,26 +41,11 @@ fn values(adoption: &Adoption) -> Vec<(&'static str, String)> {
     };
     let (first, all) = (renamed(adoption.first()), renamed(adoption.moves()));
     let new = |there: &Move| there.new_name().to_owned();
-    let scale = |count: u8| {
-        let mut lines = Vec::new();
-        for Instance { before, .. } in replicas {
-            lines.push(format!("{kubectl} scale statefulset {before} --replicas={count}"));
-        }
-        lines
-    };
-    let mut stop = scale(0);
+    let scale = |there: &Instance| format!("{kubectl} scale statefulset {} --replicas=0", there.before);
+    let mut stop: Vec<String> = replicas.iter().map(scale).collect();
     stop.extend(
         replicas.iter().map(|there| format!("{kubectl} wait --for=delete pod/{}-0 --timeout=10m", there.before)),
     );
-    let mut start = scale(1);
-    if !start.is_empty() {
-        let leads = format!(
-            "until {kubectl} get endpoints {}-ha --output=jsonpath='{{.metadata.annotations.leader}}' |\n  grep --line-regexp {}-0; do \
-             sleep 1; done",
-            cluster.name, leader.before
-        );
-        start.insert(0, leads);
-    }
     let none =
         |lines: Vec<String>| if lines.is_empty() { "# There are no replicas.".to_owned() } else { lines.join("\n") };
     let sync = manifests::is_synchronous(adoption);
@@ -72,8 +60,11 @@ fn values(adoption: &Adoption) -> Vec<(&'static str, String)> {
         ("new-leader", leader.after.clone()),
         ("cluster-file", cluster_file(adoption)),
         ("stop-replicas", none(stop)),
-        ("start-replicas", none(start)),
+        ("undo-three", undo_three(adoption, &kubectl)),
+        ("hand-back", hand_back(adoption, &kubectl)),
+        ("stop-new-replicas", none(stop_new_replicas(adoption, &kubectl))),
         ("and-repositories", if repositories { " and of repositories" } else { "" }.to_owned()),
+        ("old-claims-of-the-leader", names(&first, |there| there.old.name.to_owned())),
         ("old-claims", names(&all, |there| there.old.name.to_owned())),
         ("new-claims", names(&all, new)),
         ("leader-claims", names(&first, new)),
@@ -113,13 +104,54 @@ fn cluster_file(adoption: &Adoption) -> String {
     )
 }
 
+/// How to start the cluster of PGO again. Replicas must not start before the leader, because one of them could lead with less data,
+/// and PGO starts all instances together.
+fn undo_three(adoption: &Adoption, kubectl: &str) -> String {
+    let undo = "Undo: start PGO (the undo of step 2). It creates what was deleted and starts all instances.";
+    if adoption.replicas.is_empty() {
+        return undo.to_owned();
+    }
+    UNDO_THREE
+        .replace("{undo}", undo)
+        .replace("{kubectl}", kubectl)
+        .replace("{cluster}", &adoption.cluster.name)
+        .replace("{leader}", adoption.leader.before)
+}
+
+/// What to do first if another instance leads when the start is undone: only the volume of the former leader is started first.
+fn hand_back(adoption: &Adoption, kubectl: &str) -> String {
+    if adoption.replicas.is_empty() {
+        return String::new();
+    }
+    let leader = &adoption.leader.after;
+    format!(
+        " If another instance than `{leader}` leads, hand over to it before:\n`{kubectl} exec {leader} --container=database -- \
+         patronictl switchover --force --candidate={leader}`."
+    )
+}
+
+/// Stops the replicas before the leader, so that no other instance leads last.
+fn stop_new_replicas(adoption: &Adoption, kubectl: &str) -> Vec<String> {
+    if adoption.replicas.is_empty() {
+        return Vec::new();
+    }
+    let cluster = &adoption.cluster;
+    let sets = cluster.instance_sets.iter().map(|set| {
+        let leads = adoption.leader.after == cluster.instance(set, 0);
+        format!("{kubectl} scale statefulset {} --replicas={}", cluster.instance_set(set), u8::from(leads))
+    });
+    let gone =
+        adoption.replicas.iter().map(|there| format!("{kubectl} wait --for=delete pod/{} --timeout=10m", there.after));
+    sets.chain(gone).collect()
+}
+
 fn undo_sync(adoption: &Adoption, kubectl: &str) -> String {
     if !manifests::is_synchronous(adoption) {
-        return "# Patroni's record needs no undo: PGO writes its configuration again.".to_owned();
+        return String::new();
     }
     format!(
-        "{kubectl} annotate endpoints {} --overwrite leader={}-0 sync_standby=",
-        format_args!("{}-sync", adoption.cluster.scope()),
+        "\n{kubectl} annotate endpoints {}-sync --overwrite leader={}-0 sync_standby=",
+        adoption.cluster.scope(),
         adoption.leader.before
     )
 }

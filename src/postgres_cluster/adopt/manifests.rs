@@ -21,25 +21,21 @@ pub(super) fn cluster(adoption: &Adoption) -> File {
 /// The manifests of the steps, and those with which the steps are undone.
 pub(super) fn steps(adoption: &Adoption) -> Vec<File> {
     let namespace = &adoption.cluster.namespace;
-    let old = |policy: fn(&Move) -> String| {
-        let volumes =
-            adoption.moves().map(|there| volume(there, &policy(there), namespace, there.old.name, there.old.uid));
-        volumes.collect::<Vec<_>>()
-    };
-    let retain = |_: &Move| "Retain".to_owned();
+    let former = |there: &Move, policy| volume(there, policy, namespace, there.old.name, there.old.uid);
+    let kept: Vec<Value> = adoption.moves().map(|there| former(there, "Retain")).collect();
+    let policies: Vec<Value> = adoption.moves().map(|there| former(there, there.old.reclaim_policy)).collect();
     let renamed = |there: &&Move| there.new.is_some();
     let first: Vec<Value> = adoption.first().filter(renamed).map(|there| given(there, namespace)).collect();
-    let others = adoption.replicas.iter().flat_map(|replica| &replica.moves).filter(renamed);
-    let others: Vec<Value> = others.map(|there| given(there, namespace)).collect();
+    let of_replicas = || adoption.replicas.iter().flat_map(|replica| &replica.moves);
+    let others: Vec<Value> = of_replicas().map(|there| given(there, namespace)).collect();
     let mut claims: Vec<Value> =
         adoption.moves().filter_map(|there| there.new.clone()).map(|claim| Object::from(claim).to_value()).collect();
-    let mut files = vec![file("1-keep-volumes.yaml", "No deletion of a claim deletes these volumes.", &old(retain))];
+    let mut files = vec![file("1-keep-volumes.yaml", "No deletion of a claim deletes these volumes.", &kept)];
     match adoption.origin {
         Origin::Pgo => {
             claims.extend(records(adoption));
             files.push(file("4-volumes-of-the-leader.yaml", "Reserves the volumes for their new claims.", &first));
             files.push(file("5-claims.yaml", "The claims, and what Patroni must know before it starts.", &claims));
-            files.push(file("undo-access.yaml", "What the pods of PGO may do.", &access(adoption)));
             if !others.is_empty() {
                 files.push(file(
                     "7-volumes-of-the-replicas.yaml",
@@ -53,8 +49,13 @@ pub(super) fn steps(adoption: &Adoption) -> Vec<File> {
             files.push(file("4-claims.yaml", "The claims.", &claims));
         }
     }
-    files.push(file("undo-volumes.yaml", "Gives the volumes back to their former claims.", &old(retain)));
-    let policies = old(|there| there.old.reclaim_policy.to_owned());
+    let back = "Gives the volumes back to their former claims.";
+    let first: Vec<Value> = adoption.first().map(|there| former(there, "Retain")).collect();
+    files.push(file("undo-volumes-of-the-leader.yaml", back, &first));
+    if !others.is_empty() {
+        let others: Vec<Value> = of_replicas().map(|there| former(there, "Retain")).collect();
+        files.push(file("undo-volumes-of-the-replicas.yaml", back, &others));
+    }
     files.push(file("undo-reclaim-policies.yaml", "Gives the volumes the reclaim policies that they had.", &policies));
     files
 }
@@ -115,41 +116,6 @@ fn records(adoption: &Adoption) -> Vec<Value> {
         records.push(endpoints(format!("{}-sync", cluster.scope()), names));
     }
     records
-}
-
-/// The ServiceAccount of instances with the rights that PGO gives it (PGO's `internal/patroni/rbac.go`). Those of pgrender allow
-/// only what its own pods need, by their names, and mount the token into two containers only.
-fn access(adoption: &Adoption) -> Vec<Value> {
-    let name = adoption.cluster.instance_service_account();
-    let metadata = json!({"name": name, "namespace": adoption.cluster.namespace});
-    let rule = |resource: &str, verbs: &[&str]| json!({"apiGroups": [""], "resources": [resource], "verbs": verbs});
-    let version = "rbac.authorization.k8s.io/v1";
-    vec![
-        json!({
-            "apiVersion": "v1",
-            "kind": "ServiceAccount",
-            "metadata": metadata,
-            "automountServiceAccountToken": true,
-        }),
-        json!({
-            "apiVersion": version,
-            "kind": "Role",
-            "metadata": metadata,
-            "rules": [
-                rule("endpoints", &["create", "deletecollection", "get", "list", "patch", "watch"]),
-                rule("endpoints/restricted", &["create"]),
-                rule("pods", &["get", "list", "patch", "watch"]),
-                rule("services", &["create"]),
-            ],
-        }),
-        json!({
-            "apiVersion": version,
-            "kind": "RoleBinding",
-            "metadata": metadata,
-            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": name},
-            "subjects": [{"kind": "ServiceAccount", "name": name}],
-        }),
-    ]
 }
 
 /// Whether Patroni replicates synchronously.

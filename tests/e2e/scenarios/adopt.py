@@ -77,12 +77,14 @@ class Directory:
         values = [value for item in there["items"] if item["kind"] == "Secret" for value in item["data"].values()]
         self.test.expect(PASSWORD not in written and not any(value in written for value in values), "a file has a secret")
 
-    def run(self, step: int, undo: bool = False) -> str:
-        """Run the commands of a step, or those that undo it."""
+    def run(self, step: int, undo: bool = False, part: int | None = None) -> str:
+        """Run the commands of a step, or those that undo it, or one block of them."""
         output = ""
         environment = {"PATH": f"{Path(framework.PGRENDER).parent}:{os.environ['PATH']}"}
-        for block in blocks((self.steps / "README.md").read_text()):
-            if (block.step, block.undo) == (step, undo):
+        all_blocks = blocks((self.steps / "README.md").read_text())
+        found = [block for block in all_blocks if (block.step, block.undo) == (step, undo)]
+        for position, block in enumerate(found):
+            if part in (None, position):
                 print(f"  {time.strftime('%X')} {'undo ' if undo else ''}step {step}", flush=True)
                 script = f"cd '{self.steps}'\n{block.script}"
                 output += framework.run("bash", "-euo", "pipefail", "-c", script, timeout=300, **environment) + "\n"
@@ -132,9 +134,12 @@ def check(test: Test, before: dict[str, Any], writer: Writer) -> None:
 
 def undo(test: Test, directory: Directory, pgo: Pgo) -> None:
     """Undo all steps, and let PGO continue."""
-    for step in (6, 5, 4, 3, 1):
+    for step in (6, 5, 4):
         directory.run(step, undo=True)
+    directory.run(3, undo=True, part=0)
     pgo.reconcile()
+    directory.run(3, undo=True, part=1)
+    directory.run(1, undo=True)
     until("PGO's instances are well", lambda: test.is_well(2) and test.leader().removesuffix("-0") in INSTANCES, 120)
 
 
