@@ -198,6 +198,15 @@ fn a_repository_keeps_its_claim_or_gets_the_right_name() {
 }
 
 #[test]
+fn what_was_undone_can_be_done_again() {
+    let mut export = Export::new();
+    let repository = export.find("PersistentVolumeClaim", "hippo-repo1");
+    repository["metadata"]["labels"]["pgrender.dev/cluster"] = "hippo".into();
+    repository["metadata"]["ownerReferences"] = serde_json::json!([{"kind": "PostgresCluster", "name": "hippo"}]);
+    assert_eq!(steps(&export)["5-claims.yaml"], steps(&Export::new())["5-claims.yaml"]);
+}
+
+#[test]
 fn a_single_instance_is_the_leader() {
     let mut export = Export::new();
     export.remove("Endpoints", "hippo-ha");

@@ -4,6 +4,7 @@ use super::choose::{Chosen, EXPORT};
 use crate::diagnostic::{Diagnostic, FieldPath, ResourceRef, words};
 use crate::naming::label;
 use crate::parse::metadata::is_label;
+use crate::postgres_cluster::KIND;
 use crate::read::Document;
 use crate::read::node::Node;
 use crate::read::object;
@@ -60,7 +61,9 @@ pub(super) fn claims<'a>(documents: &'a [Document], chosen: &Chosen, diagnostics
         if !claims.is_claim(node) || object::label(node, label::CLUSTER) != Some(name) {
             continue;
         }
-        if object::label(node, label::RENDERED).is_some() {
+        // The claim of a repository has the same name in both. If it was adopted before, and that was undone, then PGO owns it,
+        // and it still has the label.
+        if object::label(node, label::RENDERED).is_some() && !is_owned(node) {
             claims.has_ours = true;
             continue;
         }
@@ -75,6 +78,13 @@ pub(super) fn claims<'a>(documents: &'a [Document], chosen: &Chosen, diagnostics
     }
     claims.of_cluster.sort_by_key(|document| object::reference(&document.node).name);
     claims
+}
+
+/// Whether a PostgresCluster owns an object.
+fn is_owned(node: &Node) -> bool {
+    let owners = node.get("metadata").and_then(|metadata| metadata.get("ownerReferences"));
+    let mut kinds = owners.map(Node::items).unwrap_or_default().iter().filter_map(|owner| owner.get("kind")?.as_str());
+    kinds.any(|kind| kind == KIND)
 }
 
 impl<'a> Claims<'a> {
