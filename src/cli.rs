@@ -4,6 +4,7 @@
 //! of a legacy plugin of kustomize as the first argument. Only this module and its submodules access the environment, files,
 //! the clock and the system's random numbers.
 
+mod adopt;
 mod arguments;
 mod command_line;
 mod environment;

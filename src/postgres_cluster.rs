@@ -1,5 +1,6 @@
 //! The kind `PostgresCluster` of PGO's API, and everything that is rendered for it. There is one folder for each component.
 
+pub mod adopt;
 pub mod caretaker;
 pub mod cluster;
 pub mod configuration_file;

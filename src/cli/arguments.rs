@@ -7,6 +7,7 @@ use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use crate::cli::input;
 use crate::cli::settings::{self, Settings};
+use crate::cli::values;
 use crate::diagnostic::Diagnostic;
 use crate::read::Document;
 
@@ -34,6 +35,11 @@ Exit codes: 0 rendered, 1 something is wrong with the input, 2 something is wron
 pub(super) enum Command {
     /// Print the manifests of every PostgresCluster in the given files.
     Render(Box<RenderArguments>),
+    /// Write the steps that give the volumes of PGO's cluster to the rendered one, without a copy of the data.
+    ///
+    /// Each step is a file to apply. README.md in the same directory has the commands in their order, and says how to undo
+    /// each. Nothing is changed in Kubernetes, and no file contains a value of a Secret.
+    Adopt(Box<AdoptArguments>),
     /// Print a new seed. Keep it: pgrender derives all passwords and keys of your databases from it.
     ///
     /// It is 32 random bytes in base64. Nobody can create the same seed again, so keep it where you keep the keys of your
@@ -77,6 +83,40 @@ pub(super) struct RenderArguments {
 
     #[command(flatten)]
     settings: Settings,
+}
+
+const ADOPT_EXAMPLES: &str = "\
+Examples:
+  kubectl get postgrescluster,pvc,pv,secret,endpoints,pods -o yaml > export.yaml
+  pgrender adopt --output-dir adopt export.yaml";
+
+#[derive(Args, Debug)]
+#[command(after_help = ADOPT_EXAMPLES)]
+pub(super) struct AdoptArguments {
+    /// Files or directories with what `kubectl get postgrescluster,pvc,pv,secret,endpoints,pods -o yaml` printed, or `-` for
+    /// standard input, which is the default
+    #[arg(value_name = "FILE|DIR|-")]
+    pub(super) inputs: Vec<PathBuf>,
+
+    /// Directory to write to. It must be empty or not exist
+    #[arg(short, long, value_name = "DIR")]
+    pub(super) output_dir: PathBuf,
+
+    /// The cluster, if there are several in the input
+    #[arg(long, value_name = "[NAMESPACE/]NAME")]
+    pub(super) cluster: Option<String>,
+
+    /// PGO's instance that leads, if the input has no Endpoints and no pods
+    #[arg(long, value_name = "INSTANCE")]
+    pub(super) leader: Option<String>,
+
+    /// Namespace of a cluster that does not set one
+    #[arg(short, long, value_name = "NAMESPACE", value_parser = values::namespace)]
+    pub(super) namespace: Option<String>,
+
+    /// Image to use, by PGO's name for it, as for `render`; may be repeated
+    #[arg(long = "image", value_name = "NAME=IMAGE", value_parser = values::image)]
+    pub(super) images: Vec<(String, String)>,
 }
 
 impl RenderArguments {

@@ -51,6 +51,21 @@ fn write_all(directory: &Path, resources: &[PlannedResource], drafts: &mut Draft
     Ok(())
 }
 
+/// Writes files with these names and texts to `directory`.
+pub(super) fn write_files<'a>(
+    directory: &Path,
+    files: impl Iterator<Item = (&'a str, &'a str)>,
+) -> Result<(), Diagnostic> {
+    fs::create_dir_all(directory).map_err(|error| failed(directory, &error))?;
+    let mut drafts = Drafts::default();
+    let added = files.map(|(name, text)| drafts.add(directory, name, text.as_bytes())).collect::<Result<Vec<_>, _>>();
+    let result = added.and_then(|_| drafts.take_places());
+    if result.is_err() {
+        drafts.discard();
+    }
+    result.map(|_| ())
+}
+
 fn failed(path: &Path, error: &io::Error) -> Diagnostic {
     Diagnostic::error(format!("cannot write `{}`: {error}", path.display()))
 }

@@ -80,7 +80,7 @@ impl Content for Derived {
 }
 
 /// Parses and resolves a cluster. Gives `None` if one of the messages is an error.
-fn resolved(document: &Document, options: &Options) -> (Option<Cluster>, Vec<Diagnostic>) {
+pub(crate) fn resolved(document: &Document, options: &Options) -> (Option<Cluster>, Vec<Diagnostic>) {
     let settings = Settings { through_kustomize: options.through_kustomize };
     let (resource, mut diagnostics) = parse::parse(document, settings);
     let cluster = resource.and_then(|resource| {

@@ -14,6 +14,7 @@
 
 mod common;
 
+mod adopt;
 mod cert_manager;
 mod config;
 mod credentials;

@@ -63,7 +63,11 @@ fn config_map(cluster: &Cluster, backups: &Backups) -> ConfigMap {
 }
 
 /// `<cluster>-<repo>`: the claim of a repository on a volume; `None` if the repository is in object storage.
-fn repository_claim(cluster: &Cluster, backups: &Backups, repository: &Repository) -> Option<PersistentVolumeClaim> {
+pub(crate) fn repository_claim(
+    cluster: &Cluster,
+    backups: &Backups,
+    repository: &Repository,
+) -> Option<PersistentVolumeClaim> {
     let Storage::Volume(spec) = &repository.storage else { return None };
     let labels = labels([
         (label::PGBACKREST, ""),

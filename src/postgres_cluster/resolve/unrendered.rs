@@ -52,8 +52,9 @@ const SNAPSHOTS: &str = "no volume snapshots are taken, because nothing that pgr
 /// old cluster (pgBackRest, `stanza-upgrade` and `repo-retention-full`).
 fn refuse(spec: &PostgresClusterSpec, context: &mut Context) {
     if spec.data_source.as_ref().is_some_and(|source| source.volumes.is_some()) {
-        let message = "pgrender cannot use existing volumes as a data source yet, so the cluster would start empty: name the \
-                       volume in `volumeName` of the claim, or restore from a repository, and remove this field";
+        let message = "a StatefulSet finds its claims by their names, so the cluster would start empty: give the volumes to \
+                       the claims of the cluster with `pgrender adopt`, which writes the steps, and remove this field \
+                       (docs/leaving-pgo.md)";
         context.error(FieldPath::of("spec.dataSource.volumes"), message);
     }
     let Some(backups) = &spec.backups else { return };
