@@ -21,7 +21,7 @@ fn cluster(annotations: &Value, more: &Value) -> Value {
             "postgresVersion": 17,
             "image": "postgres",
             "instances": [{"name": "one", "dataVolumeClaimSpec": claim}],
-            "backups": {"pgbackrest": {"image": "pgbackrest", "repos": [
+            "backups": {"pgbackrest": {"image": "pgbackrest", "global": {"repo1-gcs-key-type": "auto"}, "repos": [
                 {"name": "repo3", "volume": {"volumeClaimSpec": claim}},
                 {"name": "repo1", "gcs": {"bucket": "b"}},
             ]}},
@@ -154,6 +154,7 @@ fn it_is_suspended_where_there_is_no_backup() {
 fn settings_of_jobs_have_an_effect_on_a_drill() {
     let jobs = json!({"backups": {"pgbackrest": {
         "image": "pgbackrest",
+        "global": {"repo1-gcs-key-type": "auto"},
         "repos": [{"name": "repo1", "gcs": {"bucket": "b"}}],
         "jobs": {"priorityClassName": "low", "resources": {"limits": {"memory": "1Gi"}}, "ttlSecondsAfterFinished": 60},
     }}});
