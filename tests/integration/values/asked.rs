@@ -5,6 +5,13 @@ use serde_json::{Value, json};
 use crate::values::patroni::ConfigWriter;
 use crate::values::told::{dynamic, only, told};
 
+/// Returns backups to one repository, whose credentials are in a Secret.
+fn in_object_storage(repository: &Value, global: &Value) -> Value {
+    let configuration = json!([{"secret": {"name": "credentials"}}]);
+    let pgbackrest = json!({"image": "i", "repos": [repository], "global": global, "configuration": configuration});
+    json!({"backups": {"pgbackrest": pgbackrest}})
+}
+
 #[test]
 fn an_instance_that_is_not_there_cannot_lead() {
     let with = |target: &str, enabled: bool| {
@@ -34,7 +41,7 @@ fn a_schedule_that_does_not_act_as_it_says_is_told() {
     ] {
         let s3 = json!({"bucket": "b", "endpoint": "e", "region": "r"});
         let repository = json!({"name": "repo1", "s3": s3, "schedules": {"full": schedule}});
-        let lines = told(&json!({"backups": {"pgbackrest": {"image": "i", "repos": [repository]}}}));
+        let lines = told(&in_object_storage(&repository, &json!({})));
         assert!(only(&lines, severity, words), "{schedule}: {lines:?}");
     }
 }
@@ -62,7 +69,7 @@ fn what_is_at_stake_with_a_setting_is_told() {
     }
     let s3 = json!({"name": "repo1", "s3": {"bucket": "b", "endpoint": "e", "region": "r"}});
     let global = json!({"archive-check": "n"});
-    let lines = told(&json!({"backups": {"pgbackrest": {"image": "i", "repos": [s3], "global": global}}}));
+    let lines = told(&in_object_storage(&s3, &global));
     assert!(only(&lines, "warning", "cannot be restored"), "{lines:?}");
 }
 
@@ -159,8 +166,9 @@ fn a_standby_cannot_begin_with_an_empty_volume() {
             "volume" => json!({"name": "repo1", "volume": {"volumeClaimSpec": claim}}),
             _ => json!({"name": "repo1", "s3": {"bucket": "b", "endpoint": "e", "region": "r"}}),
         };
-        let pgbackrest = json!({"image": "i", "repos": [repository]});
-        told(&json!({"backups": {"pgbackrest": pgbackrest}, "standby": {"repoName": "repo1"}}))
+        let mut spec = in_object_storage(&repository, &json!({}));
+        spec["standby"] = json!({"repoName": "repo1"});
+        told(&spec)
     };
     let lines = with(json!({}), "volume");
     assert!(only(&lines, "warning", "spec.standby.repoName: ") && lines[0].contains("`hippo-repo1`"), "{lines:?}");
@@ -193,7 +201,7 @@ fn the_name_of_a_bucket_is_only_that() {
             repository["s3"]["endpoint"] = json!("e");
             repository["s3"]["region"] = json!("r");
         }
-        let lines = told(&json!({"backups": {"pgbackrest": {"image": "i", "repos": [repository]}}}));
+        let lines = told(&in_object_storage(&repository, &json!({})));
         assert!(only(&lines, "error", words), "{value}: {lines:?}");
     }
 }

@@ -295,8 +295,11 @@ fn options_that_pgrender_writes_itself_are_told() {
     let claim = json!({"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}});
     let s3 = json!({"bucket": "b", "endpoint": "e", "region": "r"});
     let repositories = json!([{"name": "repo1", "volume": {"volumeClaimSpec": claim}}, {"name": "repo2", "s3": s3}]);
-    let with =
-        |global: Value| json!({"backups": {"pgbackrest": {"image": "i", "repos": repositories, "global": global}}});
+    let with = |global: Value| {
+        let configuration = json!([{"secret": {"name": "credentials"}}]);
+        let pgbackrest = json!({"image": "i", "repos": repositories, "global": global, "configuration": configuration});
+        json!({"backups": {"pgbackrest": pgbackrest}})
+    };
     let path = "spec.backups.pgbackrest.global.";
     for (severity, name, value, words) in [
         ("error", "tls-server-address", "::", "pgbackrest-ip-version: IPv6"),
