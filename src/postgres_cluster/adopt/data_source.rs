@@ -62,13 +62,11 @@ impl<'a> Pairing<'a, '_> {
             let first = backups.as_ref().and_then(|backups| Some((backups, backups.repositories.first()?)));
             let rendered = first.and_then(|(backups, first)| repository_claim(&self.cluster, backups, first));
             let place = FieldPath::of("spec.backups.pgbackrest.repos[0]");
-            match rendered {
-                Some(rendered) => moves.extend(self.moved(old, rendered, &place.key("volume").key("volumeClaimSpec"))),
-                None => {
-                    let message =
-                        "this is the repository of `pgBackRestVolume`, but it is not on a volume: write `volume`";
-                    self.error(place, message);
-                }
+            if let Some(rendered) = rendered {
+                moves.extend(self.moved(old, rendered, &place.key("volume").key("volumeClaimSpec")));
+            } else {
+                let message = "this is the repository of `pgBackRestVolume`, but it is not on a volume: write `volume`";
+                self.error(place, message);
             }
         }
         (vec![Unnumbered { set: 0, name: "", volumes: Volumes { data, wal } }], moves)

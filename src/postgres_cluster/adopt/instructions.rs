@@ -27,7 +27,7 @@ pub(super) fn readme(adoption: &Adoption) -> File {
     for (name, value) in values(adoption) {
         text = text.replace(&format!("{{{{{name}}}}}"), &value);
     }
-    File { name: "README.md".to_owned(), text: text }
+    File { name: "README.md".to_owned(), text }
 }
 
 /// What the text contains in the place of each name.
@@ -37,7 +37,7 @@ fn values(adoption: &Adoption) -> Vec<(&'static str, String)> {
     let leader = &adoption.leader;
     let replicas = &adoption.replicas;
     let names = |moves: &[&Move], name: fn(&Move) -> String| {
-        moves.iter().map(|there| format!(" {}", name(there))).collect::<String>()
+        moves.iter().map(|there| name(there)).collect::<Vec<_>>().join(" ")
     };
     let (first, all) = (renamed(adoption.first()), renamed(adoption.moves()));
     let new = |there: &Move| there.new_name().to_owned();
@@ -72,7 +72,7 @@ fn values(adoption: &Adoption) -> Vec<(&'static str, String)> {
         ("sync", if sync { ", and that its leader is the former one" } else { "" }.to_owned()),
         ("undo-sync", undo_sync(adoption, &kubectl)),
         ("start-new-replicas", none(start_new_replicas(adoption, &kubectl))),
-        ("leftovers", adoption.leftovers.iter().map(|name| format!(", the claim `{name}`")).collect()),
+        ("leftovers", leftovers(adoption)),
         // Last, because it contains braces.
         ("go-template", GO_TEMPLATE.to_owned()),
     ]
@@ -92,6 +92,15 @@ fn table(adoption: &Adoption) -> String {
         let _ = writeln!(rows, "| `{}` | {} | `{old}` | {new} |", there.old.volume, there.old.request());
     }
     rows.trim_end().to_owned()
+}
+
+/// The claims that nobody uses afterwards, as the continuation of a list.
+fn leftovers(adoption: &Adoption) -> String {
+    let mut list = String::new();
+    for name in &adoption.leftovers {
+        let _ = write!(list, ", the claim `{name}`");
+    }
+    list
 }
 
 fn cluster_file(adoption: &Adoption) -> String {

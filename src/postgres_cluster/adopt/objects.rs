@@ -112,7 +112,7 @@ impl<'a> Claims<'a> {
         let reference = object::reference(node);
         let name = text(node, &["metadata", "name"]);
         let uid = text(node, &["metadata", "uid"]);
-        if text(node, &["metadata", "deletionTimestamp"]) != "" {
+        if !text(node, &["metadata", "deletionTimestamp"]).is_empty() {
             let message =
                 "the claim is being deleted, and it cannot be kept: restore the cluster from a backup instead";
             errors.push(at(document, "metadata.deletionTimestamp", message.to_owned()));
@@ -186,7 +186,7 @@ impl<'a> Claims<'a> {
 fn unsuitable(volume: &Document, claim: &ResourceRef, uid: &str) -> Vec<(&'static str, String)> {
     let node = &volume.node;
     let mut errors = Vec::new();
-    if text(node, &["metadata", "deletionTimestamp"]) != "" {
+    if !text(node, &["metadata", "deletionTimestamp"]).is_empty() {
         let message =
             "the volume is being deleted, and `Retain` cannot prevent that any more: restore from a backup instead";
         errors.push(("metadata.deletionTimestamp", message.to_owned()));

@@ -162,16 +162,15 @@ impl<'a> Pairing<'a, '_> {
         for (index, repository) in backups.repositories.iter().enumerate() {
             let Some(rendered) = repository_claim(&self.cluster, &backups, repository) else { continue };
             let path = FieldPath::of("spec.backups.pgbackrest.repos").index(index).key("volume");
-            match found.get(repository.name().as_str()) {
-                Some(old) => moves.extend(self.moved(*old, rendered, &path.key("volumeClaimSpec"))),
-                None => {
-                    let message = format!(
-                        "the input has no claim of `{}`, so its backups would be lost: export again, or wait until PGO has created \
-                         the volume",
-                        repository.name()
-                    );
-                    self.error(path, message);
-                }
+            if let Some(old) = found.get(repository.name().as_str()) {
+                moves.extend(self.moved(*old, rendered, &path.key("volumeClaimSpec")));
+            } else {
+                let message = format!(
+                    "the input has no claim of `{}`, so its backups would be lost: export again, or wait until PGO has created \
+                     the volume",
+                    repository.name()
+                );
+                self.error(path, message);
             }
         }
         moves

@@ -197,7 +197,8 @@ def last(test: Test, directory: Directory, writer: Writer) -> None:
     kinds = "statefulset,deployment,cronjob,service,configmap,secret,serviceaccount,role,rolebinding,endpoints"
     for item in test.get(kinds, f"--selector={PREFIX}cluster=hippo")["items"]:
         name = f"{item['kind']} {item['metadata']['name']}"
-        test.expect(not item["metadata"].get("ownerReferences"), f"{name} has an owner")
+        owned = [owner["kind"] for owner in item["metadata"].get("ownerReferences", [])]
+        test.expect("PostgresCluster" not in owned, f"{name} has an owner")
         ours = item["kind"] == "Endpoints" or "pgrender.dev/cluster" in item["metadata"]["labels"]
         test.expect(ours, f"{name} is left")
     test.expect(test.get("secret", "pgo-root-cacert")["data"], "the CA of PGO is gone")

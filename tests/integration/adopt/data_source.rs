@@ -14,7 +14,9 @@ fn export() -> Export {
     for kind in kinds {
         let names: Vec<String> =
             export.of_kind(kind).iter().map(|item| item["metadata"]["name"].as_str().unwrap().to_owned()).collect();
-        names.iter().for_each(|name| export.remove(kind, name));
+        for name in names {
+            export.remove(kind, &name);
+        }
     }
     for name in ["data", "wal", "backups"] {
         export.add_claim(name, &format!("volume-{name}"), &[]);
@@ -76,7 +78,7 @@ fn what_could_start_empty_or_elsewhere_is_refused() {
         (
             |s| {
                 s["backups"]["pgbackrest"]["repos"][0] =
-                    json!({"name": "repo1", "s3": {"bucket": "b", "endpoint": "e", "region": "r"}})
+                    json!({"name": "repo1", "s3": {"bucket": "b", "endpoint": "e", "region": "r"}});
             },
             "spec.backups.pgbackrest.repos[0]",
             "it is not on a volume",

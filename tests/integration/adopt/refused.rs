@@ -75,7 +75,7 @@ fn a_claim_or_volume_that_cannot_be_kept_is_refused() {
         (
             |e| {
                 e.find("PersistentVolumeClaim", CLAIM)["metadata"]["labels"]["postgres-operator.crunchydata.com/instance"] =
-                    "a; reboot".into()
+                    "a; reboot".into();
             },
             "metadata.labels",
             "must name a set and an instance",
@@ -86,7 +86,7 @@ fn a_claim_or_volume_that_cannot_be_kept_is_refused() {
                     "hippo-fast-b9tc-other-pgdata",
                     "volume-other",
                     &[("instance-set", "fast"), ("instance", "hippo-fast-b9tc"), ("role", "pgdata")],
-                )
+                );
             },
             "metadata.labels",
             "has the same role",
@@ -162,7 +162,7 @@ fn a_spec_that_does_not_match_the_claims_is_refused() {
         (
             |e| {
                 spec(e)["backups"]["pgbackrest"]["repos"][0]["volume"]["volumeClaimSpec"]["resources"]["requests"]["storage"] =
-                    "1".into()
+                    "1".into();
             },
             "spec.backups.pgbackrest.repos[0].volume.volumeClaimSpec.resources.requests.storage",
             "write `1Gi`",
@@ -248,7 +248,9 @@ fn without_a_leader_or_claims_the_message_says_what_to_export() {
             .iter()
             .map(|claim| claim["metadata"]["name"].as_str().unwrap().to_owned())
             .collect();
-        claims.iter().for_each(|name| export.remove("PersistentVolumeClaim", name));
+        for name in claims {
+            export.remove("PersistentVolumeClaim", &name);
+        }
     });
     assert!(errors[0].contains("has no PersistentVolumeClaim with the label"), "{errors:?}");
 }
