@@ -194,7 +194,10 @@ fn annotations_that_cannot_work_are_errors() {
         assert!(lines.len() == 1 && is_told(&lines[0]), "{annotations}: {lines:?}");
     }
     let lines = told(&json!({DRILL: "@monthly"}), &json!({"backups": {}}));
-    assert!(lines.iter().any(|line| line.contains("error") && line.contains("there is no backup to restore")), "{lines:?}");
+    assert!(
+        lines.iter().any(|line| line.contains("error") && line.contains("there is no backup to restore")),
+        "{lines:?}"
+    );
     let lines = told(&json!({DRILL: "0 0 30 2 *"}), &json!({}));
     assert!(lines.len() == 1 && lines[0].contains("warning: ") && lines[0].contains("never runs"), "{lines:?}");
 }
@@ -206,7 +209,10 @@ fn the_name_of_the_cron_job_is_not_too_long() {
     assert!(objects(&long.to_string()).is_ok());
     long["metadata"]["name"] = json!("a".repeat(39));
     let errors = objects(&long.to_string()).unwrap_err();
-    assert!(errors[0].to_string().contains("-restore-drill`, the name of a CronJob, can have at most 52"), "{errors:?}");
+    assert!(
+        errors[0].to_string().contains("-restore-drill`, the name of a CronJob, can have at most 52"),
+        "{errors:?}"
+    );
 }
 
 /// Each key of the settings is read by the program, and the program reads no other key.

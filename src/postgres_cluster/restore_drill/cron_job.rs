@@ -1,7 +1,7 @@
 //! The CronJob of the restore drill.
 
 use super::model::RestoreDrill;
-use super::objects::{PROGRAM, SETTINGS};
+use super::program::{PROGRAM, SETTINGS};
 use crate::kubernetes::{
     Container, CronJob, CronJobSpec, EnvVar, JobSpec, JobTemplateSpec, ObjectMeta, PodSpec, PodTemplateSpec, Volume,
 };
@@ -51,10 +51,7 @@ pub(crate) fn cron_job(cluster: &Cluster, backups: &Backups, drill: &RestoreDril
                     active_deadline_seconds: Some(DEADLINE_SECONDS),
                     // A second attempt would hide why the first one failed.
                     backoff_limit: Some(0),
-                    template: PodTemplateSpec {
-                        metadata: Some(inner),
-                        spec: Some(pod(cluster, backups, drill)),
-                    },
+                    template: PodTemplateSpec { metadata: Some(inner), spec: Some(pod(cluster, backups, drill)) },
                     ttl_seconds_after_finished: backups.jobs.ttl_seconds_after_finished.or(Some(KEPT_SECONDS)),
                     ..JobSpec::default()
                 }),
