@@ -4,4 +4,5 @@
 pub mod cron_job;
 pub mod model;
 pub mod objects;
+pub mod program;
 pub mod resolve;

@@ -1,7 +1,7 @@
 //! The CronJob of the restore drill.
 
 use super::model::RestoreDrill;
-use super::objects::{PROGRAM, SETTINGS};
+use super::program::{PROGRAM, SETTINGS};
 use crate::kubernetes::{
     Container, CronJob, CronJobSpec, EnvVar, JobSpec, JobTemplateSpec, ObjectMeta, PodSpec, PodTemplateSpec, Volume,
 };

@@ -1,7 +1,7 @@
 //! The resolved restore drill.
 
 use crate::kubernetes::PersistentVolumeClaimSpec;
-use crate::postgres_cluster::cluster::ConfigMapKey;
+use crate::postgres_cluster::cluster::shared::ConfigMapKey;
 
 /// When and how backups are restored to check them.
 #[derive(Clone, Debug)]

@@ -19,7 +19,7 @@ KEPT_SECONDS = 60
 def cluster(**annotations: str) -> dict[str, Any]:
     """Return a cluster with a drill that the controller never starts during the test."""
     pgbackrest = {
-        "jobs": {"ttlSecondsAfterFinished": KEPT_SECONDS},
+        "jobs": {"resources": {"limits": {"memory": "300Mi"}}, "ttlSecondsAfterFinished": KEPT_SECONDS},
         "repos": [{"name": "repo1", "volume": {"volumeClaimSpec": CLAIM}}],
     }
     made = hippo(instances=instance_sets(instance1=1), backups={"pgbackrest": pgbackrest})

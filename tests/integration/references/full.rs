@@ -11,7 +11,7 @@ pub(crate) fn cluster() -> Value {
         "metadata": {
             "name": "hippo",
             "namespace": "zoo",
-            "annotations": {"pgrender.dev/restore-drill": "@monthly", "pgrender.dev/restore-drill-sql": "brought-checks/sql"},
+            "annotations": {"pgrender.dev/restore-drill": "@monthly"},
         },
         "spec": {
             "postgresVersion": 18,
