@@ -194,7 +194,9 @@ def compared(wanted: Wanted, source: dict[str, Any]) -> str | None:
         return f"{there.name} has everything up to {written(end)} on timeline {timeline}, so this cluster follows it now"
     if recovers:
         raise Failure(f"{there.name} is a standby itself, and left timeline {our.timeline} at {written(point)}. {KEPT}")
-    return discarded(wanted, ours, our.timeline, point)
+    news = discarded(wanted, ours, our.timeline, point)
+    there.write()
+    return news
 
 
 
