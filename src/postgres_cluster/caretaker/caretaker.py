@@ -76,10 +76,10 @@ from pod import (
     DeadPatroni,
     DeadPostmaster,
     OnChange,
+    ReloadPatroni,
     copy_replication_certificate,
     follow_fingerprints,
     label_pod,
-    reload_patroni,
     reload_pgbackrest,
 )
 from pre_start import pre_start
@@ -171,7 +171,7 @@ GROUPS = [
             Duty(
                 OnChange("copied certificates and reloaded Postgres", copy_replication_certificate, CERTIFICATES), 0.5
             ),
-            Duty(OnChange("reloaded Patroni", reload_patroni, PATRONI), 0.5),
+            Duty(OnChange("reloaded Patroni", ReloadPatroni(), PATRONI), 0.5),
             Duty(OnChange("reloaded pgBackRest", reload_pgbackrest, PGBACKREST / "server", PGBACKREST / "conf.d"), 0.5),
             Duty(label_pod),
             Duty(lost_data, 20),

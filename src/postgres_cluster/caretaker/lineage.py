@@ -126,6 +126,11 @@ class Server:
         """Whether it is a standby."""
         return self.ask("SELECT pg_catalog.pg_is_in_recovery()") == "t"
 
+    def write(self) -> None:
+        """Write a record to WAL. After a switch to a new WAL file, pg_rewind would otherwise wait until the next one is written: it
+        takes the end of the header of a file for the end of WAL."""
+        self.ask("SELECT pg_catalog.pg_logical_emit_message(false, 'standby', '')")
+
     def wal(self, name: str, offset: int) -> str | None:
         """Return a piece of a WAL file as hexadecimal digits; None if it does not have the file."""
         read = f"pg_catalog.pg_read_binary_file('pg_wal/{name}', {offset}, {COMPARED}, true)"

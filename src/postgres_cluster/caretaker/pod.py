@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 from typing import Any, Callable
 
+from standby import source_of
 from surroundings import (
     CERTIFICATES,
     FINGERPRINTS,
@@ -87,6 +88,10 @@ def copy_replication_certificate() -> bool:
     return True
 
 
+# How long the change of a role may take.
+ROLE_SECONDS = 10
+
+
 def reload_patroni() -> bool | None:
     """Make Patroni read its files again.
 
@@ -99,6 +104,29 @@ def reload_patroni() -> bool | None:
     for pid in parents:
         os.kill(pid, signal.SIGHUP)
     return bool(parents)
+
+
+class ReloadPatroni:
+    """Makes Patroni read its files again, but promotes or demotes first: Patroni takes more than a second for a reload.
+
+    It waits only for some seconds, because Patroni may refuse the new configuration until it has read a new password."""
+
+    def __init__(self) -> None:
+        self.since = 0.0
+
+    def __call__(self) -> bool | None:
+        """Reload, or wait."""
+        if self.since == 0:
+            self.since = time.monotonic()
+        wanted = read_wanted()
+        right = "standby_leader" if source_of(wanted.settings["dynamicConfiguration"]) else "primary"
+        changes = leadership.role in LEADER and leadership.role != right and not wanted.settings["paused"]
+        if changes and time.monotonic() - self.since < ROLE_SECONDS:
+            return None
+        done = reload_patroni()
+        if done is not None:
+            self.since = 0
+        return done
 
 
 def heeds_hangup(pid: int) -> bool:

@@ -99,7 +99,7 @@ def demote(wanted: Wanted) -> None:
     crashed."""
     timeline = int("".join(psql("SELECT pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_lsn())"))[:8], 16)
     record(wanted, wrote=timeline, used=timeline, followed=None)
-    log(f"this primary becomes a standby; it follows its source when the source has everything up to the end of timeline {timeline}")
+    log(f"this primary becomes a standby, and follows its source only when nothing is missing there of what it wrote on timeline {timeline}")
     try:
         psql("CHECKPOINT")
     except Failure as failure:
@@ -194,7 +194,9 @@ def compared(wanted: Wanted, source: dict[str, Any]) -> str | None:
         return f"{there.name} has everything up to {written(end)} on timeline {timeline}, so this cluster follows it now"
     if recovers:
         raise Failure(f"{there.name} is a standby itself, and left timeline {our.timeline} at {written(point)}. {KEPT}")
-    return discarded(wanted, ours, our.timeline, point)
+    news = discarded(wanted, ours, our.timeline, point)
+    there.write()
+    return news
 
 
 

@@ -120,8 +120,11 @@ def run(test: Test) -> None:
         applied = one.apply(follows(two), DOMAIN)
         until("it says what it would lose", lambda: says(one, "transactions that the source does not have", applied), 120)
         data = "postgres-operator.crunchydata.com/cluster=hippo,postgres-operator.crunchydata.com/data=postgres"
-        one.kubectl("delete", "pod,pvc", "--wait=false", f"--selector={data}")
+        stopped = follows(two)
+        stopped["spec"]["shutdown"] = True
+        one.apply(stopped, DOMAIN)
+        until("it is stopped", lambda: not one.instances(), 120)
+        one.kubectl("delete", "pvc", f"--selector={data}")
         one.kubectl("annotate", "endpoints", "hippo-ha-config", "initialize-")
-        until("the data is gone", lambda: not one.get("pvc", f"--selector={data}")["items"], 120)
         one.apply(follows(two), DOMAIN)
         arrives(one, "a b c d e f")
