@@ -39,6 +39,9 @@ LEADERLESS_SECONDS = 30
 
 LONGEST_MESSAGE = 1500
 
+# How long the stop waits until everything that was written is archived.
+ARCHIVE_SECONDS = 60
+
 
 def still_running(wanted: Wanted, trigger: str) -> list[str]:
     """Return the other instances whose Patroni may still run: their container runs, and they have not said that it waits."""
@@ -211,7 +214,7 @@ class RestoreInPlace:
                 self.waiting = waiting
                 return
             if leadership.role in LEADER:
-                checkpoint()
+                prepare_stop()
         log("restore: stopping Patroni and Postgres")
         for pid in new:
             try:
@@ -221,9 +224,16 @@ class RestoreInPlace:
         self.ended.update(new)
 
 
-def checkpoint() -> None:
-    """Shorten the stop of Postgres, in which it accepts no connections."""
+def prepare_stop() -> None:
+    """Shorten the stop of Postgres, in which it accepts no connections, and archive what was written until now. While it stops, it
+    waits only a few seconds for the repository (`archive-push.sh`)."""
     try:
         psql("CHECKPOINT", seconds=60)
+        segment = "".join(psql("SELECT pg_catalog.pg_walfile_name(pg_catalog.pg_switch_wal())"))
+        started = time.monotonic()
+        while "".join(psql("SELECT last_archived_wal FROM pg_catalog.pg_stat_archiver")) < segment:
+            if time.monotonic() - started > ARCHIVE_SECONDS:
+                raise Failure(f"{segment} is not archived after {ARCHIVE_SECONDS} s; it stays in the data that is kept")
+            time.sleep(0.5)
     except Failure as failure:
         log(f"restore: {failure}")
