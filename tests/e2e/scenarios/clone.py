@@ -23,6 +23,13 @@ def rows(test: Test, pod: str) -> str:
     return test.superuser(pod, "SELECT string_agg(name, ' ' ORDER BY name) FROM hippo.animals", "hippo")
 
 
+def create_table(test: Test) -> None:
+    """Create the table, as soon as the caretaker has created the schema of the user."""
+    there = "SELECT to_regnamespace('hippo')"
+    until("the schema is there", lambda: test.superuser(test.leader(), there, "hippo") == "hippo")
+    test.superuser(test.leader(), "CREATE TABLE hippo.animals (name text)", "hippo")
+
+
 def timeline(test: Test) -> int:
     """Return the timeline of the leader."""
     return int(test.superuser(test.leader(), "SELECT timeline_id FROM pg_control_checkpoint()"))
@@ -54,7 +61,7 @@ def run(test: Test) -> None:
     """Clone to a second, replace the pods, lose a replica, and try what must be refused."""
     test.apply(cluster("hippo", 1))
     test.wait_until_well(1)
-    test.superuser(test.leader(), "CREATE TABLE hippo.animals (name text)", "hippo")
+    create_table(test)
     insert(test, "before")
     until("there is a backup", lambda: test.backups(), 120, pause=1)
     wanted = insert(test, "chosen")

@@ -6,7 +6,7 @@ from typing import Any
 
 from framework import Test, until
 
-from scenarios.clone import archived, cluster, insert, rows, timeline
+from scenarios.clone import archived, cluster, create_table, insert, rows, timeline
 
 PASSWORD = "hush-hush"  # noqa: S105
 
@@ -40,7 +40,7 @@ def run(test: Test) -> None:
     hippo = encrypted("hippo", "hippo-cipher")
     test.apply(hippo)
     test.wait_until_well(1)
-    test.superuser(test.leader(), "CREATE TABLE hippo.animals (name text)", "hippo")
+    create_table(test)
     insert(test, "before")
     until("there is a backup", lambda: len(test.backups()) == 1, 120, pause=1)
     test.expect(test.backups()[0]["error"] is False, f"the backup has an error: {test.backups()}")

@@ -10,7 +10,7 @@ import object_server
 from framework import PREFIX, Test, hippo, instance_sets, until
 from object_server import SECRET, conf, options, put_secret, repository
 
-from scenarios.clone import archived, insert, rows, timeline
+from scenarios.clone import archived, create_table, insert, rows, timeline
 
 # What repo1 has after all backups but the last one.
 ALL = ["full", "diff", "incr"]
@@ -73,7 +73,7 @@ def back_up(test: Test) -> None:
     test.wait_until_well(1)
     until("the first backup is there", lambda: kinds(test) == ALL[:1], 120, pause=1)
     test.figure("first backup in object storage", time.time() - applied, target=40)
-    test.superuser(test.leader(), "CREATE TABLE hippo.animals (name text)", "hippo")
+    create_table(test)
     insert(test, "before")
 
     manual = cluster(test, "hippo")
