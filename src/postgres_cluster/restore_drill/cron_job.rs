@@ -110,7 +110,7 @@ fn part(cluster: &Cluster, backups: &Backups, name: &str, part: &str) -> Contain
 
 /// The program, beside the files of the caretaker that it imports, and the user's SQL.
 fn program(cluster: &Cluster, drill: &RestoreDrill) -> Volume {
-    let imported = caretaker::PROGRAM.iter().map(|(name, _)| *name).filter(|name| name.ends_with(".py"));
+    let imported = caretaker::PROGRAM.iter().map(|(name, _)| *name);
     let own = PROGRAM.iter().map(|(name, _)| *name).chain([SETTINGS]);
     let mut sources = vec![
         config_map(cluster.caretaker_name(), imported.map(|name| item(name, name)).collect()),

@@ -51,7 +51,7 @@ pub(crate) fn resolve(
     }
     let repository = repository(annotations, backups, standby, context);
     let sql = sql(annotations, context);
-    Some(RestoreDrill { schedule: schedule.clone(), repository: repository?, sql: sql?, scratch: scratch(first?) })
+    Some(RestoreDrill { schedule: schedule.clone(), repository: repository?, sql, scratch: scratch(first?) })
 }
 
 fn path(key: &str) -> FieldPath {
@@ -69,25 +69,25 @@ fn repository(
         let followed = standby.and_then(|standby| standby.repository);
         return followed.or_else(|| backups.repositories.first().map(|repository| repository.index));
     };
-    let named = backups.repositories.iter().find(|repository| repository.name() == *name);
-    if named.is_none() {
+    let chosen = backups.repositories.iter().find(|repository| repository.name() == *name);
+    if chosen.is_none() {
         let names: Vec<_> = backups.repositories.iter().map(Repository::name).collect();
         let message = format!("there is no repository `{name}`: write one of `{}`", names.join("`, `"));
         context.error(path(annotation::RESTORE_DRILL_REPOSITORY), message);
     }
-    named.map(|repository| repository.index)
+    chosen.map(|repository| repository.index)
 }
 
-/// The key of the ConfigMap with the SQL, if there is one. The outer `None` is an error.
-fn sql(annotations: &BTreeMap<String, String>, context: &mut Context) -> Option<Option<ConfigMapKey>> {
-    let Some(value) = annotations.get(annotation::RESTORE_DRILL_SQL) else { return Some(None) };
+/// The key of the ConfigMap with the SQL; `None` if there is none, or if it has an error.
+fn sql(annotations: &BTreeMap<String, String>, context: &mut Context) -> Option<ConfigMapKey> {
+    let value = annotations.get(annotation::RESTORE_DRILL_SQL)?;
     let path = path(annotation::RESTORE_DRILL_SQL);
     let Some((name, key)) = value.split_once('/') else {
         context.error(path, "write the name of a ConfigMap, a slash and a key in it: `<configmap>/<key>`");
         return None;
     };
     let verdict = names::check_config_map(name).and_then(|()| names::check_key(key));
-    context.check(&path, verdict).then(|| Some(ConfigMapKey { name: name.to_owned(), key: key.to_owned() }))
+    context.check(&path, verdict).then(|| ConfigMapKey { name: name.to_owned(), key: key.to_owned() })
 }
 
 /// A claim like that of an instance's data, but for a new and empty volume.

@@ -80,11 +80,11 @@ def state(test: Test) -> Any:
 
 
 def archived(test: Test) -> str:
-    """Wait until everything that was committed is archived. Return the time of the last commit, in UTC."""
+    """Commit a row, and wait until it is archived. Return the time before the commit, in UTC."""
     leader = test.leader()
-    test.superuser(leader, "INSERT INTO hippo.animals VALUES ('last')", "hippo")
-    moment = "SELECT to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS')"
+    moment = "SELECT to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US')"
     now = test.superuser(leader, moment)
+    test.superuser(leader, "INSERT INTO hippo.animals VALUES ('last')", "hippo")
     segment = test.superuser(leader, "SELECT pg_walfile_name(pg_current_wal_lsn())")
     test.superuser(leader, "SELECT pg_switch_wal()")
     until("it is archived", lambda: test.superuser(leader, "SELECT last_archived_wal FROM pg_stat_archiver") >= segment)
