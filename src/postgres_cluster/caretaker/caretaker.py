@@ -80,7 +80,7 @@ from pre_stop import pre_stop
 from restore import restore
 from roles import users
 from slices import follow_endpoints
-from standby import follow_source
+from standby import follow_source, wake_source
 from surroundings import (
     ANYONE,
     CERTIFICATES,
@@ -168,6 +168,7 @@ GROUPS = [
             Duty(OnChange("reloaded pgBackRest", reload_pgbackrest, PGBACKREST / "server", PGBACKREST / "conf.d"), 0.5),
             Duty(label_pod),
             Duty(lost_data, 20),
+            Duty(wake_source, 10),
         ],
         ANYONE,
         while_paused=True,
