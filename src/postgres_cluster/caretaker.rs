@@ -19,7 +19,6 @@ use crate::postgres_cluster::{patroni, postgres, restore};
 pub const PROGRAM: [(&str, &str); 26] = [
     postgres::configuration::ARCHIVE_GET,
     postgres::configuration::ARCHIVE_PUSH,
-    ("archive.py", include_str!("caretaker/archive.py")),
     ("backups.py", include_str!("caretaker/backups.py")),
     ("caretaker.py", include_str!("caretaker/caretaker.py")),
     ("closed.py", include_str!("caretaker/closed.py")),
@@ -32,6 +31,7 @@ pub const PROGRAM: [(&str, &str); 26] = [
     ("members.py", include_str!("caretaker/members.py")),
     ("monitoring.py", include_str!("caretaker/monitoring.py")),
     ("ours.py", include_str!("caretaker/ours.py")),
+    ("owner.py", include_str!("caretaker/owner.py")),
     ("pgbouncer.py", include_str!("caretaker/pgbouncer.py")),
     ("pod.py", include_str!("caretaker/pod.py")),
     ("postgres.py", include_str!("caretaker/postgres.py")),
@@ -50,6 +50,9 @@ const LATER: [&str; 15] = [
     "session",
     "impatience",
     "postgres",
+    "owner",
+    "lineage",
+    "standby",
     "ours",
     "closed",
     "roles",
@@ -59,9 +62,6 @@ const LATER: [&str; 15] = [
     "endpoints",
     "slices",
     "restore",
-    "archive",
-    "lineage",
-    "standby",
 ];
 
 /// The text of these files, by the name of the Python module. A pod of an earlier version mounts only the files that existed

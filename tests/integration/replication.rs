@@ -172,7 +172,10 @@ fn a_standby_cluster_that_its_source_refuses_is_told_so() {
     }
     for host in ["delta-primary", "far.example,delta-one-0.delta-pods.zoo.svc."] {
         let told = told(&[standby("zoo", host)]);
-        assert!(told.iter().any(|line| line.contains("error: spec.standby.host: ") && line.contains("itself")), "{told:?}");
+        assert!(
+            told.iter().any(|line| line.contains("error: spec.standby.host: ") && line.contains("itself")),
+            "{told:?}"
+        );
     }
     let passed_on = json!({"patroni": {"dynamicConfiguration": {"standby_cluster": {"host": "alpha-primary"}}}});
     let told = told(&[alpha, cluster("zoo", "delta", &passed_on)]);

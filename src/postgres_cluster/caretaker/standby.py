@@ -19,7 +19,6 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from archive import held, newest_history
 from lineage import (
     COUNTED,
     Server,
@@ -32,6 +31,7 @@ from lineage import (
     transactions,
     written,
 )
+from owner import held, newest_history
 from postgres import psql
 from surroundings import (
     STANDBY,
