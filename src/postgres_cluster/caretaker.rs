@@ -19,7 +19,6 @@ use crate::postgres_cluster::{patroni, postgres, restore};
 pub const PROGRAM: [(&str, &str); 32] = [
     postgres::configuration::ARCHIVE_GET,
     postgres::configuration::ARCHIVE_PUSH,
-    ("archive.py", include_str!("caretaker/archive.py")),
     ("aside.py", include_str!("caretaker/aside.py")),
     ("backups.py", include_str!("caretaker/backups.py")),
     ("before_patroni.py", include_str!("caretaker/before_patroni.py")),
@@ -35,6 +34,7 @@ pub const PROGRAM: [(&str, &str); 32] = [
     ("members.py", include_str!("caretaker/members.py")),
     ("monitoring.py", include_str!("caretaker/monitoring.py")),
     ("ours.py", include_str!("caretaker/ours.py")),
+    ("owner.py", include_str!("caretaker/owner.py")),
     ("pgbouncer.py", include_str!("caretaker/pgbouncer.py")),
     ("pod.py", include_str!("caretaker/pod.py")),
     ("postgres.py", include_str!("caretaker/postgres.py")),
@@ -56,6 +56,9 @@ const LATER: [&str; 21] = [
     "session",
     "impatience",
     "postgres",
+    "owner",
+    "lineage",
+    "standby",
     "ours",
     "closed",
     "roles",
@@ -71,9 +74,6 @@ const LATER: [&str; 21] = [
     "progress",
     "in_place",
     "before_patroni",
-    "archive",
-    "lineage",
-    "standby",
 ];
 
 /// The text of these files, by the name of the Python module. A pod of an earlier version mounts only the files that existed

@@ -1,4 +1,4 @@
-"""A standby cluster, without a cluster: where two clusters parted, and who may archive."""
+"""A standby cluster, without a cluster: where two clusters parted, and who may owner."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "src" / "postgres_cluster" / "caretaker"))
 
-import archive
 import backups
 import lineage
+import owner
 import standby
 import surroundings
 from lineage import Line
@@ -136,31 +136,31 @@ class Archive(unittest.TestCase):
 
     def test_only_our_database_in_shared_repositories_counts(self) -> None:
         there = self.information((1, 1, "000000090000000000000009"), (1, 2, "000000020000000000000003"), (2, 2, "0" * 24))
-        self.assertEqual(archive.newest_files(there, [1], "200"), {1: "000000020000000000000003"})
-        self.assertEqual(archive.newest_files([], [1], "200"), {})
+        self.assertEqual(owner.newest_files(there, [1], "200"), {1: "000000020000000000000003"})
+        self.assertEqual(owner.newest_files([], [1], "200"), {})
 
     def test_an_empty_archive_has_no_file(self) -> None:
-        self.assertEqual(archive.newest_files(self.information((1, 1, "")), [1], "100"), {})
+        self.assertEqual(owner.newest_files(self.information((1, 1, "")), [1], "100"), {})
 
     def test_a_repository_that_does_not_answer_is_not_empty(self) -> None:
         with self.assertRaisesRegex(surroundings.Failure, "repo1 is not available"):
-            archive.newest_files(self.information(code=99), [1], "100")
+            owner.newest_files(self.information(code=99), [1], "100")
 
     def test_a_later_timeline_is_of_another_cluster(self) -> None:
         there = {1: "0000000A0000000000000003"}
-        self.assertEqual(archive.later(there, 9), ["repo1 has WAL of timeline 10"])
-        self.assertEqual(archive.later(there, 10), [])
+        self.assertEqual(owner.later(there, 9), ["repo1 has WAL of timeline 10"])
+        self.assertEqual(owner.later(there, 10), [])
 
     def held(self, there: Any, follows: bool, followed: bool, role: str = "standby_leader", **settings: Any) -> bool:
         """Whether the configuration archives nothing."""
         wanted = surroundings.Wanted({"stanza": True, "cloudRepositories": [1], **settings}, {})
         right = {"postgresql": {"parameters": {"archive_command": "push"}}}
         with unittest.mock.patch.object(surroundings.Leadership, "now", return_value=role):
-            after = archive.held(wanted, there, right, follows, followed)
-        return bool(archive.parameters(after)["archive_command"] == archive.HELD)
+            after = owner.held(wanted, there, right, follows, followed)
+        return bool(owner.parameters(after)["archive_command"] == owner.HELD)
 
     def test_a_standby_archives_nothing_and_a_promoted_one_waits(self) -> None:
-        waits = {"postgresql": {"parameters": {"archive_command": archive.HELD}}}
+        waits = {"postgresql": {"parameters": {"archive_command": owner.HELD}}}
         self.assertTrue(self.held({}, follows=True, followed=True))
         self.assertTrue(self.held({}, follows=False, followed=True))
         self.assertTrue(self.held(waits, follows=False, followed=False))
@@ -168,22 +168,22 @@ class Archive(unittest.TestCase):
         self.assertFalse(self.held(waits, follows=False, followed=True, cloudRepositories=[]))
 
     def test_a_primary_that_becomes_a_standby_archives_until_it_is_one(self) -> None:
-        waits = {"postgresql": {"parameters": {"archive_command": archive.HELD}}}
+        waits = {"postgresql": {"parameters": {"archive_command": owner.HELD}}}
         self.assertFalse(self.held({}, follows=True, followed=False, role="primary"))
         self.assertTrue(self.held(waits, follows=True, followed=False, role="primary"))
 
     def test_a_promoted_cluster_waits_until_nothing_arrives(self) -> None:
-        owner, changes = archive.ArchiveOwner(), []
+        keeper, changes = owner.ArchiveOwner(), []
         configuration = {"postgresql": {"parameters": {"archive_command": "push"}}}
         wanted = surroundings.Wanted({"dynamicConfiguration": configuration}, {})
-        with unittest.mock.patch.object(archive, "patroni", lambda *words: changes.append(words)):
-            self.assertEqual(owner.wait(wanted, {1: "A"}), archive.LOOK_SECONDS)
+        with unittest.mock.patch.object(owner, "patroni", lambda *words: changes.append(words)):
+            self.assertEqual(keeper.wait(wanted, {1: "A"}), owner.LOOK_SECONDS)
             with self.assertRaisesRegex(surroundings.Failure, "B in repo1 has arrived"):
-                owner.wait(wanted, {1: "B"})
+                keeper.wait(wanted, {1: "B"})
             with self.assertRaisesRegex(surroundings.Failure, "B in repo1 has arrived"):
-                owner.wait(wanted, {1: "B"})
-            owner.since = time.monotonic() - archive.QUIET_SECONDS - 1
-            self.assertIsNone(owner.wait(wanted, {1: "B"}))
+                keeper.wait(wanted, {1: "B"})
+            keeper.since = time.monotonic() - owner.QUIET_SECONDS - 1
+            self.assertIsNone(keeper.wait(wanted, {1: "B"}))
         self.assertEqual(changes, [("PATCH", "/config", configuration)])
 
 

@@ -164,12 +164,18 @@ fn a_standby_cluster_that_its_source_refuses_is_told_so() {
         ("zoo", "alpha-primary.far.svc"),
         ("zoo", "beta-primary"),
         ("zoo", "primary.example"),
-        ("zoo", "delta-primary"),
     ] {
         assert_eq!(warns(&[alpha.clone(), standby(namespace, host)]), 0, "{host}");
         let told = told(&[alpha.clone(), standby(namespace, host)]);
         let note = "info: spec.standby.host: the cluster at this host must accept this standby";
         assert!(told.iter().any(|line| line.contains(note)), "{told:?}");
+    }
+    for host in ["delta-primary", "far.example,delta-one-0.delta-pods.zoo.svc."] {
+        let told = told(&[standby("zoo", host)]);
+        assert!(
+            told.iter().any(|line| line.contains("error: spec.standby.host: ") && line.contains("itself")),
+            "{told:?}"
+        );
     }
     let passed_on = json!({"patroni": {"dynamicConfiguration": {"standby_cluster": {"host": "alpha-primary"}}}});
     let told = told(&[alpha, cluster("zoo", "delta", &passed_on)]);

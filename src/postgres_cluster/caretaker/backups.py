@@ -9,7 +9,6 @@ import subprocess
 import sys
 from typing import Any, Callable
 
-from standby import recorded
 from surroundings import (
     BACKUP,
     LEADERS,
@@ -257,6 +256,9 @@ def create_replica(words: list[str]) -> None:
 
     The backup must be of this database cluster. If there is none, Patroni tries its next method. pgBackRest alone would restore
     the newest backup, even of an earlier database cluster. Patroni then never accepts the data: "system ID mismatch"."""
+    # Not at the top: in a pod of an earlier version, `surroundings` must load that file first.
+    from standby import recorded
+
     repository = next(int(word.removeprefix("--repo=")) for word in words if word.startswith("--repo="))
     try:
         wanted = read_wanted()

@@ -26,7 +26,7 @@ pauses, and every few minutes to find what others have changed.
     monitoring.py       the exporter's role, schema and extension
     members.py          Patroni's configuration, restarts, switchover, the Endpoints of `<cluster>-primary`
     backups.py          pgBackRest's stanza, backups in object storage, and the backup for a replica
-    archive.py          whether another cluster archives into our object storage
+    owner.py            whether another cluster archives into our object storage
     standby.py          a standby cluster that was a primary before
     lineage.py          the timelines of two clusters
     restore.py          the data of a new cluster, from its data source
@@ -56,7 +56,6 @@ import time
 from pathlib import Path
 from typing import Any, Callable, NamedTuple
 
-from archive import ArchiveOwner
 from backups import FirstBackup, ManualBackup, create_replica, stanza
 from databases import INIT_SQL_RUNS, allow_init_sql, databases, init_sql, schemas
 from endpoints import patroni_endpoints
@@ -71,6 +70,7 @@ from members import (
     switchover,
 )
 from monitoring import monitoring
+from owner import ArchiveOwner
 from pgbouncer import pgbouncer
 from pod import (
     DeadPatroni,
@@ -87,7 +87,7 @@ from pre_stop import pre_stop
 from restore import restore
 from roles import users
 from slices import follow_endpoints
-from standby import follow_source
+from standby import follow_source, wake_source
 from surroundings import (
     ANYONE,
     CERTIFICATES,
@@ -175,6 +175,7 @@ GROUPS = [
             Duty(OnChange("reloaded pgBackRest", reload_pgbackrest, PGBACKREST / "server", PGBACKREST / "conf.d"), 0.5),
             Duty(label_pod),
             Duty(lost_data, 20),
+            Duty(wake_source, 10),
         ],
         ANYONE,
         while_paused=True,

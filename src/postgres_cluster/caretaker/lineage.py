@@ -127,8 +127,7 @@ class Server:
         return self.ask("SELECT pg_catalog.pg_is_in_recovery()") == "t"
 
     def write(self) -> None:
-        """Write a record to WAL. After a switch to a new WAL file, pg_rewind would otherwise wait until the next one is written: it
-        takes the end of the header of a file for the end of WAL."""
+        """Write a small record to WAL."""
         self.ask("SELECT pg_catalog.pg_logical_emit_message(false, 'standby', '')")
 
     def wal(self, name: str, offset: int) -> str | None:

@@ -19,7 +19,6 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from archive import held, newest_history
 from lineage import (
     COUNTED,
     Server,
@@ -32,6 +31,7 @@ from lineage import (
     transactions,
     written,
 )
+from owner import held, newest_history
 from postgres import psql
 from surroundings import (
     STANDBY,
@@ -194,9 +194,7 @@ def compared(wanted: Wanted, source: dict[str, Any]) -> str | None:
         return f"{there.name} has everything up to {written(end)} on timeline {timeline}, so this cluster follows it now"
     if recovers:
         raise Failure(f"{there.name} is a standby itself, and left timeline {our.timeline} at {written(point)}. {KEPT}")
-    news = discarded(wanted, ours, our.timeline, point)
-    there.write()
-    return news
+    return discarded(wanted, ours, our.timeline, point)
 
 
 
@@ -215,6 +213,28 @@ def discarded(wanted: Wanted, ours: list[Any], timeline: int, point: int) -> str
         f"this cluster wrote {what}. {KEPT}. To discard them, annotate the PostgresCluster with "
         f'`pgrender.dev/discard-timeline: "{last.timeline}"`; to keep them, dump them first, or remove `spec.standby`'
     )
+
+
+def wake_source(wanted: Wanted) -> None:
+    """Let the source write a record while an instance of this standby cluster starts. After pg_rewind, Postgres accepts connections
+    when it has the WAL up to where the source was then, and if that is in the header of a new WAL file, it has it only when the
+    source has written a record after it. An idle source might not do that for hours."""
+    source = source_of(wanted.settings["dynamicConfiguration"])
+    if not source.get("host") or not starts():
+        return
+    try:
+        Server(source).write()
+    except Failure:
+        pass  # the source may be away or a standby, and the instance may start for other reasons
+
+
+def starts() -> bool:
+    """Whether Postgres starts as a standby: the last line of its lock file says so (PostgreSQL, src/include/utils/pidfile.h)."""
+    try:
+        state = (data_directory() / "postmaster.pid").read_text().split("\n")[7].strip()
+    except (OSError, IndexError):
+        return False
+    return state == "starting" and (data_directory() / "standby.signal").exists()
 
 
 def compared_with_archive(wanted: Wanted) -> str | None:
