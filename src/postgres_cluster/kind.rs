@@ -3,6 +3,7 @@
 use super::cluster::Cluster;
 use super::objects;
 use super::parse::{self, DEFINITION};
+use super::pgbackrest::place::Places;
 use super::replication::standby::{self, Party};
 use super::resolve;
 use super::restore::source_cluster::{self, SourceCluster};
@@ -37,7 +38,11 @@ impl Kind for PostgresClusterKind {
         }
         let sources: Vec<_> =
             clusters.iter().filter_map(|(cluster, _)| cluster.as_ref().map(SourceCluster::of)).collect();
-        for (Resource { document, .. }, (cluster, diagnostics)) in resources.iter().zip(&mut clusters) {
+        let mut places = Places::default();
+        for (Resource { document, reference }, (cluster, diagnostics)) in resources.iter().zip(&mut clusters) {
+            if let Some(cluster) = cluster.as_ref() {
+                diagnostics.extend(document.locate_all(places.add(reference, cluster)));
+            }
             let found = cluster.as_mut().and_then(|cluster| source_cluster::complete(cluster, &sources));
             work.add(cluster.as_ref().map_or(0, of_data_source));
             diagnostics.extend(found.map(|found| document.locate(found)));

@@ -11,6 +11,7 @@ pub mod objects;
 pub mod option;
 pub mod option_name;
 pub mod option_value;
+pub mod place;
 pub mod repo_host;
 pub mod resolve;
 pub mod schedule;

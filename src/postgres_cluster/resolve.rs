@@ -93,7 +93,7 @@ fn cluster(resource: &PostgresCluster, context: &mut Context) -> Cluster {
             context,
         ),
         standby,
-        data_source: restore::resolve::resolve(spec, &name, namespace.as_deref(), context),
+        data_source: restore::resolve::resolve(spec, &name, namespace.as_deref(), backups.as_ref(), context),
         restore_in_place: restore::in_place::resolve(spec, &name, namespace.as_deref(), &annotations, context),
         pgbouncer: pgbouncer::resolve::resolve(spec, &metadata, context),
         exporter: spec.monitoring.as_ref().and_then(|m| m.pgmonitor.as_ref()).is_some_and(|m| m.exporter.is_some()),

@@ -1,20 +1,17 @@
 //! Resolves `spec.dataSource`.
 
-use std::collections::BTreeMap;
-
 use super::model::{DataSource, Source};
 use super::options;
 use crate::diagnostic::FieldPath;
 use crate::naming::STANZA;
 use crate::postgres_cluster::pgbackrest::credentials;
-use crate::postgres_cluster::pgbackrest::model::Storage;
 use crate::postgres_cluster::pgbackrest::option;
 use crate::postgres_cluster::pgbackrest::resolve::{checked_repository_index, repository};
-use crate::postgres_cluster::pgbackrest::{global_options, model::Repository};
+use crate::postgres_cluster::pgbackrest::{global_options, model::Backups, place::Place};
 use crate::postgres_cluster::resolve::context::Context;
 use crate::postgres_cluster::resolve::files;
 use crate::postgres_cluster::spec::{
-    PgBackRestDataSourceSpec, PgBackRestSpec, PostgresClusterDataSourceSpec, PostgresClusterSpec, RepositorySpec,
+    PgBackRestDataSourceSpec, PostgresClusterDataSourceSpec, PostgresClusterSpec,
 };
 
 /// Resolves the data source; `None` if there is none, or if it has an error. `postgresCluster` takes precedence, as in PGO.
@@ -22,6 +19,7 @@ pub(crate) fn resolve(
     spec: &PostgresClusterSpec,
     name: &str,
     namespace: Option<&str>,
+    backups: Option<&Backups>,
     context: &mut Context,
 ) -> Option<DataSource> {
     let source = spec.data_source.as_ref()?;
@@ -38,7 +36,7 @@ pub(crate) fn resolve(
         return of_cluster(cluster, spec, name, namespace, &path.key("postgresCluster"), context);
     }
     let pgbackrest = source.pgbackrest.as_ref()?;
-    of_object_storage(pgbackrest, spec, &path.key("pgbackrest"), context)
+    of_object_storage(pgbackrest, spec, backups, &path.key("pgbackrest"), context)
 }
 
 fn of_cluster(
@@ -82,6 +80,7 @@ fn of_cluster(
 fn of_object_storage(
     spec: &PgBackRestDataSourceSpec,
     cluster: &PostgresClusterSpec,
+    backups: Option<&Backups>,
     path: &FieldPath,
     context: &mut Context,
 ) -> Option<DataSource> {
@@ -107,8 +106,8 @@ fn of_object_storage(
     let given =
         credentials::Given { global: &spec.global, global_path: path.key("global"), files: !configuration.is_empty() };
     credentials::check(&repository, &path.key("repo"), &given, cluster, context);
-    let pgbackrest = cluster.backups.as_ref().and_then(|backups| backups.pgbackrest.as_ref());
-    if let Some(index) = pgbackrest.and_then(|own| same_place(spec, &repository, own)) {
+    let place = Place::of(&repository, &spec.global);
+    if let Some(index) = place.zip(backups).and_then(|(place, backups)| place.position(backups)) {
         let message = format!(
             "`spec.backups.pgbackrest.repos[{index}]` is the same place, and two clusters must not archive to it: give this \
              cluster another `repoN-path` in `spec.backups.pgbackrest.global`"
@@ -118,23 +117,6 @@ fn of_object_storage(
     let from =
         Source::ObjectStorage { repository: Box::new(repository.clone()), global: spec.global.clone(), configuration };
     Some(DataSource { from, repository: repository.index, stanza: spec.stanza.clone(), options: options? })
-}
-
-/// The position of the cluster's own repository that is in the same bucket and has the same path, if there is one.
-fn same_place(spec: &PgBackRestDataSourceSpec, repository: &Repository, own: &PgBackRestSpec) -> Option<usize> {
-    let path = |name: &str, global: &BTreeMap<String, String>| {
-        global.get(&format!("{name}-path")).cloned().unwrap_or_else(|| format!("/pgbackrest/{name}"))
-    };
-    let there = path(&spec.repo.name, &spec.global);
-    let same = |other: &RepositorySpec| match &repository.storage {
-        Storage::S3 { bucket, endpoint, .. } => {
-            other.s3.as_ref().is_some_and(|s3| s3.bucket == *bucket && s3.endpoint == *endpoint)
-        }
-        Storage::Gcs { bucket } => other.gcs.as_ref().is_some_and(|gcs| gcs.bucket == *bucket),
-        Storage::Azure { container } => other.azure.as_ref().is_some_and(|azure| azure.container == *container),
-        Storage::Volume(_) => false,
-    };
-    own.repos.iter().position(|other| same(other) && path(&other.name, &own.global) == there)
 }
 
 /// Reports the fields of PGO's restore Job that are given: `affinity`, `priorityClassName`, `resources`, `tolerations` and
