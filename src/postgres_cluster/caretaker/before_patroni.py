@@ -32,12 +32,12 @@ from restore import TERMINATION_MESSAGE, fetch, marker, recover, remove_data
 from surroundings import (
     Failure,
     Wanted,
+    control_data,
     data_directory,
     find,
     kubernetes,
     log,
     read_wanted,
-    run,
 )
 
 # A failed restore is repeated after this time, or as soon as the request changes.
@@ -246,8 +246,10 @@ def attempt(wanted: Wanted, request: Any, backup: str | None) -> None:
 
 def timeline(directory: Path) -> str | None:
     """Return the timeline of a data directory; None if it cannot be read."""
-    words = run(["pg_controldata", str(directory)], 60).stdout.split("\n")
-    return next((line.split(":", 1)[1].strip() for line in words if "checkpoint's TimeLineID" in line), None)
+    try:
+        return control_data(directory)["Latest checkpoint's TimeLineID"]
+    except (Failure, KeyError):
+        return None
 
 
 def instance_set(wanted: Wanted) -> str:

@@ -10,7 +10,7 @@ import re
 from pathlib import Path
 from typing import Any, Callable, NamedTuple
 
-from surroundings import REPLICATION, Failure, Wanted, data_directory, run
+from surroundings import REPLICATION, Failure, Wanted, control_data, data_directory, run
 
 # How much WAL is compared: more than one header of a record, which contains a checksum, after one header of a page.
 COMPARED = 96
@@ -69,16 +69,12 @@ def segment(timeline: int, position: int, size: int) -> str:
 def control(wanted: Wanted) -> dict[str, str]:
     """Return what `pg_controldata` says about the data directory, whether Postgres runs or not."""
     path = os.pathsep.join([*wanted.settings["programDirectories"], os.environ.get("PATH", os.defpath)])
-    result = run(["pg_controldata", str(data_directory())], 60, LC_ALL="C", PATH=path)
-    if result.returncode != 0:
-        raise Failure(f"pg_controldata: {result.stderr.strip()}")
-    pairs = (line.split(":", 1) for line in result.stdout.splitlines() if ":" in line)
-    return {name.strip(): value.strip() for name, value in pairs}
+    return control_data(data_directory(), PATH=path)
 
 
-def last_timeline(control_data: dict[str, str]) -> int:
+def last_timeline(control: dict[str, str]) -> int:
     """Return the timeline of a database cluster from its control file."""
-    return int(control_data["Latest checkpoint's TimeLineID"])
+    return int(control["Latest checkpoint's TimeLineID"])
 
 
 class Server:

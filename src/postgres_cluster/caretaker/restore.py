@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from source_files import check, configuration
-from surroundings import Failure, Wanted, data_directory, find, kubernetes, log, read_wanted, run
+from surroundings import Failure, Wanted, control_data, data_directory, find, kubernetes, log, read_wanted
 
 # `kubectl describe pod` shows this text.
 TERMINATION_MESSAGE = Path("/dev/termination-log")
@@ -30,8 +30,10 @@ REPOSITORY_SECONDS = 120
 
 # Recovery uses neither the configuration in the backup, which is that of another cluster, nor the network. While `hot_standby` is
 # off, the number of connections and the like may be smaller than in the other cluster, and Postgres is ready only after its
-# promotion. WAL of the new timeline stays until Patroni starts Postgres with the command for our own archive.
+# promotion. WAL of the new timeline stays until Patroni starts Postgres with the command for our own archive. `ALTER SYSTEM` in the
+# other cluster may have set commands that would run at the end of recovery.
 SETTINGS = {
+    "archive_cleanup_command": "",
     "archive_command": "false",
     "archive_library": "",
     "archive_mode": "on",
@@ -39,9 +41,14 @@ SETTINGS = {
     "listen_addresses": "",
     "log_destination": "stderr",
     "logging_collector": "off",
+    "recovery_end_command": "",
     "ssl": "off",
     "wal_level": "logical",
 }
+
+
+# The first version of Postgres with these settings.
+NEWER_SETTINGS = {"archive_cleanup_command": 12, "archive_library": 15, "recovery_end_command": 12}
 
 
 def marker() -> Path:
@@ -99,11 +106,14 @@ def recover(wanted: Wanted) -> None:
             "data_directory": str(directory),
             "hba_file": str(files["hba"]),
             "ident_file": str(files["ident"]),
+            # Postgres does not start with fewer if there are prepared transactions in the backup or in the archive.
+            "max_prepared_transactions": control_data(directory)["max_prepared_xacts setting"],
             "shared_preload_libraries": str(parameters.get("shared_preload_libraries", "")),
             "unix_socket_directories": place,
         }
-        if wanted.settings["postgresVersion"] < 15:
-            del settings["archive_library"]
+        for name, version in NEWER_SETTINGS.items():
+            if wanted.settings["postgresVersion"] < version:
+                del settings[name]
         files["postgresql"].touch()
         # On the command line, settings have precedence over those of `ALTER SYSTEM` in the backup.
         words = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
@@ -120,15 +130,6 @@ def recover(wanted: Wanted) -> None:
         reader.join()
         if not promoted or server.returncode != 0:
             raise Failure(f"recovery: {'; '.join(errors)[:1500] or f'Postgres ended with status {server.returncode}'}")
-
-
-def system_identifier() -> str:
-    """Return the identifier of the restored database cluster, which is that of the data source."""
-    result = run(["pg_controldata", str(data_directory())], 60)
-    lines = [line.split(":", 1)[1].strip() for line in result.stdout.split("\n") if "system identifier" in line]
-    if result.returncode != 0 or not lines:
-        raise Failure(f"pg_controldata: {result.stderr.strip()}")
-    return lines[0]
 
 
 def check_own_repositories(wanted: Wanted, system: str) -> None:
@@ -180,7 +181,7 @@ def restore(words: list[str]) -> None:
         files = configuration()
         check(files.name, source["arguments"])
         fetch([f"--config-include-path={files.name}", *source["arguments"], *words])
-        check_own_repositories(wanted, system_identifier())
+        check_own_repositories(wanted, control_data(data_directory())["Database system identifier"])
         recover(wanted)
         files.cleanup()
         # The dynamic configuration of the other cluster.

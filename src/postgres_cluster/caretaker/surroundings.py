@@ -350,6 +350,15 @@ def run(command: list[str], timeout: float, text: str = "", **environment: str) 
     return subprocess.CompletedProcess(command, process.returncode, out, err)
 
 
+def control_data(directory: Path, **environment: str) -> dict[str, str]:
+    """Return what `pg_controldata` says about a data directory, whether Postgres runs or not."""
+    result = run(["pg_controldata", str(directory)], 60, LC_ALL="C", **environment)
+    if result.returncode != 0:
+        raise Failure(f"pg_controldata: {result.stderr.strip()}")
+    pairs = (line.split(":", 1) for line in result.stdout.splitlines() if ":" in line)
+    return {name.strip(): value.strip() for name, value in pairs}
+
+
 def load_later_files() -> None:
     """Load modules from the settings if their files are not mounted.
 

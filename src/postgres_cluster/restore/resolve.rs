@@ -10,9 +10,7 @@ use crate::postgres_cluster::pgbackrest::resolve::{checked_repository_index, rep
 use crate::postgres_cluster::pgbackrest::{global_options, model::Backups, place::Place};
 use crate::postgres_cluster::resolve::context::Context;
 use crate::postgres_cluster::resolve::files;
-use crate::postgres_cluster::spec::{
-    PgBackRestDataSourceSpec, PostgresClusterDataSourceSpec, PostgresClusterSpec,
-};
+use crate::postgres_cluster::spec::{PgBackRestDataSourceSpec, PostgresClusterDataSourceSpec, PostgresClusterSpec};
 
 /// Resolves the data source; `None` if there is none, or if it has an error. `postgresCluster` takes precedence, as in PGO.
 pub(crate) fn resolve(

@@ -7,10 +7,10 @@ import os
 import shutil
 from pathlib import Path
 
-from drill_server import control_data, follow
+from drill_server import follow
 from postgres import DATABASES
 from session import PSQL
-from surroundings import Failure, data_directory, run
+from surroundings import Failure, control_data, data_directory, run
 
 
 def checked(name: str, command: list[str], environment: dict[str, str], *signs: str) -> None:
@@ -22,7 +22,7 @@ def checked(name: str, command: list[str], environment: dict[str, str], *signs: 
 
 def check_checksums() -> bool:
     """Compare each page with its checksum, while Postgres does not run. Return whether the cluster has checksums."""
-    if control_data()["Data page checksum version"] == "0":
+    if control_data(data_directory())["Data page checksum version"] == "0":
         return False
     command = ["pg_checksums", "--check", f"--pgdata={data_directory()}"]
     checked("pg_checksums", command, {**os.environ, "LC_ALL": "C"}, "error")

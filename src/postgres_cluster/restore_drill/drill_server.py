@@ -15,7 +15,7 @@ from typing import Any
 
 import restore
 from session import environment
-from surroundings import Failure, data_directory, log, run
+from surroundings import Failure, control_data, data_directory, log
 
 # In addition to the settings of a restore: no archiving, and nothing that runs by itself. Without background workers, extensions
 # such as pg_cron start no jobs, and subscriptions do not connect to their publishers.
@@ -49,24 +49,17 @@ SETTINGS_SINCE = {17: {"event_triggers": "off"}}
 SIGNS = ("ERROR", "FATAL", "PANIC", "restored log file", "last completed transaction", "redo done")
 
 
-def control_data() -> dict[str, str]:
-    """Return what `pg_controldata` says."""
-    result = run(["pg_controldata", str(data_directory())], 60, LC_ALL="C")
-    if result.returncode != 0:
-        raise Failure(f"pg_controldata: {result.stderr.strip()}")
-    return {name: value.strip() for name, _, value in (line.partition(":") for line in result.stdout.split("\n"))}
-
-
 def settings_of(settings: Any, more: dict[str, str]) -> dict[str, str]:
     """Return all settings, except the names of files."""
     wanted = {**restore.SETTINGS, **SETTINGS, **more}
     version = settings["postgresVersion"]
     for since, later in SETTINGS_SINCE.items():
         wanted.update(later if version >= since else {})
-    if version < 15:
-        wanted.pop("archive_library", None)
+    for name, since in restore.NEWER_SETTINGS.items():
+        if version < since:
+            wanted.pop(name, None)
     # Postgres does not start with fewer if the backup contains prepared transactions.
-    wanted["max_prepared_transactions"] = control_data()["max_prepared_xacts setting"]
+    wanted["max_prepared_transactions"] = control_data(data_directory())["max_prepared_xacts setting"]
     wanted["shared_preload_libraries"] = settings["sharedPreloadLibraries"]
     return wanted
 
