@@ -36,8 +36,9 @@ def has(test: Test, expected: str) -> bool:
 
 
 def newest(test: Test) -> str:
-    """Return the newest WAL segment in the archive."""
-    return max(path.rsplit("/", 1)[1][:24] for path in object_server.objects(test, "shared/archive") if "/0000000" in path)
+    """Return the newest WAL segment of the source in the archive."""
+    files = [path.rsplit("/", 1)[1] for path in object_server.objects(test, "shared/archive")]
+    return max(name[:24] for name in files if name.startswith("00000001"))
 
 
 def timelines(test: Test) -> set[str]:
@@ -100,10 +101,12 @@ def run(test: Test) -> None:
     until("it archives", lambda: timelines(test) == {"00000001", "00000002"}, 400, pause=2)
     test.figure("a promoted standby archives after the last WAL of its source", time.time() - quiet)
     archived(follower)
-    before = newest(test)
     config["parameters"]["work_mem"] = "5MB"
     changed = source.apply(cluster(source, ACCEPT, config=config))
     until("the source says why it does not archive", lambda: says(source, "another cluster was promoted", changed), 60)
+    command = "SELECT current_setting('archive_command') LIKE '%nothing is archived%'"
+    until("Postgres knows it", lambda: source.superuser(source.leader(), command) == "t", 60)
+    before = newest(test)
     insert(source, "lost")
     source.superuser(source.leader(), "SELECT pg_switch_wal()")
     until("its archiver fails", lambda: int(source.superuser(source.leader(), "SELECT failed_count FROM pg_stat_archiver")), 120)
