@@ -254,12 +254,14 @@ class Started(unittest.TestCase):
         with (
             unittest.mock.patch.object(before_patroni, "is_known", lambda _: known),
             unittest.mock.patch.object(before_patroni, "has_other_leader", lambda _: led),
+            unittest.mock.patch.object(before_patroni, "LEADER_SECONDS", 0),
+            unittest.mock.patch.object(before_patroni, "answered", contextlib.nullcontext),
         ):
             before_patroni.settle(self.wanted, {"done": done} if done else {})
         return (self.data / "PG_VERSION").exists(), progress.memory()
 
     def test_a_new_cluster_has_nothing_to_restore(self) -> None:
-        self.assertEqual(self.settle(None, known=False), (False, {"done": "new"}))
+        self.assertEqual(self.settle(None, known=False), (False, {"done": "new", "first": "new"}))
 
     def test_a_new_instance_of_an_old_cluster_does_not_answer_the_request(self) -> None:
         self.assertEqual(self.settle(None), (False, {}))
@@ -275,6 +277,12 @@ class Started(unittest.TestCase):
         self.data.mkdir()
         (self.data / "PG_VERSION").write_text("17")
         self.assertEqual(self.settle("later"), (True, {"done": "later"}))
+
+    def test_the_data_of_a_cluster_that_was_created_with_the_request_stays(self) -> None:
+        (self.data / "PG_VERSION").write_text("17")
+        with unittest.mock.patch.object(before_patroni, "has_other_leader", lambda _: True):
+            before_patroni.settle(self.wanted, {"done": "new", "first": "new"})
+        self.assertEqual(((self.data / "PG_VERSION").exists(), progress.memory()), (True, {"done": "new"}))
 
     def test_the_only_data_is_never_removed(self) -> None:
         (self.data / "PG_VERSION").write_text("17")

@@ -230,6 +230,12 @@ def is_ancestor(backup: Any, timeline: int | None, history: list[Any]) -> bool:
     return number == timeline or any(entry[0] == number and stop <= entry[1] for entry in history)
 
 
+def is_of_newest_timeline(backup: Any, stanza: Any) -> bool:
+    """Whether the timeline of a backup is the newest in the archive."""
+    newest = max((archive["max"] or "" for archive in stanza["archive"]), default="")
+    return bool(backup["archive"]["stop"][:8] >= newest[:8])
+
+
 def is_complete(backup: Any, followed: int) -> bool:
     """Whether a backup is later than the timeline up to which this cluster followed another one without a common repository,
     because WAL of that time is missing here."""
@@ -256,7 +262,8 @@ def create_replica(words: list[str]) -> None:
 
     The backup must be of this database cluster. If there is none, Patroni tries its next method. pgBackRest alone would restore
     the newest backup, even of an earlier database cluster. Patroni then never accepts the data: "system ID mismatch"."""
-    # Not at the top: in a pod of an earlier version, `surroundings` must load that file first.
+    # Not at the top: in a pod of an earlier version, `surroundings` must load these files first.
+    from progress import find_progress
     from standby import recorded
 
     repository = next(int(word.removeprefix("--repo=")) for word in words if word.startswith("--repo="))
@@ -272,12 +279,15 @@ def create_replica(words: list[str]) -> None:
         history, timeline = json.loads(annotations.get("history") or "[]"), leader_timeline()
         followed = recorded(wanted).get("followed", 0)
         there = stanza_of(json.loads(pgbackrest("info", "--output=json")))
-        label = newest(
-            there,
-            repository,
-            system,
-            lambda backup: is_ancestor(backup, timeline, history) and is_complete(backup, followed),
-        )
+        # Without a leader, nobody knows which timelines an earlier restore has left.
+        was_restored = timeline is None and find_progress(wanted).get("done")
+
+        def is_meant(backup: Any) -> bool:
+            if was_restored and not is_of_newest_timeline(backup, there):
+                return False
+            return is_ancestor(backup, timeline, history) and is_complete(backup, followed)
+
+        label = newest(there, repository, system, is_meant)
     except Failure as failure:
         sys.exit(f"create-replica: {failure}")
     if label is None:

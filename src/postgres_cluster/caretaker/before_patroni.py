@@ -9,6 +9,7 @@ The data that was aside stays on the volume of the instance that restored, until
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import sys
 import time
@@ -16,7 +17,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from aside import aside, move_aside, put_back, remove
+from aside import aside, has_data, move_aside, put_back, remove
 from endpoints import has_leader
 from in_place import option, still_running
 from probes import answered
@@ -103,19 +104,31 @@ def end_container(message: str) -> None:
 def settle(wanted: Wanted, progress: dict[str, Any]) -> None:
     """Compare the data with the last restore, which may have taken place while this pod was away."""
     trigger = progress.get("done")
-    there = (data_directory() / "PG_VERSION").exists()
+    there = has_data(data_directory())
     if trigger is None:
         request = wanted.settings["restoreInPlace"]
         if request and not there and not is_known(wanted):
             # The cluster is created with this request, and there is nothing to restore.
-            remember(done=request["trigger"])
+            remember(done=request["trigger"], first=request["trigger"])
     elif memory().get("done") != trigger:
-        if there:
-            if not has_other_leader(wanted):
-                return  # there would be no other data, and Patroni accepts no leader of an earlier timeline
-            log(f"restore: removing the data of this instance, which is older than the restore `{trigger}`")
-            remove(data_directory())
+        # A cluster that was created with the request has no older data.
+        if there and progress.get("first") != trigger:
+            with answered():
+                if not is_led_in_time(wanted):
+                    return  # this may be the only data
+                log(f"restore: removing the data of this instance, which is older than the restore `{trigger}`")
+                remove(data_directory())
         remember(done=trigger)
+
+
+def is_led_in_time(wanted: Wanted) -> bool:
+    """Wait for another instance to lead, because older data must not become the leader's. Return whether one does."""
+    deadline = time.monotonic() + LEADER_SECONDS
+    while not has_other_leader(wanted):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(1)
+    return True
 
 
 def has_other_leader(wanted: Wanted) -> bool:
@@ -144,22 +157,28 @@ def step(wanted: Wanted) -> bool:
         if progress["instance"] == me:
             return restore_here(wanted, progress)
         if mine.get("doing") != progress["id"]:
-            remember(doing=progress["id"], instance=progress["instance"])
+            if "doing" not in mine:
+                remove(aside())  # from an earlier restore
+            remember(doing=progress["id"], instance=progress["instance"], since=None)
         move_aside()
         acknowledge(progress["id"])
         return False
-    if progress.get("state") == "done":
-        return finish(wanted, progress["id"], progress.get("instance"))
-    if progress.get("state") in ("cancelled", "refused"):
+    state, done = progress.get("state"), progress.get("done")
+    if mine.get("instance") == me and state != "cancelled" and done != mine["doing"]:
+        record(wanted, mine["doing"], "restoring")  # the Endpoints were deleted during the restore
+        return False
+    if done and done != mine.get("done"):
+        return finish(wanted, done, progress.get("instance") if state == "done" else None)
+    if done and state == "done" and ("instance" in progress or done == mine.get("doing")):
+        return finish(wanted, done, progress.get("instance"))
+    if state in ("cancelled", "refused"):
         put_back()
         marker().unlink(missing_ok=True)
-        remember(doing=None, instance=None, failed=None)
         acknowledge(None)
+        remember(doing=None, instance=None, failed=None)
         log("restore: it was cancelled, and the data was put back")
         return True
-    # The annotation was deleted during the restore.
-    if mine.get("instance") == me:
-        record(wanted, mine["doing"], "restoring")
+    # Endpoints that were created anew name no instance. The restoring instance records its progress again.
     return False
 
 
@@ -174,10 +193,11 @@ def finish(wanted: Wanted, trigger: str, instance: str | None) -> bool:
         if not is_led and time.time() - mine["since"] < LEADER_SECONDS:
             return False
         remove(data_directory())
-        if is_led:
+        # Without a leader, or if this instance was the leader, its data may have commits that are nowhere else.
+        if is_led and any((aside() / name).exists() for name in ("standby.signal", "recovery.conf")):
             remove(aside())
-        else:
-            log(f"restore: there is no leader, so the data from before stays in {aside()}")
+        elif aside().exists():
+            log(f"restore: the data from before is in {aside()} of this pod until you remove it")
         remember(done=trigger)
     acknowledge(None)
     remember(doing=None, instance=None, failed=None, since=None)
@@ -193,6 +213,7 @@ def restore_here(wanted: Wanted, progress: dict[str, Any]) -> bool:
     if request is None:
         put_back()
         marker().unlink(missing_ok=True)
+        acknowledge(None)
         remember(doing=None, instance=None, failed=None)
         record(wanted, progress["id"], "cancelled")
         log("restore: the request is no longer in the spec, so the data was put back")
@@ -237,6 +258,12 @@ def attempt(wanted: Wanted, request: Any, backup: str | None) -> None:
     words = [*request["arguments"], f"--link-map=pg_wal={directory}"]
     if backup and not (option(words, "set") or option(words, "target-timeline")):
         words.append(f"--set={backup}")
+    # Postgres takes any failure of its command for the end of the archive, except an exit code above 125. pgBackRest has exit code
+    # 1 for a file that does not exist.
+    get = f'pgbackrest --stanza=db --repo={request["repository"]} archive-get %f "%p"'
+    words.append(f"--recovery-option=restore_command={get} || exit $(( $? == 1 ? 1 : 255 ))")
+    # Files that were fetched for another timeline.
+    shutil.rmtree(data_directory().parent / "pgbackrest-spool" / "archive" / "db" / "in", ignore_errors=True)
     fetch(words)
     recover(wanted)
     (data_directory() / "patroni.dynamic.json").unlink(missing_ok=True)
@@ -260,6 +287,7 @@ def instance_set(wanted: Wanted) -> str:
 
 def complete(wanted: Wanted, trigger: str) -> None:
     """Make Patroni forget how far the database cluster had come, and tell the other instances."""
+    acknowledge(None)
     for suffix, names in FORGOTTEN.items():
         path = f"/endpoints/{wanted.cluster}-ha{suffix}"
         if find(path) is not None:

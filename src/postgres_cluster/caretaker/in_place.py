@@ -6,6 +6,7 @@ restoring instance last: so no replica takes over, and everything is archived. T
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
@@ -38,6 +39,16 @@ from surroundings import (
 LEADERLESS_SECONDS = 30
 
 LONGEST_MESSAGE = 1500
+
+# How long a check is repeated that fails because something is away. After that, and after any other refusal, only another request
+# or another value starts a restore: a restore that starts by itself, long after it was requested, would take back what was written
+# since.
+REPEATED_SECONDS = 600
+
+
+class Unusable(Failure):
+    """The request itself cannot succeed."""
+
 
 # How long the stop waits until everything that was written is archived.
 ARCHIVE_SECONDS = 60
@@ -78,11 +89,11 @@ def moment(text: str) -> float | None:
 def check_backups(backups: list[Any], arguments: list[str], repository: int) -> None:
     """Fail if pgBackRest would not find a backup, or if recovery could not reach the target."""
     if not backups:
-        raise Failure(f"repo{repository} has no backup of this database cluster")
+        raise Unusable(f"repo{repository} has no backup of this database cluster")
     label = option(arguments, "set")
     labels = [str(backup["label"]) for backup in backups]
     if label not in (None, "latest", *labels):
-        raise Failure(f"repo{repository} has no backup {label}; it has {', '.join(labels)}")
+        raise Unusable(f"repo{repository} has no backup {label}; it has {', '.join(labels)}")
     if option(arguments, "type") != "time":
         return
     target = option(arguments, "target") or ""
@@ -92,9 +103,9 @@ def check_backups(backups: list[Any], arguments: list[str], repository: int) -> 
     ends = [backup["timestamp"]["stop"] for backup in backups if label in (None, "latest", backup["label"])]
     if wanted < min(ends):
         first = datetime.fromtimestamp(min(ends), timezone.utc).isoformat(" ")
-        raise Failure(f"the target {target} is before the end of the first backup that can be used, {first}")
+        raise Unusable(f"the target {target} is before the end of the first backup that can be used, {first}")
     if wanted > time.time():
-        raise Failure(f"the target {target} is in the future")
+        raise Unusable(f"the target {target} is in the future")
 
 
 def check_space(backups: list[Any], label: str | None) -> None:
@@ -102,7 +113,7 @@ def check_space(backups: list[Any], label: str | None) -> None:
     chosen = [backup for backup in backups if backup["label"] == label] or backups
     needed, free = int(chosen[-1]["info"]["size"]), shutil.disk_usage(data_directory().parent).free
     if needed > free:
-        raise Failure(
+        raise Unusable(
             f"the backup needs {needed >> 20} MiB, but the data volume has only {free >> 20} MiB left: request more storage for it, "
             "because the present data is kept until the restore is complete"
             + (f"; or remove {aside()}, from an earlier restore" if aside().exists() else "")
@@ -166,16 +177,23 @@ class RestoreInPlace:
             return None
         if memory().get("done") == trigger:
             # The Endpoints were deleted, or the cluster was created with this value.
-            record(wanted, trigger, "done", endpoints=endpoints)
+            record(wanted, trigger, "done", endpoints, first=memory().get("first"))
             return None
         if "doing" in memory() or not self.may_start(wanted):
             return 1
+        digest = hashlib.sha256(json.dumps(request, sort_keys=True).encode()).hexdigest()[:16]
+        is_refused = progress.get("state") == "refused" and progress.get("request") == digest
+        since = float(progress["since"]) if is_refused else time.time()
+        if time.time() - since > REPEATED_SECONDS:
+            return None
         try:
             self.start(wanted, endpoints)
         except Failure as failure:
             message = str(failure)[:LONGEST_MESSAGE]
-            if (progress.get("id"), progress.get("message")) != (trigger, message):
-                record(wanted, trigger, "refused", endpoints, message=message)
+            if isinstance(failure, Unusable):
+                since = 0
+            if not is_refused or progress.get("message") != message:
+                record(wanted, trigger, "refused", endpoints, message=message, request=digest, since=str(since))
             raise
         return 0.5
 
@@ -196,7 +214,7 @@ class RestoreInPlace:
         Endpoints have changed."""
         backup = check(wanted)
         if leadership.now() in LEADER and patroni("GET", "/config").get("pause"):
-            raise Failure("Patroni is paused: resume it with `patronictl resume`")
+            raise Unusable("Patroni is paused: resume it with `patronictl resume`")
         trigger = wanted.settings["restoreInPlace"]["trigger"]
         record(wanted, trigger, "stopping", endpoints, backup=backup)
         log(f"restore: the annotation value `{trigger}` requests a restore in place, so all instances stop Postgres")
@@ -209,8 +227,12 @@ class RestoreInPlace:
         if progress["instance"] == os.environ["PATRONI_NAME"]:
             waiting = still_running(wanted, progress["id"])
             if waiting:
-                if waiting != self.waiting:
-                    log(f"restore: waiting until these instances have stopped: {', '.join(waiting)}")
+                if wanted.settings["restoreInPlace"] is None:
+                    record(wanted, progress["id"], "cancelled")  # the data of this instance is not aside
+                elif waiting != self.waiting:
+                    message = f"waiting until these instances have stopped: {', '.join(waiting)}"
+                    log(f"restore: {message}")
+                    record(wanted, progress["id"], "stopping", message=message)
                 self.waiting = waiting
                 return
             if leadership.role in LEADER:

@@ -2,8 +2,8 @@
 each data volume.
 
 The annotation is JSON: `id`, the value that requested the restore; `state`; `instance`, which restores; `message`, after a failure;
-`backup`, if not the newest one is restored; `timeline`, that of the data from before; and `done`, the value of the last restore
-that is done. The states are
+`backup`, if not the newest one is restored; `timeline`, that of the data from before; `request` and `since`, of a refused request;
+`done`, the value of the last restore that is done; and `first`, the value with which the cluster was created. The states are
 
     refused     nothing has changed, because the restore cannot succeed
     stopping    the instances stop Patroni
@@ -52,7 +52,7 @@ def record(wanted: Wanted, trigger: str, state: str, endpoints: Any = None, **mo
     """Write the progress. Fail if the Endpoints, which are read if they are not given, have changed since."""
     endpoints = endpoints or kubernetes("GET", primary_path(wanted))
     before = read(endpoints)
-    kept = {"done": before.get("done")}
+    kept = {"done": before.get("done"), "first": before.get("first")}
     if is_in_progress(before):
         kept.update(backup=before.get("backup"), timeline=before.get("timeline"))
     progress = {**kept, "id": trigger, "state": state, "instance": os.environ["PATRONI_NAME"], **more}
@@ -89,8 +89,12 @@ def memory() -> dict[str, Any]:
 
 def remembered() -> dict[str, str]:
     """Return the annotation for new Endpoints: the last restore of this instance."""
-    done = memory().get("done")
-    return {ANNOTATION: json.dumps({"id": done, "state": "done", "done": done})} if done else {}
+    mine = memory()
+    done = mine.get("done")
+    if not done:
+        return {}
+    progress = {"id": done, "state": "done", "done": done, "first": mine.get("first")}
+    return {ANNOTATION: json.dumps({key: value for key, value in progress.items() if value})}
 
 
 def remember(**changes: Any) -> None:

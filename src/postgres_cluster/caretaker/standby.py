@@ -210,7 +210,7 @@ def discarded(wanted: Wanted, ours: list[Any], timeline: int, point: int) -> str
     if count == 0 or wanted.settings["discardTimeline"] == last.timeline:
         return f"discarding {what}: Patroni rewinds this cluster with pg_rewind"
     raise Failure(
-        f"this cluster wrote {what}. {KEPT}. To discard them, annotate the PostgresCluster with "
+        f"this cluster wrote {what}. {KEPT}. To discard them, annotate the cluster with "
         f'`pgrender.dev/discard-timeline: "{last.timeline}"`; to keep them, dump them first, or remove `spec.standby`'
     )
 

@@ -59,6 +59,10 @@ move_behind_link() {
   wanted=$(realpath --canonicalize-missing "${wanted}")
   current=$(realpath --canonicalize-missing "${link}")
 
+  # A restore in place that was interrupted has moved the write-ahead log aside, but not yet the data directory.
+  [[ -d ${current} || -e ${PGDATA}.before-restore || ! -d ${current}.before-restore ]] ||
+    mv --no-target-directory "${current}.before-restore" "${current}"
+
   if [[ ! -e ${current}.moving ]]; then
     [[ -d ${current} ]] || halt "the write-ahead log is in ${current}, which does not exist: mount its volume again"
     [[ ${current} != "${wanted}" ]] || return 0
