@@ -18,6 +18,8 @@ fn cluster(name: &str, namespace: &str) -> String {
     let (_, text) = fixtures().into_iter().find(|(fixture, _)| fixture == "network-policies").unwrap();
     let named = text.replace("name: hippo\n", &format!("name: {name}\n"));
     let placed = named.replace("namespace: postgres-operator\n", &format!("namespace: {namespace}\n"));
+    // Two clusters must not archive into one bucket.
+    let placed = placed.replace("bucket: my-bucket", &format!("bucket: {namespace}-{name}"));
     assert!(placed.contains(&format!("name: {name}\n  namespace: {namespace}\n")));
     placed
 }
