@@ -114,6 +114,13 @@ def promote(wanted: Wanted, followed: dict[str, Any]) -> None:
     USED_TIMELINES.mkdir(exist_ok=True)
     for used in range(timeline + 1, recorded(wanted).get("used", 0) + 1):
         (USED_TIMELINES / f"{used:08X}.history").touch()
+        # A standby asks its source for the history of every timeline up to the newest (PostgreSQL, `WalRcvFetchTimeLineHistoryFiles`),
+        # and never follows this one, which begins before everything that it has.
+        history = data_directory() / "pg_wal" / f"{used:08X}.history"
+        if not history.exists():
+            new = history.with_suffix(".new")
+            new.write_text(f"{timeline}\t0/1\tnot used, because its number was used before\n")
+            new.replace(history)
     log(f"this standby becomes a primary: promoting it on timeline {timeline} at {written(position)}")
 
 
