@@ -109,6 +109,12 @@ class Same(unittest.TestCase):
         self.assertTrue(self.is_same({"000000020000000000000002.partial": ours}, newest=3))
         self.assertTrue(self.is_same({"000000030000000000000002": ours}, newest=3))
 
+    def test_our_own_file_may_have_another_name_too(self) -> None:
+        ours = os.urandom(4096)
+        (self.wal / "000000020000000000000002.partial").write_bytes(ours)
+        self.assertTrue(self.is_same({"000000020000000000000002": ours}))
+        self.assertFalse(self.is_same({"000000020000000000000002": os.urandom(4096)}))
+
     def test_a_checkpoint_decides_if_the_beginning_is_gone(self) -> None:
         ours = os.urandom(4096)
         (self.wal / "000000020000000000000003").write_bytes(ours)

@@ -157,14 +157,21 @@ def is_same(
     for place in places:
         if not line.begin <= place <= until - COMPARED or place % size > size - COMPARED:
             continue
-        ours = our_wal(segment(line.timeline, place, size), place % size)
-        # The file may have been replaced by its copy on a later timeline.
-        names = [segment(timeline, place, size) for timeline in range(line.timeline, newest + 1)][:50]
-        names.insert(1, f"{names[0]}.partial")
-        theirs = next((piece for name in names if (piece := ask(name, place % size))), None)
+        ours = first_piece(our_wal, line.timeline, last_timeline(data), place, size)
+        theirs = first_piece(ask, line.timeline, newest, place, size)
         if ours and theirs:
             return ours == theirs
     return True if line.timeline == 1 else None
+
+
+def first_piece(
+    ask: Callable[[str, int], str | None], timeline: int, newest: int, place: int, size: int
+) -> str | None:
+    """Return the WAL at `place` from the first file that has it. After a promotion, the file has another name, or was replaced by
+    its copy on a later timeline."""
+    names = [segment(number, place, size) for number in range(timeline, newest + 1)][:50]
+    names.insert(1, f"{names[0]}.partial")
+    return next((piece for name in names if (piece := ask(name, place % size))), None)
 
 
 def transactions(wanted: Wanted, ours: list[Line], since: int) -> int | None:
