@@ -40,6 +40,10 @@ fn clusters(place: &Place, strings: &[&String]) -> Vec<(Value, Vec<String>)> {
         let mut spec = json!({"postgresVersion": 17, "instances": [{"dataVolumeClaimSpec": claim}]});
         let put = |(number, text): (usize, &&String)| (place.put)(&mut spec, number, text);
         let paths = strings.iter().enumerate().map(put).collect();
+        if let Some(bucket) = spec.pointer_mut("/backups/pgbackrest/repos/0/gcs/bucket") {
+            // Two clusters must not archive into one bucket.
+            *bucket = json!(format!("bucket-{chunk}"));
+        }
         let cluster = json!({
             "apiVersion": "postgres-operator.crunchydata.com/v1",
             "kind": "PostgresCluster",
