@@ -117,8 +117,11 @@ fn options_of_pgbackrest_that_nobody_reads_are_told() {
         "accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}},
     }}});
     let in_s3 = json!({"name": "repo1", "s3": {"bucket": "b", "endpoint": "e", "region": "r"}});
+    let keys = json!([{"secret": {"name": "keys"}}]);
     let with = |repository: &Value, name: &str, value: &str| {
-        told(&json!({"backups": {"pgbackrest": {"image": "i", "repos": [repository], "global": {name: value}}}}))
+        told(&json!({"backups": {"pgbackrest": {
+            "image": "i", "configuration": keys, "repos": [repository], "global": {name: value},
+        }}}))
     };
     for (repository, name, value, severity, words) in [
         (&in_s3, "repo1-gcs-bucket", "b", "warning", "`repo1` is in `s3`"),
@@ -139,7 +142,8 @@ fn options_of_pgbackrest_that_nobody_reads_are_told() {
         [("s3://b/x", "e", "write `b`, and `repoN-path: /x`"), ("b", "http://e:9000", "write `e:9000`")]
     {
         let repository = json!({"name": "repo1", "s3": {"bucket": bucket, "endpoint": endpoint, "region": "r"}});
-        let lines = told(&json!({"backups": {"pgbackrest": {"image": "i", "repos": [repository]}}}));
+        let pgbackrest = json!({"image": "i", "configuration": keys, "repos": [repository]});
+        let lines = told(&json!({"backups": {"pgbackrest": pgbackrest}}));
         assert!(only(&lines, "error", words), "{lines:?}");
     }
 }
