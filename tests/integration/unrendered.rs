@@ -178,9 +178,9 @@ fn snapshots_are_refused_where_nothing_else_backs_up() {
     assert_eq!(fields, ["spec.backups.snapshots"]);
 }
 
-/// Renders the cluster of `fields.yaml` with these fields. Returns the objects, and what is said about a backup on demand: the
-/// field and the message.
-fn on_demand(changes: &[(&str, Value)]) -> (Vec<Value>, Vec<(String, Diagnostic)>) {
+/// Renders the cluster of `fields.yaml` with these fields. Returns the objects, and what is said about fields whose path contains
+/// one of the words: the field and the message.
+fn said_about(words: &[&str], changes: &[(&str, Value)]) -> (Vec<Value>, Vec<(String, Diagnostic)>) {
     let mut cluster = Fields::read().0["cluster"].clone();
     for (path, value) in changes {
         set(&mut cluster, &FieldPath::of(path), value);
@@ -188,9 +188,13 @@ fn on_demand(changes: &[(&str, Value)]) -> (Vec<Value>, Vec<(String, Diagnostic)
     let (objects, diagnostics) = rendered(&cluster);
     let with_field = |diagnostic: Diagnostic| {
         let field = diagnostic.field.as_ref().map(ToString::to_string).unwrap_or_default();
-        (field.contains("manual") || field.contains("pgbackrest-backup")).then_some((field, diagnostic))
+        words.iter().any(|word| field.contains(word)).then_some((field, diagnostic))
     };
     (objects, diagnostics.into_iter().filter_map(with_field).collect())
+}
+
+fn on_demand(changes: &[(&str, Value)]) -> (Vec<Value>, Vec<(String, Diagnostic)>) {
+    said_about(&["manual", "pgbackrest-backup"], changes)
 }
 
 /// The annotation with this value.

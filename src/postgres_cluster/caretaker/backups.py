@@ -222,11 +222,12 @@ def is_ancestor(backup: Any, timeline: int | None, history: list[Any]) -> bool:
     that was left, and a replica from one of them could never follow the leader.
 
     `history` is Patroni's: the number of each timeline that was left, and the position. Without a leader, every backup counts."""
+    # Not at the top: in a pod of an earlier version, `surroundings` must load that file first.
+    from lineage import lsn
+
     if timeline is None:
         return True
-    number = int(backup["archive"]["stop"][:8], 16)
-    upper, lower = backup["lsn"]["stop"].split("/")
-    stop = (int(upper, 16) << 32) + int(lower, 16)
+    number, stop = int(backup["archive"]["stop"][:8], 16), lsn(backup["lsn"]["stop"])
     return number == timeline or any(entry[0] == number and stop <= entry[1] for entry in history)
 
 

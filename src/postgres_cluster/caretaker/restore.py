@@ -67,10 +67,10 @@ def start(command: list[str]) -> subprocess.Popen[str]:
         raise Failure(f"`{command[0]}` does not start: {error}") from None
 
 
-def echo(process: subprocess.Popen[str], signs: tuple[str, ...], found: list[str]) -> None:
+def echo(process: subprocess.Popen[str], name: str, signs: tuple[str, ...], found: list[str]) -> None:
     """Copy the output of a program to our log until it ends, and add the lines with a sign of an error to `found`."""
     for line in process.stdout or []:
-        log(f"restore: {line.rstrip()}")
+        log(f"{name}: {line.rstrip()}")
         if any(sign in line for sign in signs):
             found.append(line.strip())
 
@@ -79,7 +79,7 @@ def fetch(arguments: list[str]) -> None:
     """Restore the files of a backup."""
     errors: list[str] = []
     process = start(["pgbackrest", *arguments, "restore"])
-    echo(process, ("ERROR",), errors)
+    echo(process, "restore", ("ERROR",), errors)
     if process.wait() != 0:
         raise Failure(f"pgbackrest restore: {'; '.join(errors)[:1500] or f'exit status {process.returncode}'}")
 
@@ -119,7 +119,7 @@ def recover(wanted: Wanted) -> None:
         words = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
         errors: list[str] = []
         server = start(["postgres", "-D", str(directory), *words])
-        reader = threading.Thread(target=echo, args=(server, ("FATAL", "PANIC"), errors))
+        reader = threading.Thread(target=echo, args=(server, "restore", ("FATAL", "PANIC"), errors))
         reader.start()
         while server.poll() is None and not is_ready():
             time.sleep(0.1)

@@ -15,7 +15,7 @@ from typing import Any
 
 import restore
 from session import environment
-from surroundings import Failure, control_data, data_directory, log
+from surroundings import Failure, control_data, data_directory
 
 # In addition to the settings of a restore: no archiving, and nothing that runs by itself. Without background workers, extensions
 # such as pg_cron start no jobs, and subscriptions do not connect to their publishers.
@@ -70,14 +70,6 @@ def errors_in(lines: list[str]) -> str:
     return "; ".join(dict.fromkeys(errors))[:1500]
 
 
-def copy_output(process: subprocess.Popen[str], name: str, signs: tuple[str, ...], found: list[str]) -> None:
-    """Copy the output of a program to our log until it ends, and add the lines with one of the signs to `found`."""
-    for line in process.stdout or []:
-        log(f"{name}: {line.rstrip()}")
-        if any(sign in line for sign in signs):
-            found.append(line.strip())
-
-
 @contextlib.contextmanager
 def running(settings: Any, rule: str, found: list[str], **more: str) -> Iterator[str]:
     """Run Postgres until it is no longer needed, with one rule for connections. Give the directory of its socket.
@@ -99,7 +91,7 @@ def running(settings: Any, rule: str, found: list[str], **more: str) -> Iterator
         }
         words = [word for name, value in wanted.items() for word in ("-c", f"{name}={value}")]
         process = restore.start(["postgres", "-D", str(directory), *words])
-        reader = threading.Thread(target=copy_output, args=(process, "postgres", SIGNS, found))
+        reader = threading.Thread(target=restore.echo, args=(process, "postgres", SIGNS, found))
         reader.start()
         try:
             while process.poll() is None and not restore.is_ready():
@@ -145,5 +137,5 @@ def follow(name: str, command: list[str], clients: dict[str, str], *signs: str) 
         )
     except OSError as error:
         raise Failure(f"`{command[0]}` does not start: {error}") from None
-    copy_output(process, name, signs, found)
+    restore.echo(process, name, signs, found)
     return process.wait(), found

@@ -2,27 +2,16 @@
 
 use std::collections::BTreeSet;
 
-use pgrender::diagnostic::{Diagnostic, FieldPath, Severity};
+use pgrender::diagnostic::{Diagnostic, Severity};
 use serde_json::{Value, json};
 
-use super::{Fields, rendered, set};
+use super::said_about;
 
 const ANNOTATION: &str = r#"metadata.annotations["postgres-operator.crunchydata.com/pgbackrest-restore"]"#;
 const RESTORE: &str = "spec.backups.pgbackrest.restore";
 
-/// Renders the cluster of `fields.yaml` with these fields. Returns the objects, and what is said about the restore: the field and
-/// the message.
 fn in_place(changes: &[(&str, Value)]) -> (Vec<Value>, Vec<(String, Diagnostic)>) {
-    let mut cluster = Fields::read().0["cluster"].clone();
-    for (path, value) in changes {
-        set(&mut cluster, &FieldPath::of(path), value);
-    }
-    let (objects, diagnostics) = rendered(&cluster);
-    let with_field = |diagnostic: Diagnostic| {
-        let field = diagnostic.field.as_ref().map(ToString::to_string).unwrap_or_default();
-        field.contains("restore").then_some((field, diagnostic))
-    };
-    (objects, diagnostics.into_iter().filter_map(with_field).collect())
+    said_about(&["restore"], changes)
 }
 
 fn requested(value: &str) -> (&'static str, Value) {
