@@ -49,6 +49,8 @@ def dynamic_configuration(wanted: Wanted) -> float | None:
     if there != right:
         patroni("PUT", "/config", right)
         log(f"configured Patroni: {', '.join(differences(there, right))}")
+        # Only a PATCH wakes Patroni (`do_PATCH_config` in patroni/api.py). Without it, a change waits for up to `loop_wait` seconds.
+        patroni("PATCH", "/config", {"loop_wait": right["loop_wait"]})
     # The configuration of a standby depends on whether it is one yet.
     return 2 if source_of(right) and leadership.now() != "standby_leader" else None
 

@@ -276,11 +276,11 @@ class Leadership:
     def now(self) -> str:
         """Return `primary`, `standby_leader`, `replica` or, if Patroni does not answer, an empty string.
 
-        The file `standby.signal` exists while Postgres is a replica. If it appears or disappears, or is missing although the
-        cached role is not `primary`, ask Patroni again soon."""
+        The file `standby.signal` exists while Postgres is a replica. If it appears or disappears, is missing although the cached
+        role is not `primary`, or if Patroni did not say a role, ask Patroni again soon."""
         with self.lock:
             standby = (data_directory() / "standby.signal").exists()
-            settled = standby == self.standby and (standby or self.role == "primary")
+            settled = standby == self.standby and (bool(self.role) if standby else self.role == "primary")
             if time.monotonic() - self.asked >= (10 if settled else 0.5):
                 self.role, self.standby, self.asked = self.ask(), standby, time.monotonic()
             return self.role
