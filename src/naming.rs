@@ -45,6 +45,8 @@ pub mod label {
         CLUSTER_CERTIFICATE = "cluster-certificate";
         /// What a pod or a claim stores: `postgres` or `pgbackrest`.
         DATA = "data";
+        /// `true`, on the pods of instances with an exporter.
+        EXPORTER = "crunchy-postgres-exporter";
         /// The instance. It is on the claims of an instance, and on its pod, where the caretaker adds it.
         INSTANCE = "instance";
         /// The instance set.
@@ -144,6 +146,8 @@ pub const CONTAINER_DATABASE: &str = "database";
 pub const CONTAINER_PGBACKREST: &str = "pgbackrest";
 /// Name of the sidecar of instance pods that does what PGO's operator did at run time.
 pub const CONTAINER_CARETAKER: &str = "caretaker";
+/// Name of the sidecar of instance pods that serves metrics.
+pub const CONTAINER_EXPORTER: &str = "exporter";
 /// Name of the sidecar of the repo host.
 pub const CONTAINER_PGBACKREST_CONFIG: &str = "pgbackrest-config";
 /// Name of the container that checks a restored backup.
@@ -158,6 +162,10 @@ pub const PORT_POSTGRES: &str = "postgres";
 /// Name of the port of pgBouncer, on the Service.
 pub const PORT_PGBOUNCER: &str = "pgbouncer";
 
+/// Name of the container port of the exporter, by which PodMonitors for PGO find it.
+pub const PORT_EXPORTER: &str = "exporter";
+/// The port of the exporter.
+pub const EXPORTER_PORT: u16 = 9187;
 /// The port of pgBackRest's TLS server (the default of pgBackRest's `tls-server-port`).
 pub const PGBACKREST_PORT: u16 = 8432;
 

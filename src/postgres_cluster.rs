@@ -5,6 +5,7 @@ pub mod caretaker;
 pub mod cluster;
 pub mod configuration_file;
 pub mod directories;
+pub mod exporter;
 pub mod instances;
 pub mod kind;
 mod known_names;

@@ -14,6 +14,7 @@ use crate::kubernetes::{
     VolumeProjection,
 };
 use crate::options::IssuerReference;
+use crate::postgres_cluster::exporter::model::Exporter;
 use crate::postgres_cluster::pgbackrest::model::Backups;
 use crate::postgres_cluster::pgbouncer::model::PgBouncer;
 use crate::postgres_cluster::restore::model::{DataSource, RestoreInPlace};
@@ -89,8 +90,8 @@ pub struct Cluster {
     pub restore_drill: Option<RestoreDrill>,
     /// The settings of pgBouncer, if `spec.proxy.pgBouncer` is present.
     pub pgbouncer: Option<PgBouncer>,
-    /// Whether `spec.monitoring.pgmonitor.exporter` is present.
-    pub exporter: bool,
+    /// The settings of the exporter, if `spec.monitoring.pgmonitor.exporter` is present.
+    pub exporter: Option<Exporter>,
     /// `spec.customTLSSecret`.
     pub custom_tls_secret: Option<SecretProjection>,
     /// Name of `spec.customReplicationTLSSecret`.

@@ -1,6 +1,7 @@
 //! All steps from a document to what its objects are built from, for the kind `PostgresCluster`.
 
 use super::cluster::Cluster;
+use super::exporter::custom_queries;
 use super::objects;
 use super::parse::{self, DEFINITION};
 use super::pgbackrest::place::Places;
@@ -42,6 +43,9 @@ impl Kind for PostgresClusterKind {
         for (Resource { document, reference }, (cluster, diagnostics)) in resources.iter().zip(&mut clusters) {
             if let Some(cluster) = cluster.as_ref() {
                 diagnostics.extend(document.locate_all(places.add(reference, cluster)));
+            }
+            if let Some(cluster) = cluster.as_ref() {
+                diagnostics.extend(custom_queries::check(cluster, input.documents, input.options));
             }
             let found = cluster.as_mut().and_then(|cluster| source_cluster::complete(cluster, &sources));
             work.add(cluster.as_ref().map_or(0, of_data_source));

@@ -14,7 +14,7 @@ pub(crate) mod volumes;
 
 use super::cluster::Cluster;
 use super::secrets::identity::Identity;
-use super::{instances, pgbackrest, pgbouncer, restore_drill, secrets};
+use super::{exporter, instances, pgbackrest, pgbouncer, restore_drill, secrets};
 use crate::kubernetes::Object;
 use crate::kubernetes::object::Objects;
 
@@ -29,6 +29,9 @@ pub fn build(cluster: &Cluster, identity: &Identity) -> Vec<Object> {
         if let Some(drill) = &cluster.restore_drill {
             restore_drill::objects::add(&mut objects, cluster, backups, drill);
         }
+    }
+    if let Some(settings) = &cluster.exporter {
+        exporter::objects::add(&mut objects, cluster, settings);
     }
     if let Some(settings) = &cluster.pgbouncer {
         pgbouncer::objects::add(&mut objects, cluster, settings);

@@ -29,7 +29,7 @@ use crate::postgres_cluster::secrets::generations::Generations;
 use crate::postgres_cluster::secrets::{issuer, references, rotation};
 use crate::postgres_cluster::spec::PostgresCluster;
 use crate::postgres_cluster::{
-    instances, patroni, pgbackrest, pgbouncer, postgres, replication, restore, restore_drill,
+    exporter, instances, patroni, pgbackrest, pgbouncer, postgres, replication, restore, restore_drill,
 };
 
 /// Resolves one `PostgresCluster` that was validated against the schema.
@@ -96,7 +96,7 @@ fn cluster(resource: &PostgresCluster, context: &mut Context) -> Cluster {
         data_source: restore::resolve::resolve(spec, &name, namespace.as_deref(), backups.as_ref(), context),
         restore_in_place: restore::in_place::resolve(spec, &name, namespace.as_deref(), &annotations, context),
         pgbouncer: pgbouncer::resolve::resolve(spec, &metadata, context),
-        exporter: spec.monitoring.as_ref().and_then(|m| m.pgmonitor.as_ref()).is_some_and(|m| m.exporter.is_some()),
+        exporter: exporter::resolve::resolve(spec, &annotations, context),
         custom_tls_secret: spec.custom_tls_secret.clone(),
         custom_replication_tls_secret: spec.custom_replication_tls_secret.as_ref().map(|secret| secret.name.clone()),
         accepts_standby: replication::resolve::accepts_standby(resource, context),

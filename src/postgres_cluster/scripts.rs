@@ -1,9 +1,11 @@
 //! The shell scripts that run in pods as the commands of containers. The text of a script is constant. What differs between
 //! clusters is passed as arguments, so no value is ever inserted into shell code.
 
-use crate::naming::STANZA;
+use crate::naming::{EXPORTER_PORT, STANZA};
 use crate::postgres_cluster::cluster::{Cluster, InstanceSet};
 use crate::postgres_cluster::directories::{program_directories, wal_directory};
+use crate::postgres_cluster::exporter::container;
+use crate::postgres_cluster::exporter::model::Exporter;
 use crate::postgres_cluster::pgbackrest::model::Backups;
 use crate::postgres_cluster::{pgbackrest, postgres};
 
@@ -74,9 +76,23 @@ pub fn pgbouncer_config() -> Vec<String> {
     bash(include_str!("scripts/pgbouncer-config.sh"), "pgbouncer-config", [PGBOUNCER_DIRECTORY.to_owned()])
 }
 
+/// Container `exporter`: runs `postgres_exporter`. The images of others have no bash.
+pub fn exporter(cluster: &Cluster, exporter: &Exporter) -> Vec<String> {
+    let web_file = exporter.custom_tls_secret.as_ref().map_or("", |_| container::WEB_FILE);
+    let collectors = if exporter.built_in_collectors { "on" } else { "off" };
+    let arguments = [container::QUERIES_DIRECTORY, container::PASSWORD_FILE, web_file, collectors].map(str::to_owned);
+    let numbers = [EXPORTER_PORT, cluster.postgres_version].map(|number| number.to_string());
+    command("sh", include_str!("scripts/exporter.sh"), "exporter", arguments.into_iter().chain(numbers))
+}
+
 /// `bash -c -- <script> <name> <argument>...`. The script calls itself `name` in its messages.
 fn bash(script: &str, name: &str, arguments: impl IntoIterator<Item = String>) -> Vec<String> {
-    let words = ["bash", "-c", "--", script, name].map(str::to_owned);
+    command("bash", script, name, arguments)
+}
+
+/// The same with another shell.
+fn command(shell: &str, script: &str, name: &str, arguments: impl IntoIterator<Item = String>) -> Vec<String> {
+    let words = [shell, "-c", "--", script, name].map(str::to_owned);
     words.into_iter().chain(arguments.into_iter().map(|argument| literal(&argument))).collect()
 }
 

@@ -57,7 +57,7 @@ pub(crate) fn of_reading(size: usize, signatures: usize) -> usize {
 /// The cost of `cluster`, which was read from `node`.
 pub(crate) fn of_cluster(cluster: &Cluster, node: &Node) -> usize {
     let users = cluster.users.iter().filter(|user| !cluster.brings_credential(&user.name)).count();
-    let passwords = users + usize::from(cluster.pgbouncer.is_some()) + usize::from(cluster.exporter);
+    let passwords = users + usize::from(cluster.pgbouncer.is_some()) + usize::from(cluster.exporter.is_some());
     let sets = cluster.instance_sets.len();
     let certificates = cluster.derived_certificates().count();
     let spec = node.get("spec");

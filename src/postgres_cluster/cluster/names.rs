@@ -89,6 +89,16 @@ impl Cluster {
         format!("{}-monitoring", self.name)
     }
 
+    /// `<cluster>-exporter-queries-config`: the ConfigMap with the default queries of the exporter.
+    pub fn exporter_queries_config_map(&self) -> String {
+        format!("{}-exporter-queries-config", self.name)
+    }
+
+    /// `<cluster>-exporter-web-config`: the ConfigMap that makes the exporter use TLS.
+    pub fn exporter_web_config_map(&self) -> String {
+        format!("{}-exporter-web-config", self.name)
+    }
+
     /// `<cluster>-<set>`: the StatefulSet of an instance set.
     pub fn instance_set(&self, set: &InstanceSet) -> String {
         format!("{}-{}", self.name, set.name)

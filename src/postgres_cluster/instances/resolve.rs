@@ -1,7 +1,7 @@
 //! Resolves `spec.instances`.
 
 use crate::diagnostic::FieldPath;
-use crate::naming::{CONTAINER_CARETAKER, CONTAINER_DATABASE, CONTAINER_PGBACKREST};
+use crate::naming::{CONTAINER_CARETAKER, CONTAINER_DATABASE, CONTAINER_EXPORTER, CONTAINER_PGBACKREST};
 use crate::postgres_cluster::cluster::{InstanceSet, Metadata, Scheduling};
 use crate::postgres_cluster::resolve::context::Context;
 use crate::postgres_cluster::resolve::{claims, containers, metadata};
@@ -59,6 +59,8 @@ fn instance_set(
     let backups = spec.backups.as_ref().is_some_and(|backups| backups.pgbackrest.is_some());
     let mut ours = vec![CONTAINER_DATABASE, CONTAINER_CARETAKER];
     ours.extend(backups.then_some(CONTAINER_PGBACKREST));
+    let exporter = spec.monitoring.as_ref().and_then(|m| m.pgmonitor.as_ref()?.exporter.as_ref());
+    ours.extend(exporter.map(|_| CONTAINER_EXPORTER));
     ours.extend(INIT_CONTAINERS);
     let sidecars = containers::sidecars(&set.containers, &ours, &path.key("containers"), context);
     let mut names = ours.clone();

@@ -7,6 +7,7 @@ use crate::kubernetes::{
 };
 use crate::naming::{CONTAINER_DATABASE, annotation, instance_set_labels, label, labels};
 use crate::postgres_cluster::cluster::{Cluster, InstanceSet};
+use crate::postgres_cluster::exporter;
 use crate::postgres_cluster::instances::claims::{self, POSTGRES_DATA, POSTGRES_WAL};
 use crate::postgres_cluster::objects::metadata::{annotated, object_meta, pod_meta, selector};
 use crate::postgres_cluster::objects::pod::{
@@ -57,7 +58,11 @@ fn labelled(cluster: &Cluster, set: &InstanceSet) -> ObjectMeta {
 }
 
 fn template_meta(cluster: &Cluster, set: &InstanceSet) -> ObjectMeta {
-    annotated(labelled(cluster, set), annotation::DEFAULT_CONTAINER, CONTAINER_DATABASE)
+    let mut meta = annotated(labelled(cluster, set), annotation::DEFAULT_CONTAINER, CONTAINER_DATABASE);
+    if cluster.exporter.is_some() {
+        meta.labels.get_or_insert_default().insert(label::EXPORTER.to_owned(), "true".to_owned());
+    }
+    meta
 }
 
 fn pod(cluster: &Cluster, set: &InstanceSet) -> PodSpec {
@@ -70,6 +75,9 @@ fn pod(cluster: &Cluster, set: &InstanceSet) -> PodSpec {
         ..pod_spec(cluster, POSTGRES_GROUP, &set.scheduling)
     };
     add_tmp(&mut pod);
+    if let Some(settings) = &cluster.exporter {
+        exporter::container::add(&mut pod, cluster, settings);
+    }
     add_additional_volumes(&mut pod, &set.additional_volumes);
     pod
 }

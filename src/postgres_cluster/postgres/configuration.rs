@@ -101,7 +101,7 @@ fn in_time((script, _): (&str, &str), command: &str) -> String {
 /// Postgres does not start if a library is missing. So of the libraries that PGO loads for its exporter, only the one that
 /// comes with Postgres is here; pgnodemx is not in every image.
 fn preload_libraries(cluster: &Cluster, users: Option<&String>) -> String {
-    let ours = if cluster.exporter { "pgaudit,pg_stat_statements" } else { "pgaudit" };
+    let ours = if cluster.exporter.is_some() { "pgaudit,pg_stat_statements" } else { "pgaudit" };
     let libraries = match users {
         Some(users) if !users.is_empty() => format!("{ours},{users}"),
         _ => ours.to_owned(),

@@ -17,7 +17,7 @@ pub fn hba(cluster: &Cluster) -> Vec<String> {
         format!(r#"hostssl "postgres" "{REPLICATION_USER}" all "cert" map={REPLICATION_MAP}"#),
         format!(r#"host all "{REPLICATION_USER}" all "reject""#),
     ];
-    if cluster.exporter {
+    if cluster.exporter.is_some() {
         lines.extend([
             format!(r#"host all "{MONITORING_USER}" "127.0.0.0/8" "scram-sha-256""#),
             format!(r#"host all "{MONITORING_USER}" "::1/128" "scram-sha-256""#),

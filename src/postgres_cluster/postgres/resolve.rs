@@ -7,6 +7,7 @@ use crate::diagnostic::FieldPath;
 use crate::kubernetes::IntOrString;
 use crate::naming::PGBACKREST_PORT;
 use crate::postgres_cluster::cluster::{Cluster, Postgres};
+use crate::postgres_cluster::exporter;
 use crate::postgres_cluster::postgres;
 use crate::postgres_cluster::resolve::context::Context;
 use crate::postgres_cluster::resolve::{files, quantity};
@@ -117,6 +118,10 @@ pub(crate) fn check_ports(spec: &PostgresClusterSpec, cluster: &Cluster, context
                 format!("pgBackRest's server uses port {PGBACKREST_PORT}: choose another port"),
             );
         }
+    }
+    if cluster.exporter.is_some() {
+        exporter::resolve::check_port("spec.port", cluster.port, context);
+        exporter::resolve::check_port("spec.patroni.port", cluster.patroni.port, context);
     }
     let node_ports = [
         ("spec.service.nodePort", cluster.service.node_port),

@@ -18,12 +18,6 @@ pub(crate) fn check(resource: &PostgresCluster, context: &mut Context) {
     };
     note(spec.instrumentation.is_some(), "spec.instrumentation", "the OpenTelemetry collector is not rendered yet");
     note(spec.user_interface.is_some(), "spec.userInterface", "pgAdmin is not rendered yet");
-    let exporter = spec.monitoring.as_ref().and_then(|m| m.pgmonitor.as_ref()).is_some_and(|m| m.exporter.is_some());
-    note(
-        exporter,
-        "spec.monitoring.pgmonitor.exporter",
-        "its Secret and its pg_hba rules are rendered, but the exporter is not rendered yet",
-    );
     if let Some(patroni) = &spec.patroni {
         note(patroni.logging.is_some(), "spec.patroni.logging", "Patroni logs only to the output of its container");
     }
@@ -115,12 +109,11 @@ fn instances(spec: &PostgresClusterSpec, found: &mut Vec<(FieldPath, &str)>) {
 
 /// Annotations of a `PostgresCluster` that start an action in PGO (`internal/naming/annotations.go`), and what happens here
 /// instead.
-const ANNOTATIONS: [(&str, &str); 4] = [
+const ANNOTATIONS: [(&str, &str); 3] = [
     (
         annotation::PGBACKREST_CLOUD_LOG_VOLUME,
         "is not mounted: use `spec.backups.pgbackrest.jobs.volumes` and `jobs.log`",
     ),
-    (annotation::EXPORTER_COLLECTORS, "has no effect: the exporter is not rendered yet"),
     (
         annotation::AUTHORIZE_BACKUP_REMOVAL,
         "is not needed: the user or tool that applies the manifests removes backups",

@@ -82,7 +82,7 @@ impl Cluster {
     pub fn credentials(&self) -> Vec<PlannedCredential<'_>> {
         let mut holders = vec![CredentialHolder::Patroni];
         holders.extend(self.users.iter().map(CredentialHolder::User));
-        holders.extend(self.exporter.then_some(CredentialHolder::Service(ServiceRole::Monitoring)));
+        holders.extend(self.exporter.as_ref().map(|_| CredentialHolder::Service(ServiceRole::Monitoring)));
         holders.extend(self.pgbouncer.as_ref().map(|_| CredentialHolder::Service(ServiceRole::PgBouncer)));
         holders.into_iter().map(|holder| self.credential(holder)).collect()
     }

@@ -1,0 +1,7 @@
+//! The exporter of metrics for Prometheus: a sidecar of every instance that runs `postgres_exporter`.
+
+pub mod container;
+pub mod custom_queries;
+pub mod model;
+pub mod objects;
+pub mod resolve;

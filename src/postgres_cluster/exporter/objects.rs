@@ -1,0 +1,36 @@
+//! The ConfigMaps of the exporter (PGO's `internal/controller/postgrescluster/pgmonitor.go`).
+
+use super::container::CERTIFICATE_DIRECTORY;
+use super::model::Exporter;
+use crate::kubernetes::object::Objects;
+use crate::naming::{label, labels};
+use crate::postgres_cluster::cluster::Cluster;
+use crate::postgres_cluster::objects::config_maps::files;
+
+/// The key of the default queries.
+pub(crate) const QUERIES_KEY: &str = "defaultQueries.yml";
+/// The key of the configuration of the exporter's web server.
+pub(crate) const WEB_KEY: &str = "web-config.yml";
+
+/// The default queries, in the format of `postgres_exporter` for `--extend.query-path`.
+pub const QUERIES: &str = include_str!("queries.yaml");
+
+/// Adds all of them. The default queries are there also if the user has other ones, because those may refer to this ConfigMap to keep
+/// the default queries.
+pub(crate) fn add(objects: &mut Objects, cluster: &Cluster, exporter: &Exporter) {
+    let queries = [(QUERIES_KEY, Some(QUERIES.to_owned()))];
+    let monitoring = || labels([(label::ROLE, "monitoring")]);
+    objects.add(files(cluster, cluster.exporter_queries_config_map(), &cluster.metadata, monitoring(), queries));
+    if exporter.custom_tls_secret.is_some() {
+        let web = [(WEB_KEY, Some(web_config()))];
+        objects.add(files(cluster, cluster.exporter_web_config_map(), &cluster.metadata, monitoring(), web));
+    }
+}
+
+/// The configuration of the web server (Prometheus' exporter-toolkit, `docs/web-configuration.md`). It reads the certificate again for each
+/// connection.
+fn web_config() -> String {
+    format!(
+        "tls_server_config:\n  cert_file: {CERTIFICATE_DIRECTORY}/tls.crt\n  key_file: {CERTIFICATE_DIRECTORY}/tls.key\n"
+    )
+}
