@@ -168,6 +168,17 @@ def run(test: Test) -> None:
     until("it is refused", lambda: state(test, "no such backup") == "refused", 60)
     test.expect(test.superuser(test.leader(), "SELECT pg_postmaster_start_time()") == started, "Postgres has restarted")
 
+    # Withdrawn before anything has moved: what is aside then is from an earlier restore.
+    leader = test.leader()
+    test.in_pod(leader, "bash", "-c", f"test -e {ASIDE} || (mkdir {ASIDE} && echo 17 >{ASIDE}/PG_VERSION)", container="caretaker")
+    test.apply(cluster(2, "withdrawn at once"))
+    until("it begins", lambda: state(test, "withdrawn at once") is not None, 60, pause=0)
+    test.apply(cluster(2))
+    until("it is withdrawn", lambda: state(test, "withdrawn at once") in ("cancelled", "done"), 180)
+    if state(test, "withdrawn at once") == "cancelled":
+        test.wait_until_well(2, 120)
+        test.expect(rows(test, test.leader()) == mistake, "the data of an earlier restore was put back")
+
     # What fails later keeps the data. The request is withdrawn, and the data is back.
     archived(test)
     leader = test.leader()
