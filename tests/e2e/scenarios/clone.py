@@ -115,10 +115,10 @@ def run(test: Test) -> None:
     test.kubectl("delete", "pod", *killed.instances(), "--grace-period=0", "--force")
     until("the interrupted clone starts", lambda: rows(killed, killed.leader()) == "before chosen later", 240)
 
-    wrong = test.beside("mouse")
+    wrong = test.beside("hippo-look")
     options = ["--type=time", '--target="2020-01-01 00:00:00+00"']
     source = {"postgresCluster": {"clusterName": "hippo", "repoName": "repo1", "options": options}}
-    wrong.apply(cluster("mouse", 1, dataSource=source))
+    wrong.apply(cluster("hippo-look", 1, dataSource=source))
 
     def message() -> str:
         return Page("docs/restore.md", "clone", test.namespace).run("lastState.terminated.message")
@@ -126,5 +126,5 @@ def run(test: Test) -> None:
     until("the pod says why it cannot start", lambda: "restore: " in message(), 120)
     test.expect("unable to find backup set with stop time less than" in message(), f"the pod says: {message()}")
     source["postgresCluster"]["options"] = []
-    wrong.apply(cluster("mouse", 1, dataSource=source))
+    wrong.apply(cluster("hippo-look", 1, dataSource=source))
     until("the corrected clone starts", lambda: rows(wrong, wrong.leader()) == "before chosen later", 180)

@@ -16,7 +16,7 @@ ASIDE = "/pgdata/pg17.before-restore"
 
 def cluster(replicas: int = 2, trigger: str | None = None, *options: str) -> dict[str, Any]:
     """Return a cluster without PgBouncer, with one repository on a volume, and a request to restore it."""
-    pgbackrest: dict[str, Any] = {"repos": [{"name": "repo1", "volume": {"volumeClaimSpec": CLAIM}}]}
+    pgbackrest: dict[str, Any] = {"repos": [{"name": "repo1", "volume": {"volumeClaimSpec": CLAIM}, "schedules": {"full": "0 1 * * 0"}}]}
     if trigger is not None:
         pgbackrest["restore"] = {"enabled": True, "repoName": "repo1", "options": list(options)}
     made = hippo(instances=instance_sets(instance1=replicas), backups={"pgbackrest": pgbackrest})
@@ -77,6 +77,8 @@ def run(test: Test) -> None:
     page = Page("docs/restore.md", "restore_in_place", test.namespace)
     test.apply(cluster(2, "with the cluster"))
     test.wait_until_well(2)
+    page.run("suspend")
+    test.expect("| f" in page.run("role=master"), "the page does not find the leader")
     test.superuser(test.leader(), "CREATE TABLE hippo.animals (name text)", "hippo")
     insert(test, "before")
     until("there is a backup", lambda: test.backups(), 120, pause=1)
