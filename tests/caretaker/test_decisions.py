@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 import unittest.mock
 from datetime import datetime
@@ -49,6 +50,36 @@ class Members(unittest.TestCase):
         there = ["hippo-a-0", "hippo-a-1", "hippo-a-2", "hippo-b-0", "zebra-a-0", "hippo-a-0-0"]
         ours = wanted.members({"members": [member(name) for name in there]})
         self.assertEqual([there["name"] for there in ours], ["hippo-a-0", "hippo-a-1", "hippo-b-0"])
+
+
+class Leader(unittest.TestCase):
+    """How soon a pod learns its role."""
+
+    def ages(self, role: str, standby: bool) -> float:
+        """For how many seconds an answer of Patroni counts, while the file `standby.signal` does not change."""
+        with tempfile.TemporaryDirectory() as directory, unittest.mock.patch.dict(os.environ, PGDATA=directory):
+            if standby:
+                (Path(directory) / "standby.signal").touch()
+            leadership = surroundings.Leadership()
+            leadership.role, leadership.standby = role, standby
+            for age in (0.0, 1.0, 11.0):
+                leadership.asked = time.monotonic() - age
+                before = leadership.asked
+                with unittest.mock.patch.object(leadership, "ask", lambda: role):
+                    leadership.now()
+                if leadership.asked != before:
+                    return age
+            return float("inf")
+
+    def test_an_answer_counts_until_the_role_may_have_changed(self) -> None:
+        self.assertEqual(self.ages("primary", standby=False), 11)
+        self.assertEqual(self.ages("replica", standby=True), 11)
+        self.assertEqual(self.ages("standby_leader", standby=True), 11)
+        self.assertEqual(self.ages("replica", standby=False), 1)
+
+    def test_no_answer_is_asked_for_again(self) -> None:
+        self.assertEqual(self.ages("", standby=False), 1)
+        self.assertEqual(self.ages("", standby=True), 1)
 
 
 class Restarts(unittest.TestCase):

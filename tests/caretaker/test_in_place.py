@@ -139,6 +139,27 @@ class Aside(unittest.TestCase):
 
             self.at_every_step(prepare, aside.put_back, check)
 
+    def test_a_cancelled_restore_puts_back_only_what_it_moved(self) -> None:
+        for state, doing in (("cancelled", None), ("stopping", None), ("cancelled", "x"), ("stopping", "x")):
+            data = self.fresh(True)
+            aside.move_aside()
+            wal = self.root / "pgwal" / "pg17_wal"
+            shutil.rmtree(wal, ignore_errors=True)
+            self.fill(data, wal, "new")
+            progress.remember(doing=doing)
+            there = {"id": "x", "state": state, "instance": "hippo-a-0"}
+            with (
+                unittest.mock.patch.dict(os.environ, PATRONI_NAME="hippo-a-0"),
+                unittest.mock.patch.object(before_patroni, "find_progress", lambda _, there=there: there),
+                unittest.mock.patch.object(before_patroni, "acknowledge"),
+                unittest.mock.patch.object(before_patroni, "record"),
+            ):
+                wanted = surroundings.Wanted({"cluster": "hippo", "restoreInPlace": None, "instanceSets": [{"name": "a", "replicas": 1}]}, {})
+                self.assertTrue(before_patroni.step(wanted))
+            self.assertEqual(self.content(data), ("old", "old") if doing else ("new", "new"))
+            self.assertEqual(aside.aside().exists(), not doing)
+            self.assertNotIn("doing", progress.memory())
+
     def test_an_empty_directory_is_not_data(self) -> None:
         data = self.fresh(False)
         aside.move_aside()

@@ -367,6 +367,16 @@ class Checks:
         self.assertEqual(outcome.status, 0, outcome)
         self.assertNotIn("listening on IP", outcome.check)
 
+    def test_the_owner_of_a_database_cannot_weaken_the_users_sql(self: Any) -> None:
+        self.single("ALTER DATABASE postgres SET plpgsql.check_asserts TO off", "ALTER ROLE ALL SET plpgsql.check_asserts TO off")
+        program = self.pod.directory / "program"
+        settings = json.loads((program / "restore-drill.json").read_text())
+        (program / "restore-drill.json").write_text(json.dumps({**settings, "sql": "checks/orders.sql"}))
+        (program / "restore-drill.sql").write_text("DO $$ BEGIN ASSERT false, 'the newest order is old'; END $$;\n\\connect postgres\n")
+        outcome = self.pod.check()
+        self.assertEqual(outcome.status, 1, outcome)
+        self.assertIn("the newest order is old", outcome.verdict)
+
     def test_a_damaged_page_fails(self: Any) -> None:
         file = self.file_of("orders")
         content = bytearray(file.read_bytes())

@@ -140,10 +140,10 @@ fn the_repository_is_the_one_that_was_chosen() {
 fn it_is_suspended_where_there_is_no_backup() {
     let monthly = json!({DRILL: "@monthly"});
     let suspended = |more: &Value| cron_job(&monthly, more)["spec"]["suspend"].clone();
-    assert_eq!(suspended(&json!({})), false);
-    assert_eq!(suspended(&json!({"paused": true})), false);
+    assert_eq!(suspended(&json!({})), Value::Null);
+    assert_eq!(suspended(&json!({"paused": true})), Value::Null);
     assert_eq!(suspended(&json!({"shutdown": true})), true);
-    assert_eq!(suspended(&json!({"standby": {"enabled": true, "repoName": "repo1"}})), false);
+    assert_eq!(suspended(&json!({"standby": {"enabled": true, "repoName": "repo1"}})), Value::Null);
     let streams = json!({"standby": {"enabled": true, "host": "other"}});
     assert_eq!(suspended(&streams), true);
     let lines = told(&monthly, &streams);

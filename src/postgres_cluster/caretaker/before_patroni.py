@@ -172,14 +172,22 @@ def step(wanted: Wanted) -> bool:
     if done and state == "done" and ("instance" in progress or done == mine.get("doing")):
         return finish(wanted, done, progress.get("instance"))
     if state in ("cancelled", "refused"):
-        put_back()
-        marker().unlink(missing_ok=True)
-        acknowledge(None)
-        remember(doing=None, instance=None, failed=None)
-        log("restore: it was cancelled, and the data was put back")
+        undo()
         return True
     # Endpoints that were created anew name no instance. The restoring instance records its progress again.
     return False
+
+
+def undo() -> None:
+    """Put the data back, if this restore has moved it. Otherwise, what is aside is from an earlier one."""
+    if "doing" in memory():
+        put_back()
+        marker().unlink(missing_ok=True)
+        log("restore: it was cancelled, and the data was put back")
+    else:
+        log("restore: it was cancelled before the data of this instance was moved")
+    acknowledge(None)
+    remember(doing=None, instance=None, failed=None)
 
 
 def finish(wanted: Wanted, trigger: str, instance: str | None) -> bool:
@@ -211,12 +219,8 @@ def restore_here(wanted: Wanted, progress: dict[str, Any]) -> bool:
         complete(wanted, progress["id"])
         return True
     if request is None:
-        put_back()
-        marker().unlink(missing_ok=True)
-        acknowledge(None)
-        remember(doing=None, instance=None, failed=None)
+        undo()
         record(wanted, progress["id"], "cancelled")
-        log("restore: the request is no longer in the spec, so the data was put back")
         return True
     failed = mine.get("failed") or {}
     if failed.get("request") == request and time.time() - failed["at"] < RETRY_SECONDS:

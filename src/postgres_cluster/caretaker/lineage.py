@@ -122,6 +122,10 @@ class Server:
         """Whether it is a standby."""
         return self.ask("SELECT pg_catalog.pg_is_in_recovery()") == "t"
 
+    def started(self) -> str:
+        """Return when it started, in seconds with six decimals. No two servers started in the same microsecond."""
+        return self.ask("SELECT extract(epoch FROM pg_catalog.pg_postmaster_start_time())")
+
     def write(self) -> None:
         """Write a small record to WAL."""
         self.ask("SELECT pg_catalog.pg_logical_emit_message(false, 'standby', '')")

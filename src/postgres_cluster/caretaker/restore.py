@@ -17,10 +17,10 @@ import tempfile
 import threading
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, Callable
 
 from source_files import check, configuration
-from surroundings import Failure, Wanted, control_data, data_directory, find, kubernetes, log, read_wanted
+from surroundings import Failure, Wanted, control_data, data_directory, find, kubernetes, log, read_wanted, run
 
 # `kubectl describe pod` shows this text.
 TERMINATION_MESSAGE = Path("/dev/termination-log")
@@ -41,8 +41,11 @@ SETTINGS = {
     "listen_addresses": "",
     "log_destination": "stderr",
     "logging_collector": "off",
+    "max_logical_replication_workers": "0",
     "recovery_end_command": "",
     "ssl": "off",
+    # A target without a time zone is in UTC, also for pgBackRest, which chooses the backup by it.
+    "timezone": "UTC",
     "wal_level": "logical",
 }
 
@@ -92,13 +95,14 @@ def is_ready() -> bool:
         return False
 
 
-def recover(wanted: Wanted) -> None:
-    """Replay the archive up to the target, promote, and stop."""
+def recover(wanted: Wanted, before_it_stops: Callable[[str], None] | None = None) -> None:
+    """Replay the archive up to the target, promote, and stop. Only this program can connect in between: the directory of the socket,
+    which `before_it_stops` gets, is closed to others."""
     directory = data_directory()
     parameters = wanted.settings["dynamicConfiguration"].get("postgresql", {}).get("parameters") or {}
     with tempfile.TemporaryDirectory(prefix="restore-", dir="/tmp") as place:
         files = {name: Path(place) / f"{name}.conf" for name in ("postgresql", "hba", "ident")}
-        files["hba"].write_text("local all all reject\n")
+        files["hba"].write_text("local postgres postgres trust\n")
         files["ident"].touch()
         settings = {
             **SETTINGS,
@@ -106,6 +110,7 @@ def recover(wanted: Wanted) -> None:
             "data_directory": str(directory),
             "hba_file": str(files["hba"]),
             "ident_file": str(files["ident"]),
+            "port": "5432",
             # Postgres does not start with fewer if there are prepared transactions in the backup or in the archive.
             "max_prepared_transactions": control_data(directory)["max_prepared_xacts setting"],
             "shared_preload_libraries": str(parameters.get("shared_preload_libraries", "")),
@@ -124,12 +129,36 @@ def recover(wanted: Wanted) -> None:
         while server.poll() is None and not is_ready():
             time.sleep(0.1)
         promoted = server.poll() is None
-        if promoted:
-            server.send_signal(signal.SIGINT)
-        server.wait()
-        reader.join()
+        try:
+            if promoted and before_it_stops:
+                before_it_stops(place)
+        finally:
+            if promoted:
+                server.send_signal(signal.SIGINT)
+            server.wait()
+            reader.join()
         if not promoted or server.returncode != 0:
             raise Failure(f"recovery: {'; '.join(errors)[:1500] or f'Postgres ended with status {server.returncode}'}")
+
+
+# In the other cluster, a subscription has a replication slot at its publisher. If ours used it too, changes would reach only one of
+# them. There is no command for subscriptions of other databases.
+DISABLE_SUBSCRIPTIONS = """
+UPDATE pg_catalog.pg_subscription SET subenabled = false FROM pg_catalog.pg_database WHERE pg_database.oid = subdbid AND subenabled
+RETURNING pg_catalog.quote_ident(subname) || ' in database ' || pg_catalog.quote_ident(datname)
+"""
+
+
+def disable_subscriptions(socket: str) -> None:
+    """Disable all subscriptions of logical replication, before anything connects to a publisher."""
+    # Not at the top: in a pod of an earlier version, `surroundings` must load this file first.
+    from session import PSQL, environment
+
+    result = run(PSQL, 60, DISABLE_SUBSCRIPTIONS, **{**environment("postgres", 60, ""), "PGHOST": socket, "PGPORT": "5432", "PGUSER": "postgres"})
+    if result.returncode != 0:
+        raise Failure(f"subscriptions cannot be disabled: {' '.join(result.stderr.split())[:300]}")
+    for name in result.stdout.split("\n")[:-1]:
+        log(f"restore: disabled subscription {name}, because the other cluster may use its replication slot")
 
 
 def check_own_repositories(wanted: Wanted, system: str) -> None:
@@ -182,7 +211,7 @@ def restore(words: list[str]) -> None:
         check(files.name, source["arguments"])
         fetch([f"--config-include-path={files.name}", *source["arguments"], *words])
         check_own_repositories(wanted, control_data(data_directory())["Database system identifier"])
-        recover(wanted)
+        recover(wanted, disable_subscriptions)
         files.cleanup()
         # The dynamic configuration of the other cluster.
         (data_directory() / "patroni.dynamic.json").unlink(missing_ok=True)

@@ -87,6 +87,8 @@ def adjusted(wanted: Wanted, there: Any) -> Any:
         shutil.rmtree(USED_TIMELINES, ignore_errors=True)
     if follows and not followed:
         demote(wanted)
+    if follows and followed and is_another(follows, followed) and "wrote" not in recorded(wanted):
+        distrust(wanted)
     if follows and "wrote" in recorded(wanted):
         right["standby_cluster"] = WITHOUT_SOURCE
     if followed and not follows:
@@ -104,6 +106,19 @@ def demote(wanted: Wanted) -> None:
         psql("CHECKPOINT")
     except Failure as failure:
         log(f"the checkpoint before that failed: {failure}")
+
+
+def is_another(source: dict[str, Any], followed: dict[str, Any]) -> bool:
+    """Whether a standby that follows `followed` is to stream from another server, which may have other data."""
+    return bool(source.get("host")) and any(source.get(name) != followed.get(name) for name in ("host", "port"))
+
+
+def distrust(wanted: Wanted) -> None:
+    """Make a standby whose source changes follow the new one only if that has everything, as if it was a primary. Timelines of two
+    servers with the same number may be different."""
+    _, timeline, _ = Server().identity()
+    record(wanted, wrote=timeline)
+    log(f"this standby has another source now, and follows it when nothing is missing there of what is here on timeline {timeline}")
 
 
 def promote(wanted: Wanted, followed: dict[str, Any]) -> None:
@@ -170,6 +185,17 @@ def follow_source(wanted: Wanted) -> float | None:
     return None
 
 
+def starts_of(wanted: Wanted) -> set[str]:
+    """Return when the instances of this cluster started. One that does not answer cannot be a source either."""
+    found = set()
+    for member in wanted.members(patroni("GET", "/cluster")):
+        try:
+            found.add(Server({"host": member["host"], "port": member["port"]}).started())
+        except (Failure, KeyError):
+            pass
+    return found
+
+
 def compared(wanted: Wanted, source: dict[str, Any]) -> str | None:
     """Compare this cluster with its source. Return what the log says if it may be followed, and None if it is too early to say.
     Otherwise fail."""
@@ -179,6 +205,8 @@ def compared(wanted: Wanted, source: dict[str, Any]) -> str | None:
     (system, timeline, end), (their_system, their_timeline, their_end) = here.identity(), there.identity()
     if their_system != system:
         raise Failure(f"{there.name} is another database: its system identifier is {their_system}, and ours is {system}")
+    if there.started() in starts_of(wanted):
+        raise Failure(f"{there.name} is this cluster itself. {KEPT}. Write the host of another cluster in `spec.standby.host`")
     recovers = there.recovers()
     ours = lines_of(own_history(timeline), timeline, end)
     theirs = lines_of(there.history(their_timeline), their_timeline, their_end)

@@ -46,8 +46,9 @@ pub(crate) fn cron_job(cluster: &Cluster, backups: &Backups, repository: &Reposi
             },
             schedule: schedule.schedule.clone(),
             successful_jobs_history_limit: Some(3),
-            // The cluster that a standby cluster follows writes the repository, so the standby cluster makes no backups.
-            suspend: Some(cluster.shutdown || cluster.standby.is_some()),
+            // The cluster that a standby cluster follows writes the repository, so the standby cluster makes no backups. Otherwise, the
+            // field is left to people, who suspend backups before a restore.
+            suspend: (cluster.shutdown || cluster.standby.is_some()).then_some(true),
             ..CronJobSpec::default()
         }),
         ..CronJob::default()

@@ -59,7 +59,7 @@ pub(crate) fn cron_job(cluster: &Cluster, backups: &Backups, drill: &RestoreDril
             schedule: drill.schedule.clone(),
             successful_jobs_history_limit: Some(1),
             // A standby cluster has backups only in the repository that it follows.
-            suspend: Some(cluster.shutdown || standby.is_some_and(|standby| standby.repository.is_none())),
+            suspend: (cluster.shutdown || standby.is_some_and(|standby| standby.repository.is_none())).then_some(true),
             ..CronJobSpec::default()
         }),
         ..CronJob::default()

@@ -64,5 +64,9 @@ def dump(environment: dict[str, str]) -> int:
 
 
 def check_with_sql(file: Path, environment: dict[str, str]) -> None:
-    """Run the user's SQL as superuser, first in the database `postgres`. An error fails the drill."""
+    """Run the user's SQL as superuser, first in the database `postgres`. An error fails the drill.
+
+    Its sessions have no settings of a database or a role: the owner of a database could otherwise turn off what the SQL relies on, for
+    example `plpgsql.check_asserts`."""
+    checked("sql", [*PSQL, "--command=DELETE FROM pg_catalog.pg_db_role_setting"], environment, "ERROR", "FATAL", "error")
     checked("sql", [*PSQL, f"--file={file}"], environment, "ERROR", "FATAL", "error")

@@ -32,13 +32,11 @@ SETTINGS = {
     "max_connections": "20",
     # `pg_dump` locks every table.
     "max_locks_per_transaction": "1024",
-    "max_logical_replication_workers": "0",
     "max_wal_senders": "0",
     "max_worker_processes": "0",
     "port": "5432",
     "session_preload_libraries": "",
     "shared_buffers": "64MB",
-    "timezone": "UTC",
     "unix_socket_permissions": "0700",
 }
 

@@ -30,6 +30,13 @@ def create_table(test: Test) -> None:
     test.superuser(test.leader(), "CREATE TABLE hippo.animals (name text)", "hippo")
 
 
+def subscribe(test: Test) -> None:
+    """Create a subscription, and set a time zone that is in the backup."""
+    test.superuser(test.leader(), "CREATE SUBSCRIPTION s CONNECTION 'host=nowhere' PUBLICATION p WITH (connect = false)", "hippo")
+    test.superuser(test.leader(), "ALTER SUBSCRIPTION s ENABLE", "hippo")
+    test.superuser(test.leader(), "ALTER SYSTEM SET timezone TO 'Asia/Tokyo'")
+
+
 def timeline(test: Test) -> int:
     """Return the timeline of the leader."""
     return int(test.superuser(test.leader(), "SELECT timeline_id FROM pg_control_checkpoint()"))
@@ -38,7 +45,7 @@ def timeline(test: Test) -> int:
 def insert(test: Test, name: str) -> str:
     """Commit a row, and return the time after it. Then switch to a new WAL segment, so that the row is archived."""
     test.superuser(test.leader(), f"INSERT INTO hippo.animals VALUES ('{name}')", "hippo")
-    now = test.superuser(test.leader(), "SELECT clock_timestamp()")
+    now = test.superuser(test.leader(), "SET timezone TO 'UTC'; SELECT clock_timestamp()")
     time.sleep(1)
     return now
 
@@ -61,6 +68,7 @@ def run(test: Test) -> None:
     """Clone to a second, replace the pods, lose a replica, and try what must be refused."""
     test.apply(cluster("hippo", 1))
     test.wait_until_well(1)
+    subscribe(test)
     create_table(test)
     insert(test, "before")
     until("there is a backup", lambda: test.backups(), 120, pause=1)
@@ -69,7 +77,8 @@ def run(test: Test) -> None:
     archived(test)
 
     clone = test.beside("rhino")
-    options = ["--type=time", f'--target="{wanted}"']
+    # Without a time zone it is UTC, whatever the setting of the other cluster is.
+    options = ["--type=time", f'--target="{wanted.removesuffix("+00")}"']
     source = {"postgresCluster": {"clusterName": "hippo", "repoName": "repo1", "options": options}}
     applied = clone.apply(cluster("rhino", 2, dataSource=source))
     writes = "CREATE TABLE IF NOT EXISTS hippo.written (); SELECT 1"
@@ -79,6 +88,10 @@ def run(test: Test) -> None:
     test.figure("a clone of a small cluster: two members stream", time.time() - applied)
     for pod in clone.instances():
         until("all have the rows", lambda pod=pod: rows(clone, pod) == "before chosen")
+    enabled = "SELECT string_agg(subname || ' ' || subenabled, ' ') FROM pg_subscription"
+    test.expect(clone.superuser(clone.leader(), enabled) == "s false", "the clone uses the replication slot of its source")
+    test.expect("disabled subscription s in database hippo" in logs(clone, clone.leader()), "nothing is said about the subscription")
+    test.expect(test.superuser(test.leader(), enabled) == "s true", "the source lost its subscription")
     test.expect(timeline(clone) == 2, f"the clone has timeline {timeline(clone)}")
     until("the clone has its own backup", lambda: len(clone.backups()) == 1, 120, pause=1)
     archived(clone)
@@ -102,10 +115,10 @@ def run(test: Test) -> None:
     test.kubectl("delete", "pod", *killed.instances(), "--grace-period=0", "--force")
     until("the interrupted clone starts", lambda: rows(killed, killed.leader()) == "before chosen later", 240)
 
-    wrong = test.beside("mouse")
+    wrong = test.beside("hippo-look")
     options = ["--type=time", '--target="2020-01-01 00:00:00+00"']
     source = {"postgresCluster": {"clusterName": "hippo", "repoName": "repo1", "options": options}}
-    wrong.apply(cluster("mouse", 1, dataSource=source))
+    wrong.apply(cluster("hippo-look", 1, dataSource=source))
 
     def message() -> str:
         return Page("docs/restore.md", "clone", test.namespace).run("lastState.terminated.message")
@@ -113,5 +126,5 @@ def run(test: Test) -> None:
     until("the pod says why it cannot start", lambda: "restore: " in message(), 120)
     test.expect("unable to find backup set with stop time less than" in message(), f"the pod says: {message()}")
     source["postgresCluster"]["options"] = []
-    wrong.apply(cluster("mouse", 1, dataSource=source))
+    wrong.apply(cluster("hippo-look", 1, dataSource=source))
     until("the corrected clone starts", lambda: rows(wrong, wrong.leader()) == "before chosen later", 180)

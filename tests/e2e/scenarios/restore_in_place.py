@@ -16,7 +16,7 @@ ASIDE = "/pgdata/pg17.before-restore"
 
 def cluster(replicas: int = 2, trigger: str | None = None, *options: str) -> dict[str, Any]:
     """Return a cluster without PgBouncer, with one repository on a volume, and a request to restore it."""
-    pgbackrest: dict[str, Any] = {"repos": [{"name": "repo1", "volume": {"volumeClaimSpec": CLAIM}}]}
+    pgbackrest: dict[str, Any] = {"repos": [{"name": "repo1", "volume": {"volumeClaimSpec": CLAIM}, "schedules": {"full": "0 1 * * 0"}}]}
     if trigger is not None:
         pgbackrest["restore"] = {"enabled": True, "repoName": "repo1", "options": list(options)}
     made = hippo(instances=instance_sets(instance1=replicas), backups={"pgbackrest": pgbackrest})
@@ -77,6 +77,8 @@ def run(test: Test) -> None:
     page = Page("docs/restore.md", "restore_in_place", test.namespace)
     test.apply(cluster(2, "with the cluster"))
     test.wait_until_well(2)
+    page.run("suspend")
+    test.expect("| f" in page.run("role=master"), "the page does not find the leader")
     test.superuser(test.leader(), "CREATE TABLE hippo.animals (name text)", "hippo")
     insert(test, "before")
     until("there is a backup", lambda: test.backups(), 120, pause=1)
@@ -167,6 +169,17 @@ def run(test: Test) -> None:
     test.apply(cluster(2, "no such backup", "--set=20200101-000000F"))
     until("it is refused", lambda: state(test, "no such backup") == "refused", 60)
     test.expect(test.superuser(test.leader(), "SELECT pg_postmaster_start_time()") == started, "Postgres has restarted")
+
+    # Withdrawn before anything has moved: what is aside then is from an earlier restore.
+    leader = test.leader()
+    test.in_pod(leader, "bash", "-c", f"test -e {ASIDE} || (mkdir {ASIDE} && echo 17 >{ASIDE}/PG_VERSION)", container="caretaker")
+    test.apply(cluster(2, "withdrawn at once"))
+    until("it begins", lambda: state(test, "withdrawn at once") is not None, 60, pause=0)
+    test.apply(cluster(2))
+    until("it is withdrawn", lambda: state(test, "withdrawn at once") in ("cancelled", "done"), 180)
+    if state(test, "withdrawn at once") == "cancelled":
+        test.wait_until_well(2, 120)
+        test.expect(rows(test, test.leader()) == mistake, "the data of an earlier restore was put back")
 
     # What fails later keeps the data. The request is withdrawn, and the data is back.
     archived(test)

@@ -98,20 +98,29 @@ def run(test: Test) -> None:
         test.figure("a diverged primary is rewound after the annotation", time.time() - agreed)
         test.expect(says(two, "discarding", agreed), "it does not say what it discards")
 
+        # A name that leads to the cluster itself. The standby follows nothing until it has another source.
+        alias = {"type": "ExternalName", "externalName": f"hippo-primary.{two.namespace}.svc.cluster.local"}
+        two.apply_object({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "alias"}, "spec": alias})
+        applied = two.apply(cluster(2, ACCEPT, standby={"enabled": True, "host": f"alias.{two.namespace}.svc"}), DOMAIN)
+        until("it says that it would follow itself", lambda: says(two, "is this cluster itself", applied), 120)
+        insert(one, "f")
+        two.apply(follows(one, discard_timeline=timeline), DOMAIN)
+        arrives(two, "a b c d e f")
+
         # The standby is promoted by mistake. Its own archive has its timeline, which it must neither follow nor use again.
         promote(two, "wrong")
         archived(two)
         timeline = two.superuser(two.leader(), "SELECT timeline_id FROM pg_control_checkpoint()")
         two.apply(follows(one, discard_timeline=timeline), DOMAIN)
-        arrives(two, "a b c d e")
+        arrives(two, "a b c d e f")
 
         # The primary is stopped before the standby is promoted.
         one.apply(leads(shutdown=True), DOMAIN)
         until("the primary is stopped", lambda: not one.instances(), 120)
-        promote(two, "f")
+        promote(two, "g")
         archived(two)
         one.apply(follows(two), DOMAIN)
-        arrives(one, "a b c d e f")
+        arrives(one, "a b c d e f g")
         log = "".join(one.kubectl("logs", pod, "--container=database") for pod in one.instances())
         test.expect("starts as a standby" in log and "received promote request" not in log, "it started as a primary")
 
@@ -127,4 +136,4 @@ def run(test: Test) -> None:
         one.kubectl("delete", "pvc", f"--selector={data}")
         one.kubectl("annotate", "endpoints", "hippo-ha-config", "initialize-")
         one.apply(follows(two), DOMAIN)
-        arrives(one, "a b c d e f")
+        arrives(one, "a b c d e f g")
