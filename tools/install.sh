@@ -28,6 +28,9 @@ readonly postgresql_17=(
   libreadline8t64 libtinfo6 libedit2 libbsd0 libmd0 pgbouncer libevent-2.1-7t64 libcares2
 )
 
+# The oldest and the newest postgres_exporter that a test runs, by the Debian that has them: 0.11 and 0.16 or later.
+readonly postgres_exporters=(bookworm "$debian_suite")
+
 mkdir -p .cache/bin .cache/installed
 # Without symbolic links, because the path becomes part of the RPATH of programs.
 cache=$(cd .cache && pwd -P)
@@ -104,25 +107,31 @@ install_postgresql_17() {
   skip "PostgreSQL 17 with pgBouncer" "$reason"
 }
 
-# unpack_postgresql_17 ROOT: uses apt-get with its own directories, so that the system's package lists do not change.
-unpack_postgresql_17() {
-  local root=$1 apt=$cache/apt site libraries file
+# unpack_packages SUITE ROOT PACKAGE...: uses apt-get with its own directories, so that the system's package lists do not change.
+unpack_packages() {
+  local suite=$1 root=$2 apt=$cache/apt site file
+  shift 2
   # The system's main mirror, not those for security updates or other packages.
   # shellcheck disable=SC2016 # apt-get expands it
   site=$(apt-get indextargets --format '$(SITE)' 'Created-By: Packages' 'Label: Debian' 2>/dev/null | head -n 1)
   [[ -n $site && -e /usr/share/keyrings/debian-archive-keyring.gpg ]] || return 1
   rm -rf "$apt"
   mkdir -p "$apt"/{lists,archives}/partial "$apt/packages" "$root"
-  echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $site $debian_suite main" >"$apt/sources.list"
+  echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $site $suite main" >"$apt/sources.list"
   local options=(
     -qq -o "Dir::Etc::SourceList=$apt/sources.list" -o Dir::Etc::SourceParts=- -o "Dir::State::Lists=$apt/lists"
     -o Dir::State::Status=/dev/null -o "Dir::Cache::Archives=$apt/archives" -o Dir::Cache::pkgcache= -o Dir::Cache::srcpkgcache=
     -o "APT::Sandbox::User=$(id -un)"
   )
   apt-get "${options[@]}" update || return 1
-  (cd "$apt/packages" && apt-get "${options[@]}" download "${postgresql_17[@]}") || return 1
+  (cd "$apt/packages" && apt-get "${options[@]}" download "$@") || return 1
   for file in "$apt"/packages/*.deb; do dpkg -x "$file" "$root" || return 1; done
   rm -rf "$apt"
+}
+
+unpack_postgresql_17() {
+  local root=$1 libraries file
+  unpack_packages "$debian_suite" "$root" "${postgresql_17[@]}" || return 1
   # JIT compilation needs LLVM, which is larger than all the rest. Without this file, Postgres does not use JIT.
   rm -f "$root"/usr/lib/postgresql/17/lib/llvmjit.so
   mv "$root/usr/sbin/pgbouncer" "$root/usr/lib/postgresql/17/bin/" || return 1
@@ -133,6 +142,24 @@ unpack_postgresql_17() {
     patchelf --set-interpreter "$(echo "$libraries"/ld-linux*)" --force-rpath --set-rpath "$libraries" "$file" || return 1
   done
   ln -s usr/lib/postgresql/17/bin "$root/bin"
+}
+
+# Each of postgres_exporters, as .cache/bin/postgres_exporter-SUITE. These programs need only the C library.
+install_postgres_exporters() {
+  local suite root
+  for suite in "${postgres_exporters[@]}"; do
+    root=$cache/postgres_exporter-$suite
+    if installed "postgres_exporter-$suite" "$suite"; then continue; fi
+    echo "unpacking postgres_exporter of $suite"
+    rm -rf "$root"
+    if have apt-get && have dpkg && unpack_packages "$suite" "$root" prometheus-postgres-exporter &&
+      "$root/usr/bin/prometheus-postgres-exporter" --version >/dev/null 2>&1; then
+      ln -sfn "../postgres_exporter-$suite/usr/bin/prometheus-postgres-exporter" "$cache/bin/postgres_exporter-$suite"
+      record "postgres_exporter-$suite" "$suite"
+    else
+      skip "postgres_exporter of $suite" "only with apt-get and dpkg; Debian's package could not be fetched or does not run"
+    fi
+  done
 }
 
 # Creates a virtual environment with exactly the packages in tools/requirements.txt.
@@ -251,6 +278,7 @@ find_kpt() {
 
 install_system_packages
 install_postgresql_17
+install_postgres_exporters
 install_python_packages
 install_go
 install_kustomize

@@ -16,7 +16,7 @@ use crate::postgres_cluster::{patroni, postgres, restore};
 
 /// The files of the program, which runs in Patroni's Python interpreter, and the commands that Postgres runs for its WAL
 /// archive. All of them are mounted in one directory, [`postgres::configuration::SCRIPT_DIRECTORY`].
-pub const PROGRAM: [(&str, &str); 32] = [
+pub const PROGRAM: [(&str, &str); 33] = [
     postgres::configuration::ARCHIVE_GET,
     postgres::configuration::ARCHIVE_PUSH,
     ("aside.py", include_str!("caretaker/aside.py")),
@@ -28,6 +28,7 @@ pub const PROGRAM: [(&str, &str); 32] = [
     ("databases.py", include_str!("caretaker/databases.py")),
     ("endpoints.py", include_str!("caretaker/endpoints.py")),
     ("extensions.py", include_str!("caretaker/extensions.py")),
+    ("facts.py", include_str!("caretaker/facts.py")),
     ("impatience.py", include_str!("caretaker/impatience.py")),
     ("in_place.py", include_str!("caretaker/in_place.py")),
     ("lineage.py", include_str!("caretaker/lineage.py")),
@@ -52,7 +53,7 @@ pub const PROGRAM: [(&str, &str); 32] = [
 ];
 
 /// The files that were added after the first version. A file comes after those that it imports. Add a new file here too.
-const LATER: [&str; 21] = [
+const LATER: [&str; 22] = [
     "session",
     "impatience",
     "postgres",
@@ -64,6 +65,7 @@ const LATER: [&str; 21] = [
     "roles",
     "extensions",
     "pgbouncer",
+    "facts",
     "monitoring",
     "endpoints",
     "slices",

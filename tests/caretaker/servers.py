@@ -51,7 +51,7 @@ PRELOADED = "pg_stat_statements"
 class Server:
     """A server of one version, which logs as much as possible."""
 
-    def __init__(self, version: str) -> None:
+    def __init__(self, version: str, *initdb: str) -> None:
         binaries = programs()[version]
         self.directory = Path(tempfile.mkdtemp())
         if os.geteuid() == 0:
@@ -69,6 +69,7 @@ class Server:
             "-A",
             "trust",
             "-N",
+            *initdb,
         )
         (self.directory / "data" / "pg_hba.conf").write_text(HBA)
         library = subprocess.run(
@@ -111,11 +112,13 @@ class OnServer:
 
     version: str
     server: Server
+    # More options of `initdb`.
+    initdb: tuple[str, ...] = ()
 
     @classmethod
     def setUpClass(cls) -> None:
         """Start the server."""
-        cls.server = Server(cls.version)
+        cls.server = Server(cls.version, *cls.initdb)
         cls.addClassCleanup(cls.server.stop)
 
 

@@ -23,7 +23,8 @@ pauses, and every few minutes to find what others have changed.
     ours.py             which roles and databases are ours
     roles.py            roles of users, PgBouncer and the exporter
     pgbouncer.py        PgBouncer's role, and its function in every database
-    monitoring.py       the exporter's role, schema and extension
+    facts.py            facts for the exporter that SQL cannot find out
+    monitoring.py       the exporter's role, its schema with functions, and its extension
     members.py          Patroni's configuration, restarts, switchover, the Endpoints of `<cluster>-primary`
     backups.py          pgBackRest's stanza, backups in object storage, and the backup for a replica
     owner.py            whether another cluster archives into our object storage
@@ -60,6 +61,7 @@ from backups import FirstBackup, ManualBackup, create_replica, stanza
 from databases import INIT_SQL_RUNS, allow_init_sql, databases, init_sql, schemas
 from endpoints import patroni_endpoints
 from extensions import extensions
+from facts import POD_SECONDS, BackupFacts, DatabaseFacts, PodFacts
 from in_place import RestoreInPlace
 from members import (
     PendingRestarts,
@@ -220,6 +222,10 @@ GROUPS = [
         while_paused=False,
         tick=0.5,
     ),
+    # Each has a thread, because a volume, a repository or a database may not answer for long.
+    Group([Duty(PodFacts(), POD_SECONDS, "facts of the pod")], ANYONE, while_paused=True, tick=1),
+    Group([Duty(BackupFacts(), name="facts of backups")], ANYONE, while_paused=True, tick=1),
+    Group([Duty(DatabaseFacts(), name="facts of databases")], WRITER, while_paused=True, tick=1),
 ]
 
 

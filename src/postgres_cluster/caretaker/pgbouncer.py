@@ -8,21 +8,22 @@ from surroundings import Failure, Wanted
 
 # No other role may own our schema or functions in it. If a role created or restored the schema first, the schema may contain
 # tables, so it is neither dropped nor taken over but renamed. Its owner may rename it at any time, but not while its row is
-# locked. If `owner` is null, the superuser owns the schema.
+# locked. If `owner` is null, the superuser owns the schema. A schema of the role `before`, which is ours too, becomes the owner's.
 OWN_SCHEMA = """
 DO $caretaker$
 DECLARE
   wanted CONSTANT json := current_setting('caretaker.arguments')::json;
   place CONSTANT name := wanted->>'schema';
   owner CONSTANT name := coalesce(wanted->>'owner', current_user);
+  ours CONSTANT name[] := ARRAY[owner, coalesce(wanted->>'before', owner)];
   there record;
   aside name;
 BEGIN
   SELECT pg_namespace.oid, rolname, rolsuper INTO there FROM pg_namespace JOIN pg_roles ON pg_roles.oid = nspowner
     WHERE nspname = place FOR UPDATE OF pg_namespace;
-  IF FOUND AND (there.rolname <> owner AND NOT there.rolsuper OR EXISTS (
+  IF FOUND AND (there.rolname <> ALL (ours) AND NOT there.rolsuper OR EXISTS (
     SELECT FROM pg_proc JOIN pg_roles ON pg_roles.oid = proowner
-    WHERE pronamespace = there.oid AND rolname <> owner AND NOT rolsuper))
+    WHERE pronamespace = there.oid AND rolname <> ALL (ours) AND NOT rolsuper))
   THEN
     LOOP
       aside := format('%s_%s', place, md5(random()::text));

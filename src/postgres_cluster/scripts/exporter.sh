@@ -141,6 +141,11 @@ while :; do
   else
     wait "${pid}"
     code=$?
+    # A panic in Go. Its own collectors cannot cope with names that are not UTF-8, which a role with CREATEDB can give to a database.
+    if [ "${code}" = 2 ] && [ "${collectors}" = on ]; then
+      collectors=off
+      say "postgres_exporter has crashed, so it starts without the collectors that it has itself"
+    fi
     if [ $((failures % 20)) = 0 ]; then say "postgres_exporter ended with code ${code}, and starts again every 5 seconds"; fi
     failures=$((failures + 1))
     pause 5
