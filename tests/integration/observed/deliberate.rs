@@ -63,6 +63,11 @@ pub(crate) const DELIBERATE: &[Deliberate] = &[
         ],
     },
     Deliberate {
+        reason: "people suspend backups before a restore, and the next apply must not resume them",
+        source: "docs/differences-from-pgo.md, Backups; docs/restore.md, Before you start",
+        places: &[Place("CronJob", "*", "spec.suspend", OnlyTheirs, "false")],
+    },
+    Deliberate {
         reason: "Flux must not replace variables in scripts",
         source: "src/kubernetes/substitution.rs",
         places: &[
