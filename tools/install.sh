@@ -53,7 +53,7 @@ as_root() {
 install_system_packages() {
   local -A package_of=(
     [initdb]=postgresql [psql]=postgresql-client [pgbouncer]=pgbouncer [pgbackrest]=pgbackrest
-    [javac]=default-jdk-headless [patchelf]=patchelf [mvn]=maven [openssl]=openssl [setpriv]=util-linux [shellcheck]=shellcheck [python3]=python3
+    [javac]=default-jdk-headless [patchelf]=patchelf [mvn]=maven [openssl]=openssl [busybox]=busybox [setpriv]=util-linux [shellcheck]=shellcheck [python3]=python3
   )
   local command packages=()
   for command in "${!package_of[@]}"; do

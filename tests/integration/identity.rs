@@ -173,7 +173,7 @@ fn a_cluster_has_only_what_it_needs() {
     let mut cluster = Cluster {
         backups: None,
         pgbouncer: None,
-        exporter: false,
+        exporter: None,
         custom_tls_secret: Some(SecretProjection::default()),
         custom_replication_tls_secret: Some("mine".to_owned()),
         ..hippo()

@@ -24,6 +24,7 @@ mod determinism;
 mod documents;
 mod entry;
 mod errors;
+mod exporter;
 mod golden;
 mod identity;
 mod kubernetes;

@@ -3,7 +3,7 @@
 use crate::kubernetes::{ResourceRequirements, SecretProjection, VolumeProjection};
 
 /// The settings of the exporter.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Exporter {
     /// The image.
     pub image: String,

@@ -65,7 +65,7 @@ has() {
 
 # built_in: prints the options that turn off all collectors that postgres_exporter has itself.
 built_in() {
-  printf '%s\n' "${help}" | sed -n 's/^ *--\[no-\]\(collector\.[a-z_]*\)\( .*\)\{0,1\}$/--no-\1/p'
+  printf '%s\n' "${help}" | sed -n 's/\[no-\]//; s/^ *--\(collector\.[a-z_]*\)\( .*\)\{0,1\}$/--no-\1/p'
   for option in disable-default-metrics disable-settings-metrics; do
     if has "${option}"; then echo "--${option}"; fi
   done

@@ -155,7 +155,7 @@ fn cluster(name: &str, namespace: &str) -> Cluster {
         restore_drill: None,
         backups: None,
         pgbouncer: None,
-        exporter: false,
+        exporter: None,
         custom_tls_secret: None,
         custom_replication_tls_secret: None,
         accepts_standby: false,

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use pgrender::postgres_cluster::cluster::Cluster;
+use pgrender::postgres_cluster::exporter::model::Exporter;
 use pgrender::postgres_cluster::{patroni, pgbackrest, pgbouncer, postgres};
 
 use crate::common::processes::{start, wait_for};
@@ -167,7 +168,8 @@ fn postgres_and_pgbackrest_run_with_their_configuration() {
     let (Some(pgbackrest), Some((programs, version))) = (program("pgbackrest"), postgres_server()) else { return };
     let directory = tempfile::tempdir().expect("a directory");
     let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
-    let mut cluster = Cluster { postgres_version: version, port: free_port(), exporter: true, ..hippo() };
+    let mut cluster =
+        Cluster { postgres_version: version, port: free_port(), exporter: Some(Exporter::default()), ..hippo() };
     cluster.instance_sets[0].replicas = 1;
     cluster.postgres.hba_rules =
         vec![hba_line(version, "hostssl", &names(&["a\"b", "all"]), &names(&["/it's", "a,b c"]), "password")];

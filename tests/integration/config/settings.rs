@@ -2,6 +2,7 @@
 //! in a file.
 
 use pgrender::postgres_cluster::cluster::{Cluster, Standby};
+use pgrender::postgres_cluster::exporter::model::Exporter;
 use pgrender::postgres_cluster::{patroni, pgbackrest, postgres};
 use pgrender::read;
 use serde_json::{Value, json};
@@ -93,7 +94,7 @@ fn without_backups_nothing_is_archived_and_replicas_are_copies_of_the_leader() {
 
 #[test]
 fn the_users_parameters_give_way_to_what_the_cluster_needs() {
-    let mut cluster = Cluster { exporter: true, ..hippo() };
+    let mut cluster = Cluster { exporter: Some(Exporter::default()), ..hippo() };
     cluster.patroni.dynamic_configuration.insert(
         "postgresql".to_owned(),
         json!({

@@ -6,6 +6,7 @@ use pgrender::kubernetes::PersistentVolumeClaimSpec;
 use pgrender::postgres_cluster::cluster::{
     Cluster, InstanceSet, Metadata, PasswordType, Patroni, Postgres, Scheduling, ServiceSettings, Standby, User,
 };
+use pgrender::postgres_cluster::exporter::model::Exporter;
 use pgrender::postgres_cluster::pgbackrest::model::{BackupJobs, Backups, RepoHost, Repository, Storage};
 use pgrender::postgres_cluster::pgbouncer::model::PgBouncer;
 use pgrender::postgres_cluster::secrets::generations::Generations;
@@ -48,7 +49,7 @@ pub(crate) fn hippo() -> Cluster {
         restore_in_place: None,
         restore_drill: None,
         pgbouncer: Some(pgbouncer()),
-        exporter: true,
+        exporter: Some(Exporter::default()),
         custom_tls_secret: None,
         custom_replication_tls_secret: None,
         accepts_standby: false,
