@@ -104,25 +104,31 @@ install_postgresql_17() {
   skip "PostgreSQL 17 with pgBouncer" "$reason"
 }
 
-# unpack_postgresql_17 ROOT: uses apt-get with its own directories, so that the system's package lists do not change.
-unpack_postgresql_17() {
-  local root=$1 apt=$cache/apt site libraries file
+# unpack_packages SUITE ROOT PACKAGE...: uses apt-get with its own directories, so that the system's package lists do not change.
+unpack_packages() {
+  local suite=$1 root=$2 apt=$cache/apt site file
+  shift 2
   # The system's main mirror, not those for security updates or other packages.
   # shellcheck disable=SC2016 # apt-get expands it
   site=$(apt-get indextargets --format '$(SITE)' 'Created-By: Packages' 'Label: Debian' 2>/dev/null | head -n 1)
   [[ -n $site && -e /usr/share/keyrings/debian-archive-keyring.gpg ]] || return 1
   rm -rf "$apt"
   mkdir -p "$apt"/{lists,archives}/partial "$apt/packages" "$root"
-  echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $site $debian_suite main" >"$apt/sources.list"
+  echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $site $suite main" >"$apt/sources.list"
   local options=(
     -qq -o "Dir::Etc::SourceList=$apt/sources.list" -o Dir::Etc::SourceParts=- -o "Dir::State::Lists=$apt/lists"
     -o Dir::State::Status=/dev/null -o "Dir::Cache::Archives=$apt/archives" -o Dir::Cache::pkgcache= -o Dir::Cache::srcpkgcache=
     -o "APT::Sandbox::User=$(id -un)"
   )
   apt-get "${options[@]}" update || return 1
-  (cd "$apt/packages" && apt-get "${options[@]}" download "${postgresql_17[@]}") || return 1
+  (cd "$apt/packages" && apt-get "${options[@]}" download "$@") || return 1
   for file in "$apt"/packages/*.deb; do dpkg -x "$file" "$root" || return 1; done
   rm -rf "$apt"
+}
+
+unpack_postgresql_17() {
+  local root=$1 libraries file
+  unpack_packages "$debian_suite" "$root" "${postgresql_17[@]}" || return 1
   # JIT compilation needs LLVM, which is larger than all the rest. Without this file, Postgres does not use JIT.
   rm -f "$root"/usr/lib/postgresql/17/lib/llvmjit.so
   mv "$root/usr/sbin/pgbouncer" "$root/usr/lib/postgresql/17/bin/" || return 1
@@ -232,6 +238,21 @@ fetch_modules() {
   done
 }
 
+# promtool, which checks and tests rules of Prometheus. It needs only the C library.
+install_promtool() {
+  local root=$cache/promtool
+  if installed promtool "$debian_suite"; then return; fi
+  echo "unpacking promtool"
+  rm -rf "$root"
+  if have apt-get && have dpkg && unpack_packages "$debian_suite" "$root" promtool &&
+    "$root/usr/bin/promtool" --version >/dev/null 2>&1; then
+    ln -sfn ../promtool/usr/bin/promtool "$cache/bin/promtool"
+    record promtool "$debian_suite"
+  else
+    skip promtool "only with apt-get and dpkg; Debian's package could not be fetched or does not run"
+  fi
+}
+
 # PostgreSQL's JDBC driver.
 install_pgjdbc() {
   have mvn || return 0 # already reported as skipped
@@ -257,6 +278,7 @@ install_kustomize
 install_kubectl
 fetch_modules
 install_pgjdbc
+install_promtool
 find_kpt
 for server; do install_named_server "$server"; done
 

@@ -8,6 +8,8 @@ use serde_json::{Value, json};
 use super::{Files, fixture, rules, variants};
 
 const TABLE: &str = include_str!("alerts.yaml");
+/// The page with a row for each alert: its name, its severity, and when it fires.
+const PAGE: &str = include_str!("../../../docs/monitoring-found.md");
 const NAMESPACE: &str = "postgres-operator";
 const CLUSTER: &str = "hippo";
 /// All alerts that fire at one moment, with what Alertmanager needs to tell clusters apart.
@@ -124,6 +126,22 @@ fn every_alert_is_in_the_table_and_says_what_to_do() {
         // No word of the template is left.
         assert!(!rule.to_string().contains(['<', '>']) || !rule["annotations"].to_string().contains('<'), "{name}");
     }
+}
+
+#[test]
+fn the_page_has_every_alert() {
+    let rows: BTreeSet<String> = PAGE
+        .lines()
+        .filter_map(|line| {
+            let (alert, rest) = line.strip_prefix("| `Postgres")?.split_once("` | ")?;
+            let (severity, when) = rest.split_once(" | for ")?;
+            Some(format!("Postgres{alert} {severity} {}", when.split_once(',')?.0))
+        })
+        .collect();
+    let rules = variants().into_iter().flat_map(|(_, text)| by_name(&rules(&text)));
+    let expected: BTreeSet<String> =
+        rules.map(|(name, rule)| format!("{name} {}", rule["for"].as_str().unwrap())).collect();
+    assert_eq!(rows, expected);
 }
 
 #[test]
