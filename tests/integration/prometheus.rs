@@ -19,6 +19,7 @@ use tempfile::TempDir;
 use crate::common::custom_resources::complaints;
 use crate::common::fixtures::fixtures;
 use crate::common::rendering::{SEED, objects_from, options};
+use crate::values::schedules::verdicts;
 
 const SCHEMAS: &str = "prometheus-operator.yaml";
 const EXPORTER: &str = "      exporter: {}\n";
@@ -185,22 +186,22 @@ fn a_cluster_gets_the_alerts_that_it_needs() {
     assert!(of_kind(&with_spec("  shutdown: true\n"), "PodMonitor").is_some());
 }
 
+/// The repositories with an alert about old backups, each with the age in hours.
+fn limits(text: &str) -> Vec<(String, u64)> {
+    let rules = rules(text);
+    let rules = rules["groups"].as_array().unwrap().iter().flat_map(|group| group["rules"].as_array().unwrap());
+    let limit = |rule: &Value| {
+        let (selector, limit) = rule["expr"].as_str().unwrap().rsplit_once(" > ").unwrap();
+        let repository = selector.split("repo=\"").nth(1).unwrap().chars().next().unwrap();
+        let hours = limit.parse::<u64>().unwrap() / 3600;
+        assert!(rule["annotations"]["description"].as_str().unwrap().contains(&format!("most {hours} hours")));
+        (repository.to_string(), hours)
+    };
+    rules.filter(|rule| rule["alert"] == "PostgresBackupTooOld").map(limit).collect()
+}
+
 #[test]
 fn the_age_of_a_backup_follows_from_the_schedules() {
-    let limits = |text: &str| -> Vec<(String, u64)> {
-        let rules = rules(text);
-        let rules = rules["groups"].as_array().unwrap().iter().flat_map(|group| group["rules"].as_array().unwrap());
-        let too_old = rules.filter(|rule| rule["alert"] == "PostgresBackupTooOld");
-        too_old
-            .map(|rule| {
-                let (selector, limit) = rule["expr"].as_str().unwrap().rsplit_once(" > ").unwrap();
-                let repository = selector.split("repo=\"").nth(1).unwrap().chars().next().unwrap();
-                let (age, hours) = (limit.parse::<u64>().unwrap(), limit.parse::<u64>().unwrap() / 3600);
-                assert!(rule["annotations"]["description"].as_str().unwrap().contains(&format!("most {hours} hours")));
-                (repository.to_string(), age / 3600)
-            })
-            .collect()
-    };
     let (full, incremental) = ("          full: \"0 1 * * 0\"\n", "          incremental: \"0 1 * * 1-6\"\n");
     let hourly = "          incremental: \"@hourly\"\n";
     let repository = |name: &str, hours: u64| (name.to_owned(), hours);
@@ -214,6 +215,32 @@ fn the_age_of_a_backup_follows_from_the_schedules() {
         ),
     ] {
         assert_eq!(limits(&text), expected);
+    }
+}
+
+/// The parser of Kubernetes says when schedules run.
+#[test]
+fn the_longest_time_between_backups_is_that_of_kubernetes() {
+    let mut schedules = Vec::new();
+    for hours in ["0", "*/5", "8-18", "1,13"] {
+        for days in ["*", "?", "31", "30,31", "*/7", "1-7"] {
+            for months in ["*", "2", "4-9/5"] {
+                for weekdays in ["*", "sun", "1-5", "*/2"] {
+                    schedules.push(format!("7 {hours} {days} {months} {weekdays}"));
+                }
+            }
+        }
+    }
+    schedules.extend(["@yearly", "@monthly", "@weekly", "@daily", "@hourly", "@midnight"].map(str::to_owned));
+    let Some(verdicts) = verdicts(&schedules, &["gaps"]) else { return };
+    let never = verdicts.iter().filter(|verdict| verdict["gap"] == 0).count();
+    assert!(never > 5 && never < schedules.len() / 4, "{never} of {}", schedules.len());
+    let incremental = "          incremental: \"0 1 * * 1-6\"\n";
+    for (schedule, verdict) in schedules.iter().zip(verdicts) {
+        let gap = verdict["gap"].as_u64().unwrap();
+        let expected = if gap == 0 { 192 } else { gap + gap / 4 + 6 };
+        let text = fixture().replace(incremental, "").replace("0 1 * * 0", schedule);
+        assert_eq!(limits(&text), [("1".to_owned(), expected)], "{schedule}: {verdict}");
     }
 }
 

@@ -77,7 +77,6 @@ pub(crate) fn note(schedule: &str) -> Option<String> {
 /// enough, as in robfig/cron (`dayMatches`); a day of the week occurs in every month.
 fn never_comes(days: &str, months: &str, weekdays: &str) -> bool {
     let [.., of_month, of_year, _] = FIELDS;
-    let is_any = |field: &str| field.split(',').any(|range| ["*", "?", "*/1", "?/1"].contains(&range));
     if is_any(days) || !is_any(weekdays) {
         return false;
     }
@@ -94,6 +93,11 @@ fn never_comes(days: &str, months: &str, weekdays: &str) -> bool {
         _ => 31,
     });
     earliest > longest.max()
+}
+
+/// Whether a field of days allows every day in robfig/cron (`starBit`). With a larger step, it does not.
+pub(super) fn is_any(field: &str) -> bool {
+    field.split(',').any(|range| ["*", "?", "*/1", "?/1"].contains(&range))
 }
 
 /// Whether Go parses the text as a duration (`time.ParseDuration`): numbers with a unit each. There is no unit for days.

@@ -1,6 +1,6 @@
 //! The longest time between two runs of cron schedules, from which follows when a backup is too old.
 
-use super::schedule::{DESCRIPTORS, FIELDS, span};
+use super::schedule::{DESCRIPTORS, FIELDS, is_any, span};
 use crate::parse::duration;
 
 /// The days in which runs are looked for: five years with two leap days, so that every schedule that ever runs does so twice.
@@ -41,7 +41,8 @@ struct Cron {
     days: Vec<u32>,
     months: Vec<u32>,
     weekdays: Vec<u32>,
-    /// Whether a day must fulfil both kinds of days. If neither of them is `*`, one is enough (robfig/cron, `dayMatches`).
+    /// Whether a day must fulfil both kinds of days. If neither of them allows every day, one is enough (robfig/cron,
+    /// `dayMatches`).
     both_days: bool,
 }
 
@@ -51,7 +52,6 @@ impl Cron {
         let schedule = position.map_or(schedule, |position| MEANINGS[position]);
         let parts: Vec<&str> = schedule.split_whitespace().collect();
         let [_, _, days, _, weekdays] = parts[..] else { return None };
-        let is_any = |field: &str| field.split(',').any(|range| range.starts_with(['*', '?']));
         let values = |index: usize| -> Option<Vec<u32>> {
             let mut values = Vec::new();
             for range in parts[index].split(',') {
@@ -125,7 +125,7 @@ mod tests {
             ("0 1 * * 0", 7 * 24),
             ("0 1 * * mon-fri", 3 * 24),
             ("0 1 1 * *", 31 * 24),
-            ("0 1 31 * *", 62 * 24),
+            ("0 1 31 * *", 61 * 24),
             // Either kind of day is enough.
             ("0 1 1 * 0", 7 * 24),
             ("0 0 1 1 *", 366 * 24),
