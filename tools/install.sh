@@ -238,18 +238,19 @@ fetch_modules() {
   done
 }
 
-# promtool, which checks and tests rules of Prometheus. It needs only the C library.
-install_promtool() {
-  local root=$cache/promtool
-  if installed promtool "$debian_suite"; then return; fi
-  echo "unpacking promtool"
+# Prometheus, and promtool, which checks and tests its rules. These programs need only the C library.
+install_prometheus() {
+  local root=$cache/prometheus program
+  if installed prometheus "$debian_suite"; then return; fi
+  echo "unpacking Prometheus"
   rm -rf "$root"
-  if have apt-get && have dpkg && unpack_packages "$debian_suite" "$root" promtool &&
-    "$root/usr/bin/promtool" --version >/dev/null 2>&1; then
-    ln -sfn ../promtool/usr/bin/promtool "$cache/bin/promtool"
-    record promtool "$debian_suite"
+  if have apt-get && have dpkg && unpack_packages "$debian_suite" "$root" prometheus promtool &&
+    "$root/usr/bin/prometheus" --version >/dev/null 2>&1 && "$root/usr/bin/promtool" --version >/dev/null 2>&1; then
+    rm -rf "$root"/etc "$root"/usr/lib "$root"/usr/share "$root"/var
+    for program in prometheus promtool; do ln -sfn "../prometheus/usr/bin/$program" "$cache/bin/$program"; done
+    record prometheus "$debian_suite"
   else
-    skip promtool "only with apt-get and dpkg; Debian's package could not be fetched or does not run"
+    skip "Prometheus with promtool" "only with apt-get and dpkg; Debian's packages could not be fetched or do not run"
   fi
 }
 
@@ -278,7 +279,7 @@ install_kustomize
 install_kubectl
 fetch_modules
 install_pgjdbc
-install_promtool
+install_prometheus
 find_kpt
 for server; do install_named_server "$server"; done
 

@@ -39,7 +39,7 @@ pub(crate) fn add_found(objects: &mut Objects, cluster: &Cluster, exporter: &Exp
     }
 }
 
-/// The configuration of the web server (Prometheus' exporter-toolkit, `docs/web-configuration.md`). It reads the certificate again for each
+/// The configuration of the web server (exporter-toolkit of Prometheus, "Web configuration"). It reads the certificate again for each
 /// connection.
 fn web_config() -> String {
     format!(

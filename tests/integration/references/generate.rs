@@ -87,7 +87,7 @@ fn spec() -> BoxedStrategy<Value> {
         sometimes("standby", standby()),
         sometimes("dataSource", data_source()),
         sometimes("customTLSSecret", custom_certificate("brought-tls")),
-        sometimes("monitoring", Just(json!({"pgmonitor": {"exporter": {}}}))),
+        sometimes("monitoring", exporter().prop_map(|exporter| json!({"pgmonitor": {"exporter": exporter}}))),
         sometimes("port", one_of(vec![json!(5432), json!(15432)])),
         sometimes("shutdown", any::<bool>().prop_map(Value::from)),
         sometimes("paused", any::<bool>().prop_map(Value::from)),
@@ -97,6 +97,19 @@ fn spec() -> BoxedStrategy<Value> {
         sometimes("imagePullPolicy", one_of(vec![json!("Always"), json!("IfNotPresent")])),
         sometimes("imagePullSecrets", Just(json!([{"name": "brought-registry"}]))),
         sometimes("image", Just(json!("example.com/postgres:1"))),
+    ])
+}
+
+fn exporter() -> BoxedStrategy<Value> {
+    let files = [
+        json!([]),
+        json!([{"configMap": {"name": "brought-queries"}}]),
+        json!([{"secret": {"name": "brought-queries", "items": [{"key": "a", "path": "a/b.yml"}]}}]),
+    ];
+    object(vec![
+        sometimes("configuration", one_of(files.to_vec())),
+        sometimes("customTLSSecret", custom_certificate("brought-exporter-tls")),
+        sometimes("image", Just(json!("example.com/exporter:1"))),
     ])
 }
 
