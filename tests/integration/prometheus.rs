@@ -157,6 +157,53 @@ fn the_pod_monitor_selects_the_exporters() {
     assert_eq!(monitor["metadata"]["namespace"], "postgres-operator");
 }
 
+/// Prometheus gives a target these labels. Prometheus Operator writes the same configuration, with a label `namespace` of its own.
+#[test]
+fn time_series_have_the_labels_of_pgmonitor() {
+    let Some(files) = Files::new() else { return };
+    let monitor = of_kind(&fixture(), "PodMonitor").unwrap();
+    let relabelings = monitor["spec"]["podMetricsEndpoints"][0]["relabelings"].as_array().unwrap().iter();
+    let relabelings: Vec<Value> = relabelings
+        .map(|relabeling| {
+            let (mut ours, pairs) = (json!({}), [("sourceLabels", "source_labels"), ("targetLabel", "target_label")]);
+            for (key, value) in relabeling.as_object().unwrap() {
+                let name = pairs.iter().find(|(theirs, _)| theirs == key).map_or(key.as_str(), |(_, name)| name);
+                ours[name] = value.clone();
+            }
+            ours
+        })
+        .collect();
+    let pod = "__meta_kubernetes_pod";
+    let discovered = json!({
+        "__meta_kubernetes_namespace": "postgres-operator",
+        format!("{pod}_name"): "hippo-instance1-0",
+        format!("{pod}_ip"): "10.0.0.7",
+        format!("{pod}_label_postgres_operator_crunchydata_com_instance"): "hippo-instance1-0",
+        format!("{pod}_label_postgres_operator_crunchydata_com_role"): "master",
+        // An instance can change this label of its pod.
+        format!("{pod}_label_postgres_operator_crunchydata_com_cluster"): "rhino",
+    });
+    let targets = json!([{"targets": ["10.0.0.7:9187"], "labels": discovered}]);
+    let job = json!({"job_name": "exporter", "relabel_configs": relabelings, "static_configs": targets});
+    files.write("prometheus.json", &json!({"scrape_configs": [job]}));
+    let (success, said) = files.run(&["check", "service-discovery", "--timeout=1s", "prometheus.json", "exporter"]);
+    assert!(success, "{said}");
+    let found: Value = serde_json::from_str(&said[said.find('[').unwrap()..]).unwrap();
+    let expected = json!({
+        "cluster_name": "postgres-operator:hippo",
+        "deployment": "hippo-instance1-0",
+        "instance": "10.0.0.7:9187",
+        "ip": "10.0.0.7",
+        "job": "exporter",
+        "kubernetes_namespace": "postgres-operator",
+        "pg_cluster": "postgres-operator:hippo",
+        "pod": "hippo-instance1-0",
+        "role": "master",
+    });
+    let labels = found[0]["labels"].as_object().unwrap().iter().filter(|(name, _)| !name.starts_with("__"));
+    assert_eq!(Value::Object(labels.map(|(name, value)| (name.clone(), value.clone())).collect()), expected);
+}
+
 #[test]
 fn tls_of_the_exporter_is_tls_of_the_pod_monitor() {
     let endpoint = |text: &str| of_kind(text, "PodMonitor").unwrap()["spec"]["podMetricsEndpoints"][0].clone();
