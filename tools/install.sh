@@ -246,7 +246,7 @@ install_prometheus() {
   rm -rf "$root"
   if have apt-get && have dpkg && unpack_packages "$debian_suite" "$root" prometheus promtool &&
     "$root/usr/bin/prometheus" --version >/dev/null 2>&1 && "$root/usr/bin/promtool" --version >/dev/null 2>&1; then
-    rm -rf "$root"/etc "$root"/usr/lib "$root"/usr/share "$root"/var
+    rm -rf "${root:?}"/{etc,usr/lib,usr/share,var}
     for program in prometheus promtool; do ln -sfn "../prometheus/usr/bin/$program" "$cache/bin/$program"; done
     record prometheus "$debian_suite"
   else

@@ -16,7 +16,7 @@ pub(crate) fn longest_gap_hours<'a>(schedules: impl Iterator<Item = &'a str> + C
     let every = schedules.clone().filter_map(|schedule| interval_hours(schedule.strip_prefix("@every ")?)).min();
     let crons: Vec<Cron> = schedules.filter_map(Cron::parse).collect();
     let (mut longest, mut last) = (None, None);
-    let mut day = Day { year: FIRST_YEAR, month: 1, day: 1, weekday: FIRST_WEEKDAY };
+    let mut day = Date { year: FIRST_YEAR, month: 1, day: 1, weekday: FIRST_WEEKDAY };
     for number in 0..DAYS {
         let today: Vec<&Cron> = crons.iter().filter(|cron| cron.runs_on(&day)).collect();
         for hour in (0..24).filter(|hour| today.iter().any(|cron| cron.hours.contains(hour))) {
@@ -69,7 +69,7 @@ impl Cron {
         })
     }
 
-    fn runs_on(&self, day: &Day) -> bool {
+    fn runs_on(&self, day: &Date) -> bool {
         let (of_month, of_week) = (self.days.contains(&day.day), self.weekdays.contains(&day.weekday));
         let fits = if self.both_days { of_month && of_week } else { of_month || of_week };
         fits && self.months.contains(&day.month)
@@ -81,19 +81,19 @@ const MEANINGS: [&str; DESCRIPTORS.len()] =
     ["0 0 1 1 *", "0 0 1 1 *", "0 0 1 * *", "0 0 * * 0", "0 0 * * *", "0 0 * * *", "0 * * * *"];
 
 /// A day of the calendar. Weekdays count from Sunday, 0.
-struct Day {
+struct Date {
     year: u32,
     month: u32,
     day: u32,
     weekday: u32,
 }
 
-impl Day {
+impl Date {
     fn next(&self) -> Self {
         let weekday = (self.weekday + 1) % 7;
         let length = match self.month {
             // No year that is divisible by 100 is among them.
-            2 if self.year % 4 == 0 => 29,
+            2 if self.year.is_multiple_of(4) => 29,
             2 => 28,
             4 | 6 | 9 | 11 => 30,
             _ => 31,
@@ -157,7 +157,7 @@ mod tests {
 
     #[test]
     fn the_calendar_is_right() {
-        let mut day = Day { year: FIRST_YEAR, month: 1, day: 1, weekday: FIRST_WEEKDAY };
+        let mut day = Date { year: FIRST_YEAR, month: 1, day: 1, weekday: FIRST_WEEKDAY };
         for _ in 1..DAYS {
             day = day.next();
         }

@@ -25,7 +25,7 @@ fn of_queries() -> BTreeMap<String, BTreeSet<String>> {
     let documents = read::documents("queries.yaml", QUERIES).unwrap();
     let mut metrics = BTreeMap::new();
     for query in documents[0].node.entries() {
-        let columns = || query.value.get("metrics").unwrap().items().iter().flat_map(|column| column.entries());
+        let columns = || query.value.get("metrics").unwrap().items().iter().flat_map(read::node::Node::entries);
         let usage = |column: &read::node::Entry| column.value.get("usage").unwrap().as_str().unwrap().to_owned();
         let labels: BTreeSet<String> =
             columns().filter(|column| usage(column) == "LABEL").map(|column| column.key.clone()).collect();
