@@ -2,6 +2,9 @@
 
 pub mod container;
 pub mod custom_queries;
+pub mod dashboard;
 pub mod model;
 pub mod objects;
+pub mod pod_monitor;
 pub mod resolve;
+pub mod rules;

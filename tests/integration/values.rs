@@ -12,6 +12,6 @@ mod patroni;
 mod pgbackrest;
 mod pgbouncer;
 mod postgres;
-mod schedules;
+pub(crate) mod schedules;
 mod spec;
 mod told;

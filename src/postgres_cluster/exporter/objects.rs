@@ -2,6 +2,7 @@
 
 use super::container::CERTIFICATE_DIRECTORY;
 use super::model::Exporter;
+use super::{dashboard, pod_monitor, rules};
 use crate::kubernetes::object::Objects;
 use crate::naming::{label, labels};
 use crate::postgres_cluster::cluster::Cluster;
@@ -24,6 +25,17 @@ pub(crate) fn add(objects: &mut Objects, cluster: &Cluster, exporter: &Exporter)
     if exporter.custom_tls_secret.is_some() {
         let web = [(WEB_KEY, Some(web_config()))];
         objects.add(files(cluster, cluster.exporter_web_config_map(), &cluster.metadata, monitoring(), web));
+    }
+}
+
+/// Adds the objects for Prometheus and Grafana, which no container of the cluster reads.
+pub(crate) fn add_found(objects: &mut Objects, cluster: &Cluster, exporter: &Exporter) {
+    if exporter.grafana_dashboard {
+        objects.add(dashboard::config_map(cluster));
+    }
+    if exporter.prometheus_operator {
+        objects.add(pod_monitor::pod_monitor(cluster, exporter));
+        objects.add_all(rules::prometheus_rule(cluster, exporter));
     }
 }
 

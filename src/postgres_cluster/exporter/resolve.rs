@@ -6,6 +6,7 @@ use super::model::Exporter;
 use crate::diagnostic::FieldPath;
 use crate::kubernetes::{SecretProjection, VolumeProjection};
 use crate::naming::{EXPORTER_PORT, annotation};
+use crate::postgres_cluster::cluster::Cluster;
 use crate::postgres_cluster::resolve::context::Context;
 use crate::postgres_cluster::resolve::{containers, files};
 use crate::postgres_cluster::spec::PostgresClusterSpec;
@@ -50,6 +51,8 @@ pub(crate) fn resolve(
         configuration,
         custom_tls_secret,
         built_in_collectors: !collectors.is_some_and(|value| is_off(value)),
+        prometheus_operator: context.options.prometheus_operator,
+        grafana_dashboard: context.options.grafana_dashboard,
     })
 }
 
@@ -83,5 +86,39 @@ pub(crate) fn check_port(path: &str, port: u16, context: &mut Context) {
     if port == EXPORTER_PORT {
         let message = format!("the exporter uses port {EXPORTER_PORT}: choose another port");
         context.error(FieldPath::of(path), message);
+    }
+}
+
+/// Says what the objects for Prometheus and Grafana do not bring for this cluster.
+pub(crate) fn check_found(cluster: &Cluster, context: &mut Context) {
+    let options = context.options;
+    let path = FieldPath::of(PATH);
+    let Some(exporter) = &cluster.exporter else {
+        for (is_on, option) in
+            [(options.prometheus_operator, "--prometheus-operator"), (options.grafana_dashboard, "--grafana-dashboard")]
+        {
+            if is_on {
+                let message = format!(
+                    "`{option}` renders nothing for this cluster, because it has no exporter: if you want metrics, write \
+                     `{PATH}`"
+                );
+                context.info(FieldPath::of("spec.monitoring"), message);
+            }
+        }
+        return;
+    };
+    let queries = cluster.exporter_queries_config_map();
+    if (exporter.prometheus_operator || exporter.grafana_dashboard) && !exporter.has_default_queries(&queries) {
+        let message = format!(
+            "replaces the default queries, so no alerts are rendered, and panels of the dashboard are empty: add \
+             `configMap: {{name: {queries}}}` to this list to keep the default queries"
+        );
+        context.warning(path.key("configuration"), message);
+    }
+    if exporter.prometheus_operator && exporter.custom_tls_secret.is_some() {
+        let message = "Prometheus does not verify this certificate, because pgrender does not know its CA and its names: \
+                       add `ca` and `serverName` to the `tlsConfig` of the PodMonitor (docs/monitoring-found.md, \
+                       Metrics over TLS)";
+        context.info(path.key("customTLSSecret"), message);
     }
 }

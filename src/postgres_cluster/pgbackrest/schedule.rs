@@ -1,10 +1,10 @@
 //! Checks cron expressions as the API server does for a CronJob (`cron.ParseStandard` of github.com/robfig/cron v3).
 
 /// A field: name, lowest value, highest value, and names of values, beginning with the lowest.
-type Field = (&'static str, u32, u32, &'static [&'static str]);
+pub(super) type Field = (&'static str, u32, u32, &'static [&'static str]);
 
 /// The fields in their order.
-const FIELDS: [Field; 5] = [
+pub(super) const FIELDS: [Field; 5] = [
     ("minute", 0, 59, &[]),
     ("hour", 0, 23, &[]),
     ("day of month", 1, 31, &[]),
@@ -12,7 +12,9 @@ const FIELDS: [Field; 5] = [
     ("day of week", 0, 6, &["sun", "mon", "tue", "wed", "thu", "fri", "sat"]),
 ];
 
-const DESCRIPTORS: [&str; 7] = ["@yearly", "@annually", "@monthly", "@weekly", "@daily", "@midnight", "@hourly"];
+/// The schedules that are words, without `@every`.
+pub(super) const DESCRIPTORS: [&str; 7] =
+    ["@yearly", "@annually", "@monthly", "@weekly", "@daily", "@midnight", "@hourly"];
 
 /// Checks a schedule.
 ///
@@ -75,7 +77,6 @@ pub(crate) fn note(schedule: &str) -> Option<String> {
 /// enough, as in robfig/cron (`dayMatches`); a day of the week occurs in every month.
 fn never_comes(days: &str, months: &str, weekdays: &str) -> bool {
     let [.., of_month, of_year, _] = FIELDS;
-    let is_any = |field: &str| field.split(',').any(|range| ["*", "?", "*/1", "?/1"].contains(&range));
     if is_any(days) || !is_any(weekdays) {
         return false;
     }
@@ -92,6 +93,11 @@ fn never_comes(days: &str, months: &str, weekdays: &str) -> bool {
         _ => 31,
     });
     earliest > longest.max()
+}
+
+/// Whether a field of days allows every day in robfig/cron (`starBit`). With a larger step, it does not.
+pub(super) fn is_any(field: &str) -> bool {
+    field.split(',').any(|range| ["*", "?", "*/1", "?/1"].contains(&range))
 }
 
 /// Whether Go parses the text as a duration (`time.ParseDuration`): numbers with a unit each. There is no unit for days.
@@ -111,7 +117,7 @@ fn is_duration(text: &str) -> bool {
 
 /// Parses `*`, `?`, `n` or `n-m`, each with an optional `/step`, into the first value, the last value and the step. `n/step`
 /// goes to the highest value.
-fn span(range: &str, (name, lowest, highest, names): Field) -> Result<(u32, u32, u32), String> {
+pub(super) fn span(range: &str, (name, lowest, highest, names): Field) -> Result<(u32, u32, u32), String> {
     let (span, step) = range.split_once('/').map_or((range, None), |(span, step)| (span, Some(step)));
     let is_stepped = step.is_some();
     let step = step.map_or(Some(1), |step| step.parse::<u32>().ok()).filter(|step| *step > 0);
