@@ -3,6 +3,7 @@
 pub mod container;
 pub mod custom_queries;
 pub mod dashboard;
+pub(crate) mod files;
 pub mod model;
 pub mod objects;
 pub mod pod_monitor;

@@ -233,7 +233,6 @@ class BackupFacts:
         # The groups run their duties again after every change of the settings or the role.
         if time.monotonic() < self.due:
             return self.due - time.monotonic()
-        self.due = time.monotonic() + BACKUPS_SECONDS
         there: dict[str, list[Any]] = {"repositories": [], "backups": [], "oldest": []}
         reasons = []
         for repository in sorted(wanted.settings["volumeRepositories"] + wanted.settings["cloudRepositories"]):
@@ -248,7 +247,10 @@ class BackupFacts:
                 reasons.append(f"repo{repository}: {reason or f'status {code}; see `pgbackrest info`'}")
         facts.put("backups", there)
         self.changes("; ".join(reasons))
-        return BACKUPS_SECONDS
+        # A new cluster takes its first backup soon.
+        pause = BACKUPS_SECONDS if there["backups"] or reasons else POD_SECONDS
+        self.due = time.monotonic() + pause
+        return pause
 
 
 def read_repository(repository: int) -> Any:

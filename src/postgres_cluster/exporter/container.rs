@@ -1,7 +1,10 @@
 //! The container of the exporter and its volumes (PGO's `internal/controller/postgrescluster/pgmonitor.go`).
 
+use super::files::{
+    CERTIFICATE_DIRECTORY, PASSWORD_DIRECTORY, PASSWORD_FILE, PASSWORD_KEY, QUERIES_DIRECTORY, QUERIES_KEY,
+    WEB_DIRECTORY, WEB_KEY,
+};
 use super::model::Exporter;
-use super::objects::{QUERIES_KEY, WEB_KEY};
 use super::resolve::optional;
 use crate::kubernetes::{Container, ContainerPort, EmptyDirVolumeSource, PodSpec, Quantity, Volume, VolumeProjection};
 use crate::naming::{CONTAINER_EXPORTER, EXPORTER_PORT, MONITORING_USER, PORT_EXPORTER};
@@ -12,20 +15,6 @@ use crate::postgres_cluster::objects::volumes::{
 };
 use crate::postgres_cluster::scripts;
 use crate::postgres_cluster::secrets::credentials::{CredentialHolder, ServiceRole};
-
-/// The files of queries.
-pub(crate) const QUERIES_DIRECTORY: &str = "/conf";
-/// The directory of the password.
-const PASSWORD_DIRECTORY: &str = "/opt/crunchy";
-const PASSWORD_KEY: &str = "password";
-/// The file with the password.
-pub(crate) const PASSWORD_FILE: &str = "/opt/crunchy/password";
-/// The directory of the certificate for metrics over TLS.
-pub(crate) const CERTIFICATE_DIRECTORY: &str = "/certs";
-/// The directory of the file that makes the exporter use TLS.
-const WEB_DIRECTORY: &str = "/web-config";
-/// That file.
-pub(crate) const WEB_FILE: &str = "/web-config/web-config.yml";
 
 /// Adds the container and its volumes to the pod of an instance.
 ///

@@ -110,7 +110,10 @@ impl Check {
                     }
                 }
                 _ => {
-                    fault(value.position, format!("`{key}` has no `metrics`: write a list of the columns of its query"))
+                    fault(
+                        value.position,
+                        format!("`{key}` has no `metrics`: write a list of the columns of its query"),
+                    );
                 }
             }
         }

@@ -117,7 +117,7 @@ pub(crate) fn check_found(cluster: &Cluster, context: &mut Context) {
     }
     if exporter.prometheus_operator && exporter.custom_tls_secret.is_some() {
         let message = "Prometheus does not verify this certificate, because pgrender does not know its CA and its names: \
-                       add `ca` and `serverName` to the `tlsConfig` of the PodMonitor (docs/monitoring-found.md, \
+                       add `ca` and `serverName` to the `tlsConfig` of the PodMonitor (docs/prometheus.md, \
                        Metrics over TLS)";
         context.info(path.key("customTLSSecret"), message);
     }

@@ -10,7 +10,7 @@ use super::{Files, fixture, rules, variants};
 
 const TABLE: &str = include_str!("alerts.yaml");
 /// The page with a row for each alert: its name, its severity, and when it fires.
-const PAGE: &str = include_str!("../../../docs/monitoring-found.md");
+const PAGE: &str = include_str!("../../../docs/prometheus.md");
 const NAMESPACE: &str = "postgres-operator";
 const CLUSTER: &str = "hippo";
 /// All alerts that fire at one moment, with what Alertmanager needs to tell clusters apart.
