@@ -111,6 +111,8 @@ def check_alerts(test: Test, watch: Prometheus) -> None:
     watch.waits_for("PostgresConnectionsNearMaximum")
     test.expect(watch.values("pg_up == 1").get(leader) == 1, "the exporter lost its connection")
     test.kubectl("delete", "pod", busy, "--wait=true")
+    # Postgres does not notice it while its sessions sleep.
+    test.superuser(leader, "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE usename = 'hippo'")
     watch.waits_for_end("PostgresConnectionsNearMaximum")
 
     test.kubectl("scale", "statefulset", "hippo-repo-host", "--replicas=0")
