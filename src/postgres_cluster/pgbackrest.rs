@@ -15,3 +15,4 @@ pub mod place;
 pub mod repo_host;
 pub mod resolve;
 pub mod schedule;
+pub mod server;

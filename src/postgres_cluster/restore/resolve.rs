@@ -7,7 +7,7 @@ use crate::naming::STANZA;
 use crate::postgres_cluster::pgbackrest::credentials;
 use crate::postgres_cluster::pgbackrest::option;
 use crate::postgres_cluster::pgbackrest::resolve::{checked_repository_index, repository};
-use crate::postgres_cluster::pgbackrest::{global_options, model::Backups, place::Place};
+use crate::postgres_cluster::pgbackrest::{global_options, model::Backups, place};
 use crate::postgres_cluster::resolve::context::Context;
 use crate::postgres_cluster::resolve::files;
 use crate::postgres_cluster::spec::{PgBackRestDataSourceSpec, PostgresClusterDataSourceSpec, PostgresClusterSpec};
@@ -34,7 +34,7 @@ pub(crate) fn resolve(
         return of_cluster(cluster, spec, name, namespace, &path.key("postgresCluster"), context);
     }
     let pgbackrest = source.pgbackrest.as_ref()?;
-    of_object_storage(pgbackrest, spec, backups, &path.key("pgbackrest"), context)
+    of_object_storage(pgbackrest, spec, namespace, backups, &path.key("pgbackrest"), context)
 }
 
 fn of_cluster(
@@ -78,6 +78,7 @@ fn of_cluster(
 fn of_object_storage(
     spec: &PgBackRestDataSourceSpec,
     cluster: &PostgresClusterSpec,
+    namespace: Option<&str>,
     backups: Option<&Backups>,
     path: &FieldPath,
     context: &mut Context,
@@ -104,13 +105,11 @@ fn of_object_storage(
     let given =
         credentials::Given { global: &spec.global, global_path: path.key("global"), files: !configuration.is_empty() };
     credentials::check(&repository, &path.key("repo"), &given, cluster, context);
-    let place = Place::of(&repository, &spec.global);
-    if let Some(index) = place.zip(backups).and_then(|(place, backups)| place.position(backups)) {
-        let message = format!(
-            "`spec.backups.pgbackrest.repos[{index}]` is the same place, and two clusters must not archive to it: give this \
-             cluster another `repoN-path` in `spec.backups.pgbackrest.global`"
-        );
-        context.error(path.key("repo"), message);
+    // Stanzas of other names are other archives in the same place.
+    if let Some(backups) = backups.filter(|_| spec.stanza == STANZA) {
+        let namespace = namespace.unwrap_or_default();
+        let settings = place::Settings { global: &spec.global, configuration: &configuration, namespace };
+        place::check_source(&repository, settings, backups, &path.key("repo"), context);
     }
     let from =
         Source::ObjectStorage { repository: Box::new(repository.clone()), global: spec.global.clone(), configuration };
