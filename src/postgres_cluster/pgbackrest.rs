@@ -6,6 +6,7 @@ pub(crate) mod credentials;
 pub mod global_options;
 pub mod manual_backup;
 pub mod manual_options;
+mod manual_words;
 pub mod model;
 pub mod objects;
 pub mod option;

@@ -92,13 +92,13 @@ impl Place {
                 option(&["gcs-bucket"]).unwrap_or(bucket),
             ),
             Storage::Azure { container } => {
-                account = match option(&["azure-account"]) {
-                    Some(account) => Account::Known(account.to_owned()),
-                    None => {
+                account = option(&["azure-account"]).map_or_else(
+                    || {
                         let files = settings.configuration.to_vec();
                         Account::InFiles(settings.namespace.to_owned(), files, repository.index)
-                    }
-                };
+                    },
+                    |account| Account::Known(account.to_owned()),
+                );
                 (
                     option(&["azure-endpoint"]).unwrap_or("blob.core.windows.net"),
                     option(&["azure-container"]).unwrap_or(container),
@@ -137,7 +137,7 @@ impl Place {
     /// cluster.
     fn position(&self, backups: &Backups, namespace: &str) -> Option<(usize, Sameness)> {
         let settings = Settings { global: &backups.global, configuration: &backups.configuration, namespace };
-        let places = backups.repositories.iter().map(|repository| Place::of(repository, settings));
+        let places = backups.repositories.iter().map(|repository| Self::of(repository, settings));
         first(places.enumerate().filter_map(|(index, place)| Some((index, self.compare(&place?)?))))
     }
 }
