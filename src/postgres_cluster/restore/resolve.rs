@@ -4,6 +4,7 @@ use super::model::{DataSource, Source};
 use super::options;
 use crate::diagnostic::FieldPath;
 use crate::naming::STANZA;
+use crate::parse::metadata::is_label;
 use crate::postgres_cluster::pgbackrest::credentials;
 use crate::postgres_cluster::pgbackrest::option;
 use crate::postgres_cluster::pgbackrest::resolve::{checked_repository_index, repository};
@@ -30,6 +31,11 @@ pub(crate) fn resolve(
         let message = "has no effect, because `spec.dataSource.postgresCluster` takes precedence: remove one of them";
         context.warning(path.key("pgbackrest"), message);
     }
+    if source.postgres_cluster.is_none() && source.pgbackrest.is_none() && source.volumes.is_none() {
+        let message = "names no source, so the cluster would start with an empty database: write `postgresCluster` or `pgbackrest`, \
+                       or remove `dataSource`";
+        context.error(path.clone(), message);
+    }
     if let Some(cluster) = &source.postgres_cluster {
         return of_cluster(cluster, spec, name, namespace, &path.key("postgresCluster"), context);
     }
@@ -46,6 +52,10 @@ fn of_cluster(
     context: &mut Context,
 ) -> Option<DataSource> {
     let other = spec.cluster_name.as_deref().unwrap_or(name);
+    if !is_label(other) {
+        let message = format!("{other:?} cannot be the name of a cluster: write lower-case letters, digits and `-`");
+        context.error(path.key("clusterName"), message);
+    }
     let elsewhere = spec.cluster_namespace.as_deref().filter(|other| Some(*other) != namespace);
     if let Some(elsewhere) = elsewhere {
         let message = format!(
