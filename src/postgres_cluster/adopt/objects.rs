@@ -183,7 +183,8 @@ impl<'a> Claims<'a> {
 }
 
 /// The message about a volume that cannot be written to.
-const READ_ONLY: &str = "the volume is read-only, so Postgres could not start: copy the data to a volume that can be written to, and export again";
+const READ_ONLY: &str = "the volume is read-only, so Postgres could not start: copy the data to a volume that can be written to, \
+                         and export again";
 
 /// Returns what is wrong with a volume: the field, and the message.
 fn unsuitable(volume: &Document, claim: &ResourceRef, uid: &str) -> Vec<(&'static str, String)> {

@@ -149,7 +149,8 @@ fn fault(option: &Given, repository: &Repository, settings: &BTreeMap<String, St
 /// Returns what an option needs that `settings` do not have (`depend` in pgBackRest's `config.yaml`).
 fn needed(name: &str, value: &str, settings: &BTreeMap<String, String>) -> Option<String> {
     let is = |name: &str, value: &str| settings.get(name).is_some_and(|written| written == value);
-    let bundle = name.strip_suffix("-block").map(|repository| format!("{repository}-bundle"));
+    let bundle = option::of_repository(name).filter(|(_, rest)| *rest == "block");
+    let bundle = bundle.map(|(number, _)| format!("repo{number}-bundle"));
     match bundle {
         _ if value != "y" => None,
         Some(bundle) if !is(&bundle, "y") => Some(format!("needs `--{bundle}`: add it, or remove this one")),
@@ -247,8 +248,8 @@ mod tests {
                 vec!["--annotation=why=upgrade", "--annotation=who=me"],
             ),
             (
-                vec!["--archive-copy --repo1-bundle --repo1-block"],
-                vec!["--archive-copy", "--repo1-bundle", "--repo1-block"],
+                vec!["--archive-copy --repo1-bundle --repo1-block --sck-block"],
+                vec!["--archive-copy", "--repo1-bundle", "--repo1-block", "--sck-block"],
             ),
             (vec!["--compress-type=zst --compress-level=-5"], vec!["--compress-type=zst", "--compress-level=-5"]),
             (vec!["--backup-standby --db-timeout=90"], vec!["--backup-standby", "--db-timeout=90"]),
