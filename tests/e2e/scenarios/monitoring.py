@@ -43,11 +43,13 @@ def cluster(**exporter: Any) -> dict[str, Any]:
 
 
 def render(test: Test, made: dict[str, Any]) -> tuple[str, dict[str, Any]]:
-    """Render a cluster. Return its manifests, without those for which this Kubernetes has no CRD, and the rules."""
+    """Render a cluster. Return its manifests, without those for which this Kubernetes has no CRD, and the rules if there are any."""
     manifests = test.render(made, "--prometheus-operator", "--grafana-dashboard")
     documents = manifests.split("\n---\n")
     others = [text for text in documents if "\nkind: PodMonitor\n" not in text and "\nkind: PrometheusRule\n" not in text]
-    rules = next(text for text in documents if "\nkind: PrometheusRule\n" in text)
+    rules = next((text for text in documents if "\nkind: PrometheusRule\n" in text), None)
+    if rules is None:
+        return "\n---\n".join(others), {}
     # kubectl reads YAML without knowing the kind.
     loaded = json.loads(program("kubectl", "patch", "--local", "--type=merge", "--patch={}", "--output=json", "--filename=-", text=rules))
     return "\n---\n".join(others), loaded["spec"]
