@@ -18,7 +18,7 @@ use crate::postgres_cluster::secrets::credentials::{CredentialHolder, ServiceRol
 
 /// Adds the container and its volumes to the pod of an instance.
 ///
-/// Everything that it mounts is optional, so that Postgres starts whatever is missing. Its `/tmp` is not that of the other containers,
+/// The files of the user are optional, so that Postgres starts whatever is missing. Its `/tmp` is not that of the other containers,
 /// in which the socket of Postgres is: the exporter answers everybody who can reach its port.
 pub(crate) fn add(pod: &mut PodSpec, cluster: &Cluster, exporter: &Exporter) {
     pod.containers.push(sidecar(cluster, exporter));
@@ -54,28 +54,29 @@ fn sidecar(cluster: &Cluster, exporter: &Exporter) -> Container {
     }
 }
 
-/// The password, which Postgres must not wait for.
+/// The password. Postgres does not wait for a Secret of the user.
 fn password(cluster: &Cluster) -> Volume {
     let credential = cluster.credential(CredentialHolder::Service(ServiceRole::Monitoring));
-    let source = secret(credential.secret, vec![key_item(credential.keys.password, PASSWORD_KEY)]);
-    projected_with_mode("monitoring-secret", KEY_MODE, vec![optional(source)])
+    let source = secret(credential.secret.clone(), vec![key_item(credential.keys.password, PASSWORD_KEY)]);
+    let source = if credential.is_brought { optional(source) } else { source };
+    projected_with_mode("monitoring-secret", KEY_MODE, vec![source])
 }
 
 fn volumes(cluster: &Cluster, exporter: &Exporter) -> Vec<Volume> {
     let defaults =
-        || vec![optional(config_map(cluster.exporter_queries_config_map(), vec![item(QUERIES_KEY, QUERIES_KEY)]))];
+        || vec![config_map(cluster.exporter_queries_config_map(), vec![item(QUERIES_KEY, QUERIES_KEY)])];
     let queries = exporter.configuration.clone().unwrap_or_else(defaults);
     let mut volumes = vec![projected("exporter-config", queries), password(cluster)];
     if let Some(certificate) = &exporter.custom_tls_secret {
         let certificate = VolumeProjection { secret: Some(certificate.clone()), ..VolumeProjection::default() };
         let web = config_map(cluster.exporter_web_config_map(), vec![item(WEB_KEY, WEB_KEY)]);
         volumes.push(projected_with_mode("exporter-certs", KEY_MODE, vec![certificate]));
-        volumes.push(projected("web-config", vec![optional(web)]));
+        volumes.push(projected("web-config", vec![web]));
     }
     volumes.push(Volume {
         name: "exporter-tmp".to_owned(),
         empty_dir: Some(EmptyDirVolumeSource {
-            size_limit: Some(Quantity("16Mi".to_owned())),
+            size_limit: Some(Quantity("64Mi".to_owned())),
             ..EmptyDirVolumeSource::default()
         }),
         ..Volume::default()

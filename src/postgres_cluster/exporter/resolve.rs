@@ -38,7 +38,14 @@ pub(crate) fn resolve(
     }
     let path = FieldPath::of(PATH);
     let configuration = exporter.configuration.clone().map(|projections| {
-        let projections = files::checked(projections, &path.key("configuration"), &[], context);
+        let path = path.key("configuration");
+        for (index, projection) in projections.iter().enumerate() {
+            if projection.config_map.is_none() && projection.secret.is_none() {
+                let message = "is not a source of queries: write `configMap` or `secret`";
+                context.error(path.index(index), message);
+            }
+        }
+        let projections = files::checked(projections, &path, &[], context);
         projections.into_iter().map(optional).collect()
     });
     let custom_tls_secret = exporter.custom_tls_secret.clone().map(|secret| {
