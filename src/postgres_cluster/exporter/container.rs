@@ -63,8 +63,7 @@ fn password(cluster: &Cluster) -> Volume {
 }
 
 fn volumes(cluster: &Cluster, exporter: &Exporter) -> Vec<Volume> {
-    let defaults =
-        || vec![config_map(cluster.exporter_queries_config_map(), vec![item(QUERIES_KEY, QUERIES_KEY)])];
+    let defaults = || vec![config_map(cluster.exporter_queries_config_map(), vec![item(QUERIES_KEY, QUERIES_KEY)])];
     let queries = exporter.configuration.clone().unwrap_or_else(defaults);
     let mut volumes = vec![projected("exporter-config", queries), password(cluster)];
     if let Some(certificate) = &exporter.custom_tls_secret {
