@@ -39,13 +39,14 @@ impl Kind for PostgresClusterKind {
         }
         let sources: Vec<_> =
             clusters.iter().filter_map(|(cluster, _)| cluster.as_ref().map(SourceCluster::of)).collect();
+        let queries = custom_queries::Sources::of(input.documents, input.options);
         let mut places = Places::default();
         for (Resource { document, reference }, (cluster, diagnostics)) in resources.iter().zip(&mut clusters) {
             if let Some(cluster) = cluster.as_ref() {
                 diagnostics.extend(document.locate_all(places.add(reference, cluster)));
             }
             if let Some(cluster) = cluster.as_ref() {
-                diagnostics.extend(custom_queries::check(cluster, input.documents, input.options));
+                diagnostics.extend(custom_queries::check(cluster, &queries, work));
             }
             let found = cluster.as_mut().and_then(|cluster| source_cluster::complete(cluster, &sources));
             work.add(cluster.as_ref().map_or(0, of_data_source));
