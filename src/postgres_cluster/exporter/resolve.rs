@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::model::Exporter;
 use crate::diagnostic::FieldPath;
 use crate::kubernetes::{SecretProjection, VolumeProjection};
-use crate::naming::{EXPORTER_PORT, annotation};
+use crate::naming::annotation;
 use crate::postgres_cluster::cluster::Cluster;
 use crate::postgres_cluster::resolve::context::Context;
 use crate::postgres_cluster::resolve::{containers, files};
@@ -85,14 +85,6 @@ fn certificate(secret: &SecretProjection, path: &FieldPath, context: &mut Contex
             let message = format!("no item has the path `{file}`: add an item with `path: {file}`, or remove `items`");
             context.error(path.key("items"), message);
         }
-    }
-}
-
-/// Reports a port of the cluster that the exporter needs.
-pub(crate) fn check_port(path: &str, port: u16, context: &mut Context) {
-    if port == EXPORTER_PORT {
-        let message = format!("the exporter uses port {EXPORTER_PORT}: choose another port");
-        context.error(FieldPath::of(path), message);
     }
 }
 
