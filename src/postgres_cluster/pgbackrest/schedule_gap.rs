@@ -1,13 +1,15 @@
 //! The longest time between two runs of cron schedules, from which follows when a backup is too old.
 
+use std::iter;
+use std::ops::RangeInclusive;
+
+use time::Date;
+
 use super::schedule::{DESCRIPTORS, FIELDS, is_any, span};
 use crate::parse::duration;
 
-/// The days in which runs are looked for: five years with two leap days, so that every schedule that ever runs does so twice.
-/// The first one is 2024-01-01, a Monday.
-const DAYS: u32 = 5 * 365 + 2;
-const FIRST_YEAR: u32 = 2024;
-const FIRST_WEEKDAY: u32 = 1;
+/// The years in which runs are looked for: five with two leap days, so that every schedule that ever runs does so twice.
+const YEARS: RangeInclusive<i32> = 2024..=2028;
 const NANOSECONDS_PER_HOUR: u64 = 3_600_000_000_000;
 
 /// Returns the longest time between two runs of any of `schedules`, in hours, rounded up; `None` if they run less than twice. The
@@ -16,17 +18,21 @@ pub(crate) fn longest_gap_hours<'a>(schedules: impl Iterator<Item = &'a str> + C
     let every = schedules.clone().filter_map(|schedule| interval_hours(schedule.strip_prefix("@every ")?)).min();
     let crons: Vec<Cron> = schedules.filter_map(Cron::parse).collect();
     let (mut longest, mut last) = (None, None);
-    let mut day = Date { year: FIRST_YEAR, month: 1, day: 1, weekday: FIRST_WEEKDAY };
-    for number in 0..DAYS {
-        let today: Vec<&Cron> = crons.iter().filter(|cron| cron.runs_on(&day)).collect();
+    for (number, day) in (0..).zip(days()) {
+        let today: Vec<&Cron> = crons.iter().filter(|cron| cron.runs_on(day)).collect();
         for hour in (0..24).filter(|hour| today.iter().any(|cron| cron.hours.contains(hour))) {
             let now = number * 24 + hour;
             longest = longest.max(last.map(|last| now - last));
             last = Some(now);
         }
-        day = day.next();
     }
     [longest, every].into_iter().flatten().min()
+}
+
+/// All days of [`YEARS`].
+fn days() -> impl Iterator<Item = Date> {
+    let first = Date::from_ordinal_date(*YEARS.start(), 1).ok();
+    iter::successors(first, |day| day.next_day()).take_while(|day| YEARS.contains(&day.year()))
 }
 
 /// The length of an interval in hours, rounded up. A fraction, which is rare, gives `None`.
@@ -69,42 +75,17 @@ impl Cron {
         })
     }
 
-    fn runs_on(&self, day: &Date) -> bool {
-        let (of_month, of_week) = (self.days.contains(&day.day), self.weekdays.contains(&day.weekday));
+    fn runs_on(&self, day: Date) -> bool {
+        let of_month = self.days.contains(&day.day().into());
+        let of_week = self.weekdays.contains(&day.weekday().number_days_from_sunday().into());
         let fits = if self.both_days { of_month && of_week } else { of_month || of_week };
-        fits && self.months.contains(&day.month)
+        fits && self.months.contains(&u8::from(day.month()).into())
     }
 }
 
 /// What the descriptors mean, in their order.
 const MEANINGS: [&str; DESCRIPTORS.len()] =
     ["0 0 1 1 *", "0 0 1 1 *", "0 0 1 * *", "0 0 * * 0", "0 0 * * *", "0 0 * * *", "0 * * * *"];
-
-/// A day of the calendar. Weekdays count from Sunday, 0.
-struct Date {
-    year: u32,
-    month: u32,
-    day: u32,
-    weekday: u32,
-}
-
-impl Date {
-    fn next(&self) -> Self {
-        let weekday = (self.weekday + 1) % 7;
-        let length = match self.month {
-            // No year that is divisible by 100 is among them.
-            2 if self.year.is_multiple_of(4) => 29,
-            2 => 28,
-            4 | 6 | 9 | 11 => 30,
-            _ => 31,
-        };
-        match (self.day == length, self.month) {
-            (false, month) => Self { year: self.year, month, day: self.day + 1, weekday },
-            (true, 12) => Self { year: self.year + 1, month: 1, day: 1, weekday },
-            (true, month) => Self { year: self.year, month: month + 1, day: 1, weekday },
-        }
-    }
-}
 
 #[cfg(test)]
 mod tests {
@@ -157,11 +138,10 @@ mod tests {
 
     #[test]
     fn the_calendar_is_right() {
-        let mut day = Date { year: FIRST_YEAR, month: 1, day: 1, weekday: FIRST_WEEKDAY };
-        for _ in 1..DAYS {
-            day = day.next();
-        }
+        let day = days().last().unwrap();
         // 2028-12-31 is a Sunday.
-        assert_eq!((day.year, day.month, day.day, day.weekday), (2028, 12, 31, 0));
+        let weekday = day.weekday().number_days_from_sunday();
+        assert_eq!((day.year(), u8::from(day.month()), day.day(), weekday), (2028, 12, 31, 0));
+        assert_eq!(days().count(), 5 * 365 + 2);
     }
 }

@@ -1,6 +1,8 @@
 //! Checks the time of `--type=time`. pgBackRest reads it to choose a backup (`getEpoch` in `command/restore/restore.c`), and then
 //! Postgres reads it.
 
+use time::{Date, Month};
+
 /// How pgBackRest wants it.
 const FORM: &str = "write `YYYY-MM-DD HH:MM:SS+00`, with the offset from UTC as `+HH` or `+HH:MM`";
 
@@ -40,17 +42,14 @@ fn read(text: &str) -> Result<(), Option<&'static str>> {
         }
         None => rest,
     };
-    let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-    let days = match month {
-        2 if leap => 29,
-        2 => 28,
-        4 | 6 | 9 | 11 => 30,
-        _ => 31,
+    let date = |day: u32| {
+        let month = Month::try_from(u8::try_from(month).ok()?).ok()?;
+        Date::from_calendar_date(i32::try_from(year).ok()?, month, u8::try_from(day).ok()?).ok()
     };
     for (is_good, what) in [
         (year >= 1970, "its year is before 1970"),
-        ((1..=12).contains(&month), "its month is not one from 01 to 12"),
-        ((1..=days).contains(&day), "its month does not have this day"),
+        (date(1).is_some(), "its month is not one from 01 to 12"),
+        (date(day).is_some(), "its month does not have this day"),
         (hour <= 23, "its hour is not one from 00 to 23"),
         (minute <= 59, "its minute is not one from 00 to 59"),
         (second <= 59, "its second is not one from 00 to 59"),
