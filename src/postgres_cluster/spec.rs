@@ -160,6 +160,13 @@ pub struct PostgresClusterSpec {
     pub users: Option<Vec<UserSpec>>,
 }
 
+impl PostgresClusterSpec {
+    /// `monitoring.pgmonitor.exporter`.
+    pub fn exporter(&self) -> Option<&ExporterSpec> {
+        self.monitoring.as_ref()?.pgmonitor.as_ref()?.exporter.as_ref()
+    }
+}
+
 fn default_port() -> i32 {
     5432
 }

@@ -111,7 +111,7 @@ def demote(wanted: Wanted) -> None:
 
 def is_another(source: dict[str, Any], followed: dict[str, Any]) -> bool:
     """Whether a standby that follows `followed` is to stream from another server, which may have other data."""
-    return bool(source.get("host")) and any(source.get(name) != followed.get(name) for name in ("host", "port"))
+    return bool(source.get("host")) and place_of(source) != place_of(followed)
 
 
 def place_of(source: dict[str, Any]) -> str:

@@ -6,12 +6,12 @@ use super::files::{
 };
 use super::model::Exporter;
 use super::resolve::optional;
-use crate::kubernetes::{Container, ContainerPort, EmptyDirVolumeSource, PodSpec, Quantity, Volume, VolumeProjection};
+use crate::kubernetes::{Container, ContainerPort, PodSpec, Volume, VolumeProjection};
 use crate::naming::{CONTAINER_EXPORTER, EXPORTER_PORT, MONITORING_USER, PORT_EXPORTER};
 use crate::postgres_cluster::cluster::Cluster;
 use crate::postgres_cluster::objects::pod::{container, mount, mount_read_only, variable};
 use crate::postgres_cluster::objects::volumes::{
-    KEY_MODE, config_map, item, key_item, projected, projected_with_mode, secret,
+    KEY_MODE, config_map, item, key_item, projected, projected_with_mode, secret, temporary,
 };
 use crate::postgres_cluster::scripts;
 use crate::postgres_cluster::secrets::credentials::{CredentialHolder, ServiceRole};
@@ -72,13 +72,6 @@ fn volumes(cluster: &Cluster, exporter: &Exporter) -> Vec<Volume> {
         volumes.push(projected_with_mode("exporter-certs", KEY_MODE, vec![certificate]));
         volumes.push(projected("web-config", vec![web]));
     }
-    volumes.push(Volume {
-        name: "exporter-tmp".to_owned(),
-        empty_dir: Some(EmptyDirVolumeSource {
-            size_limit: Some(Quantity("64Mi".to_owned())),
-            ..EmptyDirVolumeSource::default()
-        }),
-        ..Volume::default()
-    });
+    volumes.push(temporary("exporter-tmp", "64Mi"));
     volumes
 }

@@ -28,10 +28,7 @@ impl<'a> Sources<'a> {
     pub(crate) fn of(documents: &[&'a Document], options: &Options) -> Self {
         let mut sources = BTreeMap::<_, Vec<_>>::new();
         for document in documents {
-            let mut reference = object::reference(&document.node);
-            if reference.namespace.is_empty() {
-                reference.namespace = options.namespace.clone().unwrap_or_default();
-            }
+            let reference = object::reference_in(&document.node, options.namespace.as_deref());
             if reference.api_version == "v1" && ["ConfigMap", "Secret"].contains(&reference.kind.as_str()) {
                 let place = (reference.kind, reference.namespace, reference.name);
                 sources.entry(place).or_default().push(*document);

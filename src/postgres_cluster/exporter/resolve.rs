@@ -24,7 +24,7 @@ pub(crate) fn resolve(
 ) -> Option<Exporter> {
     let collectors = annotations.get(annotation::EXPORTER_COLLECTORS);
     let at_collectors = FieldPath::of("metadata.annotations").key(annotation::EXPORTER_COLLECTORS);
-    let Some(exporter) = spec.monitoring.as_ref().and_then(|m| m.pgmonitor.as_ref()?.exporter.as_ref()) else {
+    let Some(exporter) = spec.exporter() else {
         if collectors.is_some() {
             let message = format!("has no effect without the exporter: write `{PATH}`, or remove this annotation");
             context.warning(at_collectors, message);

@@ -59,8 +59,7 @@ fn instance_set(
     let backups = spec.backups.as_ref().is_some_and(|backups| backups.pgbackrest.is_some());
     let mut ours = vec![CONTAINER_DATABASE, CONTAINER_CARETAKER];
     ours.extend(backups.then_some(CONTAINER_PGBACKREST));
-    let exporter = spec.monitoring.as_ref().and_then(|m| m.pgmonitor.as_ref()?.exporter.as_ref());
-    ours.extend(exporter.map(|_| CONTAINER_EXPORTER));
+    ours.extend(spec.exporter().map(|_| CONTAINER_EXPORTER));
     ours.extend(INIT_CONTAINERS);
     let sidecars = containers::sidecars(&set.containers, &ours, &path.key("containers"), context);
     let mut names = ours.clone();
