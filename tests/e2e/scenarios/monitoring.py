@@ -6,6 +6,7 @@ import json
 import time
 from typing import Any
 
+from cost import cost
 from framework import Test, hippo, instance_sets, is_ready, until
 from page import Page
 from programs import run as program
@@ -15,23 +16,8 @@ MOST_PERCENT, MOST_MEBIBYTES, MOST_MILLISECONDS = 1, 40, 50
 SECONDS = 60
 MOST_CONNECTIONS = 30
 
-# The CPU time of the exporter and its script in seconds, and the memory of both in MiB.
-READ_COST = r"""
-import os
-seconds = memory = 0
-for pid in filter(str.isdigit, os.listdir('/proc')):
-    try:
-        words = open(f'/proc/{pid}/cmdline', 'rb').read().split(b'\0')
-        if not (words[0].endswith(b'postgres-exporter') or words[0] == b'sh' and words[4:5] == [b'exporter']):
-            continue
-        fields = open(f'/proc/{pid}/stat').read().rsplit(')', 1)[1].split()
-        status = dict(line.split(':', 1) for line in open(f'/proc/{pid}/status') if ':' in line)
-    except FileNotFoundError:
-        continue
-    seconds += sum(map(int, fields[11:15])) / os.sysconf('SC_CLK_TCK')
-    memory += int(status['VmRSS'].split()[0]) / 1024
-print(seconds, memory)
-"""
+# The exporter and its script.
+EXPORTER = r"words[0].endswith(b'postgres-exporter') or words[0] == b'sh' and words[4:5] == [b'exporter']"
 
 
 def cluster(**exporter: Any) -> dict[str, Any]:
@@ -60,18 +46,12 @@ def started(test: Test) -> dict[str, str]:
     return {pod: test.superuser(pod, "SELECT pg_postmaster_start_time()") for pod in test.instances()}
 
 
-def cost(test: Test, pod: str) -> tuple[float, float]:
-    """Return CPU time and memory of a pod's exporter."""
-    seconds, mebibytes = test.in_pod(pod, "python3", "-c", READ_COST, container="caretaker").split()
-    return float(seconds), float(mebibytes)
-
-
 def check_cost(test: Test, watch: Prometheus) -> None:
     """Measure for a minute, in which the exporter is scraped every five seconds."""
-    before = {pod: cost(test, pod)[0] for pod in test.instances()}
+    before = {pod: cost(test, pod, EXPORTER)[0] for pod in test.instances()}
     time.sleep(SECONDS)
     for pod, seconds in before.items():
-        after, mebibytes = cost(test, pod)
+        after, mebibytes = cost(test, pod, EXPORTER)
         test.figure("CPU of an exporter", 100 * (after - seconds) / SECONDS, MOST_PERCENT, "% of a core")
         test.figure("memory of an exporter", mebibytes, MOST_MEBIBYTES, "MiB")
     for seconds in watch.values("avg_over_time(pg_exporter_last_scrape_duration_seconds[1m])").values():
