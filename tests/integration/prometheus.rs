@@ -224,7 +224,7 @@ fn a_cluster_gets_the_alerts_that_it_needs() {
         ("two instances", "leader availability replication replay backups repo1 storage databases certificates"),
         ("one instance", "leader availability backups repo1 storage databases certificates"),
         ("without backups", "leader availability replication replay storage databases certificates"),
-        ("streams", "standby availability replication replay storage databases certificates"),
+        ("streams", "standby source availability replication replay storage databases certificates"),
         ("restores", "standby availability replication storage databases certificates"),
     ];
     for (name, expected) in expected {
