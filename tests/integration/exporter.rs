@@ -320,9 +320,8 @@ fn a_password_that_the_exporter_changes_is_said() {
         for (password, fault) in [
             ("hu'\"$sh", "started"),
             ("hush\n", "begins or ends with white space"),
-            ("\thush", "begins or ends with white space"),
             ("hush hush", "contains a space"),
-            ("hush\r", "begins or ends with white space"),
+            ("\thush", "begins or ends with white space"),
         ] {
             fs::write(exporter.path("log"), "").expect("a file");
             fs::write(exporter.path("password"), password).expect("a file");
