@@ -218,9 +218,7 @@ fn what_makes_the_secret_may_be_in_the_input() {
 /// What is said about Secrets that the user provides and that are in the input.
 #[test]
 fn a_provided_secret_in_the_input_has_what_its_program_needs() {
-    let secret = |name: &str, data: Value| {
-        json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name, "namespace": "zoo"}, "stringData": data})
-    };
+    let secret = |name: &str, data: Value| json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name, "namespace": "zoo"}, "stringData": data});
     let told = |secret: &Value, options: &Options| -> Vec<String> {
         let text = format!("{}\n---\n{secret}\n", cluster(&json!({})));
         let documents = read::documents("input.yaml", &text).unwrap();
@@ -230,12 +228,20 @@ fn a_provided_secret_in_the_input_has_what_its_program_needs() {
         lines.filter(|line| line.starts_with("input.yaml:3:")).collect()
     };
     for (name, data, fault) in [
-        ("monitoring", json!({"verifier": "md50123"}), "`password` of `Secret zoo/hippo-monitoring` is missing, so the exporter"),
+        (
+            "monitoring",
+            json!({"verifier": "md50123"}),
+            "`password` of `Secret zoo/hippo-monitoring` is missing, so the exporter",
+        ),
         ("monitoring", json!({"password": ""}), "is missing, so the exporter cannot log in"),
         ("monitoring", json!({"password": "hush\n"}), "begins or ends with white space"),
         ("monitoring", json!({"password": "\u{a0}hush"}), "begins or ends with white space"),
         ("monitoring", json!({"password": "hush hush"}), "contains a space"),
-        ("pgbouncer", json!({"pgbouncer-password": "hush"}), "`pgbouncer-users.txt` of `Secret zoo/hippo-pgbouncer` is missing"),
+        (
+            "pgbouncer",
+            json!({"pgbouncer-password": "hush"}),
+            "`pgbouncer-users.txt` of `Secret zoo/hippo-pgbouncer` is missing",
+        ),
         ("pgbouncer", json!({"pgbouncer-users.txt": "hush"}), "because `pgbouncer-verifier` is missing too"),
         ("patroni", json!({"password": "hush"}), "`authentication.yaml` of `Secret zoo/hippo-patroni` is missing"),
         ("pguser-app", json!({"user": "app"}), "`password` of `Secret zoo/hippo-pguser-app` is missing"),

@@ -151,7 +151,8 @@ fn what_cannot_work_is_refused() {
     let text = cluster(&json!({})).to_string();
     let documents = read::documents("input.yaml", &text).unwrap();
     let rendered = render(&documents, &options, Ok(&Seed::new(SEED.as_bytes()).ok().unwrap()));
-    let fault = "spec.monitoring.pgmonitor.exporter.image: `Not/A/Name`, which `RELATED_IMAGE_PGEXPORTER` is set to, is not";
+    let fault =
+        "spec.monitoring.pgmonitor.exporter.image: `Not/A/Name`, which `RELATED_IMAGE_PGEXPORTER` is set to, is not";
     assert!(rendered.diagnostics.iter().any(|line| line.to_string().contains(fault)), "{:?}", rendered.diagnostics);
 
     let mut cluster = cluster(&json!({}));
@@ -281,32 +282,6 @@ fn the_exporter_itself_does_not_measure_the_sizes_of_databases() {
         let process = exporter.processes().remove(0);
         let line = fs::read_to_string(Path::new("/proc").join(process).join("cmdline")).expect("a process");
         assert_eq!(line.matches("--no-collector.database").count(), 1, "{version}: {line}");
-    }
-}
-
-#[test]
-fn the_script_finds_files_at_every_path() {
-    for shell in [&["dash"] as &[&str], &["bash"], &["busybox", "sh"]] {
-        if program(shell[0]).is_none() {
-            continue;
-        }
-        let Some(exporter) = Exporter::start(&cluster(&json!({})), shell, EXPORTERS[0]) else { return };
-        // As the kubelet does it: files are links into a directory, which is a link too.
-        let real = exporter.path("conf/..2026/a/b");
-        fs::create_dir_all(&real).expect("a directory");
-        for (path, text) in [("a/b/c.yml", "one: 1"), (".hidden.yml", "two: 2"), ("plain.yml", "three: 3")] {
-            fs::write(exporter.path("conf/..2026").join(path), text).expect("a file");
-        }
-        symlink("..2026", exporter.path("conf/..data")).expect("a link");
-        for name in ["a", ".hidden.yml", "plain.yml"] {
-            symlink(format!("..data/{name}"), exporter.path("conf").join(name)).expect("a link");
-        }
-        fs::write(exporter.path("password"), "one").expect("a file");
-        exporter.metrics("pg_up 0");
-        let all = fs::read_to_string(exporter.path("tmp/queries.yml")).expect("a file");
-        let mut lines: Vec<&str> = all.lines().filter(|line| !line.is_empty()).collect();
-        lines.sort_unstable();
-        assert_eq!(lines, ["one: 1", "three: 3", "two: 2"], "{shell:?}");
     }
 }
 

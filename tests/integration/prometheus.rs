@@ -321,10 +321,12 @@ fn own_queries_without_the_default_ones_have_no_alerts() {
     for (items, is_there) in [
         ("", true),
         (", items: []", true),
-        (", items: [{key: a.yml, path: a.yml}, {key: defaultQueries.yml, path: a/b/c.yml}]", true),
+        (", items: [{key: a.yml, path: a.yml}, {key: defaultQueries.yml, path: a/c.yml}]", true),
         (", items: [{key: a.yml, path: defaultQueries.yml}]", false),
     ] {
-        let text = own(&format!("{{configMap: {{name: mine}}}}, {{configMap: {{name: hippo-exporter-queries-config{items}}}}}"));
+        let text = own(&format!(
+            "{{configMap: {{name: mine}}}}, {{configMap: {{name: hippo-exporter-queries-config{items}}}}}"
+        ));
         assert_eq!(of_kind(&text, "PrometheusRule").is_some(), is_there, "{items}");
         assert_eq!(!warns(&text), is_there, "{items}");
     }

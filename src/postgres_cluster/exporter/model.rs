@@ -24,7 +24,7 @@ pub struct Exporter {
 }
 
 impl Exporter {
-    /// Whether the exporter runs the default queries, which are in the ConfigMap `config_map`. It reads files at every path.
+    /// Whether the exporter runs the default queries, which are in the ConfigMap `config_map`. Their path does not matter.
     pub fn has_default_queries(&self, config_map: &str) -> bool {
         let is_default = |source: &VolumeProjection| {
             source.config_map.as_ref().is_some_and(|source| {

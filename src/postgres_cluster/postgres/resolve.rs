@@ -114,7 +114,8 @@ pub(crate) fn check_ports(spec: &PostgresClusterSpec, cluster: &Cluster, context
         (cluster.backups.is_some(), "pgBackRest's server", PGBACKREST_PORT),
         (cluster.exporter.is_some(), "the exporter", EXPORTER_PORT),
     ];
-    let taken: Vec<_> = taken.into_iter().filter(|(is_there, ..)| *is_there).map(|(_, user, port)| (user, port)).collect();
+    let taken: Vec<_> =
+        taken.into_iter().filter(|(is_there, ..)| *is_there).map(|(_, user, port)| (user, port)).collect();
     for (path, port) in [("spec.port", cluster.port), ("spec.patroni.port", cluster.patroni.port)] {
         for (user, taken) in taken.iter().filter(|(_, taken)| *taken == port) {
             context.error(FieldPath::of(path), format!("{user} uses port {taken}: choose another port"));

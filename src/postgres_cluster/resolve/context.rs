@@ -68,7 +68,8 @@ impl Context<'_> {
     pub(crate) fn check_image(&mut self, image: &str, variable: Option<&str>, path: FieldPath) {
         if !is_image_name(image) {
             let image = quote(image);
-            let what = variable.map_or_else(|| image.clone(), |variable| format!("{image}, which `{variable}` is set to,"));
+            let what =
+                variable.map_or_else(|| image.clone(), |variable| format!("{image}, which `{variable}` is set to,"));
             let message = format!(
                 "{what} is not the name of an image: write it as `registry.example.com/repository:tag`, without spaces, and \
                  the repository in lower case"

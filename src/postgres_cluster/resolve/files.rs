@@ -121,7 +121,8 @@ fn check_paths(mut files: Vec<File>, reserved: &[&str], context: &mut Context) {
         match file.strip_prefix(upper.as_str()) {
             Some("") => context.error(field.clone(), format!("is also the path of `{place}`: choose another path")),
             Some(rest) if rest.starts_with('/') => {
-                let message = format!("{} is a file (`{place}`), so no file can be below it: choose another path", quote(&upper));
+                let message =
+                    format!("{} is a file (`{place}`), so no file can be below it: choose another path", quote(&upper));
                 context.error(field.clone(), message);
             }
             _ => (place, upper) = (field.clone(), file.clone()),

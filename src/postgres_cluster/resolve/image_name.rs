@@ -16,7 +16,8 @@ static NAME: LazyLock<Regex> = LazyLock::new(|| {
     let registry = format!(r"(?:{label}(?:\.{label})*|\[[a-fA-F0-9:]+\])(?::[0-9]+)?");
     let part = "[a-z0-9]+(?:(?:[.]|_|__|-+)[a-z0-9]+)*";
     let digest = "sha256:[a-f0-9]{64}|sha384:[a-f0-9]{96}|sha512:[a-f0-9]{128}";
-    let pattern = format!("^(?:({registry})/)?({part}(?:/{part})*)(?::[a-zA-Z0-9_][a-zA-Z0-9_.-]{{0,127}})?(?:@(?:{digest}))?$");
+    let pattern =
+        format!("^(?:({registry})/)?({part}(?:/{part})*)(?::[a-zA-Z0-9_][a-zA-Z0-9_.-]{{0,127}})?(?:@(?:{digest}))?$");
     Regex::new(&pattern).expect("a constant pattern")
 });
 
@@ -61,11 +62,38 @@ mod tests {
         let long = "a".repeat(256);
         let tag = format!("postgres:{}", "a".repeat(129));
         for image in [
-            "", " ", "not a name", " postgres", "postgres ", "postgres\n", "Postgres", "example.com/Team/postgres",
-            "postgres:", "postgres:a:b", "postgres:-1", "postgres@", "postgres@sha256:", "postgres@sha256:abc",
-            "postgres@md5:0123456789abcdef0123456789abcdef", "/postgres", "postgres/", "a//b", "example.com:/a",
-            "https://example.com/postgres", "example.com:port/postgres", "-a/b", "a-", "a..b", "a___b", "${IMAGE}",
-            "{{ .Values.image }}", "pöstgres", HASH, &hash, &long, &tag,
+            "",
+            " ",
+            "not a name",
+            " postgres",
+            "postgres ",
+            "postgres\n",
+            "Postgres",
+            "example.com/Team/postgres",
+            "postgres:",
+            "postgres:a:b",
+            "postgres:-1",
+            "postgres@",
+            "postgres@sha256:",
+            "postgres@sha256:abc",
+            "postgres@md5:0123456789abcdef0123456789abcdef",
+            "/postgres",
+            "postgres/",
+            "a//b",
+            "example.com:/a",
+            "https://example.com/postgres",
+            "example.com:port/postgres",
+            "-a/b",
+            "a-",
+            "a..b",
+            "a___b",
+            "${IMAGE}",
+            "{{ .Values.image }}",
+            "pöstgres",
+            HASH,
+            &hash,
+            &long,
+            &tag,
         ] {
             assert!(!is_image_name(image), "{image}");
         }

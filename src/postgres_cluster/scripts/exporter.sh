@@ -33,18 +33,17 @@ find_program() {
   return 1
 }
 
-# query_files DIRECTORY: prints the names of all files of queries. Directories of the kubelet itself begin with two dots.
-query_files() (
-  for file in "$1"/* "$1"/.[!.]*; do
+# query_files: prints the names of all files of queries. The kubelet keeps the files in directories with a dot, so `*` finds each once.
+query_files() {
+  for file in "${queries}"/* "${queries}"/*/*; do
     if [ -f "${file}" ]; then echo "${file}"; fi
-    if [ -d "${file}" ]; then query_files "${file}"; fi
   done
-)
+}
 
 # state: prints something that changes when a mounted file does.
 state() {
   {
-    query_files "${queries}"
+    query_files
     echo "${password}"
     echo "${web:-${password}}"
   } | while read -r file; do
@@ -55,7 +54,7 @@ state() {
 
 # collect_queries: writes all files of queries into one, because postgres_exporter reads only one.
 collect_queries() {
-  query_files "${queries}" | while read -r file; do
+  query_files | while read -r file; do
     cat -- "${file}"
     echo
   done >"${all_queries}"
