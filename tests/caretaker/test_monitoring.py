@@ -188,6 +188,13 @@ class Monitoring(OnServer):
             self.assertEqual(self.ask("SELECT monitor.facts() IS NULL"), ["t"], content)
             file.unlink()
         self.assertEqual(self.ask("SELECT monitor.facts() IS NULL"), ["t"], "there is no file")
+        os.mkfifo(file)
+        file.chmod(0o666)
+        self.assertEqual(self.ask("SET statement_timeout TO '5s'; SELECT monitor.facts() IS NULL")[-1], "t", "a named pipe")
+        file.unlink()
+        file.symlink_to("/dev/zero")
+        self.assertEqual(self.ask("SELECT monitor.facts() IS NULL"), ["t"], "a device")
+        file.unlink()
         self.collect()
         self.assertEqual(self.ask("SELECT monitor.facts() ->> 'caretaker-facts'"), ["1"])
         self.assertEqual(oct(file.stat().st_mode)[-3:], "644")
@@ -372,6 +379,29 @@ class Monitoring(OnServer):
         self.assertGreater(len(using), 10)
         for query in using:
             self.assertEqual(self.ask(f"SELECT count(*) FROM ({query}) AS _"), ["0"], query)
+
+    def test_what_is_not_known_is_not_a_number(self) -> None:
+        self.collect()
+        row = "SELECT patroni_role, up, leader IS NULL, paused IS NULL, running IS NULL FROM"
+        query = QUERIES["ccp_patroni"]["query"].rstrip()
+        self.assertEqual(self.ask(f"{row} ({query}) AS _"), ["|0|t|t|t"])
+        answers = {"role": "standby_leader", "state": "running", "pause": True, "timeline": 3, "dcs_last_seen": int(time.time())}
+        with unittest.mock.patch.object(facts, "patroni", lambda *_, **__: answers):
+            self.collect()
+        self.assertEqual(self.ask(f"SELECT patroni_role, up, leader, paused, running FROM ({query}) AS _"), ["standby_leader|1|1|1|1"])
+        # Before the clock went back, the time was later.
+        for age, there in ((-299, "1"), (-301, "0"), (299, "1"), (301, "0")):
+            facts.facts.content["pod"]["time"] = int(time.time()) - age
+            facts.facts.write()
+            for name in ("ccp_patroni", "ccp_nodemx_data_disk"):
+                self.assertEqual(self.ask(f"SELECT least(count(*), 1) FROM ({QUERIES[name]['query'].rstrip()}) AS _"), [there], age)
+
+    def test_a_replica_says_what_it_streams_from(self) -> None:
+        query = QUERIES["ccp_wal_receiver"]["query"].rstrip()
+        self.assertEqual(self.ask(query), ["|"])
+        self.assertEqual([line.rsplit("|", 1)[1] for line in self.ask(query, self.replica.port)], ["1"])
+        host = "SELECT split_part(sender_host, '.', 1) FROM pg_stat_wal_receiver"
+        self.assertEqual(self.ask(f"SELECT upstream FROM ({query}) AS _", self.replica.port), self.ask(host, self.replica.port))
 
     def test_real_exporters_report_every_metric(self) -> None:
         self.collect()

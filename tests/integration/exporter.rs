@@ -108,6 +108,15 @@ fn what_cannot_work_is_refused() {
         cluster["spec"][field] = if field == "port" { json!(9187) } else { json!({"port": 9187}) };
         assert!(told_about(cluster).iter().any(|line| line.contains("the exporter uses port 9187")), "{field}");
     }
+    let mut options = options();
+    options.images.insert("RELATED_IMAGE_PGEXPORTER".to_owned(), "Not/A/Name".to_owned());
+    let text = cluster(&json!({})).to_string();
+    let documents = read::documents("input.yaml", &text).unwrap();
+    let rendered = render(&documents, &options, Ok(&Seed::new(SEED.as_bytes()).ok().unwrap()));
+    let fault =
+        "spec.monitoring.pgmonitor.exporter.image: `Not/A/Name`, which `RELATED_IMAGE_PGEXPORTER` is set to, is not";
+    assert!(rendered.diagnostics.iter().any(|line| line.to_string().contains(fault)), "{:?}", rendered.diagnostics);
+
     let mut cluster = cluster(&json!({}));
     cluster["spec"]["instances"][0]["containers"] = json!([{"name": "exporter", "image": "other"}]);
     assert!(told_about(cluster).iter().any(|line| line.contains("`exporter` is already the name of a container")));
@@ -231,6 +240,47 @@ fn the_script_follows_its_files_and_never_ends() {
         exporter.waits_for("postgres_exporter ended with code");
         exporter.metrics("pg_up 0");
         assert_ne!(exporter.processes(), before);
+    }
+}
+
+/// The default queries measure the sizes of databases, but not in each scrape.
+#[test]
+fn the_exporter_itself_does_not_measure_the_sizes_of_databases() {
+    for version in EXPORTERS {
+        let Some(exporter) = Exporter::start(&cluster(&json!({})), &["dash"], version) else { return };
+        fs::write(exporter.path("password"), "one").expect("a file");
+        assert!(exporter.metrics("pg_up 0").contains("pg_exporter_"), "{version}");
+        let process = exporter.processes().remove(0);
+        let line = fs::read_to_string(Path::new("/proc").join(process).join("cmdline")).expect("a process");
+        assert_eq!(line.matches("--no-collector.database").count(), 1, "{version}: {line}");
+    }
+}
+
+#[test]
+fn a_password_that_the_exporter_changes_is_said() {
+    for shell in [&["dash"] as &[&str], &["bash"], &["busybox", "sh"]] {
+        if program(shell[0]).is_none() {
+            continue;
+        }
+        let Some(exporter) = Exporter::start(&cluster(&json!({})), shell, EXPORTERS[0]) else { return };
+        for (password, fault) in [
+            ("hu'\"$sh", "started"),
+            ("hush\n", "begins or ends with white space"),
+            ("hush hush", "contains a space"),
+            ("\thush", "begins or ends with white space"),
+        ] {
+            fs::write(exporter.path("log"), "").expect("a file");
+            fs::write(exporter.path("password"), password).expect("a file");
+            exporter.waits_for(fault);
+            let starts = fault != "contains a space";
+            if starts {
+                exporter.waits_for("started ");
+                exporter.metrics("pg_up 0");
+            }
+            let log = fs::read_to_string(exporter.path("log")).expect("a file");
+            assert_eq!(log.matches("white space").count(), usize::from(fault.contains("white")), "{shell:?}: {log}");
+            assert!(!log.contains("hush") && (starts || exporter.processes().is_empty()), "{shell:?}: {log}");
+        }
     }
 }
 

@@ -224,7 +224,7 @@ fn a_cluster_gets_the_alerts_that_it_needs() {
         ("two instances", "leader availability replication replay backups repo1 storage databases certificates"),
         ("one instance", "leader availability backups repo1 storage databases certificates"),
         ("without backups", "leader availability replication replay storage databases certificates"),
-        ("streams", "standby availability replication replay storage databases certificates"),
+        ("streams", "standby source availability replication replay storage databases certificates"),
         ("restores", "standby availability replication storage databases certificates"),
     ];
     for (name, expected) in expected {
@@ -318,8 +318,18 @@ fn own_queries_without_the_default_ones_have_no_alerts() {
         assert!(of_kind(&text, "PrometheusRule").is_none() && of_kind(&text, "PodMonitor").is_some(), "{sources}");
         assert!(warns(&text), "{sources}");
     }
-    let text = own("{configMap: {name: mine}}, {configMap: {name: hippo-exporter-queries-config}}");
-    assert!(of_kind(&text, "PrometheusRule").is_some() && !warns(&text));
+    for (items, is_there) in [
+        ("", true),
+        (", items: []", true),
+        (", items: [{key: a.yml, path: a.yml}, {key: defaultQueries.yml, path: a/c.yml}]", true),
+        (", items: [{key: a.yml, path: defaultQueries.yml}]", false),
+    ] {
+        let text = own(&format!(
+            "{{configMap: {{name: mine}}}}, {{configMap: {{name: hippo-exporter-queries-config{items}}}}}"
+        ));
+        assert_eq!(of_kind(&text, "PrometheusRule").is_some(), is_there, "{items}");
+        assert_eq!(!warns(&text), is_there, "{items}");
+    }
 }
 
 /// kpt gives a function what it has rendered before. The alerts contain `{{ … }}`, which in a spec would be a template that nobody

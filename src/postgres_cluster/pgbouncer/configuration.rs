@@ -36,6 +36,9 @@ pub fn ini(cluster: &Cluster, pgbouncer: &PgBouncer) -> String {
     text
 }
 
+/// The key of the Secret's entry with the text of [`users`].
+pub const USERS_KEY: &str = "pgbouncer-users.txt";
+
 /// Returns `users.txt` with the password of pgBouncer's own role. Quotes are doubled, and no other character is special between
 /// them (pgbouncer.org/config.html, "Authentication file format").
 pub fn users(password: &str) -> String {
