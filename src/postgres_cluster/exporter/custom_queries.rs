@@ -15,7 +15,8 @@ use crate::postgres_cluster::cluster::Cluster;
 use crate::postgres_cluster::work::of_queries;
 use crate::read::Document;
 
-/// The metrics of the collectors that `postgres_exporter` has itself, of the versions 0.11 to 0.17.
+/// The metrics of the collectors that `postgres_exporter` has itself, of the versions 0.11 to 0.17, without the collector `database`,
+/// which is off.
 const BUILT_IN: &str = include_str!("built_in_metrics.txt");
 /// The first parts of names that the exporter always uses itself.
 const RESERVED: [&str; 7] =

@@ -119,10 +119,10 @@ fn no_queries_at_all_are_said() {
 
 #[test]
 fn a_metric_of_a_collector_is_said() {
-    let text = "pg_database: {query: SELECT 1 AS size_bytes, metrics: [{size_bytes: {usage: GAUGE}}]}\n";
+    let text = "pg_wal: {query: SELECT 1 AS size_bytes, metrics: [{size_bytes: {usage: GAUGE}}]}\n";
     let map = source("ConfigMap", "a", &json!({"data": {"a.yml": text}}));
     let told_of = told_about(&json!([{"configMap": {"name": "a"}}]), std::slice::from_ref(&map));
-    assert_told(&told_of, "have the metric `pg_database_size_bytes` themselves");
+    assert_told(&told_of, "have the metric `pg_wal_size_bytes` themselves");
     let mut without = cluster(&json!({"configuration": [{"configMap": {"name": "a"}}]}));
     without["metadata"]["annotations"] =
         json!({"postgres-operator.crunchydata.com/postgres-exporter-collectors": "None"});
