@@ -11,10 +11,14 @@ use crate::postgres_cluster::objects::config_maps::files;
 /// The default queries, in the format of `postgres_exporter` for `--extend.query-path`.
 pub const QUERIES: &str = include_str!("queries.yaml");
 
+/// The queries that are added to them if the cluster has a pgBouncer.
+pub const PGBOUNCER_QUERIES: &str = include_str!("pgbouncer_queries.yaml");
+
 /// Adds all of them. The default queries are there also if the user has other ones, because those may refer to this ConfigMap to keep
 /// the default queries.
 pub(crate) fn add(objects: &mut Objects, cluster: &Cluster, exporter: &Exporter) {
-    let queries = [(QUERIES_KEY, Some(QUERIES.to_owned()))];
+    let of_pgbouncer = if cluster.pgbouncer.is_some() { PGBOUNCER_QUERIES } else { "" };
+    let queries = [(QUERIES_KEY, Some(format!("{QUERIES}{of_pgbouncer}")))];
     let monitoring = || labels([(label::ROLE, "monitoring")]);
     objects.add(files(cluster, cluster.exporter_queries_config_map(), &cluster.metadata, monitoring(), queries));
     if exporter.custom_tls_secret.is_some() {
