@@ -28,11 +28,13 @@ pub fn ini(cluster: &Cluster, pgbouncer: &PgBouncer) -> String {
     }
     databases.insert(AUTH_DATABASE.to_owned(), format!("{primary} dbname=postgres"));
     let mut text = HEADER.to_owned();
-    let watched = console::watched(cluster).is_some();
-    // This is before the user's file, so that a list there replaces it. pgrender cannot add to a list that it does not know.
-    let stats_users = if watched { lines(&options([("stats_users", PGBOUNCER_USER)])) } else { String::new() };
-    text.push_str(&section("pgbouncer", &format!("{stats_users}%include {USER_FILE}\n")));
-    text.push_str(&section("pgbouncer", &lines(&settings(pgbouncer, watched))));
+    let mut settings = settings(pgbouncer);
+    if console::watched(cluster).is_some() {
+        let theirs = settings.get("stats_users").map(String::as_str);
+        settings.insert("stats_users".to_owned(), console::stats_users(theirs));
+    }
+    text.push_str(&section("pgbouncer", &format!("%include {USER_FILE}\n")));
+    text.push_str(&section("pgbouncer", &lines(&settings)));
     text.push_str(&section("databases", &lines(&databases)));
     if !pgbouncer.users.is_empty() {
         text.push_str(&section("users", &lines(&pgbouncer.users)));
@@ -52,12 +54,9 @@ pub fn log_directory(pgbouncer: &PgBouncer) -> Option<&str> {
     (directory != "/tmp" && !directory.is_empty()).then_some(directory)
 }
 
-fn settings(pgbouncer: &PgBouncer, watched: bool) -> Options {
+fn settings(pgbouncer: &PgBouncer) -> Options {
     let mut settings = defaults(pgbouncer.port);
     settings.extend(pgbouncer.global.clone());
-    if watched && let Some(users) = settings.get_mut("stats_users") {
-        *users = console::stats_users(users);
-    }
     settings.insert("conffile".to_owned(), INI_FILE.to_owned());
     settings
 }

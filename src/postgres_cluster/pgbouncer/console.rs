@@ -21,8 +21,9 @@ pub(crate) fn watched(cluster: &Cluster) -> Option<&PgBouncer> {
 }
 
 /// Returns the list of users who may run `SHOW`: those of the user, and pgBouncer's own role.
-pub(crate) fn stats_users(theirs: &str) -> String {
-    let mut users: Vec<&str> = theirs.split([',', ' ', '\t']).filter(|user| !user.is_empty()).collect();
+pub(crate) fn stats_users(theirs: Option<&str>) -> String {
+    let mut users: Vec<&str> =
+        theirs.into_iter().flat_map(|list| list.split([',', ' ', '\t'])).filter(|user| !user.is_empty()).collect();
     if !users.contains(&PGBOUNCER_USER) {
         users.push(PGBOUNCER_USER);
     }
