@@ -236,10 +236,8 @@ pub fn settings(cluster: &Cluster) -> String {
         }),
         discard_timeline: cluster.discard_timeline,
         endpoint_slices: cluster.endpoint_slices,
-        pgbouncer: console::watched(cluster).map(|pgbouncer| PgBouncer {
-            host: cluster.service_host(&cluster.pgbouncer_name()),
-            port: pgbouncer.port,
-        }),
+        pgbouncer: console::watched(cluster)
+            .map(|pgbouncer| PgBouncer { host: cluster.service_host(&cluster.pgbouncer_name()), port: pgbouncer.port }),
         fingerprints: cluster.fingerprints_config_map(),
         later_files: later_files(),
     };

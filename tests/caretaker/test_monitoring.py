@@ -39,7 +39,7 @@ import pools
 from surroundings import Failure
 
 FILES = [ROOT / "src" / "postgres_cluster" / "exporter" / name for name in ("queries.yaml", "pgbouncer_queries.yaml")]
-TEXT = "".join(file.read_text() for file in FILES)
+TEXT = "\n".join(file.read_text() for file in FILES)
 QUERIES = yaml.safe_load(TEXT)
 # Queries without rows before a version.
 SINCE = {"ccp_stat_io_bgwriter": 16}

@@ -14,7 +14,19 @@ import unittest
 import unittest.mock
 from collections.abc import Callable
 
-from pooled import END, HOST, PASSWORD, Console, PgBouncer, Pretender, header, message, pgbouncer_program, pools_of_pgbouncer, row
+from pooled import (
+    END,
+    HOST,
+    PASSWORD,
+    Console,
+    PgBouncer,
+    Pretender,
+    header,
+    message,
+    pgbouncer_program,
+    pools_of_pgbouncer,
+    row,
+)
 from servers import OnServer, on_every_server
 
 # isort: split
@@ -205,7 +217,10 @@ class Hostile(unittest.TestCase):
 
     def test_an_error_that_imitates_a_log(self) -> None:
         text = b"x\n2026-01-01T00:00:00Z \x1b[31mfine\n" + b"y" * 2000
-        behave = lambda connection: connection.sendall(message(b"E", b"SFATAL\0C00000\0M" + text + b"\0\0"))  # noqa: E731
+
+        def behave(connection: ssl.SSLSocket) -> None:
+            connection.sendall(message(b"E", b"SFATAL\0C00000\0M" + text + b"\0\0"))
+
         self.assertNotIn("\x1b", self.reason(behave))
 
     def test_numbers_that_are_none(self) -> None:

@@ -107,11 +107,17 @@ fn only_the_caretaker_has_the_password_of_pgbouncer() {
     let authority = |name: &str, key: &str| secret(name, json!({"key": key, "path": "ca.crt"}));
     assert_eq!(
         console(&pod),
-        json!([secret("alpha-pgbouncer", password.clone()), authority("alpha-pgbouncer", "pgbouncer-frontend.ca-roots")])
+        json!([
+            secret("alpha-pgbouncer", password.clone()),
+            authority("alpha-pgbouncer", "pgbouncer-frontend.ca-roots")
+        ])
     );
     for (custom, key) in [
         (json!({"name": "own"}), "ca.crt"),
-        (json!({"name": "own", "items": [{"key": "root", "path": "ca.crt"}, {"key": "c", "path": "tls.crt"}, {"key": "k", "path": "tls.key"}]}), "root"),
+        (
+            json!({"name": "own", "items": [{"key": "root", "path": "ca.crt"}, {"key": "c", "path": "tls.crt"}, {"key": "k", "path": "tls.key"}]}),
+            "root",
+        ),
     ] {
         let pod = self::pod(&with_pgbouncer(&json!({"customTLSSecret": custom})));
         assert_eq!(console(&pod), json!([secret("alpha-pgbouncer", password.clone()), authority("own", key)]));

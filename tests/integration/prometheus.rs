@@ -221,7 +221,10 @@ fn tls_of_the_exporter_is_tls_of_the_pod_monitor() {
 #[test]
 fn a_cluster_gets_the_alerts_that_it_needs() {
     let expected = [
-        ("two instances", "leader availability replication replay backups repo1 storage databases pgbouncer certificates"),
+        (
+            "two instances",
+            "leader availability replication replay backups repo1 storage databases pgbouncer certificates",
+        ),
         ("one instance", "leader availability backups repo1 storage databases pgbouncer certificates"),
         ("without backups and pgBouncer", "leader availability replication replay storage databases certificates"),
         ("streams", "standby availability replication replay storage databases pgbouncer certificates"),

@@ -17,8 +17,11 @@ pub const PGBOUNCER_QUERIES: &str = include_str!("pgbouncer_queries.yaml");
 /// Adds all of them. The default queries are there also if the user has other ones, because those may refer to this ConfigMap to keep
 /// the default queries.
 pub(crate) fn add(objects: &mut Objects, cluster: &Cluster, exporter: &Exporter) {
-    let of_pgbouncer = if cluster.pgbouncer.is_some() { PGBOUNCER_QUERIES } else { "" };
-    let queries = [(QUERIES_KEY, Some(format!("{QUERIES}{of_pgbouncer}")))];
+    let mut text = QUERIES.to_owned();
+    if cluster.pgbouncer.is_some() {
+        text.extend(["\n", PGBOUNCER_QUERIES]);
+    }
+    let queries = [(QUERIES_KEY, Some(text))];
     let monitoring = || labels([(label::ROLE, "monitoring")]);
     objects.add(files(cluster, cluster.exporter_queries_config_map(), &cluster.metadata, monitoring(), queries));
     if exporter.custom_tls_secret.is_some() {

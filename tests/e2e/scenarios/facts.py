@@ -23,7 +23,7 @@ def facts(test: Test, pod: str) -> Any:
 
 def queries(test: Test) -> str:
     """Return all queries. In YAML, each is a line or a block."""
-    text = "".join(file.read_text() for file in QUERIES)
+    text = "\n".join(file.read_text() for file in QUERIES)
     found = re.findall(r"^  query: (?:\|\n((?:    .*\n)+)|(.+)\n)", text, re.MULTILINE)
     test.expect(len(found) == text.count("  query: "), "a query was not found")
     return "".join(f"{block or line};\n" for block, line in found)

@@ -154,13 +154,14 @@ fn the_role_of_pgbouncer_may_only_look_at_statistics_and_only_for_an_exporter() 
     global.insert("stats_users".to_owned(), "alice,bob".to_owned());
     // pgBouncer resets all settings at the beginning of a section, so those in a file of the user have no effect.
     let theirs = "[pgbouncer]\nstats_users = carol\n";
-    for (cluster, file, users) in [
+    let cases = vec![
         (with_exporter(), "", Some("_crunchypgbouncer")),
         (with_exporter(), theirs, Some("_crunchypgbouncer")),
         (with_list.clone(), theirs, Some("alice, bob, _crunchypgbouncer")),
         (Cluster { exporter: None, ..with_list }, "", None),
         (hippo(), "", None),
-    ] {
+    ];
+    for (cluster, file, users) in cases {
         let bouncer = Bouncer::start(&program, &cluster, file);
         let Some(users) = users else {
             assert!(bouncer.says(&psql, "SHOW POOLS").contains("not allowed"), "{file}");
