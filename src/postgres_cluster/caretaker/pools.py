@@ -29,10 +29,10 @@ SECONDS = 5.0
 LIMIT = 4 * 1048576
 MEMORY = 64 * 1048576
 
-# How many pods there may be, and how many pools and databases of each. Together they fit into the file of the facts, whatever
-# their names are. Names of Postgres are not longer than this.
+# How many pods are measured, and how many pools and databases of all of them together. Many queries of the exporter parse the file
+# of the facts, so this limits their time. Names of Postgres are not longer than this.
 PODS = 10
-ROWS = 40
+ROWS = 200
 NAME_BYTES = 63
 
 # In the output, a line with only this word and the name of a command precedes what the command returns. Every command returns
@@ -87,7 +87,8 @@ class PoolFacts:
         reasons = [f"only {PODS} of {len(there)} pods are measured"] if len(there) > PODS else []
         for pod, address in there[:PODS]:
             try:
-                rows, up = summary(sections(answer(console["host"], address, console["port"]))), 1
+                text = answer(console["host"], address, console["port"])
+                rows, up = summary(sections(text), ROWS // min(len(there), PODS)), 1
             except Failure as failure:
                 rows, up = {}, 0
                 reasons.append(f"{pod}: {failure}")
@@ -163,7 +164,9 @@ def output(environment: dict[str, str]) -> str:
         except OSError:
             pass  # it has ended already, and says why
         said = process.stdout.read(LIMIT + 1)
-        process.kill() if len(said) > LIMIT else process.wait()
+        if len(said) > LIMIT:
+            process.kill()
+        process.wait()
         late.cancel()
     if len(said) > LIMIT:
         raise Failure(f"the answer has more than {LIMIT} bytes")
@@ -192,7 +195,7 @@ def sections(text: str) -> dict[str, list[dict[str, str]]]:
     return found
 
 
-def summary(found: dict[str, list[dict[str, str]]]) -> dict[str, list[dict[str, Any]]]:
+def summary(found: dict[str, list[dict[str, str]]], most: int) -> dict[str, list[dict[str, Any]]]:
     """Return the numbers, of the busiest pools and databases if there are many. The console has a pool and a database of its own,
     which nobody waits for."""
     pools: dict[str, Counter[str]] = {}
@@ -215,16 +218,16 @@ def summary(found: dict[str, list[dict[str, str]]]) -> dict[str, list[dict[str, 
             there.update({name: number(row, column) for column, name in STATS.items()})
     lists = {row.get("list"): number(row, "items") for row in found["LISTS"] if row.get("list") in LISTS}
     return {
-        "pools": busiest(pools, "conn_pool", ("max_wait_us", "client_waiting", "client_active")),
-        "databases": busiest(databases, "pool_db", ("current_connections", "query_count")),
+        "pools": busiest(pools, "conn_pool", ("max_wait_us", "client_waiting", "client_active"))[:most],
+        "databases": busiest(databases, "pool_db", ("current_connections", "query_count"))[:most],
         "lists": [{"item": name, "count": count} for name, count in lists.items()],
     }
 
 
-def busiest(there: dict[str, Counter[str]], label: str, order: tuple[str, ...]) -> list[dict[str, Any]]:
-    """Return those with the largest numbers."""
+def busiest(there: dict[str, Counter[str]], key: str, order: tuple[str, ...]) -> list[dict[str, Any]]:
+    """Return those with the largest numbers first."""
     names = sorted(there, key=lambda name: ([-there[name][column] for column in order], name))
-    return [{label: name, **there[name]} for name in names[:ROWS]]
+    return [{key: name, **there[name]} for name in names]
 
 
 def label(row: dict[str, str], column: str) -> str:
