@@ -21,6 +21,7 @@ from typing import Any
 
 import yaml
 from monitored import ROLE, Replica, backups_of_pgbackrest, free_port, wanted
+from pooled import pools_of_pgbouncer
 from servers import (
     ROOT,
     OnServer,
@@ -34,9 +35,12 @@ from servers import (
 # isort: split
 import facts
 import monitoring
+import pools
 from surroundings import Failure
 
-QUERIES = yaml.safe_load((ROOT / "src" / "postgres_cluster" / "exporter" / "queries.yaml").read_text())
+FILES = [ROOT / "src" / "postgres_cluster" / "exporter" / name for name in ("queries.yaml", "pgbouncer_queries.yaml")]
+TEXT = "\n".join(file.read_text() for file in FILES)
+QUERIES = yaml.safe_load(TEXT)
 # Queries without rows before a version.
 SINCE = {"ccp_stat_io_bgwriter": 16}
 NUMBERS = {"smallint", "integer", "bigint", "numeric", "real", "double precision", "boolean"}
@@ -94,7 +98,7 @@ class Monitoring(OnServer):
         with contextlib.redirect_stdout(out):
             monitoring.monitoring(wanted())
         cls.again = out.getvalue()
-        backups_of_pgbackrest()  # takes some seconds
+        backups_of_pgbackrest(), pools_of_pgbouncer()  # take some seconds
         cls.replica = Replica(cls.server)
         cls.addClassCleanup(cls.replica.stop)
 
@@ -155,6 +159,7 @@ class Monitoring(OnServer):
             facts.DatabaseFacts()(wanted())
         backups = json.loads(backups_of_pgbackrest())
         facts.facts.put("backups", {name: backups[name] for name in ("repositories", "backups", "oldest")})
+        facts.facts.put("pools", json.loads(pools_of_pgbouncer())["found"])
         return out.getvalue()
 
     # The role and the functions.
@@ -331,7 +336,7 @@ class Monitoring(OnServer):
     def test_without_an_exporter_nothing_is_collected(self) -> None:
         self.collect()
         none = wanted()._replace(roles={**wanted().roles, "monitoring": None})
-        for duty in (facts.PodFacts(), facts.BackupFacts(), facts.DatabaseFacts()):
+        for duty in (facts.PodFacts(), facts.BackupFacts(), facts.DatabaseFacts(), pools.PoolFacts()):
             duty(none)
         self.assertFalse(facts.FILE.exists())
 
@@ -424,6 +429,7 @@ class Monitoring(OnServer):
         """Return what an exporter measures on the primary."""
         lines: list[str] = []
         port = free_port()
+        (self.directory / "queries.yaml").write_text(TEXT)
         # Our queries alone: the exporter's own end it if a database has a name that is not UTF-8.
         said = subprocess.run([exporter, "--help"], capture_output=True, text=True, check=True)
         own = sorted(set(re.findall(r"--(?:\[no-\])?(collector\.\w+)\s", said.stdout + said.stderr)))
@@ -432,7 +438,7 @@ class Monitoring(OnServer):
             [
                 *(str(exporter), f"--web.listen-address=127.0.0.1:{port}", "--disable-default-metrics"),
                 *(f"--no-{name}" for name in own),
-                f"--extend.query-path={ROOT / 'src/postgres_cluster/exporter/queries.yaml'}",
+                f"--extend.query-path={self.directory}/queries.yaml",
             ],
             env={"DATA_SOURCE_NAME": source},
             stdout=subprocess.PIPE,

@@ -83,6 +83,81 @@ fn postgres_does_not_wait_for_it() {
     }
 }
 
+/// A cluster with the exporter and this pgBouncer.
+fn with_pgbouncer(pgbouncer: &Value) -> Value {
+    let mut cluster = cluster(&json!({}));
+    cluster["spec"]["proxy"] = json!({"pgBouncer": pgbouncer});
+    cluster
+}
+
+/// The sources of the files with which the caretaker connects to pgBouncer.
+fn console(pod: &Value) -> Value {
+    let volumes = pod["spec"]["volumes"].as_array().unwrap();
+    let volume = volumes.iter().find(|volume| volume["name"] == "pgbouncer-console");
+    volume.map_or(Value::Null, |volume| volume["projected"]["sources"].clone())
+}
+
+#[test]
+fn only_the_caretaker_has_the_password_of_pgbouncer() {
+    let pod = pod(&with_pgbouncer(&json!({})));
+    for container in pod["spec"]["containers"].as_array().unwrap() {
+        let mounts = container["volumeMounts"].as_array().unwrap();
+        let has_it = mounts.iter().any(|mount| mount["name"] == "pgbouncer-console");
+        assert_eq!(has_it, container["name"] == "caretaker", "{}", container["name"]);
+    }
+    let password = json!({"key": "pgbouncer-password", "mode": 0o600, "path": "password"});
+    let secret = |name: &str, item: Value| json!({"secret": {"items": [item], "name": name, "optional": true}});
+    let authority = |name: &str, key: &str| secret(name, json!({"key": key, "path": "ca.crt"}));
+    assert_eq!(
+        console(&pod),
+        json!([
+            secret("alpha-pgbouncer", password.clone()),
+            authority("alpha-pgbouncer", "pgbouncer-frontend.ca-roots")
+        ])
+    );
+    for (custom, key) in [
+        (json!({"name": "own"}), "ca.crt"),
+        (
+            json!({"name": "own", "items": [{"key": "root", "path": "ca.crt"}, {"key": "c", "path": "tls.crt"}, {"key": "k", "path": "tls.key"}]}),
+            "root",
+        ),
+    ] {
+        let pod = self::pod(&with_pgbouncer(&json!({"customTLSSecret": custom})));
+        assert_eq!(console(&pod), json!([secret("alpha-pgbouncer", password.clone()), authority("own", key)]));
+    }
+    let mut own = with_pgbouncer(&json!({}));
+    own["metadata"]["annotations"] = json!({"pgrender.dev/credentials._crunchypgbouncer": "reference"});
+    assert_eq!(
+        console(&self::pod(&own)),
+        json!([secret("alpha-pgbouncer", password), authority("alpha-pgbouncer-tls", "pgbouncer-frontend.ca-roots")])
+    );
+}
+
+#[test]
+fn without_an_exporter_or_a_pgbouncer_nothing_is_different() {
+    let mut without = with_pgbouncer(&json!({}));
+    without["spec"].as_object_mut().unwrap().remove("monitoring");
+    assert_eq!(console(&pod(&without)), Value::Null);
+    let text = serde_json::to_string(&objects(&without.to_string()).unwrap()).unwrap();
+    assert!(!text.contains("stats_users"));
+    assert_eq!(console(&pod(&cluster(&json!({})))), Value::Null);
+    let file = |cluster: &Value| {
+        let objects = objects(&cluster.to_string()).unwrap();
+        objects.iter().find_map(|object| object["data"]["defaultQueries.yml"].as_str().map(str::to_owned)).unwrap()
+    };
+    assert!(!file(&cluster(&json!({}))).contains("ccp_pgbouncer"));
+    assert!(file(&with_pgbouncer(&json!({}))).contains("\nccp_pgbouncer_pools:\n"));
+}
+
+#[test]
+fn instances_do_not_restart_if_pgbouncer_is_scaled() {
+    let before = pod(&with_pgbouncer(&json!({})));
+    for replicas in [0, 3] {
+        assert_eq!(pod(&with_pgbouncer(&json!({"replicas": replicas}))), before);
+    }
+    assert_eq!(pod(&with_pgbouncer(&json!({"config": {"global": {"stats_users": "alice"}}}))), before);
+}
+
 /// In `/tmp` of the other containers is the socket of Postgres.
 #[test]
 fn it_shares_no_file_with_the_other_containers() {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::files::{QUERIES_DIRECTORY, QUERIES_KEY};
 use super::model::Exporter;
 use super::mounted::{Mounted, MountedFile, Sources, mounted};
-use super::objects::QUERIES;
+use super::objects::default_queries;
 use super::query_file::{self, Query, QueryFile};
 use super::resolve::PATH;
 use crate::diagnostic::{Diagnostic, FieldPath, words};
@@ -41,8 +41,9 @@ impl<'a> CustomQueries<'a> {
         let mut check = Check { known: Known::default(), diagnostics: Vec::new() };
         check.mounts(&found);
         if !found.files.is_empty() && exporter.has_default_queries(&cluster.exporter_queries_config_map()) {
-            work.add(of_queries(QUERIES.len()));
-            let QueryFile { queries, .. } = query_file::read(QUERIES, false);
+            let ours = default_queries(cluster);
+            work.add(of_queries(ours.len()));
+            let QueryFile { queries, .. } = query_file::read(&ours, false);
             for query in &queries {
                 check.known.add(query, QUERIES_KEY);
             }

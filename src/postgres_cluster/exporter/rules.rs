@@ -45,6 +45,7 @@ fn groups(cluster: &Cluster) -> Vec<RuleGroup> {
             // What is restored from an archive has no time while the source writes nothing.
             "replay" if cluster.standby.as_ref().is_some_and(|standby| standby.host.is_none()) => {}
             "backups" if backups.is_none() => {}
+            "pgbouncer" if cluster.pgbouncer.is_none() => {}
             "repository" => {
                 for (repository, hours) in backups.map(ages).unwrap_or_default() {
                     groups.push(of_repository(&group, repository, hours));

@@ -1,5 +1,6 @@
 //! pgBouncer's configuration (PGO's `internal/pgbouncer/config.go`).
 
+use super::console;
 use super::model::PgBouncer;
 use crate::naming::PGBOUNCER_USER;
 use crate::postgres_cluster::cluster::Cluster;
@@ -27,8 +28,13 @@ pub fn ini(cluster: &Cluster, pgbouncer: &PgBouncer) -> String {
     }
     databases.insert(AUTH_DATABASE.to_owned(), format!("{primary} dbname=postgres"));
     let mut text = HEADER.to_owned();
+    let mut settings = settings(pgbouncer);
+    if console::watched(cluster).is_some() {
+        let theirs = settings.get("stats_users").map(String::as_str);
+        settings.insert("stats_users".to_owned(), console::stats_users(theirs));
+    }
     text.push_str(&section("pgbouncer", &format!("%include {USER_FILE}\n")));
-    text.push_str(&section("pgbouncer", &lines(&settings(pgbouncer))));
+    text.push_str(&section("pgbouncer", &lines(&settings)));
     text.push_str(&section("databases", &lines(&databases)));
     if !pgbouncer.users.is_empty() {
         text.push_str(&section("users", &lines(&pgbouncer.users)));

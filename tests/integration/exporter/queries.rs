@@ -128,3 +128,15 @@ fn a_metric_of_a_collector_is_said() {
         json!({"postgres-operator.crunchydata.com/postgres-exporter-collectors": "None"});
     assert_eq!(told(&[without, map]), Vec::<String>::new());
 }
+
+/// The default queries about pgBouncer are there only if the cluster has one.
+#[test]
+fn a_query_may_have_a_name_of_pgbouncer_if_there_is_none() {
+    let text = ONE.replacen("one", "ccp_pgbouncer_lists", 1);
+    let map = source("ConfigMap", "a", &json!({"data": {"a.yml": text}}));
+    let names = ["a", "alpha-exporter-queries-config"].map(|name| json!({"configMap": {"name": name}}));
+    let mut cluster = cluster(&json!({"configuration": names}));
+    assert_eq!(told(&[cluster.clone(), map.clone()]), Vec::<String>::new());
+    cluster["spec"]["proxy"] = json!({"pgBouncer": {}});
+    assert_told(&told(&[cluster, map]), "is also in `defaultQueries.yml`");
+}
