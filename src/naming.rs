@@ -45,6 +45,8 @@ pub mod label {
         CLUSTER_CERTIFICATE = "cluster-certificate";
         /// What a pod or a claim stores: `postgres` or `pgbackrest`.
         DATA = "data";
+        /// `true`, on pods with an OpenTelemetry collector.
+        COLLECTOR = "crunchy-otel-collector";
         /// `true`, on the pods of instances with an exporter.
         EXPORTER = "crunchy-postgres-exporter";
         /// The instance. It is on the claims of an instance, and on its pod, where the caretaker adds it.
@@ -148,6 +150,8 @@ pub const CONTAINER_PGBACKREST: &str = "pgbackrest";
 pub const CONTAINER_CARETAKER: &str = "caretaker";
 /// Name of the sidecar of instance pods that serves metrics.
 pub const CONTAINER_EXPORTER: &str = "exporter";
+/// Name of the sidecar that sends logs and metrics.
+pub const CONTAINER_COLLECTOR: &str = "collector";
 /// Name of the sidecar of the repo host.
 pub const CONTAINER_PGBACKREST_CONFIG: &str = "pgbackrest-config";
 /// Name of the container that checks a restored backup.

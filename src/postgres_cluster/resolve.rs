@@ -29,7 +29,7 @@ use crate::postgres_cluster::secrets::generations::Generations;
 use crate::postgres_cluster::secrets::{issuer, references, rotation};
 use crate::postgres_cluster::spec::PostgresCluster;
 use crate::postgres_cluster::{
-    exporter, instances, patroni, pgbackrest, pgbouncer, postgres, replication, restore, restore_drill,
+    collector, exporter, instances, patroni, pgbackrest, pgbouncer, postgres, replication, restore, restore_drill,
 };
 
 /// Resolves one `PostgresCluster` that was validated against the schema.
@@ -97,6 +97,7 @@ fn cluster(resource: &PostgresCluster, context: &mut Context) -> Cluster {
         restore_in_place: restore::in_place::resolve(spec, &name, namespace.as_deref(), &annotations, context),
         pgbouncer: pgbouncer::resolve::resolve(spec, &metadata, context),
         exporter: exporter::resolve::resolve(spec, &annotations, context),
+        collector: collector::resolve::resolve(spec, context),
         custom_tls_secret: spec.custom_tls_secret.clone(),
         custom_replication_tls_secret: spec.custom_replication_tls_secret.as_ref().map(|secret| secret.name.clone()),
         accepts_standby: replication::resolve::accepts_standby(resource, context),

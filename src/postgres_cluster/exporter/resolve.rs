@@ -8,12 +8,18 @@ use crate::kubernetes::{SecretProjection, VolumeProjection};
 use crate::naming::{EXPORTER_PORT, annotation};
 use crate::postgres_cluster::resolve::context::Context;
 use crate::postgres_cluster::resolve::{containers, files};
-use crate::postgres_cluster::spec::PostgresClusterSpec;
+use crate::postgres_cluster::spec::{ExporterSpec, PostgresClusterSpec};
 
 const PATH: &str = "spec.monitoring.pgmonitor.exporter";
 
 /// The paths that `customTLSSecret` must have: the exporter's configuration names them.
 const CERTIFICATE_FILES: [&str; 2] = ["tls.crt", "tls.key"];
+
+/// Returns the settings of the exporter. The collector fetches the metrics of the exporter, so it brings one.
+pub(crate) fn wanted(spec: &PostgresClusterSpec) -> Option<ExporterSpec> {
+    let exporter = spec.monitoring.as_ref().and_then(|monitoring| monitoring.pgmonitor.as_ref()?.exporter.clone());
+    exporter.or_else(|| spec.instrumentation.as_ref().map(|_| ExporterSpec::default()))
+}
 
 /// Resolves the exporter; `None` if there is none.
 pub(crate) fn resolve(
@@ -23,7 +29,7 @@ pub(crate) fn resolve(
 ) -> Option<Exporter> {
     let collectors = annotations.get(annotation::EXPORTER_COLLECTORS);
     let at_collectors = FieldPath::of("metadata.annotations").key(annotation::EXPORTER_COLLECTORS);
-    let Some(exporter) = spec.monitoring.as_ref().and_then(|m| m.pgmonitor.as_ref()?.exporter.as_ref()) else {
+    let Some(exporter) = wanted(spec) else {
         if collectors.is_some() {
             let message = format!("has no effect without the exporter: write `{PATH}`, or remove this annotation");
             context.warning(at_collectors, message);

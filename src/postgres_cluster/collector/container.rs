@@ -1,0 +1,83 @@
+//! The container of the collector and its volumes (PGO's `internal/collector/instance.go`).
+
+use super::configuration::{KEY, STATE_DIRECTORY};
+use super::model::Collector;
+use crate::kubernetes::{
+    Container, EmptyDirVolumeSource, EnvVar, EnvVarSource, ObjectFieldSelector, ObjectMeta, PodSpec, Quantity, Volume,
+    VolumeMount,
+};
+use crate::naming::{CONTAINER_COLLECTOR, label};
+use crate::postgres_cluster::cluster::Cluster;
+use crate::postgres_cluster::exporter::resolve::optional;
+use crate::postgres_cluster::objects::pod::{container, mount, mount_read_only};
+use crate::postgres_cluster::objects::volumes::{config_map, item, projected};
+use crate::postgres_cluster::scripts;
+
+/// The directory of the configuration and of the user's files.
+pub(crate) const DIRECTORY: &str = "/etc/otel-collector";
+
+/// What the collector needs of a kind of pod.
+pub(crate) struct Place<'a> {
+    /// The ConfigMap with the configuration.
+    pub(crate) config_map: String,
+    /// The volumes with logs, and where they are mounted in the containers that write them.
+    pub(crate) logs: Vec<(&'a str, &'a str)>,
+    /// The volume in which the collector remembers what it has read, in a directory of its own. It must outlive what is read.
+    pub(crate) state: &'a str,
+}
+
+/// Adds the container and its volumes to a pod. All files that it mounts are optional, so that the pod starts without them.
+/// The collector cannot write to the logs, and `/tmp` is its own: in that of the others is the socket of Postgres.
+pub(crate) fn add(pod: &mut PodSpec, cluster: &Cluster, collector: &Collector, place: Place) {
+    let mut mounts: Vec<_> = place.logs.iter().map(|(volume, path)| mount_read_only(volume, path)).collect();
+    mounts.extend([
+        VolumeMount { sub_path: Some("collector".to_owned()), ..mount(place.state, STATE_DIRECTORY) },
+        mount_read_only("collector-config", DIRECTORY),
+        mount("collector-tmp", "/tmp"),
+    ]);
+    let mut env = vec![field("K8S_POD_NAMESPACE", "metadata.namespace"), field("K8S_POD_NAME", "metadata.name")];
+    env.extend(collector.environment.iter().cloned());
+    pod.containers.push(Container {
+        command: Some(scripts::collector()),
+        env: Some(env),
+        resources: collector.resources.clone(),
+        volume_mounts: Some(mounts),
+        ..container(cluster, CONTAINER_COLLECTOR, &collector.image)
+    });
+    let mut sources = vec![optional(config_map(place.config_map, vec![item(KEY, "config.yaml")]))];
+    sources.extend(collector.files.iter().cloned());
+    pod.volumes
+        .get_or_insert_default()
+        .extend([projected("collector-config", sources), empty("collector-tmp", "16Mi")]);
+}
+
+/// Adds the label by which PGO's users find these pods.
+pub(crate) fn labelled(mut meta: ObjectMeta, cluster: &Cluster) -> ObjectMeta {
+    if cluster.collector.is_some() {
+        meta.labels.get_or_insert_default().insert(label::COLLECTOR.to_owned(), "true".to_owned());
+    }
+    meta
+}
+
+/// An empty volume of at most this size.
+pub(crate) fn empty(name: &str, size: &str) -> Volume {
+    Volume {
+        name: name.to_owned(),
+        empty_dir: Some(EmptyDirVolumeSource {
+            size_limit: Some(Quantity(size.to_owned())),
+            ..EmptyDirVolumeSource::default()
+        }),
+        ..Volume::default()
+    }
+}
+
+fn field(name: &str, path: &str) -> EnvVar {
+    EnvVar {
+        name: name.to_owned(),
+        value_from: Some(EnvVarSource {
+            field_ref: Some(ObjectFieldSelector { api_version: Some("v1".to_owned()), field_path: path.to_owned() }),
+            ..EnvVarSource::default()
+        }),
+        ..EnvVar::default()
+    }
+}

@@ -1,0 +1,258 @@
+//! Resolves `spec.instrumentation`.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Map, Value};
+
+use super::configuration::OUTPUT;
+use super::model::{Batches, Collector};
+use crate::diagnostic::FieldPath;
+use crate::diagnostic::words;
+use crate::kubernetes::EnvVar;
+use crate::parse::duration::nanoseconds;
+use crate::postgres_cluster::exporter::resolve::optional;
+use crate::postgres_cluster::resolve::context::Context;
+use crate::postgres_cluster::resolve::{containers, files};
+use crate::postgres_cluster::spec::{
+    DetectorSpec, InstrumentationMetricsSpec, InstrumentationSpec, LogBatchesSpec, PostgresClusterSpec,
+};
+
+const PATH: &str = "spec.instrumentation";
+
+/// The file that the user's files must not replace.
+const CONFIGURATION_FILE: &str = "config.yaml";
+
+const NANOSECONDS_IN_A_MILLISECOND: i64 = 1_000_000;
+const NANOSECONDS_IN_AN_HOUR: i64 = 3_600_000_000_000;
+
+/// The detectors of the collector (opentelemetry-collector-contrib, `resourcedetectionprocessor`, 0.158). It does not start with
+/// another one.
+const DETECTORS: [&str; 30] = [
+    "akamai",
+    "aks",
+    "alibaba_ecs",
+    "azure",
+    "consul",
+    "digitalocean",
+    "docker",
+    "dynatrace",
+    "ec2",
+    "ecs",
+    "eks",
+    "elastic_beanstalk",
+    "env",
+    "gcp",
+    "heroku",
+    "hetzner",
+    "ibmcloud_classic",
+    "ibmcloud_vpc",
+    "k8s_api",
+    "k8snode",
+    "kubeadm",
+    "lambda",
+    "nova",
+    "openshift",
+    "oraclecloud",
+    "scaleway",
+    "system",
+    "tencent_cvm",
+    "upcloud",
+    "vultr",
+];
+
+/// Resolves the collector; `None` if there is none.
+pub(crate) fn resolve(spec: &PostgresClusterSpec, context: &mut Context) -> Option<Collector> {
+    let instrumentation = spec.instrumentation.as_ref()?;
+    let path = FieldPath::of(PATH);
+    let config = instrumentation.config.clone().unwrap_or_default();
+    let logs = instrumentation.logs.clone().unwrap_or_default();
+    let metrics = instrumentation.metrics.clone().unwrap_or_default();
+    let at_config = path.key("config");
+    check_exporters(&config.exporters, &at_config.key("exporters"), context);
+    let at_logs = path.key("logs").key("exporters");
+    let log_exporters = known(&logs.exporters, &config.exporters, &at_logs, context);
+    let at_metrics = path.key("metrics").key("exporters");
+    let metric_exporters = known(&metrics.exporters, &config.exporters, &at_metrics, context);
+    for name in config.exporters.keys().filter(|name| !log_exporters.contains(name) && !metric_exporters.contains(name))
+    {
+        let message = format!(
+            "has no effect: also write `{name}` in `{PATH}.logs.exporters` or in `{PATH}.metrics.exporters`, or both"
+        );
+        context.warning(at_config.key("exporters").key(name), message);
+    }
+    check_detectors(&config.detectors, &at_config.key("detectors"), context);
+    let removed_metrics = removed(&metrics, &path.key("metrics"), &metric_exporters, context);
+    let files = files::checked(config.files, &at_config.key("files"), &[CONFIGURATION_FILE], context);
+    Some(Collector {
+        image: image(instrumentation, context),
+        resources: containers::resources(instrumentation.resources.as_ref(), &path.key("resources"), context),
+        environment: config.environment_variables.into_iter().map(optional_variable).collect(),
+        files: files.into_iter().map(optional).collect(),
+        exporters: config.exporters,
+        detectors: config.detectors.into_iter().map(|detector| (detector.name, detector.attributes)).collect(),
+        log_exporters,
+        batches: batches(logs.batches.unwrap_or_default()),
+        retention_hours: logs.retention_period.as_deref().and_then(hours).unwrap_or(24),
+        metric_exporters,
+        removed_metrics,
+    })
+}
+
+fn image(instrumentation: &InstrumentationSpec, context: &mut Context) -> String {
+    context.image(instrumentation.image.as_deref(), "RELATED_IMAGE_COLLECTOR", &format!("{PATH}.image"))
+}
+
+/// The same variable, but a container starts without what it refers to: a pod must not be unready because of the collector.
+fn optional_variable(mut variable: EnvVar) -> EnvVar {
+    if let Some(source) = &mut variable.value_from {
+        if let Some(secret) = &mut source.secret_key_ref {
+            secret.optional = Some(true);
+        }
+        if let Some(config_map) = &mut source.config_map_key_ref {
+            config_map.optional = Some(true);
+        }
+    }
+    variable
+}
+
+/// The collector does not start with a wrong name or a text as settings, and then nothing is sent.
+fn check_exporters(exporters: &Map<String, Value>, path: &FieldPath, context: &mut Context) {
+    for (name, settings) in exporters {
+        let path = path.key(name);
+        let kind = name.split_once('/').map_or(name.as_str(), |(kind, _)| kind);
+        let is_kind = kind.starts_with(|first: char| first.is_ascii_alphabetic())
+            && kind.chars().all(|character| character.is_ascii_alphanumeric() || character == '_');
+        if !is_kind || name.ends_with('/') {
+            let message = "is not the name of an exporter: write its type, such as `otlphttp`, or its type, `/` and a \
+                           name";
+            context.error(path, message);
+        } else if !settings.is_object() && !settings.is_null() {
+            let message = "the settings of an exporter are a mapping, as in `endpoint: https://collector.example.com`";
+            context.error(path, message);
+        } else {
+            check_secrets(settings, &path, context);
+        }
+    }
+}
+
+/// Reports texts that may be secrets: everyone who can read the ConfigMap can read them.
+fn check_secrets(settings: &Value, path: &FieldPath, context: &mut Context) {
+    match settings {
+        Value::Object(fields) => {
+            for (name, value) in fields {
+                let path = path.key(name);
+                let is_text = value.as_str().is_some_and(|text| !text.is_empty() && !text.contains("${"));
+                if is_text && is_secret(name) {
+                    let message = "is written into a ConfigMap: put it into a Secret, name that in \
+                                   `spec.instrumentation.config.environmentVariables`, and write `${env:NAME}` here";
+                    context.warning(path, message);
+                } else {
+                    check_secrets(value, &path, context);
+                }
+            }
+        }
+        Value::Array(items) => {
+            for (index, item) in items.iter().enumerate() {
+                check_secrets(item, &path.index(index), context);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Whether a setting of an exporter with this name is a secret.
+fn is_secret(name: &str) -> bool {
+    let name = name.to_ascii_lowercase().replace(['-', '_'], "");
+    ["password", "token", "secret", "apikey", "authorization", "privatekey", "keypem"]
+        .iter()
+        .any(|word| name.ends_with(word))
+}
+
+/// Returns the names without those that appear twice. Each must be one of `exporters`.
+fn known(names: &[String], exporters: &Map<String, Value>, path: &FieldPath, context: &mut Context) -> Vec<String> {
+    let mut found: Vec<String> = Vec::new();
+    for (index, name) in names.iter().enumerate() {
+        let path = path.index(index);
+        if !exporters.contains_key(name) && name != OUTPUT {
+            let known: Vec<_> = exporters.keys().map(String::as_str).chain([OUTPUT]).collect();
+            let meant = words::nearest(name, known.iter().copied());
+            let hint = meant.map_or_else(String::new, |meant| format!(", or did you mean `{meant}`?"));
+            let message = format!("there is no exporter `{name}`: add it to `{PATH}.config.exporters`{hint}");
+            context.error(path, message);
+        } else if found.contains(name) {
+            context.warning(path, "is there twice: remove it");
+        } else {
+            found.push(name.clone());
+        }
+    }
+    found
+}
+
+fn check_detectors(detectors: &[DetectorSpec], path: &FieldPath, context: &mut Context) {
+    let mut names = BTreeSet::new();
+    for (index, detector) in detectors.iter().enumerate() {
+        let path = path.index(index).key("name");
+        let name = detector.name.as_str();
+        if !names.insert(name) {
+            context.error(path, format!("the detector `{name}` is there twice: keep only one"));
+        } else if !DETECTORS.contains(&name) {
+            let meant = words::nearest(name, DETECTORS);
+            let hint = meant.map_or_else(String::new, |meant| format!("did you mean `{meant}`? "));
+            let message = format!(
+                "{hint}The collector 0.158 has no detector `{name}`, and does not start with it: remove it, unless your \
+                 version is another one"
+            );
+            context.warning(path, message);
+        }
+    }
+}
+
+/// Returns the metrics that are not sent, and reports what has no effect.
+fn removed(
+    metrics: &InstrumentationMetricsSpec,
+    path: &FieldPath,
+    exporters: &[String],
+    context: &mut Context,
+) -> Vec<String> {
+    if !metrics.per_db_metric_targets.is_empty() {
+        let message = "has no effect: the exporter measures the tables of all databases; remove it";
+        context.warning(path.key("perDBMetricTargets"), message);
+    }
+    let queries = metrics.custom_queries.clone().unwrap_or_default();
+    let path = path.key("customQueries");
+    if !queries.add.is_empty() {
+        let message = "has no effect, because the exporter runs the queries: write them in the format of \
+                       `postgres_exporter`, and name the ConfigMap in \
+                       `spec.monitoring.pgmonitor.exporter.configuration` (docs/monitoring.md)";
+        context.warning(path.key("add"), message);
+    }
+    if !queries.remove.is_empty() && exporters.is_empty() {
+        let message = format!(
+            "has no effect: the collector sends no metrics, because `{PATH}.metrics.exporters` names no exporter"
+        );
+        context.warning(path.key("remove"), message);
+    }
+    let mut removed = Vec::new();
+    for (index, name) in queries.remove.into_iter().enumerate() {
+        let is_name = |character: char| character.is_ascii_alphanumeric() || character == '_' || character == ':';
+        if name.is_empty() || !name.chars().all(is_name) {
+            let message = "is not the name of a metric, such as `ccp_locks_count`: correct or remove it";
+            context.error(path.key("remove").index(index), message);
+        } else {
+            removed.push(name);
+        }
+    }
+    removed
+}
+
+/// The schema has checked the texts, so they are durations.
+fn batches(batches: LogBatchesSpec) -> Batches {
+    let delay = nanoseconds(&batches.max_delay).unwrap_or_default();
+    Batches { delay: delay / NANOSECONDS_IN_A_MILLISECOND, least: batches.min_records, most: batches.max_records }
+}
+
+/// Returns the hours of a duration, rounded up.
+fn hours(duration: &str) -> Option<u32> {
+    let nanoseconds = nanoseconds(duration)?;
+    u32::try_from((nanoseconds - 1).div_euclid(NANOSECONDS_IN_AN_HOUR) + 1).ok()
+}
