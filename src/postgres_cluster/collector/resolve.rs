@@ -1,7 +1,5 @@
 //! Resolves `spec.instrumentation`.
 
-use std::collections::BTreeSet;
-
 use serde_json::{Map, Value};
 
 use super::configuration::OUTPUT;
@@ -27,7 +25,7 @@ const NANOSECONDS_IN_AN_HOUR: i64 = 3_600_000_000_000;
 
 /// The detectors of the collector (opentelemetry-collector-contrib, `resourcedetectionprocessor`, 0.158). It does not start with
 /// another one.
-const DETECTORS: [&str; 30] = [
+const DETECTORS: [&str; 25] = [
     "akamai",
     "aks",
     "alibaba_ecs",
@@ -38,7 +36,6 @@ const DETECTORS: [&str; 30] = [
     "dynatrace",
     "ec2",
     "ecs",
-    "eks",
     "elastic_beanstalk",
     "env",
     "gcp",
@@ -46,12 +43,8 @@ const DETECTORS: [&str; 30] = [
     "hetzner",
     "ibmcloud_classic",
     "ibmcloud_vpc",
-    "k8s_api",
-    "k8snode",
-    "kubeadm",
     "lambda",
     "nova",
-    "openshift",
     "oraclecloud",
     "scaleway",
     "system",
@@ -59,6 +52,9 @@ const DETECTORS: [&str; 30] = [
     "upcloud",
     "vultr",
 ];
+
+/// The detectors that ask the API server of Kubernetes. The collector does not start with one of them if its pod has no token.
+const DETECTORS_OF_KUBERNETES: [&str; 5] = ["eks", "k8s_api", "k8snode", "kubeadm", "openshift"];
 
 /// Resolves the collector; `None` if there is none.
 pub(crate) fn resolve(spec: &PostgresClusterSpec, context: &mut Context) -> Option<Collector> {
@@ -168,7 +164,7 @@ fn is_secret(name: &str) -> bool {
         .any(|word| name.ends_with(word))
 }
 
-/// Returns the names without those that appear twice. Each must be one of `exporters`.
+/// Returns the names. Each must be one of `exporters`.
 fn known(names: &[String], exporters: &Map<String, Value>, path: &FieldPath, context: &mut Context) -> Vec<String> {
     let mut found: Vec<String> = Vec::new();
     for (index, name) in names.iter().enumerate() {
@@ -179,8 +175,6 @@ fn known(names: &[String], exporters: &Map<String, Value>, path: &FieldPath, con
             let hint = meant.map_or_else(String::new, |meant| format!(", or did you mean `{meant}`?"));
             let message = format!("there is no exporter `{name}`: add it to `{PATH}.config.exporters`{hint}");
             context.error(path, message);
-        } else if found.contains(name) {
-            context.warning(path, "is there twice: remove it");
         } else {
             found.push(name.clone());
         }
@@ -189,12 +183,15 @@ fn known(names: &[String], exporters: &Map<String, Value>, path: &FieldPath, con
 }
 
 fn check_detectors(detectors: &[DetectorSpec], path: &FieldPath, context: &mut Context) {
-    let mut names = BTreeSet::new();
     for (index, detector) in detectors.iter().enumerate() {
         let path = path.index(index).key("name");
         let name = detector.name.as_str();
-        if !names.insert(name) {
-            context.error(path, format!("the detector `{name}` is there twice: keep only one"));
+        if DETECTORS_OF_KUBERNETES.contains(&name) {
+            let message = format!(
+                "the collector would not start, and nothing would be sent: the detector `{name}` needs a token for the API \
+                 server, which no pod gives to its collector; remove it"
+            );
+            context.error(path, message);
         } else if !DETECTORS.contains(&name) {
             let meant = words::nearest(name, DETECTORS);
             let hint = meant.map_or_else(String::new, |meant| format!("did you mean `{meant}`? "));
