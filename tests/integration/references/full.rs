@@ -31,6 +31,7 @@ pub(crate) fn cluster() -> Value {
             }},
             "proxy": {"pgBouncer": {"replicas": 2}},
             "monitoring": {"pgmonitor": {"exporter": {}}},
+            "instrumentation": {"config": {"files": [{"secret": {"name": "brought-otlp"}}]}},
         },
     })
 }
