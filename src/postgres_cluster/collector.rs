@@ -6,4 +6,5 @@ pub mod container;
 pub mod logs;
 pub mod metrics;
 pub mod model;
+pub mod places;
 pub mod resolve;

@@ -134,6 +134,7 @@ fn cluster(resource: &PostgresCluster, context: &mut Context) -> Cluster {
     cluster.referenced_credentials = referenced.into_iter().map(str::to_owned).collect();
     cluster.generations = generations;
     postgres::resolve::check_ports(spec, &cluster, context);
+    collector::places::check(&cluster, context);
     postgres::parameters::check(spec, &cluster, context);
     postgres::hba_unreached::check(spec, &cluster, context);
     names::check(&cluster, context);

@@ -162,6 +162,33 @@ fn what_cannot_work_is_refused() {
 }
 
 #[test]
+fn a_log_that_the_collector_does_not_find_is_reported() {
+    let message = "does not find this log";
+    let volume = |containers: Option<Value>| {
+        let mut volume = json!({"name": "logs", "claimName": "logs"});
+        volume.as_object_mut().unwrap().extend(containers.map(|containers| ("containers".to_owned(), containers)));
+        json!({"additional": [volume]})
+    };
+    let too_few = Some(json!(["database", "pgbackrest", "pgbouncer", "pgbouncer-config"]));
+    let enough = Some(json!(["database", "pgbackrest", "pgbouncer", "pgbouncer-config", "collector"]));
+    for (containers, found) in [(too_few, 4), (enough, 0), (None, 0)] {
+        let mut cluster = cluster(&json!({}));
+        let spec = &mut cluster["spec"];
+        spec["instances"][0]["volumes"] = volume(containers.clone());
+        spec["config"] = json!({"parameters": {"log_directory": "/volumes/logs/postgres"}});
+        spec["backups"]["pgbackrest"]["log"] = json!({"path": "/volumes/logs/pgbackrest"});
+        spec["backups"]["pgbackrest"]["repoHost"] =
+            json!({"log": {"path": "/volumes/logs/pgbackrest"}, "volumes": volume(containers.clone())});
+        spec["proxy"]["pgBouncer"] = json!({
+            "config": {"global": {"logfile": "/volumes/logs/pgbouncer/a.log"}},
+            "volumes": volume(containers),
+        });
+        let told = told(&cluster);
+        assert_eq!(told.iter().filter(|line| line.contains(message)).count(), found, "{told:?}");
+    }
+}
+
+#[test]
 fn a_secret_in_the_spec_is_reported_and_not_repeated() {
     let exporters = json!({"otlphttp": {"endpoint": "http://there", "headers": {"Authorization": "Bearer hush"}}});
     let told_about = told(&cluster(&json!({"config": {"exporters": exporters}, "logs": {"exporters": ["otlphttp"]}})));
@@ -176,7 +203,13 @@ fn a_secret_in_the_spec_is_reported_and_not_repeated() {
 /// Settings that change the configuration, each by itself and all together.
 fn variants() -> Vec<Value> {
     let exporters = json!({
-        "otlphttp/a": {"endpoint": "https://there", "headers": {"Authorization": "Bearer ${env:TOKEN}"}},
+        "otlphttp/a": {
+            "endpoint": "https://there",
+            "headers": {"Authorization": "Bearer ${env:TOKEN}"},
+            // docs/monitoring.md
+            "retry_on_failure": {"max_elapsed_time": "0s"},
+            "sending_queue": {"storage": "file_storage"},
+        },
         "otlp": {"endpoint": "there:4317", "tls": {"insecure": true}},
         "debug": null,
         "prometheus": {"endpoint": "0.0.0.0:9999"},
@@ -212,6 +245,7 @@ fn merge(into: &mut Value, part: &Value) {
 
 /// The collector refuses unknown settings, unknown components and statements that are not right.
 #[test]
+#[ignore = "run it with make collector"]
 fn the_collector_accepts_what_is_rendered() {
     let Some(collector) = program("otelcol-contrib") else { return };
     let directory = tempfile::tempdir().unwrap();

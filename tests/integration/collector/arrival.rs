@@ -165,18 +165,21 @@ fn postgres_arrives(version: u16) {
 }
 
 #[test]
+#[ignore = "run it with make collector"]
 fn json_of_postgres_arrives() {
     postgres_arrives(17);
 }
 
 /// Postgres 14 has the same columns as later versions.
 #[test]
+#[ignore = "run it with make collector"]
 fn csv_of_postgres_arrives() {
     postgres_arrives(14);
 }
 
 /// Patroni's own logger, with the rendered settings. It writes JSON if it has the library for that, and text otherwise.
 #[test]
+#[ignore = "run it with make collector"]
 fn patroni_arrives() {
     const LOGGER: &str = "
 import json, logging, sys
@@ -211,6 +214,7 @@ logger.shutdown()
 
 /// pgBackRest in an instance and in the repo host.
 #[test]
+#[ignore = "run it with make collector"]
 fn pgbackrest_arrives() {
     let Some(pgbackrest) = program("pgbackrest") else { return };
     for (config_map, directory) in [(CONFIG_MAPS[0], "pgdata/pgbackrest/log"), (CONFIG_MAPS[1], "repo1/log")] {
@@ -269,6 +273,7 @@ pub(super) fn login(port: u16, database: &str) {
 }
 
 #[test]
+#[ignore = "run it with make collector"]
 fn pgbouncer_arrives() {
     let server = Server::start();
     let pod = Pod::new(&server, 17);
@@ -289,6 +294,7 @@ fn pgbouncer_arrives() {
 
 /// The metrics of a real exporter. Without Postgres, it serves `pg_up`.
 #[test]
+#[ignore = "run it with make collector"]
 fn metrics_arrive() {
     let Some(exporter) = program("postgres_exporter-trixie") else { return };
     let server = Server::start();

@@ -50,6 +50,7 @@ fn arrived(server: &Server, last: u32) -> BTreeMap<u32, u32> {
 
 /// Like pgBackRest, each line is of a process that opens the file.
 #[test]
+#[ignore = "run it with make collector"]
 fn pgbackrest_loses_no_line() {
     const WRITER: &str = r#"for ((i = 1; i <= 5000; i++)); do
       printf '2026-01-01 00:00:00.000 P00   INFO: some text that fills the file: line %s\n' "$i" >>"$0/db-backup.log"
@@ -74,6 +75,7 @@ fn pgbackrest_loses_no_line() {
 }
 
 #[test]
+#[ignore = "run it with make collector"]
 fn pgbouncer_loses_no_line() {
     let server = Server::start();
     let pod = Pod::new(&server, 17);
