@@ -6,5 +6,6 @@ pub mod container;
 pub mod logs;
 pub mod metrics;
 pub mod model;
+pub mod parts;
 pub mod places;
 pub mod resolve;

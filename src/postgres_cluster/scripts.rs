@@ -3,7 +3,6 @@
 
 use crate::naming::{EXPORTER_PORT, STANZA};
 use crate::postgres_cluster::cluster::{Cluster, InstanceSet};
-use crate::postgres_cluster::collector::container::DIRECTORY;
 use crate::postgres_cluster::collector::model::Collector;
 use crate::postgres_cluster::directories::{program_directories, wal_directory};
 use crate::postgres_cluster::exporter::container;
@@ -90,9 +89,9 @@ pub fn exporter(cluster: &Cluster, exporter: &Exporter) -> Vec<String> {
     command("sh", include_str!("scripts/exporter.sh"), "exporter", arguments.into_iter().chain(numbers))
 }
 
-/// Container `collector`: runs the OpenTelemetry collector.
-pub fn collector() -> Vec<String> {
-    command("sh", include_str!("scripts/collector.sh"), "collector", [DIRECTORY.to_owned()])
+/// Container `collector`: runs the OpenTelemetry collector with the configuration in `directory`.
+pub fn collector(directory: &str) -> Vec<String> {
+    command("sh", include_str!("scripts/collector.sh"), "collector", [directory.to_owned()])
 }
 
 /// `command`, which is the command of a container, and meanwhile the logs in `directory` are rotated.

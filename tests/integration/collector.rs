@@ -4,6 +4,7 @@
 mod arrival;
 mod otlp;
 mod rotation;
+mod script;
 
 use std::fs;
 use std::path::Path;

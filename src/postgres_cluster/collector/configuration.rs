@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 use super::logs::{self, Source};
 use super::metrics;
 use super::model::Collector;
+use super::parts::{OUTPUT, Parts};
 use crate::postgres_cluster::cluster::Cluster;
 use crate::postgres_cluster::configuration_file::HEADER;
 use crate::postgres_cluster::pgbackrest;
@@ -14,9 +15,6 @@ use crate::postgres_cluster::pgbouncer::model::PgBouncer;
 
 /// The key of the ConfigMaps with the configuration.
 pub const KEY: &str = "collector.yaml";
-
-/// The exporter that writes to the output of the container.
-pub const OUTPUT: &str = "debug";
 
 /// Where the collector remembers what it has read.
 pub const STATE_DIRECTORY: &str = "/var/lib/otelcol";
@@ -43,14 +41,6 @@ pub fn repo_host(backups: &Backups, collector: &Collector) -> Option<String> {
 /// Returns the configuration in the pods of pgBouncer.
 pub fn pgbouncer(pgbouncer: &PgBouncer, collector: &Collector) -> String {
     text(parts(collector, &[Source::pgbouncer(pgbouncer::configuration::log_file(pgbouncer))]))
-}
-
-/// The sections of a configuration.
-pub(crate) struct Parts {
-    pub(crate) receivers: Map<String, Value>,
-    pub(crate) processors: Map<String, Value>,
-    pub(crate) exporters: Map<String, Value>,
-    pub(crate) pipelines: Map<String, Value>,
 }
 
 fn parts(collector: &Collector, sources: &[Source]) -> Parts {

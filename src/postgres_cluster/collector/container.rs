@@ -14,7 +14,7 @@ use crate::postgres_cluster::objects::volumes::{config_map, item, projected};
 use crate::postgres_cluster::scripts;
 
 /// The directory of the configuration and of the user's files.
-pub(crate) const DIRECTORY: &str = "/etc/otel-collector";
+const DIRECTORY: &str = "/etc/otel-collector";
 
 /// What the collector needs of a kind of pod.
 pub(crate) struct Place<'a> {
@@ -38,7 +38,7 @@ pub(crate) fn add(pod: &mut PodSpec, cluster: &Cluster, collector: &Collector, p
     let mut env = vec![field("K8S_POD_NAMESPACE", "metadata.namespace"), field("K8S_POD_NAME", "metadata.name")];
     env.extend(collector.environment.iter().cloned());
     pod.containers.push(Container {
-        command: Some(scripts::collector()),
+        command: Some(scripts::collector(DIRECTORY)),
         env: Some(env),
         resources: collector.resources.clone(),
         volume_mounts: Some(mounts),

@@ -1,9 +1,9 @@
 //! The pipelines for logs: where each program writes them, and how a line becomes a record of OpenTelemetry.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
-use super::configuration::{OUTPUT, Parts};
 use super::model::Collector;
+use super::parts::{OUTPUT, Parts, resource_attributes};
 use crate::naming::{CONTAINER_DATABASE, CONTAINER_PGBACKREST, CONTAINER_PGBOUNCER};
 use crate::postgres_cluster::cluster::Cluster;
 use crate::postgres_cluster::patroni;
@@ -158,10 +158,4 @@ pub(crate) fn add(parts: &mut Parts, source: &Source, collector: &Collector) {
         format!("logs/{program}"),
         json!({"exporters": exporters, "processors": processors, "receivers": [receiver]}),
     );
-}
-
-/// The processor that adds attributes to a resource.
-pub(crate) fn resource_attributes<'a>(attributes: impl IntoIterator<Item = (&'a str, String)>) -> Value {
-    let insert = |(key, value): (&str, String)| json!({"action": "insert", "key": key, "value": value});
-    json!({"attributes": attributes.into_iter().map(insert).collect::<Vec<_>>()})
 }

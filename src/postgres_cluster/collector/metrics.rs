@@ -2,9 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::configuration::Parts;
-use super::logs::resource_attributes;
 use super::model::Collector;
+use super::parts::{Parts, resource_attributes};
 use crate::naming::EXPORTER_PORT;
 use crate::postgres_cluster::cluster::Cluster;
 

@@ -2,8 +2,8 @@
 
 use serde_json::{Map, Value};
 
-use super::configuration::OUTPUT;
 use super::model::{Batches, Collector};
+use super::parts::OUTPUT;
 use crate::diagnostic::FieldPath;
 use crate::diagnostic::words;
 use crate::kubernetes::EnvVar;

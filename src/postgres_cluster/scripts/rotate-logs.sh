@@ -17,7 +17,8 @@ set_aside() {
   for file in "${directory}"/*.log; do
     [[ -f ${file} ]] || continue
     [[ -e ${file}.1 ]] || : >"${file}.1"
-    size=$(stat --format=%s "${file}") && began=$(stat --format=%Y "${file}.1") || continue
+    size=$(stat --format=%s "${file}") || continue
+    began=$(stat --format=%Y "${file}.1") || continue
     ((size > bytes || (size > 0 && now - began > minutes * 60))) || continue
     # Who has the file open goes on writing to it, so no line is lost. PgBouncer opens a new one when it is told to
     # (pgbouncer.org/usage.html, SIGHUP); pgBackRest does with its next command.
