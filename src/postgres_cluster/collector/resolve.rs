@@ -87,7 +87,7 @@ pub(crate) fn resolve(spec: &PostgresClusterSpec, context: &mut Context) -> Opti
         exporters: config.exporters,
         detectors: config.detectors.into_iter().map(|detector| (detector.name, detector.attributes)).collect(),
         log_exporters,
-        batches: batches(logs.batches.unwrap_or_default()),
+        batches: batches(&logs.batches.unwrap_or_default()),
         retention_hours: logs.retention_period.as_deref().and_then(hours).unwrap_or(24),
         metric_exporters,
         removed_metrics,
@@ -243,7 +243,7 @@ fn removed(
 }
 
 /// The schema has checked the texts, so they are durations.
-fn batches(batches: LogBatchesSpec) -> Batches {
+fn batches(batches: &LogBatchesSpec) -> Batches {
     let delay = nanoseconds(&batches.max_delay).unwrap_or_default();
     Batches { delay: delay / NANOSECONDS_IN_A_MILLISECOND, least: batches.min_records, most: batches.max_records }
 }

@@ -49,7 +49,15 @@ fn log(patroni: &PatroniSpec, collected: bool, context: &mut Context) -> Option<
     }
     (collected || patroni.logging.is_some()).then(|| PatroniLog {
         level: patroni.logging.as_ref().map_or_else(|| "INFO".to_owned(), |logging| logging.level.clone()),
-        // A conversion of a number that is too large gives the largest one.
-        file_size: limit.unwrap_or_default().max(LEAST_SIZE) as u64 / 2,
+        file_size: bytes(limit.unwrap_or_default().max(LEAST_SIZE)) / 2,
     })
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "what is too large becomes the largest number"
+)]
+fn bytes(number: f64) -> u64 {
+    number as u64
 }

@@ -13,9 +13,9 @@ pub fn is_json(version: u16) -> bool {
 pub(crate) fn parameters(version: u16, collector: &Collector) -> [(&'static str, &'static str); 7] {
     let (file_name, age) = match collector.retention_hours {
         ..=1 => ("postgresql-%M.log", "1min"),
-        ..=24 => ("postgresql-%H.log", "1h"),
-        ..=168 => ("postgresql-%a.log", "1d"),
-        ..=672 => ("postgresql-%d.log", "1d"),
+        2..=24 => ("postgresql-%H.log", "1h"),
+        25..=168 => ("postgresql-%a.log", "1d"),
+        169..=672 => ("postgresql-%d.log", "1d"),
         _ => ("postgresql-%j.log", "1d"),
     };
     [
