@@ -127,6 +127,8 @@ pub(crate) fn add(parts: &mut Parts, source: &Source, collector: &Collector) {
     let files: Vec<_> = source.files.iter().map(|file| literal(file)).collect();
     let mut reader = json!({
         "include": files,
+        // The default, 200 ms, costs twice as much when nothing happens: one percent of a core.
+        "poll_interval": "1s",
         // The file that is set aside has the lines that come first.
         "start_at": "beginning",
         "storage": "file_storage",

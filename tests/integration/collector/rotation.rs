@@ -10,7 +10,7 @@ use super::otlp::Server;
 use crate::common::processes::{Running, start, wait_for};
 use crate::common::tools::unprivileged;
 
-/// Runs the rotation of a container, faster and with smaller files, around another command. The collector waits half a second for more
+/// Runs the rotation of a container, faster and with smaller files, around another command. The collector looks every second, and waits half a second for more
 /// lines of a record, so a file must exist that long after it was set aside.
 fn rotation(pod: &Pod, workload: &str, name: &str, directory: &str, command: &[&str]) -> Running {
     let object = pod.objects.iter().find(|object| object["kind"] == workload).unwrap();
@@ -19,7 +19,7 @@ fn rotation(pod: &Pod, workload: &str, name: &str, directory: &str, command: &[&
     let words: Vec<_> = container["command"].as_array().unwrap().iter().map(|word| word.as_str().unwrap()).collect();
     assert_eq!(words[4..8], ["rotate-logs", directory, "16777216", "1440"]);
     let directory = pod.here(&format!("{directory}/"));
-    let script = words[3].replace("sleep 10", "sleep 1.5");
+    let script = words[3].replace("sleep 10", "sleep 3");
     let pid_file = pod.path("pgbouncer/pid");
     // Not every pgBouncer of this machine.
     let script =
