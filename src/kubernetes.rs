@@ -1,7 +1,9 @@
 //! The types of `k8s-openapi` that this program uses. Other modules import them from here only.
 
 pub mod cert_manager;
+pub mod custom_resource;
 pub mod object;
+pub mod prometheus_operator;
 mod substitution;
 
 pub use self::object::Object;

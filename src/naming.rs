@@ -226,8 +226,12 @@ pub fn common_name(name: String) -> String {
     if name.len() <= COMMON_NAME_MAX {
         return name;
     }
-    let digest = Sha256::digest(name.as_bytes());
-    let hash = digest.iter().take(8).fold(0_u64, |hash, byte| hash << 8 | u64::from(*byte));
     let beginning: String = name.chars().take(COMMON_NAME_MAX - 17).collect();
-    format!("{beginning}-{hash:016x}")
+    format!("{beginning}-{}", short_hash(&name))
+}
+
+/// A hash of 64 bits in 16 digits, for names with a maximum length.
+pub fn short_hash(text: &str) -> String {
+    let digest = Sha256::digest(text.as_bytes());
+    format!("{:016x}", digest.iter().take(8).fold(0_u64, |hash, byte| hash << 8 | u64::from(*byte)))
 }

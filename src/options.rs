@@ -82,6 +82,10 @@ pub struct Options {
     pub trust_also: Vec<String>,
     /// Whether NetworkPolicies are rendered. They need a network plugin that enforces them.
     pub network_policies: bool,
+    /// Whether objects of Prometheus Operator are rendered for clusters with an exporter: a PodMonitor and a PrometheusRule.
+    pub prometheus_operator: bool,
+    /// Whether a ConfigMap with a dashboard for Grafana is rendered for clusters with an exporter.
+    pub grafana_dashboard: bool,
     /// Whether the Role allows the caretaker to write EndpointSlices, for a Kubernetes that does not create EndpointSlices from
     /// Endpoints.
     pub endpoint_slices: bool,
@@ -106,6 +110,8 @@ impl Default for Options {
             trust_domain: None,
             trust_also: Vec::new(),
             network_policies: false,
+            prometheus_operator: false,
+            grafana_dashboard: false,
             endpoint_slices: false,
             openshift: false,
             max_clusters: 100,

@@ -276,6 +276,22 @@ fetch_modules() {
   done
 }
 
+# Prometheus, and promtool, which checks and tests its rules. These programs need only the C library.
+install_prometheus() {
+  local root=$cache/prometheus program
+  if installed prometheus "$debian_suite"; then return; fi
+  echo "unpacking Prometheus"
+  rm -rf "$root"
+  if have apt-get && have dpkg && unpack_packages "$debian_suite" "$root" prometheus promtool &&
+    "$root/usr/bin/prometheus" --version >/dev/null 2>&1 && "$root/usr/bin/promtool" --version >/dev/null 2>&1; then
+    rm -rf "${root:?}"/{etc,usr/lib,usr/share,var}
+    for program in prometheus promtool; do ln -sfn "../prometheus/usr/bin/$program" "$cache/bin/$program"; done
+    record prometheus "$debian_suite"
+  else
+    skip "Prometheus with promtool" "only with apt-get and dpkg; Debian's packages could not be fetched or do not run"
+  fi
+}
+
 # PostgreSQL's JDBC driver.
 install_pgjdbc() {
   have mvn || return 0 # already reported as skipped
@@ -302,6 +318,7 @@ install_kustomize
 install_kubectl
 fetch_modules
 install_pgjdbc
+install_prometheus
 find_kpt
 for server; do install_named_server "$server"; done
 

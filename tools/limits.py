@@ -82,6 +82,11 @@ def secret(name: str, data: dict[str, str], section: str = "stringData") -> str:
     return f"apiVersion: v1\nkind: Secret\nmetadata: {{name: {name}, namespace: shop}}\n{section}:\n{lines}"
 
 
+def empty_map(number: object) -> str:
+    """A ConfigMap without data."""
+    return f"apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: a{number}, namespace: shop}}\n"
+
+
 def verifiers(count: int, rounds: int) -> str:
     """Users with verifiers of many iterations."""
     key = "A" * 43 + "="
@@ -191,6 +196,12 @@ def cases() -> Iterator[tuple[str, str]]:
             + block("repos", lambda n: f"- {{name: repo1, volume: {{volumeClaimSpec: {STORAGE}}}}}", 6),
         ),
     )
+    queries = "  monitoring:\n    pgmonitor:\n      exporter:\n"
+    absent = cluster("hippo", queries + block("configuration", lambda n: f"- configMap: {{name: b{n}}}", 8, SIZE // 2))
+    yield "files of queries that are not there", absent + fill(lambda n: f"---\n{empty_map(n)}", SIZE // 2 - 8192)
+    same = cluster("hippo", queries + block("configuration", lambda _: "- configMap: {name: a}", 8, SIZE // 2))
+    file = "".join(f"    a{n}: {{query: SELECT 1, metrics: [{{total: {{usage: GAUGE}}}}]}}\n" for n in range(6000))
+    yield "one file of queries again and again", f"{same}---\n{empty_map('')}data:\n  a.yml: |\n{file}"
     yield "verifiers of many rounds", verifiers(64, 100_000)
     yield "verifiers of some rounds", verifiers(64, 16_000)
     yield "a long value", cluster("hippo", f"  image: {'x' * 1_000_000}\n")

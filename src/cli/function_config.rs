@@ -264,7 +264,7 @@ mod tests {
         let settings = read(
             "apiVersion: pgrender.dev/v1alpha1\nkind: PgRender\nspec:\n  namespace: a\n  clusterDomain: b.local.\n  \
              images: {RELATED_IMAGE_PGBACKREST: c}\n  time: 1767225600\n  certificates: seed\n  credentials: reference\n  certificateWindowDays: 30\n  \
-             certificateLifetimeDays: 90\n  trustDomain: e\n  trustAlso: [f, g]\n  networkPolicies: true\n  openshift: true\n  endpointSlices: true\n  seedFile: d\n  random: true\n",
+             certificateLifetimeDays: 90\n  trustDomain: e\n  trustAlso: [f, g]\n  networkPolicies: true\n  prometheusOperator: true\n  grafanaDashboard: true\n  openshift: true\n  endpointSlices: true\n  seedFile: d\n  random: true\n",
         )
         .unwrap();
         assert_eq!(
@@ -282,6 +282,8 @@ mod tests {
                 trust_domain: Some("e".to_owned()),
                 trust_also: vec!["f".to_owned(), "g".to_owned()],
                 network_policies: true,
+                prometheus_operator: true,
+                grafana_dashboard: true,
                 endpoint_slices: true,
                 openshift: Some(true),
                 seed_file: Some("d".into()),

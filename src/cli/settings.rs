@@ -84,6 +84,14 @@ pub(super) struct Settings {
     #[arg(long)]
     pub(super) network_policies: bool,
 
+    /// Also render a PodMonitor and a PrometheusRule for clusters with an exporter. Prometheus Operator must be installed
+    #[arg(long)]
+    pub(super) prometheus_operator: bool,
+
+    /// Also render a ConfigMap with a dashboard for clusters with an exporter. Grafana's sidecar must look for it
+    #[arg(long)]
+    pub(super) grafana_dashboard: bool,
+
     /// Let the caretaker write EndpointSlices, for a Kubernetes that does not create EndpointSlices from Endpoints. The
     /// caretaker can then direct any Service of the namespace to a pod
     #[arg(long)]
@@ -194,6 +202,8 @@ impl Settings {
             trust_domain: self.trust_domain.clone(),
             trust_also: self.trust_also.clone(),
             network_policies: self.network_policies,
+            prometheus_operator: self.prometheus_operator,
+            grafana_dashboard: self.grafana_dashboard,
             endpoint_slices: self.endpoint_slices,
             openshift: self.openshift.or(openshift.transpose()?).unwrap_or(defaults.openshift),
             max_clusters: max_clusters.transpose()?.unwrap_or(defaults.max_clusters),
@@ -218,6 +228,8 @@ impl Default for Settings {
             trust_domain: None,
             trust_also: Vec::new(),
             network_policies: false,
+            prometheus_operator: false,
+            grafana_dashboard: false,
             endpoint_slices: false,
             openshift: None,
             seed_file: None,

@@ -2,19 +2,8 @@
 
 use serde::Serialize;
 
-use super::ObjectMeta;
 use crate::naming::Labels;
 use crate::options::IssuerReference;
-
-/// An object of cert-manager.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Resource<Spec> {
-    pub(crate) api_version: &'static str,
-    pub(crate) kind: &'static str,
-    pub(crate) metadata: ObjectMeta,
-    pub(crate) spec: Spec,
-}
 
 /// The `spec` of an Issuer.
 #[derive(Serialize)]

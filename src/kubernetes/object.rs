@@ -4,7 +4,9 @@ use k8s_openapi::Metadata;
 use serde_json::Value;
 
 use crate::diagnostic::ResourceRef;
-use crate::kubernetes::cert_manager::{self, CertificateSpec, IssuerSpec};
+use crate::kubernetes::cert_manager::{CertificateSpec, IssuerSpec};
+use crate::kubernetes::custom_resource::CustomResource;
+use crate::kubernetes::prometheus_operator::{PodMonitorSpec, PrometheusRuleSpec};
 use crate::kubernetes::substitution;
 use crate::kubernetes::{
     ConfigMap, CronJob, Deployment, NetworkPolicy, ObjectMeta, PersistentVolumeClaim, PodDisruptionBudget, Resource,
@@ -66,13 +68,15 @@ objects! {
     Service(Service),
     ConfigMap(ConfigMap),
     Secret(Secret),
-    Issuer(cert_manager::Resource<IssuerSpec>),
-    Certificate(cert_manager::Resource<CertificateSpec>),
+    Issuer(CustomResource<IssuerSpec>),
+    Certificate(CustomResource<CertificateSpec>),
     PersistentVolumeClaim(PersistentVolumeClaim),
     PodDisruptionBudget(PodDisruptionBudget),
     StatefulSet(StatefulSet),
     Deployment(Deployment),
     CronJob(CronJob),
+    PodMonitor(CustomResource<PodMonitorSpec>),
+    PrometheusRule(CustomResource<PrometheusRuleSpec>),
 }
 
 impl Object {
@@ -103,7 +107,7 @@ impl<T: Resource + Metadata<Ty = ObjectMeta>> Typed for T {
     }
 }
 
-impl<Spec> Typed for cert_manager::Resource<Spec> {
+impl<Spec> Typed for CustomResource<Spec> {
     fn api_version(&self) -> &'static str {
         self.api_version
     }

@@ -2,6 +2,10 @@
 
 pub mod container;
 pub mod custom_queries;
+pub mod dashboard;
+pub(crate) mod files;
 pub mod model;
 pub mod objects;
+pub mod pod_monitor;
 pub mod resolve;
+pub mod rules;

@@ -1,5 +1,7 @@
 //! All steps from a document to what its objects are built from, for the kind `PostgresCluster`.
 
+use std::cell::LazyCell;
+
 use super::cluster::Cluster;
 use super::exporter::custom_queries;
 use super::objects;
@@ -39,13 +41,14 @@ impl Kind for PostgresClusterKind {
         }
         let sources: Vec<_> =
             clusters.iter().filter_map(|(cluster, _)| cluster.as_ref().map(SourceCluster::of)).collect();
+        let queries = LazyCell::new(|| custom_queries::Sources::of(input.documents, input.options));
         let mut places = Places::default();
         for (Resource { document, reference }, (cluster, diagnostics)) in resources.iter().zip(&mut clusters) {
             if let Some(cluster) = cluster.as_ref() {
                 diagnostics.extend(document.locate_all(places.add(reference, cluster)));
             }
-            if let Some(cluster) = cluster.as_ref() {
-                diagnostics.extend(custom_queries::check(cluster, input.documents, input.options));
+            if let Some(cluster) = cluster.as_ref().filter(|cluster| cluster.exporter.is_some()) {
+                diagnostics.extend(custom_queries::check(cluster, &queries, work));
             }
             let found = cluster.as_mut().and_then(|cluster| source_cluster::complete(cluster, &sources));
             work.add(cluster.as_ref().map_or(0, of_data_source));

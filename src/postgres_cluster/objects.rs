@@ -41,5 +41,9 @@ pub fn build(cluster: &Cluster, identity: &Identity) -> Vec<Object> {
     }
     let fingerprints = fingerprints::fingerprints(cluster, &identity.fingerprint_key, objects.iter());
     objects.add(fingerprints);
+    // They have no fingerprint, because the caretaker does not have to know about them.
+    if let Some(settings) = &cluster.exporter {
+        exporter::objects::add_found(&mut objects, cluster, settings);
+    }
     objects.in_order()
 }

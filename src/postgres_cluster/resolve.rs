@@ -141,6 +141,7 @@ fn cluster(resource: &PostgresCluster, context: &mut Context) -> Cluster {
     annotations::check(resource, context);
     end_of_life::warn(postgres_version, context);
     exposed::warn(spec, context);
+    exporter::resolve::check_found(&cluster, context);
     unrendered::check(resource, context);
     cluster
 }

@@ -13,3 +13,6 @@ pub mod objects;
 pub mod options;
 pub mod resolve;
 pub mod source_cluster;
+mod target;
+mod time;
+mod words;

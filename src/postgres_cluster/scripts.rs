@@ -5,7 +5,7 @@ use crate::naming::{EXPORTER_PORT, STANZA};
 use crate::postgres_cluster::cluster::{Cluster, InstanceSet};
 use crate::postgres_cluster::collector::model::Collector;
 use crate::postgres_cluster::directories::{program_directories, wal_directory};
-use crate::postgres_cluster::exporter::container;
+use crate::postgres_cluster::exporter::files;
 use crate::postgres_cluster::exporter::model::Exporter;
 use crate::postgres_cluster::pgbackrest::model::Backups;
 use crate::postgres_cluster::{pgbackrest, postgres};
@@ -82,9 +82,9 @@ pub fn pgbouncer_config() -> Vec<String> {
 
 /// Container `exporter`: runs `postgres_exporter`. The images of others have no bash.
 pub fn exporter(cluster: &Cluster, exporter: &Exporter) -> Vec<String> {
-    let web_file = exporter.custom_tls_secret.as_ref().map_or("", |_| container::WEB_FILE);
+    let web_file = exporter.custom_tls_secret.as_ref().map_or("", |_| files::WEB_FILE);
     let collectors = if exporter.built_in_collectors { "on" } else { "off" };
-    let arguments = [container::QUERIES_DIRECTORY, container::PASSWORD_FILE, web_file, collectors].map(str::to_owned);
+    let arguments = [files::QUERIES_DIRECTORY, files::PASSWORD_FILE, web_file, collectors].map(str::to_owned);
     let numbers = [EXPORTER_PORT, cluster.postgres_version].map(|number| number.to_string());
     command("sh", include_str!("scripts/exporter.sh"), "exporter", arguments.into_iter().chain(numbers))
 }

@@ -160,6 +160,14 @@ pub struct PostgresClusterSpec {
     pub users: Option<Vec<UserSpec>>,
 }
 
+impl PostgresClusterSpec {
+    /// `monitoring.pgmonitor.exporter`. The collector fetches the metrics of the exporter, so `instrumentation` brings one.
+    pub fn exporter(&self) -> Option<ExporterSpec> {
+        let exporter = self.monitoring.as_ref().and_then(|monitoring| monitoring.pgmonitor.as_ref()?.exporter.clone());
+        exporter.or_else(|| self.instrumentation.as_ref().map(|_| ExporterSpec::default()))
+    }
+}
+
 fn default_port() -> i32 {
     5432
 }

@@ -25,6 +25,8 @@ const KIBIBYTE: usize = 12;
 const COPIED_KIBIBYTE: usize = 20;
 /// The maximum cost of reading one KiB of a Secret with certificates. Certificates with many names cost most.
 const READ_KIBIBYTE: usize = 80;
+/// The maximum cost of reading one KiB of a file of queries.
+const QUERIES_KIBIBYTE: usize = 80;
 /// How many iterations of SCRAM one microsecond allows. They are needed to compare a verifier with its password.
 const ROUNDS_IN_A_MICROSECOND: usize = 8;
 
@@ -52,6 +54,11 @@ pub(crate) fn of_existing(cluster: &Cluster, existing: &Existing) -> usize {
 /// The cost of reading Secrets with certificates, whose total length is `size` bytes, and of verifying signatures.
 pub(crate) fn of_reading(size: usize, signatures: usize) -> usize {
     (size.saturating_mul(READ_KIBIBYTE) / 1024).saturating_add(signatures.saturating_mul(SIGNATURE))
+}
+
+/// The cost of reading a file of queries, whose length is `size` bytes.
+pub(crate) fn of_queries(size: usize) -> usize {
+    size.div_ceil(1024).saturating_mul(QUERIES_KIBIBYTE)
 }
 
 /// The cost of `cluster`, which was read from `node`.

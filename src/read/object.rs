@@ -67,6 +67,15 @@ pub fn reference(node: &Node) -> ResourceRef {
     }
 }
 
+/// The same. If the object has no namespace, it is in `namespace`.
+pub fn reference_in(node: &Node, namespace: Option<&str>) -> ResourceRef {
+    let mut reference = reference(node);
+    if reference.namespace.is_empty() {
+        namespace.unwrap_or_default().clone_into(&mut reference.namespace);
+    }
+    reference
+}
+
 /// The value of the label `key` of an object of the input.
 pub fn label<'a>(node: &'a Node, key: &str) -> Option<&'a str> {
     node.get("metadata")?.get("labels")?.get(key)?.as_str()

@@ -66,7 +66,7 @@ fn of_kind<'d>(
             }
             continue;
         }
-        let reference = reference(document, options);
+        let reference = object::reference_in(&document.node, options.namespace.as_deref());
         let key = ObjectKey::from(&reference);
         let Some((first, content)) = found.get_mut(&key) else {
             found.insert(key, (Resource { reference, document }, None));
@@ -78,15 +78,6 @@ fn of_kind<'d>(
         }
     }
     found.into_values().map(|(resource, _)| resource).collect()
-}
-
-/// The reference to the resource in `document`. If it has no namespace, the namespace comes from `options`.
-fn reference(document: &Document, options: &Options) -> ResourceRef {
-    let mut resource = object::reference(&document.node);
-    if resource.namespace.is_empty() {
-        resource.namespace = options.namespace.clone().unwrap_or_default();
-    }
-    resource
 }
 
 /// Refuses a resource that is still a template. Any other error in it would be a consequence of this one.

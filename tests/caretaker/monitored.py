@@ -11,20 +11,16 @@ import shutil
 import socket
 import subprocess
 import tempfile
-import unittest
 from pathlib import Path
 from typing import Any
 
-from servers import Server, administer, programs, sql, verifier
+from servers import Server, administer, sql, verifier, version_of_pgbackrest
 
 # isort: split
 import facts
 from surroundings import Wanted
 
 ROLE = "ccp_monitoring"
-# pgBackRest of Debian 12 does not know newer ones.
-NEWEST = 15
-
 
 def wanted(**more: Any) -> Wanted:
     """A cluster with a tenant and the exporter."""
@@ -44,12 +40,7 @@ def wanted(**more: Any) -> Wanted:
 def backups_of_pgbackrest() -> str:
     """Return facts about real backups as JSON: a repository with two backups, one without, and a damaged one."""
     environment = {name: os.environ.get(name) for name in ("PATH", "PGHOST", "PGPORT", "PGUSER", "PGDATA")}
-    versions = [version for version in programs() if int(version) <= NEWEST]
-    if not versions or not shutil.which("pgbackrest"):
-        if os.environ.get("CI") == "true":
-            raise AssertionError("no PostgreSQL server for pgBackRest, and CI=true")
-        raise unittest.SkipTest("no PostgreSQL server or no pgBackRest on this machine")
-    server = Server(max(versions, key=int))
+    server = Server(version_of_pgbackrest())
     directory = Path(tempfile.mkdtemp())
     try:
         options = {

@@ -37,6 +37,20 @@ def version_of(place: Path) -> str:
     return said.split()[2].partition(".")[0]
 
 
+# pgBackRest of Debian 12 does not know newer ones.
+NEWEST_OF_PGBACKREST = 15
+
+
+def version_of_pgbackrest() -> str:
+    """Return the newest version of a server that pgBackRest knows. Skip the tests if there is none, which with CI=true is a failure."""
+    versions = [version for version in programs() if int(version) <= NEWEST_OF_PGBACKREST]
+    if not versions or not shutil.which("pgbackrest"):
+        if os.environ.get("CI") == "true":
+            raise AssertionError("no PostgreSQL server for pgBackRest, and CI=true")
+        raise unittest.SkipTest("no PostgreSQL server or no pgBackRest on this machine")
+    return max(versions, key=int)
+
+
 def administer(*command: str) -> None:
     """Run one of the server's programs, as another user than root, whom they refuse."""
     user: dict[str, Any] = {"user": "nobody", "group": "nogroup", "extra_groups": []} if os.geteuid() == 0 else {}

@@ -19,11 +19,8 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "src" / "postgres_cluster" / "caretaker"))
 
 import backups
-from servers import Server, programs
+from servers import Server, version_of_pgbackrest
 from surroundings import Failure, Wanted
-
-# pgBackRest of Debian 12 does not know newer ones.
-NEWEST = 15
 
 
 class OnDemand(unittest.TestCase):
@@ -31,12 +28,7 @@ class OnDemand(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls) -> None:
-        versions = [version for version in programs() if int(version) <= NEWEST]
-        if not versions or not shutil.which("pgbackrest"):
-            if os.environ.get("CI") == "true":
-                raise AssertionError("no PostgreSQL server for pgBackRest, and CI=true")
-            raise unittest.SkipTest("no PostgreSQL server or no pgBackRest on this machine")
-        server = Server(max(versions, key=int))
+        server = Server(version_of_pgbackrest())
         cls.addClassCleanup(server.stop)
         directory = Path(tempfile.mkdtemp())
         cls.addClassCleanup(shutil.rmtree, directory)

@@ -82,6 +82,36 @@ class Leader(unittest.TestCase):
         self.assertEqual(self.ages("", standby=True), 1)
 
 
+class Configuration(unittest.TestCase):
+    """What of Patroni's configuration is replaced."""
+
+    def configured(self, there: dict[str, Any], **settings: Any) -> list[Any]:
+        """The requests to Patroni that change something."""
+        right = {"loop_wait": 10, **settings}
+        calls: list[Any] = []
+
+        def patroni(method: str, path: str, *body: Any) -> Any:
+            if method == "GET":
+                return there
+            calls.append((method, path, *body))
+
+        with (
+            unittest.mock.patch.object(members, "patroni", patroni),
+            unittest.mock.patch.object(members, "adjusted", lambda *_: right),
+        ):
+            members.dynamic_configuration(surroundings.Wanted({"dynamicConfiguration": right}, {}))
+        return calls
+
+    def test_what_differs_is_replaced_and_patroni_wakes(self) -> None:
+        self.assertEqual(self.configured({"loop_wait": 10}), [])
+        changed = [("PUT", "/config", {"loop_wait": 10}), ("PATCH", "/config", {"loop_wait": 10})]
+        self.assertEqual(self.configured({"loop_wait": 10, "ttl": 5}), changed)
+
+    def test_a_pause_by_hand_stays(self) -> None:
+        self.assertEqual(self.configured({"loop_wait": 10, "pause": True}), [])
+        self.assertEqual(self.configured({"loop_wait": 10, "pause": True}, pause=False)[0][2]["pause"], False)
+
+
 class Restarts(unittest.TestCase):
     """The order of restarts."""
 

@@ -215,6 +215,13 @@ class Monitoring(OnServer):
         self.collect()
         self.assertEqual(self.ask(f"{shadow} SELECT monitor.facts() ->> 'caretaker-facts', count(*) > 0 FROM monitor.statements()"), ["1|t"])
 
+    def test_the_exporter_cannot_take_the_connections_of_others(self) -> None:
+        limit = f"SELECT rolconnlimit FROM pg_roles WHERE rolname = '{ROLE}'"
+        self.assertEqual(sql(limit), [str(monitoring.CONNECTIONS)])
+        sql(f"ALTER ROLE {ROLE} CONNECTION LIMIT -1")
+        converge(wanted())
+        self.assertEqual(sql(limit), [str(monitoring.CONNECTIONS)])
+
     def test_changed_functions_are_repaired(self) -> None:
         for damage in (
             "ALTER FUNCTION monitor.facts() OWNER TO other",

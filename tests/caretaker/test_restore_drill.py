@@ -16,12 +16,9 @@ import unittest.mock
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from servers import ROOT, Server, administer, on_every_server, programs, sql
+from servers import ROOT, Server, administer, on_every_server, programs, sql, version_of_pgbackrest
 
 SOURCES = ROOT / "src" / "postgres_cluster"
-
-# pgBackRest of Debian 12 does not know newer ones.
-NEWEST = 15
 
 # A tenant can create databases with such names.
 NAMES = ("host=example.com", "a 'b\" --all", "-x")
@@ -121,12 +118,7 @@ class OfBackup(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls) -> None:
-        versions = [version for version in programs() if int(version) <= NEWEST]
-        if not versions or not shutil.which("pgbackrest"):
-            if os.environ.get("CI") == "true":
-                raise AssertionError("no PostgreSQL server for pgBackRest, and CI=true")
-            raise unittest.SkipTest("no PostgreSQL server or no pgBackRest on this machine")
-        cls.version = max(versions, key=int)
+        cls.version = version_of_pgbackrest()
         cls.directory = Path(tempfile.mkdtemp())
         cls.addClassCleanup(shutil.rmtree, cls.directory)
         if NOBODY:

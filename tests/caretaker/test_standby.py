@@ -121,6 +121,13 @@ class Same(unittest.TestCase):
         self.assertTrue(self.is_same({"000000020000000000000003": ours}))
         self.assertIsNone(self.is_same({"000000020000000000000003": ours}, until="0/300120"))
 
+    def test_the_control_file_of_a_standby_may_be_of_an_earlier_timeline(self) -> None:
+        ours = os.urandom(4096)
+        (self.wal / "000000020000000000000002").write_bytes(ours)
+        self.data["Latest checkpoint's TimeLineID"] = "1"
+        self.assertTrue(self.is_same({"000000020000000000000002": ours}))
+        self.assertTrue(self.is_same({"000000020000000000000002": ours}, newest=1))
+
     def test_without_the_files_nothing_is_proved(self) -> None:
         self.assertIsNone(self.is_same({}))
 

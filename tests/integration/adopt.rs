@@ -5,6 +5,7 @@ mod export;
 mod refused;
 
 use std::collections::BTreeMap;
+use std::process::Command;
 
 use pgrender::diagnostic::Diagnostic;
 use pgrender::options::Options;
@@ -14,6 +15,7 @@ use serde_json::Value;
 
 use self::export::Export;
 use crate::common::rendering;
+use crate::common::tools::{run, success};
 
 /// Returns the files of the steps, or the messages.
 fn steps_for(export: &Export, request: &Request) -> Result<BTreeMap<String, String>, Vec<String>> {
@@ -206,6 +208,32 @@ fn what_was_undone_can_be_done_again() {
     assert_eq!(steps(&export)["5-claims.yaml"], steps(&Export::new())["5-claims.yaml"]);
 }
 
+/// Runs the undo of step 5 with a `kubectl` that prints the volumes of claims and the claims that it deletes.
+#[test]
+fn only_claims_of_the_moved_volumes_are_deleted() {
+    let files = steps(&Export::new());
+    let readme = &files["README.md"];
+    let script = readme.split("Undo. This deletes only claims").nth(1).unwrap().split("```sh\n").nth(1).unwrap();
+    let script = script.split("done\n").next().unwrap();
+    let kubectl = "kubectl() {
+        if test \"$2\" = delete; then echo \"$4\"; return; fi
+        case \"$4\" in
+        postgres-data-hippo-fast-0) echo volume-fast-sfvz-pgdata ;;
+        postgres-wal-hippo-fast-0) echo volume-of-an-earlier-cluster ;;
+        esac
+    }";
+    let output = success(Command::new("bash").args(["-euo", "pipefail", "-c", &format!("{kubectl}\n{script}done\n")]));
+    assert_eq!(output, "postgres-data-hippo-fast-0\n");
+    let check = readme.split("there=$(").nth(1).unwrap().split("\n```").next().unwrap();
+    for (there, is_good) in
+        [("true", true), ("echo persistentvolumeclaim/postgres-data-hippo-fast-0", false), ("false", false)]
+    {
+        let script = format!("kubectl() {{ {there}; }}\nthere=$({check}");
+        let status = run(Command::new("bash").args(["-c", &script])).status;
+        assert_eq!(status.success(), is_good, "{there}");
+    }
+}
+
 #[test]
 fn a_single_instance_is_the_leader() {
     let mut export = Export::new();
@@ -231,14 +259,20 @@ fn the_leader_is_found_in_endpoints_pods_status_or_the_option() {
         })
     };
     let mut export = Export::new();
-    assert_eq!(leader(&export, Some("hippo-fast-b9tc-0")).unwrap(), "hippo-fast-b9tc");
+    let errors = leader(&export, Some("hippo-fast-b9tc-0")).unwrap_err();
+    let expected = "metadata.annotations.leader: `hippo-fast-sfvz` leads here, but `--leader` is `hippo-fast-b9tc`";
+    assert!(errors.len() == 1 && errors[0].contains(expected), "{errors:?}");
+    assert_eq!(leader(&export, Some("hippo-fast-sfvz-0")).unwrap(), "hippo-fast-sfvz");
     export.remove("Endpoints", "hippo-ha");
+    assert_eq!(leader(&export, Some("hippo-fast-b9tc")).unwrap(), "hippo-fast-b9tc");
     export.find("PostgresCluster", "hippo")["status"]["startupInstance"] = "hippo-00-x6wn".into();
     assert_eq!(leader(&export, None).unwrap(), "hippo-00-x6wn");
     export.add_pod("hippo-fast-b9tc", "master");
     assert_eq!(leader(&export, None).unwrap(), "hippo-fast-b9tc");
-    assert_eq!(leader(&export, Some("hippo-fast-sfvz")).unwrap(), "hippo-fast-sfvz");
+    assert!(leader(&export, Some("hippo-fast-sfvz")).unwrap_err()[0].contains("`--leader` is `hippo-fast-sfvz`"));
     export.add_pod("hippo-fast-sfvz", "primary");
+    assert_eq!(leader(&export, Some("hippo-fast-sfvz")).unwrap(), "hippo-fast-sfvz");
+    assert!(leader(&export, Some("hippo-00-x6wn")).unwrap_err()[0].contains("`--leader` is `hippo-00-x6wn`"));
     let errors = leader(&export, None).unwrap_err();
     assert!(errors[0].contains("`hippo-fast-sfvz` leads here, but `hippo-fast-b9tc` leads in"), "{errors:?}");
 }

@@ -2,9 +2,6 @@
 //! certificates.
 
 use std::collections::BTreeSet;
-use std::io::Write;
-use std::path::Path;
-use std::process::{Command, Stdio};
 
 use pgrender::identity::Seed;
 use pgrender::identity::window::Window;
@@ -12,6 +9,7 @@ use pgrender::options::{CertificateSource, IssuerReference, Options};
 use pgrender::read;
 use serde_json::{Value, json};
 
+use crate::common::custom_resources;
 use crate::common::fixtures::fixtures;
 use crate::common::rendering::{SEED, objects, objects_from, options};
 
@@ -35,24 +33,9 @@ fn names<'a>(objects: &'a [Value], kind: &str) -> BTreeSet<&'a str> {
     objects.map(|object| object["metadata"]["name"].as_str().unwrap()).collect()
 }
 
-/// Returns what cert-manager's schemas report for resources; `None` if Python is not available.
+/// Returns what cert-manager's schemas report for resources.
 fn complaints(resources: &[&Value]) -> Option<String> {
-    crate::common::tools::program("python3").map(|python| validate(&python, resources))
-}
-
-fn validate(python: &Path, resources: &[&Value]) -> String {
-    let mut child = Command::new(python)
-        .args(["-B", "tests/integration/cert_manager/validate.py", "fixtures/crds/cert-manager.yaml"])
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let lines: Vec<String> = resources.iter().map(|resource| format!("{resource}\n")).collect();
-    child.stdin.take().unwrap().write_all(lines.concat().as_bytes()).unwrap();
-    let output = child.wait_with_output().unwrap();
-    assert!(output.status.success());
-    String::from_utf8(output.stdout).unwrap()
+    custom_resources::complaints("cert-manager.yaml", resources)
 }
 
 #[test]

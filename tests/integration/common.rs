@@ -1,6 +1,7 @@
 //! Helpers that several integration tests use.
 
 pub(crate) mod authority;
+pub(crate) mod custom_resources;
 pub(crate) mod fixtures;
 pub(crate) mod processes;
 pub(crate) mod rendering;

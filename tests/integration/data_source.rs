@@ -70,12 +70,19 @@ fn the_files_of_the_other_cluster_are_used() {
     assert_eq!(told(&[&hippo, &rhino]), Vec::<String>::new());
 
     let elsewhere = cluster("park", "hippo", &with_secret("hippo-cipher"), &json!({}));
-    for alone in [&[&rhino][..], &[&rhino, &elsewhere]] {
+    let misspelt = cluster("zoo", "hipo", &json!({}), &json!({}));
+    for (alone, words) in [
+        (&[&rhino][..], ["info: ", "render both clusters together"]),
+        (&[&rhino, &elsewhere], ["warning: ", "a cluster of this name is in the namespace `park`"]),
+        (&[&rhino, &misspelt], ["warning: ", "did you mean `hipo`?"]),
+    ] {
         let own = sources(alone);
         assert_eq!((own.len(), &own[0]), (3, &file("rhino-cipher")), "{own:?}");
         let told = told(alone);
         assert!(
-            told.len() == 1 && told[0].contains("info: ") && told[0].contains("`hippo` is not in the input"),
+            told.len() == 1
+                && told[0].contains("`hippo` is not in the input")
+                && words.iter().all(|word| told[0].contains(word)),
             "{told:?}"
         );
     }

@@ -33,6 +33,7 @@ mod network;
 mod observed;
 mod packaging;
 mod pairs;
+mod prometheus;
 mod reference;
 mod references;
 mod replication;

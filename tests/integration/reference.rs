@@ -14,7 +14,7 @@ use pgrender::cli::function_config::field;
 use pgrender::cli::settings;
 
 /// Where the documentation explains a setting.
-const PAGES: [(&str, &str); 11] = [
+const PAGES: [(&str, &str); 13] = [
     ("certificates", "certificates.md#cert-manager"),
     ("certificate_issuer", "certificates.md#cert-manager"),
     ("credentials", "credentials.md"),
@@ -23,6 +23,8 @@ const PAGES: [(&str, &str); 11] = [
     ("trust_domain", "certificates.md#trust-domains"),
     ("trust_also", "certificates.md#trust-domains"),
     ("network_policies", "operations.md#networkpolicies"),
+    ("prometheus_operator", "prometheus.md#found-by-prometheus"),
+    ("grafana_dashboard", "prometheus.md#dashboard"),
     ("endpoint_slices", "operations.md#a-kubernetes-that-does-not-create-endpointslices-from-endpoints"),
     ("openshift", "openshift.md"),
     ("seed_file", "seed.md"),

@@ -204,6 +204,17 @@ fn annotations_that_cannot_work_are_errors() {
 }
 
 #[test]
+fn a_drill_more_often_than_hourly_is_a_warning() {
+    for schedule in ["* * * * *", "@every 1s"] {
+        let told = told(&json!({DRILL: schedule}), &json!({}));
+        let is_it = |line: &String| line.contains("warning: ") && line.contains("more often than once in an hour");
+        assert!(told.len() == 1 && told.iter().all(is_it), "{told:?}");
+        assert!(!drill(&json!({DRILL: schedule}), &json!({})).is_empty());
+    }
+    assert_eq!(told(&json!({DRILL: "@hourly"}), &json!({})), [""; 0]);
+}
+
+#[test]
 fn the_name_of_the_cron_job_is_not_too_long() {
     let mut long = cluster(&json!({DRILL: "@monthly"}), &json!({}));
     long["metadata"]["name"] = json!("a".repeat(38));

@@ -163,9 +163,13 @@ fn what_costs_data_when_it_is_left_out_is_refused() {
 }
 
 #[test]
-fn an_empty_data_source_says_nothing() {
-    let [before, after] = Fields::read().difference(&FieldPath::of("spec.dataSource"), &json!({}));
-    assert!(before == after && !after.0.is_empty(), "{:?}", after.1);
+fn an_empty_data_source_is_an_error() {
+    for empty in [json!({}), json!({"postgresCluster": null, "volumes": null})] {
+        let [(_, before), (after, told)] = Fields::read().difference(&FieldPath::of("spec.dataSource"), &empty);
+        let is_it = |diagnostic: &Diagnostic| diagnostic.message.contains("names no source");
+        assert!(after.is_empty() && told.iter().any(is_it), "{told:?}");
+        assert!(!before.iter().any(is_it), "{before:?}");
+    }
 }
 
 #[test]

@@ -12,6 +12,7 @@ mod patroni;
 mod pgbackrest;
 mod pgbouncer;
 mod postgres;
-mod schedules;
+mod restore;
+pub(crate) mod schedules;
 mod spec;
 mod told;

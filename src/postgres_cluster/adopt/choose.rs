@@ -123,7 +123,7 @@ pub(super) fn unsuitable(document: &Document) -> Vec<Diagnostic> {
 const STANDBY: &str = "a standby cluster cannot be adopted, because its leader is not the source of its data: promote it before, or \
                        create a new standby cluster with pgrender and delete this one";
 
-fn is_true(node: &Node) -> bool {
+pub(super) fn is_true(node: &Node) -> bool {
     matches!(node.value, NodeValue::Bool { value: true, .. })
 }
 

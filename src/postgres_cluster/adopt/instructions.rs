@@ -67,6 +67,7 @@ fn values(adoption: &Adoption) -> Vec<(&'static str, String)> {
         ("old-claims-of-the-leader", names(&first, |there| there.old.name.to_owned())),
         ("old-claims", names(&all, |there| there.old.name.to_owned())),
         ("new-claims", names(&all, new)),
+        ("new-claims-and-volumes", names(&all, |there| format!("{}={}", there.new_name(), there.old.volume))),
         ("leader-claims", names(&first, new)),
         ("leader-volumes", names(&first, |there| there.old.volume.to_owned())),
         ("sync", if sync { ", and that its leader is the former one" } else { "" }.to_owned()),

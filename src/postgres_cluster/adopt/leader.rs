@@ -17,7 +17,7 @@ struct Statement<'a> {
     instance: &'a str,
 }
 
-/// Returns the instance that leads, one of `instances`. The user's choice has precedence over what the input says.
+/// Returns the instance that leads, one of `instances`. The user may choose it if the input does not name it or names two.
 pub(super) fn find<'a>(
     documents: &'a [Document],
     chosen: &Chosen<'a>,
@@ -25,16 +25,20 @@ pub(super) fn find<'a>(
     instances: &[&'a str],
 ) -> Result<&'a str, Diagnostic> {
     let known = || instances.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
-    if let Some(wanted) = wanted {
+    let chosen_by_user = wanted.map(|wanted| {
         let wanted = without_ordinal(wanted, instances);
-        return instances.iter().find(|name| **name == wanted).copied().ok_or_else(|| {
+        instances.iter().find(|name| **name == wanted).copied().ok_or_else(|| {
             let message =
                 format!("`--leader` is {}, which is not an instance: write one of {}", words::quote(wanted), known());
             Diagnostic::error(message)
-        });
-    }
+        })
+    });
+    let chosen_by_user: Option<&str> = chosen_by_user.transpose()?;
     let statements = statements(documents, chosen, instances);
     let Some(first) = statements.first() else {
+        if let Some(wanted) = chosen_by_user {
+            return Ok(wanted);
+        }
         if let [only] = instances {
             return Ok(only);
         }
@@ -51,6 +55,19 @@ pub(super) fn find<'a>(
             Diagnostic::error(message).at(statement.path.clone()).of(object::reference(&statement.document.node));
         statement.document.locate(error)
     };
+    // If the input names two, the user chooses one of them.
+    if let Some(wanted) = chosen_by_user {
+        if statements.iter().any(|statement| statement.instance == wanted) {
+            return Ok(wanted);
+        }
+        let message = format!(
+            "{} leads here, but `--leader` is {}, and a replica that starts first can have less data: remove the option, or switch \
+             over, and export again",
+            words::quote(first.instance),
+            words::quote(wanted)
+        );
+        return Err(here(first, message));
+    }
     if let Some(other) = statements.iter().find(|other| other.instance != first.instance) {
         let message = format!(
             "{} leads here, but {} leads in `{}`: the leader changed during the export, or there are two. Look at \

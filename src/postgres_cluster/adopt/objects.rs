@@ -1,6 +1,6 @@
 //! Reads the claims of a cluster, and the volumes that they are bound to.
 
-use super::choose::{Chosen, EXPORT};
+use super::choose::{Chosen, EXPORT, is_true};
 use crate::diagnostic::{Diagnostic, FieldPath, ResourceRef, words};
 use crate::naming::label;
 use crate::parse::metadata::is_label;
@@ -182,6 +182,10 @@ impl<'a> Claims<'a> {
     }
 }
 
+/// The message about a volume that cannot be written to.
+const READ_ONLY: &str = "the volume is read-only, so Postgres could not start: copy the data to a volume that can be written to, \
+                         and export again";
+
 /// Returns what is wrong with a volume: the field, and the message.
 fn unsuitable(volume: &Document, claim: &ResourceRef, uid: &str) -> Vec<(&'static str, String)> {
     let node = &volume.node;
@@ -205,6 +209,19 @@ fn unsuitable(volume: &Document, claim: &ResourceRef, uid: &str) -> Vec<(&'stati
             let message = format!("the volume is {}, not `Bound`: wait, and export again", words::quote(phase));
             errors.push(("status.phase", message));
         }
+    }
+    let field = |path: &[&str]| path.iter().try_fold(node, |node, key| node.get(key));
+    let modes = field(&["spec", "accessModes"]).map(Node::items).unwrap_or_default();
+    if !modes.is_empty() && modes.iter().all(|mode| mode.as_str() == Some("ReadOnlyMany")) {
+        errors.push(("spec.accessModes", READ_ONLY.to_owned()));
+    }
+    let options = field(&["spec", "mountOptions"]).map(Node::items).unwrap_or_default();
+    if options.iter().filter_map(Node::as_str).any(|options| options.split(',').any(|option| option == "ro")) {
+        errors.push(("spec.mountOptions", READ_ONLY.to_owned()));
+    }
+    let sources = field(&["spec"]).into_iter().flat_map(Node::entries);
+    for source in sources.filter(|source| source.value.get("readOnly").is_some_and(is_true)) {
+        errors.push(("spec", format!("`{}.readOnly` is `true`: {READ_ONLY}", source.key)));
     }
     if text(node, &["spec", "persistentVolumeReclaimPolicy"]).is_empty() {
         let message = format!(

@@ -101,6 +101,7 @@ impl<'a> Pairing<'a, '_> {
         path: &FieldPath,
     ) -> Option<Move<'a>> {
         let before = self.diagnostics.len();
+        self.check_new_name(&old, rendered.metadata.name.as_deref().unwrap_or_default());
         let spec = rendered.spec.get_or_insert_default();
         let mut modes = spec.access_modes.clone().unwrap_or_default();
         let mut old_modes = old.access_modes();
@@ -149,5 +150,19 @@ impl<'a> Pairing<'a, '_> {
         spec.volume_name = Some(old.volume.to_owned());
         let renamed = rendered.metadata.name.as_deref() != Some(old.name);
         Some(Move { old, new: renamed.then_some(rendered) })
+    }
+
+    /// Reports a claim that has the name of a new one already. It may have data, so it is not deleted, and the new claim cannot
+    /// be created.
+    fn check_new_name(&mut self, old: &Claim<'a>, name: &str) {
+        if let Some(there) = self.claims.named(name).filter(|_| name != old.name) {
+            let message = format!(
+                "the volume of `{}` needs a claim of this name, but it exists already, perhaps from an earlier cluster: if you need \
+                 its data, give its volume the reclaim policy `Retain`; then delete the claim, and export again. If steps for this \
+                 cluster have begun, continue or undo them as the files say that were written before",
+                old.name
+            );
+            self.error_in(there, FieldPath::of("metadata.name"), message);
+        }
     }
 }

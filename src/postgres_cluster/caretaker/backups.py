@@ -107,10 +107,15 @@ def stanza(wanted: Wanted) -> None:
     log(f"{'upgraded' if upgrade else 'created'} the stanza in {', '.join(f'repo{number}' for number in lacking)}")
 
 
+def current_backups(stanza: Any, repository: int) -> list[Any]:
+    """Return the backups in a repository, oldest first, of the current database cluster of its stanza."""
+    current = max((entry["id"] for entry in stanza["db"] if entry["repo-key"] == repository), default=0)
+    return backups_of(stanza, repository, lambda entry: bool(entry["id"] == current))
+
+
 def is_backed_up(stanza: Any, repository: int) -> bool:
     """Whether a repository has a backup of the current database cluster of its stanza."""
-    current = max((entry["id"] for entry in stanza["db"] if entry["repo-key"] == repository), default=0)
-    return bool(backups_of(stanza, repository, lambda entry: bool(entry["id"] == current)))
+    return bool(current_backups(stanza, repository))
 
 
 class FirstBackup:

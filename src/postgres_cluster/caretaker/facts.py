@@ -233,7 +233,6 @@ class BackupFacts:
         # The groups run their duties again after every change of the settings or the role.
         if time.monotonic() < self.due:
             return self.due - time.monotonic()
-        self.due = time.monotonic() + BACKUPS_SECONDS
         there: dict[str, list[Any]] = {"repositories": [], "backups": [], "oldest": []}
         reasons = []
         for repository in sorted(wanted.settings["volumeRepositories"] + wanted.settings["cloudRepositories"]):
@@ -248,7 +247,10 @@ class BackupFacts:
                 reasons.append(f"repo{repository}: {reason or f'status {code}; see `pgbackrest info`'}")
         facts.put("backups", there)
         self.changes("; ".join(reasons))
-        return BACKUPS_SECONDS
+        # A new cluster takes its first backup soon.
+        pause = BACKUPS_SECONDS if there["backups"] or reasons else POD_SECONDS
+        self.due = time.monotonic() + pause
+        return pause
 
 
 def read_repository(repository: int) -> Any:
@@ -270,12 +272,11 @@ READABLE, OTHER = (0, 1, 2), 99
 def summary(information: Any, repository: int) -> dict[str, list[Any]]:
     """Reduce a repository in the output of `pgbackrest info` to its status, the last backup of each type, and the oldest full one,
     of the current database cluster."""
-    from backups import backups_of, stanza_of
+    from backups import current_backups, stanza_of
 
     stanza = stanza_of(information)
     codes = [there["status"]["code"] for there in stanza["repo"] if there["key"] == repository]
-    current = max((entry["id"] for entry in stanza["db"] if entry["repo-key"] == repository), default=0)
-    there = backups_of(stanza, repository, lambda entry: bool(entry["id"] == current))
+    there = current_backups(stanza, repository)
     last = {backup["type"]: backup for backup in there}
     full = [backup["timestamp"]["stop"] for backup in there if backup["type"] == "full"]
     return {

@@ -172,8 +172,9 @@ def first_piece(
     ask: Callable[[str, int], str | None], timeline: int, newest: int, place: int, size: int
 ) -> str | None:
     """Return the WAL at `place` from the first file that has it. After a promotion, the file has another name, or was replaced by
-    its copy on a later timeline."""
-    names = [segment(number, place, size) for number in range(timeline, newest + 1)][:50]
+    its copy on a later timeline. `newest` comes from a control file, which may be of an earlier timeline: a standby writes it at its next
+    restart point."""
+    names = [segment(number, place, size) for number in range(timeline, max(timeline, newest) + 1)][:50]
     names.insert(1, f"{names[0]}.partial")
     return next((piece for name in names if (piece := ask(name, place % size))), None)
 

@@ -46,6 +46,8 @@ def dynamic_configuration(wanted: Wanted) -> float | None:
             raise
         return 1  # the cluster is being bootstrapped with this configuration
     right = adjusted(wanted, there)
+    if there.get("pause"):
+        right.setdefault("pause", True)  # of `patronictl pause`, which stays until `patronictl resume`
     if there != right:
         patroni("PUT", "/config", right)
         log(f"configured Patroni: {', '.join(differences(there, right))}")

@@ -16,6 +16,10 @@ ROLE = "ccp_monitoring"
 # Without "$user", because a role that may create in `postgres` may own a schema with this role's name.
 LIMITS = {"jit": "off", "lock_timeout": "2min", "search_path": "monitor"}
 
+# postgres_exporter opens connections for each scrape, and everybody who reaches its port can scrape. Without a limit, many scrapes at
+# once would use up the connections of applications. Two servers of Prometheus need fewer.
+CONNECTIONS = 10
+
 # In PGO the exporter's role owns the schema. Here the superuser owns it: whoever takes over the exporter, which listens on the
 # network, could otherwise replace our functions and store objects.
 SCHEMA = {"schema": "monitor", "owner": None, "before": ROLE}
@@ -163,7 +167,7 @@ def monitoring(wanted: Wanted) -> float | None:
     The role comes first, so that it can log in even if a database has errors. The extension comes before the function that
     calls it."""
     role = wanted.roles["monitoring"]
-    wrong = service_role(ROLE, role, ["pg_monitor"], LIMITS)
+    wrong = service_role(ROLE, role, ["pg_monitor"], LIMITS, CONNECTIONS)
     again = None
     if role:
         try:

@@ -162,6 +162,7 @@ DECLARE
   wanted CONSTANT json := current_setting('caretaker.arguments')::json;
   role CONSTANT name := wanted->>'name';
   verifier CONSTANT text := wanted->>'verifier';
+  connections CONSTANT int := (wanted->>'connections')::int;
   memberships CONSTANT name[] := ARRAY(SELECT json_array_elements_text(wanted->'memberships'));
   settings CONSTANT text[] := ARRAY(SELECT key || '=' || value FROM json_each_text(wanted->'settings') ORDER BY 1);
   is_16 CONSTANT boolean := current_setting('server_version_num')::int >= 160000;
@@ -187,10 +188,10 @@ BEGIN
   END LOOP;
   id := (SELECT oid FROM pg_roles WHERE rolname = role);
   IF EXISTS (SELECT FROM pg_roles WHERE oid = id AND (rolsuper OR rolcreatedb OR rolcreaterole OR rolreplication OR rolbypassrls
-    OR NOT rolinherit OR rolconnlimit <> -1 OR rolvaliduntil < 'infinity'))
+    OR NOT rolinherit OR rolconnlimit <> connections OR rolvaliduntil < 'infinity'))
   THEN
-    EXECUTE format('ALTER ROLE %I NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS INHERIT CONNECTION LIMIT -1
-      VALID UNTIL ''infinity''', role);
+    EXECUTE format('ALTER ROLE %I NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS INHERIT CONNECTION LIMIT %s
+      VALID UNTIL ''infinity''', role, connections);
     RAISE INFO 'reset the options of role %', quote_ident(role);
   END IF;
   FOR item IN SELECT roleid::regrole AS granted, member::regrole AS member, grantor::regrole AS grantor
@@ -275,13 +276,16 @@ def users(wanted: Wanted) -> None:
         raise Failure("; ".join(wrong))
 
 
-def service_role(name: str, role: dict[str, Any] | None, memberships: list[str], settings: dict[str, str]) -> list[str]:
-    """Enable the role of PgBouncer or the exporter, or disable it if `role` is None. Return the errors."""
+def service_role(
+    name: str, role: dict[str, Any] | None, memberships: list[str], settings: dict[str, str], connections: int = -1
+) -> list[str]:
+    """Enable the role of PgBouncer or the exporter, or disable it if `role` is None. Return the errors. `connections` is the maximum
+    number of its connections; -1 means no limit."""
     wanted: dict[str, Any] = {"name": name, "verifier": None}
     wrong: list[str] = []
     if role is not None:
         [role], wrong = credentials.complete([role])
-        wanted = {**role, "memberships": memberships, "settings": settings}
+        wanted = {**role, "memberships": memberships, "settings": settings, "connections": connections}
     for sql in (SERVICE, MEMBERSHIPS):
         try:
             psql(sql, arguments=wanted)

@@ -7,9 +7,10 @@ the rest. After that, this cluster writes nothing itself, and if its source lose
 
 The record of this is an annotation of the Endpoints `<cluster>-primary`:
 
-    {"wrote": 3}      this cluster was a primary on timeline 3, and its source is not known to have everything
-    {"used": 3}       its own repositories may have timelines up to 3 that its source does not have
-    {"followed": 3}   this cluster followed others up to timeline 3, so its own repositories lack WAL of that time"""
+    {"wrote": 3}              this cluster was on timeline 3, and its source is not known to have everything
+    {"trusted": "host:5432"}  it was a standby of that source, and may follow it again
+    {"used": 3}               its own repositories may have timelines up to 3 that its source does not have
+    {"followed": 3}           this cluster followed others up to timeline 3, so its own repositories lack WAL of that time"""
 
 from __future__ import annotations
 
@@ -64,14 +65,14 @@ def source_of(configuration: Any) -> dict[str, Any]:
     return section if any(section.get(name) for name in ("host", "port", "restore_command")) else {}
 
 
-def recorded(wanted: Wanted) -> dict[str, int]:
+def recorded(wanted: Wanted) -> dict[str, Any]:
     """Return the record."""
     there = find(primary_path(wanted)) or {"metadata": {}}
-    found: dict[str, int] = json.loads(there["metadata"].get("annotations", {}).get(STANDBY, "{}"))
+    found: dict[str, Any] = json.loads(there["metadata"].get("annotations", {}).get(STANDBY, "{}"))
     return found
 
 
-def record(wanted: Wanted, **changes: int | None) -> None:
+def record(wanted: Wanted, **changes: int | str | None) -> None:
     """Change the record. None removes an entry."""
     after = {name: value for name, value in {**recorded(wanted), **changes}.items() if value is not None}
     kubernetes("PATCH", primary_path(wanted), {"metadata": {"annotations": {STANDBY: json.dumps(after, sort_keys=True)}}})
@@ -88,7 +89,7 @@ def adjusted(wanted: Wanted, there: Any) -> Any:
     if follows and not followed:
         demote(wanted)
     if follows and followed and is_another(follows, followed) and "wrote" not in recorded(wanted):
-        distrust(wanted)
+        distrust(wanted, followed)
     if follows and "wrote" in recorded(wanted):
         right["standby_cluster"] = WITHOUT_SOURCE
     if followed and not follows:
@@ -100,7 +101,7 @@ def demote(wanted: Wanted) -> None:
     """Prepare the primary for its end. The checkpoint makes the restart short, because Patroni before 4.1 stops Postgres as if it
     crashed."""
     timeline = int("".join(psql("SELECT pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_lsn())"))[:8], 16)
-    record(wanted, wrote=timeline, used=timeline, followed=None)
+    record(wanted, wrote=timeline, used=timeline, followed=None, trusted=None)
     log(f"this primary becomes a standby, and follows its source only when nothing is missing there of what it wrote on timeline {timeline}")
     try:
         psql("CHECKPOINT")
@@ -110,14 +111,19 @@ def demote(wanted: Wanted) -> None:
 
 def is_another(source: dict[str, Any], followed: dict[str, Any]) -> bool:
     """Whether a standby that follows `followed` is to stream from another server, which may have other data."""
-    return bool(source.get("host")) and any(source.get(name) != followed.get(name) for name in ("host", "port"))
+    return bool(source.get("host")) and place_of(source) != place_of(followed)
 
 
-def distrust(wanted: Wanted) -> None:
+def place_of(source: dict[str, Any]) -> str:
+    """Return the host and the port of a source."""
+    return f"{source.get('host')}:{source.get('port', 5432)}"
+
+
+def distrust(wanted: Wanted, followed: dict[str, Any]) -> None:
     """Make a standby whose source changes follow the new one only if that has everything, as if it was a primary. Timelines of two
     servers with the same number may be different."""
     _, timeline, _ = Server().identity()
-    record(wanted, wrote=timeline)
+    record(wanted, wrote=timeline, trusted=place_of(followed))
     log(f"this standby has another source now, and follows it when nothing is missing there of what is here on timeline {timeline}")
 
 
@@ -125,7 +131,7 @@ def promote(wanted: Wanted, followed: dict[str, Any]) -> None:
     """Record which backups are too old for a replica: between them and the promotion there is WAL that was not archived here."""
     _, timeline, position = Server().identity()
     shared = followed.get("restore_command") not in (None, WITHOUT_SOURCE["restore_command"])
-    record(wanted, wrote=None, followed=None if shared else timeline)
+    record(wanted, wrote=None, trusted=None, followed=None if shared else timeline)
     USED_TIMELINES.mkdir(exist_ok=True)
     for used in range(timeline + 1, recorded(wanted).get("used", 0) + 1):
         (USED_TIMELINES / f"{used:08X}.history").touch()
@@ -173,13 +179,15 @@ def follow_source(wanted: Wanted) -> float | None:
         return None
     if not source_of(patroni("GET", "/config")):
         return WAIT_SECONDS  # it is not a standby yet
-    if source.get("host"):
+    if source.get("host") and recorded(wanted).get("trusted") == place_of(source):
+        news: str | None = f"this cluster follows the source at {source['host']} again"
+    elif source.get("host"):
         news = compared(wanted, source)
     else:
         news = compared_with_archive(wanted)
     if news is None:
         return WAIT_SECONDS
-    record(wanted, wrote=None)
+    record(wanted, wrote=None, trusted=None)
     log(news)
     patroni("PATCH", "/config", {"standby_cluster": {**dict.fromkeys(WITHOUT_SOURCE), **source}})
     return None
@@ -218,8 +226,8 @@ def compared(wanted: Wanted, source: dict[str, Any]) -> str | None:
     both_last = our == ours[-1] and their == theirs[-1]
     if both_last and recovers and point < end and same is not False:
         return None  # it is a standby that has not received everything yet
-    if both_last and not recovers:
-        same = False  # a primary that was promoted after this cluster would be on a later timeline
+    if both_last and not recovers and "trusted" not in recorded(wanted):
+        same = False  # this cluster was a primary, and one that was promoted after it would be on a later timeline
     if not same:
         raise Failure(
             f"timeline {our.timeline} of this cluster "

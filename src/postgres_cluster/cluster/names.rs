@@ -99,6 +99,16 @@ impl Cluster {
         format!("{}-exporter-web-config", self.name)
     }
 
+    /// `<cluster>-exporter`: the PodMonitor and the PrometheusRule.
+    pub fn exporter_name(&self) -> String {
+        format!("{}-exporter", self.name)
+    }
+
+    /// `<cluster>-grafana-dashboard`: the ConfigMap with the dashboard for Grafana.
+    pub fn grafana_dashboard_config_map(&self) -> String {
+        format!("{}-grafana-dashboard", self.name)
+    }
+
     /// `<cluster>-<set>`: the StatefulSet of an instance set.
     pub fn instance_set(&self, set: &InstanceSet) -> String {
         format!("{}-{}", self.name, set.name)

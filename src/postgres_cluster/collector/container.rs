@@ -3,14 +3,13 @@
 use super::configuration::{KEY, STATE_DIRECTORY};
 use super::model::Collector;
 use crate::kubernetes::{
-    Container, EmptyDirVolumeSource, EnvVar, EnvVarSource, ObjectFieldSelector, ObjectMeta, PodSpec, Quantity, Volume,
-    VolumeMount,
+    Container, EnvVar, EnvVarSource, ObjectFieldSelector, ObjectMeta, PodSpec, VolumeMount,
 };
 use crate::naming::{CONTAINER_COLLECTOR, label};
 use crate::postgres_cluster::cluster::Cluster;
 use crate::postgres_cluster::exporter::resolve::optional;
 use crate::postgres_cluster::objects::pod::{container, mount, mount_read_only};
-use crate::postgres_cluster::objects::volumes::{config_map, item, projected};
+use crate::postgres_cluster::objects::volumes::{config_map, item, projected, temporary};
 use crate::postgres_cluster::scripts;
 
 /// The directory of the configuration and of the user's files.
@@ -48,7 +47,7 @@ pub(crate) fn add(pod: &mut PodSpec, cluster: &Cluster, collector: &Collector, p
     sources.extend(collector.files.iter().cloned());
     pod.volumes
         .get_or_insert_default()
-        .extend([projected("collector-config", sources), empty("collector-tmp", "16Mi")]);
+        .extend([projected("collector-config", sources), temporary("collector-tmp", "16Mi")]);
 }
 
 /// Adds the label by which PGO's users find these pods.
@@ -57,18 +56,6 @@ pub(crate) fn labelled(mut meta: ObjectMeta, cluster: &Cluster) -> ObjectMeta {
         meta.labels.get_or_insert_default().insert(label::COLLECTOR.to_owned(), "true".to_owned());
     }
     meta
-}
-
-/// An empty volume of at most this size.
-pub(crate) fn empty(name: &str, size: &str) -> Volume {
-    Volume {
-        name: name.to_owned(),
-        empty_dir: Some(EmptyDirVolumeSource {
-            size_limit: Some(Quantity(size.to_owned())),
-            ..EmptyDirVolumeSource::default()
-        }),
-        ..Volume::default()
-    }
 }
 
 fn field(name: &str, path: &str) -> EnvVar {

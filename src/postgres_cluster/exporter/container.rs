@@ -1,35 +1,24 @@
 //! The container of the exporter and its volumes (PGO's `internal/controller/postgrescluster/pgmonitor.go`).
 
+use super::files::{
+    CERTIFICATE_DIRECTORY, PASSWORD_DIRECTORY, PASSWORD_FILE, PASSWORD_KEY, QUERIES_DIRECTORY, QUERIES_KEY,
+    WEB_DIRECTORY, WEB_KEY,
+};
 use super::model::Exporter;
-use super::objects::{QUERIES_KEY, WEB_KEY};
 use super::resolve::optional;
-use crate::kubernetes::{Container, ContainerPort, EmptyDirVolumeSource, PodSpec, Quantity, Volume, VolumeProjection};
+use crate::kubernetes::{Container, ContainerPort, PodSpec, Volume, VolumeProjection};
 use crate::naming::{CONTAINER_EXPORTER, EXPORTER_PORT, MONITORING_USER, PORT_EXPORTER};
 use crate::postgres_cluster::cluster::Cluster;
 use crate::postgres_cluster::objects::pod::{container, mount, mount_read_only, variable};
 use crate::postgres_cluster::objects::volumes::{
-    KEY_MODE, config_map, item, key_item, projected, projected_with_mode, secret,
+    KEY_MODE, config_map, item, key_item, projected, projected_with_mode, secret, temporary,
 };
 use crate::postgres_cluster::scripts;
 use crate::postgres_cluster::secrets::credentials::{CredentialHolder, ServiceRole};
 
-/// The files of queries.
-pub(crate) const QUERIES_DIRECTORY: &str = "/conf";
-/// The directory of the password.
-const PASSWORD_DIRECTORY: &str = "/opt/crunchy";
-const PASSWORD_KEY: &str = "password";
-/// The file with the password.
-pub(crate) const PASSWORD_FILE: &str = "/opt/crunchy/password";
-/// The directory of the certificate for metrics over TLS.
-pub(crate) const CERTIFICATE_DIRECTORY: &str = "/certs";
-/// The directory of the file that makes the exporter use TLS.
-const WEB_DIRECTORY: &str = "/web-config";
-/// That file.
-pub(crate) const WEB_FILE: &str = "/web-config/web-config.yml";
-
 /// Adds the container and its volumes to the pod of an instance.
 ///
-/// Everything that it mounts is optional, so that Postgres starts whatever is missing. Its `/tmp` is not that of the other containers,
+/// The files of the user are optional, so that Postgres starts whatever is missing. Its `/tmp` is not that of the other containers,
 /// in which the socket of Postgres is: the exporter answers everybody who can reach its port.
 pub(crate) fn add(pod: &mut PodSpec, cluster: &Cluster, exporter: &Exporter) {
     pod.containers.push(sidecar(cluster, exporter));
@@ -65,31 +54,24 @@ fn sidecar(cluster: &Cluster, exporter: &Exporter) -> Container {
     }
 }
 
-/// The password, which Postgres must not wait for.
+/// The password. Postgres does not wait for a Secret of the user.
 fn password(cluster: &Cluster) -> Volume {
     let credential = cluster.credential(CredentialHolder::Service(ServiceRole::Monitoring));
-    let source = secret(credential.secret, vec![key_item(credential.keys.password, PASSWORD_KEY)]);
-    projected_with_mode("monitoring-secret", KEY_MODE, vec![optional(source)])
+    let source = secret(credential.secret.clone(), vec![key_item(credential.keys.password, PASSWORD_KEY)]);
+    let source = if credential.is_brought { optional(source) } else { source };
+    projected_with_mode("monitoring-secret", KEY_MODE, vec![source])
 }
 
 fn volumes(cluster: &Cluster, exporter: &Exporter) -> Vec<Volume> {
-    let defaults =
-        || vec![optional(config_map(cluster.exporter_queries_config_map(), vec![item(QUERIES_KEY, QUERIES_KEY)]))];
+    let defaults = || vec![config_map(cluster.exporter_queries_config_map(), vec![item(QUERIES_KEY, QUERIES_KEY)])];
     let queries = exporter.configuration.clone().unwrap_or_else(defaults);
     let mut volumes = vec![projected("exporter-config", queries), password(cluster)];
     if let Some(certificate) = &exporter.custom_tls_secret {
         let certificate = VolumeProjection { secret: Some(certificate.clone()), ..VolumeProjection::default() };
         let web = config_map(cluster.exporter_web_config_map(), vec![item(WEB_KEY, WEB_KEY)]);
         volumes.push(projected_with_mode("exporter-certs", KEY_MODE, vec![certificate]));
-        volumes.push(projected("web-config", vec![optional(web)]));
+        volumes.push(projected("web-config", vec![web]));
     }
-    volumes.push(Volume {
-        name: "exporter-tmp".to_owned(),
-        empty_dir: Some(EmptyDirVolumeSource {
-            size_limit: Some(Quantity("16Mi".to_owned())),
-            ..EmptyDirVolumeSource::default()
-        }),
-        ..Volume::default()
-    });
+    volumes.push(temporary("exporter-tmp", "64Mi"));
     volumes
 }

@@ -9,32 +9,46 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 use crate::diagnostic::{Diagnostic, Position};
+use crate::kind::Work;
 use crate::kubernetes::KeyToPath;
 use crate::options::Options;
 use crate::postgres_cluster::cluster::Cluster;
+use crate::postgres_cluster::work::of_queries;
 use crate::read::node::{Entry, Node, NodeValue};
 use crate::read::{self, Document, object};
 
 /// What a column can be (`columnMapping` in `cmd/postgres_exporter/postgres_exporter.go`).
 const USAGES: [&str; 7] = ["COUNTER", "DISCARD", "DURATION", "GAUGE", "HISTOGRAM", "LABEL", "MAPPEDMETRIC"];
 
-/// Checks the files of `cluster` whose ConfigMap or Secret is in `documents`.
-pub(crate) fn check(cluster: &Cluster, documents: &[&Document], options: &Options) -> Vec<Diagnostic> {
+/// The ConfigMaps and Secrets of the input, by kind, namespace and name.
+pub(crate) struct Sources<'a>(BTreeMap<(String, String, String), Vec<&'a Document>>);
+
+impl<'a> Sources<'a> {
+    /// Finds them in `documents`. If one has no namespace, the namespace comes from `options`, as for a cluster.
+    pub(crate) fn of(documents: &[&'a Document], options: &Options) -> Self {
+        let mut sources = BTreeMap::<_, Vec<_>>::new();
+        for document in documents {
+            let reference = object::reference_in(&document.node, options.namespace.as_deref());
+            if reference.api_version == "v1" && ["ConfigMap", "Secret"].contains(&reference.kind.as_str()) {
+                let place = (reference.kind, reference.namespace, reference.name);
+                sources.entry(place).or_default().push(*document);
+            }
+        }
+        Self(sources)
+    }
+}
+
+/// Checks the files of `cluster` whose ConfigMap or Secret is among `sources`. The cost of reading each file is added to `work` before,
+/// because a short spec can name a long file many times.
+pub(crate) fn check(cluster: &Cluster, sources: &Sources, work: &mut Work) -> Vec<Diagnostic> {
     let projections = cluster.exporter.iter().flat_map(|exporter| exporter.configuration.iter().flatten());
-    let mut check = Check { known: BTreeMap::new(), diagnostics: Vec::new() };
+    let mut check = Check { work, known: BTreeMap::new(), diagnostics: Vec::new() };
     for projection in projections {
         let config_map = projection.config_map.as_ref().map(|source| ("ConfigMap", &source.name, &source.items));
         let secret = projection.secret.as_ref().map(|source| ("Secret", &source.name, &source.items));
         for (kind, name, items) in config_map.into_iter().chain(secret) {
-            let is_meant = |document: &&&Document| {
-                let reference = object::reference(&document.node);
-                let namespace = Some(reference.namespace).filter(|namespace| !namespace.is_empty());
-                reference.api_version == "v1"
-                    && reference.kind == kind
-                    && reference.name == *name
-                    && namespace.or_else(|| options.namespace.clone()).as_ref() == Some(&cluster.namespace)
-            };
-            for document in documents.iter().filter(is_meant) {
+            let place = (kind.to_owned(), cluster.namespace.clone(), name.clone());
+            for document in sources.0.get(&place).into_iter().flatten() {
                 check.files(document, kind, items.as_deref());
             }
         }
@@ -42,13 +56,14 @@ pub(crate) fn check(cluster: &Cluster, documents: &[&Document], options: &Option
     check.diagnostics
 }
 
-struct Check {
+struct Check<'w> {
+    work: &'w mut Work,
     /// The metrics so far, each with its file.
     known: BTreeMap<String, String>,
     diagnostics: Vec<Diagnostic>,
 }
 
-impl Check {
+impl Check<'_> {
     /// Checks the keys of a ConfigMap or Secret that are mounted: those of `items`, or all.
     fn files(&mut self, document: &Document, kind: &'static str, items: Option<&[KeyToPath]>) {
         for field in ["data", "stringData"] {
@@ -58,6 +73,10 @@ impl Check {
                 }
                 let encoded = kind == "Secret" && field == "data";
                 let Some(text) = value.as_str() else { continue };
+                self.work.add(of_queries(text.len()));
+                if !self.work.is_allowed() {
+                    return;
+                }
                 let text = if encoded { decoded(text) } else { Some(text.to_owned()) };
                 let faults = text.map(|text| self.faults(&text, key, kind == "Secret")).unwrap_or_default();
                 for (line, fault) in faults {
@@ -110,7 +129,10 @@ impl Check {
                     }
                 }
                 _ => {
-                    fault(value.position, format!("`{key}` has no `metrics`: write a list of the columns of its query"))
+                    fault(
+                        value.position,
+                        format!("`{key}` has no `metrics`: write a list of the columns of its query"),
+                    );
                 }
             }
         }

@@ -16,4 +16,17 @@ pub struct Exporter {
     pub custom_tls_secret: Option<SecretProjection>,
     /// Whether the collectors that `postgres_exporter` has itself are on (annotation `postgres-exporter-collectors`).
     pub built_in_collectors: bool,
+    /// Whether objects of Prometheus Operator are rendered: a PodMonitor and a PrometheusRule.
+    pub prometheus_operator: bool,
+    /// Whether a dashboard for Grafana is rendered.
+    pub grafana_dashboard: bool,
+}
+
+impl Exporter {
+    /// Whether the exporter runs the default queries, which are in the ConfigMap `config_map`.
+    pub fn has_default_queries(&self, config_map: &str) -> bool {
+        let is_default =
+            |source: &VolumeProjection| source.config_map.as_ref().is_some_and(|source| source.name == config_map);
+        self.configuration.as_ref().is_none_or(|sources| sources.iter().any(is_default))
+    }
 }

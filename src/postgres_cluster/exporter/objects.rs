@@ -1,16 +1,12 @@
 //! The ConfigMaps of the exporter (PGO's `internal/controller/postgrescluster/pgmonitor.go`).
 
-use super::container::CERTIFICATE_DIRECTORY;
+use super::files::{CERTIFICATE_DIRECTORY, QUERIES_KEY, WEB_KEY};
 use super::model::Exporter;
+use super::{dashboard, pod_monitor, rules};
 use crate::kubernetes::object::Objects;
 use crate::naming::{label, labels};
 use crate::postgres_cluster::cluster::Cluster;
 use crate::postgres_cluster::objects::config_maps::files;
-
-/// The key of the default queries.
-pub(crate) const QUERIES_KEY: &str = "defaultQueries.yml";
-/// The key of the configuration of the exporter's web server.
-pub(crate) const WEB_KEY: &str = "web-config.yml";
 
 /// The default queries, in the format of `postgres_exporter` for `--extend.query-path`.
 pub const QUERIES: &str = include_str!("queries.yaml");
@@ -24,6 +20,17 @@ pub(crate) fn add(objects: &mut Objects, cluster: &Cluster, exporter: &Exporter)
     if exporter.custom_tls_secret.is_some() {
         let web = [(WEB_KEY, Some(web_config()))];
         objects.add(files(cluster, cluster.exporter_web_config_map(), &cluster.metadata, monitoring(), web));
+    }
+}
+
+/// Adds the objects for Prometheus and Grafana, which no container of the cluster reads.
+pub(crate) fn add_found(objects: &mut Objects, cluster: &Cluster, exporter: &Exporter) {
+    if exporter.grafana_dashboard {
+        objects.add(dashboard::config_map(cluster));
+    }
+    if exporter.prometheus_operator {
+        objects.add(pod_monitor::pod_monitor(cluster, exporter));
+        objects.add_all(rules::prometheus_rule(cluster, exporter));
     }
 }
 

@@ -5,21 +5,16 @@ use std::collections::BTreeMap;
 use super::model::Exporter;
 use crate::diagnostic::FieldPath;
 use crate::kubernetes::{SecretProjection, VolumeProjection};
-use crate::naming::{EXPORTER_PORT, annotation};
+use crate::naming::annotation;
+use crate::postgres_cluster::cluster::Cluster;
 use crate::postgres_cluster::resolve::context::Context;
 use crate::postgres_cluster::resolve::{containers, files};
-use crate::postgres_cluster::spec::{ExporterSpec, PostgresClusterSpec};
+use crate::postgres_cluster::spec::PostgresClusterSpec;
 
 const PATH: &str = "spec.monitoring.pgmonitor.exporter";
 
 /// The paths that `customTLSSecret` must have: the exporter's configuration names them.
 const CERTIFICATE_FILES: [&str; 2] = ["tls.crt", "tls.key"];
-
-/// Returns the settings of the exporter. The collector fetches the metrics of the exporter, so it brings one.
-pub(crate) fn wanted(spec: &PostgresClusterSpec) -> Option<ExporterSpec> {
-    let exporter = spec.monitoring.as_ref().and_then(|monitoring| monitoring.pgmonitor.as_ref()?.exporter.clone());
-    exporter.or_else(|| spec.instrumentation.as_ref().map(|_| ExporterSpec::default()))
-}
 
 /// Resolves the exporter; `None` if there is none.
 pub(crate) fn resolve(
@@ -29,7 +24,7 @@ pub(crate) fn resolve(
 ) -> Option<Exporter> {
     let collectors = annotations.get(annotation::EXPORTER_COLLECTORS);
     let at_collectors = FieldPath::of("metadata.annotations").key(annotation::EXPORTER_COLLECTORS);
-    let Some(exporter) = wanted(spec) else {
+    let Some(exporter) = spec.exporter() else {
         if collectors.is_some() {
             let message = format!("has no effect without the exporter: write `{PATH}`, or remove this annotation");
             context.warning(at_collectors, message);
@@ -42,11 +37,18 @@ pub(crate) fn resolve(
         context.warning(at_collectors, message);
     }
     let path = FieldPath::of(PATH);
-    let configuration = exporter.configuration.clone().map(|projections| {
-        let projections = files::checked(projections, &path.key("configuration"), &[], context);
+    let configuration = exporter.configuration.map(|projections| {
+        let path = path.key("configuration");
+        for (index, projection) in projections.iter().enumerate() {
+            if projection.config_map.is_none() && projection.secret.is_none() {
+                let message = "is not a source of queries: write `configMap` or `secret`";
+                context.error(path.index(index), message);
+            }
+        }
+        let projections = files::checked(projections, &path, &[], context);
         projections.into_iter().map(optional).collect()
     });
-    let custom_tls_secret = exporter.custom_tls_secret.clone().map(|secret| {
+    let custom_tls_secret = exporter.custom_tls_secret.map(|secret| {
         certificate(&secret, &path.key("customTLSSecret"), context);
         SecretProjection { optional: Some(true), ..secret }
     });
@@ -56,6 +58,8 @@ pub(crate) fn resolve(
         configuration,
         custom_tls_secret,
         built_in_collectors: !collectors.is_some_and(|value| is_off(value)),
+        prometheus_operator: context.options.prometheus_operator,
+        grafana_dashboard: context.options.grafana_dashboard,
     })
 }
 
@@ -84,10 +88,36 @@ fn certificate(secret: &SecretProjection, path: &FieldPath, context: &mut Contex
     }
 }
 
-/// Reports a port of the cluster that the exporter needs.
-pub(crate) fn check_port(path: &str, port: u16, context: &mut Context) {
-    if port == EXPORTER_PORT {
-        let message = format!("the exporter uses port {EXPORTER_PORT}: choose another port");
-        context.error(FieldPath::of(path), message);
+/// Says what the objects for Prometheus and Grafana do not bring for this cluster.
+pub(crate) fn check_found(cluster: &Cluster, context: &mut Context) {
+    let options = context.options;
+    let path = FieldPath::of(PATH);
+    let Some(exporter) = &cluster.exporter else {
+        for (is_on, option) in
+            [(options.prometheus_operator, "--prometheus-operator"), (options.grafana_dashboard, "--grafana-dashboard")]
+        {
+            if is_on {
+                let message = format!(
+                    "`{option}` renders nothing for this cluster, because it has no exporter: if you want metrics, write \
+                     `{PATH}`"
+                );
+                context.info(FieldPath::of("spec.monitoring"), message);
+            }
+        }
+        return;
+    };
+    let queries = cluster.exporter_queries_config_map();
+    if (exporter.prometheus_operator || exporter.grafana_dashboard) && !exporter.has_default_queries(&queries) {
+        let message = format!(
+            "replaces the default queries, so no alerts are rendered, and panels of the dashboard are empty: add \
+             `configMap: {{name: {queries}}}` to this list to keep the default queries"
+        );
+        context.warning(path.key("configuration"), message);
+    }
+    if exporter.prometheus_operator && exporter.custom_tls_secret.is_some() {
+        let message = "Prometheus does not verify this certificate, because pgrender does not know its CA and its names: \
+                       add `ca` and `serverName` to the `tlsConfig` of the PodMonitor (docs/prometheus.md, \
+                       Metrics over TLS)";
+        context.info(path.key("customTLSSecret"), message);
     }
 }

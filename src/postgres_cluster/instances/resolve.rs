@@ -5,7 +5,6 @@ use crate::naming::{
     CONTAINER_CARETAKER, CONTAINER_COLLECTOR, CONTAINER_DATABASE, CONTAINER_EXPORTER, CONTAINER_PGBACKREST,
 };
 use crate::postgres_cluster::cluster::{InstanceSet, Metadata, Scheduling};
-use crate::postgres_cluster::exporter;
 use crate::postgres_cluster::resolve::context::Context;
 use crate::postgres_cluster::resolve::{claims, containers, metadata};
 use crate::postgres_cluster::spec::{InstanceSetSpec, PostgresClusterSpec};
@@ -62,7 +61,7 @@ fn instance_set(
     let backups = spec.backups.as_ref().is_some_and(|backups| backups.pgbackrest.is_some());
     let mut ours = vec![CONTAINER_DATABASE, CONTAINER_CARETAKER];
     ours.extend(backups.then_some(CONTAINER_PGBACKREST));
-    ours.extend(exporter::resolve::wanted(spec).map(|_| CONTAINER_EXPORTER));
+    ours.extend(spec.exporter().map(|_| CONTAINER_EXPORTER));
     ours.extend(spec.instrumentation.as_ref().map(|_| CONTAINER_COLLECTOR));
     ours.extend(INIT_CONTAINERS);
     let sidecars = containers::sidecars(&set.containers, &ours, &path.key("containers"), context);

@@ -1,9 +1,10 @@
 //! The parts of a pod that all workloads have in common.
 
 use super::metadata::selector_labels;
+use super::volumes::temporary;
 use crate::kubernetes::{
-    Capabilities, Container, EmptyDirVolumeSource, EnvVar, ImageVolumeSource, LabelSelector, LabelSelectorRequirement,
-    PersistentVolumeClaimVolumeSource, PodSecurityContext, PodSpec, Quantity, ResourceRequirements, SeccompProfile,
+    Capabilities, Container, EnvVar, ImageVolumeSource, LabelSelector, LabelSelectorRequirement,
+    PersistentVolumeClaimVolumeSource, PodSecurityContext, PodSpec, ResourceRequirements, SeccompProfile,
     SecurityContext, TopologySpreadConstraint, Volume, VolumeMount,
 };
 use crate::naming::Labels;
@@ -159,15 +160,7 @@ pub(crate) fn nss_wrapper_init(cluster: &Cluster, image: &str, resources: Option
 
 /// Adds a small `/tmp` to every container, because the root file system is read-only.
 pub(crate) fn add_tmp(pod: &mut PodSpec) {
-    let volume = Volume {
-        name: "tmp".to_owned(),
-        empty_dir: Some(EmptyDirVolumeSource {
-            size_limit: Some(Quantity("16Mi".to_owned())),
-            ..EmptyDirVolumeSource::default()
-        }),
-        ..Volume::default()
-    };
-    pod.volumes.get_or_insert_default().push(volume);
+    pod.volumes.get_or_insert_default().push(temporary("tmp", "16Mi"));
     for container in all_containers(pod) {
         container.volume_mounts.get_or_insert_default().push(mount("tmp", "/tmp"));
     }

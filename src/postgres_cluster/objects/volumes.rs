@@ -1,9 +1,9 @@
 //! Volumes of pods, and the sources from which they are projected.
 
 use crate::kubernetes::{
-    ConfigMapProjection, EphemeralVolumeSource, KeyToPath, ObjectMeta, PersistentVolumeClaimSpec,
-    PersistentVolumeClaimTemplate, PersistentVolumeClaimVolumeSource, ProjectedVolumeSource, SecretProjection, Volume,
-    VolumeProjection,
+    ConfigMapProjection, EmptyDirVolumeSource, EphemeralVolumeSource, KeyToPath, ObjectMeta, PersistentVolumeClaimSpec,
+    PersistentVolumeClaimTemplate, PersistentVolumeClaimVolumeSource, ProjectedVolumeSource, Quantity,
+    SecretProjection, Volume, VolumeProjection,
 };
 use crate::postgres_cluster::cluster::{Cluster, ConfigMapKey};
 use crate::postgres_cluster::objects::claims::completed;
@@ -27,6 +27,15 @@ pub(crate) fn projected_with_mode(name: &str, mode: i32, sources: Vec<VolumeProj
     Volume {
         name: name.to_owned(),
         projected: Some(ProjectedVolumeSource { default_mode: Some(mode), sources: Some(sources) }),
+        ..Volume::default()
+    }
+}
+
+/// An empty volume of at most `size`, for `/tmp`.
+pub(crate) fn temporary(name: &str, size: &str) -> Volume {
+    Volume {
+        name: name.to_owned(),
+        empty_dir: Some(EmptyDirVolumeSource { medium: None, size_limit: Some(Quantity(size.to_owned())) }),
         ..Volume::default()
     }
 }

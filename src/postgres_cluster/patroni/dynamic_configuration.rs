@@ -10,7 +10,7 @@ use crate::diagnostic::words;
 use crate::postgres_cluster::postgres::configuration::check_ident_text;
 use crate::postgres_cluster::postgres::parameter;
 use crate::postgres_cluster::postgres::resolve::hba_text;
-use crate::postgres_cluster::replication::standby_spec::check_host;
+use crate::postgres_cluster::replication::host;
 use crate::postgres_cluster::resolve::context::Context;
 
 /// Checks the whole dynamic configuration.
@@ -58,18 +58,20 @@ pub(crate) fn check(configuration: &Map<String, Value>, version: u16, context: &
 fn standby_source(source: &Value, path: &FieldPath, context: &mut Context) {
     match &source["host"] {
         Value::Null => {}
-        Value::String(host) => drop(context.check(&path.key("host"), check_host(host))),
+        Value::String(hosts) => drop(context.check(&path.key("host"), host::check(hosts))),
         _ => context.error(path.key("host"), "must be the name or the address of a host"),
     }
     let is_port = match &source["port"] {
         Value::Null => true,
-        Value::Number(port) => port.as_u64().is_some_and(|port| u16::try_from(port).is_ok()),
-        // There is one port per host.
-        Value::String(ports) => ports.split(',').all(|port| port.parse::<u16>().is_ok()),
+        Value::Number(port) => port.as_u64().is_some_and(|port| (1..=65535).contains(&port)),
+        Value::String(ports) => ports.split(',').all(|port| port.parse::<u16>().is_ok_and(|port| port > 0)),
         _ => false,
     };
+    let count = |value: &Value| value.as_str().map_or(1, |values| values.split(',').count());
     if !is_port {
         context.error(path.key("port"), "is not a valid port: write a number from 1 to 65535");
+    } else if ![1, count(&source["host"])].contains(&count(&source["port"])) {
+        context.error(path.key("port"), "must be one port, or one for each host: correct their number");
     }
 }
 

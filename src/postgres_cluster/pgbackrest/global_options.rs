@@ -139,6 +139,11 @@ fn is_told(
             );
             context.error(path.clone(), message);
         }
+        ("path", _) if value.split('/').any(|part| part == "." || part == "..") => {
+            let message = "pgBackRest does not resolve `.` and `..` in the path of an object storage, so it is not clear which \
+                           place this is: write the path without them";
+            context.error(path.clone(), message);
+        }
         (rest, storage) => {
             if let Some((field, counts)) = written(storage, rest).filter(|(_, written)| *written != value) {
                 let message =

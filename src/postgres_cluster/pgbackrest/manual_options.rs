@@ -3,9 +3,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::manual_words::{Given, is_switch, split};
 use super::model::Repository;
 use super::{option, option_name, option_value};
-use crate::diagnostic::{FieldPath, line, words};
+use crate::diagnostic::{FieldPath, words};
 use crate::postgres_cluster::resolve::context::Context;
 
 /// The annotation of a backup in pgBackRest that contains the value of the cluster's annotation.
@@ -13,7 +14,7 @@ pub const ANNOTATION: &str = "pgbackrest-backup";
 
 /// The options that the user may choose for one backup. The others say where Postgres, the repositories and the configuration are.
 /// pgBackRest also accepts the beginning of a name (`--stan` for `--stanza`), so nothing else is passed on.
-pub const ALLOWED: [&str; 58] = [
+pub const ALLOWED: [&str; 57] = [
     "annotation",
     "archive-check",
     "archive-copy",
@@ -29,7 +30,6 @@ pub const ALLOWED: [&str; 58] = [
     "compress-type",
     "db-timeout",
     "delta",
-    "exclude",
     "expire-auto",
     "io-timeout",
     "job-retry",
@@ -75,45 +75,11 @@ pub const ALLOWED: [&str; 58] = [
 ];
 
 /// The options that may be given several times.
-const LISTS: [&str; 6] = [
-    "annotation",
-    "exclude",
-    "repoN-block-age-map",
-    "repoN-block-checksum-size-map",
-    "repoN-block-size-map",
-    "repoN-storage-tag",
-];
+const LISTS: [&str; 5] =
+    ["annotation", "repoN-block-age-map", "repoN-block-checksum-size-map", "repoN-block-size-map", "repoN-storage-tag"];
 
 /// The characters that have a meaning for a shell, which would not pass them on as they are.
 const SHELL: &[char] = &['$', '`', '"', '\'', '\\', ';', '&', '|', '<', '>', '(', ')', '{', '}', '*', '?', '[', ']'];
-
-/// One option as the user wrote it.
-struct Given<'a> {
-    /// The position of its text in the list.
-    index: usize,
-    /// The name without `--` and `no-`.
-    name: &'a str,
-    /// Whether it is `--no-…`.
-    negated: bool,
-    value: Option<&'a str>,
-}
-
-impl Given<'_> {
-    /// The word for pgBackRest.
-    fn word(&self) -> String {
-        let name = self.name;
-        match self.value {
-            Some(value) => format!("--{name}={value}"),
-            None if self.negated => format!("--no-{name}"),
-            None => format!("--{name}"),
-        }
-    }
-
-    /// The value as in a configuration file.
-    fn setting(&self) -> &str {
-        self.value.unwrap_or(if self.negated { "n" } else { "y" })
-    }
-}
 
 /// Returns the options as words for pgBackRest, and reports those that are not allowed. No message contains the value of an
 /// option that is not allowed, because it could be a secret.
@@ -138,44 +104,13 @@ pub(crate) fn check(
         let name = words::quote(&format!("--{}", option.name));
         if let Some(why) = fault {
             context.error(path, format!("{name} {why}"));
-        } else if let Some(what) = option::weakness(option.name, option.setting()) {
+        } else if let Some(what) =
+            option::weakness(option.name, option.setting()).or_else(|| side_effect(option, global))
+        {
             context.warning(path, format!("{name}: {what}"));
         }
     }
     given.iter().map(Given::word).collect()
-}
-
-/// Splits the texts into options. As in PGO, a text may have several options, and two texts may be the name and the value of
-/// one option.
-fn split<'a>(texts: &'a [String], path: &FieldPath, context: &mut Context) -> Vec<Given<'a>> {
-    let mut all = Vec::new();
-    for (index, text) in texts.iter().enumerate() {
-        if context.check(&path.index(index), line::check(text)) {
-            all.extend(text.split_whitespace().map(|word| (index, word)));
-        }
-    }
-    let mut given = Vec::new();
-    let mut all = all.into_iter().peekable();
-    while let Some((index, word)) = all.next() {
-        let Some(text) = word.strip_prefix("--").filter(|text| !text.is_empty()) else {
-            let message = "has a word that is not an option and not the value of one: write options as \
-                           `--type=full`, and values without spaces";
-            context.error(path.index(index), message);
-            continue;
-        };
-        let (name, mut value) = text.split_once('=').map_or((text, None), |(name, value)| (name, Some(value)));
-        let (name, negated) = name.strip_prefix("no-").map_or((name, false), |rest| (rest, true));
-        if value.is_none() && !negated && !is_switch(name) {
-            value = all.next_if(|(_, next)| !next.starts_with("--")).map(|(_, next)| next);
-        }
-        given.push(Given { index, name, negated, value });
-    }
-    given
-}
-
-/// Whether an option needs no value.
-fn is_switch(name: &str) -> bool {
-    name == "backup-standby" || option_name::kind(name) == Some("switch")
 }
 
 /// Returns why an option cannot be passed on, and what to write instead.
@@ -208,7 +143,30 @@ fn fault(option: &Given, repository: &Repository, settings: &BTreeMap<String, St
         let message = format!("cannot be {}: write `full`, `diff` or `incr`", words::quote(value));
         return (!["full", "diff", "incr"].contains(&value)).then_some(message);
     }
-    option_value::fault(name, value, settings)
+    option_value::fault(name, value, settings).or_else(|| needed(name, value, settings))
+}
+
+/// Returns what an option needs that `settings` do not have (`depend` in pgBackRest's `config.yaml`).
+fn needed(name: &str, value: &str, settings: &BTreeMap<String, String>) -> Option<String> {
+    let is = |name: &str, value: &str| settings.get(name).is_some_and(|written| written == value);
+    let bundle = option::of_repository(name).filter(|(_, rest)| *rest == "block");
+    let bundle = bundle.map(|(number, _)| format!("repo{number}-bundle"));
+    match bundle {
+        _ if value != "y" => None,
+        Some(bundle) if !is(&bundle, "y") => Some(format!("needs `--{bundle}`: add it, or remove this one")),
+        None if name == "archive-copy" && is("archive-check", "n") => {
+            Some("copies the WAL for which `--no-archive-check` does not wait: remove one of them".to_owned())
+        }
+        _ => None,
+    }
+}
+
+/// Returns what an option does to other backups than this one.
+fn side_effect(option: &Given, global: &BTreeMap<String, String>) -> Option<&'static str> {
+    let is_retention = option::of_repository(option.name).is_some_and(|(_, rest)| rest.starts_with("retention-"));
+    (is_retention && global.get(option.name).map(String::as_str) != option.value).then_some(
+        "the expiry after this backup uses this value too, so backups that `global` would keep can be deleted: write it in `global`",
+    )
 }
 
 /// Returns why an option of this name is not allowed.
@@ -223,6 +181,10 @@ fn refusal(name: &str, repository: &Repository) -> Option<String> {
     let because = match name {
         "repo" => format!("is already set, because `repoName` is `{own}`: remove it"),
         "stanza" => "is already set: remove it".to_owned(),
+        "exclude" => {
+            "makes a backup without these files, and replicas and restored clusters would be created without them: remove it"
+                .to_owned()
+        }
         "online" | "force" => {
             "is for a Postgres that does not run, and a backup of a running one could not be restored: remove it"
                 .to_owned()
@@ -282,10 +244,13 @@ mod tests {
             (vec!["--type", "diff", "  --delta "], vec!["--type=diff", "--delta"]),
             (vec!["--no-resume", "--process-max\t4"], vec!["--no-resume", "--process-max=4"]),
             (
-                vec!["--annotation=why=upgrade", "--annotation who=me", "--exclude=junk/"],
-                vec!["--annotation=why=upgrade", "--annotation=who=me", "--exclude=junk/"],
+                vec!["--annotation=why=upgrade", "--annotation who=me"],
+                vec!["--annotation=why=upgrade", "--annotation=who=me"],
             ),
-            (vec!["--repo1-retention-full=3"], vec!["--repo1-retention-full=3"]),
+            (
+                vec!["--archive-copy --repo1-bundle --repo1-block --sck-block"],
+                vec!["--archive-copy", "--repo1-bundle", "--repo1-block", "--sck-block"],
+            ),
             (vec!["--compress-type=zst --compress-level=-5"], vec!["--compress-type=zst", "--compress-level=-5"]),
             (vec!["--backup-standby --db-timeout=90"], vec!["--backup-standby", "--db-timeout=90"]),
         ] {
@@ -329,14 +294,20 @@ mod tests {
             (1, "--annotation=pgbackrest-backup=x", "cannot have the key `pgbackrest-backup`"),
             (1, "--annotation=\"why=x\"", "a shell would interpret"),
             (1, "--type=$(id)", "a shell would interpret"),
-            (1, "--exclude=a;b", "a shell would interpret"),
+            (1, "--annotation=a=b;c", "a shell would interpret"),
+            (1, "--exclude=base/1", "makes a backup without these files"),
+            (1, "--type=full # why", "has a word that is not an option"),
+            (1, "--no-archive-check --archive-copy", "`--no-archive-check` does not wait"),
+            (1, "--repo1-block", "needs `--repo1-bundle`"),
+            (1, "--archive-timeout=0", "a number of seconds from 0.1 to 86400"),
+            (1, "--db-timeout=60abc", "a number of seconds"),
             (1, "full", "has a word that is not an option"),
             (1, "--delta y", "has a word that is not an option"),
             (1, "-x", "has a word that is not an option"),
             (1, "--", "has a word that is not an option"),
             (1, "; id", "has a word that is not an option"),
             (1, "--type=full\n", "U+000A"),
-            (1, "--exclude=\u{7}", "U+0007"),
+            (1, "--annotation=\u{7}", "U+0007"),
             (2, "--backup-standby", "not possible for a repository in object storage"),
             (2, "--backup-standby=prefer", "not possible for a repository in object storage"),
         ] {
@@ -367,9 +338,11 @@ mod tests {
 
     #[test]
     fn an_option_that_weakens_the_backup_is_told() {
-        let (words, said) = checked(1, &["--no-archive-check"]);
-        assert_eq!(words, ["--no-archive-check"]);
-        assert!(said.len() == 1 && said[0].severity == Severity::Warning, "{said:?}");
+        for word in ["--no-archive-check", "--no-page-header-check", "--repo1-retention-full=1"] {
+            let (words, said) = checked(1, &[word]);
+            assert_eq!(words, [word]);
+            assert!(said.len() == 1 && said[0].severity == Severity::Warning, "{said:?}");
+        }
     }
 
     #[test]

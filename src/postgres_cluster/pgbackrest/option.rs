@@ -162,6 +162,10 @@ pub fn weakness(name: &str, value: &str) -> Option<&'static str> {
             "pgBackRest no longer detects WAL of another cluster, so two clusters can corrupt each other's archive: \
              remove it",
         ),
+        ("page-header-check", _) if off => Some("pgBackRest no longer detects pages with a damaged header: remove it"),
+        ("exclude", _) => Some(
+            "backups do not contain these files, so replicas and restored clusters are created without them: remove it",
+        ),
         ("checksum-page", _) if off => Some("pgBackRest backs up corrupted pages without a warning: remove it"),
         _ => None,
     }

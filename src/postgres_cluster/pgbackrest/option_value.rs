@@ -21,8 +21,12 @@ pub fn fault(name: &str, value: &str, options: &BTreeMap<String, String>) -> Opt
             }
             format!("is not valid: write a whole number from {} to {}", range.start(), range.end())
         }
-        "seconds" if !value.starts_with(|first: char| first.is_ascii_digit()) => {
-            "is not a valid time: write a number of seconds".to_owned()
+        "seconds" => {
+            let (least, most) = details.split_once(' ').unwrap_or_default();
+            if is_time(value, least.parse().unwrap_or_default(), most.parse().unwrap_or(f64::MAX)) {
+                return None;
+            }
+            format!("is not a valid time: write a number of seconds from {least} to {most}")
         }
         "size" if !is_size(value) => {
             "is not a valid size: write a number of bytes, or a number with a unit such as `16MiB`".to_owned()
@@ -61,6 +65,15 @@ fn levels(options: &BTreeMap<String, String>) -> RangeInclusive<i64> {
         Some("zst") => -7..=22,
         _ => -1..=9,
     }
+}
+
+/// Whether the value is a number of seconds from `least` to `most`, or a number with a unit. The range is checked only without a
+/// unit, because versions before 2.54 ignore the unit.
+fn is_time(value: &str, least: f64, most: f64) -> bool {
+    let unit = value.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.');
+    let number = value.strip_suffix(unit).and_then(|number| number.parse::<f64>().ok());
+    let known = ["ms", "s", "m", "h", "d", "w"];
+    number.is_some_and(|number| if unit.is_empty() { (least..=most).contains(&number) } else { known.contains(&unit) })
 }
 
 /// Whether the value is digits with an optional unit such as `k`, `KB` or `KiB`.

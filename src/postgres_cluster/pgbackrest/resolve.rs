@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::model::{BackupJobs, BackupType, Backups, RepoHost, Repository, Schedule, Storage};
-use super::{configuration, credentials, option, option_value};
+use super::{configuration, credentials, option, option_value, place};
 use super::{global_options, manual_backup, schedule};
 use crate::diagnostic::FieldPath;
 use crate::naming::{CONTAINER_COLLECTOR, CONTAINER_PGBACKREST, CONTAINER_PGBACKREST_CONFIG, annotation};
@@ -42,6 +42,13 @@ pub(crate) fn resolve(
     let image = "spec.backups.pgbackrest.image";
     let repositories = repositories(pgbackrest, &path, context);
     global_options::check(&pgbackrest.global, &repositories, &path.key("global"), context);
+    // A repository with an error is not in the list, and then the positions are not those of the spec.
+    if repositories.len() == pgbackrest.repos.len() {
+        // All files are of one namespace, whatever it is.
+        let settings =
+            place::Settings { global: &pgbackrest.global, configuration: &pgbackrest.configuration, namespace: "" };
+        place::check_own(&repositories, settings, &path.key("repos"), context);
+    }
     let given = credentials::Given {
         global: &pgbackrest.global,
         global_path: path.key("global"),

@@ -1,10 +1,12 @@
 //! Checks cron expressions as the API server does for a CronJob (`cron.ParseStandard` of github.com/robfig/cron v3).
 
+use std::collections::BTreeSet;
+
 /// A field: name, lowest value, highest value, and names of values, beginning with the lowest.
-type Field = (&'static str, u32, u32, &'static [&'static str]);
+pub(super) type Field = (&'static str, u32, u32, &'static [&'static str]);
 
 /// The fields in their order.
-const FIELDS: [Field; 5] = [
+pub(super) const FIELDS: [Field; 5] = [
     ("minute", 0, 59, &[]),
     ("hour", 0, 23, &[]),
     ("day of month", 1, 31, &[]),
@@ -12,7 +14,9 @@ const FIELDS: [Field; 5] = [
     ("day of week", 0, 6, &["sun", "mon", "tue", "wed", "thu", "fri", "sat"]),
 ];
 
-const DESCRIPTORS: [&str; 7] = ["@yearly", "@annually", "@monthly", "@weekly", "@daily", "@midnight", "@hourly"];
+/// The schedules that are words, without `@every`.
+pub(super) const DESCRIPTORS: [&str; 7] =
+    ["@yearly", "@annually", "@monthly", "@weekly", "@daily", "@midnight", "@hourly"];
 
 /// Checks a schedule.
 ///
@@ -26,7 +30,7 @@ pub(crate) fn check(schedule: &str) -> Result<(), String> {
         );
     }
     if let Some(interval) = schedule.strip_prefix("@every ") {
-        return if is_duration(interval) {
+        return if seconds(interval).is_some() {
             Ok(())
         } else {
             Err(format!("`{interval}` is not a valid duration: write a duration such as `6h`"))
@@ -75,7 +79,6 @@ pub(crate) fn note(schedule: &str) -> Option<String> {
 /// enough, as in robfig/cron (`dayMatches`); a day of the week occurs in every month.
 fn never_comes(days: &str, months: &str, weekdays: &str) -> bool {
     let [.., of_month, of_year, _] = FIELDS;
-    let is_any = |field: &str| field.split(',').any(|range| ["*", "?", "*/1", "?/1"].contains(&range));
     if is_any(days) || !is_any(weekdays) {
         return false;
     }
@@ -94,24 +97,44 @@ fn never_comes(days: &str, months: &str, weekdays: &str) -> bool {
     earliest > longest.max()
 }
 
-/// Whether Go parses the text as a duration (`time.ParseDuration`): numbers with a unit each. There is no unit for days.
-fn is_duration(text: &str) -> bool {
-    let mut rest = text;
-    while !rest.is_empty() {
-        let number = rest.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.');
-        let unit = ["ns", "us", "µs", "ms", "s", "m", "h"].into_iter().filter_map(|unit| number.strip_prefix(unit));
-        let begins_with_digit = rest.starts_with(|c: char| c.is_ascii_digit());
-        match unit.min_by_key(|rest| rest.len()) {
-            Some(after) if begins_with_digit => rest = after,
-            _ => return false,
-        }
+/// Whether a field of days allows every day in robfig/cron (`starBit`). With a larger step, it does not.
+pub(super) fn is_any(field: &str) -> bool {
+    field.split(',').any(|range| ["*", "?", "*/1", "?/1"].contains(&range))
+}
+
+/// Whether two runs of a valid schedule can be less than an hour apart.
+pub(crate) fn is_more_often_than_hourly(schedule: &str) -> bool {
+    if let Some(interval) = schedule.strip_prefix("@every ") {
+        return seconds(interval).is_some_and(|seconds| seconds < 3600.0);
     }
-    !text.is_empty()
+    let [minute, ..] = FIELDS;
+    let spans = schedule.split_whitespace().next().into_iter().flat_map(|part| part.split(','));
+    let spans = spans.filter_map(|range| span(range, minute).ok());
+    let minutes =
+        spans.flat_map(|(first, last, step)| (first..=last).step_by(usize::try_from(step).unwrap_or(usize::MAX)));
+    minutes.collect::<BTreeSet<_>>().len() > 1
+}
+
+/// Parses a duration as Go does (`time.ParseDuration`): numbers with a unit each. There is no unit for days.
+fn seconds(text: &str) -> Option<f64> {
+    const UNITS: [(&str, f64); 7] =
+        [("ns", 1e-9), ("us", 1e-6), ("µs", 1e-6), ("ms", 1e-3), ("s", 1.0), ("m", 60.0), ("h", 3600.0)];
+    let (mut rest, mut sum) = (text, 0.0);
+    while !rest.is_empty() {
+        let after = rest.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.');
+        let number = rest.strip_suffix(after).filter(|number| number.starts_with(|c: char| c.is_ascii_digit()))?;
+        // `ms` begins with `m`.
+        let units = UNITS.iter().filter_map(|(unit, factor)| Some((after.strip_prefix(unit)?, factor)));
+        let (next, factor) = units.min_by_key(|(next, _)| next.len())?;
+        sum += number.parse::<f64>().ok()? * factor;
+        rest = next;
+    }
+    (!text.is_empty()).then_some(sum)
 }
 
 /// Parses `*`, `?`, `n` or `n-m`, each with an optional `/step`, into the first value, the last value and the step. `n/step`
 /// goes to the highest value.
-fn span(range: &str, (name, lowest, highest, names): Field) -> Result<(u32, u32, u32), String> {
+pub(super) fn span(range: &str, (name, lowest, highest, names): Field) -> Result<(u32, u32, u32), String> {
     let (span, step) = range.split_once('/').map_or((range, None), |(span, step)| (span, Some(step)));
     let is_stepped = step.is_some();
     let step = step.map_or(Some(1), |step| step.parse::<u32>().ok()).filter(|step| *step > 0);
@@ -171,6 +194,7 @@ mod tests {
             "@every 1d",
             "@every 6",
             "@every h",
+            "@every 1.2.3h",
         ] {
             assert!(check(schedule).is_err(), "{schedule}");
         }
@@ -208,6 +232,18 @@ mod tests {
             "0 0 */7 2 *",
         ] {
             assert_eq!(note(schedule), None, "{schedule}");
+        }
+    }
+
+    #[test]
+    fn what_runs_twice_in_an_hour_is_more_often_than_hourly() {
+        for schedule in
+            ["* * * * *", "*/59 * * * *", "0,30 3 * * *", "5-6 0 1 1 *", "? 0 * * *", "@every 1s", "@every 59m59.9s"]
+        {
+            assert!(is_more_often_than_hourly(schedule), "{schedule}");
+        }
+        for schedule in ["0 * * * *", "7,7 * * * *", "59/2 * * * *", "@hourly", "@daily", "@every 1h", "@every 60m"] {
+            assert!(!is_more_often_than_hourly(schedule), "{schedule}");
         }
     }
 }

@@ -17,7 +17,9 @@ use crate::postgres_cluster::objects::pod::{
     PGBOUNCER_GROUP, add_additional_volumes, add_tmp, container, mount, mount_read_only, pod_spec, topology_spread,
     with_log_directory, words,
 };
-use crate::postgres_cluster::objects::volumes::{KEY_MODE, config_map, item, key_item, projected, secret};
+use crate::postgres_cluster::objects::volumes::{
+    KEY_MODE, config_map, item, key_item, projected, secret, temporary,
+};
 use crate::postgres_cluster::scripts;
 use crate::postgres_cluster::secrets::certificates::CertificateRole;
 
@@ -69,7 +71,7 @@ fn pod(cluster: &Cluster, pgbouncer: &PgBouncer) -> PodSpec {
         let logs = vec![(LOG_VOLUME, configuration::LOG_DIRECTORY)];
         let place = Place { config_map: cluster.pgbouncer_name(), logs, state: LOG_VOLUME };
         collector::container::add(&mut pod, cluster, settings, place);
-        pod.volumes.get_or_insert_default().push(collector::container::empty(LOG_VOLUME, "256Mi"));
+        pod.volumes.get_or_insert_default().push(temporary(LOG_VOLUME, "256Mi"));
     }
     add_additional_volumes(&mut pod, &pgbouncer.additional_volumes);
     pod

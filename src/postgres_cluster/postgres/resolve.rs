@@ -5,9 +5,8 @@ use std::collections::BTreeMap;
 use super::parameter;
 use crate::diagnostic::FieldPath;
 use crate::kubernetes::IntOrString;
-use crate::naming::PGBACKREST_PORT;
+use crate::naming::{EXPORTER_PORT, PGBACKREST_PORT};
 use crate::postgres_cluster::cluster::{Cluster, Postgres};
-use crate::postgres_cluster::exporter;
 use crate::postgres_cluster::postgres;
 use crate::postgres_cluster::resolve::context::Context;
 use crate::postgres_cluster::resolve::{files, quantity};
@@ -111,17 +110,14 @@ pub(crate) fn check_ports(spec: &PostgresClusterSpec, cluster: &Cluster, context
     if spec.patroni.as_ref().map_or(default, |patroni| patroni.port) == spec.port {
         context.error(FieldPath::of("spec.port"), "is the same port as `spec.patroni.port`: change one of them");
     }
+    let taken = [
+        (cluster.backups.is_some(), "pgBackRest's server", PGBACKREST_PORT),
+        (cluster.exporter.is_some(), "the exporter", EXPORTER_PORT),
+    ];
     for (path, port) in [("spec.port", cluster.port), ("spec.patroni.port", cluster.patroni.port)] {
-        if cluster.backups.is_some() && port == PGBACKREST_PORT {
-            context.error(
-                FieldPath::of(path),
-                format!("pgBackRest's server uses port {PGBACKREST_PORT}: choose another port"),
-            );
+        for (_, user, taken) in taken.iter().filter(|(is_there, _, taken)| *is_there && *taken == port) {
+            context.error(FieldPath::of(path), format!("{user} uses port {taken}: choose another port"));
         }
-    }
-    if cluster.exporter.is_some() {
-        exporter::resolve::check_port("spec.port", cluster.port, context);
-        exporter::resolve::check_port("spec.patroni.port", cluster.patroni.port, context);
     }
     let node_ports = [
         ("spec.service.nodePort", cluster.service.node_port),

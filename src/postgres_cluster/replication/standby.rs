@@ -37,13 +37,13 @@ impl Party {
 
     /// Whether `host`, in a setting of a cluster in `namespace`, is a DNS name of this cluster.
     fn is_called(&self, host: &str, namespace: &str) -> bool {
-        let host = host.trim().trim_end_matches('.');
+        let host = host.trim().trim_end_matches('.').to_ascii_lowercase();
         let among = |names: &[String; 4], host: &str| {
             let [longer @ .., short] = names;
             longer.iter().any(|name| name == host) || (short == host && namespace == self.namespace)
         };
         let of_pod = host.split_once('.').is_some_and(|(_, rest)| among(&self.pods, rest));
-        of_pod || self.services.iter().any(|names| among(names, host))
+        of_pod || self.services.iter().any(|names| among(names, &host))
     }
 
     /// An error if the cluster follows itself.

@@ -1,5 +1,6 @@
 //! Resolves `spec.standby`.
 
+use super::host;
 use crate::diagnostic::FieldPath;
 use crate::postgres_cluster::cluster::Standby;
 use crate::postgres_cluster::patroni::setting::is_on;
@@ -15,7 +16,7 @@ pub(crate) fn resolve(spec: &PostgresClusterSpec, cluster: &str, context: &mut C
         context.error(path.clone(), "a standby needs a source to replicate from: add `host`, `repoName` or both");
     }
     if let Some(host) = &standby.host {
-        context.check(&path.key("host"), check_host(host));
+        context.check(&path.key("host"), host::check(host));
     }
     if standby.port.is_some() && standby.host.is_none() {
         context.error(path.key("port"), "is the port of `host`, which is missing: add `host`, or remove it");
@@ -65,17 +66,4 @@ fn is_on_new_volume(repository: &RepositorySpec) -> bool {
             && claim.data_source.is_none()
             && claim.data_source_ref.is_none()
     })
-}
-
-/// Checks a host, or several hosts with commas. Patroni makes it part of a connection string, where a space would begin another
-/// setting.
-pub(crate) fn check_host(host: &str) -> Result<(), String> {
-    let is_host =
-        !host.is_empty() && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._:,%[]".contains(&byte));
-    if is_host {
-        return Ok(());
-    }
-    // libpq takes a text that begins with a slash or `@` for the path of a socket, and this pod has only the socket of its own
-    // Postgres.
-    Err(format!("{host:?} is not a valid name or address of a host"))
 }

@@ -11,6 +11,10 @@ pub(crate) struct Context<'a> {
 }
 
 impl Context<'_> {
+    pub(crate) fn add(&mut self, diagnostic: Diagnostic) {
+        self.diagnostics.add(diagnostic);
+    }
+
     pub(crate) fn error(&mut self, path: FieldPath, message: impl Into<String>) {
         self.diagnostics.add(Diagnostic::error(message).at(path));
     }

@@ -28,9 +28,8 @@ pub fn arguments(cluster: &Cluster, source: &DataSource) -> Vec<String> {
         format!("--stanza={}", source.stanza),
         format!("--repo={number}"),
         format!("--pg1-path={}", data_directory(cluster)),
-        "--log-level-console=info".to_owned(),
-        "--log-level-file=off".to_owned(),
     ];
+    arguments.extend(log_levels(&source.options));
     if let Source::Cluster { .. } = source.from {
         // The configuration of the other cluster names the files of its own certificate, at the paths in its own pods.
         for (option, name) in [("ca", "tls-ca.crt"), ("cert", "client-tls.crt"), ("key", "client-tls.key")] {
@@ -48,11 +47,17 @@ pub fn in_place_arguments(cluster: &Cluster, restore: &RestoreInPlace) -> Vec<St
         format!("--stanza={STANZA}"),
         format!("--repo={}", restore.repository),
         format!("--pg1-path={}", data_directory(cluster)),
-        "--log-level-console=info".to_owned(),
-        "--log-level-file=off".to_owned(),
     ];
+    arguments.extend(log_levels(&restore.options));
     arguments.extend(with_defaults(&restore.options));
     arguments
+}
+
+/// Returns the levels of the log that the user's options do not set. pgBackRest does not accept an option twice.
+fn log_levels(given: &[String]) -> impl Iterator<Item = String> {
+    let console = !given.iter().any(|option| option.starts_with("--log-level-console="));
+    let console = console.then(|| "--log-level-console=info".to_owned());
+    console.into_iter().chain(["--log-level-file=off".to_owned()])
 }
 
 /// Returns the user's options, with those that PGO adds.

@@ -2,35 +2,46 @@
 //!
 //! PGO joins the options with spaces and has a shell evaluate them (`internal/controller/postgrescluster/pgbackrest.go`). So one
 //! item can have several options, and values with spaces are in quotes. Here no shell evaluates them: they are split into words
-//! as a shell does, and then checked.
+//! as a shell does, and then checked as pgBackRest checks them (`config/parse.c`).
 
-use crate::diagnostic::line;
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::target;
+use super::words::split;
 use crate::diagnostic::words;
+use crate::postgres_cluster::pgbackrest::option_value;
 
 /// Options that pgrender sets (PGO refuses the first five), and those that a cluster cannot work with.
-const OURS: [&str; 12] = [
+const OURS: [&str; 17] = [
     "stanza",
     "repo",
     "pg1-path",
     "target-action",
     "link-map",
     "archive-mode",
+    "cmd",
+    "cmd-ssh",
     "config",
     "config-include-path",
     "config-path",
+    "exec-id",
     "lock-path",
+    "log-level-file",
+    "log-path",
     "recovery-option",
     "spool-path",
 ];
 
+/// Options that need volumes for tablespaces.
+const OF_TABLESPACES: [&str; 2] = ["tablespace-map", "tablespace-map-all"];
+
 /// The options of the command `restore` that remain (pgbackrest.org/command.html, "Restore Command").
-const KNOWN: [&str; 24] = [
-    "archive-timeout",
+pub const KNOWN: [&str; 28] = [
+    "beta",
     "buffer-size",
     "compress-level-network",
     "db-exclude",
     "db-include",
-    "db-timeout",
     "delta",
     "force",
     "io-timeout",
@@ -38,78 +49,133 @@ const KNOWN: [&str; 24] = [
     "job-retry-interval",
     "link-all",
     "log-level-console",
-    "log-level-file",
     "log-level-stderr",
+    "log-subprocess",
+    "log-timestamp",
+    "neutral-umask",
     "process-max",
     "protocol-timeout",
+    "sck-block",
     "sck-keep-alive",
     "set",
     "target",
     "target-exclusive",
     "target-timeline",
+    "tcp-keep-alive-count",
     "tcp-keep-alive-idle",
+    "tcp-keep-alive-interval",
     "type",
 ];
 
-/// Options that are switches. They have no value, or `y` or `n`, and a form with `no-`.
-const SWITCHES: [&str; 5] = ["delta", "force", "link-all", "sck-keep-alive", "target-exclusive"];
+/// Options that are switches. They have no value, or `y` or `n`.
+const SWITCHES: [&str; 10] = [
+    "beta",
+    "delta",
+    "force",
+    "link-all",
+    "log-subprocess",
+    "log-timestamp",
+    "neutral-umask",
+    "sck-block",
+    "sck-keep-alive",
+    "target-exclusive",
+];
 
-/// The types of recovery after which a cluster is a primary.
-const TYPES: [&str; 6] = ["default", "immediate", "lsn", "name", "time", "xid"];
+/// The switches without a form that begins with `no-`, because they are only for the command line.
+const NOT_NEGATED: [&str; 2] = ["force", "target-exclusive"];
 
-/// Splits `options` into words like `--type=time`, and checks them.
+/// The options that may be given several times.
+const LISTS: [&str; 2] = ["db-exclude", "db-include"];
+
+/// What is wrong with an option, and the position of its item.
+pub type Fault = (usize, String);
+
+/// One option.
+pub(super) struct Given {
+    position: usize,
+    /// As the user wrote it, with its value: `--type=time`.
+    word: String,
+}
+
+impl Given {
+    /// The text after `--`, up to the value.
+    fn written(&self) -> &str {
+        let text = self.word.strip_prefix("--").unwrap_or(&self.word);
+        text.split_once('=').map_or(text, |(name, _)| name)
+    }
+
+    /// The name, without `no-` before that of a switch.
+    fn name(&self) -> &str {
+        self.written().strip_prefix("no-").filter(|name| SWITCHES.contains(name)).unwrap_or_else(|| self.written())
+    }
+
+    fn is_negated(&self) -> bool {
+        self.name() != self.written()
+    }
+
+    fn value(&self) -> Option<&str> {
+        self.word.split_once('=').map(|(_, value)| value)
+    }
+}
+
+/// Splits `options` into words like `--type=time`, and checks them. No message contains the value of an option that is not
+/// allowed, because it could be a secret.
 ///
 /// # Errors
-/// The position of the item, and what is wrong with it. The last item is named for an error about all of them.
-pub fn checked(options: &[String]) -> Result<Vec<String>, (usize, String)> {
-    let (mut words, mut positions) = (Vec::new(), Vec::new());
+/// The position of the item, and what is wrong with it.
+pub fn checked(options: &[String]) -> Result<Vec<String>, Fault> {
+    let given = all(options)?;
+    let mut names = BTreeSet::new();
+    for option in &given {
+        let fault = |why| (option.position, why);
+        check(option).map_err(fault)?;
+        let name = option.name();
+        if !names.insert(name) && !LISTS.contains(&name) {
+            return Err(fault(format!(
+                "`--{name}` is there twice, which pgBackRest does not accept: remove one of them"
+            )));
+        }
+    }
+    let find = |name: &str| given.iter().find(|option| option.name() == name);
+    target::check(&|name| find(name).map(|option| option.value().unwrap_or_default())).map_err(|(name, why)| {
+        let last = options.len().saturating_sub(1);
+        (find(name).map_or(last, |option| option.position), why)
+    })?;
+    Ok(given.into_iter().map(|option| option.word).collect())
+}
+
+/// Splits all items. A value that is a word of its own is joined to its option.
+fn all(options: &[String]) -> Result<Vec<Given>, Fault> {
+    let mut given: Vec<Given> = Vec::new();
     for (position, item) in options.iter().enumerate() {
-        split(item, &mut words).map_err(|why| (position, why))?;
-        positions.resize(words.len(), position);
-    }
-    for (word, position) in words.iter().zip(positions) {
-        check(word).map_err(|why| (position, why))?;
-    }
-    together(&words).map_err(|why| (options.len().saturating_sub(1), why))?;
-    Ok(words)
-}
-
-/// Adds the words of one item. A value that is a word of its own is joined to its option.
-fn split(item: &str, words: &mut Vec<String>) -> Result<(), String> {
-    line::check(item)?;
-    if item.contains(['$', '`']) {
-        return Err(format!("no shell evaluates {}: write the value itself", words::quote(item)));
-    }
-    let found = shlex::split(item).ok_or_else(|| format!("{} has a quote that does not end", words::quote(item)))?;
-    for word in found {
-        if word.starts_with("--") {
-            words.push(word);
-            continue;
-        }
-        match words.last_mut().filter(|last| !last.contains('=') && !SWITCHES.contains(&name(last))) {
-            Some(last) => *last = format!("{last}={word}"),
-            None => return Err(format!("{} is not an option: write one like `--type=time`", words::quote(&word))),
+        for word in split(item).map_err(|why| (position, why))? {
+            if word.starts_with("--") {
+                given.push(Given { position, word });
+                continue;
+            }
+            let last = given.last_mut().filter(|last| last.value().is_none() && !SWITCHES.contains(&last.name()));
+            let Some(last) = last else {
+                let message = "has a word that is not an option and not the value of one: write options as `--type=time`, and \
+                               quote a value with spaces";
+                return Err((position, message.to_owned()));
+            };
+            last.word = format!("{}={word}", last.word);
         }
     }
-    Ok(())
+    Ok(given)
 }
 
-/// The name of an option, without dashes, `no-` and the value.
-fn name(word: &str) -> &str {
-    let name = word.trim_start_matches("--");
-    let name = name.split_once('=').map_or(name, |(name, _)| name);
-    name.strip_prefix("no-").filter(|name| SWITCHES.contains(name)).unwrap_or(name)
-}
-
-fn value<'a>(words: &'a [String], wanted: &str) -> Option<&'a str> {
-    let word = words.iter().rev().find(|word| name(word) == wanted)?;
-    word.split_once('=').map(|(_, value)| value)
-}
-
-fn check(word: &str) -> Result<(), String> {
-    let name = name(word);
+/// Checks one option.
+fn check(option: &Given) -> Result<(), String> {
+    let name = option.name();
     if OURS.contains(&name) || is_of_another_host(name) {
         return Err(format!("`--{name}` is set by pgrender: remove it"));
+    }
+    if OF_TABLESPACES.contains(&name) {
+        return Err(format!(
+            "`--{name}` is not possible, because pgrender creates no volumes for tablespaces: remove it. A backup with tablespaces \
+             cannot be restored here"
+        ));
     }
     if !KNOWN.contains(&name) {
         let meant = words::nearest(name, KNOWN).map(|meant| format!("did you mean `--{meant}`?"));
@@ -119,16 +185,24 @@ fn check(word: &str) -> Result<(), String> {
             words::quote(&format!("--{name}"))
         ));
     }
-    let is_switch = SWITCHES.contains(&name);
-    if !is_switch && !word.contains('=') {
+    if option.is_negated() && (option.value().is_some() || NOT_NEGATED.contains(&name)) {
+        return Err(if option.value().is_some() {
+            format!("`--no-{name}` has no value: write it without one")
+        } else {
+            format!("pgBackRest does not accept `--no-{name}`: remove it, because it is the default")
+        });
+    }
+    if SWITCHES.contains(&name) {
+        return match option.value() {
+            None | Some("y" | "n") => Ok(()),
+            Some(_) => Err(format!("`--{name}` is a switch: write it without a value")),
+        };
+    }
+    let value = option.value().unwrap_or_default();
+    if value.trim().is_empty() {
         return Err(format!("`--{name}` needs a value: write `--{name}=…`"));
     }
-    if let (true, Some((_, value))) = (is_switch, word.split_once('='))
-        && !["y", "n"].contains(&value)
-    {
-        return Err(format!("`--{name}` is a switch: write it without a value"));
-    }
-    Ok(())
+    option_value::fault(name, value, &BTreeMap::new()).map_or(Ok(()), Err)
 }
 
 /// Whether an option says where Postgres or a repository is.
@@ -136,37 +210,19 @@ fn is_of_another_host(name: &str) -> bool {
     ["pg", "repo"]
         .into_iter()
         .filter_map(|prefix| name.strip_prefix(prefix))
-        .any(|rest| rest.starts_with(|first: char| first.is_ascii_digit()) || rest.starts_with("-host"))
-}
-
-fn together(words: &[String]) -> Result<(), String> {
-    let kind = value(words, "type").unwrap_or("default");
-    if !TYPES.contains(&kind) {
-        return Err(format!(
-            "`--type={kind}` does not give a cluster that can be written to: write one of {}",
-            words::list(TYPES)
-        ));
-    }
-    let needs_target = ["lsn", "name", "time", "xid"].contains(&kind);
-    match value(words, "target") {
-        None if needs_target => Err(format!("`--type={kind}` needs a target: add `--target=…`")),
-        Some(_) if !needs_target => {
-            Err("`--target` has no effect without a type: add `--type=time`, `lsn`, `name` or `xid`".to_owned())
-        }
-        _ => Ok(()),
-    }
+        .any(|rest| rest.starts_with(|first: char| first.is_ascii_digit() || first == '-'))
 }
 
 /// Whether recovery stops before the end of the archive, so that Postgres must be told to promote.
 pub fn stops_early(options: &[String]) -> bool {
-    value(options, "type").is_some_and(|kind| kind != "default")
+    options.iter().filter_map(|option| option.strip_prefix("--type=")).any(|kind| kind != "default")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn words(options: &[&str]) -> Result<Vec<String>, (usize, String)> {
+    fn words(options: &[&str]) -> Result<Vec<String>, Fault> {
         checked(&options.iter().map(|option| (*option).to_owned()).collect::<Vec<_>>())
     }
 
@@ -183,6 +239,7 @@ mod tests {
         }
         assert_eq!(words(&[]), Ok(Vec::new()));
         assert!(stops_early(&expected) && !stops_early(&["--type=default".to_owned()]));
+        assert!(words(&["--log-level-console=detail --db-include=a --db-include=b"]).is_ok());
     }
 
     #[test]
@@ -193,23 +250,42 @@ mod tests {
             (&["--pg1-path=/x"], 0),
             (&["--pg1-host=x"], 0),
             (&["--repo1-s3-key=hush"], 0),
+            (&["--repo-s3-key=hush"], 0),
+            (&["--repo1-s3-key-secret=hush hush"], 0),
+            (&["--repo1-cipher-pass='hush"], 0),
+            (&["--repo1-cipher-pass=hush;hush"], 0),
             (&["--target-action=pause"], 0),
             (&["--link-map=pg_wal=/x"], 0),
             (&["--config=/x"], 0),
             (&["--archive-mode=off"], 0),
             (&["--recovery-option=restore_command=x"], 0),
+            (&["--log-level-file=info"], 0),
+            (&["--tablespace-map=a=/b"], 0),
+            (&["--tablespace-map-all=/b"], 0),
             (&["--type=standby"], 0),
             (&["--type=none"], 0),
-            (&["--type=time"], 0),
-            (&["--target=x"], 0),
+            (&["--delta", "--type=time", "--force"], 1),
+            (&["--target=x", "--delta"], 0),
             (&["--targt=x"], 0),
+            (&["--archive-timeout=60"], 0),
+            (&["----delta"], 0),
             (&["type=time"], 0),
             (&["--delta", "rm -rf /"], 1),
             (&["--set=$(id)"], 0),
             (&["--set=`id`"], 0),
             (&["--set='x"], 0),
             (&["--set"], 0),
+            (&["--set="], 0),
+            (&["--set ''"], 0),
+            (&["--db-include=' '"], 0),
+            (&["--set=20260131-010000F # ,--type=time"], 0),
             (&["--delta=maybe"], 0),
+            (&["--delta", "--no-delta"], 1),
+            (&["--delta --delta"], 0),
+            (&["--no-delta=y"], 0),
+            (&["--no-force"], 0),
+            (&["--process-max=abc"], 0),
+            (&["--log-level-console=loud"], 0),
             (&["--set=a\n--repo=2"], 0),
         ] {
             let error = words(option).unwrap_err();

@@ -4,10 +4,11 @@ use super::model::{DataSource, Source};
 use super::options;
 use crate::diagnostic::FieldPath;
 use crate::naming::STANZA;
+use crate::parse::metadata::is_label;
 use crate::postgres_cluster::pgbackrest::credentials;
 use crate::postgres_cluster::pgbackrest::option;
 use crate::postgres_cluster::pgbackrest::resolve::{checked_repository_index, repository};
-use crate::postgres_cluster::pgbackrest::{global_options, model::Backups, place::Place};
+use crate::postgres_cluster::pgbackrest::{global_options, model::Backups, place};
 use crate::postgres_cluster::resolve::context::Context;
 use crate::postgres_cluster::resolve::files;
 use crate::postgres_cluster::spec::{PgBackRestDataSourceSpec, PostgresClusterDataSourceSpec, PostgresClusterSpec};
@@ -30,11 +31,16 @@ pub(crate) fn resolve(
         let message = "has no effect, because `spec.dataSource.postgresCluster` takes precedence: remove one of them";
         context.warning(path.key("pgbackrest"), message);
     }
+    if source.postgres_cluster.is_none() && source.pgbackrest.is_none() && source.volumes.is_none() {
+        let message = "names no source, so the cluster would start with an empty database: write `postgresCluster` or `pgbackrest`, \
+                       or remove `dataSource`";
+        context.error(path.clone(), message);
+    }
     if let Some(cluster) = &source.postgres_cluster {
         return of_cluster(cluster, spec, name, namespace, &path.key("postgresCluster"), context);
     }
     let pgbackrest = source.pgbackrest.as_ref()?;
-    of_object_storage(pgbackrest, spec, backups, &path.key("pgbackrest"), context)
+    of_object_storage(pgbackrest, spec, namespace, backups, &path.key("pgbackrest"), context)
 }
 
 fn of_cluster(
@@ -46,6 +52,10 @@ fn of_cluster(
     context: &mut Context,
 ) -> Option<DataSource> {
     let other = spec.cluster_name.as_deref().unwrap_or(name);
+    if !is_label(other) {
+        let message = format!("{other:?} cannot be the name of a cluster: write lower-case letters, digits and `-`");
+        context.error(path.key("clusterName"), message);
+    }
     let elsewhere = spec.cluster_namespace.as_deref().filter(|other| Some(*other) != namespace);
     if let Some(elsewhere) = elsewhere {
         let message = format!(
@@ -78,6 +88,7 @@ fn of_cluster(
 fn of_object_storage(
     spec: &PgBackRestDataSourceSpec,
     cluster: &PostgresClusterSpec,
+    namespace: Option<&str>,
     backups: Option<&Backups>,
     path: &FieldPath,
     context: &mut Context,
@@ -104,13 +115,11 @@ fn of_object_storage(
     let given =
         credentials::Given { global: &spec.global, global_path: path.key("global"), files: !configuration.is_empty() };
     credentials::check(&repository, &path.key("repo"), &given, cluster, context);
-    let place = Place::of(&repository, &spec.global);
-    if let Some(index) = place.zip(backups).and_then(|(place, backups)| place.position(backups)) {
-        let message = format!(
-            "`spec.backups.pgbackrest.repos[{index}]` is the same place, and two clusters must not archive to it: give this \
-             cluster another `repoN-path` in `spec.backups.pgbackrest.global`"
-        );
-        context.error(path.key("repo"), message);
+    // Stanzas of other names are other archives in the same place.
+    if let Some(backups) = backups.filter(|_| spec.stanza == STANZA) {
+        let namespace = namespace.unwrap_or_default();
+        let settings = place::Settings { global: &spec.global, configuration: &configuration, namespace };
+        place::check_source(&repository, settings, backups, &path.key("repo"), context);
     }
     let from =
         Source::ObjectStorage { repository: Box::new(repository.clone()), global: spec.global.clone(), configuration };

@@ -33,10 +33,15 @@ pub(crate) fn resolve(
         return None;
     };
     let own = path(annotation::RESTORE_DRILL);
-    if context.check(&own, schedule::check(schedule))
-        && let Some(note) = schedule::note(schedule)
-    {
-        context.warning(own.clone(), note);
+    if context.check(&own, schedule::check(schedule)) {
+        if let Some(note) = schedule::note(schedule) {
+            context.warning(own.clone(), note);
+        }
+        if schedule::is_more_often_than_hourly(schedule) {
+            let message = "is more often than once in an hour, but each drill restores a whole backup, and none starts while another \
+                           one runs: write a schedule such as `0 3 * * 0`";
+            context.warning(own.clone(), message);
+        }
     }
     let Some(backups) = backups else {
         let message =

@@ -33,28 +33,30 @@ find_program() {
   return 1
 }
 
-# files: prints the names of all mounted files. The kubelet keeps the files in directories with a dot, so `*` finds each once.
-files() {
-  for file in "${queries}"/* "${queries}"/*/* "${password}" "${web:-${password}}"; do
+# query_files: prints the names of all files of queries. The kubelet keeps the files in directories with a dot, so `*` finds each once.
+query_files() {
+  for file in "${queries}"/* "${queries}"/*/*; do
     if [ -f "${file}" ]; then echo "${file}"; fi
   done
 }
 
 # state: prints something that changes when a mounted file does.
 state() {
-  files | while read -r file; do
+  {
+    query_files
+    echo "${password}"
+    echo "${web:-${password}}"
+  } | while read -r file; do
     echo "${file}"
-    cat -- "${file}"
+    cat -- "${file}" 2>/dev/null
   done | cksum
 }
 
 # collect_queries: writes all files of queries into one, because postgres_exporter reads only one.
 collect_queries() {
-  for file in "${queries}"/* "${queries}"/*/*; do
-    if [ -f "${file}" ]; then
-      cat -- "${file}"
-      echo
-    fi
+  query_files | while read -r file; do
+    cat -- "${file}"
+    echo
   done >"${all_queries}"
 }
 

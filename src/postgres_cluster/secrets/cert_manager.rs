@@ -5,9 +5,8 @@
 
 use super::certificates::{CertificateMaker, CertificateSubject, PlannedCertificate};
 use crate::identity::certificate::CertificateUsage;
-use crate::kubernetes::cert_manager::{
-    CertificateSpec, IssuerSpec, OutputFormat, PrivateKey, Resource, SecretTemplate,
-};
+use crate::kubernetes::cert_manager::{CertificateSpec, IssuerSpec, OutputFormat, PrivateKey, SecretTemplate};
+use crate::kubernetes::custom_resource::CustomResource;
 use crate::kubernetes::object::Objects;
 use crate::naming::{Labels, common_name, labels};
 use crate::options::IssuerReference;
@@ -28,8 +27,8 @@ pub(crate) fn add(objects: &mut Objects, cluster: &Cluster, settings: &CertManag
 
 /// The Issuers of a cluster for which the user names no issuer: a self-signed one for the cluster's CA, and one that signs with
 /// this CA.
-fn issuers(cluster: &Cluster, settings: &CertManager) -> Vec<Resource<IssuerSpec>> {
-    let issuer = |name: String, spec: IssuerSpec| Resource {
+fn issuers(cluster: &Cluster, settings: &CertManager) -> Vec<CustomResource<IssuerSpec>> {
+    let issuer = |name: String, spec: IssuerSpec| CustomResource {
         api_version: API_VERSION,
         kind: "Issuer",
         metadata: object_meta(cluster, name, &cluster.metadata, labels([])),
@@ -45,7 +44,7 @@ fn issuers(cluster: &Cluster, settings: &CertManager) -> Vec<Resource<IssuerSpec
 }
 
 /// The Certificates of a cluster. The name of each is the name of its Secret. Certificates that the user provides are omitted.
-fn certificates(cluster: &Cluster, settings: &CertManager) -> Vec<Resource<CertificateSpec>> {
+fn certificates(cluster: &Cluster, settings: &CertManager) -> Vec<CustomResource<CertificateSpec>> {
     let mut certificates = Vec::new();
     if settings.issuer.is_none() {
         certificates.push(certificate(cluster, &cluster.metadata, labels([]), authority(cluster)));
@@ -67,12 +66,12 @@ fn certificate(
     metadata: &Metadata,
     labels: Labels,
     mut spec: CertificateSpec,
-) -> Resource<CertificateSpec> {
+) -> CustomResource<CertificateSpec> {
     // The Secret does not get the label of rendered objects: cert-manager makes it, so no tool must prune it.
     let secret = pod_meta(cluster, metadata, labels.clone());
     spec.secret_template = SecretTemplate { annotations: secret.annotations, labels: secret.labels };
     let metadata = object_meta(cluster, spec.secret_name.clone(), metadata, labels);
-    Resource { api_version: API_VERSION, kind: "Certificate", metadata, spec }
+    CustomResource { api_version: API_VERSION, kind: "Certificate", metadata, spec }
 }
 
 /// The CA of a cluster for which the user names no issuer.

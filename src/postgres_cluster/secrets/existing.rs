@@ -64,10 +64,7 @@ impl<'a> Sources<'a> {
     pub fn of(documents: impl IntoIterator<Item = &'a Document>, options: &Options) -> Self {
         let mut sources = Self::default();
         for document in documents {
-            let mut reference = object::reference(&document.node);
-            if reference.namespace.is_empty() {
-                reference.namespace = options.namespace.clone().unwrap_or_default();
-            }
+            let reference = object::reference_in(&document.node, options.namespace.as_deref());
             let place = |name: &str| (reference.namespace.clone(), name.to_owned());
             if is_secret(&reference) {
                 let content = content(document);

@@ -93,9 +93,49 @@ fn a_claim_or_volume_that_cannot_be_kept_is_refused() {
         ),
     ];
     for (change, field, words) in cases {
-        let errors = refused(change);
-        let is_it = |error: &String| error.contains(&format!("error: {field}: ")) && error.contains(words);
-        assert!(errors.iter().any(is_it), "{field}: {words}: {errors:?}");
+        check(change, field, words);
+    }
+}
+
+/// Checks that a changed export is refused because of a field.
+fn check(change: fn(&mut Export), field: &str, words: &str) {
+    let errors = refused(change);
+    let is_it = |error: &String| error.contains(&format!("error: {field}: ")) && error.contains(words);
+    assert!(errors.iter().any(is_it), "{field}: {words}: {errors:?}");
+}
+
+#[test]
+fn a_volume_that_is_read_only_and_a_claim_in_the_way_are_refused() {
+    type Change = fn(&mut Export);
+    let cases: [(Change, &str, &str); 5] = [
+        (
+            |e| e.find("PersistentVolume", VOLUME)["spec"]["csi"] = json!({"driver": "d", "readOnly": true}),
+            "spec",
+            "`csi.readOnly` is `true`: the volume is read-only",
+        ),
+        (
+            |e| e.find("PersistentVolume", VOLUME)["spec"]["nfs"] = json!({"path": "/", "readOnly": true}),
+            "spec",
+            "`nfs.readOnly` is `true`: the volume is read-only",
+        ),
+        (
+            |e| e.find("PersistentVolume", VOLUME)["spec"]["accessModes"] = json!(["ReadOnlyMany"]),
+            "spec.accessModes",
+            "the volume is read-only",
+        ),
+        (
+            |e| e.find("PersistentVolume", VOLUME)["spec"]["mountOptions"] = json!(["noatime", "ro"]),
+            "spec.mountOptions",
+            "the volume is read-only",
+        ),
+        (
+            |e| e.add_claim("postgres-data-hippo-fast-0", "volume-of-an-earlier-cluster", &[]),
+            "metadata.name",
+            "the volume of `hippo-fast-sfvz-pgdata` needs a claim of this name, but it exists already",
+        ),
+    ];
+    for (change, field, words) in cases {
+        check(change, field, words);
     }
 }
 

@@ -192,6 +192,9 @@ impl<'a> Check<'a> {
             }
             return;
         }
+        if projection["optional"] == true && self.get(kind, name).is_none() {
+            return;
+        }
         self.expect(object, kind, name);
         for item in items(&projection["items"]) {
             self.key(object, kind, name, text(&item["key"]));

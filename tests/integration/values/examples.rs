@@ -149,15 +149,13 @@ fn a_name_that_no_version_could_match_is_refused() {
 #[test]
 fn a_host_to_follow_is_a_host() {
     for host in ["a\nrestore_command = 'evil'", "a sslmode=disable", "a\tsslmode=disable", "a'", "", "a\\", "/tmp"] {
-        let (field, message) = refused(17, &json!({"standby": {"host": host}}));
-        assert_eq!(field, "spec.standby.host");
-        assert!(message.ends_with("is not a valid name or address of a host"), "{message}");
+        assert_eq!(refused(17, &json!({"standby": {"host": host}})).0, "spec.standby.host");
         refused(17, &dynamic(&json!({"standby_cluster": {"host": host}})));
     }
-    for port in [json!("5432\tsslmode=disable"), json!(70000), json!([5432])] {
+    for port in [json!("5432\tsslmode=disable"), json!(70000), json!(0), json!("5432,5433"), json!([5432])] {
         refused(17, &dynamic(&json!({"standby_cluster": {"host": "a", "port": port}})));
     }
-    for host in ["db.example.com", "10.0.0.1,[::1]", "fe80::1%eth0"] {
+    for host in ["db.example.com", "10.0.0.1,fd00::1", "fe80::1%eth0"] {
         assert!(resolved(17, &json!({"standby": {"host": host}})).is_ok(), "{host}");
     }
 }

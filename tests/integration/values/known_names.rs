@@ -201,5 +201,5 @@ fn the_options_of_a_backup_are_those_of_pgbackrest() {
         .filter(|name| !manual_options::ALLOWED.contains(&name.replacen("repo-", "repoN-", 1).as_str()))
         .filter(|name| !["repo-", "pg-", "config"].iter().any(|start| name.starts_with(start)))
         .collect();
-    assert_eq!(refused, ["force", "online", "cmd", "cmd-ssh", "lock-path", "stanza", "log-path", "repo"]);
+    assert_eq!(refused, ["exclude", "force", "online", "cmd", "cmd-ssh", "lock-path", "stanza", "log-path", "repo"]);
 }

@@ -43,12 +43,18 @@ fn schedules() -> Vec<String> {
     schedules
 }
 
-/// Returns the verdict of the parser for each: an error, or the first times.
-fn verdicts(schedules: &[String]) -> Option<Vec<Value>> {
+/// Returns the verdict of the parser for each: an error, or the first times, and with the argument `gaps` also the longest time
+/// between two runs.
+pub(crate) fn verdicts(schedules: &[String], arguments: &[&str]) -> Option<Vec<Value>> {
     let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cron");
     let mut command = Command::new(program("go")?);
-    let mut child =
-        command.args(["-C", directory, "run", "."]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut child = command
+        .args(["-C", directory, "run", "."])
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
     child.stdin.take().unwrap().write_all(json!(schedules).to_string().as_bytes()).unwrap();
     let output = child.wait_with_output().unwrap();
     assert!(output.status.success());
@@ -58,7 +64,7 @@ fn verdicts(schedules: &[String]) -> Option<Vec<Value>> {
 #[test]
 fn what_is_said_of_a_schedule_is_what_kubernetes_makes_of_it() {
     let schedules = schedules();
-    let Some(verdicts) = verdicts(&schedules) else { return };
+    let Some(verdicts) = verdicts(&schedules, &[]) else { return };
     let (mut never, mut steps) = (0, Vec::new());
     for (schedule, verdict) in schedules.iter().zip(&verdicts) {
         let told = lines(schedule);
@@ -82,7 +88,7 @@ fn what_is_said_of_a_schedule_is_what_kubernetes_makes_of_it() {
     assert!(never > 20 && steps.len() > 100, "{never} {}", steps.len());
     // A schedule that is reported to run at only one value has the same times as that value.
     let (instead, times): (Vec<String>, Vec<Value>) = steps.into_iter().unzip();
-    for ((schedule, times), verdict) in instead.iter().zip(times).zip(self::verdicts(&instead).unwrap()) {
+    for ((schedule, times), verdict) in instead.iter().zip(times).zip(self::verdicts(&instead, &[]).unwrap()) {
         assert_eq!(verdict["times"], times, "{schedule}");
     }
 }

@@ -1,4 +1,4 @@
-"""Validates resources of cert-manager, JSON lines on standard input, with the schemas in the file of the first argument.
+"""Validates custom resources, JSON lines on standard input, with the schemas in the file of the first argument.
 
 An unknown field is an error, as with `kubectl apply --validate=strict`. Prints one line for each error."""
 
