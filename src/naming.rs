@@ -170,6 +170,10 @@ pub const PORT_PGBOUNCER: &str = "pgbouncer";
 pub const PORT_EXPORTER: &str = "exporter";
 /// The port of the exporter.
 pub const EXPORTER_PORT: u16 = 9187;
+/// Name of the container port at which the collector serves what its own queries measure, as in PGO.
+pub const PORT_COLLECTOR: &str = "otel-metrics";
+/// The port of the collector. With PGO it is that of the exporter, which is not there then.
+pub const COLLECTOR_PORT: u16 = 9188;
 /// The port of pgBackRest's TLS server (the default of pgBackRest's `tls-server-port`).
 pub const PGBACKREST_PORT: u16 = 8432;
 

@@ -33,7 +33,7 @@ pub(crate) struct TlsConfig {
 }
 
 /// A label that every time series gets.
-#[derive(Serialize)]
+#[derive(Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Relabeling {
     pub(crate) action: &'static str,

@@ -122,6 +122,11 @@ impl Cluster {
     pub fn shares_issuer(&self) -> bool {
         self.cert_manager.as_ref().is_some_and(|settings| settings.issuer.is_some())
     }
+
+    /// Whether the collector runs queries itself, besides fetching the metrics of the exporter.
+    pub fn collector_runs_queries(&self) -> bool {
+        self.collector.as_ref().is_some_and(|collector| !collector.queries.is_empty())
+    }
 }
 
 /// How cert-manager makes the certificates of a cluster.

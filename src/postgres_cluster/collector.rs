@@ -8,4 +8,8 @@ pub mod metrics;
 pub mod model;
 pub mod parts;
 pub mod places;
+pub mod queries;
+pub mod query_file;
 pub mod resolve;
+pub mod resolve_metrics;
+pub mod tables;

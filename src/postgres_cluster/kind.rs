@@ -3,7 +3,9 @@
 use std::cell::LazyCell;
 
 use super::cluster::Cluster;
+use super::collector::query_file;
 use super::exporter::custom_queries;
+use super::query_files;
 use super::objects;
 use super::parse::{self, DEFINITION};
 use super::pgbackrest::place::Places;
@@ -41,14 +43,16 @@ impl Kind for PostgresClusterKind {
         }
         let sources: Vec<_> =
             clusters.iter().filter_map(|(cluster, _)| cluster.as_ref().map(SourceCluster::of)).collect();
-        let queries = LazyCell::new(|| custom_queries::Sources::of(input.documents, input.options));
+        let queries = LazyCell::new(|| query_files::Sources::of(input.documents, input.options));
         let mut places = Places::default();
         for (Resource { document, reference }, (cluster, diagnostics)) in resources.iter().zip(&mut clusters) {
             if let Some(cluster) = cluster.as_ref() {
                 diagnostics.extend(document.locate_all(places.add(reference, cluster)));
             }
             if let Some(cluster) = cluster.as_ref().filter(|cluster| cluster.exporter.is_some()) {
-                diagnostics.extend(custom_queries::check(cluster, &queries, work));
+                let mut found = custom_queries::check(cluster, reference, &queries, work);
+                found.extend(query_file::check(cluster, reference, &queries, work));
+                diagnostics.extend(document.locate_all(found));
             }
             let found = cluster.as_mut().and_then(|cluster| source_cluster::complete(cluster, &sources));
             work.add(cluster.as_ref().map_or(0, of_data_source));

@@ -3,6 +3,7 @@
 
 mod arrival;
 mod otlp;
+mod queries;
 mod rotation;
 mod script;
 
@@ -59,7 +60,13 @@ fn container(pod: &Value) -> Option<&Value> {
 
 /// Returns what is reported about a cluster, except when to render it again.
 fn told(cluster: &Value) -> Vec<String> {
-    let documents = read::documents("input.yaml", &cluster.to_string()).unwrap();
+    told_about(std::slice::from_ref(cluster))
+}
+
+/// The same about a cluster and other objects of the input.
+fn told_about(documents: &[Value]) -> Vec<String> {
+    let text = documents.iter().map(Value::to_string).collect::<Vec<_>>().join("\n---\n");
+    let documents = read::documents("input.yaml", &text).unwrap();
     let rendered = render(&documents, &options(), Ok(&Seed::new(SEED.as_bytes()).ok().unwrap()));
     let lines = rendered.diagnostics.iter().map(ToString::to_string);
     lines.filter(|line| !line.contains("render and apply again")).collect()
@@ -114,7 +121,7 @@ fn it_can_write_only_where_it_remembers_what_it_has_read() {
     }
 }
 
-/// PGO writes a password into the pod. Here the collector logs in nowhere.
+/// PGO writes a password into the pod. Here the collector logs in nowhere, unless it runs queries.
 #[test]
 fn it_needs_no_password() {
     for pod in pods(&objects(&cluster(&json!({"metrics": {"exporters": ["debug"]}})).to_string()).unwrap()) {
@@ -192,9 +199,9 @@ fn a_log_that_the_collector_does_not_find_is_reported() {
 #[test]
 fn a_secret_in_the_spec_is_reported_and_not_repeated() {
     let exporters = json!({"otlphttp": {"endpoint": "http://there", "headers": {"Authorization": "Bearer hush"}}});
-    let told_about = told(&cluster(&json!({"config": {"exporters": exporters}, "logs": {"exporters": ["otlphttp"]}})));
-    assert!(told_about.iter().any(|line| line.contains("is written into a ConfigMap")), "{told_about:?}");
-    assert!(!told_about.iter().any(|line| line.contains("hush")), "{told_about:?}");
+    let reported = told(&cluster(&json!({"config": {"exporters": exporters}, "logs": {"exporters": ["otlphttp"]}})));
+    assert!(reported.iter().any(|line| line.contains("is written into a ConfigMap")), "{reported:?}");
+    assert!(!reported.iter().any(|line| line.contains("hush")), "{reported:?}");
     let exporters =
         json!({"otlphttp": {"endpoint": "http://there", "headers": {"Authorization": "Bearer ${env:TOKEN}"}}});
     let told = told(&cluster(&json!({"config": {"exporters": exporters}, "logs": {"exporters": ["otlphttp"]}})));

@@ -16,8 +16,10 @@ use serde_json::{Value, json};
 use check::dangling;
 
 /// Objects that the fixtures refer to and their user provides.
-const BROUGHT_BY_FIXTURES: [&str; 11] = [
+const BROUGHT_BY_FIXTURES: [&str; 13] = [
+    "animals-queries",
     "archive",
+    "feed-queries",
     "hippo-pgbouncer",
     "hippo-replication-tls",
     "hippo-tls",

@@ -16,6 +16,9 @@ use crate::postgres_cluster::pgbouncer::model::PgBouncer;
 /// The key of the ConfigMaps with the configuration.
 pub const KEY: &str = "collector.yaml";
 
+/// The directory of the configuration, of the user's files and of the queries.
+pub const DIRECTORY: &str = "/etc/otel-collector";
+
 /// Where the collector remembers what it has read.
 pub const STATE_DIRECTORY: &str = "/var/lib/otelcol";
 
@@ -26,7 +29,7 @@ pub fn instance(cluster: &Cluster, collector: &Collector) -> String {
         sources.push(Source::pgbackrest(&pgbackrest::configuration::instance_log_directory(cluster)));
     }
     let mut parts = parts(collector, &sources);
-    if !collector.metric_exporters.is_empty() {
+    if !collector.metric_exporters.is_empty() || !collector.queries.is_empty() {
         metrics::add(&mut parts, cluster, collector);
     }
     text(parts)

@@ -1,19 +1,18 @@
 //! The container of the collector and its volumes (PGO's `internal/collector/instance.go`).
 
-use super::configuration::{KEY, STATE_DIRECTORY};
+use super::configuration::{DIRECTORY, KEY, STATE_DIRECTORY};
 use super::model::Collector;
+use super::queries::{self, File};
 use crate::kubernetes::{
-    Container, EnvVar, EnvVarSource, ObjectFieldSelector, ObjectMeta, PodSpec, VolumeMount,
+    Container, ContainerPort, EnvVar, EnvVarSource, ObjectFieldSelector, ObjectMeta, PodSpec, VolumeMount,
 };
-use crate::naming::{CONTAINER_COLLECTOR, label};
+use crate::naming::{COLLECTOR_PORT, CONTAINER_COLLECTOR, PORT_COLLECTOR, label};
 use crate::postgres_cluster::cluster::Cluster;
+use crate::postgres_cluster::exporter::files::{PASSWORD_DIRECTORY, PASSWORD_FILE};
 use crate::postgres_cluster::exporter::resolve::optional;
 use crate::postgres_cluster::objects::pod::{container, mount, mount_read_only};
 use crate::postgres_cluster::objects::volumes::{config_map, item, projected, temporary};
 use crate::postgres_cluster::scripts;
-
-/// The directory of the configuration and of the user's files.
-const DIRECTORY: &str = "/etc/otel-collector";
 
 /// What the collector needs of a kind of pod.
 pub(crate) struct Place<'a> {
@@ -23,6 +22,8 @@ pub(crate) struct Place<'a> {
     pub(crate) logs: Vec<(&'a str, &'a str)>,
     /// The volume in which the collector remembers what it has read, in a directory of its own. It must outlive what is read.
     pub(crate) state: &'a str,
+    /// The files of the queries that it runs, which are also in the ConfigMap.
+    pub(crate) queries: Vec<File>,
 }
 
 /// Adds the container and its volumes to a pod. All files that it mounts are optional, so that the pod starts without them.
@@ -34,16 +35,36 @@ pub(crate) fn add(pod: &mut PodSpec, cluster: &Cluster, collector: &Collector, p
         mount_read_only("collector-config", DIRECTORY),
         mount("collector-tmp", "/tmp"),
     ]);
+    let runs_queries = !place.queries.is_empty();
+    if runs_queries {
+        mounts.push(mount_read_only("monitoring-secret", PASSWORD_DIRECTORY));
+    }
     let mut env = vec![field("K8S_POD_NAMESPACE", "metadata.namespace"), field("K8S_POD_NAME", "metadata.name")];
     env.extend(collector.environment.iter().cloned());
     pod.containers.push(Container {
-        command: Some(scripts::collector(DIRECTORY)),
+        command: Some(scripts::collector(DIRECTORY, runs_queries.then_some(PASSWORD_FILE))),
         env: Some(env),
+        ports: runs_queries.then(|| {
+            vec![ContainerPort {
+                container_port: COLLECTOR_PORT.into(),
+                name: Some(PORT_COLLECTOR.to_owned()),
+                protocol: Some("TCP".to_owned()),
+                ..ContainerPort::default()
+            }]
+        }),
         resources: collector.resources.clone(),
         volume_mounts: Some(mounts),
         ..container(cluster, CONTAINER_COLLECTOR, &collector.image)
     });
-    let mut sources = vec![optional(config_map(place.config_map, vec![item(KEY, "config.yaml")]))];
+    let mut items = vec![item(KEY, "config.yaml")];
+    items.extend(place.queries.iter().map(|file| item(&file.key, &file.path)));
+    let mut sources = vec![optional(config_map(place.config_map, items))];
+    if runs_queries {
+        sources.extend(collector.queries.custom.iter().map(|custom| {
+            let path = format!("{}/{}/{}", queries::QUERIES, custom.name, custom.key);
+            optional(config_map(custom.config_map.clone(), vec![item(&custom.key, &path)]))
+        }));
+    }
     sources.extend(collector.files.iter().cloned());
     pod.volumes
         .get_or_insert_default()

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::model::Collector;
-use super::parts::{OUTPUT, Parts, resource_attributes};
+use super::parts::{OUTPUT, Parts, literal, resource_attributes};
 use crate::naming::{CONTAINER_DATABASE, CONTAINER_PGBACKREST, CONTAINER_PGBOUNCER};
 use crate::postgres_cluster::cluster::Cluster;
 use crate::postgres_cluster::patroni;
@@ -112,11 +112,6 @@ fn with_older(file: String) -> Vec<String> {
 
 fn statements(text: &str) -> Vec<String> {
     text.lines().filter(|line| !line.is_empty() && !line.starts_with('#')).map(str::to_owned).collect()
-}
-
-/// The collector replaces `${…}` and `$…` in its configuration, and `$$` by `$` (OpenTelemetry, "Collector configuration").
-fn literal(text: &str) -> String {
-    text.replace('$', "$$")
 }
 
 /// Adds the pipeline `logs/<program>`.

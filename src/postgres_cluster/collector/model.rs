@@ -31,6 +31,44 @@ pub struct Collector {
     pub metric_exporters: Vec<String>,
     /// `metrics.customQueries.remove`: the names of metrics that are not sent.
     pub removed_metrics: Vec<String>,
+    /// The queries that the collector runs itself.
+    pub queries: Queries,
+}
+
+/// The queries that the collector runs itself, in every instance.
+#[derive(Clone, Debug, Default)]
+pub struct Queries {
+    /// `metrics.customQueries.add`.
+    pub custom: Vec<CustomQueries>,
+    /// `metrics.perDBMetricTargets`: the databases whose tables are measured.
+    pub tables_of: Vec<String>,
+}
+
+impl Queries {
+    /// The databases in which queries run, one time for each receiver.
+    pub fn databases(&self) -> impl Iterator<Item = &String> {
+        self.custom.iter().flat_map(|queries| &queries.databases).chain(&self.tables_of)
+    }
+
+    /// Whether there are no queries.
+    pub fn is_empty(&self) -> bool {
+        self.databases().next().is_none()
+    }
+}
+
+/// A file of the user's queries.
+#[derive(Clone, Debug)]
+pub struct CustomQueries {
+    /// `name`.
+    pub name: String,
+    /// The ConfigMap with the file.
+    pub config_map: String,
+    /// The key of the file.
+    pub key: String,
+    /// The time between two runs.
+    pub milliseconds: i64,
+    /// The databases in which they run.
+    pub databases: Vec<String>,
 }
 
 /// How log records are batched before they are sent.

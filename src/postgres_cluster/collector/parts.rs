@@ -18,3 +18,8 @@ pub(crate) fn resource_attributes<'a>(attributes: impl IntoIterator<Item = (&'a 
     let insert = |(key, value): (&str, String)| json!({"action": "insert", "key": key, "value": value});
     json!({"attributes": attributes.into_iter().map(insert).collect::<Vec<_>>()})
 }
+
+/// The collector replaces `${…}` and `$…` in its configuration, and `$$` by `$` (OpenTelemetry, "Collector configuration").
+pub(crate) fn literal(text: &str) -> String {
+    text.replace('$', "$$")
+}

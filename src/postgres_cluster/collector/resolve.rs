@@ -4,6 +4,8 @@ use serde_json::{Map, Value};
 
 use super::model::{Batches, Collector};
 use super::parts::OUTPUT;
+use super::queries::{PROMETHEUS, QUERIES, RECEIVERS, TABLES};
+use super::resolve_metrics;
 use crate::diagnostic::FieldPath;
 use crate::diagnostic::words;
 use crate::kubernetes::EnvVar;
@@ -12,13 +14,13 @@ use crate::postgres_cluster::exporter::resolve::optional;
 use crate::postgres_cluster::resolve::context::Context;
 use crate::postgres_cluster::resolve::{containers, files};
 use crate::postgres_cluster::spec::{
-    DetectorSpec, InstrumentationMetricsSpec, InstrumentationSpec, LogBatchesSpec, PostgresClusterSpec,
+    DetectorSpec, InstrumentationSpec, LogBatchesSpec, PostgresClusterSpec,
 };
 
 const PATH: &str = "spec.instrumentation";
 
-/// The file that the user's files must not replace.
-const CONFIGURATION_FILE: &str = "config.yaml";
+/// The files and directories that the user's files must not replace.
+const OUR_FILES: [&str; 4] = ["config.yaml", QUERIES, RECEIVERS, TABLES];
 
 const NANOSECONDS_IN_A_MILLISECOND: i64 = 1_000_000;
 const NANOSECONDS_IN_AN_HOUR: i64 = 3_600_000_000_000;
@@ -77,8 +79,15 @@ pub(crate) fn resolve(spec: &PostgresClusterSpec, context: &mut Context) -> Opti
         context.warning(at_config.key("exporters").key(name), message);
     }
     check_detectors(&config.detectors, &at_config.key("detectors"), context);
-    let removed_metrics = removed(&metrics, &path.key("metrics"), &metric_exporters, context);
-    let files = files::checked(config.files, &at_config.key("files"), &[CONFIGURATION_FILE], context);
+    let queries = resolve_metrics::queries(spec, &path.key("metrics"), context);
+    let removed_metrics = resolve_metrics::removed(spec, &path.key("metrics"), context);
+    if !removed_metrics.is_empty() && metric_exporters.is_empty() && queries.tables_of.is_empty() {
+        let message = format!(
+            "has no effect: the collector sends no metrics, because `{PATH}.metrics.exporters` names no exporter"
+        );
+        context.warning(path.key("metrics").key("customQueries").key("remove"), message);
+    }
+    let files = files::checked(config.files, &at_config.key("files"), &OUR_FILES, context);
     Some(Collector {
         image: image(instrumentation, context),
         resources: containers::resources(instrumentation.resources.as_ref(), &path.key("resources"), context),
@@ -91,6 +100,7 @@ pub(crate) fn resolve(spec: &PostgresClusterSpec, context: &mut Context) -> Opti
         retention_hours: logs.retention_period.as_deref().and_then(hours).unwrap_or(24),
         metric_exporters,
         removed_metrics,
+        queries,
     })
 }
 
@@ -122,6 +132,8 @@ fn check_exporters(exporters: &Map<String, Value>, path: &FieldPath, context: &m
             let message = "is not the name of an exporter: write its type, such as `otlphttp`, or its type, `/` and a \
                            name";
             context.error(path, message);
+        } else if name == PROMETHEUS {
+            context.error(path, "is the name of an exporter of pgrender: choose another name after the `/`");
         } else if !settings.is_object() && !settings.is_null() {
             let message = "the settings of an exporter are a mapping, as in `endpoint: https://collector.example.com`";
             context.error(path, message);
@@ -202,44 +214,6 @@ fn check_detectors(detectors: &[DetectorSpec], path: &FieldPath, context: &mut C
             context.warning(path, message);
         }
     }
-}
-
-/// Returns the metrics that are not sent, and reports what has no effect.
-fn removed(
-    metrics: &InstrumentationMetricsSpec,
-    path: &FieldPath,
-    exporters: &[String],
-    context: &mut Context,
-) -> Vec<String> {
-    if !metrics.per_db_metric_targets.is_empty() {
-        let message = "has no effect: the exporter measures the tables of all databases; remove it";
-        context.warning(path.key("perDBMetricTargets"), message);
-    }
-    let queries = metrics.custom_queries.clone().unwrap_or_default();
-    let path = path.key("customQueries");
-    if !queries.add.is_empty() {
-        let message = "has no effect, because the exporter runs the queries: write them in the format of \
-                       `postgres_exporter`, and name the ConfigMap in \
-                       `spec.monitoring.pgmonitor.exporter.configuration` (docs/monitoring.md)";
-        context.warning(path.key("add"), message);
-    }
-    if !queries.remove.is_empty() && exporters.is_empty() {
-        let message = format!(
-            "has no effect: the collector sends no metrics, because `{PATH}.metrics.exporters` names no exporter"
-        );
-        context.warning(path.key("remove"), message);
-    }
-    let mut removed = Vec::new();
-    for (index, name) in queries.remove.into_iter().enumerate() {
-        let is_name = |character: char| character.is_ascii_alphanumeric() || character == '_' || character == ':';
-        if name.is_empty() || !name.chars().all(is_name) {
-            let message = "is not the name of a metric, such as `ccp_locks_count`: correct or remove it";
-            context.error(path.key("remove").index(index), message);
-        } else {
-            removed.push(name);
-        }
-    }
-    removed
 }
 
 /// The schema has checked the texts, so they are durations.

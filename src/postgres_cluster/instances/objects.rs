@@ -44,10 +44,13 @@ fn config_map(cluster: &Cluster) -> ConfigMap {
 /// `<cluster>-<set>-config`: Patroni's settings for an instance set, and the collector's.
 fn instance_set_config_map(cluster: &Cluster, set: &InstanceSet) -> ConfigMap {
     let collector = cluster.collector.as_ref().map(|settings| collector::configuration::instance(cluster, settings));
+    let queries: Vec<_> =
+        cluster.collector.iter().flat_map(|settings| collector::queries::files(cluster, settings)).collect();
     let files = [
         ("patroni.yaml", Some(patroni::configuration::instance_set_yaml(cluster, set))),
         (collector::configuration::KEY, collector),
     ];
+    let files = files.into_iter().chain(queries.iter().map(|file| (file.key.as_str(), Some(file.text.clone()))));
     config_maps::files(
         cluster,
         cluster.instance_set_config_map(set),

@@ -73,7 +73,8 @@ fn collector_place<'a>(cluster: &Cluster, set: &InstanceSet) -> Place<'a> {
     logs.extend(set.temp_volume_claim_spec.as_ref().map(|_| ("postgres-temp", "/pgtmp")));
     let log_directory = postgres::configuration::parameters(cluster).remove("log_directory").unwrap_or_default();
     logs.retain(|(volume, path)| *volume == POSTGRES_DATA || log_directory.starts_with(&format!("{path}/")));
-    Place { config_map: cluster.instance_set_config_map(set), logs, state: POSTGRES_DATA }
+    let queries = cluster.collector.iter().flat_map(|settings| collector::queries::files(cluster, settings)).collect();
+    Place { config_map: cluster.instance_set_config_map(set), logs, state: POSTGRES_DATA, queries }
 }
 
 fn pod(cluster: &Cluster, set: &InstanceSet) -> PodSpec {

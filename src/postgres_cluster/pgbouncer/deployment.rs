@@ -69,7 +69,7 @@ fn pod(cluster: &Cluster, pgbouncer: &PgBouncer) -> PodSpec {
     add_tmp(&mut pod);
     if let Some(settings) = &cluster.collector {
         let logs = vec![(LOG_VOLUME, configuration::LOG_DIRECTORY)];
-        let place = Place { config_map: cluster.pgbouncer_name(), logs, state: LOG_VOLUME };
+        let place = Place { config_map: cluster.pgbouncer_name(), logs, state: LOG_VOLUME, queries: Vec::new() };
         collector::container::add(&mut pod, cluster, settings, place);
         pod.volumes.get_or_insert_default().push(temporary(LOG_VOLUME, "256Mi"));
     }

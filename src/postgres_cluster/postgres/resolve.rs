@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::parameter;
 use crate::diagnostic::FieldPath;
 use crate::kubernetes::IntOrString;
-use crate::naming::{EXPORTER_PORT, PGBACKREST_PORT};
+use crate::naming::{COLLECTOR_PORT, EXPORTER_PORT, PGBACKREST_PORT};
 use crate::postgres_cluster::cluster::{Cluster, Postgres};
 use crate::postgres_cluster::postgres;
 use crate::postgres_cluster::resolve::context::Context;
@@ -113,6 +113,7 @@ pub(crate) fn check_ports(spec: &PostgresClusterSpec, cluster: &Cluster, context
     let taken = [
         (cluster.backups.is_some(), "pgBackRest's server", PGBACKREST_PORT),
         (cluster.exporter.is_some(), "the exporter", EXPORTER_PORT),
+        (cluster.collector_runs_queries(), "the collector", COLLECTOR_PORT),
     ];
     for (path, port) in [("spec.port", cluster.port), ("spec.patroni.port", cluster.patroni.port)] {
         for (_, user, taken) in taken.iter().filter(|(is_there, _, taken)| *is_there && *taken == port) {

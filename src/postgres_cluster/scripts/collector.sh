@@ -2,13 +2,14 @@
 #
 # Container `collector`: runs the OpenTelemetry collector, and starts it again when it ends and when its files change.
 #
-#   collector.sh DIRECTORY
+#   collector.sh DIRECTORY [PASSWORD]
 #
-# DIRECTORY has the file `config.yaml`, and is a mounted volume. This script never ends by itself. If it did, the pod would not be
+# DIRECTORY has the file `config.yaml`, perhaps more configurations in `receivers`, and is a mounted volume. PASSWORD is a file with
+# the password of the role that queries log in as, in another one. This script never ends by itself. If it did, the pod would not be
 # ready, and the Services would not lead to its Postgres.
 set -u
 
-directory=$1
+directory=$1 password=${2-}
 
 say() {
   echo "collector: $*"
@@ -22,7 +23,7 @@ pause() {
 
 # The kubelet replaces this link when a file changes (Kubernetes' `AtomicWriter`).
 version() {
-  readlink "${directory}/..data" 2>/dev/null
+  for volume in "${directory}" "${password%/*}"; do readlink "${volume}/..data" 2>/dev/null; done
 }
 
 find_program() {
@@ -44,6 +45,23 @@ is_alive() {
   kill -0 "$1" 2>/dev/null && ! grep -q '^State:[[:space:]]*Z' "/proc/$1/status" 2>/dev/null
 }
 
+# Writes the password for PostgreSQL's clients, which refuse a file that others can read (PostgreSQL, "The Password File").
+write_password() {
+  if [ -s "${password}" ]; then
+    export PGPASSFILE=/tmp/pgpass
+    (umask 077 && sed 's/[\\:]/\\&/g; s/^/*:*:*:*:/' "${password}" >"${PGPASSFILE}")
+  fi
+}
+
+# Whether the collector accepts one more configuration. If not, it runs without it, so that wrong queries of a user, or a collector
+# without the receiver for queries, do not keep logs from being sent.
+accepts() {
+  if errors=$("${program}" validate --config "${directory}/config.yaml" --config "$1" 2>&1); then return 0; fi
+  if [ $((failures % 12)) = 0 ]; then say "runs without $1, which the collector refuses: ${errors}"; fi
+  return 1
+}
+
+failures=0
 collector=
 # shellcheck disable=SC2329 # called by the trap
 stop() {
@@ -56,7 +74,6 @@ stop() {
 }
 trap stop TERM INT
 
-failures=0
 while :; do
   if ! program=$(find_program); then
     once "otelcol-contrib is not in this image, so no logs and metrics are sent"
@@ -64,7 +81,12 @@ while :; do
     once "waiting for ${directory}/config.yaml"
   else
     loaded=$(version)
-    "${program}" --config "${directory}/config.yaml" &
+    write_password
+    set -- --config "${directory}/config.yaml"
+    for file in "${directory}"/receivers/*; do
+      if [ -f "${file}" ] && accepts "${file}"; then set -- "$@" --config "${file}"; fi
+    done
+    "${program}" "$@" &
     collector=$!
     while is_alive "${collector}" && [ "$(version)" = "${loaded}" ]; do pause 5; done
     if is_alive "${collector}"; then

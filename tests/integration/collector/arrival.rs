@@ -20,6 +20,8 @@ use crate::common::tools::{give_to_unprivileged, postgres_server, program, pytho
 pub(super) struct Pod {
     directory: tempfile::TempDir,
     pub(super) objects: Vec<Value>,
+    /// More arguments of the script.
+    pub(super) arguments: Vec<String>,
 }
 
 impl Pod {
@@ -36,7 +38,8 @@ impl Pod {
             "metrics": {"exporters": ["otlphttp"], "customQueries": {"remove": ["pg_exporter_last_scrape_error"]}},
         }));
         cluster["spec"]["postgresVersion"] = json!(version);
-        let pod = Self { directory: tempfile::tempdir().unwrap(), objects: objects(&cluster.to_string()).unwrap() };
+        let objects = objects(&cluster.to_string()).unwrap();
+        let pod = Self { directory: tempfile::tempdir().unwrap(), objects, arguments: Vec::new() };
         for directory in [
             "pgdata/logs/postgres",
             "pgdata/patroni/log",
@@ -90,7 +93,7 @@ impl Pod {
             words.iter().map(|word| word.as_str().unwrap().replace("/etc/otel-collector", &mounted.to_string_lossy()));
         let mut command = unprivileged("/usr/bin/env");
         command.env("PATH", format!("{}:/usr/bin:/bin", self.path("bin").display()));
-        command.env("K8S_POD_NAME", "alpha-one-0").env("K8S_POD_NAMESPACE", "zoo").args(words);
+        command.env("K8S_POD_NAME", "alpha-one-0").env("K8S_POD_NAMESPACE", "zoo").args(words).args(&self.arguments);
         Some(start(&mut command, &self.path(&format!("{config_map}.log"))))
     }
 }
