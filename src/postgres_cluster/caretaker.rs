@@ -113,8 +113,7 @@ struct Settings<'a> {
     extensions: Vec<&'static str>,
     schema_per_user: bool,
     /// How many connections the collector may have in addition to those of the exporter.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    collector_connections: Option<usize>,
+    collector_connections: usize,
     /// Whether there are backups.
     stanza: bool,
     volume_repositories: Vec<u8>,
@@ -197,9 +196,10 @@ pub fn settings(cluster: &Cluster) -> String {
         database_init_sql: cluster.database_init_sql.as_ref().map(|sql| sql.name.as_str()),
         extensions: extensions(cluster),
         schema_per_user: cluster.schema_per_user,
-        collector_connections: cluster.collector.as_ref().filter(|_| cluster.collector_runs_queries()).map(|collector| {
-            CONNECTIONS_OF_RECEIVER * collector.queries.databases().count()
-        }),
+        collector_connections: cluster
+            .collector
+            .as_ref()
+            .map_or(0, |collector| CONNECTIONS_OF_RECEIVER * collector.queries.databases().count()),
         stanza: cluster.backups.is_some(),
         volume_repositories: repositories(true),
         cloud_repositories: repositories(false),

@@ -168,7 +168,7 @@ def monitoring(wanted: Wanted) -> float | None:
     The role comes first, so that it can log in even if a database has errors. The extension comes before the function that
     calls it."""
     role = wanted.roles["monitoring"]
-    connections = CONNECTIONS + wanted.settings.get("collectorConnections", 0)
+    connections = CONNECTIONS + wanted.settings["collectorConnections"]
     wrong = service_role(ROLE, role, ["pg_monitor"], LIMITS, connections)
     again = None
     if role:

@@ -122,10 +122,16 @@ fn collector() -> BoxedStrategy<Value> {
         sometimes("files", Just(json!([{"configMap": {"name": "brought-otlp-ca"}}]))),
         sometimes("detectors", Just(json!([{"name": "ec2", "attributes": {"host.id": true}}]))),
     ]);
+    let queries = json!({"name": "own", "queries": {"name": "brought-otlp-queries", "key": "a.yaml"}, "databases": ["a", "b"]});
+    let metrics = object(vec![
+        sometimes("exporters", Just(json!(["otlp", "debug"]))),
+        sometimes("customQueries", Just(json!({"add": [queries], "remove": ["ccp_locks_count"]}))),
+        sometimes("perDBMetricTargets", Just(json!(["a"]))),
+    ]);
     object(vec![
         always("config", config),
         sometimes("logs", Just(json!({"exporters": ["otlp"], "retentionPeriod": "3d"}))),
-        sometimes("metrics", Just(json!({"exporters": ["otlp", "debug"]}))),
+        sometimes("metrics", metrics),
         sometimes("image", Just(json!("example.com/collector:1"))),
     ])
 }
