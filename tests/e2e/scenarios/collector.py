@@ -8,6 +8,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import yaml
 from framework import ROOT, Test, hippo, image, until
 from programs import Skipped
 
@@ -34,7 +35,11 @@ def cluster() -> dict[str, Any]:
         "image": image(),
         "config": {"exporters": {"otlphttp": exporter}, "environmentVariables": [{"name": "PATH", "value": path}]},
         "logs": {"exporters": ["otlphttp"]},
-        "metrics": {"exporters": ["otlphttp"]},
+        "metrics": {
+            "exporters": ["otlphttp"],
+            "customQueries": {"add": [{"name": "absent", "queries": {"name": "absent", "key": "absent.yaml"}}]},
+            "perDBMetricTargets": ["postgres"],
+        },
     }
     return hippo(instrumentation=instrumentation)
 
@@ -95,6 +100,24 @@ def check_metrics(test: Test) -> None:
         until(name, lambda name=name: {line["pod"] for line in received(test) if line.get("metric") == name} == set(test.instances()))
 
 
+def check_queries(test: Test) -> None:
+    """The collector says which queries it cannot run. It has what it needs to run the others: the program that is built for tests lacks
+    the receiver, so `psql` logs in as it would."""
+    test.superuser(test.leader(), "CREATE TABLE IF NOT EXISTS public.measured AS SELECT 1 AS one")
+    for pod in test.instances():
+        for name in ("custom-absent", "tables"):
+            message = f"runs without /etc/otel-collector/receivers/{name}.yaml, which the collector refuses"
+            until(message, lambda pod=pod, message=message: message in test.kubectl("logs", pod, "--container=collector"))
+        read = lambda file, pod=pod: yaml.safe_load(test.in_pod(pod, "cat", f"/etc/otel-collector/{file}", container="collector"))  # noqa: E731
+        [receiver] = read("receivers/tables.yaml")["receivers"].values()
+        [query] = read("tables.yaml")
+        command = ("env", "PGPASSFILE=/tmp/pgpass", "psql", "-XAt", receiver["datasource"], "--command", query["sql"])
+        rows = test.in_pod(pod, *command, container="collector").splitlines()
+        test.expect(any(row.startswith("postgres|public|measured|") for row in rows), f"{pod}: {rows}")
+    limit = test.superuser(test.leader(), "SELECT rolconnlimit FROM pg_roles WHERE rolname = 'ccp_monitoring'")
+    test.expect(limit == "50", f"the limit of connections is {limit}")
+
+
 def check_restarts(test: Test) -> None:
     """A collector that ends starts again, and no line is sent twice. Nothing else restarts."""
     pod = test.leader()
@@ -124,4 +147,5 @@ def run(test: Test) -> None:
     give_program(test)
     check_logs(test)
     check_metrics(test)
+    check_queries(test)
     check_restarts(test)

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::arrival::Pod;
 use super::otlp::Server;
-use super::{CONFIG_MAPS, cluster, configuration, container, pods, told, told_about};
+use super::{CONFIG_MAPS, cluster, container, pods, told, told_about};
 use crate::common::processes::wait_for;
 use crate::common::rendering::{SEED, objects, objects_from, options};
 use crate::common::tools::{program, run};
@@ -318,31 +318,49 @@ fn the_collector_accepts_the_rest_of_each_configuration() {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
-#[test]
-#[ignore = "run it with make collector"]
-fn queries_that_the_collector_refuses_do_not_keep_it_from_sending_logs() {
+/// Runs the collector of pgBouncer with queries, whose file is there or not, and returns its log.
+fn log_with_queries(file: Option<&str>) -> String {
     let server = Server::start();
     let mut pod = Pod::new(&server, 17);
     let (ours, _) = mounted(&objects(&with(&json!({"customQueries": {"add": [added(&["zoo"])]}})).to_string()).unwrap());
-    // Its own configuration has no processors for these metrics.
     let mounted = pod.path(&format!("config/{}", CONFIG_MAPS[2]));
-    fs::create_dir_all(mounted.join("receivers")).unwrap();
-    fs::write(mounted.join("receivers/custom-animals.yaml"), &ours["receivers/custom-animals.yaml"]).unwrap();
+    for directory in ["receivers", "queries/animals"] {
+        fs::create_dir_all(mounted.join(directory)).unwrap();
+    }
+    let receiver = &ours["receivers/custom-animals.yaml"];
+    let receiver = receiver.replace("/etc/otel-collector", &mounted.to_string_lossy());
+    fs::write(mounted.join("receivers/custom-animals.yaml"), receiver).unwrap();
+    if let Some(text) = file {
+        fs::write(mounted.join("queries/animals/animals.yaml"), text).unwrap();
+    }
     let password = pod.path("password");
     fs::write(&password, r"a:b\c'").unwrap();
     let passwords = pod.path("bin/pgpass");
-    let words = |text: &str| text.replace("/tmp/pgpass", &passwords.to_string_lossy());
-    pod.objects = serde_json::from_str(&words(&json!(pod.objects).to_string())).unwrap();
+    let text = json!(pod.objects).to_string().replace("/tmp/pgpass", &passwords.to_string_lossy());
+    pod.objects = serde_json::from_str(&text).unwrap();
     pod.arguments.push(password.to_string_lossy().into_owned());
-    let Some(mut running) = pod.collector(CONFIG_MAPS[2], &[]) else { return };
+    let Some(mut running) = pod.collector(CONFIG_MAPS[2], &[]) else { return String::new() };
     let log = pod.path(&format!("{}.log", CONFIG_MAPS[2]));
-    wait_for(&log, "custom-animals.yaml, which the collector refuses");
     wait_for(&log, "Everything is ready");
-    assert!(fs::read_to_string(&log).unwrap().contains("sqlquery"));
+    // PostgreSQL, "The Password File".
     assert_eq!(fs::read_to_string(&passwords).unwrap().trim_end(), r"*:*:*:*:a\:b\\c'");
     assert_eq!(fs::metadata(&passwords).unwrap().permissions().mode() & 0o777, 0o600);
     fs::write(pod.path("pgbouncer/pgbouncer.log"), "2026-01-01 00:00:00.000 UTC [1] LOG hello\n").unwrap();
     server.waits_for("pgbouncer", |record| record.body == "hello");
     assert!(running.runs());
-    assert!(configuration(&pod.objects, CONFIG_MAPS[2]).contains("filelog/pgbouncer"));
+    fs::read_to_string(&log).unwrap()
+}
+
+#[test]
+#[ignore = "run it with make collector"]
+fn queries_that_the_collector_refuses_do_not_keep_it_from_sending_logs() {
+    if program("otelcol-contrib").is_none() {
+        return;
+    }
+    let missing = log_with_queries(None);
+    assert!(missing.contains("custom-animals.yaml, which the collector refuses"), "{missing}");
+    assert!(missing.contains("no such file"), "{missing}");
+    let unknown = log_with_queries(Some("- sql: SELECT 1\n"));
+    assert!(unknown.contains("custom-animals.yaml, which the collector refuses"), "{unknown}");
+    assert!(unknown.contains("sqlquery"), "{unknown}");
 }
