@@ -154,6 +154,18 @@ fn what_cannot_work_is_refused() {
         fault(json!({"config": {"exporters": exporters}}), &["error", words]);
     }
     fault(json!({"config": {"exporters": ["otlp"]}}), &["error", "config.exporters"]);
+    for (queue, is_limited) in [
+        (json!({"storage": "file_storage"}), false),
+        (json!({"storage": "file_storage", "sizer": "bytes"}), false),
+        (json!({"storage": "file_storage", "queue_size": 1000}), false),
+        (json!({"storage": "file_storage", "sizer": "bytes", "queue_size": 1000}), true),
+        (json!({"queue_size": 1000}), true),
+    ] {
+        let exporters = json!({"otlphttp": {"endpoint": "http://there", "sending_queue": queue}});
+        let told = told(&cluster(&json!({"config": {"exporters": exporters}, "logs": {"exporters": ["otlphttp"]}})));
+        let found = told.iter().any(|line| line.contains("sending_queue.storage: this queue can fill the volume"));
+        assert_eq!(found, !is_limited, "{told:?}");
+    }
     let detectors = |names: &[&str]| {
         let detectors: Vec<_> = names.iter().map(|name| json!({"name": name})).collect();
         json!({"config": {"detectors": detectors}})
@@ -214,9 +226,9 @@ fn variants() -> Vec<Value> {
         "otlphttp/a": {
             "endpoint": "https://there",
             "headers": {"Authorization": "Bearer ${env:TOKEN}"},
-            // docs/monitoring.md
+            // docs/collector.md
             "retry_on_failure": {"max_elapsed_time": "0s"},
-            "sending_queue": {"storage": "file_storage"},
+            "sending_queue": {"storage": "file_storage", "sizer": "bytes", "queue_size": 67_108_864},
         },
         "otlp": {"endpoint": "there:4317", "tls": {"insecure": true}},
         "debug": null,

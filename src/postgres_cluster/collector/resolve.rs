@@ -139,7 +139,18 @@ fn check_exporters(exporters: &Map<String, Value>, path: &FieldPath, context: &m
             context.error(path, message);
         } else {
             check_secrets(settings, &path, context);
+            check_queue(&settings["sending_queue"], &path.key("sending_queue"), context);
         }
+    }
+}
+
+/// Reports a queue that can fill the volume of Postgres, or one that belongs to pgBouncer, while the server does not answer. By
+/// default, its size is a number of requests (OpenTelemetry, "Exporter Helper", `sizer`).
+fn check_queue(queue: &Value, path: &FieldPath, context: &mut Context) {
+    if queue["storage"].is_string() && (queue["sizer"] != "bytes" || queue["queue_size"].is_null()) {
+        let message = "this queue can fill the volume of the data while the server does not answer, and Postgres then stops: \
+                       also write `sizer: bytes` and `queue_size` with the most bytes, such as 67108864, beside it";
+        context.warning(path.key("storage"), message);
     }
 }
 

@@ -31,6 +31,21 @@ fn an_image_without_a_collector_is_reported() {
     }
 }
 
+/// A line that is longer than the collector's limit of 1 MiB becomes several records.
+#[test]
+#[ignore = "run it with make collector"]
+fn a_huge_line_holds_nothing_up() {
+    let server = Server::start();
+    let pod = Pod::new(&server, 17);
+    let Some(mut running) = pod.collector(CONFIG_MAPS[2], &[]) else { return };
+    let line = |text: &str| format!("2026-01-01 00:00:00.000 UTC [1] LOG {text}\n");
+    let text = format!("{}{}{}", line("before"), line(&"x".repeat(5 << 20)), line("after"));
+    fs::write(pod.path("pgbouncer/pgbouncer.log"), text).unwrap();
+    server.waits_for("pgbouncer", |record| record.body == "before");
+    server.waits_for("pgbouncer", |record| record.body == "after");
+    assert!(running.runs());
+}
+
 #[test]
 #[ignore = "run it with make collector"]
 fn a_changed_configuration_is_used_and_a_wrong_one_ends_nothing() {
