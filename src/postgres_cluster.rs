@@ -17,7 +17,6 @@ pub mod pgbackrest;
 pub mod pgbouncer;
 mod places;
 pub mod postgres;
-mod query_files;
 pub mod replication;
 pub mod resolve;
 pub mod restore;

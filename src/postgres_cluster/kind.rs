@@ -1,11 +1,8 @@
 //! All steps from a document to what its objects are built from, for the kind `PostgresCluster`.
 
-use std::cell::LazyCell;
-
 use super::cluster::Cluster;
 use super::collector::query_file;
-use super::exporter::custom_queries;
-use super::query_files;
+use super::exporter::custom_queries::CustomQueries;
 use super::objects;
 use super::parse::{self, DEFINITION};
 use super::pgbackrest::place::Places;
@@ -43,16 +40,18 @@ impl Kind for PostgresClusterKind {
         }
         let sources: Vec<_> =
             clusters.iter().filter_map(|(cluster, _)| cluster.as_ref().map(SourceCluster::of)).collect();
-        let queries = LazyCell::new(|| query_files::Sources::of(input.documents, input.options));
+        let mut queries = None;
         let mut places = Places::default();
         for (Resource { document, reference }, (cluster, diagnostics)) in resources.iter().zip(&mut clusters) {
             if let Some(cluster) = cluster.as_ref() {
                 diagnostics.extend(document.locate_all(places.add(reference, cluster)));
             }
-            if let Some(cluster) = cluster.as_ref().filter(|cluster| cluster.exporter.is_some()) {
-                let mut found = custom_queries::check(cluster, reference, &queries, work);
-                found.extend(query_file::check(cluster, reference, &queries, work));
-                diagnostics.extend(document.locate_all(found));
+            let exporter = cluster.as_ref().and_then(|cluster| Some((cluster, cluster.exporter.as_ref()?)));
+            if let Some((cluster, exporter)) = exporter {
+                let queries = queries.get_or_insert_with(|| CustomQueries::of(input.documents, input.options));
+                diagnostics.extend(document.locate_all(queries.check(cluster, exporter, work)));
+                let found = query_file::check(cluster, &queries.sources, work);
+                diagnostics.extend(document.locate_all(queries.unreported(found)));
             }
             let found = cluster.as_mut().and_then(|cluster| source_cluster::complete(cluster, &sources));
             work.add(cluster.as_ref().map_or(0, of_data_source));

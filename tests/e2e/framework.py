@@ -327,11 +327,13 @@ class Test:
         with contextlib.suppress(Failed):
             print(self.kubectl("get", "pods", "--output=wide"))
             print("\n".join(self.kubectl("get", "events", "--sort-by=.lastTimestamp").splitlines()[-15:]))
-        for pod in self.instances():
-            for container in ("caretaker", "database"):
+        # Also the pods of other clusters in the namespace.
+        for pod in self.get("pods", f"--selector={PREFIX}instance")["items"]:
+            name = pod["metadata"]["name"]
+            for container, *more in (["caretaker"], ["database"], ["database", "--previous"]):
                 with contextlib.suppress(Failed):
-                    print(f"--- {pod} {container}")
-                    print(self.kubectl("logs", pod, f"--container={container}", "--tail=30"))
+                    print(f"--- {name} {container} {' '.join(more)}")
+                    print(self.kubectl("logs", name, f"--container={container}", "--tail=30", *more))
 
 
 class Commit(NamedTuple):

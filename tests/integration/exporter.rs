@@ -13,6 +13,9 @@ use pgrender::read;
 use pgrender::render::render;
 use serde_json::{Value, json};
 
+mod joined;
+mod queries;
+
 use crate::common::processes::{Running, start, wait_for};
 use crate::common::rendering::{SEED, objects, options};
 use crate::common::tools::{program, unprivileged};
@@ -95,47 +98,6 @@ fn it_shares_no_file_with_the_other_containers() {
 }
 
 #[test]
-fn queries_of_the_user_are_checked_where_they_are() {
-    let exporter = json!({"configuration": [
-        {"configMap": {"name": "queries", "items": [{"key": "a.yml", "path": "a.yml"}, {"key": "b.yml", "path": "b.yml"}]}},
-        {"secret": {"name": "queries"}},
-        {"configMap": {"name": "elsewhere"}},
-    ]});
-    let good = "one: {query: SELECT 1 AS total, metrics: [{total: {usage: GAUGE, description: a number}}]}\n";
-    let map = |a: &str, b: &str| {
-        let data = json!({"a.yml": a, "b.yml": b, "not-mounted.yml": "["});
-        json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "queries", "namespace": "zoo"}, "data": data})
-    };
-    let cluster = cluster(&exporter);
-    assert_eq!(told(&[cluster.clone(), map(good, "")]), Vec::<String>::new());
-    for (text, fault) in [
-        ("\n[", "line 2: "),
-        ("- a\n", "line 1: write a mapping"),
-        ("one: {metrics: [{total: {usage: GAUGE}}]}", "`one` has no `query`"),
-        ("one: {query: ' ', metrics: [{total: {usage: GAUGE}}]}", "`one` has no `query`"),
-        ("one: {query: SELECT 1}", "`one` has no `metrics`"),
-        (
-            "one:\n  query: SELECT 1\n  metrics:\n    - total: {usage: gauge}\n",
-            "line 4: column `total` has the usage `gauge`",
-        ),
-        ("one: {query: SELECT 1, metrics: [total]}", "is a mapping from one column"),
-        ("a: {query: SELECT 1, metrics: [{total: {}}]}\n---\nb: {}", "line 3: begins a second document"),
-    ] {
-        let told = told(&[cluster.clone(), map(text, "")]);
-        assert!(told.iter().any(|line| line.contains("`a.yml`") && line.contains(fault)), "{text}: {told:?}");
-    }
-    let twice = told(&[cluster.clone(), map(good, good)]);
-    assert!(twice.len() == 1 && twice[0].contains("`one` is also in `a.yml`"), "{twice:?}");
-    for data in [json!({"stringData": {"a.yml": "hush: ["}}), json!({"data": {"a.yml": "aHVzaDogWw=="}})] {
-        let mut secret =
-            json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "queries", "namespace": "zoo"}});
-        secret.as_object_mut().unwrap().extend(data.as_object().unwrap().clone());
-        let told = told(&[cluster.clone(), secret]);
-        assert!(told.len() == 1 && told[0].contains("is not valid YAML") && !told[0].contains("hush"), "{told:?}");
-    }
-}
-
-#[test]
 fn what_cannot_work_is_refused() {
     let exporter = json!({"customTLSSecret": {"name": "c", "items": [{"key": "tls.crt", "path": "tls.crt"}]}});
     let told_about = |cluster: Value| told(&[cluster]);
@@ -164,12 +126,21 @@ struct Exporter {
 impl Exporter {
     /// Starts it as an image would that has this program as `postgres_exporter`.
     fn start(cluster: &Value, shell: &[&str], exporter: &str) -> Option<Self> {
+        Self::start_on("127.0.0.1:1/postgres", &[], cluster, shell, exporter)
+    }
+
+    /// The same with a server and files of queries, and with a password if there are any.
+    fn start_on(server: &str, files: &[(&str, &str)], cluster: &Value, shell: &[&str], exporter: &str) -> Option<Self> {
         let exporter = program(exporter)?;
         let directory = tempfile::tempdir().expect("a directory");
         fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o777)).expect("permissions");
         for name in ["conf", "tmp"] {
             fs::create_dir(directory.path().join(name)).expect("a directory");
             fs::set_permissions(directory.path().join(name), fs::Permissions::from_mode(0o777)).expect("permissions");
+        }
+        for (name, text) in files {
+            fs::write(directory.path().join("conf").join(name), text).expect("a file");
+            fs::write(directory.path().join("password"), "geheim").expect("a file");
         }
         fs::create_dir(directory.path().join("bin")).expect("a directory");
         symlink(exporter, directory.path().join("bin/postgres_exporter")).expect("a link");
@@ -188,7 +159,7 @@ impl Exporter {
         let words: Vec<String> = shell.iter().map(|word| (*word).to_owned()).chain(words.skip(1)).collect();
         let mut command = unprivileged("/usr/bin/env");
         command.env("PATH", format!("{}:/usr/bin:/bin", here("bin")));
-        command.env("DATA_SOURCE_URI", "127.0.0.1:1/postgres").env("DATA_SOURCE_USER", "ccp_monitoring");
+        command.env("DATA_SOURCE_URI", server).env("DATA_SOURCE_USER", "ccp_monitoring");
         command.env("DATA_SOURCE_PASS_FILE", here("password")).args(words);
         let running = start(&mut command, &directory.path().join("log"));
         Some(Self { directory, port, _running: running })

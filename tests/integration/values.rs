@@ -11,7 +11,7 @@ mod passed_through;
 mod patroni;
 mod pgbackrest;
 mod pgbouncer;
-mod postgres;
+pub(crate) mod postgres;
 mod restore;
 pub(crate) mod schedules;
 mod spec;

@@ -284,16 +284,23 @@ def find_programs() -> None:
     os.environ["PATH"] = os.pathsep.join([*places, os.environ.get("PATH", os.defpath)])
 
 
+def take_variables_of_patroni() -> None:
+    """Set the variables `PATRONI_…` with which Patroni was started. It removes them from its environment, so the programs that it
+    runs do not have them (`_build_environment_configuration` in patroni/config.py)."""
+    started = Path(f"/proc/{os.getppid()}/environ").read_bytes().split(b"\0")
+    for name, _, value in (os.fsdecode(variable).partition("=") for variable in started):
+        if name.startswith("PATRONI_"):
+            os.environ.setdefault(name, value)
+
+
 def main() -> None:
     """Run as the sidecar or as one of the hooks."""
     if sys.argv[1:] == ["pre-start"]:
         pre_start()
         return
-    if sys.argv[1:2] == ["restore"]:
-        restore(sys.argv[2:])
-        return
-    if sys.argv[1:2] == ["create-replica"]:
-        create_replica(sys.argv[2:])
+    if sys.argv[1:2] in (["restore"], ["create-replica"]):
+        take_variables_of_patroni()
+        {"restore": restore, "create-replica": create_replica}[sys.argv[1]](sys.argv[2:])
         return
     find_programs()
     if sys.argv[1:] == ["pre-stop"]:

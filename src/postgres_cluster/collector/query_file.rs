@@ -1,11 +1,14 @@
 //! Checks the user's files of queries for the collector that are in the input. They are lists of queries in the format of its
 //! `sqlquery` receiver (opentelemetry-collector-contrib, `receiver/sqlqueryreceiver`).
 
-use crate::diagnostic::{Diagnostic, FieldPath, ResourceRef, words};
+use super::model::CustomQueries;
+use crate::diagnostic::{Diagnostic, FieldPath, words};
 use crate::kind::Work;
 use crate::postgres_cluster::cluster::Cluster;
-use crate::postgres_cluster::query_files::{Check, Fault, Source, Sources, parse};
+use crate::postgres_cluster::exporter::mounted::Sources;
+use crate::postgres_cluster::work::of_queries;
 use crate::read::node::{Entry, Node, NodeValue};
+use crate::read::{self, Document, object};
 
 /// The keys of a query.
 const QUERY: [&str; 6] = ["ignore_null_values", "logs", "metrics", "sql", "tracking_column", "tracking_start_value"];
@@ -30,31 +33,56 @@ const METRIC: [&str; 12] = [
 const VALUES: [(&str, [&str; 2]); 3] =
     [("aggregation", ["cumulative", "delta"]), ("data_type", ["gauge", "sum"]), ("value_type", ["int", "double"])];
 
-/// Checks the files of `cluster` whose ConfigMap is among `sources`.
-pub(crate) fn check(
-    cluster: &Cluster,
-    reference: &ResourceRef,
-    sources: &Sources,
-    work: &mut Work,
-) -> Vec<Diagnostic> {
+/// What is wrong with a file, and in which of its lines.
+type Fault = (usize, String);
+
+/// Checks the files of `cluster` whose ConfigMap is among `sources`. The cost of reading each file is added to `work` before, because a
+/// short spec can name a long file many times. Messages about the spec have a field, those about a file its position.
+pub(crate) fn check(cluster: &Cluster, sources: &Sources, work: &mut Work) -> Vec<Diagnostic> {
     let files = cluster.collector.iter().flat_map(|collector| &collector.queries.custom);
-    let mut check = Check { program: "the collector", cluster: reference, work, diagnostics: Vec::new() };
     let path = FieldPath::of("spec.instrumentation.metrics.customQueries.add");
-    for (index, queries) in files.enumerate() {
-        let field = path.index(index).key("queries").key("key");
-        let keys = Some(vec![(queries.key.as_str(), field)]);
-        check.files(sources, &Source { kind: "ConfigMap", name: &queries.config_map, keys }, faults);
+    let mut found = Vec::new();
+    for (index, CustomQueries { config_map, key, .. }) in files.enumerate() {
+        let Some(document) = sources.get("ConfigMap", config_map, &cluster.namespace) else { continue };
+        let value = |field: &str| document.node.get(field).and_then(|data| data.get(key));
+        let Some(value) = value("data") else {
+            if value("binaryData").is_none() {
+                let message = format!("the ConfigMap `{config_map}` in the input has no key `{key}`: correct one of them");
+                found.push(Diagnostic::error(message).at(path.index(index).key("queries").key("key")));
+            }
+            continue;
+        };
+        let Some(text) = value.as_str() else { continue };
+        work.add(of_queries(text.len()));
+        if !work.is_allowed() {
+            break;
+        }
+        for (line, fault) in faults(text) {
+            let message = format!("in the collector's file of queries `{key}`, line {line}: {fault}");
+            let source = object::reference(&document.node);
+            found.push(Diagnostic::error(message).of(source).located(&document.file, value.position));
+        }
     }
-    check.diagnostics
+    found
 }
 
-fn faults(file: &str, text: &str) -> Vec<Fault> {
-    let (node, mut faults) = parse(file, text, false);
-    let no_list = "write a list of queries, each with `sql` and `metrics`";
-    let Some(node) = node else {
-        // An empty file has no document.
-        return if faults.is_empty() { vec![(1, no_list.to_owned())] } else { faults };
+fn faults(text: &str) -> Vec<Fault> {
+    let documents = match read::documents("", text) {
+        Ok(documents) => documents,
+        Err(errors) => {
+            let line = |error: &Diagnostic| error.location.as_ref().map_or(1, |location| location.position.line);
+            return errors.into_iter().map(|error| (line(&error), error.message)).collect();
+        }
     };
+    let no_list = "write a list of queries, each with `sql` and `metrics`";
+    let (node, more) = match documents.as_slice() {
+        [] => return vec![(1, no_list.to_owned())],
+        [first, more @ ..] => (&first.node, more),
+    };
+    let second = |document: &Document| {
+        (document.node.position.line, "begins a second document: write all queries in one".to_owned())
+    };
+    let mut faults: Vec<_> = more.iter().map(second).collect();
     if node.items().is_empty() {
         faults.push((node.position.line, no_list.to_owned()));
     }

@@ -6,11 +6,9 @@ use super::model::{CustomQueries, Queries};
 use super::tables;
 use crate::diagnostic::{FieldPath, words};
 use crate::parse::duration::nanoseconds;
-use crate::postgres_cluster::exporter::objects::QUERIES;
+use crate::postgres_cluster::exporter::custom_queries::default_metrics;
 use crate::postgres_cluster::resolve::context::Context;
 use crate::postgres_cluster::spec::{InstrumentationMetricsSpec, PostgresClusterSpec, QueriesSpec};
-use crate::read;
-use crate::read::node::{Entry, Node};
 
 /// The database of queries that name none, as in PGO.
 const DATABASE: &str = "postgres";
@@ -114,11 +112,5 @@ pub(crate) fn removed(spec: &PostgresClusterSpec, path: &FieldPath, context: &mu
 
 /// The metrics that queries of pgrender measure.
 fn measured() -> BTreeSet<String> {
-    let documents = read::documents("queries.yaml", QUERIES).unwrap_or_default();
-    let queries = documents.iter().flat_map(|document| document.node.entries());
-    let columns = queries.flat_map(|Entry { key, value, .. }| {
-        let columns = value.get("metrics").map(Node::items).unwrap_or_default().iter().flat_map(Node::entries);
-        columns.map(move |column| format!("{key}_{}", column.key))
-    });
-    columns.chain(tables::names()).collect()
+    default_metrics().chain(tables::names()).collect()
 }

@@ -11,7 +11,7 @@ use crate::postgres_cluster::resolve::context::Context;
 use crate::postgres_cluster::resolve::{containers, files};
 use crate::postgres_cluster::spec::PostgresClusterSpec;
 
-const PATH: &str = "spec.monitoring.pgmonitor.exporter";
+pub(super) const PATH: &str = "spec.monitoring.pgmonitor.exporter";
 
 /// The paths that `customTLSSecret` must have: the exporter's configuration names them.
 const CERTIFICATE_FILES: [&str; 2] = ["tls.crt", "tls.key"];
@@ -37,17 +37,8 @@ pub(crate) fn resolve(
         context.warning(at_collectors, message);
     }
     let path = FieldPath::of(PATH);
-    let configuration = exporter.configuration.map(|projections| {
-        let path = path.key("configuration");
-        for (index, projection) in projections.iter().enumerate() {
-            if projection.config_map.is_none() && projection.secret.is_none() {
-                let message = "is not a source of queries: write `configMap` or `secret`";
-                context.error(path.index(index), message);
-            }
-        }
-        let projections = files::checked(projections, &path, &[], context);
-        projections.into_iter().map(optional).collect()
-    });
+    let configuration =
+        exporter.configuration.map(|projections| sources(projections, &path.key("configuration"), context));
     let custom_tls_secret = exporter.custom_tls_secret.map(|secret| {
         certificate(&secret, &path.key("customTLSSecret"), context);
         SecretProjection { optional: Some(true), ..secret }
@@ -61,6 +52,38 @@ pub(crate) fn resolve(
         prometheus_operator: context.options.prometheus_operator,
         grafana_dashboard: context.options.grafana_dashboard,
     })
+}
+
+/// Checks the sources of the user's files of queries. The script of the container reads files in the directory and in its
+/// directories, as `*` finds them.
+fn sources(projections: Vec<VolumeProjection>, path: &FieldPath, context: &mut Context) -> Vec<VolumeProjection> {
+    if projections.is_empty() {
+        let message = "is empty, so there are no queries, and only the collectors that the exporter has itself: if you want \
+                       the default queries, remove this field";
+        context.warning(path.clone(), message);
+    }
+    for (index, projection) in projections.iter().enumerate() {
+        let path = path.index(index);
+        if projection.config_map.is_none() && projection.secret.is_none() {
+            let message = "is not a source of queries: write `configMap` or `secret`";
+            context.error(path.clone(), message);
+        }
+        let config_map = projection.config_map.as_ref().and_then(|source| Some(("configMap", source.items.as_ref()?)));
+        let secret = projection.secret.as_ref().and_then(|source| Some(("secret", source.items.as_ref()?)));
+        for (field, items) in config_map.into_iter().chain(secret) {
+            for (index, item) in items.iter().enumerate() {
+                if item.path.split('/').count() > 2 || item.path.split('/').any(|part| part.starts_with('.')) {
+                    let message = format!(
+                        "the exporter does not read `{}`: write at most one directory, and no name that begins with a dot",
+                        item.path
+                    );
+                    context.error(path.key(field).key("items").index(index).key("path"), message);
+                }
+            }
+        }
+    }
+    let projections = files::checked(projections, path, &[], context);
+    projections.into_iter().map(optional).collect()
 }
 
 /// The same source, but a pod starts without it: Postgres must not depend on files of the exporter.

@@ -52,10 +52,12 @@ state() {
   done | cksum
 }
 
-# collect_queries: writes all files of queries into one, because postgres_exporter reads only one.
+# collect_queries: writes all files of queries into one, because postgres_exporter reads only one. It reads one YAML document, so lines
+# that begin or end a document become empty, and so does a byte order mark.
 collect_queries() {
+  mark=$(printf '\357\273\277')
   query_files | while read -r file; do
-    cat -- "${file}"
+    sed -E -e "1s/^${mark}//" -e 's/^%.*//' -e 's/^(---|\.\.\.)([[:space:]]*|[[:space:]]+#.*)$//' -- "${file}"
     echo
   done >"${all_queries}"
 }

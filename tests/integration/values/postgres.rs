@@ -62,6 +62,11 @@ impl Server {
         self.directory.path().join("data").join(name)
     }
 
+    /// The directory of its socket.
+    pub(crate) fn socket(&self) -> &Path {
+        self.directory.path()
+    }
+
     pub(crate) fn start(&mut self) {
         give_to_unprivileged(self.directory.path());
         let log = self.directory.path().join("log");
