@@ -133,15 +133,21 @@ fn cluster(resource: &PostgresCluster, context: &mut Context) -> Cluster {
     let generations = rotation::resolve(&annotations, &cluster, &roles, &referenced, context);
     cluster.referenced_credentials = referenced.into_iter().map(str::to_owned).collect();
     cluster.generations = generations;
-    postgres::resolve::check_ports(spec, &cluster, context);
-    collector::places::check(&cluster, context);
-    postgres::parameters::check(spec, &cluster, context);
-    postgres::hba_unreached::check(spec, &cluster, context);
-    names::check(&cluster, context);
-    annotations::check(resource, context);
-    end_of_life::warn(postgres_version, context);
-    exposed::warn(spec, context);
-    exporter::resolve::check_found(&cluster, context);
-    unrendered::check(resource, context);
+    check(resource, &cluster, context);
     cluster
+}
+
+/// Checks parts of the spec that depend on each other.
+fn check(resource: &PostgresCluster, cluster: &Cluster, context: &mut Context) {
+    let spec = &resource.spec;
+    postgres::resolve::check_ports(spec, cluster, context);
+    collector::places::check(cluster, context);
+    postgres::parameters::check(spec, cluster, context);
+    postgres::hba_unreached::check(spec, cluster, context);
+    names::check(cluster, context);
+    annotations::check(resource, context);
+    end_of_life::warn(cluster.postgres_version, context);
+    exposed::warn(spec, context);
+    exporter::resolve::check_found(cluster, context);
+    unrendered::check(resource, context);
 }

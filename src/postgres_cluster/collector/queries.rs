@@ -92,7 +92,8 @@ fn quoted(value: &str) -> String {
 fn configuration(name: &str, collector: &Collector, receivers: impl Iterator<Item = Value>) -> File {
     let receivers: Map<_, _> =
         receivers.enumerate().map(|(index, receiver)| (format!("sqlquery/{name}/{index}"), receiver)).collect();
-    let exporters: Vec<_> = [PROMETHEUS].into_iter().chain(collector.metric_exporters.iter().map(String::as_str)).collect();
+    let exporters: Vec<_> =
+        [PROMETHEUS].into_iter().chain(collector.metric_exporters.iter().map(String::as_str)).collect();
     let pipeline = json!({
         "exporters": exporters,
         "processors": PROCESSORS,

@@ -47,7 +47,8 @@ pub(crate) fn check(cluster: &Cluster, sources: &Sources, work: &mut Work) -> Ve
         let value = |field: &str| document.node.get(field).and_then(|data| data.get(key));
         let Some(value) = value("data") else {
             if value("binaryData").is_none() {
-                let message = format!("the ConfigMap `{config_map}` in the input has no key `{key}`: correct one of them");
+                let message =
+                    format!("the ConfigMap `{config_map}` in the input has no key `{key}`: correct one of them");
                 found.push(Diagnostic::error(message).at(path.index(index).key("queries").key("key")));
             }
             continue;
@@ -100,7 +101,11 @@ fn faults(text: &str) -> Vec<Fault> {
         }
         let metrics = query.get("metrics").map(Node::items).unwrap_or_default();
         if metrics.is_empty() {
-            fault(query, "the query has no `metrics`: write a list of metrics, each with `metric_name` and `value_column`".to_owned());
+            fault(
+                query,
+                "the query has no `metrics`: write a list of metrics, each with `metric_name` and `value_column`"
+                    .to_owned(),
+            );
         }
         for metric in metrics {
             for message in metric_faults(metric) {
@@ -143,8 +148,10 @@ fn has_text(node: &Node, key: &str) -> bool {
 
 /// The first key that is probably a misspelling. Other keys may be those of a later version of the collector.
 fn misspelt<'a>(node: &'a Node, known: &[&str]) -> Option<(&'a Node, String)> {
-    node.entries().iter().filter(|entry| !known.contains(&entry.key.as_str())).find_map(|Entry { key, value, .. }| {
-        let meant = words::nearest(key, known.iter().copied())?;
-        Some((value, format!("`{key}` is not a key of a query: did you mean `{meant}`?")))
-    })
+    node.entries().iter().filter(|entry| !known.contains(&entry.key.as_str())).find_map(
+        |Entry { key, value, .. }| {
+            let meant = words::nearest(key, known.iter().copied())?;
+            Some((value, format!("`{key}` is not a key of a query: did you mean `{meant}`?")))
+        },
+    )
 }

@@ -13,9 +13,7 @@ use crate::parse::duration::nanoseconds;
 use crate::postgres_cluster::exporter::resolve::optional;
 use crate::postgres_cluster::resolve::context::Context;
 use crate::postgres_cluster::resolve::{containers, files};
-use crate::postgres_cluster::spec::{
-    DetectorSpec, InstrumentationSpec, LogBatchesSpec, PostgresClusterSpec,
-};
+use crate::postgres_cluster::spec::{DetectorSpec, InstrumentationSpec, LogBatchesSpec, PostgresClusterSpec};
 
 const PATH: &str = "spec.instrumentation";
 

@@ -44,8 +44,7 @@ pub(crate) fn queries(spec: &PostgresClusterSpec, path: &FieldPath, context: &mu
 
 fn custom(queries: &QueriesSpec, path: &FieldPath, context: &mut Context) -> CustomQueries {
     // The schema has checked the text, so it is a duration.
-    let milliseconds =
-        nanoseconds(&queries.collection_interval).unwrap_or_default() / NANOSECONDS_IN_A_MILLISECOND;
+    let milliseconds = nanoseconds(&queries.collection_interval).unwrap_or_default() / NANOSECONDS_IN_A_MILLISECOND;
     if milliseconds <= 0 {
         let message = "the collector needs a time between two runs of the queries: write one, such as `5s`";
         context.error(path.key("collectionInterval"), message);
@@ -66,7 +65,8 @@ fn check_name(name: &str) -> Result<(), String> {
     if name.chars().all(is_allowed) && !name.starts_with('.') && !name.is_empty() {
         return Ok(());
     }
-    Err("becomes the name of a file: write only letters, digits, `-`, `_` and `.`, and no `.` at the beginning".to_owned())
+    Err("becomes the name of a file: write only letters, digits, `-`, `_` and `.`, and no `.` at the beginning"
+        .to_owned())
 }
 
 /// Returns each of these databases once.

@@ -29,7 +29,12 @@ const METRICS: [(&str, &str, Kind, &str); 16] = [
     ("ccp_stat_user_tables_n_tup_upd", "n_tup_upd", Kind::Sum, "Rows that were updated"),
     ("ccp_stat_user_tables_n_tup_del", "n_tup_del", Kind::Sum, "Rows that were deleted"),
     ("ccp_stat_user_tables_n_tup_hot_upd", "n_tup_hot_upd", Kind::Sum, "Rows that were updated without their indexes"),
-    ("ccp_stat_user_tables_n_tup_newpage_upd", "n_tup_newpage_upd", Kind::Sum, "Rows that were updated onto another page"),
+    (
+        "ccp_stat_user_tables_n_tup_newpage_upd",
+        "n_tup_newpage_upd",
+        Kind::Sum,
+        "Rows that were updated onto another page",
+    ),
     ("ccp_stat_user_tables_n_live_tup", "n_live_tup", Kind::Gauge, "Estimated live rows"),
     ("ccp_stat_user_tables_n_dead_tup", "n_dead_tup", Kind::Gauge, "Estimated dead rows"),
     ("ccp_stat_user_tables_vacuum_count", "vacuum_count", Kind::Sum, "How often VACUUM ran"),

@@ -77,7 +77,12 @@ fn pod(cluster: &Cluster, backups: &Backups) -> PodSpec {
         let (volume, path) = (first.name(), format!("/pgbackrest/{}", first.name()));
         let logs = vec![(volume.as_str(), path.as_str())];
         let config_map = cluster.pgbackrest_config_map();
-        collector::container::add(&mut pod, cluster, settings, Place { config_map, logs, state: &volume, queries: Vec::new() });
+        collector::container::add(
+            &mut pod,
+            cluster,
+            settings,
+            Place { config_map, logs, state: &volume, queries: Vec::new() },
+        );
     }
     add_additional_volumes(&mut pod, &host.additional_volumes);
     pod

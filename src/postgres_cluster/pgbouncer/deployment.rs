@@ -17,9 +17,7 @@ use crate::postgres_cluster::objects::pod::{
     PGBOUNCER_GROUP, add_additional_volumes, add_tmp, container, mount, mount_read_only, pod_spec, topology_spread,
     with_log_directory, words,
 };
-use crate::postgres_cluster::objects::volumes::{
-    KEY_MODE, config_map, item, key_item, projected, secret, temporary,
-};
+use crate::postgres_cluster::objects::volumes::{KEY_MODE, config_map, item, key_item, projected, secret, temporary};
 use crate::postgres_cluster::scripts;
 use crate::postgres_cluster::secrets::certificates::CertificateRole;
 

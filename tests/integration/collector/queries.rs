@@ -40,7 +40,8 @@ struct Query {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Metric {
-    metric_name: String,
+    #[serde(rename = "metric_name")]
+    name: String,
     value_column: String,
     attribute_columns: Vec<String>,
     data_type: String,
@@ -76,9 +77,8 @@ fn mounted(objects: &[Value]) -> (BTreeMap<String, String>, BTreeSet<String>) {
     let mut theirs = BTreeSet::new();
     for source in volume["projected"]["sources"].as_array().unwrap() {
         let source = &source["configMap"];
-        let found = objects
-            .iter()
-            .find(|object| object["kind"] == "ConfigMap" && object["metadata"]["name"] == source["name"]);
+        let found =
+            objects.iter().find(|object| object["kind"] == "ConfigMap" && object["metadata"]["name"] == source["name"]);
         for item in source["items"].as_array().unwrap() {
             let path = item["path"].as_str().unwrap().to_owned();
             match found {
@@ -130,9 +130,8 @@ fn each_database_has_a_receiver_of_queries_that_are_mounted() {
             assert_eq!(names("exporters"), ["prometheus/otel-metrics", "debug"]);
         }
     }
-    let place = |database: &str| {
-        format!("host=localhost port=5432 user=ccp_monitoring dbname='{database}' sslmode=require")
-    };
+    let place =
+        |database: &str| format!("host=localhost port=5432 user=ccp_monitoring dbname='{database}' sslmode=require");
     let tables = |database: &str| format!("{} options='-c search_path=pg_catalog,pg_temp'", place(database));
     // The collector replaces `$$` by `$`.
     let expected = [
@@ -150,11 +149,12 @@ fn each_database_has_a_receiver_of_queries_that_are_mounted() {
 
 #[test]
 fn the_tables_of_single_databases_are_measured() {
-    let metrics = json!({"perDBMetricTargets": ["zoo"], "customQueries": {"remove": ["ccp_stat_user_tables_seq_scan"]}});
+    let metrics =
+        json!({"perDBMetricTargets": ["zoo"], "customQueries": {"remove": ["ccp_stat_user_tables_seq_scan"]}});
     let (ours, _) = mounted(&objects(&with(&metrics).to_string()).unwrap());
     let queries: Vec<Query> = serde_json::from_value(yaml(&ours["tables.yaml"])).unwrap();
     assert_eq!(queries.len(), 1);
-    let names: BTreeSet<_> = queries[0].metrics.iter().map(|metric| metric.metric_name.as_str()).collect();
+    let names: BTreeSet<_> = queries[0].metrics.iter().map(|metric| metric.name.as_str()).collect();
     assert_eq!((names.len(), queries[0].metrics.len()), (15, 15));
     assert!(names.contains("ccp_table_size_bytes") && !names.contains("ccp_stat_user_tables_seq_scan"));
     for metric in &queries[0].metrics {
@@ -173,7 +173,9 @@ fn prometheus_finds_what_they_measure() {
         let objects = objects_from(&with(&metrics).to_string(), SEED, &monitored).unwrap();
         let ports = |kind: &str| {
             let found = objects.iter().filter(|object| object["kind"] == kind);
-            found.filter(|object| object.to_string().contains("9188") || object.to_string().contains("otel-metrics")).count()
+            found
+                .filter(|object| object.to_string().contains("9188") || object.to_string().contains("otel-metrics"))
+                .count()
         };
         let expected = usize::from(is_there);
         assert_eq!(ports("PodMonitor"), expected);
@@ -231,7 +233,8 @@ fn queries_that_cannot_run_are_refused() {
 #[test]
 fn a_file_of_queries_that_is_not_right_is_an_error_at_its_line() {
     let cluster = with(&json!({"customQueries": {"add": [added(&["zoo"])]}}));
-    let good = "- sql: SELECT 1 AS one\n  metrics:\n  - {metric_name: a, value_column: one, attribute_columns: [one]}\n";
+    let good =
+        "- sql: SELECT 1 AS one\n  metrics:\n  - {metric_name: a, value_column: one, attribute_columns: [one]}\n";
     assert_eq!(told_about(&[cluster.clone(), queries(good)]), Vec::<String>::new());
     for (text, message) in [
         ("- sql: [", "line 1: "),
@@ -242,7 +245,10 @@ fn a_file_of_queries_that_is_not_right_is_an_error_at_its_line() {
         ("- sql: SELECT 1\n  metric: []\n", "line 2: `metric` is not a key of a query: did you mean `metrics`?"),
         ("- sql: SELECT 1\n", "line 1: the query has no `metrics`"),
         ("- sql: SELECT 1\n  metrics:\n  - value_column: a\n", "line 3: the metric has no `metric_name`"),
-        ("- sql: SELECT 1\n  metrics:\n  - metric_name: a\n    value_colum: b\n", "line 3: the metric has no `value_column`"),
+        (
+            "- sql: SELECT 1\n  metrics:\n  - metric_name: a\n    value_colum: b\n",
+            "line 3: the metric has no `value_column`",
+        ),
         (
             "- sql: SELECT 1\n  metrics:\n  - {metric_name: a, value_column: b, data_type: counter}\n",
             "line 3: `data_type` must be one of `gauge`, `sum`",
@@ -314,7 +320,8 @@ fn the_collector_accepts_the_rest_of_each_configuration() {
 fn log_with_queries(file: Option<&str>) -> String {
     let server = Server::start();
     let mut pod = Pod::new(&server, 17);
-    let (ours, _) = mounted(&objects(&with(&json!({"customQueries": {"add": [added(&["zoo"])]}})).to_string()).unwrap());
+    let (ours, _) =
+        mounted(&objects(&with(&json!({"customQueries": {"add": [added(&["zoo"])]}})).to_string()).unwrap());
     let mounted = pod.path(&format!("config/{}", CONFIG_MAPS[2]));
     for directory in ["receivers", "queries/animals"] {
         fs::create_dir_all(mounted.join(directory)).unwrap();

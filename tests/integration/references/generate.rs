@@ -122,7 +122,8 @@ fn collector() -> BoxedStrategy<Value> {
         sometimes("files", Just(json!([{"configMap": {"name": "brought-otlp-ca"}}]))),
         sometimes("detectors", Just(json!([{"name": "ec2", "attributes": {"host.id": true}}]))),
     ]);
-    let queries = json!({"name": "own", "queries": {"name": "brought-otlp-queries", "key": "a.yaml"}, "databases": ["a", "b"]});
+    let queries =
+        json!({"name": "own", "queries": {"name": "brought-otlp-queries", "key": "a.yaml"}, "databases": ["a", "b"]});
     let metrics = object(vec![
         sometimes("exporters", Just(json!(["otlp", "debug"]))),
         sometimes("customQueries", Just(json!({"add": [queries], "remove": ["ccp_locks_count"]}))),
