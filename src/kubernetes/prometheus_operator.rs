@@ -17,6 +17,8 @@ pub struct PodMonitorSpec {
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct PodMetricsEndpoint {
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) metric_relabelings: Vec<Relabeling>,
     pub(crate) port: &'static str,
     pub(crate) relabelings: Vec<Relabeling>,
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -41,15 +41,24 @@ pub(crate) fn pod_monitor(cluster: &Cluster, exporter: &Exporter) -> CustomResou
         target_label,
     });
     let tls = exporter.custom_tls_secret.is_some();
-    let endpoint = |port, tls: bool| PodMetricsEndpoint {
-        port,
-        relabelings: of_pod.clone().into_iter().chain(of_cluster.clone()).collect(),
+    let mut endpoints = vec![PodMetricsEndpoint {
+        metric_relabelings: Vec::new(),
+        port: PORT_EXPORTER,
+        relabelings: of_pod.iter().chain(&of_cluster).cloned().collect(),
         scheme: tls.then_some("https"),
         // Prometheus connects to the address of the pod, and only the user knows which names and which CA the certificate has.
         tls_config: tls.then_some(TlsConfig { insecure_skip_verify: true }),
-    };
-    let mut endpoints = vec![endpoint(PORT_EXPORTER, tls)];
-    endpoints.extend(cluster.collector_runs_queries().then(|| endpoint(PORT_COLLECTOR, false)));
+    }];
+    if cluster.collector_runs_queries() {
+        endpoints.push(PodMetricsEndpoint {
+            // These do not affect `up` (Prometheus, "Configuration", `metric_relabel_configs`), so alerts find only that of the exporter.
+            metric_relabelings: of_cluster.to_vec(),
+            port: PORT_COLLECTOR,
+            relabelings: of_pod.to_vec(),
+            scheme: None,
+            tls_config: None,
+        });
+    }
     let selector = selector(cluster, labels([(label::EXPORTER, "true")]));
     let spec = PodMonitorSpec { pod_metrics_endpoints: endpoints, selector };
     CustomResource { api_version: API_VERSION, kind: "PodMonitor", metadata, spec }

@@ -178,6 +178,14 @@ fn prometheus_finds_what_they_measure() {
                 .count()
         };
         let expected = usize::from(is_there);
+        let monitor = objects.iter().find(|object| object["kind"] == "PodMonitor").unwrap();
+        let endpoints = monitor["spec"]["podMetricsEndpoints"].as_array().unwrap();
+        assert_eq!(endpoints.len(), 1 + expected);
+        for endpoint in &endpoints[1..] {
+            // An alert that the exporter does not answer looks at `up` with these labels.
+            assert!(!endpoint["relabelings"].to_string().contains("pg_cluster"));
+            assert_eq!(endpoint["metricRelabelings"][0]["targetLabel"], "pg_cluster");
+        }
         assert_eq!(ports("PodMonitor"), expected);
         assert_eq!(ports("NetworkPolicy"), expected);
         assert_eq!(ports("StatefulSet"), expected);
