@@ -11,12 +11,13 @@ use crate::naming::labels;
 use crate::postgres_cluster::cluster::Cluster;
 use crate::postgres_cluster::directories::{program_directories, wal_directory};
 use crate::postgres_cluster::objects::metadata::object_meta;
+use crate::postgres_cluster::pgbouncer::console;
 use crate::postgres_cluster::spec::SwitchoverType;
 use crate::postgres_cluster::{patroni, postgres, restore};
 
 /// The files of the program, which runs in Patroni's Python interpreter, and the commands that Postgres runs for its WAL
 /// archive. All of them are mounted in one directory, [`postgres::configuration::SCRIPT_DIRECTORY`].
-pub const PROGRAM: [(&str, &str); 33] = [
+pub const PROGRAM: [(&str, &str); 34] = [
     postgres::configuration::ARCHIVE_GET,
     postgres::configuration::ARCHIVE_PUSH,
     ("aside.py", include_str!("caretaker/aside.py")),
@@ -38,6 +39,7 @@ pub const PROGRAM: [(&str, &str); 33] = [
     ("owner.py", include_str!("caretaker/owner.py")),
     ("pgbouncer.py", include_str!("caretaker/pgbouncer.py")),
     ("pod.py", include_str!("caretaker/pod.py")),
+    ("pools.py", include_str!("caretaker/pools.py")),
     ("postgres.py", include_str!("caretaker/postgres.py")),
     ("pre_start.py", include_str!("caretaker/pre_start.py")),
     ("pre_stop.py", include_str!("caretaker/pre_stop.py")),
@@ -53,7 +55,7 @@ pub const PROGRAM: [(&str, &str); 33] = [
 ];
 
 /// The files that were added after the first version. A file comes after those that it imports. Add a new file here too.
-const LATER: [&str; 22] = [
+const LATER: [&str; 23] = [
     "session",
     "impatience",
     "postgres",
@@ -66,6 +68,7 @@ const LATER: [&str; 22] = [
     "extensions",
     "pgbouncer",
     "facts",
+    "pools",
     "monitoring",
     "endpoints",
     "slices",
@@ -129,6 +132,8 @@ struct Settings<'a> {
     /// The timeline whose transactions a former primary may discard.
     discard_timeline: Option<u32>,
     endpoint_slices: bool,
+    /// pgBouncer, if the exporter has metrics of it.
+    pgbouncer: Option<PgBouncer>,
     /// The ConfigMap of fingerprints.
     fingerprints: String,
     /// In this order, because a file comes after those that it imports.
@@ -149,6 +154,13 @@ struct Restore {
     from: String,
     /// The arguments of pgBackRest.
     arguments: Vec<String>,
+}
+
+/// Where pgBouncer listens: the name that its certificate is valid for, and the port of its pods.
+#[derive(Serialize)]
+struct PgBouncer {
+    host: String,
+    port: u16,
 }
 
 /// A request to restore the cluster in place.
@@ -233,6 +245,8 @@ pub fn settings(cluster: &Cluster) -> String {
         }),
         discard_timeline: cluster.discard_timeline,
         endpoint_slices: cluster.endpoint_slices,
+        pgbouncer: console::watched(cluster)
+            .map(|pgbouncer| PgBouncer { host: cluster.service_host(&cluster.pgbouncer_name()), port: pgbouncer.port }),
         fingerprints: cluster.fingerprints_config_map(),
         later_files: later_files(),
     };

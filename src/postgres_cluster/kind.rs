@@ -11,7 +11,7 @@ use super::resolve;
 use super::restore::source_cluster::{self, SourceCluster};
 use super::secrets::existing::{Existing, Sources, existing};
 use super::secrets::identity::Identity;
-use super::secrets::{custom_tls, derive};
+use super::secrets::{brought, custom_tls, derive};
 use super::work::{of_cluster, of_data_source, of_existing, of_reading, of_trust};
 use crate::diagnostic::{Diagnostic, has_errors};
 use crate::kind::{Content, Input, Kind, Planned, Resource, Work};
@@ -117,6 +117,9 @@ fn derived(
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Option<Identity> {
     let (existing, mut found): (Existing, _) = existing(sources, cluster);
+    let (told, size) = brought::check(cluster, sources);
+    found.extend(told);
+    work.add(of_reading(size, 0));
     let brought = custom_tls::check(cluster, sources, input.options);
     found.extend(brought.diagnostics);
     let unusable = has_errors(&found);

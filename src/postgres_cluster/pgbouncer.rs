@@ -1,6 +1,7 @@
 //! pgBouncer: its settings, its configuration files and its Deployment.
 
 pub mod configuration;
+pub mod console;
 pub mod deployment;
 pub mod model;
 pub mod objects;

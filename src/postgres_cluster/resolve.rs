@@ -9,6 +9,7 @@ pub(crate) mod delivery;
 pub(crate) mod end_of_life;
 pub(crate) mod exposed;
 pub(crate) mod files;
+pub(crate) mod image_name;
 pub(crate) mod images;
 pub(crate) mod labels;
 pub(crate) mod metadata;

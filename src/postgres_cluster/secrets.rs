@@ -1,6 +1,7 @@
 //! The secrets of a cluster: the plan of all credentials and certificates, their derivation from the seed or reuse from
 //! existing Secrets, and the objects that contain them.
 
+pub(crate) mod brought;
 pub mod cert_manager;
 pub mod certificates;
 pub mod credential;

@@ -30,7 +30,7 @@ def wanted(**more: Any) -> Wanted:
     ]
     settings = {
         **{"databases": ["app"], "databaseInitSQL": None, "extensions": [], "schemaPerUser": False, "collectorConnections": 0},
-        **{"stanza": True, "volumeRepositories": [1, 2], "cloudRepositories": [3], **more},
+        **{"stanza": True, "volumeRepositories": [1, 2], "cloudRepositories": [3], "pgbouncer": None, **more},
     }
     roles = {"users": users, "pgbouncer": None, "monitoring": {"name": ROLE, "verifier": verifier(ROLE)}}
     return Wanted(settings, roles)

@@ -21,6 +21,7 @@ from typing import Any
 
 import yaml
 from monitored import ROLE, Replica, backups_of_pgbackrest, free_port, wanted
+from pooled import pools_of_pgbouncer
 from servers import (
     ROOT,
     OnServer,
@@ -34,9 +35,12 @@ from servers import (
 # isort: split
 import facts
 import monitoring
+import pools
 from surroundings import Failure
 
-QUERIES = yaml.safe_load((ROOT / "src" / "postgres_cluster" / "exporter" / "queries.yaml").read_text())
+FILES = [ROOT / "src" / "postgres_cluster" / "exporter" / name for name in ("queries.yaml", "pgbouncer_queries.yaml")]
+TEXT = "\n".join(file.read_text() for file in FILES)
+QUERIES = yaml.safe_load(TEXT)
 # Queries without rows before a version.
 SINCE = {"ccp_stat_io_bgwriter": 16}
 NUMBERS = {"smallint", "integer", "bigint", "numeric", "real", "double precision", "boolean"}
@@ -94,7 +98,7 @@ class Monitoring(OnServer):
         with contextlib.redirect_stdout(out):
             monitoring.monitoring(wanted())
         cls.again = out.getvalue()
-        backups_of_pgbackrest()  # takes some seconds
+        backups_of_pgbackrest(), pools_of_pgbouncer()  # take some seconds
         cls.replica = Replica(cls.server)
         cls.addClassCleanup(cls.replica.stop)
 
@@ -155,6 +159,7 @@ class Monitoring(OnServer):
             facts.DatabaseFacts()(wanted())
         backups = json.loads(backups_of_pgbackrest())
         facts.facts.put("backups", {name: backups[name] for name in ("repositories", "backups", "oldest")})
+        facts.facts.put("pools", json.loads(pools_of_pgbouncer())["found"])
         return out.getvalue()
 
     # The role and the functions.
@@ -188,6 +193,13 @@ class Monitoring(OnServer):
             self.assertEqual(self.ask("SELECT monitor.facts() IS NULL"), ["t"], content)
             file.unlink()
         self.assertEqual(self.ask("SELECT monitor.facts() IS NULL"), ["t"], "there is no file")
+        os.mkfifo(file)
+        file.chmod(0o666)
+        self.assertEqual(self.ask("SET statement_timeout TO '5s'; SELECT monitor.facts() IS NULL")[-1], "t", "a named pipe")
+        file.unlink()
+        file.symlink_to("/dev/zero")
+        self.assertEqual(self.ask("SELECT monitor.facts() IS NULL"), ["t"], "a device")
+        file.unlink()
         self.collect()
         self.assertEqual(self.ask("SELECT monitor.facts() ->> 'caretaker-facts'"), ["1"])
         self.assertEqual(oct(file.stat().st_mode)[-3:], "644")
@@ -343,7 +355,7 @@ class Monitoring(OnServer):
     def test_without_an_exporter_nothing_is_collected(self) -> None:
         self.collect()
         none = wanted()._replace(roles={**wanted().roles, "monitoring": None})
-        for duty in (facts.PodFacts(), facts.BackupFacts(), facts.DatabaseFacts()):
+        for duty in (facts.PodFacts(), facts.BackupFacts(), facts.DatabaseFacts(), pools.PoolFacts()):
             duty(none)
         self.assertFalse(facts.FILE.exists())
 
@@ -392,6 +404,29 @@ class Monitoring(OnServer):
         for query in using:
             self.assertEqual(self.ask(f"SELECT count(*) FROM ({query}) AS _"), ["0"], query)
 
+    def test_what_is_not_known_is_not_a_number(self) -> None:
+        self.collect()
+        row = "SELECT patroni_role, up, leader IS NULL, paused IS NULL, running IS NULL FROM"
+        query = QUERIES["ccp_patroni"]["query"].rstrip()
+        self.assertEqual(self.ask(f"{row} ({query}) AS _"), ["|0|t|t|t"])
+        answers = {"role": "standby_leader", "state": "running", "pause": True, "timeline": 3, "dcs_last_seen": int(time.time())}
+        with unittest.mock.patch.object(facts, "patroni", lambda *_, **__: answers):
+            self.collect()
+        self.assertEqual(self.ask(f"SELECT patroni_role, up, leader, paused, running FROM ({query}) AS _"), ["standby_leader|1|1|1|1"])
+        # Before the clock went back, the time was later.
+        for age, there in ((-299, "1"), (-301, "0"), (299, "1"), (301, "0")):
+            facts.facts.content["pod"]["time"] = int(time.time()) - age
+            facts.facts.write()
+            for name in ("ccp_patroni", "ccp_nodemx_data_disk"):
+                self.assertEqual(self.ask(f"SELECT least(count(*), 1) FROM ({QUERIES[name]['query'].rstrip()}) AS _"), [there], age)
+
+    def test_a_replica_says_what_it_streams_from(self) -> None:
+        query = QUERIES["ccp_wal_receiver"]["query"].rstrip()
+        self.assertEqual(self.ask(query), ["|"])
+        self.assertEqual([line.rsplit("|", 1)[1] for line in self.ask(query, self.replica.port)], ["1"])
+        host = "SELECT split_part(sender_host, '.', 1) FROM pg_stat_wal_receiver"
+        self.assertEqual(self.ask(f"SELECT upstream FROM ({query}) AS _", self.replica.port), self.ask(host, self.replica.port))
+
     def test_real_exporters_report_every_metric(self) -> None:
         self.collect()
         sql("SELECT pg_create_physical_replication_slot('kept', true)")
@@ -413,6 +448,7 @@ class Monitoring(OnServer):
         """Return what an exporter measures on the primary."""
         lines: list[str] = []
         port = free_port()
+        (self.directory / "queries.yaml").write_text(TEXT)
         # Our queries alone: the exporter's own end it if a database has a name that is not UTF-8.
         said = subprocess.run([exporter, "--help"], capture_output=True, text=True, check=True)
         own = sorted(set(re.findall(r"--(?:\[no-\])?(collector\.\w+)\s", said.stdout + said.stderr)))
@@ -421,7 +457,7 @@ class Monitoring(OnServer):
             [
                 *(str(exporter), f"--web.listen-address=127.0.0.1:{port}", "--disable-default-metrics"),
                 *(f"--no-{name}" for name in own),
-                f"--extend.query-path={ROOT / 'src/postgres_cluster/exporter/queries.yaml'}",
+                f"--extend.query-path={self.directory}/queries.yaml",
             ],
             env={"DATA_SOURCE_NAME": source},
             stdout=subprocess.PIPE,

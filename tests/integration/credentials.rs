@@ -5,7 +5,11 @@ use std::collections::BTreeSet;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use pgrender::diagnostic::has_errors;
+use pgrender::identity::Seed;
 use pgrender::options::{CredentialSource, Options};
+use pgrender::read;
+use pgrender::render::render;
 use serde_json::{Value, json};
 
 use crate::common::fixtures::fixtures;
@@ -209,4 +213,56 @@ fn what_makes_the_secret_may_be_in_the_input() {
     let with_maker = |annotations: &Value| objects(&format!("{}\n---\n{maker}\n", cluster(annotations)));
     assert!(with_maker(&json!({})).is_err());
     assert!(with_maker(&json!({"pgrender.dev/credentials.app": "reference"})).is_ok());
+}
+
+/// What is said about Secrets that the user provides and that are in the input.
+#[test]
+fn a_provided_secret_in_the_input_has_what_its_program_needs() {
+    let secret = |name: &str, data: Value| json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name, "namespace": "zoo"}, "stringData": data});
+    let told = |secret: &Value, options: &Options| -> Vec<String> {
+        let text = format!("{}\n---\n{secret}\n", cluster(&json!({})));
+        let documents = read::documents("input.yaml", &text).unwrap();
+        let rendered = render(&documents, options, Ok(&Seed::new(SEED.as_bytes()).ok().unwrap()));
+        assert!(!has_errors(&rendered.diagnostics), "{:?}", rendered.diagnostics);
+        let lines = rendered.diagnostics.iter().map(ToString::to_string);
+        lines.filter(|line| line.starts_with("input.yaml:3:")).collect()
+    };
+    for (name, data, fault) in [
+        (
+            "monitoring",
+            json!({"verifier": "md50123"}),
+            "`password` of `Secret zoo/hippo-monitoring` is missing, so the exporter",
+        ),
+        ("monitoring", json!({"password": ""}), "is missing, so the exporter cannot log in"),
+        ("monitoring", json!({"password": "hush\n"}), "begins or ends with white space"),
+        ("monitoring", json!({"password": "\u{a0}hush"}), "begins or ends with white space"),
+        ("monitoring", json!({"password": "hush hush"}), "contains a space"),
+        (
+            "pgbouncer",
+            json!({"pgbouncer-password": "hush"}),
+            "`pgbouncer-users.txt` of `Secret zoo/hippo-pgbouncer` is missing",
+        ),
+        ("pgbouncer", json!({"pgbouncer-users.txt": "hush"}), "because `pgbouncer-verifier` is missing too"),
+        ("patroni", json!({"password": "hush"}), "`authentication.yaml` of `Secret zoo/hippo-patroni` is missing"),
+        ("pguser-app", json!({"user": "app"}), "`password` of `Secret zoo/hippo-pguser-app` is missing"),
+    ] {
+        let secret = secret(&format!("hippo-{name}"), data);
+        let lines = told(&secret, &reference());
+        assert!(lines.len() == 1 && lines[0].contains("warning") && lines[0].contains(fault), "{secret}: {lines:?}");
+        assert!(!lines[0].contains("hush"), "{lines:?}");
+    }
+    // The rendered Secret reuses this password.
+    let reused = secret("hippo-monitoring", json!({"password": "hush hush"}));
+    let lines = told(&reused, &options());
+    assert!(lines.len() == 1 && lines[0].contains("contains a space"), "{lines:?}");
+    for (name, data) in [
+        ("monitoring", json!({"password": "'one'"})),
+        ("pgbouncer", json!({"pgbouncer-users.txt": "a", "pgbouncer-verifier": "b"})),
+        ("patroni", json!({"authentication.yaml": "a"})),
+        ("pguser-app", json!({"verifier": "b"})),
+        ("elsewhere", json!({})),
+    ] {
+        let secret = secret(&format!("hippo-{name}"), data);
+        assert_eq!(told(&secret, &reference()), Vec::<String>::new(), "{secret}");
+    }
 }

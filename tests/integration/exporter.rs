@@ -83,6 +83,81 @@ fn postgres_does_not_wait_for_it() {
     }
 }
 
+/// A cluster with the exporter and this pgBouncer.
+fn with_pgbouncer(pgbouncer: &Value) -> Value {
+    let mut cluster = cluster(&json!({}));
+    cluster["spec"]["proxy"] = json!({"pgBouncer": pgbouncer});
+    cluster
+}
+
+/// The sources of the files with which the caretaker connects to pgBouncer.
+fn console(pod: &Value) -> Value {
+    let volumes = pod["spec"]["volumes"].as_array().unwrap();
+    let volume = volumes.iter().find(|volume| volume["name"] == "pgbouncer-console");
+    volume.map_or(Value::Null, |volume| volume["projected"]["sources"].clone())
+}
+
+#[test]
+fn only_the_caretaker_has_the_password_of_pgbouncer() {
+    let pod = pod(&with_pgbouncer(&json!({})));
+    for container in pod["spec"]["containers"].as_array().unwrap() {
+        let mounts = container["volumeMounts"].as_array().unwrap();
+        let has_it = mounts.iter().any(|mount| mount["name"] == "pgbouncer-console");
+        assert_eq!(has_it, container["name"] == "caretaker", "{}", container["name"]);
+    }
+    let password = json!({"key": "pgbouncer-password", "mode": 0o600, "path": "password"});
+    let secret = |name: &str, item: Value| json!({"secret": {"items": [item], "name": name, "optional": true}});
+    let authority = |name: &str, key: &str| secret(name, json!({"key": key, "path": "ca.crt"}));
+    assert_eq!(
+        console(&pod),
+        json!([
+            secret("alpha-pgbouncer", password.clone()),
+            authority("alpha-pgbouncer", "pgbouncer-frontend.ca-roots")
+        ])
+    );
+    for (custom, key) in [
+        (json!({"name": "own"}), "ca.crt"),
+        (
+            json!({"name": "own", "items": [{"key": "root", "path": "ca.crt"}, {"key": "c", "path": "tls.crt"}, {"key": "k", "path": "tls.key"}]}),
+            "root",
+        ),
+    ] {
+        let pod = self::pod(&with_pgbouncer(&json!({"customTLSSecret": custom})));
+        assert_eq!(console(&pod), json!([secret("alpha-pgbouncer", password.clone()), authority("own", key)]));
+    }
+    let mut own = with_pgbouncer(&json!({}));
+    own["metadata"]["annotations"] = json!({"pgrender.dev/credentials._crunchypgbouncer": "reference"});
+    assert_eq!(
+        console(&self::pod(&own)),
+        json!([secret("alpha-pgbouncer", password), authority("alpha-pgbouncer-tls", "pgbouncer-frontend.ca-roots")])
+    );
+}
+
+#[test]
+fn without_an_exporter_or_a_pgbouncer_nothing_is_different() {
+    let mut without = with_pgbouncer(&json!({}));
+    without["spec"].as_object_mut().unwrap().remove("monitoring");
+    assert_eq!(console(&pod(&without)), Value::Null);
+    let text = serde_json::to_string(&objects(&without.to_string()).unwrap()).unwrap();
+    assert!(!text.contains("stats_users"));
+    assert_eq!(console(&pod(&cluster(&json!({})))), Value::Null);
+    let file = |cluster: &Value| {
+        let objects = objects(&cluster.to_string()).unwrap();
+        objects.iter().find_map(|object| object["data"]["defaultQueries.yml"].as_str().map(str::to_owned)).unwrap()
+    };
+    assert!(!file(&cluster(&json!({}))).contains("ccp_pgbouncer"));
+    assert!(file(&with_pgbouncer(&json!({}))).contains("\nccp_pgbouncer_pools:\n"));
+}
+
+#[test]
+fn instances_do_not_restart_if_pgbouncer_is_scaled() {
+    let before = pod(&with_pgbouncer(&json!({})));
+    for replicas in [0, 3] {
+        assert_eq!(pod(&with_pgbouncer(&json!({"replicas": replicas}))), before);
+    }
+    assert_eq!(pod(&with_pgbouncer(&json!({"config": {"global": {"stats_users": "alice"}}}))), before);
+}
+
 /// In `/tmp` of the other containers is the socket of Postgres.
 #[test]
 fn it_shares_no_file_with_the_other_containers() {
@@ -108,6 +183,15 @@ fn what_cannot_work_is_refused() {
         cluster["spec"][field] = if field == "port" { json!(9187) } else { json!({"port": 9187}) };
         assert!(told_about(cluster).iter().any(|line| line.contains("the exporter uses port 9187")), "{field}");
     }
+    let mut options = options();
+    options.images.insert("RELATED_IMAGE_PGEXPORTER".to_owned(), "Not/A/Name".to_owned());
+    let text = cluster(&json!({})).to_string();
+    let documents = read::documents("input.yaml", &text).unwrap();
+    let rendered = render(&documents, &options, Ok(&Seed::new(SEED.as_bytes()).ok().unwrap()));
+    let fault =
+        "spec.monitoring.pgmonitor.exporter.image: `Not/A/Name`, which `RELATED_IMAGE_PGEXPORTER` is set to, is not";
+    assert!(rendered.diagnostics.iter().any(|line| line.to_string().contains(fault)), "{:?}", rendered.diagnostics);
+
     let mut cluster = cluster(&json!({}));
     cluster["spec"]["instances"][0]["containers"] = json!([{"name": "exporter", "image": "other"}]);
     assert!(told_about(cluster).iter().any(|line| line.contains("`exporter` is already the name of a container")));
@@ -231,6 +315,47 @@ fn the_script_follows_its_files_and_never_ends() {
         exporter.waits_for("postgres_exporter ended with code");
         exporter.metrics("pg_up 0");
         assert_ne!(exporter.processes(), before);
+    }
+}
+
+/// The default queries measure the sizes of databases, but not in each scrape.
+#[test]
+fn the_exporter_itself_does_not_measure_the_sizes_of_databases() {
+    for version in EXPORTERS {
+        let Some(exporter) = Exporter::start(&cluster(&json!({})), &["dash"], version) else { return };
+        fs::write(exporter.path("password"), "one").expect("a file");
+        assert!(exporter.metrics("pg_up 0").contains("pg_exporter_"), "{version}");
+        let process = exporter.processes().remove(0);
+        let line = fs::read_to_string(Path::new("/proc").join(process).join("cmdline")).expect("a process");
+        assert_eq!(line.matches("--no-collector.database").count(), 1, "{version}: {line}");
+    }
+}
+
+#[test]
+fn a_password_that_the_exporter_changes_is_said() {
+    for shell in [&["dash"] as &[&str], &["bash"], &["busybox", "sh"]] {
+        if program(shell[0]).is_none() {
+            continue;
+        }
+        let Some(exporter) = Exporter::start(&cluster(&json!({})), shell, EXPORTERS[0]) else { return };
+        for (password, fault) in [
+            ("hu'\"$sh", "started"),
+            ("hush\n", "begins or ends with white space"),
+            ("hush hush", "contains a space"),
+            ("\thush", "begins or ends with white space"),
+        ] {
+            fs::write(exporter.path("log"), "").expect("a file");
+            fs::write(exporter.path("password"), password).expect("a file");
+            exporter.waits_for(fault);
+            let starts = fault != "contains a space";
+            if starts {
+                exporter.waits_for("started ");
+                exporter.metrics("pg_up 0");
+            }
+            let log = fs::read_to_string(exporter.path("log")).expect("a file");
+            assert_eq!(log.matches("white space").count(), usize::from(fault.contains("white")), "{shell:?}: {log}");
+            assert!(!log.contains("hush") && (starts || exporter.processes().is_empty()), "{shell:?}: {log}");
+        }
     }
 }
 

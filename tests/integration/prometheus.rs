@@ -99,7 +99,7 @@ fn variants() -> Vec<(&'static str, String)> {
     vec![
         ("two instances", fixture()),
         ("one instance", fixture().replace("      replicas: 2\n", "")),
-        ("without backups", format!("{before}  monitoring:\n{monitoring}")),
+        ("without backups and pgBouncer", format!("{before}  monitoring:\n{monitoring}")),
         ("streams", with_spec(stream)),
         ("restores", with_spec(archive)),
         ("with TLS", fixture().replace(EXPORTER, "      exporter: {customTLSSecret: {name: exporter-tls}}\n")),
@@ -221,11 +221,14 @@ fn tls_of_the_exporter_is_tls_of_the_pod_monitor() {
 #[test]
 fn a_cluster_gets_the_alerts_that_it_needs() {
     let expected = [
-        ("two instances", "leader availability replication replay backups repo1 storage databases certificates"),
-        ("one instance", "leader availability backups repo1 storage databases certificates"),
-        ("without backups", "leader availability replication replay storage databases certificates"),
-        ("streams", "standby availability replication replay storage databases certificates"),
-        ("restores", "standby availability replication storage databases certificates"),
+        (
+            "two instances",
+            "leader availability replication replay backups repo1 storage databases pgbouncer certificates",
+        ),
+        ("one instance", "leader availability backups repo1 storage databases pgbouncer certificates"),
+        ("without backups and pgBouncer", "leader availability replication replay storage databases certificates"),
+        ("streams", "standby source availability replication replay storage databases pgbouncer certificates"),
+        ("restores", "standby availability replication storage databases pgbouncer certificates"),
     ];
     for (name, expected) in expected {
         let (_, text) = variants().into_iter().find(|(known, _)| *known == name).unwrap();
@@ -318,8 +321,18 @@ fn own_queries_without_the_default_ones_have_no_alerts() {
         assert!(of_kind(&text, "PrometheusRule").is_none() && of_kind(&text, "PodMonitor").is_some(), "{sources}");
         assert!(warns(&text), "{sources}");
     }
-    let text = own("{configMap: {name: mine}}, {configMap: {name: hippo-exporter-queries-config}}");
-    assert!(of_kind(&text, "PrometheusRule").is_some() && !warns(&text));
+    for (items, is_there) in [
+        ("", true),
+        (", items: []", true),
+        (", items: [{key: a.yml, path: a.yml}, {key: defaultQueries.yml, path: a/c.yml}]", true),
+        (", items: [{key: a.yml, path: defaultQueries.yml}]", false),
+    ] {
+        let text = own(&format!(
+            "{{configMap: {{name: mine}}}}, {{configMap: {{name: hippo-exporter-queries-config{items}}}}}"
+        ));
+        assert_eq!(of_kind(&text, "PrometheusRule").is_some(), is_there, "{items}");
+        assert_eq!(!warns(&text), is_there, "{items}");
+    }
 }
 
 /// kpt gives a function what it has rendered before. The alerts contain `{{ … }}`, which in a spec would be a template that nobody

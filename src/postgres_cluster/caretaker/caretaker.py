@@ -24,6 +24,7 @@ pauses, and every few minutes to find what others have changed.
     roles.py            roles of users, PgBouncer and the exporter
     pgbouncer.py        PgBouncer's role, and its function in every database
     facts.py            facts for the exporter that SQL cannot find out
+    pools.py            facts about pgBouncer's pools, for the exporter
     monitoring.py       the exporter's role, its schema with functions, and its extension
     members.py          Patroni's configuration, restarts, switchover, the Endpoints of `<cluster>-primary`
     backups.py          pgBackRest's stanza, backups in object storage, and the backup for a replica
@@ -84,6 +85,7 @@ from pod import (
     label_pod,
     reload_pgbackrest,
 )
+from pools import PoolFacts
 from pre_start import pre_start
 from pre_stop import pre_stop
 from restore import restore
@@ -222,10 +224,11 @@ GROUPS = [
         while_paused=False,
         tick=0.5,
     ),
-    # Each has a thread, because a volume, a repository or a database may not answer for long.
+    # Each has a thread, because a volume, a repository, a database or a pgBouncer may not answer for long.
     Group([Duty(PodFacts(), POD_SECONDS, "facts of the pod")], ANYONE, while_paused=True, tick=1),
     Group([Duty(BackupFacts(), name="facts of backups")], ANYONE, while_paused=True, tick=1),
     Group([Duty(DatabaseFacts(), name="facts of databases")], WRITER, while_paused=True, tick=1),
+    Group([Duty(PoolFacts(), POD_SECONDS, "facts of pools")], LEADER, while_paused=True, tick=1),
 ]
 
 

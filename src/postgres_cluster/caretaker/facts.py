@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from postgres import EveryDatabase, psql
-from surroundings import CERTIFICATES, PATRONI, WRITER, Failure, Wanted, leadership, log, patroni
+from surroundings import CERTIFICATES, LEADER, PATRONI, WRITER, Failure, Wanted, leadership, log, patroni
 
 # All containers of the pod share `/tmp`. It is not on the data volume, which may be full.
 FILE = Path("/tmp/caretaker-facts.json")
@@ -127,8 +127,11 @@ class PodFacts:
         if not wanted.roles["monitoring"]:
             facts.put("pod", None)
             return
-        if leadership.now() not in WRITER:
+        role = leadership.now()
+        if role not in WRITER:
             facts.put("databases", None)
+        if role not in LEADER:
+            facts.put("pools", None)
         there, wrong = certificates()
         facts.put("pod", {"patroni": patroni_state(), "volumes": volumes(), "certificates": there})
         self.changes("; ".join(wrong))

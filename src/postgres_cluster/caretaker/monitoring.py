@@ -27,12 +27,14 @@ SCHEMA = {"schema": "monitor", "owner": None, "before": ROLE}
 
 # Other containers of the pod can write to `/tmp`, and could put a link to another file there. So the function reads bytes, which
 # raises no error that quotes them, and returns nothing unless they begin like the caretaker's file. It runs with the rights of its
-# owner, because `pg_read_binary_file` may read every file of the server (PostgreSQL, "Generic File Access Functions").
+# owner, because `pg_read_binary_file` may read every file of the server (PostgreSQL, "Generic File Access Functions"). Reading a named
+# pipe would never end. Its size is 0 (Linux, "inode(7)"), as that of a device is.
 FACTS = f"""
   SELECT CASE
     WHEN pg_catalog.substring(content, 1, {len(PREFIX)}) OPERATOR(pg_catalog.=) pg_catalog.decode('{PREFIX.encode().hex()}', 'hex')
     THEN pg_catalog.convert_from(content, 'UTF8')::pg_catalog.jsonb END
-  FROM (SELECT pg_catalog.pg_read_binary_file('{FILE}', 0, {LIMIT}, true)) AS _ (content)
+  FROM (SELECT CASE WHEN (pg_catalog.pg_stat_file('{FILE}', true)).size OPERATOR(pg_catalog.>) 0
+    THEN pg_catalog.pg_read_binary_file('{FILE}', 0, {LIMIT}, true) END) AS _ (content)
 """
 
 # pg_stat_statements may be in any schema. Without the text of the statements, which may contain secrets, it also reads no file.

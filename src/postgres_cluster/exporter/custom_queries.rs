@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::files::{QUERIES_DIRECTORY, QUERIES_KEY};
 use super::model::Exporter;
 use super::mounted::{Mounted, MountedFile, Sources, mounted};
-use super::objects::QUERIES;
+use super::objects::{PGBOUNCER_QUERIES, QUERIES, default_queries};
 use super::query_file::{self, Query, QueryFile};
 use super::resolve::PATH;
 use crate::diagnostic::{Diagnostic, FieldPath, words};
@@ -15,7 +15,8 @@ use crate::postgres_cluster::cluster::Cluster;
 use crate::postgres_cluster::work::of_queries;
 use crate::read::Document;
 
-/// The metrics of the collectors that `postgres_exporter` has itself, of the versions 0.11 to 0.17.
+/// The metrics of the collectors that `postgres_exporter` has itself, of the versions 0.11 to 0.17, without the collector `database`,
+/// which is off.
 const BUILT_IN: &str = include_str!("built_in_metrics.txt");
 /// The first parts of names that the exporter always uses itself.
 const RESERVED: [&str; 7] =
@@ -23,7 +24,9 @@ const RESERVED: [&str; 7] =
 
 /// The names of the metrics that the default queries measure.
 pub(crate) fn default_metrics() -> impl Iterator<Item = String> {
-    query_file::read(QUERIES, false).queries.into_iter().flat_map(|query| query.metrics).map(|(name, _)| name)
+    let read = |text| query_file::read(text, false).queries;
+    let queries = [QUERIES, PGBOUNCER_QUERIES].into_iter().flat_map(read);
+    queries.flat_map(|query| query.metrics).map(|(name, _)| name)
 }
 
 /// Checks the files of all clusters.
@@ -46,8 +49,9 @@ impl<'a> CustomQueries<'a> {
         let mut check = Check { known: Known::default(), diagnostics: Vec::new() };
         check.mounts(&found);
         if !found.files.is_empty() && exporter.has_default_queries(&cluster.exporter_queries_config_map()) {
-            work.add(of_queries(QUERIES.len()));
-            let QueryFile { queries, .. } = query_file::read(QUERIES, false);
+            let ours = default_queries(cluster);
+            work.add(of_queries(ours.len()));
+            let QueryFile { queries, .. } = query_file::read(&ours, false);
             for query in &queries {
                 check.known.add(query, QUERIES_KEY);
             }

@@ -1,5 +1,6 @@
 //! The resolved exporter.
 
+use super::files::QUERIES_KEY;
 use crate::kubernetes::{ResourceRequirements, SecretProjection, VolumeProjection};
 
 /// The settings of the exporter.
@@ -23,10 +24,14 @@ pub struct Exporter {
 }
 
 impl Exporter {
-    /// Whether the exporter runs the default queries, which are in the ConfigMap `config_map`.
+    /// Whether the exporter runs the default queries, which are in the ConfigMap `config_map`. Their path does not matter.
     pub fn has_default_queries(&self, config_map: &str) -> bool {
-        let is_default =
-            |source: &VolumeProjection| source.config_map.as_ref().is_some_and(|source| source.name == config_map);
+        let is_default = |source: &VolumeProjection| {
+            source.config_map.as_ref().is_some_and(|source| {
+                let items = source.items.as_deref().unwrap_or_default();
+                source.name == config_map && (items.is_empty() || items.iter().any(|item| item.key == QUERIES_KEY))
+            })
+        };
         self.configuration.as_ref().is_none_or(|sources| sources.iter().any(is_default))
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::files::QUERIES_KEY;
 use super::model::Exporter;
 use crate::diagnostic::FieldPath;
 use crate::kubernetes::{SecretProjection, VolumeProjection};
@@ -97,11 +98,9 @@ pub(crate) fn optional(mut projection: VolumeProjection) -> VolumeProjection {
     projection
 }
 
-/// Checks that the Secret has a name, and that its items have the paths that the exporter reads.
+/// Checks the Secret, and that its items have the paths that the exporter reads.
 fn certificate(secret: &SecretProjection, path: &FieldPath, context: &mut Context) {
-    if secret.name.is_empty() {
-        context.error(path.clone(), "needs the name of a Secret: add `name`");
-    }
+    files::check_secret(secret, path, &[], context);
     let items = secret.items.as_deref().unwrap_or_default();
     for file in CERTIFICATE_FILES {
         if !items.is_empty() && !items.iter().any(|item| item.path == file) {
@@ -133,7 +132,8 @@ pub(crate) fn check_found(cluster: &Cluster, context: &mut Context) {
     if (exporter.prometheus_operator || exporter.grafana_dashboard) && !exporter.has_default_queries(&queries) {
         let message = format!(
             "replaces the default queries, so no alerts are rendered, and panels of the dashboard are empty: add \
-             `configMap: {{name: {queries}}}` to this list to keep the default queries"
+             `configMap: {{name: {queries}}}` to this list to keep the default queries, without `items`, or with an item \
+             that has the key `{QUERIES_KEY}`"
         );
         context.warning(path.key("configuration"), message);
     }

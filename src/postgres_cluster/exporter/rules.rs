@@ -38,11 +38,14 @@ fn groups(cluster: &Cluster) -> Vec<RuleGroup> {
         match group.name.as_str() {
             "leader" if cluster.standby.is_some() => {}
             "standby" if cluster.standby.is_none() => {}
+            // Without a host, it follows only the archive.
+            "source" if cluster.standby.as_ref().is_none_or(|standby| standby.host.is_none()) => {}
             "replication" if instances < 2 => {}
             "replay" if instances < 2 && cluster.standby.is_none() => {}
             // What is restored from an archive has no time while the source writes nothing.
             "replay" if cluster.standby.as_ref().is_some_and(|standby| standby.host.is_none()) => {}
             "backups" if backups.is_none() => {}
+            "pgbouncer" if cluster.pgbouncer.is_none() => {}
             "repository" => {
                 for (repository, hours) in backups.map(ages).unwrap_or_default() {
                     groups.push(of_repository(&group, repository, hours));
@@ -71,7 +74,7 @@ fn template(cluster: &Cluster, instances: u32) -> Vec<RuleGroup> {
         .replace("<namespace>", &cluster.namespace)
         .replace("<cluster>", &cluster.name)
         .replace("<instances>", &instances.to_string())
-        .replace("<replicas>", &instances.saturating_sub(1).to_string());
+        .replace("<pods>", &pods(cluster));
     let documents = read::documents("rules.yaml", &text).expect("the template is YAML whatever is replaced");
     let json = documents.into_iter().next().map(|document| document.node.to_json());
     serde_json::from_value::<PrometheusRuleSpec>(json.unwrap_or_default())
@@ -82,6 +85,13 @@ fn template(cluster: &Cluster, instances: u32) -> Vec<RuleGroup> {
 /// The number of instances of all sets.
 fn instances(cluster: &Cluster) -> u32 {
     cluster.instance_sets.iter().map(|set| u32::from(set.replicas)).sum()
+}
+
+/// A regular expression for the names of the pods of all instances. Names of sets are letters, digits and `-`. Another cluster
+/// can have a name that begins like this one's.
+fn pods(cluster: &Cluster) -> String {
+    let sets: Vec<String> = cluster.instance_sets.iter().map(|set| cluster.instance_set(set)).collect();
+    format!("({})-[0-9]+", sets.join("|"))
 }
 
 /// How old the newest backup in each repository may be, in hours: those with schedules, or all if none has any.
@@ -108,6 +118,7 @@ fn of_repository(group: &RuleGroup, repository: &Repository, hours: u32) -> Rule
     group.name = repository.name();
     for rule in &mut group.rules {
         rule.expr = replaced(&rule.expr);
+        rule.duration = replaced(&rule.duration);
         for text in rule.annotations.values_mut() {
             *text = replaced(text);
         }

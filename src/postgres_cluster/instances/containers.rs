@@ -14,6 +14,7 @@ use crate::postgres_cluster::objects::pod::{
 use crate::postgres_cluster::patroni;
 use crate::postgres_cluster::pgbackrest;
 use crate::postgres_cluster::pgbackrest::model::Backups;
+use crate::postgres_cluster::pgbouncer::console;
 use crate::postgres_cluster::postgres::configuration::SCRIPT_DIRECTORY;
 use crate::postgres_cluster::restore;
 use crate::postgres_cluster::scripts;
@@ -186,6 +187,7 @@ fn caretaker(cluster: &Cluster, set: &InstanceSet) -> Container {
         mount_read_only("caretaker", SCRIPT_DIRECTORY),
         mount_read_only("service-account-token", SERVICE_ACCOUNT_PATH),
     ]);
+    mounts.extend(console::watched(cluster).map(|_| console::mount()));
     let mut env = postgres_env(cluster);
     env.extend(patroni_env(cluster));
     env.extend(nss_wrapper_env());

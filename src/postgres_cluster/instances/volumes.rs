@@ -14,6 +14,7 @@ use crate::postgres_cluster::objects::volumes::{
     projected_with_mode, secret, users_config_map,
 };
 use crate::postgres_cluster::patroni::configuration::{AUTHENTICATION_KEY, RULES_KEY};
+use crate::postgres_cluster::pgbouncer::console;
 use crate::postgres_cluster::restore;
 use crate::postgres_cluster::secrets::certificates::CertificateRole;
 use crate::postgres_cluster::secrets::certificates::PlannedCertificate;
@@ -38,6 +39,7 @@ pub(crate) fn volumes(cluster: &Cluster, set: &InstanceSet, labelled: &ObjectMet
     }
     volumes.extend(cluster.data_source.as_ref().map(|source| restore::objects::volume(cluster, source)));
     volumes.extend([patroni_config(cluster, set), caretaker(cluster), service_account_token(), shared_memory()]);
+    volumes.extend(console::watched(cluster).map(|pgbouncer| console::volume(cluster, pgbouncer)));
     volumes
 }
 

@@ -1,5 +1,6 @@
 //! pgBouncer's configuration (PGO's `internal/pgbouncer/config.go`).
 
+use super::console;
 use super::model::PgBouncer;
 use crate::naming::PGBOUNCER_USER;
 use crate::postgres_cluster::cluster::Cluster;
@@ -27,14 +28,22 @@ pub fn ini(cluster: &Cluster, pgbouncer: &PgBouncer) -> String {
     }
     databases.insert(AUTH_DATABASE.to_owned(), format!("{primary} dbname=postgres"));
     let mut text = HEADER.to_owned();
+    let mut settings = settings(cluster, pgbouncer);
+    if console::watched(cluster).is_some() {
+        let theirs = settings.get("stats_users").map(String::as_str);
+        settings.insert("stats_users".to_owned(), console::stats_users(theirs));
+    }
     text.push_str(&section("pgbouncer", &format!("%include {USER_FILE}\n")));
-    text.push_str(&section("pgbouncer", &lines(&settings(cluster, pgbouncer))));
+    text.push_str(&section("pgbouncer", &lines(&settings)));
     text.push_str(&section("databases", &lines(&databases)));
     if !pgbouncer.users.is_empty() {
         text.push_str(&section("users", &lines(&pgbouncer.users)));
     }
     text
 }
+
+/// The key of the Secret's entry with the text of [`users`].
+pub const USERS_KEY: &str = "pgbouncer-users.txt";
 
 /// Returns `users.txt` with the password of pgBouncer's own role. Quotes are doubled, and no other character is special between
 /// them (pgbouncer.org/config.html, "Authentication file format").

@@ -131,7 +131,7 @@ fn configuration_volume(cluster: &Cluster, pgbouncer: &PgBouncer) -> Volume {
     }
     sources.extend(pgbouncer.files.iter().cloned());
     sources.push(config_map(name.clone(), vec![item("pgbouncer.ini", "~postgres-operator.ini")]));
-    sources.push(secret(name, vec![key_item("pgbouncer-users.txt", "~postgres-operator/users.txt")]));
+    sources.push(secret(name, vec![key_item(configuration::USERS_KEY, "~postgres-operator/users.txt")]));
     sources.push(frontend(cluster, pgbouncer));
     sources.push(backend(cluster));
     projected("pgbouncer-config", sources)

@@ -5,6 +5,7 @@
 use super::configuration::{AUTH_DATABASE, defaults};
 use super::setting_value;
 use crate::diagnostic::line;
+use crate::naming::PGBOUNCER_USER;
 
 /// Checks the name of a setting of `[pgbouncer]`.
 ///
@@ -240,6 +241,10 @@ pub fn weakness(name: &str, value: &str) -> Option<&'static str> {
         ("unix_socket_dir", directory) if !["", "/tmp"].contains(&directory) && !directory.starts_with("/tmp/") => {
             Some("the root file system is read-only: write `/tmp` or a directory below it, or remove it")
         }
+        ("admin_users", list) if list.split([',', ' ', '\t']).any(|user| user == PGBOUNCER_USER) => Some(
+            "pgBouncer's own role could then stop pgBouncer, and its password is also in the pods of instances if they \
+             have an exporter: write a role of your own",
+        ),
         ("auth_dbname", database) if database != AUTH_DATABASE => Some(
             "pgBouncer's own role can connect only to the database `postgres`, so you must also set `auth_user` to \
              your own role; a user who can create functions in that database can make this role execute them",
@@ -332,6 +337,7 @@ mod tests {
         assert_eq!(refusal("listen_port", "6432", 6432), None);
         assert!(refusal("listen_port", "6433", 6432).is_some());
         assert!(weakness("auth_dbname", "zoo").is_some() && weakness("auth_dbname", "_crunchypgbouncer").is_none());
+        assert!(weakness("admin_users", "a, _crunchypgbouncer").is_some() && weakness("admin_users", "a").is_none());
         assert!(weakness("server_tls_sslmode", "require").is_some() && weakness("pool_mode", "session").is_none());
     }
 }

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use super::parameter;
 use crate::diagnostic::FieldPath;
-use crate::kubernetes::IntOrString;
-use crate::naming::{COLLECTOR_PORT, EXPORTER_PORT, PGBACKREST_PORT};
+use crate::kubernetes::{Container, IntOrString};
+use crate::naming::{COLLECTOR_PORT, EXPORTER_PORT, PGBACKREST_PORT, PORT_COLLECTOR, PORT_EXPORTER};
 use crate::postgres_cluster::cluster::{Cluster, Postgres};
 use crate::postgres_cluster::postgres;
 use crate::postgres_cluster::resolve::context::Context;
@@ -115,10 +115,24 @@ pub(crate) fn check_ports(spec: &PostgresClusterSpec, cluster: &Cluster, context
         (cluster.exporter.is_some(), "the exporter", EXPORTER_PORT),
         (cluster.collector_runs_queries(), "the collector", COLLECTOR_PORT),
     ];
+    let taken: Vec<_> =
+        taken.into_iter().filter(|(is_there, ..)| *is_there).map(|(_, user, port)| (user, port)).collect();
     for (path, port) in [("spec.port", cluster.port), ("spec.patroni.port", cluster.patroni.port)] {
-        for (_, user, taken) in taken.iter().filter(|(is_there, _, taken)| *is_there && *taken == port) {
+        for (user, taken) in taken.iter().filter(|(_, taken)| *taken == port) {
             context.error(FieldPath::of(path), format!("{user} uses port {taken}: choose another port"));
         }
+    }
+    let of_instances = [[("Postgres", cluster.port), ("Patroni", cluster.patroni.port)].as_slice(), &taken].concat();
+    let mut scraped = Vec::new();
+    scraped.extend(cluster.exporter.as_ref().map(|_| (PORT_EXPORTER, "exporter")));
+    scraped.extend(cluster.collector_runs_queries().then_some((PORT_COLLECTOR, "collector")));
+    for (index, set) in cluster.instance_sets.iter().enumerate() {
+        let path = FieldPath::of("spec.instances").index(index).key("containers");
+        check_sidecars(&set.containers, &of_instances, &scraped, &path, context);
+    }
+    if let Some(pgbouncer) = &cluster.pgbouncer {
+        let path = FieldPath::of("spec.proxy.pgBouncer.containers");
+        check_sidecars(&pgbouncer.containers, &[("pgBouncer", pgbouncer.port)], &[], &path, context);
     }
     let node_ports = [
         ("spec.service.nodePort", cluster.service.node_port),
@@ -132,6 +146,36 @@ pub(crate) fn check_ports(spec: &PostgresClusterSpec, cluster: &Cluster, context
                 "another Service of this cluster has the same node port: choose \
                                                 another node port",
             );
+        }
+    }
+}
+
+/// Checks the ports of the user's containers. All containers of a pod share its network, so only one of them can listen at a port.
+/// `taken` has the ports of pgrender's containers. `scraped` has the names of ports, and whose they are: Prometheus scrapes every port of a pod
+/// that has this name.
+fn check_sidecars(
+    containers: &[Container],
+    taken: &[(&str, u16)],
+    scraped: &[(&str, &str)],
+    path: &FieldPath,
+    context: &mut Context,
+) {
+    for (index, container) in containers.iter().enumerate() {
+        for (position, port) in container.ports.iter().flatten().enumerate() {
+            let at = path.index(index).key("ports").index(position);
+            let is_tcp = port.protocol.as_deref().is_none_or(|protocol| protocol == "TCP");
+            let user = taken.iter().find(|(_, taken)| is_tcp && i32::from(*taken) == port.container_port);
+            if let Some((user, port)) = user {
+                let message = format!("{user} uses port {port} in this pod: choose another port");
+                context.error(at.key("containerPort"), message);
+            }
+            if let Some((name, program)) = scraped.iter().find(|(name, _)| port.name.as_deref() == Some(*name)) {
+                let message = format!(
+                    "`{name}` is the name of the {program}'s port, so Prometheus would also scrape this container: \
+                     choose another name"
+                );
+                context.error(at.key("name"), message);
+            }
         }
     }
 }

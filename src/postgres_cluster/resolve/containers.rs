@@ -31,6 +31,10 @@ pub(crate) fn sidecars(
                 format!("two containers have the name `{}`: rename one of them", container.name),
             );
         }
+        match container.image.as_deref() {
+            None | Some("") => context.error(at.clone(), "has no image: add `image`"),
+            Some(image) => context.check_image(image, None, at.key("image")),
+        }
         for (position, port) in container.ports.iter().flatten().enumerate() {
             if let Some(name) = port.name.as_deref().filter(|name| is_container_port(name)) {
                 let message = format!(

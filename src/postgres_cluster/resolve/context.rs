@@ -1,6 +1,8 @@
 //! What every part of the resolution needs, and the checks of values that many parts have.
 
+use super::image_name::is_image_name;
 use super::images;
+use crate::diagnostic::words::quote;
 use crate::diagnostic::{Collector, Diagnostic, FieldPath};
 use crate::options::Options;
 
@@ -46,16 +48,33 @@ impl Context<'_> {
         })
     }
 
-    /// Returns the image for `variable`, or reports an error that says where to set one. After an error, the name is only for
-    /// the checks that follow.
+    /// Returns the image for `variable`, or reports an error that says where to set one, or that it is not the name of an image.
+    /// After an error, the name is only for the checks that follow.
     pub(crate) fn image(&mut self, named: Option<&str>, variable: &str, path: &str) -> String {
-        images::image(named, variable, self.options).unwrap_or_else(|| {
+        if let Some(image) = images::image(named, variable, self.options) {
+            self.check_image(&image, (named != Some(&image)).then_some(variable), FieldPath::of(path));
+            image
+        } else {
             let message = format!(
                 "no image is set: write one here, or set `{variable}` in the environment, with `--image`, or in \
                  `spec.images` of the function configuration"
             );
             self.error(FieldPath::of(path), message);
             variable.to_owned()
-        })
+        }
+    }
+
+    /// Reports an error at `path` unless `image`, which may come from the caller's `variable`, is the name of an image.
+    pub(crate) fn check_image(&mut self, image: &str, variable: Option<&str>, path: FieldPath) {
+        if !is_image_name(image) {
+            let image = quote(image);
+            let what =
+                variable.map_or_else(|| image.clone(), |variable| format!("{image}, which `{variable}` is set to,"));
+            let message = format!(
+                "{what} is not the name of an image: write it as `registry.example.com/repository:tag`, without spaces, and \
+                 the repository in lower case"
+            );
+            self.error(path, message);
+        }
     }
 }

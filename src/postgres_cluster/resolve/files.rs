@@ -1,7 +1,11 @@
-//! Checks the paths of files that the user adds to volumes which also contain files of pgrender.
+//! Checks the files that the user adds to volumes: where they come from, and their paths. The API server refuses a pod with other
+//! ones, or the kubelet cannot create the volume, and Postgres does not start (Kubernetes' `validateProjectedVolumeSource`).
+
+use serde_json::Value;
 
 use super::context::Context;
 use crate::diagnostic::FieldPath;
+use crate::diagnostic::words::quote;
 use crate::kubernetes::{SecretProjection, VolumeProjection};
 use crate::postgres_cluster::cluster::Cluster;
 use crate::postgres_cluster::spec::PostgresClusterSpec;
@@ -9,7 +13,13 @@ use crate::postgres_cluster::spec::PostgresClusterSpec;
 /// The prefix of pgrender's own files, in every volume that the user may add files to.
 const OURS: &str = "~postgres-operator";
 
-/// Returns `projections` after checking the paths that they name. A path must not begin with [`OURS`] and must not be one of
+/// The largest mode of a file, 0777.
+const MODE_MAX: i64 = 0o777;
+
+/// A path in a volume, and the field that it is in.
+type File = (FieldPath, String);
+
+/// Returns `projections`, which are in one volume, after checking them. A path must not begin with [`OURS`] and must not be one of
 /// `reserved`, because these are files of pgrender in the same volume.
 pub(crate) fn checked(
     projections: Vec<VolumeProjection>,
@@ -17,14 +27,28 @@ pub(crate) fn checked(
     reserved: &[&str],
     context: &mut Context,
 ) -> Vec<VolumeProjection> {
+    let mut files = Vec::new();
     for (index, projection) in projections.iter().enumerate() {
-        for (field, file) in files(projection) {
-            let first = file.split('/').next().unwrap_or_default();
-            let ours = file.starts_with(OURS) || reserved.contains(&first);
-            context.check(&path.index(index).join(&field), check_path(&file, ours));
+        let path = path.index(index);
+        // Each kind of projection has paths in other fields, and Kubernetes adds new kinds, so this searches the JSON.
+        let tree = serde_json::to_value(projection).unwrap_or_default();
+        let sources: Vec<_> = tree.as_object().into_iter().flatten().collect();
+        if sources.len() > 1 {
+            context.error(path.clone(), "has several sources: write each one as an item of its own");
+        }
+        for (kind, source) in sources {
+            files.extend(checked_source(kind, source, &path.key(kind), context));
         }
     }
+    check_paths(files, reserved, context);
     projections
+}
+
+/// Checks a Secret in a volume of its own, as [`checked`] does.
+pub(crate) fn check_secret(secret: &SecretProjection, path: &FieldPath, reserved: &[&str], context: &mut Context) {
+    let source = serde_json::to_value(secret).unwrap_or_default();
+    let files = checked_source("secret", &source, path, context);
+    check_paths(files, reserved, context);
 }
 
 /// Replicas trust the CA of the server's certificate, and the server trusts the CA of theirs. So the user provides both
@@ -52,33 +76,58 @@ pub(crate) fn check_certificates(spec: &PostgresClusterSpec, context: &mut Conte
     for (path, secret) in
         [("spec.customTLSSecret", spec.custom_tls_secret.as_ref()), ("spec.proxy.pgBouncer.customTLSSecret", pgbouncer)]
     {
-        for (index, item) in items(secret).enumerate() {
-            let ours = item == "replication" || item.starts_with("replication/") || item.starts_with(OURS);
-            context.check(&FieldPath::of(path).key("items").index(index).key("path"), check_path(item, ours));
+        if let Some(secret) = secret {
+            check_secret(secret, &FieldPath::of(path), &["replication"], context);
         }
     }
 }
 
-fn items(secret: Option<&SecretProjection>) -> impl Iterator<Item = &str> {
-    secret.and_then(|secret| secret.items.as_ref()).into_iter().flatten().map(|item| item.path.as_str())
-}
-
-/// Returns each path that a projection names, and the field that it is in.
-fn files(projection: &VolumeProjection) -> Vec<(FieldPath, String)> {
-    // Each kind of projection has paths in other fields, and Kubernetes adds new kinds, so this searches the JSON.
-    let mut found = Vec::new();
-    let Ok(tree) = serde_json::to_value(projection) else { return found };
-    for (kind, source) in tree.as_object().into_iter().flatten() {
-        let path = FieldPath::default().key(kind);
-        for field in ["path", "certificateChainPath", "credentialBundlePath", "keyPath"] {
-            found.extend(source[field].as_str().map(|file| (path.key(field), file.to_owned())));
-        }
-        for (index, item) in source["items"].as_array().into_iter().flatten().enumerate() {
-            let field = path.key("items").index(index).key("path");
-            found.extend(item["path"].as_str().map(|file| (field, file.to_owned())));
+/// Returns the files of one source after checking what it names.
+fn checked_source(kind: &str, source: &Value, path: &FieldPath, context: &mut Context) -> Vec<File> {
+    for (known, object) in [("secret", "Secret"), ("configMap", "ConfigMap")] {
+        if kind == known && source["name"].as_str().is_none_or(str::is_empty) {
+            context.error(path.clone(), format!("needs the name of a {object}: add `name`"));
         }
     }
-    found
+    let mut files = Vec::new();
+    for field in ["path", "certificateChainPath", "credentialBundlePath", "keyPath"] {
+        files.extend(source[field].as_str().map(|file| (path.key(field), file.to_owned())));
+    }
+    for (index, item) in source["items"].as_array().into_iter().flatten().enumerate() {
+        let at = path.key("items").index(index);
+        if item["key"] == "" {
+            context.error(at.key("key"), "is empty: write a key of the object");
+        }
+        if item["mode"].as_i64().is_some_and(|mode| !(0..=MODE_MAX).contains(&mode)) {
+            context.error(at.key("mode"), "is not a mode of a file: write a number from 0 to 511, which is octal 0777");
+        }
+        files.extend(item["path"].as_str().map(|file| (at.key("path"), file.to_owned())));
+    }
+    files
+}
+
+/// Checks the paths of all files in one volume.
+fn check_paths(mut files: Vec<File>, reserved: &[&str], context: &mut Context) {
+    files.retain(|(field, file)| {
+        let first = file.split('/').next().unwrap_or_default();
+        let ours = file.starts_with(OURS) || reserved.contains(&first);
+        context.check(field, check_path(file, ours))
+    });
+    // In this order, a file is followed by everything that would be below it.
+    files.sort_by(|(_, one), (_, other)| one.split('/').cmp(other.split('/')));
+    let mut files = files.iter();
+    let Some((mut place, mut upper)) = files.next().cloned() else { return };
+    for (field, file) in files {
+        match file.strip_prefix(upper.as_str()) {
+            Some("") => context.error(field.clone(), format!("is also the path of `{place}`: choose another path")),
+            Some(rest) if rest.starts_with('/') => {
+                let message =
+                    format!("{} is a file (`{place}`), so no file can be below it: choose another path", quote(&upper));
+                context.error(field.clone(), message);
+            }
+            _ => (place, upper) = (field.clone(), file.clone()),
+        }
+    }
 }
 
 /// Checks that Kubernetes allows the path in a projected volume (`validateLocalNonReservedPath`), and that it is not one of

@@ -108,6 +108,19 @@ while :; do
     continue
   fi
 
+  # With a space in it, postgres_exporter does not connect and shows the password in its log ("malformed dsn"). It removes white
+  # space at the beginning and end. Without the `x`, the shell would remove a line break at the end.
+  case $(cat -- "${password}" && echo x) in
+    *" "*)
+      once "the password contains a space, with which postgres_exporter cannot log in, so there are no metrics: choose another one"
+      pause 3
+      continue
+      ;;
+    [[:space:]]* | *[[:space:]]x)
+      once "the password begins or ends with white space, so postgres_exporter cannot log in: choose another one"
+      ;;
+  esac
+
   help=$("${program}" --help 2>&1)
   set -- "--web.listen-address=:${port}"
   started=$(state)
@@ -128,9 +141,11 @@ while :; do
   if [ "${collectors}" = off ]; then
     # shellcheck disable=SC2046 # one word for each option
     set -- "$@" $(built_in)
-  elif [ "${version}" -ge 17 ] && has collector.stat_bgwriter; then
+  else
+    # It reads the size of every file of every database in each scrape. The default queries do that every 5 minutes.
+    if has collector.database; then set -- "$@" --no-collector.database; fi
     # Postgres 17 has other columns (PostgreSQL 17, "Release Notes"), and not all versions of postgres_exporter know that.
-    set -- "$@" --no-collector.stat_bgwriter
+    if [ "${version}" -ge 17 ] && has collector.stat_bgwriter; then set -- "$@" --no-collector.stat_bgwriter; fi
   fi
 
   "${program}" "$@" &

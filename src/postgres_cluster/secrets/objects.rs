@@ -110,7 +110,7 @@ impl Content {
         match planned.holder {
             CredentialHolder::User(user) => self.add_connections(cluster, user, &made.password),
             CredentialHolder::Service(ServiceRole::PgBouncer) => {
-                self.add("pgbouncer-users.txt", &configuration::users(&made.password));
+                self.add(configuration::USERS_KEY, &configuration::users(&made.password));
             }
             CredentialHolder::Service(_) => {}
             // Patroni's REST API requires this password from every client that makes changes: Patroni itself, its other

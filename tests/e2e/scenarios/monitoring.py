@@ -107,11 +107,16 @@ def check_alerts(test: Test, watch: Prometheus) -> None:
     (replica,) = set(test.instances()) - {leader}
     test.superuser(replica, "SELECT pg_wal_replay_pause()")
     test.in_pod(leader, "patronictl", "pause", "--wait")
+    for statement, wait in (("SET primary_conninfo TO ''", watch.waits_for), ("RESET primary_conninfo", watch.waits_for_end)):
+        test.superuser(replica, f"ALTER SYSTEM {statement}")
+        test.superuser(replica, "SELECT pg_reload_conf()")
+        wait("PostgresReplicaNotStreaming")
     test.in_pod(replica, "pg_ctl", "stop", "--mode=fast", "--pgdata=/pgdata/pg17")
-    for alert in ("PostgresInstanceDown", "PostgresReplicaNotStreaming", "PostgresFailoverPaused"):
+    for alert in ("PostgresInstanceDown", "PostgresMetricsMissing", "PostgresFailoverPaused"):
         watch.waits_for(alert)
+    test.expect("PostgresNoLeader" not in watch.alerts(), "an alert says that there is no leader")
     test.in_pod(leader, "patronictl", "resume", "--wait")
-    for alert in ("PostgresInstanceDown", "PostgresReplicaNotStreaming", "PostgresFailoverPaused"):
+    for alert in ("PostgresInstanceDown", "PostgresMetricsMissing", "PostgresFailoverPaused"):
         watch.waits_for_end(alert)
 
 

@@ -9,8 +9,9 @@ use std::process::Command;
 use pgrender::postgres_cluster::cluster::Cluster;
 use pgrender::postgres_cluster::exporter::model::Exporter;
 use pgrender::postgres_cluster::{patroni, pgbackrest, pgbouncer, postgres};
+use tempfile::TempDir;
 
-use crate::common::processes::{start, wait_for};
+use crate::common::processes::{Running, start, wait_for};
 use crate::common::tools::{
     give_to_unprivileged, pgbouncer as pgbouncer_program, postgres_server, program, run, success, unprivileged,
 };
@@ -67,10 +68,15 @@ fn patroni_accepts_its_configuration() {
     }
 }
 
-#[test]
-fn pgbouncer_starts_with_its_configuration() {
-    let Some(program) = pgbouncer_program() else { return };
-    for cluster in [hippo(), rich()] {
+/// A pgBouncer with the configuration of a cluster and this file of the user, on this machine.
+struct Bouncer {
+    directory: TempDir,
+    port: u16,
+    _running: Running,
+}
+
+impl Bouncer {
+    fn start(program: &Path, cluster: &Cluster, users_file: &str) -> Self {
         let directory = tempfile::tempdir().expect("a directory");
         let path = |name: &str| directory.path().join(name);
         certificate(&path("~postgres-operator"), "localhost");
@@ -83,21 +89,95 @@ fn pgbouncer_starts_with_its_configuration() {
             fs::copy(path("~postgres-operator").join(from), path("~postgres-operator").join(to)).expect("a copy");
         }
         write(&path("~postgres-operator/users.txt"), "\"_crunchypgbouncer\" \"secret\"\n");
-        write(&path("pgbouncer.ini"), "");
+        write(&path("pgbouncer.ini"), users_file);
         let port = free_port();
         let mut settings = cluster.pgbouncer.clone().expect("a proxy");
         settings.port = port;
-        let ini = pgbouncer::configuration::ini(&cluster, &settings);
+        let ini = pgbouncer::configuration::ini(cluster, &settings);
         let ini = ini.replace("/etc/pgbouncer/", &format!("{}/", directory.path().display()));
         write(&path("~postgres-operator.ini"), &ini.replace("listen_addr = *", "listen_addr = 127.0.0.1"));
         give_to_unprivileged(directory.path());
 
         let log = path("pgbouncer.log");
-        let _running = start(unprivileged(&program).arg(path("~postgres-operator.ini")), &log);
+        let running = start(unprivileged(program).arg(path("~postgres-operator.ini")), &log);
         wait_for(&log, "process up");
-        let log = fs::read_to_string(&log).expect("a log");
-        assert!(log.contains(&format!("listening on 127.0.0.1:{port}")), "{log}");
+        Self { directory, port, _running: running }
+    }
+
+    /// What pgBouncer's own role gets in the admin console, over a connection that the caretaker would accept.
+    fn says(&self, psql: &Path, command: &str) -> String {
+        let authority = self.directory.path().join("~postgres-operator/frontend-ca.crt");
+        let target = format!(
+            "host=localhost hostaddr=127.0.0.1 port={} dbname=pgbouncer user=_crunchypgbouncer password=secret \
+             sslmode=verify-full sslrootcert='{}'",
+            self.port,
+            authority.display()
+        );
+        let output = run(Command::new(psql).args(["-XAtw", "--dbname", &target, "--command", command]));
+        (String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr)).into_owned()
+    }
+}
+
+#[test]
+fn pgbouncer_starts_with_its_configuration() {
+    let Some(program) = pgbouncer_program() else { return };
+    for cluster in [hippo(), rich()] {
+        let bouncer = Bouncer::start(&program, &cluster, "");
+        let log = fs::read_to_string(bouncer.directory.path().join("pgbouncer.log")).expect("a log");
+        assert!(log.contains(&format!("listening on 127.0.0.1:{}", bouncer.port)), "{log}");
         assert!(!["ERROR", "WARNING", "FATAL"].iter().any(|level| log.contains(level)), "{log}");
+    }
+}
+
+/// The commands of the admin console that change something (pgbouncer.org/usage.html, "Process controlling commands").
+const ADMINISTRATIVE: [&str; 11] = [
+    "PAUSE",
+    "DISABLE hippo",
+    "ENABLE hippo",
+    "KILL hippo",
+    "KILL_CLIENT 1",
+    "SUSPEND",
+    "RESUME",
+    "RECONNECT",
+    "RELOAD",
+    "SET max_client_conn = 1",
+    "SHUTDOWN",
+];
+
+#[test]
+fn the_role_of_pgbouncer_may_only_look_at_statistics_and_only_for_an_exporter() {
+    let (Some(program), Some((programs, _))) = (pgbouncer_program(), postgres_server()) else { return };
+    let psql = programs.join("psql");
+    let with_exporter = || Cluster { exporter: Some(Exporter::default()), ..hippo() };
+    let mut with_list = with_exporter();
+    let global = &mut with_list.pgbouncer.as_mut().expect("a proxy").global;
+    global.insert("stats_users".to_owned(), "alice,bob".to_owned());
+    // pgBouncer resets all settings at the beginning of a section, so those in a file of the user have no effect.
+    let theirs = "[pgbouncer]\nstats_users = carol\n";
+    let cases = vec![
+        (with_exporter(), "", Some("_crunchypgbouncer")),
+        (with_exporter(), theirs, Some("_crunchypgbouncer")),
+        (with_list.clone(), theirs, Some("alice, bob, _crunchypgbouncer")),
+        (Cluster { exporter: None, ..with_list }, "", None),
+        (hippo(), "", None),
+    ];
+    for (cluster, file, users) in cases {
+        let bouncer = Bouncer::start(&program, &cluster, file);
+        let Some(users) = users else {
+            assert!(bouncer.says(&psql, "SHOW POOLS").contains("not allowed"), "{file}");
+            continue;
+        };
+        let config = bouncer.says(&psql, "SHOW CONFIG");
+        for line in [format!("stats_users|{users}||yes"), "admin_users|||yes".to_owned()] {
+            assert!(config.lines().any(|there| there == line), "{line}: {config}");
+        }
+        for command in ["SHOW POOLS", "SHOW DATABASES", "SHOW LISTS", "SHOW STATS"] {
+            assert!(!bouncer.says(&psql, command).contains("ERROR"), "{command}");
+        }
+        for command in ADMINISTRATIVE {
+            assert_eq!(bouncer.says(&psql, command), "ERROR:  admin access needed\n", "{command}");
+        }
+        assert!(bouncer.says(&psql, "SHOW POOLS").contains("pgbouncer|pgbouncer|1|"), "it still runs");
     }
 }
 

@@ -119,12 +119,24 @@ fn no_queries_at_all_are_said() {
 
 #[test]
 fn a_metric_of_a_collector_is_said() {
-    let text = "pg_database: {query: SELECT 1 AS size_bytes, metrics: [{size_bytes: {usage: GAUGE}}]}\n";
+    let text = "pg_wal: {query: SELECT 1 AS size_bytes, metrics: [{size_bytes: {usage: GAUGE}}]}\n";
     let map = source("ConfigMap", "a", &json!({"data": {"a.yml": text}}));
     let told_of = told_about(&json!([{"configMap": {"name": "a"}}]), std::slice::from_ref(&map));
-    assert_told(&told_of, "have the metric `pg_database_size_bytes` themselves");
+    assert_told(&told_of, "have the metric `pg_wal_size_bytes` themselves");
     let mut without = cluster(&json!({"configuration": [{"configMap": {"name": "a"}}]}));
     without["metadata"]["annotations"] =
         json!({"postgres-operator.crunchydata.com/postgres-exporter-collectors": "None"});
     assert_eq!(told(&[without, map]), Vec::<String>::new());
+}
+
+/// The default queries about pgBouncer are there only if the cluster has one.
+#[test]
+fn a_query_may_have_a_name_of_pgbouncer_if_there_is_none() {
+    let text = ONE.replacen("one", "ccp_pgbouncer_lists", 1);
+    let map = source("ConfigMap", "a", &json!({"data": {"a.yml": text}}));
+    let names = ["a", "alpha-exporter-queries-config"].map(|name| json!({"configMap": {"name": name}}));
+    let mut cluster = cluster(&json!({"configuration": names}));
+    assert_eq!(told(&[cluster.clone(), map.clone()]), Vec::<String>::new());
+    cluster["spec"]["proxy"] = json!({"pgBouncer": {}});
+    assert_told(&told(&[cluster, map]), "is also in `defaultQueries.yml`");
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use pgrender::postgres_cluster::exporter::objects::QUERIES;
+use pgrender::postgres_cluster::exporter::objects::{PGBOUNCER_QUERIES, QUERIES};
 use pgrender::read;
 use regex::Regex;
 
@@ -22,7 +22,7 @@ const OF_OPERATOR: [&str; 4] = ["namespace", "job", "container", "endpoint"];
 
 /// The metrics of the default queries, each with its labels.
 fn of_queries() -> BTreeMap<String, BTreeSet<String>> {
-    let documents = read::documents("queries.yaml", QUERIES).unwrap();
+    let documents = read::documents("queries.yaml", &format!("{QUERIES}\n{PGBOUNCER_QUERIES}")).unwrap();
     let mut metrics = BTreeMap::new();
     for query in documents[0].node.entries() {
         let columns = || query.value.get("metrics").unwrap().items().iter().flat_map(read::node::Node::entries);
