@@ -2,7 +2,7 @@
 SHELL := bash
 export PATH := $(CURDIR)/.cache/bin:$(CURDIR)/.cache/python/bin:$(PATH):/usr/sbin
 
-.PHONY: help tools build test lint golden bench fuzz object-storage e2e clean
+.PHONY: help tools build test lint golden bench fuzz object-storage collector e2e clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 24
@@ -32,8 +32,12 @@ object-storage: tools ## backups to servers of all protocols of object storage, 
 	tools/install.sh versitygw fake-gcs-server azurite
 	cargo test --test integration -- --ignored config::object_storage
 
+collector: tools ## what the OpenTelemetry collector accepts and sends, on this machine
+	tools/install.sh otelcol-contrib
+	cargo test --test integration -- --ignored collector::
+
 e2e: tools ## the scenarios of tests/e2e on a real Kubernetes, or only SCENARIO=name
-	tools/install.sh versitygw
+	tools/install.sh versitygw otelcol-contrib
 	cargo build
 	python3 tests/e2e $(SCENARIO)
 

@@ -45,6 +45,8 @@ pub mod label {
         CLUSTER_CERTIFICATE = "cluster-certificate";
         /// What a pod or a claim stores: `postgres` or `pgbackrest`.
         DATA = "data";
+        /// `true`, on pods with an OpenTelemetry collector.
+        COLLECTOR = "crunchy-otel-collector";
         /// `true`, on the pods of instances with an exporter.
         EXPORTER = "crunchy-postgres-exporter";
         /// The instance. It is on the claims of an instance, and on its pod, where the caretaker adds it.
@@ -148,6 +150,8 @@ pub const CONTAINER_PGBACKREST: &str = "pgbackrest";
 pub const CONTAINER_CARETAKER: &str = "caretaker";
 /// Name of the sidecar of instance pods that serves metrics.
 pub const CONTAINER_EXPORTER: &str = "exporter";
+/// Name of the sidecar that sends logs and metrics.
+pub const CONTAINER_COLLECTOR: &str = "collector";
 /// Name of the sidecar of the repo host.
 pub const CONTAINER_PGBACKREST_CONFIG: &str = "pgbackrest-config";
 /// Name of the container that checks a restored backup.
@@ -166,6 +170,10 @@ pub const PORT_PGBOUNCER: &str = "pgbouncer";
 pub const PORT_EXPORTER: &str = "exporter";
 /// The port of the exporter.
 pub const EXPORTER_PORT: u16 = 9187;
+/// Name of the container port at which the collector serves what its own queries measure, as in PGO.
+pub const PORT_COLLECTOR: &str = "otel-metrics";
+/// The port of the collector. With PGO it is that of the exporter, which is not there then.
+pub const COLLECTOR_PORT: u16 = 9188;
 /// The port of pgBackRest's TLS server (the default of pgBackRest's `tls-server-port`).
 pub const PGBACKREST_PORT: u16 = 8432;
 

@@ -3,6 +3,7 @@
 pub mod adopt;
 pub mod caretaker;
 pub mod cluster;
+pub mod collector;
 pub mod configuration_file;
 pub mod directories;
 pub mod exporter;

@@ -5,7 +5,8 @@
 #
 #   tools/install.sh [SERVER]...
 #
-# Servers of object storage are installed only if they are named: versitygw, fake-gcs-server, azurite.
+# These are installed only if they are named: the servers of object storage versitygw, fake-gcs-server and azurite, and the
+# OpenTelemetry collector otelcol-contrib, whose build takes some minutes.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -241,12 +242,28 @@ install_azurite() {
   fi
 }
 
+# A static binary of the modules in tools/otelcol/builder.yaml. It needs Go 1.25.
+install_otelcol() {
+  local version key
+  version=$(sed -n 's/^  version: //p' tools/otelcol/builder.yaml)
+  key=$(cksum <tools/otelcol/builder.yaml)
+  if installed otelcol-contrib "$key"; then return; fi
+  echo "building the OpenTelemetry collector $version, which takes some minutes"
+  if go run "go.opentelemetry.io/collector/cmd/builder@v$version" --config tools/otelcol/builder.yaml &&
+    cp "$cache/otelcol/otelcol-contrib" "$cache/bin/"; then
+    record otelcol-contrib "$key"
+  else
+    skip otelcol-contrib "it could not be built"
+  fi
+}
+
 # Servers of the three protocols of object storage: of S3, of Google Cloud Storage, of Azure Blob Storage.
 install_named_server() {
   case $1 in
     versitygw) install_server "$1" "$versitygw_version" github.com/versity/versitygw/cmd/versitygw ;;
     fake-gcs-server) install_server "$1" "$fake_gcs_server_version" github.com/fsouza/fake-gcs-server ;;
     azurite) install_azurite ;;
+    otelcol-contrib) install_otelcol ;;
     *) skip "$1" "there is no such server" ;;
   esac
 }

@@ -17,6 +17,8 @@ pub struct PodMonitorSpec {
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct PodMetricsEndpoint {
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) metric_relabelings: Vec<Relabeling>,
     pub(crate) port: &'static str,
     pub(crate) relabelings: Vec<Relabeling>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -33,7 +35,7 @@ pub(crate) struct TlsConfig {
 }
 
 /// A label that every time series gets.
-#[derive(Serialize)]
+#[derive(Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Relabeling {
     pub(crate) action: &'static str,

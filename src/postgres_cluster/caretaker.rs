@@ -96,6 +96,9 @@ fn extensions(cluster: &Cluster) -> Vec<&'static str> {
     ["pgaudit"].into_iter().chain(postgis.into_iter().filter(|_| cluster.postgis)).collect()
 }
 
+/// How many queries of the collector can run in one database. It keeps a connection for each query.
+const CONNECTIONS_OF_RECEIVER: usize = 20;
+
 /// `caretaker.json`: the desired state, without secrets. The caretaker reads it again whenever it changes.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -112,6 +115,8 @@ struct Settings<'a> {
     database_init_sql: Option<&'a str>,
     extensions: Vec<&'static str>,
     schema_per_user: bool,
+    /// How many connections the collector may have in addition to those of the exporter.
+    collector_connections: usize,
     /// Whether there are backups.
     stanza: bool,
     volume_repositories: Vec<u8>,
@@ -203,6 +208,10 @@ pub fn settings(cluster: &Cluster) -> String {
         database_init_sql: cluster.database_init_sql.as_ref().map(|sql| sql.name.as_str()),
         extensions: extensions(cluster),
         schema_per_user: cluster.schema_per_user,
+        collector_connections: cluster
+            .collector
+            .as_ref()
+            .map_or(0, |collector| CONNECTIONS_OF_RECEIVER * collector.queries.databases().count()),
         stanza: cluster.backups.is_some(),
         volume_repositories: repositories(true),
         cloud_repositories: repositories(false),

@@ -14,6 +14,7 @@ use crate::kubernetes::{
     VolumeProjection,
 };
 use crate::options::IssuerReference;
+use crate::postgres_cluster::collector::model::Collector;
 use crate::postgres_cluster::exporter::model::Exporter;
 use crate::postgres_cluster::pgbackrest::model::Backups;
 use crate::postgres_cluster::pgbouncer::model::PgBouncer;
@@ -90,8 +91,10 @@ pub struct Cluster {
     pub restore_drill: Option<RestoreDrill>,
     /// The settings of pgBouncer, if `spec.proxy.pgBouncer` is present.
     pub pgbouncer: Option<PgBouncer>,
-    /// The settings of the exporter, if `spec.monitoring.pgmonitor.exporter` is present.
+    /// The settings of the exporter, if `spec.monitoring.pgmonitor.exporter` or `spec.instrumentation` is present.
     pub exporter: Option<Exporter>,
+    /// The settings of the OpenTelemetry collector, if `spec.instrumentation` is present.
+    pub collector: Option<Collector>,
     /// `spec.customTLSSecret`.
     pub custom_tls_secret: Option<SecretProjection>,
     /// Name of `spec.customReplicationTLSSecret`.
@@ -118,6 +121,11 @@ impl Cluster {
     /// the certificates tell clusters apart.
     pub fn shares_issuer(&self) -> bool {
         self.cert_manager.as_ref().is_some_and(|settings| settings.issuer.is_some())
+    }
+
+    /// Whether the collector runs queries itself, besides fetching the metrics of the exporter.
+    pub fn collector_runs_queries(&self) -> bool {
+        self.collector.as_ref().is_some_and(|collector| !collector.queries.is_empty())
     }
 }
 
@@ -154,8 +162,19 @@ pub struct Patroni {
     pub sync_period_seconds: i32,
     /// `port` of the REST API.
     pub port: u16,
+    /// What is logged to files; `None` if Patroni logs to the output of its container.
+    pub log: Option<PatroniLog>,
     /// `switchover`, if it is enabled and the annotation `trigger-switchover` is present.
     pub switchover: Option<Switchover>,
+}
+
+/// The log files of Patroni.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct PatroniLog {
+    /// The lowest level of messages that are logged.
+    pub level: String,
+    /// The size in bytes at which a file is set aside. There are at most two files.
+    pub file_size: u64,
 }
 
 /// A request to change the leader. The caretaker carries it out once for each value of `trigger`.

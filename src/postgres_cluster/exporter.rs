@@ -5,7 +5,7 @@ pub mod custom_queries;
 pub mod dashboard;
 pub(crate) mod files;
 pub mod model;
-mod mounted;
+pub(crate) mod mounted;
 pub mod objects;
 pub mod pod_monitor;
 mod query_file;

@@ -1,6 +1,7 @@
 //! All steps from a document to what its objects are built from, for the kind `PostgresCluster`.
 
 use super::cluster::Cluster;
+use super::collector::query_file;
 use super::exporter::custom_queries::CustomQueries;
 use super::objects;
 use super::parse::{self, DEFINITION};
@@ -49,6 +50,8 @@ impl Kind for PostgresClusterKind {
             if let Some((cluster, exporter)) = exporter {
                 let queries = queries.get_or_insert_with(|| CustomQueries::of(input.documents, input.options));
                 diagnostics.extend(document.locate_all(queries.check(cluster, exporter, work)));
+                let found = query_file::check(cluster, &queries.sources, work);
+                diagnostics.extend(document.locate_all(queries.unreported(found)));
             }
             let found = cluster.as_mut().and_then(|cluster| source_cluster::complete(cluster, &sources));
             work.add(cluster.as_ref().map_or(0, of_data_source));

@@ -13,6 +13,7 @@ pub mod hba_unreached;
 mod hba_words;
 pub mod ident;
 pub mod log_directory;
+pub mod logging;
 pub mod parameter;
 pub mod parameter_name;
 pub mod parameter_risk;

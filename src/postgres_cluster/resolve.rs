@@ -30,7 +30,7 @@ use crate::postgres_cluster::secrets::generations::Generations;
 use crate::postgres_cluster::secrets::{issuer, references, rotation};
 use crate::postgres_cluster::spec::PostgresCluster;
 use crate::postgres_cluster::{
-    exporter, instances, patroni, pgbackrest, pgbouncer, postgres, replication, restore, restore_drill,
+    collector, exporter, instances, patroni, pgbackrest, pgbouncer, postgres, replication, restore, restore_drill,
 };
 
 /// Resolves one `PostgresCluster` that was validated against the schema.
@@ -98,6 +98,7 @@ fn cluster(resource: &PostgresCluster, context: &mut Context) -> Cluster {
         restore_in_place: restore::in_place::resolve(spec, &name, namespace.as_deref(), &annotations, context),
         pgbouncer: pgbouncer::resolve::resolve(spec, &metadata, context),
         exporter: exporter::resolve::resolve(spec, &annotations, context),
+        collector: collector::resolve::resolve(spec, context),
         custom_tls_secret: spec.custom_tls_secret.clone(),
         custom_replication_tls_secret: spec.custom_replication_tls_secret.as_ref().map(|secret| secret.name.clone()),
         accepts_standby: replication::resolve::accepts_standby(resource, context),
@@ -133,14 +134,21 @@ fn cluster(resource: &PostgresCluster, context: &mut Context) -> Cluster {
     let generations = rotation::resolve(&annotations, &cluster, &roles, &referenced, context);
     cluster.referenced_credentials = referenced.into_iter().map(str::to_owned).collect();
     cluster.generations = generations;
-    postgres::resolve::check_ports(spec, &cluster, context);
-    postgres::parameters::check(spec, &cluster, context);
-    postgres::hba_unreached::check(spec, &cluster, context);
-    names::check(&cluster, context);
-    annotations::check(resource, context);
-    end_of_life::warn(postgres_version, context);
-    exposed::warn(spec, context);
-    exporter::resolve::check_found(&cluster, context);
-    unrendered::check(resource, context);
+    check(resource, &cluster, context);
     cluster
+}
+
+/// Checks parts of the spec that depend on each other.
+fn check(resource: &PostgresCluster, cluster: &Cluster, context: &mut Context) {
+    let spec = &resource.spec;
+    postgres::resolve::check_ports(spec, cluster, context);
+    collector::places::check(cluster, context);
+    postgres::parameters::check(spec, cluster, context);
+    postgres::hba_unreached::check(spec, cluster, context);
+    names::check(cluster, context);
+    annotations::check(resource, context);
+    end_of_life::warn(cluster.postgres_version, context);
+    exposed::warn(spec, context);
+    exporter::resolve::check_found(cluster, context);
+    unrendered::check(resource, context);
 }

@@ -3,6 +3,7 @@
 
 use crate::naming::{EXPORTER_PORT, STANZA};
 use crate::postgres_cluster::cluster::{Cluster, InstanceSet};
+use crate::postgres_cluster::collector::model::Collector;
 use crate::postgres_cluster::directories::{program_directories, wal_directory};
 use crate::postgres_cluster::exporter::files;
 use crate::postgres_cluster::exporter::model::Exporter;
@@ -14,6 +15,9 @@ pub const NSS_WRAPPER_DIRECTORY: &str = "/tmp/nss_wrapper/postgres";
 
 /// The directory of pgBouncer's configuration in its pods.
 pub const PGBOUNCER_DIRECTORY: &str = "/etc/pgbouncer";
+
+/// The size at which a log of pgBackRest or pgBouncer is set aside. There are at most two files of each log.
+const MOST_BYTES: u32 = 16 * 1024 * 1024;
 
 /// Init container of instances: prepares the volumes, and checks that the image and the data match the cluster. It needs the
 /// variable `PGDATA`.
@@ -83,6 +87,21 @@ pub fn exporter(cluster: &Cluster, exporter: &Exporter) -> Vec<String> {
     let arguments = [files::QUERIES_DIRECTORY, files::PASSWORD_FILE, web_file, collectors].map(str::to_owned);
     let numbers = [EXPORTER_PORT, cluster.postgres_version].map(|number| number.to_string());
     command("sh", include_str!("scripts/exporter.sh"), "exporter", arguments.into_iter().chain(numbers))
+}
+
+/// Container `collector`: runs the OpenTelemetry collector with the configuration in `directory`. If it runs queries, the password
+/// of their role is in the file `password`.
+pub fn collector(directory: &str, password: Option<&str>) -> Vec<String> {
+    let arguments = [directory].into_iter().chain(password).map(str::to_owned);
+    command("sh", include_str!("scripts/collector.sh"), "collector", arguments)
+}
+
+/// `command`, which is the command of a container, and meanwhile the logs in `directory` are rotated.
+pub(crate) fn with_rotation(collector: &Collector, directory: &str, command: Vec<String>) -> Vec<String> {
+    let minutes = u64::from(collector.retention_hours) * 60;
+    let arguments = [directory.to_owned(), MOST_BYTES.to_string(), minutes.to_string()];
+    let rotation = bash(include_str!("scripts/rotate-logs.sh"), "rotate-logs", arguments);
+    rotation.into_iter().chain(command).collect()
 }
 
 /// `bash -c -- <script> <name> <argument>...`. The script calls itself `name` in its messages.

@@ -161,9 +161,10 @@ pub struct PostgresClusterSpec {
 }
 
 impl PostgresClusterSpec {
-    /// `monitoring.pgmonitor.exporter`.
-    pub fn exporter(&self) -> Option<&ExporterSpec> {
-        self.monitoring.as_ref()?.pgmonitor.as_ref()?.exporter.as_ref()
+    /// `monitoring.pgmonitor.exporter`. The collector fetches the metrics of the exporter, so `instrumentation` brings one.
+    pub fn exporter(&self) -> Option<ExporterSpec> {
+        let exporter = self.monitoring.as_ref().and_then(|monitoring| monitoring.pgmonitor.as_ref()?.exporter.clone());
+        exporter.or_else(|| self.instrumentation.as_ref().map(|_| ExporterSpec::default()))
     }
 }
 

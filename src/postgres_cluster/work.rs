@@ -30,6 +30,9 @@ const QUERIES_KIBIBYTE: usize = 80;
 /// How many iterations of SCRAM one microsecond allows. They are needed to compare a verifier with its password.
 const ROUNDS_IN_A_MICROSECOND: usize = 8;
 
+/// The bytes of a receiver of the collector, without the words of the spec.
+const RECEIVER: usize = 512;
+
 /// The number of objects that have the labels and annotations of the whole cluster, without those of instances and users.
 const COMMON_OBJECTS: usize = 40;
 /// The number of objects of an instance set that have its labels and annotations, without the claims.
@@ -83,6 +86,8 @@ pub(crate) fn of_cluster(cluster: &Cluster, node: &Node) -> usize {
         + 2 * sets
         + backups.map_or(0, |backups| backups.repositories.iter().map(|repository| repository.schedules.len()).sum());
     copied += spec.map_or(0, limits::weight) * pods;
+    let receivers = cluster.collector.as_ref().map_or(0, |collector| collector.queries.databases().count());
+    copied += receivers * sets * RECEIVER;
     let metadata = common
         + backups.map_or(0, |backups| weight(&backups.metadata))
         + cluster.pgbouncer.as_ref().map_or(0, |pgbouncer| weight(&pgbouncer.metadata));

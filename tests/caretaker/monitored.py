@@ -29,7 +29,7 @@ def wanted(**more: Any) -> Wanted:
         {"name": "other", "verifier": verifier("other"), "options": "", "databases": []},
     ]
     settings = {
-        **{"databases": ["app"], "databaseInitSQL": None, "extensions": [], "schemaPerUser": False},
+        **{"databases": ["app"], "databaseInitSQL": None, "extensions": [], "schemaPerUser": False, "collectorConnections": 0},
         **{"stanza": True, "volumeRepositories": [1, 2], "cloudRepositories": [3], "pgbouncer": None, **more},
     }
     roles = {"users": users, "pgbouncer": None, "monitoring": {"name": ROLE, "verifier": verifier(ROLE)}}

@@ -36,6 +36,7 @@ def hippo(**more: Any) -> Wanted:
         "databases": ["hippo", "zoo"],
         "extensions": ["plpgsql"],
         "schemaPerUser": True,
+        "collectorConnections": 0,
         "databaseInitSQL": None,
     }
     roles: dict[str, Any] = {

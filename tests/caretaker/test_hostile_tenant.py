@@ -55,6 +55,7 @@ def wanted(server: Server, service: bool = True, **more: Any) -> Wanted:
         "databaseInitSQL": None,
         "extensions": [*server.extensions, "cube", "earthdistance"] if service else [],
         "schemaPerUser": False,
+        "collectorConnections": 0,
     }
     return Wanted({**settings, **more}, {"users": users, **roles})
 

@@ -18,7 +18,7 @@ class LockedCatalogs(OnServer):
 
     def setUp(self) -> None:
         users = [{"name": "tenant", "verifier": verifier("tenant"), "options": "", "databases": ["app"]}]
-        settings = {"databases": ["app"], "databaseInitSQL": None, "extensions": [], "schemaPerUser": False}
+        settings = {"databases": ["app"], "databaseInitSQL": None, "extensions": [], "schemaPerUser": False, "collectorConnections": 0}
         self.wanted = Wanted(settings, {"users": users, "pgbouncer": None, "monitoring": None})
         self.assertEqual(converge(self.wanted)[1], [])
         if int(self.version) >= 17:

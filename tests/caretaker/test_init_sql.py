@@ -114,7 +114,7 @@ class InitSql(OnServer):
     def wanted(name: str | None) -> Wanted:
         """A cluster with a tenant, with or without the SQL."""
         users = [{"name": "tenant", "verifier": verifier("tenant"), "options": "", "databases": ["postgres"]}]
-        settings = {"databases": [], "databaseInitSQL": name, "extensions": [], "schemaPerUser": False}
+        settings = {"databases": [], "databaseInitSQL": name, "extensions": [], "schemaPerUser": False, "collectorConnections": 0}
         return Wanted(settings, {"users": users, "pgbouncer": None, "monitoring": None})
 
     def come(self, text: str) -> tuple[list[str], list[str]]:

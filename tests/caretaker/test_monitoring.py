@@ -231,6 +231,8 @@ class Monitoring(OnServer):
         limit = f"SELECT rolconnlimit FROM pg_roles WHERE rolname = '{ROLE}'"
         self.assertEqual(sql(limit), [str(monitoring.CONNECTIONS)])
         sql(f"ALTER ROLE {ROLE} CONNECTION LIMIT -1")
+        converge(wanted(collectorConnections=40))
+        self.assertEqual(sql(limit), [str(monitoring.CONNECTIONS + 40)])
         converge(wanted())
         self.assertEqual(sql(limit), [str(monitoring.CONNECTIONS)])
 
@@ -284,6 +286,22 @@ class Monitoring(OnServer):
         self.assertIn(("n\\344me", "public", "t"), names)
         self.assertEqual(self.ask("SELECT monitor.facts() #>> '{databases,exhausted}'"), ["1"])
 
+    def tables(self, database: str) -> list[dict[str, Any]]:
+        """Return what the collector measures about the tables of a database."""
+        text = (ROOT / "src" / "postgres_cluster" / "collector" / "tables.sql").read_text()
+        path = "SET search_path TO pg_catalog, pg_temp"
+        return [json.loads(row) for row in sql(f"{path}; SELECT to_jsonb(t) FROM ({text}) AS t", database, ROLE)]
+
+    def test_the_collector_measures_all_tables_of_a_database(self) -> None:
+        for name in ('x"%I', "n" * 63):
+            [row] = self.tables(name)
+            self.assertEqual([row["dbname"], row["schemaname"], row["relname"], row["n_dead_tup"]], [name, name, name, 100])
+            metrics = set(row) - {"dbname", "schemaname", "relname"}
+            self.assertEqual(len(metrics), 16)
+            # The collector expects integers.
+            self.assertEqual([metric for metric in metrics if str(int(row[metric])) != str(row[metric])], [])
+            self.assertGreaterEqual(row["bytes"], 8192)
+
     def test_a_locked_table_delays_nothing(self) -> None:
         process = subprocess.Popen(["psql", "-XqAt", "app"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self.addCleanup(process.communicate)
@@ -293,6 +311,7 @@ class Monitoring(OnServer):
         process.stdout.readline()
         started = time.monotonic()
         self.collect()
+        self.assertNotIn("l", {row["relname"] for row in self.tables("app")})
         self.assertLess(time.monotonic() - started, 5)
 
     def test_backups_are_numbers_and_a_repository_that_cannot_be_read_is_said(self) -> None:

@@ -16,6 +16,7 @@ mod common;
 
 mod adopt;
 mod cert_manager;
+mod collector;
 mod config;
 mod credentials;
 mod data_source;

@@ -16,12 +16,16 @@ use serde_json::{Value, json};
 use check::dangling;
 
 /// Objects that the fixtures refer to and their user provides.
-const BROUGHT_BY_FIXTURES: [&str; 9] = [
+const BROUGHT_BY_FIXTURES: [&str; 13] = [
+    "animals-queries",
     "archive",
+    "feed-queries",
     "hippo-pgbouncer",
     "hippo-replication-tls",
     "hippo-tls",
     "kerberos",
+    "otlp",
+    "otlp-ca",
     "pgbouncer-extra",
     "pgbouncer-tls",
     "pgo-multi-repo-creds",

@@ -17,7 +17,8 @@ ROLE = "ccp_monitoring"
 LIMITS = {"jit": "off", "lock_timeout": "2min", "search_path": "monitor"}
 
 # postgres_exporter opens connections for each scrape, and everybody who reaches its port can scrape. Without a limit, many scrapes at
-# once would use up the connections of applications. Two servers of Prometheus need fewer.
+# once would use up the connections of applications. Two servers of Prometheus need fewer. The collector keeps a connection for each
+# of its queries.
 CONNECTIONS = 10
 
 # In PGO the exporter's role owns the schema. Here the superuser owns it: whoever takes over the exporter, which listens on the
@@ -169,7 +170,8 @@ def monitoring(wanted: Wanted) -> float | None:
     The role comes first, so that it can log in even if a database has errors. The extension comes before the function that
     calls it."""
     role = wanted.roles["monitoring"]
-    wrong = service_role(ROLE, role, ["pg_monitor"], LIMITS, CONNECTIONS)
+    connections = CONNECTIONS + wanted.settings["collectorConnections"]
+    wrong = service_role(ROLE, role, ["pg_monitor"], LIMITS, connections)
     again = None
     if role:
         try:

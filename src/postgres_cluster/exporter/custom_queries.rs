@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::files::{QUERIES_DIRECTORY, QUERIES_KEY};
 use super::model::Exporter;
 use super::mounted::{Mounted, MountedFile, Sources, mounted};
-use super::objects::default_queries;
+use super::objects::{PGBOUNCER_QUERIES, QUERIES, default_queries};
 use super::query_file::{self, Query, QueryFile};
 use super::resolve::PATH;
 use crate::diagnostic::{Diagnostic, FieldPath, words};
@@ -21,9 +21,17 @@ const BUILT_IN: &str = include_str!("built_in_metrics.txt");
 /// The first parts of names that the exporter always uses itself.
 const RESERVED: [&str; 7] =
     ["go_", "pg_exporter_", "pg_scrape_collector_", "pg_settings_", "postgres_exporter_", "process_", "promhttp_"];
+
+/// The names of the metrics that the default queries measure.
+pub(crate) fn default_metrics() -> impl Iterator<Item = String> {
+    let read = |text| query_file::read(text, false).queries;
+    let queries = [QUERIES, PGBOUNCER_QUERIES].into_iter().flat_map(read);
+    queries.flat_map(|query| query.metrics).map(|(name, _)| name)
+}
+
 /// Checks the files of all clusters.
 pub(crate) struct CustomQueries<'a> {
-    sources: Sources<'a>,
+    pub(crate) sources: Sources<'a>,
     /// What was reported about files. Several clusters may have the same ones.
     reported: BTreeSet<String>,
 }
@@ -55,8 +63,13 @@ impl<'a> CustomQueries<'a> {
             }
             check.file(file, exporter.built_in_collectors);
         }
+        self.unreported(check.diagnostics)
+    }
+
+    /// Returns the messages that are about the spec, or about a file and new.
+    pub(crate) fn unreported(&mut self, found: Vec<Diagnostic>) -> Vec<Diagnostic> {
         let is_new = |found: &Diagnostic| found.field.is_some() || self.reported.insert(found.to_string());
-        check.diagnostics.into_iter().filter(is_new).collect()
+        found.into_iter().filter(is_new).collect()
     }
 }
 

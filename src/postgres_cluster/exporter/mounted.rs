@@ -31,7 +31,7 @@ impl<'a> Sources<'a> {
     }
 
     /// Returns the object that a pod in `namespace` mounts. An object without a namespace can be applied to each.
-    fn get(&self, kind: &str, name: &str, namespace: &str) -> Option<&'a Document> {
+    pub(crate) fn get(&self, kind: &str, name: &str, namespace: &str) -> Option<&'a Document> {
         let found = self.0.get(&(kind.to_owned(), name.to_owned()))?;
         found.get(namespace).or_else(|| found.get("")).copied()
     }

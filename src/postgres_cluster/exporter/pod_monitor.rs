@@ -3,7 +3,7 @@
 use super::model::Exporter;
 use crate::kubernetes::custom_resource::CustomResource;
 use crate::kubernetes::prometheus_operator::{PodMetricsEndpoint, PodMonitorSpec, Relabeling, TlsConfig};
-use crate::naming::{PORT_EXPORTER, label, labels};
+use crate::naming::{PORT_COLLECTOR, PORT_EXPORTER, label, labels};
 use crate::postgres_cluster::cluster::Cluster;
 use crate::postgres_cluster::objects::metadata::{object_meta, selector};
 
@@ -41,15 +41,26 @@ pub(crate) fn pod_monitor(cluster: &Cluster, exporter: &Exporter) -> CustomResou
         target_label,
     });
     let tls = exporter.custom_tls_secret.is_some();
-    let endpoint = PodMetricsEndpoint {
+    let mut endpoints = vec![PodMetricsEndpoint {
+        metric_relabelings: Vec::new(),
         port: PORT_EXPORTER,
-        relabelings: of_pod.into_iter().chain(of_cluster).collect(),
+        relabelings: of_pod.iter().chain(&of_cluster).cloned().collect(),
         scheme: tls.then_some("https"),
         // Prometheus connects to the address of the pod, and only the user knows which names and which CA the certificate has.
         tls_config: tls.then_some(TlsConfig { insecure_skip_verify: true }),
-    };
+    }];
+    if cluster.collector_runs_queries() {
+        endpoints.push(PodMetricsEndpoint {
+            // These do not affect `up` (Prometheus, "Configuration", `metric_relabel_configs`), so alerts find only that of the exporter.
+            metric_relabelings: of_cluster.to_vec(),
+            port: PORT_COLLECTOR,
+            relabelings: of_pod.to_vec(),
+            scheme: None,
+            tls_config: None,
+        });
+    }
     let selector = selector(cluster, labels([(label::EXPORTER, "true")]));
-    let spec = PodMonitorSpec { pod_metrics_endpoints: vec![endpoint], selector };
+    let spec = PodMonitorSpec { pod_metrics_endpoints: endpoints, selector };
     CustomResource { api_version: API_VERSION, kind: "PodMonitor", metadata, spec }
 }
 

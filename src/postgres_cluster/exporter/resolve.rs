@@ -38,9 +38,9 @@ pub(crate) fn resolve(
         context.warning(at_collectors, message);
     }
     let path = FieldPath::of(PATH);
-    let configuration = exporter.configuration.clone();
-    let configuration = configuration.map(|projections| sources(projections, &path.key("configuration"), context));
-    let custom_tls_secret = exporter.custom_tls_secret.clone().map(|secret| {
+    let configuration =
+        exporter.configuration.map(|projections| sources(projections, &path.key("configuration"), context));
+    let custom_tls_secret = exporter.custom_tls_secret.map(|secret| {
         certificate(&secret, &path.key("customTLSSecret"), context);
         SecretProjection { optional: Some(true), ..secret }
     });

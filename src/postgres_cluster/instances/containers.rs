@@ -9,8 +9,10 @@ use crate::postgres_cluster::cluster::{Cluster, InstanceSet};
 use crate::postgres_cluster::directories::{data_directory, program_directories};
 use crate::postgres_cluster::instances::claims::{POSTGRES_DATA, POSTGRES_WAL};
 use crate::postgres_cluster::objects::pod::{
-    container, mount, mount_read_only, nss_wrapper_env, nss_wrapper_init, variable, words,
+    container, mount, mount_read_only, nss_wrapper_env, nss_wrapper_init, variable, with_log_directory, words,
 };
+use crate::postgres_cluster::patroni;
+use crate::postgres_cluster::pgbackrest;
 use crate::postgres_cluster::pgbackrest::model::Backups;
 use crate::postgres_cluster::pgbouncer::console;
 use crate::postgres_cluster::postgres::configuration::SCRIPT_DIRECTORY;
@@ -100,7 +102,10 @@ fn database(cluster: &Cluster, set: &InstanceSet) -> Container {
         })
     };
     Container {
-        command: Some(words(["sh", "-c", "--", &script, "--", "patroni", "/etc/patroni"])),
+        command: Some(with_log_directory(
+            cluster.patroni.log.as_ref().map(|_| patroni::configuration::LOG_DIRECTORY),
+            words(["sh", "-c", "--", &script, "--", "patroni", "/etc/patroni"]),
+        )),
         env: Some(env),
         lifecycle: Some(Lifecycle {
             pre_stop: Some(LifecycleHandler {
@@ -135,14 +140,27 @@ fn pgbackrest_server(cluster: &Cluster, set: &InstanceSet, backups: &Backups) ->
     Container {
         resources: backups.server_resources.clone(),
         volume_mounts: Some(mounts),
-        ..pgbackrest_server_container(cluster, backups)
+        ..pgbackrest_server_container(
+            cluster,
+            backups,
+            Some(pgbackrest::configuration::instance_log_directory(cluster)),
+        )
     }
 }
 
-/// The container of pgBackRest's server, as far as it is the same in instances and in the repo host.
-pub(crate) fn pgbackrest_server_container(cluster: &Cluster, backups: &Backups) -> Container {
+/// The container of pgBackRest's server, as far as it is the same in instances and in the repo host. With the collector, it also
+/// rotates the logs of pgBackRest in `log_directory`.
+pub(crate) fn pgbackrest_server_container(
+    cluster: &Cluster,
+    backups: &Backups,
+    log_directory: Option<String>,
+) -> Container {
+    let mut command = words(["pgbackrest", "server"]);
+    if let (Some(collector), Some(directory)) = (&cluster.collector, log_directory) {
+        command = scripts::with_rotation(collector, &directory, command);
+    }
     Container {
-        command: Some(words(["pgbackrest", "server"])),
+        command: Some(command),
         env: Some(nss_wrapper_env()),
         liveness_probe: Some(Probe {
             exec: Some(ExecAction { command: Some(words(["pgbackrest", "server-ping"])) }),

@@ -1,7 +1,7 @@
 //! The NetworkPolicies of instances.
 
 use crate::kubernetes::{LabelSelector, NetworkPolicy};
-use crate::naming::{EXPORTER_PORT, PGBACKREST_PORT, instance_set_labels};
+use crate::naming::{COLLECTOR_PORT, EXPORTER_PORT, PGBACKREST_PORT, instance_set_labels};
 use crate::postgres_cluster::cluster::{Cluster, InstanceSet};
 use crate::postgres_cluster::objects::metadata::{backup_labels, repo_host_labels, selector};
 use crate::postgres_cluster::objects::network_policies::{instances, only, open, policy};
@@ -17,6 +17,7 @@ pub(crate) fn instance_set(cluster: &Cluster, set: &InstanceSet) -> NetworkPolic
     ];
     // Prometheus may run in any namespace.
     rules.extend(cluster.exporter.as_ref().map(|_| open(EXPORTER_PORT, &[], &[])));
+    rules.extend(cluster.collector_runs_queries().then(|| open(COLLECTOR_PORT, &[], &[])));
     let makers = cluster.backups.as_ref().map(|backups| backup_makers(cluster, backups)).unwrap_or_default();
     if !makers.is_empty() {
         rules.push(only(PGBACKREST_PORT, makers));

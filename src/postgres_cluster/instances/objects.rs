@@ -6,6 +6,7 @@ use crate::kubernetes::{ConfigMap, PodDisruptionBudget};
 use crate::naming::{instance_set_labels, labels};
 use crate::postgres_cluster::caretaker;
 use crate::postgres_cluster::cluster::{Cluster, InstanceSet};
+use crate::postgres_cluster::collector;
 use crate::postgres_cluster::objects::config_maps;
 use crate::postgres_cluster::objects::disruption_budgets::budget;
 use crate::postgres_cluster::patroni;
@@ -40,9 +41,16 @@ fn config_map(cluster: &Cluster) -> ConfigMap {
     config_maps::files(cluster, cluster.config_map(), &cluster.metadata, labels([]), files)
 }
 
-/// `<cluster>-<set>-config`: Patroni's settings for an instance set.
+/// `<cluster>-<set>-config`: Patroni's settings for an instance set, and the collector's.
 fn instance_set_config_map(cluster: &Cluster, set: &InstanceSet) -> ConfigMap {
-    let files = [("patroni.yaml", Some(patroni::configuration::instance_set_yaml(cluster, set)))];
+    let collector = cluster.collector.as_ref().map(|settings| collector::configuration::instance(cluster, settings));
+    let queries: Vec<_> =
+        cluster.collector.iter().flat_map(|settings| collector::queries::files(cluster, settings)).collect();
+    let files = [
+        ("patroni.yaml", Some(patroni::configuration::instance_set_yaml(cluster, set))),
+        (collector::configuration::KEY, collector),
+    ];
+    let files = files.into_iter().chain(queries.iter().map(|file| (file.key.as_str(), Some(file.text.clone()))));
     config_maps::files(
         cluster,
         cluster.instance_set_config_map(set),

@@ -1,7 +1,9 @@
 //! Resolves `spec.instances`.
 
 use crate::diagnostic::FieldPath;
-use crate::naming::{CONTAINER_CARETAKER, CONTAINER_DATABASE, CONTAINER_EXPORTER, CONTAINER_PGBACKREST};
+use crate::naming::{
+    CONTAINER_CARETAKER, CONTAINER_COLLECTOR, CONTAINER_DATABASE, CONTAINER_EXPORTER, CONTAINER_PGBACKREST,
+};
 use crate::postgres_cluster::cluster::{InstanceSet, Metadata, Scheduling};
 use crate::postgres_cluster::resolve::context::Context;
 use crate::postgres_cluster::resolve::{claims, containers, metadata};
@@ -60,6 +62,7 @@ fn instance_set(
     let mut ours = vec![CONTAINER_DATABASE, CONTAINER_CARETAKER];
     ours.extend(backups.then_some(CONTAINER_PGBACKREST));
     ours.extend(spec.exporter().map(|_| CONTAINER_EXPORTER));
+    ours.extend(spec.instrumentation.as_ref().map(|_| CONTAINER_COLLECTOR));
     ours.extend(INIT_CONTAINERS);
     let sidecars = containers::sidecars(&set.containers, &ours, &path.key("containers"), context);
     let mut names = ours.clone();

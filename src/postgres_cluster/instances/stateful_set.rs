@@ -7,12 +7,13 @@ use crate::kubernetes::{
 };
 use crate::naming::{CONTAINER_DATABASE, annotation, instance_set_labels, label, labels};
 use crate::postgres_cluster::cluster::{Cluster, InstanceSet};
-use crate::postgres_cluster::exporter;
+use crate::postgres_cluster::collector::container::Place;
 use crate::postgres_cluster::instances::claims::{self, POSTGRES_DATA, POSTGRES_WAL};
 use crate::postgres_cluster::objects::metadata::{annotated, object_meta, pod_meta, selector};
 use crate::postgres_cluster::objects::pod::{
     POSTGRES_GROUP, add_additional_volumes, add_tmp, data_pods, pod_spec, topology_spread,
 };
+use crate::postgres_cluster::{collector, exporter, postgres};
 
 /// One StatefulSet for all instances of a set. PGO has one StatefulSet for each instance, and deletes the pods in order itself.
 /// Here Kubernetes does the rolling update: it begins with the highest ordinal, and waits until each pod is ready.
@@ -62,7 +63,18 @@ fn template_meta(cluster: &Cluster, set: &InstanceSet) -> ObjectMeta {
     if cluster.exporter.is_some() {
         meta.labels.get_or_insert_default().insert(label::EXPORTER.to_owned(), "true".to_owned());
     }
-    meta
+    collector::container::labelled(meta, cluster)
+}
+
+/// The collector reads the volumes that can have logs of Postgres, Patroni or pgBackRest.
+fn collector_place<'a>(cluster: &Cluster, set: &InstanceSet) -> Place<'a> {
+    let mut logs = vec![(POSTGRES_DATA, "/pgdata")];
+    logs.extend(set.wal_volume_claim_spec.as_ref().map(|_| (POSTGRES_WAL, "/pgwal")));
+    logs.extend(set.temp_volume_claim_spec.as_ref().map(|_| ("postgres-temp", "/pgtmp")));
+    let log_directory = postgres::configuration::parameters(cluster).remove("log_directory").unwrap_or_default();
+    logs.retain(|(volume, path)| *volume == POSTGRES_DATA || log_directory.starts_with(&format!("{path}/")));
+    let queries = cluster.collector.iter().flat_map(|settings| collector::queries::files(cluster, settings)).collect();
+    Place { config_map: cluster.instance_set_config_map(set), logs, state: POSTGRES_DATA, queries }
 }
 
 fn pod(cluster: &Cluster, set: &InstanceSet) -> PodSpec {
@@ -77,6 +89,9 @@ fn pod(cluster: &Cluster, set: &InstanceSet) -> PodSpec {
     add_tmp(&mut pod);
     if let Some(settings) = &cluster.exporter {
         exporter::container::add(&mut pod, cluster, settings);
+    }
+    if let Some(settings) = &cluster.collector {
+        collector::container::add(&mut pod, cluster, settings, collector_place(cluster, set));
     }
     add_additional_volumes(&mut pod, &set.additional_volumes);
     pod

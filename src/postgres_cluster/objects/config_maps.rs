@@ -8,12 +8,12 @@ use crate::naming::Labels;
 use crate::postgres_cluster::cluster::{Cluster, Metadata};
 
 /// A ConfigMap that contains these files. A file without a text is omitted.
-pub(crate) fn files<const N: usize>(
+pub(crate) fn files<'a>(
     cluster: &Cluster,
     name: String,
     metadata: &Metadata,
     labels: Labels,
-    files: [(&str, Option<String>); N],
+    files: impl IntoIterator<Item = (&'a str, Option<String>)>,
 ) -> ConfigMap {
     let files = files.into_iter().filter_map(|(key, text)| Some((key.to_owned(), text?)));
     ConfigMap {

@@ -23,6 +23,9 @@ pub const RULES_KEY: &str = "pg_hba.yaml";
 /// The directory of the client certificate for replication. Only its owner can read the key, because libpq refuses other modes.
 pub const REPLICATION_CERTIFICATE_DIRECTORY: &str = "/tmp/replication";
 
+/// The directory of Patroni's log files.
+pub const LOG_DIRECTORY: &str = "/pgdata/patroni/log";
+
 /// Returns `patroni.yaml` of the whole cluster.
 ///
 /// It always contains `bootstrap.dcs`. Patroni reads this section only when it creates a cluster.
@@ -34,7 +37,7 @@ pub fn cluster_yaml(cluster: &Cluster) -> String {
         "sslrootcert": format!("{REPLICATION_CERTIFICATE_DIRECTORY}/ca.crt"),
         "username": REPLICATION_USER,
     });
-    file(json!({
+    let mut settings = json!({
         "bootstrap": {"dcs": dynamic_configuration(cluster)},
         "ctl": {"cacert": CA_FILE, "certfile": CERTIFICATE_FILE, "insecure": false},
         "kubernetes": {
@@ -52,7 +55,20 @@ pub fn cluster_yaml(cluster: &Cluster) -> String {
         "restapi": {"cafile": CA_FILE, "certfile": CERTIFICATE_FILE, "verify_client": "optional"},
         "scope": cluster.scope(),
         "watchdog": {"mode": "off"},
-    }))
+    });
+    if let Some(log) = &cluster.patroni.log {
+        settings["log"] = json!({
+            "dir": LOG_DIRECTORY,
+            "file_num": 1,
+            "file_size": log.file_size,
+            "level": log.level,
+            // Patroni 3 uses the umask. The collector may have another user, but has the same group.
+            "mode": "0660",
+            // Patroni 3, and Patroni 4 without python-json-logger, write text.
+            "type": "json",
+        });
+    }
+    file(settings)
 }
 
 /// Returns the credentials that a client needs, in addition to a certificate, for endpoints that change something. The text

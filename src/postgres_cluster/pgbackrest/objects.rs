@@ -6,6 +6,7 @@ use crate::kubernetes::object::Objects;
 use crate::kubernetes::{ConfigMap, NetworkPolicy, PersistentVolumeClaim, ServiceAccount};
 use crate::naming::{PGBACKREST_PORT, label, labels, pgbackrest_labels};
 use crate::postgres_cluster::cluster::Cluster;
+use crate::postgres_cluster::collector;
 use crate::postgres_cluster::objects::access::service_account;
 use crate::postgres_cluster::objects::claims::claim;
 use crate::postgres_cluster::objects::config_maps::files;
@@ -45,13 +46,18 @@ fn repo_host_service_account(cluster: &Cluster, backups: &Backups) -> ServiceAcc
     service_account(cluster, cluster.repo_host_service_account(), &backups.metadata, pgbackrest_labels())
 }
 
-/// `<cluster>-pgbackrest-config`: pgBackRest's configuration files.
+/// `<cluster>-pgbackrest-config`: pgBackRest's configuration files, and that of the collector in the repo host.
 fn config_map(cluster: &Cluster, backups: &Backups) -> ConfigMap {
     let mut labels = pgbackrest_labels();
     labels.insert(label::PGBACKREST_CONFIG.to_owned(), String::new());
     let repo_host = backups.has_repo_host();
     let cloud = backups.has_cloud_repository();
+    let collector = cluster.collector.as_ref().filter(|_| repo_host);
     let texts = [
+        (
+            collector::configuration::KEY,
+            collector.and_then(|settings| collector::configuration::repo_host(backups, settings)),
+        ),
         ("config-hash", Some(configuration::config_hash(backups))),
         (configuration::MANUAL_BACKUP, repo_host.then(|| configuration::manual_backup(cluster, backups))),
         ("pgbackrest-server.conf", Some(configuration::server_conf(cluster, backups))),

@@ -9,6 +9,8 @@ use crate::kubernetes::{
 };
 use crate::naming::{CONTAINER_PGBACKREST, CONTAINER_PGBACKREST_CONFIG, annotation, label};
 use crate::postgres_cluster::cluster::Cluster;
+use crate::postgres_cluster::collector;
+use crate::postgres_cluster::collector::container::{Place, labelled};
 use crate::postgres_cluster::instances::containers::pgbackrest_server_container;
 use crate::postgres_cluster::objects::metadata::{annotated, object_meta, pod_meta, repo_host_labels, selector};
 use crate::postgres_cluster::objects::pod::{
@@ -38,7 +40,7 @@ pub(crate) fn stateful_set(cluster: &Cluster, backups: &Backups) -> StatefulSet 
             selector: selector(cluster, repo_host_labels()),
             service_name: Some(cluster.pods_service()),
             template: PodTemplateSpec {
-                metadata: Some(described(pod_meta(cluster, &backups.metadata, labels))),
+                metadata: Some(labelled(described(pod_meta(cluster, &backups.metadata, labels)), cluster)),
                 spec: Some(pod(cluster, backups)),
             },
             update_strategy: Some(StatefulSetUpdateStrategy {
@@ -71,6 +73,17 @@ fn pod(cluster: &Cluster, backups: &Backups) -> PodSpec {
         ..pod_spec(cluster, POSTGRES_GROUP, &host.scheduling)
     };
     add_tmp(&mut pod);
+    if let (Some(settings), Some(first)) = (&cluster.collector, backups.volume_repositories().next()) {
+        let (volume, path) = (first.name(), format!("/pgbackrest/{}", first.name()));
+        let logs = vec![(volume.as_str(), path.as_str())];
+        let config_map = cluster.pgbackrest_config_map();
+        collector::container::add(
+            &mut pod,
+            cluster,
+            settings,
+            Place { config_map, logs, state: &volume, queries: Vec::new() },
+        );
+    }
     add_additional_volumes(&mut pod, &host.additional_volumes);
     pod
 }
@@ -110,7 +123,7 @@ fn server(cluster: &Cluster, backups: &Backups) -> Container {
         }),
         resources: backups.repo_host.resources.clone(),
         volume_mounts: Some(mounts),
-        ..pgbackrest_server_container(cluster, backups)
+        ..pgbackrest_server_container(cluster, backups, pgbackrest::configuration::repo_host_log_directory(backups))
     }
 }
 

@@ -6,7 +6,7 @@ use super::model::{BackupJobs, BackupType, Backups, RepoHost, Repository, Schedu
 use super::{configuration, credentials, option, option_value, place};
 use super::{global_options, manual_backup, schedule};
 use crate::diagnostic::FieldPath;
-use crate::naming::{CONTAINER_PGBACKREST, CONTAINER_PGBACKREST_CONFIG, annotation};
+use crate::naming::{CONTAINER_COLLECTOR, CONTAINER_PGBACKREST, CONTAINER_PGBACKREST_CONFIG, annotation};
 use crate::postgres_cluster::cluster::{Metadata, Scheduling};
 use crate::postgres_cluster::resolve::context::Context;
 use crate::postgres_cluster::resolve::{claims, containers, files, metadata};
@@ -81,7 +81,12 @@ pub(crate) fn resolve(
         listen_ipv6: ip_version.is_some_and(|version| version.eq_ignore_ascii_case("IPv6")),
         server_resources,
         config_resources,
-        repo_host: repo_host(pgbackrest.repo_host.as_ref(), &path.key("repoHost"), context),
+        repo_host: repo_host(
+            pgbackrest.repo_host.as_ref(),
+            spec.instrumentation.is_some(),
+            &path.key("repoHost"),
+            context,
+        ),
         jobs: jobs(pgbackrest.jobs.as_ref(), &path.key("jobs"), context),
     })
 }
@@ -230,10 +235,12 @@ fn log_path(spec: Option<&LogSpec>, path: &FieldPath, context: &mut Context) -> 
     Some(directory)
 }
 
-fn repo_host(spec: Option<&RepoHostSpec>, path: &FieldPath, context: &mut Context) -> RepoHost {
+fn repo_host(spec: Option<&RepoHostSpec>, collected: bool, path: &FieldPath, context: &mut Context) -> RepoHost {
     let Some(spec) = spec else { return RepoHost::default() };
     let volumes = spec.volumes.as_ref().map(|volumes| &volumes.additional);
     let volumes_path = path.key("volumes").key("additional");
+    let mut containers = REPO_HOST_CONTAINERS.to_vec();
+    containers.extend(collected.then_some(CONTAINER_COLLECTOR));
     RepoHost {
         resources: containers::resources(spec.resources.as_ref(), &path.key("resources"), context),
         scheduling: Scheduling {
@@ -243,7 +250,7 @@ fn repo_host(spec: Option<&RepoHostSpec>, path: &FieldPath, context: &mut Contex
             priority_class_name: spec.priority_class_name.clone(),
         },
         log_path: log_path(spec.log.as_ref(), path, context),
-        additional_volumes: containers::additional_volumes(volumes, &REPO_HOST_CONTAINERS, &volumes_path, context),
+        additional_volumes: containers::additional_volumes(volumes, &containers, &volumes_path, context),
     }
 }
 

@@ -28,7 +28,7 @@ pub fn ini(cluster: &Cluster, pgbouncer: &PgBouncer) -> String {
     }
     databases.insert(AUTH_DATABASE.to_owned(), format!("{primary} dbname=postgres"));
     let mut text = HEADER.to_owned();
-    let mut settings = settings(pgbouncer);
+    let mut settings = settings(cluster, pgbouncer);
     if console::watched(cluster).is_some() {
         let theirs = settings.get("stats_users").map(String::as_str);
         settings.insert("stats_users".to_owned(), console::stats_users(theirs));
@@ -51,14 +51,25 @@ pub fn users(password: &str) -> String {
     format!("\"{PGBOUNCER_USER}\" \"{}\"\n", password.replace('"', "\"\""))
 }
 
+/// The directory of pgBouncer's log, which the collector reads.
+pub const LOG_DIRECTORY: &str = "/tmp/logs/pgbouncer";
+
+/// Returns the file that the collector reads: the user's `logfile`, or one in [`LOG_DIRECTORY`].
+pub fn log_file(pgbouncer: &PgBouncer) -> &str {
+    pgbouncer.global.get("logfile").map_or("/tmp/logs/pgbouncer/pgbouncer.log", String::as_str)
+}
+
 /// Returns the directory that must be created for the user's `logfile`; `None` if no directory is needed.
 pub fn log_directory(pgbouncer: &PgBouncer) -> Option<&str> {
     let (directory, _) = pgbouncer.global.get("logfile")?.rsplit_once('/')?;
     (directory != "/tmp" && !directory.is_empty()).then_some(directory)
 }
 
-fn settings(pgbouncer: &PgBouncer) -> Options {
+fn settings(cluster: &Cluster, pgbouncer: &PgBouncer) -> Options {
     let mut settings = defaults(pgbouncer.port);
+    if cluster.collector.is_some() {
+        settings.insert("logfile".to_owned(), log_file(pgbouncer).to_owned());
+    }
     settings.extend(pgbouncer.global.clone());
     settings.insert("conffile".to_owned(), INI_FILE.to_owned());
     settings

@@ -5,24 +5,29 @@ use super::configuration;
 use super::model::PgBouncer;
 use crate::kubernetes::{
     Container, ContainerPort, Deployment, DeploymentSpec, DeploymentStrategy, IntOrString, KeyToPath, PodSpec,
-    PodTemplateSpec, Quantity, ResourceRequirements, RollingUpdateDeployment, SecretProjection, Volume,
+    PodTemplateSpec, Quantity, ResourceRequirements, RollingUpdateDeployment, SecretProjection, Volume, VolumeMount,
     VolumeProjection,
 };
 use crate::naming::{CONTAINER_PGBOUNCER, CONTAINER_PGBOUNCER_CONFIG, annotation, pgbouncer_labels};
 use crate::postgres_cluster::cluster::Cluster;
+use crate::postgres_cluster::collector;
+use crate::postgres_cluster::collector::container::Place;
 use crate::postgres_cluster::objects::metadata::{annotated, object_meta, pod_meta, selector};
 use crate::postgres_cluster::objects::pod::{
-    PGBOUNCER_GROUP, add_additional_volumes, add_tmp, container, mount_read_only, pod_spec, topology_spread,
+    PGBOUNCER_GROUP, add_additional_volumes, add_tmp, container, mount, mount_read_only, pod_spec, topology_spread,
     with_log_directory, words,
 };
-use crate::postgres_cluster::objects::volumes::{KEY_MODE, config_map, item, key_item, projected, secret};
+use crate::postgres_cluster::objects::volumes::{KEY_MODE, config_map, item, key_item, projected, secret, temporary};
 use crate::postgres_cluster::scripts;
 use crate::postgres_cluster::secrets::certificates::CertificateRole;
+
+/// The volume of pgBouncer's log, if there is a collector. The log is rotated long before it is full.
+const LOG_VOLUME: &str = "pgbouncer-logs";
 
 /// `<cluster>-pgbouncer`: the Deployment.
 pub(crate) fn deployment(cluster: &Cluster, pgbouncer: &PgBouncer) -> Deployment {
     let metadata = &pgbouncer.metadata;
-    let template = pod_meta(cluster, metadata, pgbouncer_labels());
+    let template = collector::container::labelled(pod_meta(cluster, metadata, pgbouncer_labels()), cluster);
     Deployment {
         metadata: object_meta(cluster, cluster.pgbouncer_name(), metadata, pgbouncer_labels()),
         spec: Some(DeploymentSpec {
@@ -60,8 +65,20 @@ fn pod(cluster: &Cluster, pgbouncer: &PgBouncer) -> PodSpec {
         ..pod_spec(cluster, PGBOUNCER_GROUP, &pgbouncer.scheduling)
     };
     add_tmp(&mut pod);
+    if let Some(settings) = &cluster.collector {
+        let logs = vec![(LOG_VOLUME, configuration::LOG_DIRECTORY)];
+        let place = Place { config_map: cluster.pgbouncer_name(), logs, state: LOG_VOLUME, queries: Vec::new() };
+        collector::container::add(&mut pod, cluster, settings, place);
+        pod.volumes.get_or_insert_default().push(temporary(LOG_VOLUME, "256Mi"));
+    }
     add_additional_volumes(&mut pod, &pgbouncer.additional_volumes);
     pod
+}
+
+/// The files of both containers: the configuration, and the log that the collector reads.
+fn mounts(cluster: &Cluster) -> Vec<VolumeMount> {
+    let logs = cluster.collector.as_ref().map(|_| mount(LOG_VOLUME, configuration::LOG_DIRECTORY));
+    [mount_read_only("pgbouncer-config", "/etc/pgbouncer")].into_iter().chain(logs).collect()
 }
 
 fn server(cluster: &Cluster, pgbouncer: &PgBouncer) -> Container {
@@ -75,7 +92,7 @@ fn server(cluster: &Cluster, pgbouncer: &PgBouncer) -> Container {
             ..ContainerPort::default()
         }]),
         resources: pgbouncer.resources.clone(),
-        volume_mounts: Some(vec![mount_read_only("pgbouncer-config", "/etc/pgbouncer")]),
+        volume_mounts: Some(mounts(cluster)),
         ..container(cluster, CONTAINER_PGBOUNCER, &pgbouncer.image)
     }
 }
@@ -90,11 +107,16 @@ fn reloader(cluster: &Cluster, pgbouncer: &PgBouncer) -> Container {
         ),
         ..ResourceRequirements::default()
     };
+    let mut command = scripts::pgbouncer_config();
+    if let Some(collector) = &cluster.collector {
+        let directory = configuration::log_file(pgbouncer).rsplit_once('/').map_or("", |(directory, _)| directory);
+        command = scripts::with_rotation(collector, directory, command);
+    }
     let limited = pgbouncer.resources.as_ref().is_some_and(|r| r.limits.is_some() || r.requests.is_some());
     Container {
-        command: Some(scripts::pgbouncer_config()),
+        command: Some(command),
         resources: pgbouncer.config_resources.clone().or_else(|| limited.then(small)),
-        volume_mounts: Some(vec![mount_read_only("pgbouncer-config", "/etc/pgbouncer")]),
+        volume_mounts: Some(mounts(cluster)),
         ..container(cluster, CONTAINER_PGBOUNCER_CONFIG, &pgbouncer.image)
     }
 }

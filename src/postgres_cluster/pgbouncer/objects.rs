@@ -6,6 +6,7 @@ use crate::kubernetes::object::Objects;
 use crate::kubernetes::{ConfigMap, NetworkPolicy, PodDisruptionBudget, Service, ServiceSpec};
 use crate::naming::{PORT_PGBOUNCER, pgbouncer_labels};
 use crate::postgres_cluster::cluster::{Cluster, Metadata};
+use crate::postgres_cluster::collector;
 use crate::postgres_cluster::objects::config_maps::files;
 use crate::postgres_cluster::objects::disruption_budgets::budget;
 use crate::postgres_cluster::objects::metadata::{object_meta, selector_labels};
@@ -38,8 +39,12 @@ fn service(cluster: &Cluster, pgbouncer: &PgBouncer) -> Service {
 /// `<cluster>-pgbouncer`: pgBouncer's configuration. The empty file becomes `pgbouncer.ini`, unless `config.files` contains a
 /// file of that name.
 fn config_map(cluster: &Cluster, pgbouncer: &PgBouncer) -> ConfigMap {
-    let texts =
-        [("pgbouncer-empty", Some(String::new())), ("pgbouncer.ini", Some(configuration::ini(cluster, pgbouncer)))];
+    let collector = cluster.collector.as_ref().map(|settings| collector::configuration::pgbouncer(pgbouncer, settings));
+    let texts = [
+        (collector::configuration::KEY, collector),
+        ("pgbouncer-empty", Some(String::new())),
+        ("pgbouncer.ini", Some(configuration::ini(cluster, pgbouncer))),
+    ];
     files(cluster, cluster.pgbouncer_name(), &pgbouncer.metadata, pgbouncer_labels(), texts)
 }
 

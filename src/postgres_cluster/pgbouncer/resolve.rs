@@ -4,7 +4,7 @@ use super::model::PgBouncer;
 use super::{setting, setting_name, setting_value, together};
 use crate::diagnostic::FieldPath;
 use crate::diagnostic::words;
-use crate::naming::{CONTAINER_PGBOUNCER, CONTAINER_PGBOUNCER_CONFIG};
+use crate::naming::{CONTAINER_COLLECTOR, CONTAINER_PGBOUNCER, CONTAINER_PGBOUNCER_CONFIG};
 use crate::postgres_cluster::cluster::{Metadata, Scheduling};
 use crate::postgres_cluster::resolve::context::Context;
 use crate::postgres_cluster::resolve::{containers, files, metadata, services};
@@ -12,13 +12,14 @@ use crate::postgres_cluster::spec::{PgBouncerConfigSpec, PostgresClusterSpec};
 
 /// Resolves pgBouncer; `None` if the spec does not have it.
 pub(crate) fn resolve(spec: &PostgresClusterSpec, metadata: &Metadata, context: &mut Context) -> Option<PgBouncer> {
+    let collector = spec.instrumentation.as_ref().map(|_| CONTAINER_COLLECTOR);
     let of_postgres = tls_of_postgres(spec);
     let spec = &spec.proxy.as_ref()?.pg_bouncer;
     let path = FieldPath::of("spec.proxy.pgBouncer");
     let own = metadata::resolve(spec.metadata.as_ref(), &path.key("metadata"), context);
-    let ours = [CONTAINER_PGBOUNCER, CONTAINER_PGBOUNCER_CONFIG];
+    let ours: Vec<_> = [CONTAINER_PGBOUNCER, CONTAINER_PGBOUNCER_CONFIG].into_iter().chain(collector).collect();
     let sidecars = containers::sidecars(&spec.containers, &ours, &path.key("containers"), context);
-    let mut names = ours.to_vec();
+    let mut names = ours.clone();
     names.extend(spec.containers.iter().map(|container| container.name.as_str()));
     let volumes = spec.volumes.as_ref().map(|volumes| &volumes.additional);
     let config = spec.config.clone().unwrap_or_default();

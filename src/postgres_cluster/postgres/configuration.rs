@@ -11,6 +11,7 @@ pub use super::hba_rule::Rule;
 pub use super::hba_text::{check_hba_text, check_ident_text, hba_text};
 pub use super::ident::{ident, is_ours};
 pub use super::log_directory::{LogDirectory, log_directory};
+use super::logging;
 use crate::naming::STANZA;
 use crate::postgres_cluster::cluster::{Cluster, Standby};
 
@@ -54,7 +55,7 @@ pub fn parameters(cluster: &Cluster) -> BTreeMap<String, String> {
     parameters
 }
 
-/// Returns the parameters that the user cannot change: replicas, TLS, pgBackRest and the exporter depend on them.
+/// Returns the parameters that the user cannot change: replicas, TLS, pgBackRest, the exporter and the collector depend on them.
 pub fn fixed(cluster: &Cluster) -> BTreeMap<String, String> {
     let mut parameters = owned(&[
         // It is on even without backups, because turning it on later would need a restart.
@@ -73,6 +74,9 @@ pub fn fixed(cluster: &Cluster) -> BTreeMap<String, String> {
     };
     parameters.insert("archive_command".to_owned(), archive_command);
     parameters.insert("restore_command".to_owned(), restore_command(cluster));
+    if let Some(collector) = &cluster.collector {
+        parameters.extend(owned(&logging::parameters(cluster.postgres_version, collector)));
+    }
     parameters
 }
 

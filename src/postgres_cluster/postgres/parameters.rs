@@ -180,6 +180,9 @@ impl Checker<'_, '_> {
             "wal_level" => "replicas and logical decoding need this value, so remove it",
             "unix_socket_directories" => "the programs of the pod use the socket in this directory, so remove it",
             "log_file_mode" => "sidecars of the same group must be able to read the logs, so remove it",
+            // Without the collector, none of them is fixed.
+            "logging_collector" => "the OpenTelemetry collector reads the files of logs, so remove it",
+            _ if name.starts_with("log_") => "the OpenTelemetry collector reads the logs in this form, so remove it",
             _ if name.starts_with("ssl") => {
                 "TLS is always on: remove it, and to use your own certificates, set `spec.customTLSSecret`"
             }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::parameter;
 use crate::diagnostic::FieldPath;
 use crate::kubernetes::{Container, IntOrString};
-use crate::naming::{EXPORTER_PORT, PGBACKREST_PORT, PORT_EXPORTER};
+use crate::naming::{COLLECTOR_PORT, EXPORTER_PORT, PGBACKREST_PORT, PORT_COLLECTOR, PORT_EXPORTER};
 use crate::postgres_cluster::cluster::{Cluster, Postgres};
 use crate::postgres_cluster::postgres;
 use crate::postgres_cluster::resolve::context::Context;
@@ -113,6 +113,7 @@ pub(crate) fn check_ports(spec: &PostgresClusterSpec, cluster: &Cluster, context
     let taken = [
         (cluster.backups.is_some(), "pgBackRest's server", PGBACKREST_PORT),
         (cluster.exporter.is_some(), "the exporter", EXPORTER_PORT),
+        (cluster.collector_runs_queries(), "the collector", COLLECTOR_PORT),
     ];
     let taken: Vec<_> =
         taken.into_iter().filter(|(is_there, ..)| *is_there).map(|(_, user, port)| (user, port)).collect();
@@ -122,13 +123,16 @@ pub(crate) fn check_ports(spec: &PostgresClusterSpec, cluster: &Cluster, context
         }
     }
     let of_instances = [[("Postgres", cluster.port), ("Patroni", cluster.patroni.port)].as_slice(), &taken].concat();
+    let mut scraped = Vec::new();
+    scraped.extend(cluster.exporter.as_ref().map(|_| (PORT_EXPORTER, "exporter")));
+    scraped.extend(cluster.collector_runs_queries().then_some((PORT_COLLECTOR, "collector")));
     for (index, set) in cluster.instance_sets.iter().enumerate() {
         let path = FieldPath::of("spec.instances").index(index).key("containers");
-        check_sidecars(&set.containers, &of_instances, cluster.exporter.is_some(), &path, context);
+        check_sidecars(&set.containers, &of_instances, &scraped, &path, context);
     }
     if let Some(pgbouncer) = &cluster.pgbouncer {
         let path = FieldPath::of("spec.proxy.pgBouncer.containers");
-        check_sidecars(&pgbouncer.containers, &[("pgBouncer", pgbouncer.port)], false, &path, context);
+        check_sidecars(&pgbouncer.containers, &[("pgBouncer", pgbouncer.port)], &[], &path, context);
     }
     let node_ports = [
         ("spec.service.nodePort", cluster.service.node_port),
@@ -147,11 +151,12 @@ pub(crate) fn check_ports(spec: &PostgresClusterSpec, cluster: &Cluster, context
 }
 
 /// Checks the ports of the user's containers. All containers of a pod share its network, so only one of them can listen at a port.
-/// `taken` has the ports of pgrender's containers. Prometheus scrapes every port of a pod that has the name of the exporter's port.
+/// `taken` has the ports of pgrender's containers. `scraped` has the names of ports, and whose they are: Prometheus scrapes every port of a pod
+/// that has this name.
 fn check_sidecars(
     containers: &[Container],
     taken: &[(&str, u16)],
-    with_exporter: bool,
+    scraped: &[(&str, &str)],
     path: &FieldPath,
     context: &mut Context,
 ) {
@@ -164,9 +169,9 @@ fn check_sidecars(
                 let message = format!("{user} uses port {port} in this pod: choose another port");
                 context.error(at.key("containerPort"), message);
             }
-            if with_exporter && port.name.as_deref() == Some(PORT_EXPORTER) {
+            if let Some((name, program)) = scraped.iter().find(|(name, _)| port.name.as_deref() == Some(*name)) {
                 let message = format!(
-                    "`{PORT_EXPORTER}` is the name of the exporter's port, so Prometheus would also scrape this container: \
+                    "`{name}` is the name of the {program}'s port, so Prometheus would also scrape this container: \
                      choose another name"
                 );
                 context.error(at.key("name"), message);

@@ -7,7 +7,7 @@ const REGISTRY: &str = "registry.developers.crunchydata.com/crunchydata";
 
 /// The default images of PGO 6.0.3, by the environment variable that its installer sets for each. PGO 6.0.3 has no images for
 /// Postgres 11 to 14.
-const BUILT_IN: [(&str, &str); 14] = [
+const BUILT_IN: [(&str, &str); 15] = [
     ("RELATED_IMAGE_POSTGRES_15", "crunchy-postgres:ubi9-15.19-2633"),
     ("RELATED_IMAGE_POSTGRES_16", "crunchy-postgres:ubi9-16.15-2633"),
     ("RELATED_IMAGE_POSTGRES_17", "crunchy-postgres:ubi9-17.11-2633"),
@@ -22,6 +22,8 @@ const BUILT_IN: [(&str, &str); 14] = [
     ("RELATED_IMAGE_PGBACKREST", "crunchy-pgbackrest:ubi9-2.59.0-2633"),
     ("RELATED_IMAGE_PGBOUNCER", "crunchy-pgbouncer:ubi9-1.25-2633"),
     ("RELATED_IMAGE_PGEXPORTER", "crunchy-postgres-exporter:ubi9-0.19.1-2633"),
+    // PGO's collector is in the image of the operator.
+    ("RELATED_IMAGE_COLLECTOR", "postgres-operator:ubi9-6.0.3-0"),
 ];
 
 /// Returns the name of PGO's variable for the Postgres image of this version, with or without PostGIS.

@@ -16,11 +16,7 @@ pub(crate) fn check(resource: &PostgresCluster, context: &mut Context) {
             found.push((FieldPath::of(path), what));
         }
     };
-    note(spec.instrumentation.is_some(), "spec.instrumentation", "the OpenTelemetry collector is not rendered yet");
     note(spec.user_interface.is_some(), "spec.userInterface", "pgAdmin is not rendered yet");
-    if let Some(patroni) = &spec.patroni {
-        note(patroni.logging.is_some(), "spec.patroni.logging", "Patroni logs only to the output of its container");
-    }
     if let Some(backups) = &spec.backups {
         let beside = backups.snapshots.is_some() && backups.pgbackrest.is_some();
         note(beside, "spec.backups.snapshots", SNAPSHOTS);

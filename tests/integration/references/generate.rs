@@ -88,6 +88,7 @@ fn spec() -> BoxedStrategy<Value> {
         sometimes("dataSource", data_source()),
         sometimes("customTLSSecret", custom_certificate("brought-tls")),
         sometimes("monitoring", exporter().prop_map(|exporter| json!({"pgmonitor": {"exporter": exporter}}))),
+        sometimes("instrumentation", collector()),
         sometimes("port", one_of(vec![json!(5432), json!(15432)])),
         sometimes("shutdown", any::<bool>().prop_map(Value::from)),
         sometimes("paused", any::<bool>().prop_map(Value::from)),
@@ -110,6 +111,29 @@ fn exporter() -> BoxedStrategy<Value> {
         sometimes("configuration", one_of(files.to_vec())),
         sometimes("customTLSSecret", custom_certificate("brought-exporter-tls")),
         sometimes("image", Just(json!("example.com/exporter:1"))),
+    ])
+}
+
+fn collector() -> BoxedStrategy<Value> {
+    let token = json!({"secretKeyRef": {"name": "brought-otlp", "key": "token"}});
+    let config = object(vec![
+        always("exporters", Just(json!({"otlp": {"endpoint": "there:4317"}}))),
+        sometimes("environmentVariables", Just(json!([{"name": "OTLP_TOKEN", "valueFrom": token}]))),
+        sometimes("files", Just(json!([{"configMap": {"name": "brought-otlp-ca"}}]))),
+        sometimes("detectors", Just(json!([{"name": "ec2", "attributes": {"host.id": true}}]))),
+    ]);
+    let queries =
+        json!({"name": "own", "queries": {"name": "brought-otlp-queries", "key": "a.yaml"}, "databases": ["a", "b"]});
+    let metrics = object(vec![
+        sometimes("exporters", Just(json!(["otlp", "debug"]))),
+        sometimes("customQueries", Just(json!({"add": [queries], "remove": ["ccp_locks_count"]}))),
+        sometimes("perDBMetricTargets", Just(json!(["a"]))),
+    ]);
+    object(vec![
+        always("config", config),
+        sometimes("logs", Just(json!({"exporters": ["otlp"], "retentionPeriod": "3d"}))),
+        sometimes("metrics", metrics),
+        sometimes("image", Just(json!("example.com/collector:1"))),
     ])
 }
 

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 /// Matches paths in the directories of projected files. These directories contain nothing else.
 static FILE: LazyLock<Regex> = LazyLock::new(|| {
-    let pattern = r"(/etc/(pgbackrest/(conf\.d|server)|patroni|pgbouncer|pgrender)|/pgconf/tls)/[~\w][-~\w./+]*\w";
+    let pattern = r"(/etc/(otel-collector/queries|pgbackrest/(conf\.d|server)|patroni|pgbouncer|pgrender)|/pgconf/tls)/[~\w][-~\w./+]*\w";
     Regex::new(pattern).unwrap()
 });
 
@@ -19,7 +19,7 @@ static HOST: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(r"(?:(\w[-\w]*)\)?\.)?(\w[-\w]*)\.(\w[-\w]*)\.svc\b").unwrap());
 
 /// Matches the address of Postgres in pgBouncer's configuration.
-static POOL: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"host=(\S+) port=").unwrap());
+static POOL: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"= host=(\S+) port=").unwrap());
 
 /// Returns the files and hosts in texts that do not exist, one line each.
 pub(crate) fn dangling(objects: &[Value]) -> Vec<String> {
