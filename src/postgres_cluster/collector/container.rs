@@ -26,7 +26,7 @@ pub(crate) struct Place<'a> {
     pub(crate) queries: Vec<File>,
 }
 
-/// Adds the container and its volumes to a pod. All files that it mounts are optional, so that the pod starts without them.
+/// Adds the container and its volumes to a pod. The files of the user are optional, so that the pod starts without them.
 /// The collector cannot write to the logs, and `/tmp` is its own: in that of the others is the socket of Postgres.
 pub(crate) fn add(pod: &mut PodSpec, cluster: &Cluster, collector: &Collector, place: Place) {
     let mut mounts: Vec<_> = place.logs.iter().map(|(volume, path)| mount_read_only(volume, path)).collect();
@@ -58,7 +58,7 @@ pub(crate) fn add(pod: &mut PodSpec, cluster: &Cluster, collector: &Collector, p
     });
     let mut items = vec![item(KEY, "config.yaml")];
     items.extend(place.queries.iter().map(|file| item(&file.key, &file.path)));
-    let mut sources = vec![optional(config_map(place.config_map, items))];
+    let mut sources = vec![config_map(place.config_map, items)];
     if runs_queries {
         sources.extend(collector.queries.custom.iter().map(|custom| {
             let path = format!("{}/{}/{}", queries::QUERIES, custom.name, custom.key);

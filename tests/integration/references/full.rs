@@ -31,13 +31,7 @@ pub(crate) fn cluster() -> Value {
             }},
             "proxy": {"pgBouncer": {"replicas": 2}},
             "monitoring": {"pgmonitor": {"exporter": {}}},
-            "instrumentation": {
-                "config": {"files": [{"secret": {"name": "brought-otlp"}}]},
-                "metrics": {
-                    "customQueries": {"add": [{"name": "own", "queries": {"name": "brought-queries", "key": "a"}}]},
-                    "perDBMetricTargets": ["zoo"],
-                },
-            },
+            "instrumentation": {"metrics": {"perDBMetricTargets": ["zoo"]}},
         },
     })
 }
