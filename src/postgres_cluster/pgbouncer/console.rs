@@ -2,11 +2,12 @@
 //! (pgbouncer.org/usage.html, "Admin console"). There, pgBouncer's own role may only run `SHOW` (`stats_users`).
 
 use super::model::PgBouncer;
-use crate::kubernetes::{KeyToPath, SecretProjection, Volume, VolumeMount, VolumeProjection};
+use crate::kubernetes::{Volume, VolumeMount, VolumeProjection};
 use crate::naming::PGBOUNCER_USER;
 use crate::postgres_cluster::cluster::Cluster;
+use crate::postgres_cluster::exporter::resolve::optional;
 use crate::postgres_cluster::objects::pod::mount_read_only;
-use crate::postgres_cluster::objects::volumes::{KEY_MODE, item, key_item, projected_with_mode};
+use crate::postgres_cluster::objects::volumes::{KEY_MODE, item, key_item, projected_with_mode, secret};
 use crate::postgres_cluster::secrets::certificates::CertificateRole;
 use crate::postgres_cluster::secrets::credentials::{CredentialHolder, ServiceRole};
 
@@ -32,11 +33,13 @@ pub(crate) fn stats_users(theirs: Option<&str>) -> String {
 
 /// The volume with the password of pgBouncer's own role, and the CA with which clients verify pgBouncer.
 ///
-/// Both are optional, so that Postgres starts whatever is missing. If the user provides the certificate, its CA may be unknown.
+/// What pgrender does not render is optional, so that Postgres starts without it. If the user provides the certificate, its CA may be
+/// unknown.
 pub(crate) fn volume(cluster: &Cluster, pgbouncer: &PgBouncer) -> Volume {
     let credential = cluster.credential(CredentialHolder::Service(ServiceRole::PgBouncer));
     let password = vec![key_item(credential.keys.password, "password")];
-    let mut sources = vec![optional(credential.secret, password)];
+    let source = secret(credential.secret, password);
+    let mut sources = vec![if credential.is_brought { optional(source) } else { source }];
     sources.extend(authority(cluster, pgbouncer));
     projected_with_mode(VOLUME, KEY_MODE, sources)
 }
@@ -52,12 +55,7 @@ fn authority(cluster: &Cluster, pgbouncer: &PgBouncer) -> Option<VolumeProjectio
     let planned = cluster.certificate(CertificateRole::PgBouncer, "");
     let mut theirs = pgbouncer.custom_tls_secret.iter().flat_map(|custom| custom.items.iter().flatten());
     let key = theirs.find(|item| item.path == "ca.crt").map(|item| item.key.as_str()).or(planned.keys.authority)?;
-    Some(optional(planned.secret, vec![item(key, "ca.crt")]))
-}
-
-fn optional(name: String, items: Vec<KeyToPath>) -> VolumeProjection {
-    VolumeProjection {
-        secret: Some(SecretProjection { name, items: Some(items), optional: Some(true) }),
-        ..VolumeProjection::default()
-    }
+    let source = secret(planned.secret, vec![item(key, "ca.crt")]);
+    let is_rendered = pgbouncer.custom_tls_secret.is_none() && cluster.cert_manager.is_none();
+    Some(if is_rendered { source } else { optional(source) })
 }

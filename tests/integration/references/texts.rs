@@ -1,11 +1,11 @@
 //! Checks names inside texts, which no schema describes: files and hosts in configuration files, commands and URIs.
 
-use std::collections::BTreeSet;
-use std::sync::LazyLock;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, LazyLock, Mutex};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use regex::Regex;
+use regex::{Captures, Regex};
 use serde_json::Value;
 
 /// Matches paths in the directories of projected files. These directories contain nothing else.
@@ -21,6 +21,38 @@ static HOST: LazyLock<Regex> =
 /// Matches the address of Postgres in pgBouncer's configuration.
 static POOL: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"= host=(\S+) port=").unwrap());
 
+/// What a text speaks of.
+#[derive(Default)]
+struct Mentions {
+    /// Paths that match [`FILE`].
+    files: Vec<String>,
+    /// Hosts that match [`HOST`]: all of it, the pod, the Service and the namespace.
+    hosts: Vec<[String; 4]>,
+    /// Services that match [`POOL`].
+    pools: Vec<String>,
+}
+
+impl Mentions {
+    /// Those of `text`. The caretaker's program is long and in every cluster, so what was found in it is kept.
+    fn of(text: &str) -> Arc<Self> {
+        static KNOWN: Mutex<BTreeMap<String, Arc<Mentions>>> = Mutex::new(BTreeMap::new());
+        const LONG: usize = 2_000;
+        if let Some(known) = KNOWN.lock().unwrap().get(text) {
+            return Arc::clone(known);
+        }
+        let group = |found: &Captures, index| found.get(index).map_or("", |group| group.as_str()).to_owned();
+        let mentions = Arc::new(Self {
+            files: FILE.find_iter(text).map(|found| found.as_str().to_owned()).collect(),
+            hosts: HOST.captures_iter(text).map(|found| [0, 1, 2, 3].map(|index| group(&found, index))).collect(),
+            pools: POOL.captures_iter(text).map(|found| group(&found, 1)).collect(),
+        });
+        if text.len() > LONG {
+            KNOWN.lock().unwrap().insert(text.to_owned(), Arc::clone(&mentions));
+        }
+        mentions
+    }
+}
+
 /// Returns the files and hosts in texts that do not exist, one line each.
 pub(crate) fn dangling(objects: &[Value]) -> Vec<String> {
     let mut found = Vec::new();
@@ -34,15 +66,15 @@ pub(crate) fn dangling(objects: &[Value]) -> Vec<String> {
             _ => (strings(&object["spec"]), &own),
         };
         for text in &texts {
-            found.extend(missing_files(text, files).map(|file| format!("{name}: no file {file}")));
+            found.extend(missing_files(text, files).iter().map(|file| format!("{name}: no file {file}")));
             found.extend(missing_hosts(text, objects).into_iter().map(|host| format!("{name}: no host {host}")));
         }
         // The paths in a pod's own files must be in that pod if the pod has the directory: pgBackRest's server has a section in
         // files that other pods read too.
         for text in own.iter().filter_map(|file| content(file, objects)) {
-            let missing =
-                missing_files(text, &own).filter(|path| own.iter().any(|file| path.starts_with(&file.directory)));
-            found.extend(missing.map(|file| format!("{name}: no file {file}, which another speaks of")));
+            let mut missing = missing_files(text, &own);
+            missing.retain(|path| own.iter().any(|file| path.starts_with(&file.directory)));
+            found.extend(missing.iter().map(|file| format!("{name}: no file {file}, which another speaks of")));
         }
     }
     found
@@ -63,11 +95,10 @@ fn content<'a>(file: &File, objects: &'a [Value]) -> Option<&'a str> {
     objects.iter().find(is_source)?["data"][key].as_str()
 }
 
-fn missing_files<'a>(text: &'a str, files: &[File]) -> impl Iterator<Item = &'a str> {
+fn missing_files(text: &str, files: &[File]) -> Vec<String> {
     let is_there =
         |path: &str| files.iter().any(|file| file.path == path || file.path.starts_with(&format!("{path}/")));
-    let missing: Vec<&str> = FILE.find_iter(text).map(|found| found.as_str()).filter(|path| !is_there(path)).collect();
-    missing.into_iter()
+    Mentions::of(text).files.iter().filter(|path| !is_there(path)).cloned().collect()
 }
 
 /// Returns every projected file of every container of the pods of an object.
@@ -119,16 +150,12 @@ fn missing_hosts(text: &str, objects: &[Value]) -> Vec<String> {
         // Patroni's own name is known only in the pod.
         repo_host || name == "PATRONI_NAME" || claims.contains(&*format!("postgres-data-{name}"))
     };
-    let mut missing = Vec::new();
-    for found in HOST.captures_iter(text) {
-        let pod = found.get(1).is_none_or(|pod| is_pod(pod.as_str()));
-        if !pod || !services.contains(&found[2]) || found[3] != *namespace {
-            missing.push(found[0].to_owned());
-        }
-    }
-    missing
-        .extend(POOL.captures_iter(text).map(|found| found[1].to_owned()).filter(|name| !services.contains(&**name)));
-    missing
+    let mentions = Mentions::of(text);
+    let is_missing = |[_, pod, service, of]: &&[String; 4]| {
+        !(pod.is_empty() || is_pod(pod)) || !services.contains(&**service) || of != namespace
+    };
+    let hosts = mentions.hosts.iter().filter(is_missing).map(|found| found[0].clone());
+    hosts.chain(mentions.pools.iter().filter(|name| !services.contains(&***name)).cloned()).collect()
 }
 
 /// Returns all strings below a value.
