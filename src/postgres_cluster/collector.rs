@@ -3,6 +3,7 @@
 
 pub mod configuration;
 pub mod container;
+mod exporters;
 pub mod logs;
 pub mod metrics;
 pub mod model;
@@ -10,6 +11,8 @@ pub mod parts;
 pub mod places;
 pub mod queries;
 pub mod query_file;
+pub mod references;
 pub mod resolve;
 pub mod resolve_metrics;
 pub mod tables;
+mod variables;

@@ -1,7 +1,7 @@
 //! All steps from a document to what its objects are built from, for the kind `PostgresCluster`.
 
 use super::cluster::Cluster;
-use super::collector::query_file;
+use super::collector::{query_file, references};
 use super::exporter::custom_queries::CustomQueries;
 use super::objects;
 use super::parse::{self, DEFINITION};
@@ -52,6 +52,7 @@ impl Kind for PostgresClusterKind {
                 diagnostics.extend(document.locate_all(queries.check(cluster, exporter, work)));
                 let found = query_file::check(cluster, &queries.sources, work);
                 diagnostics.extend(document.locate_all(queries.unreported(found)));
+                diagnostics.extend(document.locate_all(references::check(cluster, &queries.sources)));
             }
             let found = cluster.as_mut().and_then(|cluster| source_cluster::complete(cluster, &sources));
             work.add(cluster.as_ref().map_or(0, of_data_source));

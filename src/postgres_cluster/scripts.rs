@@ -89,10 +89,10 @@ pub fn exporter(cluster: &Cluster, exporter: &Exporter) -> Vec<String> {
     command("sh", include_str!("scripts/exporter.sh"), "exporter", arguments.into_iter().chain(numbers))
 }
 
-/// Container `collector`: runs the OpenTelemetry collector with the configuration in `directory`. If it runs queries, the password
-/// of their role is in the file `password`.
-pub fn collector(directory: &str, password: Option<&str>) -> Vec<String> {
-    let arguments = [directory].into_iter().chain(password).map(str::to_owned);
+/// Container `collector`: runs the OpenTelemetry collector with the configuration in `directory` and the user's files in `files`. If
+/// it runs queries, the password of their role is in the file `password`.
+pub fn collector(directory: &str, files: &str, password: Option<&str>) -> Vec<String> {
+    let arguments = [directory, files].into_iter().chain(password).map(str::to_owned);
     command("sh", include_str!("scripts/collector.sh"), "collector", arguments)
 }
 

@@ -2,6 +2,7 @@
 //! with the rendered configuration, and whether what the real programs log arrives at a server of OTLP.
 
 mod arrival;
+mod exporters;
 mod otlp;
 mod queries;
 mod rotation;
@@ -99,11 +100,10 @@ fn no_pod_waits_for_it() {
         assert_eq!(env[2]["valueFrom"]["secretKeyRef"]["optional"], true);
         assert_eq!(env[3]["valueFrom"]["configMapKeyRef"]["optional"], true);
         let volumes = pod["spec"]["volumes"].as_array().unwrap();
-        let ours = volumes.iter().find(|volume| volume["name"] == "collector-config").unwrap();
-        let sources = ours["projected"]["sources"].as_array().unwrap();
-        assert_eq!(sources.len(), 3);
-        // Its own ConfigMap is rendered with the pod.
-        for source in &sources[1..] {
+        let theirs = volumes.iter().find(|volume| volume["name"] == "collector-files").unwrap();
+        let sources = theirs["projected"]["sources"].as_array().unwrap();
+        assert_eq!(sources.len(), 2);
+        for source in sources {
             assert_eq!(source.as_object().unwrap().values().next().unwrap()["optional"], true, "{source}");
         }
     }
@@ -175,8 +175,6 @@ fn what_cannot_work_is_refused() {
     fault(detectors(&["eks"]), &["error", "detectors[0].name", "needs a token"]);
     let removed = json!({"metrics": {"exporters": ["debug"], "customQueries": {"remove": ["ccp_locks_count", "a-b"]}}});
     fault(removed, &["error", "customQueries.remove[1]", "is not the name of a metric"]);
-    let files = json!([{"configMap": {"name": "a", "items": [{"key": "a", "path": "config.yaml"}]}}]);
-    fault(json!({"config": {"files": files}}), &["error", "config.files[0]", "already writes the file"]);
     let mut cluster = cluster(&json!({}));
     cluster["spec"]["instances"][0]["containers"] = json!([{"name": "collector", "image": "other"}]);
     assert!(told(&cluster).iter().any(|line| line.contains("`collector` is already the name of a container")));
@@ -217,7 +215,9 @@ fn a_secret_in_the_spec_is_reported_and_not_repeated() {
     assert!(!reported.iter().any(|line| line.contains("hush")), "{reported:?}");
     let exporters =
         json!({"otlphttp": {"endpoint": "http://there", "headers": {"Authorization": "Bearer ${env:TOKEN}"}}});
-    let told = told(&cluster(&json!({"config": {"exporters": exporters}, "logs": {"exporters": ["otlphttp"]}})));
+    let variable = json!({"name": "TOKEN", "valueFrom": {"secretKeyRef": {"name": "a", "key": "b"}}});
+    let config = json!({"environmentVariables": [variable], "exporters": exporters});
+    let told = told(&cluster(&json!({"config": config, "logs": {"exporters": ["otlphttp"]}})));
     assert_eq!(told, Vec::<String>::new());
 }
 

@@ -29,6 +29,9 @@ SECONDS = 5.0
 LIMIT = 4 * 1048576
 MEMORY = 64 * 1048576
 
+# The largest number that Postgres reads as `bigint` (PostgreSQL, "Numeric Types"). Numbers of pools with one name are added.
+MOST = 2**63 - 1
+
 # How many pods are measured, and how many pools and databases of all of them together. Many queries of the exporter parse the file
 # of the facts, so this limits their time. Names of Postgres are not longer than this.
 PODS = 10
@@ -227,7 +230,7 @@ def summary(found: dict[str, list[dict[str, str]]], most: int) -> dict[str, list
 def busiest(there: dict[str, Counter[str]], key: str, order: tuple[str, ...]) -> list[dict[str, Any]]:
     """Return those with the largest numbers first."""
     names = sorted(there, key=lambda name: ([-there[name][column] for column in order], name))
-    return [{key: name, **there[name]} for name in names]
+    return [{key: name, **{column: min(count, MOST) for column, count in there[name].items()}} for name in names]
 
 
 def label(row: dict[str, str], column: str) -> str:

@@ -16,8 +16,11 @@ use crate::postgres_cluster::pgbouncer::model::PgBouncer;
 /// The key of the ConfigMaps with the configuration.
 pub const KEY: &str = "collector.yaml";
 
-/// The directory of the configuration, of the user's files and of the queries.
-pub const DIRECTORY: &str = "/etc/otel-collector";
+/// The directory of the configuration and of the queries. The user's files are not there, because they could replace them.
+pub const DIRECTORY: &str = "/etc/pgrender-collector";
+
+/// The directory of the user's files, as in PGO.
+pub const FILES_DIRECTORY: &str = "/etc/otel-collector";
 
 /// Where the collector remembers what it has read.
 pub const STATE_DIRECTORY: &str = "/var/lib/otelcol";

@@ -1,6 +1,6 @@
 //! The container of the collector and its volumes (PGO's `internal/collector/instance.go`).
 
-use super::configuration::{DIRECTORY, KEY, STATE_DIRECTORY};
+use super::configuration::{DIRECTORY, FILES_DIRECTORY, KEY, STATE_DIRECTORY};
 use super::model::Collector;
 use super::queries::{self, File};
 use crate::kubernetes::{
@@ -35,6 +35,9 @@ pub(crate) fn add(pod: &mut PodSpec, cluster: &Cluster, collector: &Collector, p
         mount_read_only("collector-config", DIRECTORY),
         mount("collector-tmp", "/tmp"),
     ]);
+    if !collector.files.is_empty() {
+        mounts.push(mount_read_only("collector-files", FILES_DIRECTORY));
+    }
     let runs_queries = !place.queries.is_empty();
     if runs_queries {
         mounts.push(mount_read_only("monitoring-secret", PASSWORD_DIRECTORY));
@@ -42,7 +45,7 @@ pub(crate) fn add(pod: &mut PodSpec, cluster: &Cluster, collector: &Collector, p
     let mut env = vec![field("K8S_POD_NAMESPACE", "metadata.namespace"), field("K8S_POD_NAME", "metadata.name")];
     env.extend(collector.environment.iter().cloned());
     pod.containers.push(Container {
-        command: Some(scripts::collector(DIRECTORY, runs_queries.then_some(PASSWORD_FILE))),
+        command: Some(scripts::collector(DIRECTORY, FILES_DIRECTORY, runs_queries.then_some(PASSWORD_FILE))),
         env: Some(env),
         ports: runs_queries.then(|| {
             vec![ContainerPort {
@@ -65,10 +68,11 @@ pub(crate) fn add(pod: &mut PodSpec, cluster: &Cluster, collector: &Collector, p
             optional(config_map(custom.config_map.clone(), vec![item(&custom.key, &path)]))
         }));
     }
-    sources.extend(collector.files.iter().cloned());
-    pod.volumes
-        .get_or_insert_default()
-        .extend([projected("collector-config", sources), temporary("collector-tmp", "16Mi")]);
+    let volumes = pod.volumes.get_or_insert_default();
+    volumes.extend([projected("collector-config", sources), temporary("collector-tmp", "16Mi")]);
+    if !collector.files.is_empty() {
+        volumes.push(projected("collector-files", collector.files.clone()));
+    }
 }
 
 /// Adds the label by which PGO's users find these pods.

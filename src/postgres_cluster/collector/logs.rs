@@ -15,6 +15,13 @@ const CSV_COLUMNS: &str = "timestamp,user,dbname,pid,connection_from,session_id,
                            error_severity,state_code,message,detail,hint,internal_query,internal_position,context,\
                            statement,cursor_position,location,application_name,backend_type,leader_pid,query_id";
 
+/// How a record of `csvlog` begins. Texts can contain line breaks, so a statement can contain what looks like a record. But each quote
+/// in it is doubled, and so an odd number of quotes, as before the message of a record, is not in a text.
+const CSV_RECORD: &str = concat!(
+    r#"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3} UTC,("([^"]|"")*")?,("([^"]|"")*")?,\d+,("([^"]|"")*")?,"#,
+    r#"[0-9a-f.]+,\d+,("([^"]|"")*")?,[^",]*,[^",]*,\d+,[A-Z0-9]+,[0-9A-Z]{5},"("")*([^"]|$)"#
+);
+
 /// The logs of one program.
 pub(crate) struct Source {
     /// The name of the program.
@@ -57,10 +64,7 @@ impl Source {
             program: "postgres",
             container: CONTAINER_DATABASE,
             files: vec![format!("{directory}/*.{}", if json { "json" } else { "csv" })],
-            // A text can contain line breaks. A record begins with its time, the user and the database.
-            first_line: (!json).then(|| {
-                r#"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3} UTC,("([^"]|"")*")?,("([^"]|"")*")?,\d+,"#.to_owned()
-            }),
+            first_line: (!json).then(|| CSV_RECORD.to_owned()),
             statements: all,
             attributes: vec![("db.system", "postgresql".to_owned()), ("db.version", version.to_string())],
         }
@@ -155,4 +159,30 @@ pub(crate) fn add(parts: &mut Parts, source: &Source, collector: &Collector) {
         format!("logs/{program}"),
         json!({"exporters": exporters, "processors": processors, "receivers": [receiver]}),
     );
+}
+
+#[cfg(test)]
+mod tests {
+    use regex::Regex;
+
+    use super::CSV_RECORD;
+
+    #[test]
+    fn a_statement_cannot_look_like_a_record() {
+        let record = Regex::new(&format!("(?m){CSV_RECORD}")).expect("a pattern");
+        for line in [
+            r#"2026-11-28 10:00:00.000 UTC,"carol","zoo",123,"10.0.0.1:5000",692f.1f,3,"SELECT",2026-11-28 09:59:00 UTC,3/1,0,ERROR,42703,"column ""nope"" does not exist",,,,,,"select nope",8,,"psql","client backend",,0"#,
+            r#"2026-11-28 10:00:00.000 UTC,,,1,,692f.1,1,,2026-11-28 09:59:00 UTC,,0,LOG,00000,"starting PostgreSQL",,,,,,,,,"","postmaster",,0"#,
+            r#"2026-11-28 10:00:00.000 UTC,"a""b","zoo",123,"[local]",692f.1f,3,"idle",2026-11-28 09:59:00 UTC,3/1,77,LOG,00000,"""quoted"" text",,,"#,
+            "2026-11-28 10:00:00.000 UTC,,,1,,692f.1,1,,2026-11-28 09:59:00 UTC,,0,LOG,00000,\"\nsecond line\",",
+        ] {
+            assert!(record.is_match(line), "{line}");
+        }
+        // Postgres doubles each quote in a text.
+        let forged = "2026-11-28 10:00:00.000 UTC,,,123,,5f.1,1,,2026-11-28 09:59:00 UTC,3/1,0,PANIC,00000,QUOTEforged";
+        for quotes in 0..6 {
+            let line = forged.replace("QUOTE", &"\"\"".repeat(quotes));
+            assert!(!record.is_match(&line), "{line}");
+        }
+    }
 }

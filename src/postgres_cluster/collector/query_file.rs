@@ -84,6 +84,11 @@ fn faults(text: &str) -> Vec<Fault> {
         (document.node.position.line, "begins a second document: write all queries in one".to_owned())
     };
     let mut faults: Vec<_> = more.iter().map(second).collect();
+    let references = text.lines().enumerate().filter(|(_, line)| refers(line));
+    faults.extend(references.map(|(index, _)| {
+        let message = "the collector would replace `${` by a variable or a file of its container: write `$${`";
+        (index + 1, message.to_owned())
+    }));
     if node.items().is_empty() {
         faults.push((node.position.line, no_list.to_owned()));
     }
@@ -143,7 +148,17 @@ fn metric_faults(metric: &Node) -> Vec<String> {
 }
 
 fn has_text(node: &Node, key: &str) -> bool {
-    node.get(key).and_then(Node::as_str).is_some_and(|text| !text.trim().is_empty())
+    let Some(value) = node.get(key) else { return false };
+    match &value.value {
+        // The collector reads YAML 1.2, in which `n`, `off` and so on are texts.
+        NodeValue::Bool { plain, .. } => !["true", "false"].contains(&plain.to_ascii_lowercase().as_str()),
+        _ => value.as_str().is_some_and(|text| !text.trim().is_empty()),
+    }
+}
+
+/// Whether a text refers to a variable or a file, which the collector would read. `$$` stands for `$`.
+fn refers(text: &str) -> bool {
+    text.replace("$$", "").contains("${")
 }
 
 /// The first key that is probably a misspelling. Other keys may be those of a later version of the collector.

@@ -2,10 +2,10 @@
 
 use serde_json::{Map, Value};
 
+use super::exporters::{self, Surroundings};
 use super::model::{Batches, Collector};
 use super::parts::OUTPUT;
-use super::queries::{PROMETHEUS, QUERIES, RECEIVERS, TABLES};
-use super::resolve_metrics;
+use super::{resolve_metrics, variables};
 use crate::diagnostic::FieldPath;
 use crate::diagnostic::words;
 use crate::kubernetes::EnvVar;
@@ -16,9 +16,6 @@ use crate::postgres_cluster::resolve::{containers, files};
 use crate::postgres_cluster::spec::{DetectorSpec, InstrumentationSpec, LogBatchesSpec, PostgresClusterSpec};
 
 const PATH: &str = "spec.instrumentation";
-
-/// The files and directories that the user's files must not replace.
-const OUR_FILES: [&str; 4] = ["config.yaml", QUERIES, RECEIVERS, TABLES];
 
 const NANOSECONDS_IN_A_MILLISECOND: i64 = 1_000_000;
 const NANOSECONDS_IN_AN_HOUR: i64 = 3_600_000_000_000;
@@ -64,7 +61,9 @@ pub(crate) fn resolve(spec: &PostgresClusterSpec, context: &mut Context) -> Opti
     let logs = instrumentation.logs.clone().unwrap_or_default();
     let metrics = instrumentation.metrics.clone().unwrap_or_default();
     let at_config = path.key("config");
-    check_exporters(&config.exporters, &at_config.key("exporters"), context);
+    let surroundings = Surroundings::of(&config);
+    exporters::check(&config.exporters, &surroundings, &at_config.key("exporters"), context);
+    variables::check(&config.environment_variables, &at_config.key("environmentVariables"), context);
     let at_logs = path.key("logs").key("exporters");
     let log_exporters = known(&logs.exporters, &config.exporters, &at_logs, context);
     let at_metrics = path.key("metrics").key("exporters");
@@ -85,7 +84,7 @@ pub(crate) fn resolve(spec: &PostgresClusterSpec, context: &mut Context) -> Opti
         );
         context.warning(path.key("metrics").key("customQueries").key("remove"), message);
     }
-    let files = files::checked(config.files, &at_config.key("files"), &OUR_FILES, context);
+    let files = files::checked(config.files, &at_config.key("files"), &[], context);
     Some(Collector {
         image: image(instrumentation, context),
         resources: containers::resources(instrumentation.resources.as_ref(), &path.key("resources"), context),
@@ -117,72 +116,6 @@ fn optional_variable(mut variable: EnvVar) -> EnvVar {
         }
     }
     variable
-}
-
-/// The collector does not start with a wrong name or a text as settings, and then nothing is sent.
-fn check_exporters(exporters: &Map<String, Value>, path: &FieldPath, context: &mut Context) {
-    for (name, settings) in exporters {
-        let path = path.key(name);
-        let kind = name.split_once('/').map_or(name.as_str(), |(kind, _)| kind);
-        let is_kind = kind.starts_with(|first: char| first.is_ascii_alphabetic())
-            && kind.chars().all(|character| character.is_ascii_alphanumeric() || character == '_');
-        if !is_kind || name.ends_with('/') {
-            let message = "is not the name of an exporter: write its type, such as `otlphttp`, or its type, `/` and a \
-                           name";
-            context.error(path, message);
-        } else if name == PROMETHEUS {
-            context.error(path, "is the name of an exporter of pgrender: choose another name after the `/`");
-        } else if !settings.is_object() && !settings.is_null() {
-            let message = "the settings of an exporter are a mapping, as in `endpoint: https://collector.example.com`";
-            context.error(path, message);
-        } else {
-            check_secrets(settings, &path, context);
-            check_queue(&settings["sending_queue"], &path.key("sending_queue"), context);
-        }
-    }
-}
-
-/// Reports a queue that can fill the volume of Postgres, or one that belongs to pgBouncer, while the server does not answer. By
-/// default, its size is a number of requests (OpenTelemetry, "Exporter Helper", `sizer`).
-fn check_queue(queue: &Value, path: &FieldPath, context: &mut Context) {
-    if queue["storage"].is_string() && (queue["sizer"] != "bytes" || queue["queue_size"].is_null()) {
-        let message = "this queue can fill the volume of the data while the server does not answer, and Postgres then stops: \
-                       also write `sizer: bytes` and `queue_size` with the most bytes, such as 67108864, beside it";
-        context.warning(path.key("storage"), message);
-    }
-}
-
-/// Reports texts that may be secrets: everyone who can read the ConfigMap can read them.
-fn check_secrets(settings: &Value, path: &FieldPath, context: &mut Context) {
-    match settings {
-        Value::Object(fields) => {
-            for (name, value) in fields {
-                let path = path.key(name);
-                let is_text = value.as_str().is_some_and(|text| !text.is_empty() && !text.contains("${"));
-                if is_text && is_secret(name) {
-                    let message = "is written into a ConfigMap: put it into a Secret, name that in \
-                                   `spec.instrumentation.config.environmentVariables`, and write `${env:NAME}` here";
-                    context.warning(path, message);
-                } else {
-                    check_secrets(value, &path, context);
-                }
-            }
-        }
-        Value::Array(items) => {
-            for (index, item) in items.iter().enumerate() {
-                check_secrets(item, &path.index(index), context);
-            }
-        }
-        _ => {}
-    }
-}
-
-/// Whether a setting of an exporter with this name is a secret.
-fn is_secret(name: &str) -> bool {
-    let name = name.to_ascii_lowercase().replace(['-', '_'], "");
-    ["password", "token", "secret", "apikey", "authorization", "privatekey", "keypem"]
-        .iter()
-        .any(|word| name.ends_with(word))
 }
 
 /// Returns the names. Each must be one of `exporters`.

@@ -1,4 +1,4 @@
--- The size and the statistics of each table of this database. A table that somebody has locked exclusively would hold the query up,
+-- The size and the statistics of the largest tables of this database: its owner can create any number. A table that somebody has locked exclusively would hold the query up,
 -- and one that is dropped meanwhile has no size. Before PostgreSQL 16, n_tup_newpage_upd does not exist.
 SELECT current_database()::text AS dbname, n.nspname::text AS schemaname, c.relname::text AS relname, sizes.bytes,
   s.seq_scan, s.seq_tup_read, coalesce(s.idx_scan, 0) AS idx_scan, coalesce(s.idx_tup_fetch, 0) AS idx_tup_fetch,
@@ -14,3 +14,5 @@ FROM pg_class c
     ) THEN pg_total_relation_size(c.oid) END AS bytes
   ) sizes
 WHERE sizes.bytes IS NOT NULL
+ORDER BY sizes.bytes DESC, c.oid
+LIMIT 1000

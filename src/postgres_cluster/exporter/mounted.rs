@@ -35,6 +35,11 @@ impl<'a> Sources<'a> {
         let found = self.0.get(&(kind.to_owned(), name.to_owned()))?;
         found.get(namespace).or_else(|| found.get("")).copied()
     }
+
+    /// Whether that object is in the input, but does not have the key.
+    pub(crate) fn lacks(&self, kind: &str, name: &str, namespace: &str, key: &str) -> bool {
+        self.get(kind, name, namespace).is_some_and(|document| !values(document, kind == "Secret").contains_key(key))
+    }
 }
 
 /// A file in the directory of queries.

@@ -9,6 +9,7 @@ use crate::postgres_cluster::cluster::Cluster;
 use crate::postgres_cluster::objects::metadata::object_meta;
 use crate::postgres_cluster::pgbackrest::model::{Backups, Repository};
 use crate::postgres_cluster::pgbackrest::schedule_gap::longest_gap_hours;
+use crate::postgres_cluster::{patroni, postgres};
 use crate::read;
 
 /// The alerts, with words that are replaced.
@@ -61,9 +62,27 @@ fn groups(cluster: &Cluster) -> Vec<RuleGroup> {
             // Some expressions have a result without labels, and Alertmanager must still know whose alert it is.
             rule.labels.insert("namespace".to_owned(), cluster.namespace.clone());
             rule.labels.insert("pg_cluster".to_owned(), series_label(cluster));
+            if let Some(text) = rule.annotations.get_mut("description") {
+                text.push_str(&files_of_logs(cluster, text));
+            }
         }
     }
     groups
+}
+
+/// Where the logs are that `description` speaks of, if Postgres and Patroni write them into files for the collector.
+fn files_of_logs(cluster: &Cluster, description: &str) -> String {
+    let is_of_database = ["logs POD`", "logs {{ $labels.pod }}`"].iter().any(|words| description.contains(words));
+    if cluster.collector.is_none() || !is_of_database {
+        return String::new();
+    }
+    let postgres = postgres::configuration::parameters(cluster).remove("log_directory").unwrap_or_default();
+    format!(
+        " Postgres and Patroni write their logs into files: `kubectl --namespace {} exec POD --container database -- sh -c \
+         'tail -n 50 {postgres}/* {}/*'`.",
+        cluster.namespace,
+        patroni::configuration::LOG_DIRECTORY
+    )
 }
 
 /// The template with everything replaced that is the same in all groups.

@@ -1,8 +1,8 @@
 //! The Deployment of pgBouncer (PGO's `internal/controller/postgrescluster/pgbouncer.go` and
 //! `internal/pgbouncer/reconcile.go`).
 
-use super::configuration;
 use super::model::PgBouncer;
+use super::{configuration, resolve};
 use crate::kubernetes::{
     Container, ContainerPort, Deployment, DeploymentSpec, DeploymentStrategy, IntOrString, KeyToPath, PodSpec,
     PodTemplateSpec, Quantity, ResourceRequirements, RollingUpdateDeployment, SecretProjection, Volume, VolumeMount,
@@ -126,7 +126,7 @@ fn configuration_volume(cluster: &Cluster, pgbouncer: &PgBouncer) -> Volume {
     let name = cluster.pgbouncer_name();
     let mut sources = Vec::new();
     // The API server does not accept two sources with the same path in their `items`.
-    if !pgbouncer.files.iter().any(names_main_file) {
+    if !pgbouncer.files.iter().any(resolve::names_main_file) {
         sources.push(config_map(name.clone(), vec![item("pgbouncer-empty", "pgbouncer.ini")]));
     }
     sources.extend(pgbouncer.files.iter().cloned());
@@ -135,13 +135,6 @@ fn configuration_volume(cluster: &Cluster, pgbouncer: &PgBouncer) -> Volume {
     sources.push(frontend(cluster, pgbouncer));
     sources.push(backend(cluster));
     projected("pgbouncer-config", sources)
-}
-
-/// Whether the `items` of the user's source contain the path `pgbouncer.ini`.
-fn names_main_file(source: &VolumeProjection) -> bool {
-    let of_secret = source.secret.as_ref().and_then(|secret| secret.items.as_ref());
-    let of_config_map = source.config_map.as_ref().and_then(|config_map| config_map.items.as_ref());
-    of_secret.into_iter().chain(of_config_map).flatten().any(|item| item.path == "pgbouncer.ini")
 }
 
 /// The certificate that pgBouncer shows to clients. If the user provides it, its keys get the paths that pgBouncer's

@@ -4,6 +4,7 @@ use super::model::PgBouncer;
 use super::{setting, setting_name, setting_value, together};
 use crate::diagnostic::FieldPath;
 use crate::diagnostic::words;
+use crate::kubernetes::VolumeProjection;
 use crate::naming::{CONTAINER_COLLECTOR, CONTAINER_PGBOUNCER, CONTAINER_PGBOUNCER_CONFIG};
 use crate::postgres_cluster::cluster::{Metadata, Scheduling};
 use crate::postgres_cluster::resolve::context::Context;
@@ -27,6 +28,11 @@ pub(crate) fn resolve(spec: &PostgresClusterSpec, metadata: &Metadata, context: 
     let chosen_ca = spec.custom_tls_secret.is_some() || context.options.certificate_source.has_issuer();
     let surroundings = together::Surroundings { chosen_ca, of_postgres };
     check(&config, port, &surroundings, &path.key("config"), context);
+    for (index, _) in config.files.iter().enumerate().filter(|(_, source)| names_main_file(source)) {
+        let message = "settings in the section `[pgbouncer]` of `pgbouncer.ini` have no effect, as in PGO, because pgBouncer \
+                       resets them where the rendered section begins: write them in `spec.proxy.pgBouncer.config.global`";
+        context.warning(path.key("config").key("files").index(index), message);
+    }
     let config_resources =
         spec.sidecars.as_ref().and_then(|sidecars| sidecars.pgbouncer_config.as_ref()?.resources.as_ref());
     let config_resources_path = path.key("sidecars").key("pgbouncerConfig").key("resources");
@@ -67,6 +73,13 @@ pub(crate) fn resolve(spec: &PostgresClusterSpec, metadata: &Metadata, context: 
         ),
         custom_tls_secret: spec.custom_tls_secret.clone(),
     })
+}
+
+/// Whether the `items` of the user's source contain the path `pgbouncer.ini`.
+pub(crate) fn names_main_file(source: &VolumeProjection) -> bool {
+    let of_secret = source.secret.as_ref().and_then(|secret| secret.items.as_ref());
+    let of_config_map = source.config_map.as_ref().and_then(|config_map| config_map.items.as_ref());
+    of_secret.into_iter().chain(of_config_map).flatten().any(|item| item.path == "pgbouncer.ini")
 }
 
 /// Returns the versions of TLS that Postgres accepts: 1.2 and higher, unless its parameters say otherwise.

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::{Map, Value};
+
 use super::parameter;
 use crate::diagnostic::FieldPath;
 use crate::kubernetes::{Container, IntOrString};
@@ -130,6 +132,9 @@ pub(crate) fn check_ports(spec: &PostgresClusterSpec, cluster: &Cluster, context
         let path = FieldPath::of("spec.instances").index(index).key("containers");
         check_sidecars(&set.containers, &of_instances, &scraped, &path, context);
     }
+    if let Some(collector) = &cluster.collector {
+        check_endpoints(&collector.exporters, &of_instances, context);
+    }
     if let Some(pgbouncer) = &cluster.pgbouncer {
         let path = FieldPath::of("spec.proxy.pgBouncer.containers");
         check_sidecars(&pgbouncer.containers, &[("pgBouncer", pgbouncer.port)], &[], &path, context);
@@ -150,9 +155,23 @@ pub(crate) fn check_ports(spec: &PostgresClusterSpec, cluster: &Cluster, context
     }
 }
 
+/// Checks the ports at which the collector's exporters of the type `prometheus` listen. If one of them is taken, the collector ends,
+/// or a program of pgrender cannot start.
+fn check_endpoints(exporters: &Map<String, Value>, taken: &[(&str, u16)], context: &mut Context) {
+    let is_prometheus = |name: &str| name == "prometheus" || name.starts_with("prometheus/");
+    for (name, settings) in exporters.iter().filter(|(name, _)| is_prometheus(name)) {
+        let endpoint =
+            settings["endpoint"].as_str().and_then(|endpoint| endpoint.rsplit(':').next()?.parse::<u16>().ok());
+        if let Some((user, port)) = taken.iter().find(|(_, taken)| endpoint == Some(*taken)) {
+            let path = FieldPath::of("spec.instrumentation.config.exporters").key(name).key("endpoint");
+            context.error(path, format!("{user} uses port {port} in the same pod: choose another port"));
+        }
+    }
+}
+
 /// Checks the ports of the user's containers. All containers of a pod share its network, so only one of them can listen at a port.
-/// `taken` has the ports of pgrender's containers. `scraped` has the names of ports, and whose they are: Prometheus scrapes every port of a pod
-/// that has this name.
+/// `taken` has the ports of pgrender's containers. `scraped` has the names of ports, and whose they are: Prometheus scrapes every
+/// port of a pod that has this name.
 fn check_sidecars(
     containers: &[Container],
     taken: &[(&str, u16)],

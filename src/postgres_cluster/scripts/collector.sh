@@ -2,14 +2,14 @@
 #
 # Container `collector`: runs the OpenTelemetry collector, and starts it again when it ends and when its files change.
 #
-#   collector.sh DIRECTORY [PASSWORD]
+#   collector.sh DIRECTORY FILES [PASSWORD]
 #
-# DIRECTORY has the file `config.yaml`, perhaps more configurations in `receivers`, and is a mounted volume. PASSWORD is a file with
-# the password of the role that queries log in as, in another one. This script never ends by itself. If it did, the pod would not be
-# ready, and the Services would not lead to its Postgres.
+# DIRECTORY has the file `config.yaml`, and perhaps more configurations in `receivers`. FILES has the user's files. PASSWORD is a file
+# with the password of the role that queries log in as. All are in mounted volumes. This script never ends by itself. If it did, the
+# pod would not be ready, and the Services would not lead to its Postgres.
 set -u
 
-directory=$1 password=${2-}
+directory=$1 files=$2 password=${3-}
 
 say() {
   echo "collector: $*"
@@ -23,7 +23,7 @@ pause() {
 
 # The kubelet replaces this link when a file changes (Kubernetes' `AtomicWriter`).
 version() {
-  for volume in "${directory}" "${password%/*}"; do readlink "${volume}/..data" 2>/dev/null; done
+  for volume in "${directory}" "${files}" "${password%/*}"; do readlink "${volume}/..data" 2>/dev/null; done
 }
 
 find_program() {
@@ -53,11 +53,23 @@ write_password() {
   fi
 }
 
+# ends PID SECONDS: waits until a process has ended, and kills it if it takes longer. Returns its exit code.
+ends() {
+  left=$2
+  while is_alive "$1" && [ "${left}" -gt 0 ]; do
+    pause 1
+    left=$((left - 1))
+  done
+  kill -KILL "$1" 2>/dev/null
+  wait "$1"
+}
+
 # Whether the collector accepts one more configuration. If not, it runs without it, so that wrong queries of a user, or a collector
 # without the receiver for queries, do not keep logs from being sent.
 accepts() {
-  if errors=$("${program}" validate --config "${directory}/config.yaml" --config "$1" 2>&1); then return 0; fi
-  if [ $((failures % 12)) = 0 ]; then say "runs without $1, which the collector refuses: ${errors}"; fi
+  "${program}" validate --config "${directory}/config.yaml" --config "$1" >/tmp/validate 2>&1 &
+  if ends $! 20; then return 0; fi
+  if [ $((failures % 12)) = 0 ]; then say "runs without $1, which the collector refuses: $(cat /tmp/validate)"; fi
   return 1
 }
 
@@ -68,7 +80,7 @@ stop() {
   # It sends what it has read before it ends.
   if [ -n "${collector}" ]; then
     kill "${collector}" 2>/dev/null
-    wait "${collector}"
+    ends "${collector}" 10
   fi
   exit 0
 }
@@ -93,7 +105,7 @@ while :; do
       say "the mounted files have changed, so the collector starts again"
       failures=0
       kill "${collector}"
-      wait "${collector}"
+      ends "${collector}" 10
       collector=
       continue
     fi

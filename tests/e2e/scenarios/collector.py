@@ -106,9 +106,9 @@ def check_queries(test: Test) -> None:
     test.superuser(test.leader(), "CREATE TABLE IF NOT EXISTS public.measured AS SELECT 1 AS one")
     for pod in test.instances():
         for name in ("custom-absent", "tables"):
-            message = f"runs without /etc/otel-collector/receivers/{name}.yaml, which the collector refuses"
+            message = f"runs without /etc/pgrender-collector/receivers/{name}.yaml, which the collector refuses"
             until(message, lambda pod=pod, message=message: message in test.kubectl("logs", pod, "--container=collector"))
-        read = lambda file, pod=pod: yaml.safe_load(test.in_pod(pod, "cat", f"/etc/otel-collector/{file}", container="collector"))  # noqa: E731
+        read = lambda file, pod=pod: yaml.safe_load(test.in_pod(pod, "cat", f"/etc/pgrender-collector/{file}", container="collector"))  # noqa: E731
         [receiver] = read("receivers/tables.yaml")["receivers"].values()
         [query] = read("tables.yaml")
         command = ("env", "PGPASSFILE=/tmp/pgpass", "psql", "-XAt", receiver["datasource"], "--command", query["sql"])

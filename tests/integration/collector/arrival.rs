@@ -89,8 +89,9 @@ impl Pod {
         }
         let pod = pods(&self.objects).remove(0);
         let words = container(&pod).unwrap()["command"].as_array().unwrap().clone();
-        let words =
-            words.iter().map(|word| word.as_str().unwrap().replace("/etc/otel-collector", &mounted.to_string_lossy()));
+        let words = words
+            .iter()
+            .map(|word| word.as_str().unwrap().replace("/etc/pgrender-collector", &mounted.to_string_lossy()));
         let mut command = unprivileged("/usr/bin/env");
         command.env("PATH", format!("{}:/usr/bin:/bin", self.path("bin").display()));
         command.env("K8S_POD_NAME", "alpha-one-0").env("K8S_POD_NAMESPACE", "zoo").args(words).args(&self.arguments);

@@ -119,7 +119,8 @@ fn each_database_has_a_receiver_of_queries_that_are_mounted() {
         for receiver in receivers.values() {
             let receiver: Receiver = serde_json::from_value(receiver.clone()).unwrap();
             assert_eq!((receiver.driver.as_str(), receiver.initial_delay.as_str()), ("postgres", "15s"));
-            let file = receiver.queries.strip_prefix("${file:/etc/otel-collector/").unwrap().strip_suffix('}').unwrap();
+            let file =
+                receiver.queries.strip_prefix("${file:/etc/pgrender-collector/").unwrap().strip_suffix('}').unwrap();
             assert!(ours.contains_key(file) || theirs.contains(file), "{file}");
             places.push((path.as_str(), receiver.collection_interval, receiver.datasource));
         }
@@ -233,9 +234,6 @@ fn queries_that_cannot_run_are_refused() {
     for name in ["ccp_locks_count", "ccp_table_size_bytes", "patroni_postgres_running", "pg_up"] {
         assert_eq!(told(&with(&removed(name))), Vec::<String>::new(), "{name}");
     }
-    let files = json!([{"configMap": {"name": "a", "items": [{"key": "a", "path": "receivers/a.yaml"}]}}]);
-    let told = told(&cluster(&json!({"config": {"files": files}})));
-    assert!(told.iter().any(|line| line.contains("already writes the file")), "{told:?}");
 }
 
 #[test]
@@ -243,8 +241,16 @@ fn a_file_of_queries_that_is_not_right_is_an_error_at_its_line() {
     let cluster = with(&json!({"customQueries": {"add": [added(&["zoo"])]}}));
     let good =
         "- sql: SELECT 1 AS one\n  metrics:\n  - {metric_name: a, value_column: one, attribute_columns: [one]}\n";
-    assert_eq!(told_about(&[cluster.clone(), queries(good)]), Vec::<String>::new());
+    // For the collector, `n` is a text.
+    let boolean = "- sql: SELECT 1 AS n\n  metrics:\n  - {metric_name: a, value_column: n, attribute_columns: [n]}\n";
+    for text in [good, boolean, &good.replace("1 AS one", "'$${b}' AS one")] {
+        assert_eq!(told_about(&[cluster.clone(), queries(text)]), Vec::<String>::new(), "{text}");
+    }
     for (text, message) in [
+        (
+            "- sql: SELECT '${env:OTLP_TOKEN}' AS one\n  metrics:\n  - {metric_name: a, value_column: one}\n",
+            "line 1: the collector would replace `${`",
+        ),
         ("- sql: [", "line 1: "),
         ("a: b\n", "line 1: write a list of queries"),
         ("", "line 1: write a list of queries"),
@@ -335,7 +341,7 @@ fn log_with_queries(file: Option<&str>) -> String {
         fs::create_dir_all(mounted.join(directory)).unwrap();
     }
     let receiver = &ours["receivers/custom-animals.yaml"];
-    let receiver = receiver.replace("/etc/otel-collector", &mounted.to_string_lossy());
+    let receiver = receiver.replace("/etc/pgrender-collector", &mounted.to_string_lossy());
     fs::write(mounted.join("receivers/custom-animals.yaml"), receiver).unwrap();
     if let Some(text) = file {
         fs::write(mounted.join("queries/animals/animals.yaml"), text).unwrap();

@@ -6,12 +6,18 @@ use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use pgrender::identity::Seed;
 use pgrender::postgres_cluster::cluster::Cluster;
 use pgrender::postgres_cluster::exporter::model::Exporter;
 use pgrender::postgres_cluster::{patroni, pgbackrest, pgbouncer, postgres};
+use pgrender::read;
+use pgrender::render::render;
+use serde_json::json;
 use tempfile::TempDir;
 
+use crate::common::fixtures::fixtures;
 use crate::common::processes::{Running, start, wait_for};
+use crate::common::rendering::{SEED, options};
 use crate::common::tools::{
     give_to_unprivileged, pgbouncer as pgbouncer_program, postgres_server, program, run, success, unprivileged,
 };
@@ -178,6 +184,26 @@ fn the_role_of_pgbouncer_may_only_look_at_statistics_and_only_for_an_exporter() 
             assert_eq!(bouncer.says(&psql, command), "ERROR:  admin access needed\n", "{command}");
         }
         assert!(bouncer.says(&psql, "SHOW POOLS").contains("pgbouncer|pgbouncer|1|"), "it still runs");
+    }
+}
+
+/// The test above shows that they have none.
+#[test]
+fn settings_in_a_file_of_the_user_earn_a_warning() {
+    let (_, text) = fixtures().into_iter().find(|(name, _)| name == "pgbouncer").expect("a fixture");
+    let mut cluster = read::documents("cluster.yaml", &text).expect("YAML")[0].node.to_json();
+    let source = |path: &str| json!([{"configMap": {"name": "own", "items": [{"key": "a", "path": path}]}}]);
+    for (path, warns) in [("pgbouncer.ini", true), ("other.ini", false)] {
+        cluster["spec"]["proxy"]["pgBouncer"]["config"]["files"] = source(path);
+        let documents = read::documents("cluster.yaml", &cluster.to_string()).expect("YAML");
+        let seed = Seed::new(SEED.as_bytes()).expect("a seed");
+        let told = render(&documents, &options(), Ok(&seed)).diagnostics;
+        let about = told.iter().map(ToString::to_string).filter(|line| line.contains("config.files[0]"));
+        assert_eq!(
+            about.filter(|line| line.contains("have no effect")).count(),
+            usize::from(warns),
+            "{path}: {told:?}"
+        );
     }
 }
 

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 /// Matches paths in the directories of projected files. These directories contain nothing else.
 static FILE: LazyLock<Regex> = LazyLock::new(|| {
-    let pattern = r"(/etc/(otel-collector/queries|pgbackrest/(conf\.d|server)|patroni|pgbouncer|pgrender)|/pgconf/tls)/[~\w][-~\w./+]*\w";
+    let pattern = r"(/etc/(pgrender-collector|pgbackrest/(conf\.d|server)|patroni|pgbouncer|pgrender)|/pgconf/tls)/[~\w][-~\w./+]*\w";
     Regex::new(pattern).unwrap()
 });
 
