@@ -105,8 +105,8 @@ def check_alerts(test: Test, watch: Prometheus) -> None:
     watch.waits_for_end("PostgresArchiveFailing", 180)
 
     (replica,) = set(test.instances()) - {leader}
-    test.superuser(replica, "SELECT pg_wal_replay_pause()")
     test.in_pod(leader, "patronictl", "pause", "--wait")
+    # If replay were paused, the startup process would not end the WAL receiver.
     for statement, wait in (("SET primary_conninfo TO ''", watch.waits_for), ("RESET primary_conninfo", watch.waits_for_end)):
         test.superuser(replica, f"ALTER SYSTEM {statement}")
         test.superuser(replica, "SELECT pg_reload_conf()")
