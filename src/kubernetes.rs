@@ -3,6 +3,7 @@
 pub mod cert_manager;
 pub mod custom_resource;
 pub mod object;
+pub(crate) mod projected;
 pub mod prometheus_operator;
 mod substitution;
 

@@ -52,6 +52,11 @@ fn split_while(text: &str, fits: impl Fn(char) -> bool) -> (&str, &str) {
     text.split_at(text.find(|character| !fits(character)).unwrap_or(text.len()))
 }
 
+/// The same in whole milliseconds, without the rest.
+pub(crate) fn milliseconds(text: &str) -> Option<i64> {
+    Some(nanoseconds(text)? / 1_000_000)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 use super::configuration::FILES_DIRECTORY;
 use super::queries::PROMETHEUS;
 use crate::diagnostic::{FieldPath, Segment, words};
+use crate::kubernetes::projected::sources;
 use crate::postgres_cluster::resolve::context::Context;
 use crate::postgres_cluster::spec::InstrumentationConfigSpec;
 
@@ -92,13 +93,10 @@ impl Surroundings {
         let ours = ["K8S_POD_NAME", "K8S_POD_NAMESPACE", "PGPASSFILE", "PATH", "HOME", "HOSTNAME"];
         let theirs = config.environment_variables.iter().map(|variable| variable.name.as_str());
         let mut files = Some(BTreeSet::new());
-        for source in &config.files {
-            let of_secret = source.secret.as_ref().and_then(|secret| secret.items.as_deref());
-            let of_config_map = source.config_map.as_ref().and_then(|config_map| config_map.items.as_deref());
-            match (of_secret.or(of_config_map), &mut files) {
-                (Some(items), Some(files)) if !items.is_empty() => {
-                    files.extend(items.iter().map(|item| item.path.clone()));
-                }
+        for projection in &config.files {
+            let items: Vec<_> = sources(projection).flat_map(|source| source.items).collect();
+            match &mut files {
+                Some(files) if !items.is_empty() => files.extend(items.iter().map(|item| item.path.clone())),
                 _ => files = None,
             }
         }

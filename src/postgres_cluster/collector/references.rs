@@ -2,16 +2,17 @@
 //! optional for the pods, so nothing else says that one is missing.
 
 use crate::diagnostic::{Diagnostic, FieldPath, words};
+use crate::kubernetes::projected::{ProjectedSource, sources};
 use crate::postgres_cluster::cluster::Cluster;
 use crate::postgres_cluster::exporter::mounted::Sources;
 
 /// Returns an error for each key that does not exist, with the field that names it.
-pub(crate) fn check(cluster: &Cluster, sources: &Sources) -> Vec<Diagnostic> {
+pub(crate) fn check(cluster: &Cluster, input: &Sources) -> Vec<Diagnostic> {
     let Some(collector) = &cluster.collector else { return Vec::new() };
     let path = FieldPath::of("spec.instrumentation.config");
     let mut found = Vec::new();
     let mut expect = |kind: &str, name: &str, key: &str, field: FieldPath| {
-        if sources.lacks(kind, name, &cluster.namespace, key) {
+        if input.lacks(kind, name, &cluster.namespace, key) {
             let message = format!(
                 "the {kind} {} in the input has no key {}: correct one of them",
                 words::quote(name),
@@ -32,11 +33,8 @@ pub(crate) fn check(cluster: &Cluster, sources: &Sources) -> Vec<Diagnostic> {
     }
     for (index, source) in collector.files.iter().enumerate() {
         let path = path.key("files").index(index);
-        let secret = source.secret.as_ref().map(|source| ("Secret", "secret", &source.name, &source.items));
-        let config_map = source.config_map.as_ref();
-        let config_map = config_map.map(|source| ("ConfigMap", "configMap", &source.name, &source.items));
-        for (kind, field, name, items) in secret.into_iter().chain(config_map) {
-            for (index, item) in items.iter().flatten().enumerate() {
+        for ProjectedSource { kind, field, name, items } in sources(source) {
+            for (index, item) in items.iter().enumerate() {
                 expect(kind, name, &item.key, path.key(field).key("items").index(index));
             }
         }

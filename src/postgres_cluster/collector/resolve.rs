@@ -9,7 +9,7 @@ use super::{resolve_metrics, variables};
 use crate::diagnostic::FieldPath;
 use crate::diagnostic::words;
 use crate::kubernetes::EnvVar;
-use crate::parse::duration::nanoseconds;
+use crate::parse::duration::{milliseconds, nanoseconds};
 use crate::postgres_cluster::exporter::resolve::optional;
 use crate::postgres_cluster::resolve::context::Context;
 use crate::postgres_cluster::resolve::{containers, files};
@@ -17,7 +17,6 @@ use crate::postgres_cluster::spec::{DetectorSpec, InstrumentationSpec, LogBatche
 
 const PATH: &str = "spec.instrumentation";
 
-const NANOSECONDS_IN_A_MILLISECOND: i64 = 1_000_000;
 const NANOSECONDS_IN_AN_HOUR: i64 = 3_600_000_000_000;
 
 /// The detectors of the collector (opentelemetry-collector-contrib, `resourcedetectionprocessor`, 0.158). It does not start with
@@ -160,8 +159,8 @@ fn check_detectors(detectors: &[DetectorSpec], path: &FieldPath, context: &mut C
 
 /// The schema has checked the texts, so they are durations.
 fn batches(batches: &LogBatchesSpec) -> Batches {
-    let delay = nanoseconds(&batches.max_delay).unwrap_or_default();
-    Batches { delay: delay / NANOSECONDS_IN_A_MILLISECOND, least: batches.min_records, most: batches.max_records }
+    let delay = milliseconds(&batches.max_delay).unwrap_or_default();
+    Batches { delay, least: batches.min_records, most: batches.max_records }
 }
 
 /// Returns the hours of a duration, rounded up.

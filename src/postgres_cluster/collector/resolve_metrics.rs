@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::model::{CustomQueries, Queries};
 use super::tables;
 use crate::diagnostic::{FieldPath, words};
-use crate::parse::duration::nanoseconds;
+use crate::parse::duration::milliseconds;
 use crate::postgres_cluster::exporter::custom_queries::default_metrics;
 use crate::postgres_cluster::resolve::context::Context;
 use crate::postgres_cluster::spec::{InstrumentationMetricsSpec, PostgresClusterSpec, QueriesSpec};
@@ -15,8 +15,6 @@ const DATABASE: &str = "postgres";
 
 /// The prefix of all metrics that pgrender measures with queries.
 const PREFIX: &str = "ccp_";
-
-const NANOSECONDS_IN_A_MILLISECOND: i64 = 1_000_000;
 
 fn metrics(spec: &PostgresClusterSpec) -> Option<&InstrumentationMetricsSpec> {
     spec.instrumentation.as_ref()?.metrics.as_ref()
@@ -44,8 +42,8 @@ pub(crate) fn queries(spec: &PostgresClusterSpec, path: &FieldPath, context: &mu
 
 fn custom(queries: &QueriesSpec, path: &FieldPath, context: &mut Context) -> CustomQueries {
     // The schema has checked the text, so it is a duration.
-    let milliseconds = nanoseconds(&queries.collection_interval).unwrap_or_default() / NANOSECONDS_IN_A_MILLISECOND;
-    if milliseconds <= 0 {
+    let interval = milliseconds(&queries.collection_interval).unwrap_or_default();
+    if interval <= 0 {
         let message = "the collector needs a time between two runs of the queries: write one, such as `5s`";
         context.error(path.key("collectionInterval"), message);
     }
@@ -54,7 +52,7 @@ fn custom(queries: &QueriesSpec, path: &FieldPath, context: &mut Context) -> Cus
         name: queries.name.clone(),
         config_map: queries.queries.name.clone(),
         key: queries.queries.key.clone(),
-        milliseconds,
+        milliseconds: interval,
         databases: if named.is_empty() { vec![DATABASE.to_owned()] } else { named },
     }
 }

@@ -9,6 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use super::model::Exporter;
 use crate::diagnostic::{FieldPath, Position, ResourceRef};
 use crate::kubernetes::KeyToPath;
+use crate::kubernetes::projected::{self, ProjectedSource};
 use crate::options::Options;
 use crate::read::node::{Entry, Node};
 use crate::read::{Document, object};
@@ -106,13 +107,10 @@ pub(super) struct Mounted<'a> {
 pub(super) fn mounted<'a>(exporter: &Exporter, namespace: &str, sources: &Sources<'a>) -> Mounted<'a> {
     let mut mounted = Mounted::default();
     for (index, projection) in exporter.configuration.iter().flatten().enumerate() {
-        let config_map = projection.config_map.as_ref();
-        let config_map = config_map.map(|source| ("ConfigMap", "configMap", &source.name, &source.items));
-        let secret = projection.secret.as_ref().map(|source| ("Secret", "secret", &source.name, &source.items));
-        for (kind, field, name, items) in config_map.into_iter().chain(secret) {
+        for ProjectedSource { kind, field, name, items } in projected::sources(projection) {
             if let Some(document) = sources.get(kind, name, namespace) {
                 let path = FieldPath::default().index(index).key(field).key("items");
-                mounted.add(document, kind == "Secret", items.as_deref(), &path);
+                mounted.add(document, kind == "Secret", items, &path);
             }
         }
     }
@@ -121,14 +119,14 @@ pub(super) fn mounted<'a>(exporter: &Exporter, namespace: &str, sources: &Source
 
 impl<'a> Mounted<'a> {
     /// Adds the files of one object: those of `items`, whose field is `path`, or all.
-    fn add(&mut self, document: &'a Document, is_secret: bool, items: Option<&[KeyToPath]>, path: &FieldPath) {
+    fn add(&mut self, document: &'a Document, is_secret: bool, items: &[KeyToPath], path: &FieldPath) {
         let values = values(document, is_secret);
-        let Some(items) = items.filter(|items| !items.is_empty()) else {
+        if items.is_empty() {
             for (key, (value, encoding)) in values {
                 self.insert(document, is_secret, key, key.to_owned(), value, encoding);
             }
             return;
-        };
+        }
         for (index, item) in items.iter().enumerate() {
             let Some((key, (value, encoding))) = values.get_key_value(item.key.as_str()) else {
                 let source = object::reference(&document.node);

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::files::QUERIES_KEY;
 use super::model::Exporter;
 use crate::diagnostic::FieldPath;
+use crate::kubernetes::projected::{self, ProjectedSource};
 use crate::kubernetes::{SecretProjection, VolumeProjection};
 use crate::naming::annotation;
 use crate::postgres_cluster::cluster::Cluster;
@@ -69,9 +70,7 @@ fn sources(projections: Vec<VolumeProjection>, path: &FieldPath, context: &mut C
             let message = "is not a source of queries: write `configMap` or `secret`";
             context.error(path.clone(), message);
         }
-        let config_map = projection.config_map.as_ref().and_then(|source| Some(("configMap", source.items.as_ref()?)));
-        let secret = projection.secret.as_ref().and_then(|source| Some(("secret", source.items.as_ref()?)));
-        for (field, items) in config_map.into_iter().chain(secret) {
+        for ProjectedSource { field, items, .. } in projected::sources(projection) {
             for (index, item) in items.iter().enumerate() {
                 if item.path.split('/').count() > 2 || item.path.split('/').any(|part| part.starts_with('.')) {
                     let message = format!(

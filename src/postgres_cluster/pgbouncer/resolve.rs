@@ -5,6 +5,7 @@ use super::{setting, setting_name, setting_value, together};
 use crate::diagnostic::FieldPath;
 use crate::diagnostic::words;
 use crate::kubernetes::VolumeProjection;
+use crate::kubernetes::projected::sources;
 use crate::naming::{CONTAINER_COLLECTOR, CONTAINER_PGBOUNCER, CONTAINER_PGBOUNCER_CONFIG};
 use crate::postgres_cluster::cluster::{Metadata, Scheduling};
 use crate::postgres_cluster::resolve::context::Context;
@@ -77,9 +78,7 @@ pub(crate) fn resolve(spec: &PostgresClusterSpec, metadata: &Metadata, context: 
 
 /// Whether the `items` of the user's source contain the path `pgbouncer.ini`.
 pub(crate) fn names_main_file(source: &VolumeProjection) -> bool {
-    let of_secret = source.secret.as_ref().and_then(|secret| secret.items.as_ref());
-    let of_config_map = source.config_map.as_ref().and_then(|config_map| config_map.items.as_ref());
-    of_secret.into_iter().chain(of_config_map).flatten().any(|item| item.path == "pgbouncer.ini")
+    sources(source).flat_map(|source| source.items).any(|item| item.path == "pgbouncer.ini")
 }
 
 /// Returns the versions of TLS that Postgres accepts: 1.2 and higher, unless its parameters say otherwise.
