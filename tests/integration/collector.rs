@@ -208,6 +208,23 @@ fn a_log_that_the_collector_does_not_find_is_reported() {
 }
 
 #[test]
+fn options_of_pgbackrest_that_take_its_log_away_are_reported() {
+    for (option, value, message) in [
+        ("log-level-file", "off", Some("finds no log of pgBackRest")),
+        ("log-timestamp", "n", Some("finds no times in the log of pgBackRest")),
+        ("log-level-file", "info", None),
+        ("log-timestamp", "y", None),
+    ] {
+        let mut cluster = cluster(&json!({}));
+        cluster["spec"]["backups"]["pgbackrest"]["global"] = json!({option: value});
+        let told = told(&cluster);
+        let reported = message.is_some_and(|message| told.iter().any(|line| line.contains(message)));
+        assert_eq!(reported, message.is_some(), "{told:?}");
+        assert_eq!(told.len(), usize::from(reported), "{told:?}");
+    }
+}
+
+#[test]
 fn a_secret_in_the_spec_is_reported_and_not_repeated() {
     let exporters = json!({"otlphttp": {"endpoint": "http://there", "headers": {"Authorization": "Bearer hush"}}});
     let reported = told(&cluster(&json!({"config": {"exporters": exporters}, "logs": {"exporters": ["otlphttp"]}})));

@@ -1,5 +1,7 @@
 //! Checks that the collector can read the logs where the user wants them.
 
+use std::collections::BTreeMap;
+
 use crate::diagnostic::FieldPath;
 use crate::naming::{CONTAINER_COLLECTOR, CONTAINER_DATABASE, CONTAINER_PGBACKREST, CONTAINER_PGBOUNCER_CONFIG};
 use crate::postgres_cluster::cluster::Cluster;
@@ -32,6 +34,9 @@ pub(crate) fn check(cluster: &Cluster, context: &mut Context) {
             note(field, path, volumes, [CONTAINER_PGBACKREST, CONTAINER_COLLECTOR], context);
         }
     }
+    if let Some(backups) = &cluster.backups {
+        note_pgbackrest(&backups.global, context);
+    }
     if let Some(host) = cluster.backups.as_ref().map(|backups| &backups.repo_host)
         && let Some(path) = &host.log_path
     {
@@ -45,6 +50,23 @@ pub(crate) fn check(cluster: &Cluster, context: &mut Context) {
             let field = "spec.proxy.pgBouncer.config.global.logfile";
             let containers = [CONTAINER_PGBOUNCER_CONFIG, CONTAINER_COLLECTOR];
             note(field, file, &settings.additional_volumes, containers, context);
+        }
+    }
+}
+
+/// Reports options of pgBackRest with which the collector finds no lines, or no times in them (pgBackRest, "Log Options").
+fn note_pgbackrest(global: &BTreeMap<String, String>, context: &mut Context) {
+    let options = [
+        (
+            "log-level-file",
+            "off",
+            "the OpenTelemetry collector finds no log of pgBackRest: remove it, or write `detail`",
+        ),
+        ("log-timestamp", "n", "the OpenTelemetry collector finds no times in the log of pgBackRest: remove it"),
+    ];
+    for (option, value, message) in options {
+        if global.get(option).is_some_and(|set| set == value) {
+            context.warning(FieldPath::of("spec.backups.pgbackrest.global").key(option), message);
         }
     }
 }

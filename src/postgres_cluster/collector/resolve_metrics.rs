@@ -13,6 +13,12 @@ use crate::postgres_cluster::spec::{InstrumentationMetricsSpec, PostgresClusterS
 /// The database of queries that name none, as in PGO.
 const DATABASE: &str = "postgres";
 
+/// The shortest time between two runs of queries, in milliseconds.
+const SHORTEST_INTERVAL: i64 = 1000;
+
+/// The databases that others are copied from.
+const TEMPLATES: [&str; 2] = ["template0", "template1"];
+
 /// The prefix of all metrics that pgrender measures with queries.
 const PREFIX: &str = "ccp_";
 
@@ -43,8 +49,9 @@ pub(crate) fn queries(spec: &PostgresClusterSpec, path: &FieldPath, context: &mu
 fn custom(queries: &QueriesSpec, path: &FieldPath, context: &mut Context) -> CustomQueries {
     // The schema has checked the text, so it is a duration.
     let interval = milliseconds(&queries.collection_interval).unwrap_or_default();
-    if interval <= 0 {
-        let message = "the collector needs a time between two runs of the queries: write one, such as `5s`";
+    if interval < SHORTEST_INTERVAL {
+        let message =
+            "the queries would run all the time, at the cost of those of users: write at least `1s`, such as `5s`";
         context.error(path.key("collectionInterval"), message);
     }
     let named = databases(&queries.databases, &path.key("databases"), context);
@@ -73,6 +80,11 @@ fn databases(names: &[String], path: &FieldPath, context: &mut Context) -> Vec<S
     for (index, name) in names.iter().enumerate() {
         if name.is_empty() || name.contains('\0') {
             context.error(path.index(index), "is not the name of a database: correct or remove it");
+        } else if TEMPLATES.contains(&name.as_str()) {
+            // PostgreSQL, "Template Databases".
+            let message = "nobody can use a template database for queries: `template0` accepts no connections, and a \
+                           connection to `template1` makes `CREATE DATABASE` fail; remove it";
+            context.error(path.index(index), message);
         } else if !found.contains(name) {
             found.push(name.clone());
         }

@@ -94,6 +94,9 @@ pub(crate) fn optional(mut projection: VolumeProjection) -> VolumeProjection {
     if let Some(config_map) = &mut projection.config_map {
         config_map.optional = Some(true);
     }
+    if let Some(bundle) = &mut projection.cluster_trust_bundle {
+        bundle.optional = Some(true);
+    }
     projection
 }
 

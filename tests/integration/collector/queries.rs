@@ -221,13 +221,18 @@ fn queries_that_cannot_run_are_refused() {
     }
     let twice = json!({"customQueries": {"add": [named("a"), named("a")]}});
     fault(twice, &["error", "customQueries.add[1].name", "is also the name of other queries"]);
-    let mut never = named("a");
-    never["collectionInterval"] = json!("0");
-    fault(add(never), &["error", "customQueries.add[0].collectionInterval", "needs a time"]);
+    for interval in ["0", "1ms", "999ms"] {
+        let mut hasty = named("a");
+        hasty["collectionInterval"] = json!(interval);
+        fault(add(hasty), &["error", "customQueries.add[0].collectionInterval", "write at least `1s`"]);
+    }
     let mut nowhere = named("a");
     nowhere["databases"] = json!(["zoo", ""]);
     fault(add(nowhere), &["error", "customQueries.add[0].databases[1]", "is not the name of a database"]);
     fault(json!({"perDBMetricTargets": [""]}), &["error", "perDBMetricTargets[0]", "is not the name of a database"]);
+    for template in ["template0", "template1"] {
+        fault(json!({"perDBMetricTargets": [template]}), &["error", "perDBMetricTargets[0]", "template database"]);
+    }
     let removed = |name: &str| json!({"exporters": ["debug"], "customQueries": {"remove": [name]}});
     fault(removed("ccp_lock_count"), &["warning", "customQueries.remove[0]", "did you mean `ccp_locks_count`?"]);
     fault(removed("ccp_nodemx_mem_rss"), &["warning", "customQueries.remove[0]", "measures no `ccp_nodemx_mem_rss`"]);
@@ -275,6 +280,30 @@ fn a_file_of_queries_that_is_not_right_is_an_error_at_its_line() {
             "- sql: SELECT 1\n  metrics:\n  - {metric_name: a, value_column: b, data_type: gauge, aggregation: delta}\n",
             "line 3: a gauge has no `aggregation`",
         ),
+        (
+            "- sql: SELECT 1\n  metrics:\n  - {metric_name: a, value_column: b, attribute_columns: [1]}\n",
+            "line 3: each of the `attribute_columns` must be the name of a column",
+        ),
+        (
+            "- sql: SELECT 1\n  metrics:\n  - {metric_name: a, value_column: b, static_attributes: {zone: 1}}\n",
+            "line 3: `static_attributes` must be a mapping of texts",
+        ),
+        (
+            "- sql: SELECT 1\n  metrics:\n  - {metric_name: a, value_column: b, unit: 1}\n",
+            "line 3: `unit` must be a text",
+        ),
+        (
+            "- sql: SELECT 1\n  metrics:\n  - {metric_name: a, value_column: b, monotonic: 'yes'}\n",
+            "line 3: `monotonic` must be `true` or `false`",
+        ),
+        (
+            "- sql: SELECT 1\n  ignore_null_values: 1\n  metrics:\n  - {metric_name: a, value_column: b}\n",
+            "line 1: `ignore_null_values` must be `true` or `false`",
+        ),
+        (
+            "- sql: SELECT 1\n  zoo: 1\n  metrics:\n  - {metric_name: a, value_column: b}\n",
+            "line 2: `zoo` is not a key of a query of the collector 0.158",
+        ),
         ("- sql: SELECT 1\n  metrics:\n  - {metric_name: a, value_column: b}\n---\n[]\n", "begins a second document"),
     ] {
         let told = told_about(&[cluster.clone(), queries(text)]);
@@ -285,6 +314,15 @@ fn a_file_of_queries_that_is_not_right_is_an_error_at_its_line() {
         });
         assert!(found, "{text}: {told:?}");
     }
+}
+
+#[test]
+fn removing_a_metric_of_the_own_queries_has_no_effect() {
+    let metrics = json!({"exporters": ["debug"], "customQueries": {"add": [added(&["zoo"])], "remove": ["animals"]}});
+    let text = "- sql: SELECT 1 AS one\n  metrics:\n  - {metric_name: animals, value_column: one}\n";
+    let told = told_about(&[with(&metrics), queries(text)]);
+    let message = "line 3: `customQueries.remove` has no effect on a metric of your own queries";
+    assert!(told.iter().any(|line| line.contains("warning") && line.contains(message)), "{told:?}");
 }
 
 #[test]
