@@ -29,11 +29,10 @@ def program() -> Path:
 
 def cluster() -> dict[str, Any]:
     """Return a cluster whose collector has an image without a collector. The program is copied into its containers."""
-    path = f"{STATE}:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin"
     exporter = {"endpoint": "http://otlp:4318", "encoding": "json", "compression": "none"}
     instrumentation = {
         "image": image(),
-        "config": {"exporters": {"otlphttp": exporter}, "environmentVariables": [{"name": "PATH", "value": path}]},
+        "config": {"exporters": {"otlphttp": exporter}},
         "logs": {"exporters": ["otlphttp"]},
         "metrics": {
             "exporters": ["otlphttp"],
@@ -42,6 +41,18 @@ def cluster() -> dict[str, Any]:
         },
     }
     return hippo(instrumentation=instrumentation)
+
+
+def with_path(manifests: str) -> str:
+    """Let the containers of the collector find the program where it is copied to. A spec may not set their PATH."""
+    path = f"{STATE}:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin"
+    objects = [item for item in yaml.safe_load_all(manifests) if item]
+    for item in objects:
+        pod = item.get("spec", {}).get("template", {}).get("spec", {})
+        for container in pod.get("containers", []):
+            if container["name"] == "collector":
+                container.setdefault("env", []).append({"name": "PATH", "value": path})
+    return yaml.safe_dump_all(objects)
 
 
 def start_server(test: Test) -> None:
@@ -138,7 +149,7 @@ def run(test: Test) -> None:
     """Start without the collector, then give it to all pods."""
     program()
     start_server(test)
-    test.apply(cluster())
+    test.apply_manifests(with_path(test.render(cluster())))
     test.wait_until_well(2)
     missing = "otelcol-contrib is not in this image"
     for pod in pods(test):
