@@ -7,6 +7,7 @@
 mod adopt;
 mod arguments;
 mod command_line;
+mod diff;
 mod environment;
 mod function;
 pub mod function_config;
@@ -16,6 +17,7 @@ mod input;
 mod legacy_plugin;
 mod outcome;
 mod output_directory;
+mod revision;
 mod seed;
 pub mod settings;
 mod values;

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
+use crate::cli::diff::DiffArguments;
 use crate::cli::input;
 use crate::cli::settings::{self, Settings};
 use crate::cli::values;
@@ -40,6 +41,11 @@ pub(super) enum Command {
     /// Each step is a file to apply. README.md in the same directory has the commands in their order, and says how to undo
     /// each. Nothing is changed in Kubernetes, and no file contains a value of a Secret.
     Adopt(Box<AdoptArguments>),
+    /// Say what a change does in the running clusters, before it is applied.
+    ///
+    /// No cluster is needed. OLD and NEW are clusters, which are rendered, or manifests that were rendered. Values of Secrets are
+    /// compared and never printed.
+    Diff(Box<DiffArguments>),
     /// Print a new seed. Keep it: pgrender derives all passwords and keys of your databases from it.
     ///
     /// It is 32 random bytes in base64. Nobody can create the same seed again, so keep it where you keep the keys of your
@@ -134,22 +140,27 @@ impl RenderArguments {
 
     /// Returns the settings. If two flags contradict each other, that is an error.
     pub(super) fn settings(&self) -> Result<&Settings, clap::Error> {
-        let exclusive = self.settings.random && self.settings.seed_file.is_some();
-        let seed_file = exclusive.then(|| Err(("seed_file", "cannot be used with `--random`".to_owned())));
-        seed_file.unwrap_or_else(|| self.settings.check()).map_err(|(setting, message)| invalid(setting, &message))?;
-        Ok(&self.settings)
+        checked(&self.settings, "render")
     }
 }
 
+/// Returns the settings of a command. If two flags contradict each other, that is an error.
+pub(super) fn checked<'s>(settings: &'s Settings, command: &str) -> Result<&'s Settings, clap::Error> {
+    let exclusive = settings.random && settings.seed_file.is_some();
+    let seed_file = exclusive.then(|| Err(("seed_file", "cannot be used with `--random`".to_owned())));
+    seed_file.unwrap_or_else(|| settings.check()).map_err(|(setting, message)| invalid(command, setting, &message))?;
+    Ok(settings)
+}
+
 /// Creates an error about the option of a setting, in the format of clap's own errors.
-fn invalid(setting: &str, message: &str) -> clap::Error {
+fn invalid(name: &str, setting: &str, message: &str) -> clap::Error {
     let mut command = Arguments::command();
     command.build();
     let option =
         settings::command().get_arguments().find(|argument| argument.get_id() == setting).map(ToString::to_string);
     let message = format!("invalid value for '{}': {message}", option.unwrap_or_default());
-    match command.find_subcommand_mut("render") {
-        Some(render) => render.error(ErrorKind::ValueValidation, message),
+    match command.find_subcommand_mut(name) {
+        Some(subcommand) => subcommand.error(ErrorKind::ValueValidation, message),
         None => command.error(ErrorKind::ValueValidation, message),
     }
 }

@@ -82,8 +82,7 @@ fn find(input: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
     for entry in entries {
         let path = entry.path();
         let hidden = entry.file_name().as_encoded_bytes().starts_with(b".");
-        let extension = path.extension().and_then(|extension| extension.to_str());
-        let manifest = matches!(extension, Some("yaml" | "yml" | "json"));
+        let manifest = is_manifest(&path);
         // A link to a directory could lead back to a parent.
         let directory = entry.file_type()?.is_dir();
         if !hidden && (directory || (manifest && path.is_file())) {
@@ -93,8 +92,14 @@ fn find(input: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
     Ok(())
 }
 
+/// Whether a file below a directory is read: by its name.
+pub(super) fn is_manifest(path: &Path) -> bool {
+    let extension = path.extension().and_then(|extension| extension.to_str());
+    matches!(extension, Some("yaml" | "yml" | "json"))
+}
+
 /// Returns the items of a list (`kubectl get -o yaml` prints one), or the document itself.
-fn flatten(document: Document) -> Vec<Document> {
+pub(super) fn flatten(document: Document) -> Vec<Document> {
     let kind = document.node.get("kind").and_then(|kind| kind.as_str()).unwrap_or_default();
     if !kind.ends_with("List") || document.node.get("items").is_none() {
         return vec![document];

@@ -43,15 +43,29 @@ pub(super) fn find(
     environment: &Environment,
     documents: &[&Document],
 ) -> Result<Found, Vec<Diagnostic>> {
+    find_if_given(settings, environment, documents)?.ok_or_else(absent)
+}
+
+/// Finds the seed; `None` if no source is given.
+pub(super) fn find_if_given(
+    settings: &Settings,
+    environment: &Environment,
+    documents: &[&Document],
+) -> Result<Option<Found>, Vec<Diagnostic>> {
     let mut warnings = Vec::new();
-    let source = Source::choose(settings, environment, documents)?;
+    let Some(source) = Source::choose(settings, environment, documents)? else { return Ok(None) };
     match source.seed(&mut warnings) {
-        Ok(seed) => Ok(Found { seed, warnings }),
+        Ok(seed) => Ok(Some(Found { seed, warnings })),
         Err(error) => {
             warnings.push(error);
             Err(warnings)
         }
     }
+}
+
+/// Returns a seed for one run.
+pub(super) fn random() -> Result<Seed, Diagnostic> {
+    Source::Random.seed(&mut Vec::new())
 }
 
 /// Returns the text of a new seed.
@@ -84,15 +98,15 @@ impl<'a> Source<'a> {
         settings: &'a Settings,
         environment: &'a Environment,
         documents: &[&'a Document],
-    ) -> Result<Self, Vec<Diagnostic>> {
+    ) -> Result<Option<Self>, Vec<Diagnostic>> {
         let file = settings.seed_file.iter().map(|path| Self::File(path));
         let explicit = one_of(file.chain(settings.random.then_some(Self::Random)))?;
         let file = environment.seed_file.iter().map(|path| Self::File(path));
         let variable = environment.seed.iter().map(|text| Self::Variable(text));
         let secrets = documents.iter().copied().filter(|document| merge::is_seed(document)).map(Self::Secret);
         match explicit {
-            Some(source) => Ok(source),
-            None => one_of(file.chain(variable).chain(secrets))?.ok_or_else(absent),
+            Some(source) => Ok(Some(source)),
+            None => one_of(file.chain(variable).chain(secrets)),
         }
     }
 

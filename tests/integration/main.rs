@@ -22,6 +22,7 @@ mod credentials;
 mod data_source;
 mod delivery;
 mod determinism;
+mod diff;
 mod documents;
 mod entry;
 mod errors;

@@ -5,6 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
+use pgrender::diff::parameters::{Reads, reads};
 use pgrender::postgres_cluster::patroni::setting::{
     self, Kind, LOCAL, POSTGRESQL, POSTGRESQL_LOCAL, STANDBY_CLUSTER, TOP,
 };
@@ -105,6 +106,13 @@ fn the_parameters_are_those_of_postgres() {
         let described = success(Command::new(postgres).arg("--describe-config"));
         let names: Vec<&str> = described.lines().filter_map(|line| line.split('\t').next()).collect();
         assert!(names.len() > 250, "{version}: {}", names.len());
+        // What `pgrender diff` says about a change of each parameter. `internal` ones cannot be set.
+        for line in described.lines() {
+            let (name, context) = line.split_once('\t').unwrap();
+            let context = context.split('\t').next().unwrap();
+            let expected = if context == "postmaster" { Reads::AtStart } else { Reads::AnyTime };
+            assert!(context == "internal" || reads(name, version.into()) == expected, "{version}: {name} {context}");
+        }
         for name in names {
             assert!(
                 parameter_name::versions(name).is_some_and(|versions| versions.contain(version)),

@@ -6,6 +6,7 @@ use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::Command;
 
+use pgrender::diff::parameters::PGBOUNCER_RESTART;
 use pgrender::postgres_cluster::cluster::Cluster;
 use pgrender::postgres_cluster::pgbouncer::configuration::{AUTH_DATABASE, ini, users};
 use pgrender::postgres_cluster::pgbouncer::{setting_name, setting_value};
@@ -207,8 +208,11 @@ fn the_settings_are_those_of_pgbouncer() {
     let Some(mut pgbouncer) = PgBouncer::new() else { return };
     pgbouncer.write(&pgbouncer.cluster(&Map::new(), &json!({}), &json!({})).unwrap());
     pgbouncer.start();
-    let theirs: BTreeSet<String> =
-        pgbouncer.console(&["SHOW CONFIG"]).into_iter().filter_map(|row| row.into_iter().next()).collect();
+    let rows = pgbouncer.console(&["SHOW CONFIG"]);
+    // What `pgrender diff` says about a change of each setting.
+    let fixed: BTreeSet<&str> = rows.iter().filter(|row| row.last().unwrap() == "no").map(|row| &*row[0]).collect();
+    assert_eq!(fixed, BTreeSet::from(PGBOUNCER_RESTART));
+    let theirs: BTreeSet<String> = rows.into_iter().filter_map(|row| row.into_iter().next()).collect();
     let ours: BTreeSet<String> = setting_name::names().map(str::to_owned).collect();
     let theirs: BTreeSet<String> = theirs.into_iter().filter(|name| !name.is_empty()).collect();
     assert!(theirs.len() > 80, "{theirs:?}");

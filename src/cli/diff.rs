@@ -1,0 +1,245 @@
+//! `pgrender diff`: reads both inputs, compares them, and prints what the change does.
+
+use std::io::{self, IsTerminal};
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+use crate::cli::environment::Environment;
+use crate::cli::outcome::Outcome;
+use crate::cli::settings::Settings;
+use crate::cli::{arguments, input, revision, seed};
+use crate::diagnostic::{Diagnostic, Severity, has_errors, shorten};
+use crate::diff::effect::Consequence;
+use crate::diff::report::{Change, Report, VERSION};
+use crate::diff::side::Side;
+use crate::diff::{self, markdown, text};
+use crate::identity::Seed;
+use crate::options::Options;
+use crate::postgres_cluster::secrets::existing;
+use crate::read::Document;
+use crate::render::{self, Plan};
+
+const EXAMPLES: &str = "\
+OLD and NEW are each a file, a directory, `-` for standard input, or
+REVISION:PATH in Git. If there is a PostgresCluster in it, it is rendered.
+Otherwise it has manifests that were rendered: on disk, or as `kubectl get
+-o yaml` prints them. To compare with manifests, give the seed.
+
+Examples:
+  pgrender diff HEAD:clusters clusters
+  pgrender diff --fields old.yaml new.yaml
+  pgrender diff --format markdown origin/main:clusters clusters > comment.md
+  pgrender diff --seed-file seed manifests clusters
+  pgrender diff --exit-code old.yaml new.yaml
+
+Exit codes: 0 compared, 1 something is wrong with the input, 2 something is
+wrong with the command line. With `--exit-code`: 0 nothing changes, 3 something
+changes, 4 something restarts or is refused by Kubernetes, 5 something is lost.";
+
+#[derive(Args, Debug)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct DiffArguments {
+    /// What is there: a file, a directory, `-` or REVISION:PATH
+    #[arg(value_name = "OLD")]
+    old: String,
+
+    /// What it becomes: a file, a directory, `-` or REVISION:PATH
+    #[arg(value_name = "NEW")]
+    new: String,
+
+    /// Format of the output
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+
+    /// Also print each field that changes. Values that may be secret are left out
+    #[arg(long)]
+    fields: bool,
+
+    /// End with another exit code than 0 if something changes
+    #[arg(long)]
+    exit_code: bool,
+
+    /// When to use colours
+    #[arg(long, value_name = "WHEN", value_enum, default_value_t)]
+    color: Color,
+
+    /// Files or directories with the Secrets that the clusters already have, or `-`, as for `render`; may be repeated
+    #[arg(long, value_name = "FILE|DIR|-")]
+    existing: Vec<PathBuf>,
+
+    #[command(flatten)]
+    settings: Settings,
+}
+
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, ValueEnum)]
+enum Format {
+    /// For people.
+    #[default]
+    Text,
+    /// For programs: `pgrender schema --of diff` describes it.
+    Json,
+    /// For a comment in a pull request.
+    Markdown,
+}
+
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, ValueEnum)]
+enum Color {
+    /// If standard output is a terminal, and NO_COLOR is not set.
+    #[default]
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// Runs the command.
+pub(super) fn run(arguments: &DiffArguments, environment: &Environment) -> Outcome {
+    let settings = match arguments::checked(&arguments.settings, "diff") {
+        Ok(settings) => settings,
+        Err(error) => return Outcome::misused(error),
+    };
+    match report(arguments, settings, environment) {
+        Ok(report) => printed(arguments, &report, environment),
+        Err(errors) if arguments.format == Format::Json => {
+            let lines = shorten(errors.clone()).iter().map(ToString::to_string).collect();
+            let report = Report {
+                version: VERSION,
+                consequence: Consequence::Nothing,
+                clusters: Vec::new(),
+                notes: Vec::new(),
+                errors: lines,
+            };
+            Outcome { stdout: json(&report).into(), ..Outcome::failed(errors) }
+        }
+        Err(errors) => Outcome::failed(errors),
+    }
+}
+
+fn printed(arguments: &DiffArguments, report: &Report, environment: &Environment) -> Outcome {
+    let is_coloured = match arguments.color {
+        Color::Always => true,
+        Color::Never => false,
+        Color::Auto => !environment.no_color && io::stdout().is_terminal(),
+    };
+    let stdout = match arguments.format {
+        Format::Text => text::to_string(report, is_coloured),
+        Format::Json => json(report),
+        Format::Markdown => markdown::to_string(report),
+    };
+    let changes = report.clusters.iter().any(|cluster| cluster.change != Change::Same);
+    let code = match report.consequence {
+        _ if !arguments.exit_code || !changes => 0,
+        Consequence::Nothing | Consequence::Change => 3,
+        Consequence::Restart | Consequence::Refused => 4,
+        Consequence::Loss => 5,
+    };
+    Outcome { stdout: stdout.into(), code, ..Outcome::default() }
+}
+
+fn json(report: &Report) -> String {
+    let value = serde_json::to_value(report).expect("a report has string keys");
+    format!("{value:#}\n")
+}
+
+fn report(
+    arguments: &DiffArguments,
+    settings: &Settings,
+    environment: &Environment,
+) -> Result<Report, Vec<Diagnostic>> {
+    let options = settings.options(environment).map_err(|error| vec![error])?;
+    let from_stdin = [&arguments.old, &arguments.new].into_iter().filter(|input| *input == "-").count()
+        + arguments.existing.iter().filter(|input| input.as_os_str() == "-").count();
+    if from_stdin > 1 {
+        let message = "standard input can be read only once: write `-` once, and give a file for the other input";
+        return Err(vec![Diagnostic::error(message)]);
+    }
+    let mut notes = Vec::new();
+    let (old, new) = match (read(&arguments.old, &mut notes), read(&arguments.new, &mut notes)) {
+        (Ok(old), Ok(new)) => (old, new),
+        (old, new) => return Err([old.err(), new.err()].into_iter().flatten().flatten().collect()),
+    };
+    let existing = if arguments.existing.is_empty() { Vec::new() } else { input::documents(&arguments.existing)? };
+    let existing: Vec<&Document> = existing.iter().filter(|document| existing::is_source(document)).collect();
+    let is_input = |documents: &[Document]| documents.iter().any(|document| render::is_rendered(&document.node));
+    let has_manifests = |documents: &[Document]| !documents.is_empty() && !is_input(documents);
+    // Both inputs need the same seed, else all passwords would differ.
+    let shared = seed::random().map_err(|error| vec![error])?;
+    let needs_seed = has_manifests(&old) || has_manifests(&new);
+    let context = Rendering { settings, environment, options: &options, existing, shared, needs_seed };
+    let (old, new) = match (context.side(&old), context.side(&new)) {
+        (Ok(old), Ok(new)) => (old, new),
+        (old, new) => {
+            let mut errors: Vec<_> = [old.err(), new.err()].into_iter().flatten().flatten().collect();
+            // What is wrong on both sides in the same file is told once.
+            errors.dedup();
+            return Err(errors);
+        }
+    };
+    if old.clusters.is_empty() && new.clusters.is_empty() {
+        let message = format!("no {} in the inputs, and no manifests that were rendered from one", render::kinds());
+        return Err(vec![Diagnostic::error(message)]);
+    }
+    let mut report = diff::compare(&old, &new, arguments.fields);
+    report.notes.extend(notes);
+    Ok(report)
+}
+
+/// Reads an input.
+fn read(name: &str, notes: &mut Vec<String>) -> Result<Vec<Document>, Vec<Diagnostic>> {
+    let Some((revision, path)) = revision::parse(name) else { return input::documents(&[PathBuf::from(name)]) };
+    match revision::documents(revision, path)? {
+        revision::Found::Documents(documents) => Ok(documents),
+        revision::Found::Absent => {
+            notes.push(format!("`{path}` is not in the revision `{revision}`, so nothing was compared there"));
+            Ok(Vec::new())
+        }
+    }
+}
+
+/// What both inputs are rendered with. It contains a seed, so it does not implement `Debug`.
+struct Rendering<'a> {
+    settings: &'a Settings,
+    environment: &'a Environment,
+    options: &'a Options,
+    existing: Vec<&'a Document>,
+    /// A seed for this run.
+    shared: Seed,
+    /// Whether one of the inputs has manifests, which were rendered with the real seed.
+    needs_seed: bool,
+}
+
+impl Rendering<'_> {
+    /// Returns the objects of an input: rendered if it has clusters, else as they are.
+    fn side(&self, documents: &[Document]) -> Result<Side, Vec<Diagnostic>> {
+        let mut side = Side::default();
+        let inputs: Vec<&Document> = documents.iter().collect();
+        if !documents.iter().any(|document| render::is_rendered(&document.node)) {
+            inputs.iter().for_each(|document| side.add_manifest(document));
+            return Ok(side);
+        }
+        let found = if self.needs_seed {
+            Some(seed::find(self.settings, self.environment, &inputs).map_err(because_of_manifests)?)
+        } else {
+            seed::find_if_given(self.settings, self.environment, &inputs)?
+        };
+        let seed = found.as_ref().map_or(&self.shared, |found| &found.seed);
+        let all = inputs.into_iter().chain(self.existing.iter().copied());
+        let Plan { resources, diagnostics } = render::plan(all, self.options, Ok(seed));
+        if has_errors(&diagnostics) {
+            return Err(diagnostics.into_iter().filter(|found| found.severity == Severity::Error).collect());
+        }
+        for resource in &resources {
+            resource.objects().iter().for_each(|object| side.add_rendered(object));
+        }
+        Ok(side)
+    }
+}
+
+/// Says why a seed is needed.
+fn because_of_manifests(mut errors: Vec<Diagnostic>) -> Vec<Diagnostic> {
+    let message = "the manifests were rendered with a seed, and comparing them with a cluster needs the same one";
+    errors.insert(0, Diagnostic::error(message));
+    errors
+}

@@ -1,0 +1,252 @@
+//! Says in words what an effect means for a cluster.
+
+use super::cluster::Objects;
+use super::effect::EffectKind::{self, *};
+use super::fields::Difference;
+use super::path::Step;
+use super::report::Effect;
+use super::shown;
+use super::side::{SideObject, label_of};
+use super::template;
+use crate::naming::label;
+
+/// How many causes are named.
+const MOST: usize = 8;
+
+/// A difference that has an effect, or an object that is new or gone.
+pub(super) struct Cause<'a> {
+    /// The object; the new one if it is on both sides.
+    pub(super) object: &'a SideObject,
+    /// The difference; `None` if the whole object is new or gone.
+    pub(super) difference: Option<Difference>,
+}
+
+/// The pods of the instance sets, in the order in which each StatefulSet replaces them.
+pub(super) fn instances(objects: &Objects) -> Vec<String> {
+    let sets = objects.values().filter(|object| {
+        object.reference.kind == "StatefulSet" && label_of(&object.value, label::INSTANCE_SET).is_some()
+    });
+    sets.flat_map(pods).collect()
+}
+
+/// The pods of a StatefulSet, the highest ordinal first (Kubernetes, "StatefulSets", "Rolling Updates").
+fn pods(stateful_set: &SideObject) -> Vec<String> {
+    let replicas = stateful_set.value.pointer("/spec/replicas").and_then(serde_json::Value::as_u64).unwrap_or(1);
+    (0..replicas).rev().map(|ordinal| format!("{}-{ordinal}", stateful_set.reference.name)).collect()
+}
+
+/// The effect of a whole cluster that is new or gone.
+pub(super) fn whole_cluster(kind: EffectKind, objects: &Objects, deleted: &[Cause]) -> Effect {
+    let instances = instances(objects).len();
+    let volumes = objects.values().filter(|object| object.reference.kind == "PersistentVolumeClaim").count();
+    let message = if kind == ClusterCreated {
+        format!("the cluster is created, with {} and {}", count(instances, "instance"), count(volumes, "volume"))
+    } else {
+        "the cluster leaves the manifests: when its objects are deleted, nobody can connect any more".to_owned()
+    };
+    let mut details = Vec::new();
+    if kind == ClusterRemoved && deleted.is_empty() {
+        let volumes = count(volumes, "volume");
+        details.push(format!("{volumes} with the data and the backups stay, unless somebody deletes the claims"));
+    }
+    details.extend(deleted.iter().map(|cause| {
+        format!("the volume `{}` is deleted with its data by tools that prune", cause.object.reference.name)
+    }));
+    Effect { effect: kind, consequence: kind.consequence(), message, details, pods: Vec::new(), objects: Vec::new() }
+}
+
+/// What the replacement of instances does to the leader.
+pub(super) fn leader(instances: usize) -> Effect {
+    let (kind, message) = if instances > 1 {
+        let message = "the leader hands over to another instance before its pod is replaced: connections to it end, and \
+                       clients connect again";
+        (LeaderMoves, message)
+    } else {
+        (Unavailable, "Postgres is not available while the pod of the only instance is replaced")
+    };
+    let consequence = kind.consequence();
+    let (details, pods, objects) = (Vec::new(), Vec::new(), Vec::new());
+    Effect { effect: kind, consequence, message: message.to_owned(), details, pods, objects }
+}
+
+/// The effect that has these causes.
+pub(super) fn effect(kind: EffectKind, causes: &[Cause], old: &Objects, new: &Objects) -> Effect {
+    let first = causes.first().map(|cause| cause.object);
+    let name = first.map(|object| object.reference.name.as_str()).unwrap_or_default();
+    let before = old.values().find(|object| {
+        first.is_some_and(|first| object.reference.kind == first.reference.kind && object.reference.name == name)
+    });
+    // Only pods that are there are replaced.
+    let replaced: Vec<String> = match (kind, before, first) {
+        (InstancesReplaced | RepoHostReplaced, Some(before), Some(after)) => {
+            let kept = pods(after);
+            pods(before).into_iter().filter(|pod| kept.contains(pod)).collect()
+        }
+        _ => Vec::new(),
+    };
+    let message = match kind {
+        InstancesReplaced => format!("the pods of `{name}` are replaced, one after another: {}", replaced.join(", ")),
+        PgBouncerReplaced => format!("the pods of `{name}` are replaced, one after another: their connections end"),
+        RepoHostReplaced => {
+            format!("the pod `{name}-0` is replaced: backups and archiving to its volumes continue when it is back")
+        }
+        InstancesAdded => added(before, first),
+        InstancesRemoved => removed(before, first, new),
+        Refused => refused(first, causes),
+        PasswordChanges => {
+            "passwords change: applications must read the Secrets again, and those that use the old password cannot log in"
+                .to_owned()
+        }
+        Pause => {
+            let is_paused = causes.iter().any(|cause| {
+                cause.difference.as_ref().is_some_and(|difference| difference.new == Some(serde_json::Value::Bool(true)))
+            });
+            let word = if is_paused { "no longer changes" } else { "changes" };
+            format!("the caretaker {word} Postgres, Patroni's configuration and repositories")
+        }
+        _ => sentence(kind),
+    };
+    let mut details: Vec<String> = Vec::new();
+    let all: Vec<String> = if matches!(kind, InstancesReplaced | PgBouncerReplaced | RepoHostReplaced) {
+        template::details(causes)
+    } else {
+        causes.iter().map(|cause| detail(kind, cause, old)).collect()
+    };
+    for detail in all {
+        if !detail.is_empty() && !details.contains(&detail) {
+            details.push(detail);
+        }
+    }
+    if details.len() > MOST {
+        let more = details.len() - MOST;
+        details.truncate(MOST);
+        details.push(format!("and {more} more"));
+    }
+    let mut objects: Vec<String> = causes.iter().map(|cause| title(cause.object)).collect();
+    objects.dedup();
+    Effect { effect: kind, consequence: kind.consequence(), message, details, pods: replaced, objects }
+}
+
+/// The description of an effect as a message: it begins in lower case, and has no final period.
+fn sentence(kind: EffectKind) -> String {
+    let text = kind.description();
+    let text = text.trim_end_matches('.');
+    const NAMES: [&str; 4] = ["Postgres", "Patroni", "Backups", "SQL"];
+    if NAMES[..2].iter().any(|name| text.starts_with(name)) {
+        return text.to_owned();
+    }
+    let mut characters = text.chars();
+    characters.next().map(|first| first.to_lowercase().chain(characters).collect()).unwrap_or_default()
+}
+
+fn title(object: &SideObject) -> String {
+    format!("{} {}", object.reference.kind, object.reference.name)
+}
+
+fn count(number: usize, noun: &str) -> String {
+    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
+}
+
+fn added(before: Option<&SideObject>, after: Option<&SideObject>) -> String {
+    let Some(after) = after else { return sentence(InstancesAdded) };
+    let there = before.map(pods).unwrap_or_default();
+    let mut new: Vec<String> = pods(after).into_iter().filter(|pod| !there.contains(pod)).collect();
+    new.reverse();
+    format!("instances are added, each with a copy of the data: {}", new.join(", "))
+}
+
+fn removed(before: Option<&SideObject>, after: Option<&SideObject>, new: &Objects) -> String {
+    let Some(before) = before else { return sentence(InstancesRemoved) };
+    let is_there = new.values().any(|object| title(object) == title(before));
+    let kept = after.filter(|_| is_there).map(pods).unwrap_or_default();
+    let gone: Vec<String> = pods(before).into_iter().filter(|pod| !kept.contains(pod)).collect();
+    format!("instances are removed, the leader too if it is one of them; their volumes stay: {}", gone.join(", "))
+}
+
+/// Says what Kubernetes refuses, and the way round it.
+fn refused(object: Option<&SideObject>, causes: &[Cause]) -> String {
+    let Some(object) = object else { return sentence(Refused) };
+    let name = &object.reference.name;
+    let is_size = causes.iter().any(|cause| {
+        cause.difference.as_ref().is_some_and(|difference| difference.path.matches("spec resources requests storage"))
+    });
+    match object.reference.kind.as_str() {
+        "PersistentVolumeClaim" if is_size => format!(
+            "Kubernetes refuses the change, because the volume `{name}` cannot shrink: keep its size, or add an instance set \
+             with smaller volumes, and remove this one when the new instances are replicas"
+        ),
+        "PersistentVolumeClaim" => format!(
+            "Kubernetes refuses the change of the volume `{name}`: undo it, or add an instance set with such volumes, and \
+             remove this one when the new instances are replicas"
+        ),
+        "StatefulSet" => format!(
+            "Kubernetes refuses the change of the StatefulSet `{name}`: run `kubectl delete statefulset {name} \
+             --cascade=orphan` before you apply it, which stops no pod"
+        ),
+        kind => format!(
+            "Kubernetes refuses the change of the {kind} `{name}`: run `kubectl delete {} {name}` before you apply it",
+            kind.to_lowercase()
+        ),
+    }
+}
+
+/// Says in words what causes an effect.
+fn detail(kind: EffectKind, cause: &Cause, old: &Objects) -> String {
+    let Cause { object, difference } = cause;
+    let Some(Difference { path, old: before, new: after }) = difference else {
+        let is_gone = old.values().any(|other| title(other) == title(object));
+        return match kind {
+            InstancesAdded | InstancesRemoved => String::new(),
+            VolumeCreated | VolumeAbandoned | VolumeDeleted => format!("`{}`", object.reference.name),
+            _ => format!(
+                "{} `{}` is {}",
+                object.reference.kind,
+                object.reference.name,
+                if is_gone { "gone" } else { "new" }
+            ),
+        };
+    };
+    let values = shown::change(path, before.as_ref(), after.as_ref());
+    let with_values = |what: String| if values.is_empty() { what } else { format!("{what}: {values}") };
+    let last = match path.0.last() {
+        Some(Step::Key(word) | Step::Item(word)) => word.as_str(),
+        None => "",
+    };
+    match kind {
+        InstancesAdded | InstancesRemoved | Shutdown | Startup => String::new(),
+        BackupSettings | RepositoryMoves | RepositoryRemoved | RetentionShrinks => with_values(format!("`{last}`")),
+        _ if object.reference.kind == "Secret" => secret(object, path),
+        VolumeGrows => with_values(format!("`{}`", object.reference.name)),
+        PostgresReloads | PostgresRestarts | PostgresMayRestart | PgBouncerReloads | PgBouncerWaits => {
+            match (before, after) {
+                (Some(serde_json::Value::Array(before)), Some(serde_json::Value::Array(after))) => {
+                    let added = after.iter().filter(|line| !before.contains(line)).count();
+                    let removed = before.iter().filter(|line| !after.contains(line)).count();
+                    format!("`{last}`: {} added, {removed} removed", count(added, "line"))
+                }
+                _ => with_values(format!("`{last}`")),
+            }
+        }
+        JobChanges | CaretakerChanges | ObjectChanges | RightsChange | NetworkPolicyChanges | DisruptionChanges
+        | MonitoringRestarts | MonitoringChanges => title(object),
+        Refused => with_values(format!("`{path}`")),
+        _ if object.reference.kind == "ConfigMap" => {
+            let steps = path.0.iter().skip(2).skip_while(|step| **step == Step::Key("dynamicConfiguration".to_owned()));
+            with_values(format!("`{}`", super::path::Path(steps.cloned().collect())))
+        }
+        _ => with_values(format!("{} `{path}`", title(object))),
+    }
+}
+
+/// Says what changes in a Secret, without its values.
+fn secret(object: &SideObject, path: &super::path::Path) -> String {
+    let name = &object.reference.name;
+    match (path.word(1), path.word(2), path.word(3)) {
+        (Some("roles.json"), Some("users"), Some(user)) => match path.word(4) {
+            Some(field) => format!("`{field}` of the user `{user}`"),
+            None => format!("user `{user}`"),
+        },
+        (Some(key), ..) => format!("`{key}` in the Secret `{name}`"),
+        _ => format!("Secret `{name}`"),
+    }
+}

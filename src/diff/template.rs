@@ -1,0 +1,57 @@
+//! Says in words what changes in the template of pods.
+
+use std::collections::BTreeMap;
+
+use super::fields::Difference;
+use super::message::Cause;
+use super::path::{Path, Step};
+use super::shown;
+
+/// One line for each change. Containers with the same change are in one line, because most changes are of several.
+pub(super) fn details(causes: &[Cause]) -> Vec<String> {
+    let mut containers: BTreeMap<(String, String), Vec<&str>> = BTreeMap::new();
+    let mut others = Vec::new();
+    for Difference { path, old, new } in causes.iter().filter_map(|cause| cause.difference.as_ref()) {
+        let values = shown::change(path, old.as_ref(), new.as_ref());
+        // Below `spec.template` or, for containers, below `spec.template.spec`.
+        match path.word(3) {
+            Some("containers" | "initContainers") => {
+                let Some(name) = path.word(4) else {
+                    others.push("order of containers".to_owned());
+                    continue;
+                };
+                let field = Path(path.0.iter().skip(5).cloned().collect()).to_string();
+                if field.is_empty() {
+                    let is_new = if old.is_none() { "new" } else { "removed" };
+                    others.push(format!("container `{name}`: {is_new}"));
+                } else {
+                    containers.entry((field, values)).or_default().push(name);
+                }
+            }
+            Some("volumes") => {
+                let change = match (old, new) {
+                    (None, _) => ": new",
+                    (_, None) => ": removed",
+                    _ => "",
+                };
+                others.push(format!("volume `{}`{change}", path.word(4).unwrap_or_default()));
+            }
+            _ => {
+                let is_spec = path.0.get(2) == Some(&Step::Key("spec".to_owned()));
+                let field = Path(path.0.iter().skip(if is_spec { 3 } else { 2 }).cloned().collect());
+                others.push(with(format!("`{field}`"), &values));
+            }
+        }
+    }
+    let containers = containers.into_iter().map(|((field, values), names)| {
+        let names: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+        with(format!("`{field}` of {}", names.join(", ")), &values)
+    });
+    let mut details: Vec<String> = containers.chain(others).collect();
+    details.dedup();
+    details
+}
+
+fn with(what: String, values: &str) -> String {
+    if values.is_empty() { what } else { format!("{what}: {values}") }
+}

@@ -1,0 +1,90 @@
+//! Compares clusters with manifests: rendered ones on disk, and what an API server returns.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::{Value, json};
+
+use super::{cases, diff, patched, text};
+use crate::common::tools::success;
+
+const SEED: &str = "pgrender seed of the tests, with enough words to be accepted by it";
+
+fn render(directory: &Path, file: &str) -> String {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_pgrender"));
+    success(command.current_dir(directory).args(["render", "--time=2026-11-24T00:00:00Z", "--seed-file=seed", file]))
+}
+
+fn written() -> tempfile::TempDir {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path();
+    fs::write(path.join("seed"), SEED).unwrap();
+    fs::write(path.join("old.yaml"), cases().base.to_string()).unwrap();
+    let new = patched(cases().base, &json!({"spec": {"config": {"parameters": {"work_mem": "8MB"}}}}));
+    fs::write(path.join("new.yaml"), new.to_string()).unwrap();
+    fs::write(path.join("manifests.yaml"), render(path, "old.yaml")).unwrap();
+    directory
+}
+
+#[test]
+fn rendered_manifests_are_the_same_as_what_they_were_rendered_from() {
+    let directory = written();
+    let path = directory.path();
+    let output = diff(path, &["--exit-code", "--seed-file=seed", "manifests.yaml", "old.yaml"]);
+    assert_eq!((text(&output.stderr).as_str(), output.status.code()), ("", Some(0)));
+    let output = diff(path, &["--exit-code", "--seed-file=seed", "manifests.yaml", "new.yaml"]);
+    assert_eq!(output.status.code(), Some(3), "{}", text(&output.stdout));
+    let output = diff(path, &["--exit-code", "manifests.yaml", "manifests.yaml"]);
+    assert_eq!((text(&output.stderr).as_str(), output.status.code()), ("", Some(0)));
+}
+
+#[test]
+fn without_the_seed_manifests_cannot_be_compared_with_a_cluster() {
+    let directory = written();
+    let output = diff(directory.path(), &["manifests.yaml", "new.yaml"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).contains("the manifests were rendered with a seed"), "{}", text(&output.stderr));
+}
+
+/// What an API server adds: `tests/e2e` compares with a real one.
+#[test]
+fn what_a_server_adds_is_no_change() {
+    let directory = written();
+    let path = directory.path();
+    let manifests = pgrender::read::documents("", &text(&fs::read(path.join("manifests.yaml")).unwrap())).unwrap();
+    let live = manifests.iter().map(|document| {
+        let mut object = document.node.to_json();
+        let metadata = json!({"metadata": {"uid": "1", "resourceVersion": "2", "creationTimestamp": "2026-11-24T00:00:00Z"}});
+        object = patched(object, &metadata);
+        match object["kind"].as_str().unwrap() {
+            "Service" if object["spec"]["clusterIP"] != "None" => patched(object, &json!({"spec": {"clusterIP": "10.0.0.1", "sessionAffinity": "None"}})),
+            "StatefulSet" => patched(
+                object,
+                &json!({"status": {"replicas": 2}, "spec": {"template": {"spec": {"dnsPolicy": "ClusterFirst"}}}}),
+            ),
+            "PersistentVolumeClaim" => patched(
+                object,
+                &json!({"metadata": {"finalizers": ["a"]}, "spec": {"volumeName": "pvc-1"}, "status": {"phase": "Bound"}}),
+            ),
+            _ => object,
+        }
+    });
+    let foreign =
+        json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "other", "namespace": "zoo", "uid": "1"}});
+    let items: Vec<Value> = live.chain([foreign]).collect();
+    let list = json!({"apiVersion": "v1", "kind": "List", "items": items});
+    fs::write(path.join("live.yaml"), list.to_string()).unwrap();
+    let output = diff(path, &["--exit-code", "--fields", "--seed-file=seed", "live.yaml", "old.yaml"]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stdout));
+    assert!(
+        text(&output.stdout).contains("objects of the old input that pgrender has not rendered are ignored: 1"),
+        "{}",
+        text(&output.stdout)
+    );
+
+    let some: Vec<&Value> = items.iter().filter(|object| object["kind"] != "Secret").collect();
+    fs::write(path.join("some.yaml"), json!({"apiVersion": "v1", "kind": "List", "items": some}).to_string()).unwrap();
+    let output = diff(path, &["--seed-file=seed", "some.yaml", "old.yaml"]);
+    assert!(text(&output.stdout).contains("as in `kubectl get secret -o yaml`"), "{}", text(&output.stdout));
+}
