@@ -146,7 +146,7 @@ impl<'a> Effects<'a> {
     fn add(&mut self, kind: EffectKind, object: &'a SideObject, difference: Option<Difference>) {
         let by_object = matches!(
             kind,
-            InstancesReplaced | InstancesAdded | InstancesRemoved | PgBouncerReplaced | RepoHostReplaced | Refused
+            InstancesReplaced | InstancesAdded | InstancesRemoved | PgbouncerReplaced | RepoHostReplaced | Refused
         );
         let name = by_object.then(|| object.reference.name.clone());
         self.0.entry((kind, name)).or_default().push(Cause { object, difference });

@@ -141,15 +141,15 @@ effects! {
     /// Backups or drills do not run any more.
     ScheduleRemoved: Loss,
     /// The pods of pgBouncer are replaced, one after another. Their connections end.
-    PgBouncerReplaced: Restart,
+    PgbouncerReplaced: Restart,
     /// Pods of pgBouncer are added.
-    PgBouncerAdded: Change,
+    PgbouncerAdded: Change,
     /// Pods of pgBouncer are removed. Their connections end.
-    PgBouncerRemoved: Restart,
+    PgbouncerRemoved: Restart,
     /// pgBouncer reloads its configuration. Nothing restarts.
-    PgBouncerReloads: Change,
+    PgbouncerReloads: Change,
     /// pgBouncer reads these settings only when it starts, so they have no effect until its pods are replaced.
-    PgBouncerWaits: Change,
+    PgbouncerWaits: Change,
     /// The exporter or the collector starts again in its container. Postgres does not.
     MonitoringRestarts: Change,
     /// What Prometheus or Grafana reads changes.

@@ -41,8 +41,8 @@ pub(super) fn replicas(difference: &Difference, _: Surroundings) -> EffectKind {
 /// The replicas of pgBouncer.
 pub(super) fn pgbouncer_replicas(difference: &Difference, surroundings: Surroundings) -> EffectKind {
     match replicas(difference, surroundings) {
-        InstancesAdded => PgBouncerAdded,
-        InstancesRemoved => PgBouncerRemoved,
+        InstancesAdded => PgbouncerAdded,
+        InstancesRemoved => PgbouncerRemoved,
         other => other,
     }
 }
@@ -140,7 +140,7 @@ pub(super) fn repository(difference: &Difference, _: Surroundings) -> EffectKind
 
 /// A setting of pgBouncer.
 pub(super) fn pgbouncer(difference: &Difference, _: Surroundings) -> EffectKind {
-    if parameters::PGBOUNCER_RESTART.contains(&name(difference)) { PgBouncerWaits } else { PgBouncerReloads }
+    if parameters::PGBOUNCER_RESTART.contains(&name(difference)) { PgbouncerWaits } else { PgbouncerReloads }
 }
 
 /// A user of `roles.json`, as a whole.

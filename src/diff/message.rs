@@ -3,7 +3,7 @@
 use super::cluster::Objects;
 use super::effect::EffectKind::{self, *};
 use super::fields::Difference;
-use super::path::Step;
+use super::path::{Path, Step};
 use super::report::Effect;
 use super::shown;
 use super::side::{SideObject, label_of};
@@ -86,7 +86,7 @@ pub(super) fn effect(kind: EffectKind, causes: &[Cause], old: &Objects, new: &Ob
     };
     let message = match kind {
         InstancesReplaced => format!("the pods of `{name}` are replaced, one after another: {}", replaced.join(", ")),
-        PgBouncerReplaced => format!("the pods of `{name}` are replaced, one after another: their connections end"),
+        PgbouncerReplaced => format!("the pods of `{name}` are replaced, one after another: their connections end"),
         RepoHostReplaced => {
             format!("the pod `{name}-0` is replaced: backups and archiving to its volumes continue when it is back")
         }
@@ -107,7 +107,7 @@ pub(super) fn effect(kind: EffectKind, causes: &[Cause], old: &Objects, new: &Ob
         _ => sentence(kind),
     };
     let mut details: Vec<String> = Vec::new();
-    let all: Vec<String> = if matches!(kind, InstancesReplaced | PgBouncerReplaced | RepoHostReplaced) {
+    let all: Vec<String> = if matches!(kind, InstancesReplaced | PgbouncerReplaced | RepoHostReplaced) {
         template::details(causes)
     } else {
         causes.iter().map(|cause| detail(kind, cause, old)).collect()
@@ -214,39 +214,39 @@ fn detail(kind: EffectKind, cause: &Cause, old: &Objects) -> String {
     };
     match kind {
         InstancesAdded | InstancesRemoved | Shutdown | Startup => String::new(),
-        BackupSettings | RepositoryMoves | RepositoryRemoved | RetentionShrinks => with_values(format!("`{last}`")),
+        BackupSettings | RepositoryMoves | RepositoryRemoved | RetentionShrinks => with_values(shown::code(last)),
         _ if object.reference.kind == "Secret" => secret(object, path),
-        VolumeGrows => with_values(format!("`{}`", object.reference.name)),
-        PostgresReloads | PostgresRestarts | PostgresMayRestart | PgBouncerReloads | PgBouncerWaits => {
+        VolumeGrows => with_values(shown::code(&object.reference.name)),
+        PostgresReloads | PostgresRestarts | PostgresMayRestart | PgbouncerReloads | PgbouncerWaits => {
             match (before, after) {
                 (Some(serde_json::Value::Array(before)), Some(serde_json::Value::Array(after))) => {
                     let added = after.iter().filter(|line| !before.contains(line)).count();
                     let removed = before.iter().filter(|line| !after.contains(line)).count();
-                    format!("`{last}`: {} added, {removed} removed", count(added, "line"))
+                    format!("{}: {} added, {removed} removed", shown::code(last), count(added, "line"))
                 }
-                _ => with_values(format!("`{last}`")),
+                _ => with_values(shown::code(last)),
             }
         }
         JobChanges | CaretakerChanges | ObjectChanges | RightsChange | NetworkPolicyChanges | DisruptionChanges
         | MonitoringRestarts | MonitoringChanges => title(object),
-        Refused => with_values(format!("`{path}`")),
+        Refused => with_values(shown::code(&path.to_string())),
         _ if object.reference.kind == "ConfigMap" => {
             let steps = path.0.iter().skip(2).skip_while(|step| **step == Step::Key("dynamicConfiguration".to_owned()));
-            with_values(format!("`{}`", super::path::Path(steps.cloned().collect())))
+            with_values(shown::code(&Path(steps.cloned().collect()).to_string()))
         }
-        _ => with_values(format!("{} `{path}`", title(object))),
+        _ => with_values(format!("{} {}", title(object), shown::code(&path.to_string()))),
     }
 }
 
 /// Says what changes in a Secret, without its values.
-fn secret(object: &SideObject, path: &super::path::Path) -> String {
+fn secret(object: &SideObject, path: &Path) -> String {
     let name = &object.reference.name;
     match (path.word(1), path.word(2), path.word(3)) {
         (Some("roles.json"), Some("users"), Some(user)) => match path.word(4) {
-            Some(field) => format!("`{field}` of the user `{user}`"),
-            None => format!("user `{user}`"),
+            Some(field) => format!("{} of the user {}", shown::code(field), shown::code(user)),
+            None => format!("user {}", shown::code(user)),
         },
-        (Some(key), ..) => format!("`{key}` in the Secret `{name}`"),
+        (Some(key), ..) => format!("{} in the Secret `{name}`", shown::code(key)),
         _ => format!("Secret `{name}`"),
     }
 }

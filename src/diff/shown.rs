@@ -24,9 +24,19 @@ pub(super) fn value(value: Option<&Value>) -> Option<String> {
 
 fn shortened(text: &str) -> String {
     match text.char_indices().nth(LENGTH) {
-        Some((end, _)) => format!("{}…", line::shown(&text[..end])),
-        None => line::shown(text),
+        Some((end, _)) => format!("{}…", plain(&text[..end])),
+        None => plain(text),
     }
+}
+
+/// The text without what has a meaning for a terminal, or would end code in Markdown.
+pub(super) fn plain(text: &str) -> String {
+    line::shown(text).replace('`', "'")
+}
+
+/// The text as code: between backticks.
+pub(super) fn code(text: &str) -> String {
+    format!("`{}`", plain(text))
 }
 
 /// `old → new`, or what is there of it. It is empty if the values may be secret, or are shown in the same way. Mappings are not

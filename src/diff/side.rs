@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
 
-use super::configuration;
+use super::{configuration, shown};
 use crate::diagnostic::ResourceRef;
 use crate::kubernetes::Object;
 use crate::naming::label;
@@ -62,9 +62,13 @@ impl Side {
         self.add(reference, value, is_live);
     }
 
-    fn add(&mut self, reference: ResourceRef, mut value: Value, is_live: bool) {
+    fn add(&mut self, mut reference: ResourceRef, mut value: Value, is_live: bool) {
+        // Manifests may have names that no API server accepts.
+        for part in [&mut reference.kind, &mut reference.name, &mut reference.namespace] {
+            *part = shown::plain(part);
+        }
         // All rendered objects have this label.
-        let name = label_of(&value, label::RENDERED).unwrap_or_default().to_owned();
+        let name = shown::plain(label_of(&value, label::RENDERED).unwrap_or_default());
         let cluster = ClusterName { namespace: reference.namespace.clone(), name };
         configuration::read(&mut value);
         let object = SideObject { reference, value, is_live };

@@ -75,8 +75,8 @@ pub const RULES: &[Rule] = rules! {
         "**" => ObjectChanges;
     }
     PgBouncer {
-        "spec template **" => PgBouncerReplaced;
-        "spec replicas" => pgbouncer_replicas [PgBouncerAdded, PgBouncerRemoved, Shutdown, Startup];
+        "spec template **" => PgbouncerReplaced;
+        "spec replicas" => pgbouncer_replicas [PgbouncerAdded, PgbouncerRemoved, Shutdown, Startup];
         "spec selector **" => Refused;
         "**" => ObjectChanges;
     }
@@ -134,8 +134,8 @@ pub const RULES: &[Rule] = rules! {
     PgBouncerConfig {
         "data pgbouncer-empty" => Derived;
         "data collector* **" => MonitoringRestarts;
-        "data pgbouncer.ini pgbouncer *" => pgbouncer [PgBouncerReloads, PgBouncerWaits];
-        "data **" => PgBouncerReloads;
+        "data pgbouncer.ini pgbouncer *" => pgbouncer [PgbouncerReloads, PgbouncerWaits];
+        "data **" => PgbouncerReloads;
         "**" => ObjectChanges;
     }
     RestoreDrill {
@@ -238,7 +238,7 @@ pub fn created(role: Role) -> EffectKind {
     match role {
         Role::InstanceSet => InstancesAdded,
         Role::RepoHost => BackupSettings,
-        Role::PgBouncer => PgBouncerAdded,
+        Role::PgBouncer => PgbouncerAdded,
         Role::CronJob => ScheduleChanges,
         Role::User | Role::ClientService => ConnectionChanges,
         Role::Claim => VolumeCreated,
@@ -267,7 +267,7 @@ pub fn removed(role: Role, is_kept: bool) -> EffectKind {
     match role {
         Role::InstanceSet => InstancesRemoved,
         Role::RepoHost => RepositoryRemoved,
-        Role::PgBouncer => PgBouncerRemoved,
+        Role::PgBouncer => PgbouncerRemoved,
         Role::CronJob => ScheduleRemoved,
         Role::User | Role::ClientService => ConnectionLost,
         Role::Claim if is_kept => VolumeAbandoned,

@@ -23,7 +23,7 @@ pub(super) fn details(causes: &[Cause]) -> Vec<String> {
                 let field = Path(path.0.iter().skip(5).cloned().collect()).to_string();
                 if field.is_empty() {
                     let is_new = if old.is_none() { "new" } else { "removed" };
-                    others.push(format!("container `{name}`: {is_new}"));
+                    others.push(format!("container {}: {is_new}", shown::code(name)));
                 } else {
                     containers.entry((field, values)).or_default().push(name);
                 }
@@ -34,18 +34,18 @@ pub(super) fn details(causes: &[Cause]) -> Vec<String> {
                     (_, None) => ": removed",
                     _ => "",
                 };
-                others.push(format!("volume `{}`{change}", path.word(4).unwrap_or_default()));
+                others.push(format!("volume {}{change}", shown::code(path.word(4).unwrap_or_default())));
             }
             _ => {
                 let is_spec = path.0.get(2) == Some(&Step::Key("spec".to_owned()));
                 let field = Path(path.0.iter().skip(if is_spec { 3 } else { 2 }).cloned().collect());
-                others.push(with(format!("`{field}`"), &values));
+                others.push(with(shown::code(&field.to_string()), &values));
             }
         }
     }
     let containers = containers.into_iter().map(|((field, values), names)| {
-        let names: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
-        with(format!("`{field}` of {}", names.join(", ")), &values)
+        let names: Vec<String> = names.iter().map(|name| shown::code(name)).collect();
+        with(format!("{} of {}", shown::code(&field), names.join(", ")), &values)
     });
     let mut details: Vec<String> = containers.chain(others).collect();
     details.dedup();

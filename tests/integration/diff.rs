@@ -5,6 +5,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use pgrender::diff::effect::EffectKind;
+use pgrender::diff::role::Role;
+use pgrender::diff::table::{self, RULES};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use snapbox::data::DataFormat;
@@ -113,5 +116,55 @@ fn no_golden_is_left_over() {
         let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
         let is_golden = path.extension().is_some_and(|extension| extension == "txt");
         assert!(!is_golden || cases.contains_key(&name), "{name}");
+    }
+}
+
+/// The text between two lines of a page, and the page.
+fn between<'a>(page: &'a str, begin: &str, end: &str) -> (usize, &'a str) {
+    let start = page.find(begin).unwrap() + begin.len();
+    (start, &page[start..start + page[start..].find(end).unwrap()])
+}
+
+#[test]
+fn the_page_has_the_table_of_the_program() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/diff.md");
+    let word = |kind: EffectKind| serde_json::to_value(kind).unwrap().as_str().unwrap().to_owned();
+    let words = |kinds: Vec<EffectKind>| {
+        kinds.into_iter().map(|kind| format!("`{}`", word(kind))).collect::<Vec<_>>().join(", ")
+    };
+    let mut rows = String::from("| object | field | effect |\n| --- | --- | --- |\n");
+    for role in Role::ALL {
+        let created = word(table::created(*role));
+        let mut gone = vec![table::removed(*role, true), table::removed(*role, false)];
+        gone.dedup();
+        rows += &format!("| {} | is new | `{created}` |\n", role.words());
+        rows += &format!("| | is gone | {} |\n", words(gone));
+        for rule in RULES.iter().filter(|rule| rule.role == *role) {
+            let field = match rule.field {
+                "**" => "anything else".to_owned(),
+                field => format!("`{}`", field.trim_end_matches(" **").replace(' ', " › ")),
+            };
+            rows += &format!("| | {field} | {} |\n", words(rule.verdict.possible()));
+        }
+    }
+    let mut effects = String::from("| effect | word | meaning |\n| --- | --- | --- |\n");
+    for kind in EffectKind::ALL {
+        let consequence = serde_json::to_value(kind.consequence()).unwrap();
+        effects += &format!("| `{}` | {} | {} |\n", word(*kind), consequence.as_str().unwrap(), kind.description());
+    }
+    let mut page = fs::read_to_string(&path).unwrap();
+    let parts = [
+        ("<!-- begin: tests/integration/diff.rs writes this table -->\n", "<!-- end -->", rows),
+        ("<!-- begin: tests/integration/diff.rs writes the effects -->\n", "<!-- end of the effects -->", effects),
+    ];
+    for (begin, end, expected) in parts {
+        let (start, found) = between(&page, begin, end);
+        if std::env::var("SNAPSHOTS").is_ok_and(|value| value == "overwrite") {
+            let length = found.len();
+            page.replace_range(start..start + length, &expected);
+            fs::write(&path, &page).unwrap();
+        } else {
+            assert_eq!(found, expected);
+        }
     }
 }

@@ -88,3 +88,34 @@ fn what_a_server_adds_is_no_change() {
     let output = diff(path, &["--seed-file=seed", "some.yaml", "old.yaml"]);
     assert!(text(&output.stdout).contains("as in `kubectl get secret -o yaml`"), "{}", text(&output.stdout));
 }
+
+/// Whoever proposes a change also chooses the names and values in it.
+#[test]
+fn nothing_in_manifests_reaches_the_terminal_or_becomes_markup() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path();
+    let hostile = "a`<img src=x>\u{1b}[31m``\n@all";
+    let object = |value: &str| {
+        json!({
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": {"name": hostile, "namespace": hostile, "labels": {"pgrender.dev/cluster": hostile}},
+            "data": {hostile: value, "pgbouncer.ini": format!("[pgbouncer]\n{} = {value}\n", hostile.replace('\n', " "))},
+        })
+    };
+    fs::write(path.join("old.json"), object("one").to_string()).unwrap();
+    fs::write(path.join("new.json"), object(hostile).to_string()).unwrap();
+    for format in ["text", "markdown"] {
+        let output = diff(path, &["--fields", "--format", format, "old.json", "new.json"]);
+        let said = text(&output.stdout);
+        assert_eq!(text(&output.stderr), "");
+        assert!(said.contains("img src=x"), "{said}");
+        assert!(!said.contains('\u{1b}') && !said.contains("\n@all"), "{said}");
+        if format == "markdown" {
+            let outside: String = said.split("```").step_by(2).collect();
+            let prose: String = outside.split('`').step_by(2).collect();
+            assert!(!prose.contains("<img") && !prose.contains('@'), "{said}");
+            assert!(!outside.contains("``"), "{said}");
+        }
+    }
+}
