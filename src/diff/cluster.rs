@@ -153,18 +153,22 @@ impl<'a> Effects<'a> {
     }
 
     /// Returns the effects, the most serious first.
-    fn finish(self, old: &Objects, new: &Objects) -> Vec<Effect> {
-        let mut effects: Vec<Effect> = Vec::new();
-        let replaced = self.0.keys().any(|(kind, _)| *kind == InstancesReplaced);
-        for ((kind, _), causes) in &self.0 {
-            effects.push(message::effect(*kind, causes, old, new));
+    fn finish(mut self, old: &Objects, new: &Objects) -> Vec<Effect> {
+        // A workload that is shut down has no pods to replace.
+        self.0.retain(|(kind, _), causes| {
+            let runs = |side: &Objects, object: &SideObject| {
+                message::same(side, object).is_some_and(|object| message::replicas(object) > 0)
+            };
+            let is_replacement = matches!(kind, InstancesReplaced | PgbouncerReplaced | RepoHostReplaced);
+            !is_replacement || causes.first().is_some_and(|cause| runs(old, cause.object) && runs(new, cause.object))
+        });
+        let mut effects: Vec<Effect> =
+            self.0.iter().map(|((kind, _), causes)| message::effect(*kind, causes, old, new)).collect();
+        let replaced = effects.iter().filter(|effect| effect.effect == InstancesReplaced);
+        let replaced = replaced.map(|effect| effect.pods.len()).sum();
+        if replaced > 0 {
+            effects.push(message::leader(replaced, message::instances(old).len()));
         }
-        // A cluster that is shut down has no pods to replace.
-        let instances = message::instances(old).len().min(message::instances(new).len());
-        if replaced && instances > 0 {
-            effects.push(message::leader(instances));
-        }
-        effects.retain(|effect| effect.effect != InstancesReplaced || !effect.pods.is_empty());
         effects.sort_by(|one, other| other.consequence.cmp(&one.consequence));
         effects
     }

@@ -9,6 +9,7 @@ use super::shown;
 use super::side::{SideObject, label_of};
 use super::template;
 use crate::naming::label;
+use serde_json::Value;
 
 /// How many causes are named.
 const MOST: usize = 8;
@@ -29,10 +30,15 @@ pub(super) fn instances(objects: &Objects) -> Vec<String> {
     sets.flat_map(pods).collect()
 }
 
+/// The replicas of a workload. A manifest can have any number, and more than these are not listed.
+pub(super) fn replicas(workload: &SideObject) -> u64 {
+    const MOST: u64 = 1000;
+    workload.value.pointer("/spec/replicas").and_then(Value::as_u64).unwrap_or(1).min(MOST)
+}
+
 /// The pods of a StatefulSet, the highest ordinal first (Kubernetes, "StatefulSets", "Rolling Updates").
 fn pods(stateful_set: &SideObject) -> Vec<String> {
-    let replicas = stateful_set.value.pointer("/spec/replicas").and_then(serde_json::Value::as_u64).unwrap_or(1);
-    (0..replicas).rev().map(|ordinal| format!("{}-{ordinal}", stateful_set.reference.name)).collect()
+    (0..replicas(stateful_set)).rev().map(|ordinal| format!("{}-{ordinal}", stateful_set.reference.name)).collect()
 }
 
 /// The effect of a whole cluster that is new or gone.
@@ -55,14 +61,18 @@ pub(super) fn whole_cluster(kind: EffectKind, objects: &Objects, deleted: &[Caus
     Effect { effect: kind, consequence: kind.consequence(), message, details, pods: Vec::new(), objects: Vec::new() }
 }
 
-/// What the replacement of instances does to the leader.
-pub(super) fn leader(instances: usize) -> Effect {
-    let (kind, message) = if instances > 1 {
+/// What it does to the leader that this number of all instances are replaced.
+pub(super) fn leader(replaced: usize, instances: usize) -> Effect {
+    let (kind, message) = if instances == 1 {
+        (Unavailable, "Postgres is not available while the pod of the only instance is replaced")
+    } else if replaced == instances {
         let message = "the leader hands over to another instance before its pod is replaced: connections to it end, and \
                        clients connect again";
         (LeaderMoves, message)
     } else {
-        (Unavailable, "Postgres is not available while the pod of the only instance is replaced")
+        let message = "if the leader is one of these instances, it hands over before its pod is replaced: connections to it \
+                       end, and clients connect again";
+        (LeaderMoves, message)
     };
     let consequence = kind.consequence();
     let (details, pods, objects) = (Vec::new(), Vec::new(), Vec::new());
@@ -73,9 +83,7 @@ pub(super) fn leader(instances: usize) -> Effect {
 pub(super) fn effect(kind: EffectKind, causes: &[Cause], old: &Objects, new: &Objects) -> Effect {
     let first = causes.first().map(|cause| cause.object);
     let name = first.map(|object| object.reference.name.as_str()).unwrap_or_default();
-    let before = old.values().find(|object| {
-        first.is_some_and(|first| object.reference.kind == first.reference.kind && object.reference.name == name)
-    });
+    let before = first.and_then(|first| same(old, first));
     // Only pods that are there are replaced.
     let replaced: Vec<String> = match (kind, before, first) {
         (InstancesReplaced | RepoHostReplaced, Some(before), Some(after)) => {
@@ -99,7 +107,7 @@ pub(super) fn effect(kind: EffectKind, causes: &[Cause], old: &Objects, new: &Ob
         }
         Pause => {
             let is_paused = causes.iter().any(|cause| {
-                cause.difference.as_ref().is_some_and(|difference| difference.new == Some(serde_json::Value::Bool(true)))
+                cause.difference.as_ref().is_some_and(|difference| difference.new == Some(Value::Bool(true)))
             });
             let word = if is_paused { "no longer changes" } else { "changes" };
             format!("the caretaker {word} Postgres, Patroni's configuration and repositories")
@@ -131,12 +139,16 @@ pub(super) fn effect(kind: EffectKind, causes: &[Cause], old: &Objects, new: &Ob
 fn sentence(kind: EffectKind) -> String {
     let text = kind.description();
     let text = text.trim_end_matches('.');
-    const NAMES: [&str; 4] = ["Postgres", "Patroni", "Backups", "SQL"];
-    if NAMES[..2].iter().any(|name| text.starts_with(name)) {
+    if ["Postgres", "Patroni"].iter().any(|name| text.starts_with(name)) {
         return text.to_owned();
     }
     let mut characters = text.chars();
     characters.next().map(|first| first.to_lowercase().chain(characters).collect()).unwrap_or_default()
+}
+
+/// The object of a side that has this kind and name.
+pub(super) fn same<'a>(side: &'a Objects, object: &SideObject) -> Option<&'a SideObject> {
+    side.values().find(|other| title(other) == title(object))
 }
 
 fn title(object: &SideObject) -> String {
@@ -157,8 +169,7 @@ fn added(before: Option<&SideObject>, after: Option<&SideObject>) -> String {
 
 fn removed(before: Option<&SideObject>, after: Option<&SideObject>, new: &Objects) -> String {
     let Some(before) = before else { return sentence(InstancesRemoved) };
-    let is_there = new.values().any(|object| title(object) == title(before));
-    let kept = after.filter(|_| is_there).map(pods).unwrap_or_default();
+    let kept = after.filter(|_| same(new, before).is_some()).map(pods).unwrap_or_default();
     let gone: Vec<String> = pods(before).into_iter().filter(|pod| !kept.contains(pod)).collect();
     format!("instances are removed, the leader too if it is one of them; their volumes stay: {}", gone.join(", "))
 }
@@ -194,7 +205,7 @@ fn refused(object: Option<&SideObject>, causes: &[Cause]) -> String {
 fn detail(kind: EffectKind, cause: &Cause, old: &Objects) -> String {
     let Cause { object, difference } = cause;
     let Some(Difference { path, old: before, new: after }) = difference else {
-        let is_gone = old.values().any(|other| title(other) == title(object));
+        let is_gone = same(old, object).is_some();
         return match kind {
             InstancesAdded | InstancesRemoved => String::new(),
             VolumeCreated | VolumeAbandoned | VolumeDeleted => format!("`{}`", object.reference.name),
@@ -219,7 +230,7 @@ fn detail(kind: EffectKind, cause: &Cause, old: &Objects) -> String {
         VolumeGrows => with_values(shown::code(&object.reference.name)),
         PostgresReloads | PostgresRestarts | PostgresMayRestart | PgbouncerReloads | PgbouncerWaits => {
             match (before, after) {
-                (Some(serde_json::Value::Array(before)), Some(serde_json::Value::Array(after))) => {
+                (Some(Value::Array(before)), Some(Value::Array(after))) => {
                     let added = after.iter().filter(|line| !before.contains(line)).count();
                     let removed = before.iter().filter(|line| !after.contains(line)).count();
                     format!("{}: {} added, {removed} removed", shown::code(last), count(added, "line"))

@@ -1,6 +1,6 @@
 //! Tests what `pgrender diff` says.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -109,6 +109,31 @@ fn every_case_has_its_effects() {
 }
 
 #[test]
+fn every_effect_has_a_case() {
+    let Cases { base, cases } = cases();
+    let mut seen = BTreeSet::new();
+    for case in cases.values() {
+        let directory = tempfile::tempdir().unwrap();
+        write(directory.path(), &base, case);
+        let output = diff(directory.path(), &["--format", "json", "old.yaml", "new.yaml"]);
+        let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let effects =
+            report["clusters"].as_array().unwrap().iter().flat_map(|cluster| cluster["effects"].as_array().unwrap());
+        seen.extend(effects.map(|effect| effect["effect"].as_str().unwrap().to_owned()));
+    }
+    // `manifests.rs` has these.
+    seen.extend(["caretaker-changes", "network-policy-changes", "volume-deleted"].map(str::to_owned));
+    let missing: Vec<String> =
+        EffectKind::ALL.iter().map(|kind| word(*kind)).filter(|word| !seen.contains(word)).collect();
+    assert!(missing.is_empty(), "{missing:?}");
+}
+
+/// The name of an effect in JSON.
+fn word(kind: EffectKind) -> String {
+    serde_json::to_value(kind).unwrap().as_str().unwrap().to_owned()
+}
+
+#[test]
 fn no_golden_is_left_over() {
     let cases = cases().cases;
     for entry in fs::read_dir(directory()).unwrap() {
@@ -128,7 +153,6 @@ fn between<'a>(page: &'a str, begin: &str, end: &str) -> (usize, &'a str) {
 #[test]
 fn the_page_has_the_table_of_the_program() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/diff.md");
-    let word = |kind: EffectKind| serde_json::to_value(kind).unwrap().as_str().unwrap().to_owned();
     let words = |kinds: Vec<EffectKind>| {
         kinds.into_iter().map(|kind| format!("`{}`", word(kind))).collect::<Vec<_>>().join(", ")
     };

@@ -15,7 +15,7 @@ from framework import CLAIM, PGRENDER, PREFIX, SEED, Failed, Test, hippo, until
 from programs import SLOWNESS, run as program
 
 # How long nothing may happen after a change before it counts as done.
-QUIET = 25
+QUIET = 20
 
 
 def parameters(**values: Any) -> Callable[[dict[str, Any]], None]:
@@ -177,17 +177,27 @@ def is_rolled_out(test: Test) -> bool:
 
 
 def settle(test: Test, cluster: dict[str, Any]) -> None:
-    """Wait until the change has done everything that it does."""
-    until("everything is rolled out", lambda: is_rolled_out(test), 240, pause=1)
-    if not cluster["spec"].get("shutdown"):
-        test.wait_until_well(cluster["spec"]["instances"][0]["replicas"], 150)
-    deadline = time.monotonic() + QUIET * SLOWNESS
-    last = state(test)
-    while time.monotonic() < deadline:
-        time.sleep(5)
-        now = state(test)
-        if now != last:
-            last, deadline = now, time.monotonic() + QUIET * SLOWNESS
+    """Wait until the change has done everything that it does: until nothing has happened for a while."""
+    end = time.monotonic() + 400 * SLOWNESS
+    last, since = None, time.monotonic()
+    while time.monotonic() < end:
+        now = quiet_state(test, cluster)
+        if now is None or now != last:
+            last, since = now, time.monotonic()
+        elif time.monotonic() - since > QUIET * SLOWNESS:
+            return
+        time.sleep(3)
+    raise Failed("the cluster does not come to rest")
+
+
+def quiet_state(test: Test, cluster: dict[str, Any]) -> dict[str, Any] | None:
+    """Return the state; `None` while something is being replaced or restarted."""
+    count = 0 if cluster["spec"].get("shutdown") else cluster["spec"]["instances"][0]["replicas"]
+    try:
+        is_quiet = is_rolled_out(test) and (not count or test.is_well(count))
+        return state(test) if is_quiet else None
+    except Failed:
+        return None
 
 
 def changed(before: dict[str, str], after: dict[str, str]) -> set[str]:

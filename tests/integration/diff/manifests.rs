@@ -89,6 +89,46 @@ fn what_a_server_adds_is_no_change() {
     assert!(text(&output.stdout).contains("as in `kubectl get secret -o yaml`"), "{}", text(&output.stdout));
 }
 
+/// The effects in a report.
+fn effects(directory: &Path, old: &str, new: &str) -> Vec<String> {
+    let output = diff(directory, &["--format=json", old, new]);
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let effects = report["clusters"][0]["effects"].as_array().unwrap().iter();
+    effects.map(|effect| effect["effect"].as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn options_and_versions_of_pgrender_have_effects() {
+    let directory = written();
+    let path = directory.path();
+    let before = text(&fs::read(path.join("manifests.yaml")).unwrap());
+    let mut command = Command::new(env!("CARGO_BIN_EXE_pgrender"));
+    command.current_dir(path).args(["render", "--time=2026-11-24T00:00:00Z", "--seed-file=seed", "--network-policies"]);
+    fs::write(path.join("policies.yaml"), success(command.arg("old.yaml"))).unwrap();
+    assert!(effects(path, "manifests.yaml", "policies.yaml").contains(&"network-policy-changes".to_owned()));
+    assert!(effects(path, "policies.yaml", "manifests.yaml").contains(&"network-policy-changes".to_owned()));
+
+    // Another version of pgrender brings other programs.
+    let after = before.replacen("from __future__ import annotations", "from __future__ import annotations  # later", 1);
+    assert_ne!(before, after);
+    fs::write(path.join("later.yaml"), after).unwrap();
+    assert_eq!(effects(path, "manifests.yaml", "later.yaml"), ["caretaker-changes"]);
+}
+
+#[test]
+fn a_volume_without_the_annotations_that_keep_it_is_deleted() {
+    let directory = written();
+    let path = directory.path();
+    let before = text(&fs::read(path.join("manifests.yaml")).unwrap());
+    let fewer: Vec<&str> = before.split("---\n").filter(|object| !object.contains("hippo-instance1-1\n    ")).collect();
+    fs::write(path.join("fewer.yaml"), fewer.join("---\n")).unwrap();
+    assert_eq!(effects(path, "manifests.yaml", "fewer.yaml"), ["volume-abandoned"]);
+    let unkept = before.replace("    cli-utils.sigs.k8s.io/on-remove: keep\n", "");
+    assert_ne!(before, unkept);
+    fs::write(path.join("unkept.yaml"), unkept).unwrap();
+    assert!(effects(path, "unkept.yaml", "fewer.yaml").contains(&"volume-deleted".to_owned()));
+}
+
 /// Whoever proposes a change also chooses the names and values in it.
 #[test]
 fn nothing_in_manifests_reaches_the_terminal_or_becomes_markup() {
