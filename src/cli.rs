@@ -6,6 +6,7 @@
 
 mod adopt;
 mod arguments;
+mod check;
 mod command_line;
 mod environment;
 mod function;
@@ -16,6 +17,8 @@ mod input;
 mod legacy_plugin;
 mod outcome;
 mod output_directory;
+mod planning;
+mod schema;
 mod seed;
 pub mod settings;
 mod values;
@@ -30,7 +33,7 @@ use arguments::Arguments;
 use environment::Environment;
 use outcome::Outcome;
 
-/// Runs the program and returns its exit code: 0 if it rendered, 1 if something is wrong with the input, 2 if something is
+/// Runs the program and returns its exit code: 0 if it did what was asked, 1 if something is wrong with the input, 2 if something is
 /// wrong with the command line.
 pub fn main() -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().collect();

@@ -3,10 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use clap::error::ErrorKind;
-use clap::{Args, CommandFactory, Parser, Subcommand};
+use clap::{Args, ColorChoice, CommandFactory, Parser, Subcommand};
 
+use crate::cli::check::Format;
 use crate::cli::input;
-use crate::cli::settings::{self, Settings};
+use crate::cli::schema::Schema;
+use crate::cli::settings::{self, SeedSettings, Settings};
 use crate::cli::values;
 use crate::diagnostic::Diagnostic;
 use crate::read::Document;
@@ -25,6 +27,7 @@ pub(super) struct Arguments {
 const EXAMPLES: &str = "\
 Examples:
   (umask 077; pgrender seed > seed)
+  pgrender check clusters/
   pgrender render --seed-file seed cluster.yaml | kubectl apply --server-side -f -
   kustomize build --enable-alpha-plugins --enable-exec .
   kpt fn render --allow-exec
@@ -35,6 +38,11 @@ Exit codes: 0 rendered, 1 something is wrong with the input, 2 something is wron
 pub(super) enum Command {
     /// Print the manifests of every PostgresCluster in the given files.
     Render(Box<RenderArguments>),
+    /// Report what is wrong with every PostgresCluster in the given files, without a seed and without writing anything.
+    ///
+    /// It reports every error and every warning of `pgrender render` with the same input and the same options, on standard
+    /// output. It also reports what is wrong with a seed that is in the input.
+    Check(Box<CheckArguments>),
     /// Write the steps that give the volumes of PGO's cluster to the rendered one, without a copy of the data.
     ///
     /// Each step is a file to apply. README.md in the same directory has the commands in their order, and says how to undo
@@ -44,13 +52,28 @@ pub(super) enum Command {
     ///
     /// It is 32 random bytes in base64. Nobody can create the same seed again, so keep it where you keep the keys of your
     /// backups.
+    #[command(after_help = SEED_EXAMPLES)]
     Seed,
-    /// Print the JSON schema of a PostgresCluster, for editors and for `openapi:` in a kustomization.
+    /// Print a JSON schema: of a PostgresCluster, for editors and for `openapi:` in a kustomization, or of an output.
     ///
     /// With `openapi:`, kustomize does not use its built-in schema. A strategic merge patch of a Deployment or of another
     /// built-in resource in the same kustomization then replaces lists instead of merging them.
-    Schema,
+    #[command(after_help = SCHEMA_EXAMPLES)]
+    Schema {
+        /// What the schema describes
+        #[arg(long, value_name = "NAME", value_enum, default_value_t)]
+        of: Schema,
+    },
 }
+
+const SEED_EXAMPLES: &str = "\
+Examples:
+  (umask 077; pgrender seed > seed)";
+
+const SCHEMA_EXAMPLES: &str = "\
+Examples:
+  pgrender schema > postgrescluster.schema.json
+  pgrender schema --of check";
 
 const RENDER_EXAMPLES: &str = "\
 The seed is taken from `--seed-file`, else from one of PGRENDER_SEED_FILE,
@@ -64,22 +87,67 @@ Examples:
   kubectl get secret -o yaml | pgrender render --existing - cluster.yaml
   pgrender render --random --image RELATED_IMAGE_PGBACKREST=pgbackrest:1 a.yaml";
 
+/// What is read.
 #[derive(Args, Debug)]
-#[command(after_help = RENDER_EXAMPLES)]
-pub(super) struct RenderArguments {
+pub(super) struct InputArguments {
     /// Files, directories (all `*.yaml`, `*.yml` and `*.json` files below them, except hidden ones), or `-` for standard input,
     /// which is the default
     #[arg(value_name = "FILE|DIR|-")]
     pub(super) inputs: Vec<PathBuf>,
 
-    /// Write one file per object to DIR/<cluster>/ instead, and remove files of an earlier run that are no longer needed
-    #[arg(short, long, value_name = "DIR")]
-    pub(super) output_dir: Option<PathBuf>,
-
     /// Files or directories with the Secrets that the clusters already have, or `-`; may be repeated. Their passwords and
     /// certificates are kept. Secrets among the other files have the same effect
     #[arg(long, value_name = "FILE|DIR|-")]
     existing: Vec<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+#[command(after_help = RENDER_EXAMPLES)]
+pub(super) struct RenderArguments {
+    #[command(flatten)]
+    pub(super) input: InputArguments,
+
+    /// Write one file per object to DIR/<cluster>/ instead, and remove files of an earlier run that are no longer needed
+    #[arg(short, long, value_name = "DIR")]
+    pub(super) output_dir: Option<PathBuf>,
+
+    #[command(flatten)]
+    settings: Settings,
+
+    #[command(flatten)]
+    pub(super) seed: SeedSettings,
+}
+
+const CHECK_EXAMPLES: &str = "\
+A source line that may contain a secret is never shown.
+
+Examples:
+  pgrender check cluster.yaml
+  pgrender check --deny-warnings clusters/
+  kustomize build . | pgrender check --namespace test
+  pgrender check --format json clusters/ > findings.json
+  pgrender check --format sarif clusters/ > pgrender.sarif
+
+Exit codes: 0 valid, 1 something is wrong with the input, 2 something is wrong
+with the command line.";
+
+#[derive(Args, Debug)]
+#[command(after_help = CHECK_EXAMPLES)]
+pub(super) struct CheckArguments {
+    #[command(flatten)]
+    pub(super) input: InputArguments,
+
+    /// Format of the findings
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
+    pub(super) format: Format,
+
+    /// Exit with 1 also if there are only warnings
+    #[arg(long)]
+    pub(super) deny_warnings: bool,
+
+    /// Whether the text has colours. `auto`: if standard output is a terminal, unless NO_COLOR is set
+    #[arg(long, value_name = "WHEN", value_enum, default_value_t)]
+    pub(super) color: ColorChoice,
 
     #[command(flatten)]
     settings: Settings,
@@ -119,9 +187,20 @@ pub(super) struct AdoptArguments {
     pub(super) images: Vec<(String, String)>,
 }
 
-impl RenderArguments {
-    /// Reads the files of `--existing`. Standard input can be read only once, so `-` cannot be an input file too.
-    pub(super) fn existing(&self) -> Result<Vec<Document>, Vec<Diagnostic>> {
+impl InputArguments {
+    /// Reads the input, and the Secrets of `--existing`. Gives the name and the text of each file to `keep`. Standard input can be
+    /// read only once, so `-` cannot be an input file too.
+    pub(super) fn read(
+        &self,
+        mut keep: impl FnMut(String, String),
+    ) -> Result<(Vec<Document>, Vec<Document>), Vec<Diagnostic>> {
+        match (input::documents(&self.inputs, &mut keep), self.existing(&mut keep)) {
+            (Ok(documents), Ok(existing)) => Ok((documents, existing)),
+            (documents, existing) => Err([documents.err(), existing.err()].into_iter().flatten().flatten().collect()),
+        }
+    }
+
+    fn existing(&self, keep: impl FnMut(String, String)) -> Result<Vec<Document>, Vec<Diagnostic>> {
         let stdin = Path::new("-");
         let taken = self.inputs.is_empty() || self.inputs.iter().any(|input| input == stdin);
         if taken && self.existing.iter().any(|input| input == stdin) {
@@ -129,27 +208,41 @@ impl RenderArguments {
                            once: give a file for one of them";
             return Err(vec![Diagnostic::error(message)]);
         }
-        if self.existing.is_empty() { Ok(Vec::new()) } else { input::documents(&self.existing) }
-    }
-
-    /// Returns the settings. If two flags contradict each other, that is an error.
-    pub(super) fn settings(&self) -> Result<&Settings, clap::Error> {
-        let exclusive = self.settings.random && self.settings.seed_file.is_some();
-        let seed_file = exclusive.then(|| Err(("seed_file", "cannot be used with `--random`".to_owned())));
-        seed_file.unwrap_or_else(|| self.settings.check()).map_err(|(setting, message)| invalid(setting, &message))?;
-        Ok(&self.settings)
+        if self.existing.is_empty() { Ok(Vec::new()) } else { input::documents(&self.existing, keep) }
     }
 }
 
+impl RenderArguments {
+    /// Returns the settings. If two flags contradict each other, that is an error.
+    pub(super) fn settings(&self) -> Result<&Settings, clap::Error> {
+        if self.seed.random && self.seed.seed_file.is_some() {
+            return Err(invalid("render", "seed_file", "cannot be used with `--random`"));
+        }
+        consistent("render", &self.settings)
+    }
+}
+
+impl CheckArguments {
+    /// Returns the settings. If two flags contradict each other, that is an error.
+    pub(super) fn settings(&self) -> Result<&Settings, clap::Error> {
+        consistent("check", &self.settings)
+    }
+}
+
+fn consistent<'a>(command: &str, settings: &'a Settings) -> Result<&'a Settings, clap::Error> {
+    settings.check().map_err(|(setting, message)| invalid(command, setting, &message))?;
+    Ok(settings)
+}
+
 /// Creates an error about the option of a setting, in the format of clap's own errors.
-fn invalid(setting: &str, message: &str) -> clap::Error {
+fn invalid(subcommand: &str, setting: &str, message: &str) -> clap::Error {
     let mut command = Arguments::command();
     command.build();
     let option =
         settings::command().get_arguments().find(|argument| argument.get_id() == setting).map(ToString::to_string);
     let message = format!("invalid value for '{}': {message}", option.unwrap_or_default());
-    match command.find_subcommand_mut("render") {
-        Some(render) => render.error(ErrorKind::ValueValidation, message),
+    match command.find_subcommand_mut(subcommand) {
+        Some(subcommand) => subcommand.error(ErrorKind::ValueValidation, message),
         None => command.error(ErrorKind::ValueValidation, message),
     }
 }

@@ -29,6 +29,8 @@ pub(super) struct Environment {
     pub(super) openshift: Option<String>,
     /// `PGRENDER_MAX_CLUSTERS`.
     pub(super) max_clusters: Option<String>,
+    /// Whether `NO_COLOR` is set (no-color.org).
+    pub(super) no_color: bool,
     /// Whether kustomize runs the program as a legacy plugin. It sets `KUSTOMIZE_PLUGIN_CONFIG_ROOT`, and
     /// `KUSTOMIZE_PLUGIN_CONFIG_STRING` if the configuration is not too long.
     pub(super) legacy_plugin: bool,
@@ -49,6 +51,7 @@ impl Environment {
             "SOURCE_DATE_EPOCH" => self.source_date_epoch = text(value),
             "PGRENDER_OPENSHIFT" => self.openshift = text(value),
             "PGRENDER_MAX_CLUSTERS" => self.max_clusters = text(value),
+            "NO_COLOR" => self.no_color = true,
             "KUSTOMIZE_PLUGIN_CONFIG_ROOT" | "KUSTOMIZE_PLUGIN_CONFIG_STRING" => self.legacy_plugin = true,
             _ if name.starts_with(IMAGE_PREFIX) => {
                 self.images.extend(text(value).map(|image| (name.to_owned(), image)));
@@ -57,6 +60,11 @@ impl Environment {
         }
         self
     }
+}
+
+/// The current directory; empty if it is unknown.
+pub(super) fn current_directory() -> PathBuf {
+    std::env::current_dir().unwrap_or_default()
 }
 
 /// The time in seconds since 1970-01-01 00:00:00 UTC; 0 if the clock is earlier.

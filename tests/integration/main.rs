@@ -16,6 +16,7 @@ mod common;
 
 mod adopt;
 mod cert_manager;
+mod check;
 mod collector;
 mod config;
 mod credentials;

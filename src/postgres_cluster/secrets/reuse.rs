@@ -101,7 +101,7 @@ pub(crate) fn certificate(held: &Certificates, key: &str, demand: &Demand) -> Re
     let Pair { facts, certificate, key: private, .. } = held.pairs.get(key).ok_or(None)?;
     if let Some(reason) = unfit(held, facts, demand) {
         let info = held.secret.info(key, &format!("is replaced, because {reason}"));
-        return Err(Some(info));
+        return Err(Some(info.comparing_seed()));
     }
     Ok(Certificate {
         certificate: certificate.clone(),
@@ -208,7 +208,7 @@ pub(crate) fn strangers<'h>(
         if named.iter().any(|authority| !bundle.contains(&authority.pem())) {
             let what = "contains a CA of members that this seed does not give. It may be kept, in case it is the CA \
                         of an earlier seed; increase `pgrender.dev/rotate-ca` to remove it";
-            told.push(held.secret.warning(held.told_at, what));
+            told.push(held.secret.warning(held.told_at, what).comparing_seed());
         }
     }
     told

@@ -46,11 +46,14 @@ impl<'a> Signers<'a> {
         let of_members = Authorities { seed, trust_domain: members, also: &[], first: None };
         let signers =
             Self { of_domain: Signer::new(of_domain, generation)?, of_members: Signer::new(of_members, generation)? };
-        let keep = "to keep PGO's CA, add the Secret `pgo-root-cacert` to the input; ";
+        let advice = "to keep PGO's CA, add the Secret `pgo-root-cacert` to the input; ";
         let held = |authority| held(existing, authority);
-        for (authority, first) in [(CertificateAuthority::TrustDomain, keep), (CertificateAuthority::Members, "")] {
+        for (authority, keep) in [(CertificateAuthority::TrustDomain, advice), (CertificateAuthority::Members, "")] {
             let belongs = |certificate: &X509| signers.belongs(authority, certificate);
-            notes.extend(reuse::unannounced(held(authority), &signers.of(authority).facts, belongs, first));
+            let note = reuse::unannounced(held(authority), &signers.of(authority).facts, belongs, keep);
+            // PGO's CA is the same with every seed.
+            let is_of_pgo = authority == CertificateAuthority::TrustDomain && first.is_some() && generation == 1;
+            notes.extend(note.map(|note| if is_of_pgo { note } else { note.comparing_seed() }));
         }
         let is_member = |certificate: &X509| signers.belongs(CertificateAuthority::Members, certificate);
         notes.extend(reuse::strangers(held(CertificateAuthority::Members), &signers.of_members.bundle, is_member));
