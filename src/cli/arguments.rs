@@ -4,9 +4,11 @@ use std::path::{Path, PathBuf};
 
 use clap::error::ErrorKind;
 use clap::{Args, ColorChoice, CommandFactory, Parser, Subcommand};
+use clap_complete::Shell;
 
 use crate::cli::check::Format;
 use crate::cli::input;
+use crate::cli::man;
 use crate::cli::schema::Schema;
 use crate::cli::settings::{self, SeedSettings, Settings};
 use crate::cli::values;
@@ -64,7 +66,36 @@ pub(super) enum Command {
         #[arg(long, value_name = "NAME", value_enum, default_value_t)]
         of: Schema,
     },
+    /// Print the script with which a shell completes commands and options.
+    #[command(after_help = COMPLETIONS_EXAMPLES)]
+    Completions {
+        /// The shell
+        #[arg(value_enum)]
+        shell: Shell,
+    },
+    /// Print the manual page of pgrender, or of one of its commands.
+    #[command(after_help = MAN_EXAMPLES)]
+    Man {
+        /// The command, for example `render`
+        #[arg(value_name = "COMMAND", value_parser = man::command)]
+        name: Option<String>,
+    },
 }
+
+const COMPLETIONS_EXAMPLES: &str = "\
+bash, fish and zsh look for the script in their own directories:
+
+Examples:
+  source <(pgrender completions bash)
+  pgrender completions bash > ~/.local/share/bash-completion/completions/pgrender
+  pgrender completions fish > ~/.config/fish/completions/pgrender.fish
+  pgrender completions zsh > ~/.zfunc/_pgrender";
+
+const MAN_EXAMPLES: &str = "\
+Examples:
+  pgrender man render | man -l -
+  pgrender man > pgrender.1
+  pgrender man check > pgrender-check.1";
 
 const SEED_EXAMPLES: &str = "\
 Examples:

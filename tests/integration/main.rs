@@ -28,6 +28,7 @@ mod entry;
 mod errors;
 mod exporter;
 mod golden;
+mod help;
 mod identity;
 mod kubernetes;
 mod network;

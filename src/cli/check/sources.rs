@@ -67,7 +67,12 @@ impl Sources {
                 add_secrets(&document.node, of_file);
             }
         }
-        for of_file in secrets.values_mut() {
+        for (file, of_file) in &mut secrets {
+            let text = self.0.get(*file).map(|source| source.text.as_str()).unwrap_or_default();
+            for range in of_file.iter_mut() {
+                // The lines of a block scalar end where the next key begins.
+                range.end = range.start + text.get(range.clone()).unwrap_or_default().trim_end().len();
+            }
             // What an alias repeats has no bytes of its own.
             of_file.retain(|range| !range.is_empty());
             of_file.sort_by_key(|range| range.start);
