@@ -19,6 +19,7 @@ use crate::cli::arguments::CheckArguments;
 use crate::cli::environment::{self, Environment};
 use crate::cli::outcome::{self, Outcome};
 use crate::cli::planning::{self, Input};
+use crate::cli::progress::Progress;
 use crate::cli::seed;
 use crate::cli::settings::Settings;
 use crate::diagnostic::{Diagnostic, Severity, has_errors};
@@ -74,12 +75,14 @@ fn find(
         Ok(options) => options,
         Err(error) => return (Findings::new(vec![error], 0, 0), Vec::new()),
     };
+    let progress = Progress::start(&arguments.input.inputs, "reading");
     let read = arguments.input.read(|name, text| sources.add(name, text));
     let files = sources.len();
     let (mut documents, existing) = match read {
         Ok(read) => read,
         Err(errors) => return (Findings::new(errors, 0, files), Vec::new()),
     };
+    progress.now(|| format!("checking {files} files"));
     let (diagnostics, clusters) = check(&documents, &existing, &options);
     documents.extend(existing);
     (Findings::new(diagnostics, clusters, files), documents)

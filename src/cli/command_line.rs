@@ -4,7 +4,8 @@ use crate::cli::arguments::{Command, RenderArguments};
 use crate::cli::environment::Environment;
 use crate::cli::outcome::{Outcome, Stdout};
 use crate::cli::planning::{self, Input};
-use crate::cli::{adopt, check, output_directory, seed};
+use crate::cli::progress::Progress;
+use crate::cli::{adopt, check, completions, man, output_directory, seed};
 use crate::diagnostic::has_errors;
 use crate::read::Document;
 use crate::render::Plan;
@@ -20,6 +21,8 @@ pub(super) fn run(command: &Command, environment: &Environment) -> Outcome {
             Err(error) => Outcome::failed(vec![error]),
         },
         Command::Schema { of } => Outcome::new(format!("{:#}\n", of.json()), Vec::new()),
+        Command::Completions { shell } => completions::run(*shell),
+        Command::Man { name } => man::run(name.as_deref()),
     }
 }
 
@@ -32,15 +35,18 @@ fn run_render(arguments: &RenderArguments, environment: &Environment) -> Outcome
         Ok(options) => options,
         Err(error) => return Outcome::failed(vec![error]),
     };
+    let progress = Progress::start(&arguments.input.inputs, "reading");
     let (documents, existing) = match arguments.input.read(|_, _| {}) {
         Ok(read) => read,
         Err(errors) => return Outcome::failed(errors),
     };
+    progress.now(|| "rendering".to_owned());
     let inputs: Vec<&Document> = documents.iter().collect();
     let found = seed::find(&arguments.seed, environment, &inputs);
     let seed = found.as_ref().map(|found| &found.seed).map_err(Vec::as_slice);
     let input = Input { documents: &inputs, existing: &existing };
     let Plan { resources, mut diagnostics } = planning::plan(input, &options, seed);
+    drop(progress);
     diagnostics.extend(found.into_iter().flat_map(|found| found.warnings));
     if has_errors(&diagnostics) {
         return Outcome::failed(diagnostics);
