@@ -59,7 +59,7 @@ install_system_packages() {
   local -A package_of=(
     [initdb]=postgresql [psql]=postgresql-client [pgbouncer]=pgbouncer [pgbackrest]=pgbackrest
     [javac]=default-jdk-headless [patchelf]=patchelf [mvn]=maven [openssl]=openssl [busybox]=busybox [setpriv]=util-linux [shellcheck]=shellcheck [python3]=python3
-    [man]=man-db
+    [man]=man-db [curl]=curl [jq]=jq
   )
   local command packages=()
   for command in "${!package_of[@]}"; do

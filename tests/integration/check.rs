@@ -1,6 +1,7 @@
 //! Tests `pgrender check`: it reports what `pgrender render` reports, in formats that their readers accept, and no secret.
 
 mod formats;
+mod page;
 mod progress;
 mod secrets;
 mod terminal;

@@ -35,6 +35,7 @@ mod network;
 mod observed;
 mod packaging;
 mod pairs;
+mod pipelines;
 mod prometheus;
 mod reference;
 mod references;
