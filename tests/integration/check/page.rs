@@ -21,7 +21,9 @@ fn the_outputs_of_the_page_are_real() {
     let directory = tempfile::tempdir().unwrap();
     let page = blocks("docs/check.md");
     for (language, content) in page.iter().chain(&blocks("docs/quickstart.md")) {
-        if let Some(name) = content.lines().next().and_then(|line| line.strip_prefix("# ")).filter(|_| language == "yaml") {
+        if let Some(name) =
+            content.lines().next().and_then(|line| line.strip_prefix("# ")).filter(|_| language == "yaml")
+        {
             fs::write(directory.path().join(name), content).unwrap();
         }
     }
