@@ -3,16 +3,14 @@
 use std::path::{Path, PathBuf};
 
 use clap::error::ErrorKind;
-use clap::{Args, ColorChoice, CommandFactory, Parser, Subcommand};
+use clap::{Args, ColorChoice, CommandFactory, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
-use crate::cli::check::Format;
 use crate::cli::input;
-use crate::cli::man;
-use crate::cli::schema::Schema;
 use crate::cli::settings::{self, SeedSettings, Settings};
 use crate::cli::values;
 use crate::diagnostic::Diagnostic;
+use crate::diagnostic::line::shown;
 use crate::read::Document;
 
 /// Renders a PostgresCluster into every manifest that a highly available Postgres needs, with no operator.
@@ -77,9 +75,19 @@ pub(super) enum Command {
     #[command(after_help = MAN_EXAMPLES)]
     Man {
         /// The command, for example `render`
-        #[arg(value_name = "COMMAND", value_parser = man::command)]
+        #[arg(value_name = "COMMAND", value_parser = command)]
         name: Option<String>,
     },
+}
+
+/// What a schema describes.
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+pub(super) enum Schema {
+    /// A PostgresCluster.
+    #[default]
+    Postgrescluster,
+    /// The output of `pgrender check --format json`.
+    Check,
 }
 
 const COMPLETIONS_EXAMPLES: &str = "\
@@ -147,6 +155,20 @@ pub(super) struct RenderArguments {
 
     #[command(flatten)]
     pub(super) seed: SeedSettings,
+}
+
+/// How findings are written.
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+pub(super) enum Format {
+    /// For people: each finding with its line of the file.
+    #[default]
+    Text,
+    /// One JSON document; `pgrender schema --of check` describes it.
+    Json,
+    /// SARIF 2.1.0, for code scanning.
+    Sarif,
+    /// Workflow commands of GitHub Actions, which become annotations.
+    Github,
 }
 
 const CHECK_EXAMPLES: &str = "\
@@ -275,6 +297,17 @@ fn invalid(subcommand: &str, setting: &str, message: &str) -> clap::Error {
     match command.find_subcommand_mut(subcommand) {
         Some(subcommand) => subcommand.error(ErrorKind::ValueValidation, message),
         None => command.error(ErrorKind::ValueValidation, message),
+    }
+}
+
+/// Parses the name of a command.
+fn command(name: &str) -> Result<String, String> {
+    let root = Arguments::command();
+    let names: Vec<&str> = root.get_subcommands().map(clap::Command::get_name).collect();
+    if names.contains(&name) {
+        Ok(name.to_owned())
+    } else {
+        Err(format!("`{}` is not a command: write one of {}", shown(name), names.join(", ")))
     }
 }
 

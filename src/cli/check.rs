@@ -2,6 +2,7 @@
 //!
 //! The findings are the output, so they go to standard output, as with other linters.
 
+mod broken;
 mod findings;
 mod github;
 mod json;
@@ -10,12 +11,12 @@ mod sarif;
 mod sources;
 mod text;
 
-use clap::{ColorChoice, ValueEnum};
+use clap::ColorChoice;
 use serde_json::Value;
 
 use self::findings::Findings;
 use self::sources::Sources;
-use crate::cli::arguments::CheckArguments;
+use crate::cli::arguments::{CheckArguments, Format};
 use crate::cli::environment::{self, Environment};
 use crate::cli::outcome::{self, Outcome};
 use crate::cli::planning::{self, Input};
@@ -26,20 +27,6 @@ use crate::diagnostic::{Diagnostic, Severity, has_errors};
 use crate::options::Options;
 use crate::read::Document;
 use crate::render::Plan;
-
-/// How findings are written.
-#[derive(Clone, Copy, Debug, Default, ValueEnum)]
-pub(super) enum Format {
-    /// For people: each finding with its line of the file.
-    #[default]
-    Text,
-    /// One JSON document; `pgrender schema --of check` describes it.
-    Json,
-    /// SARIF 2.1.0, for code scanning.
-    Sarif,
-    /// Workflow commands of GitHub Actions, which become annotations.
-    Github,
-}
 
 /// The JSON schema of the format `json`.
 pub(super) fn json_schema() -> Value {
@@ -82,7 +69,7 @@ fn find(
         Ok(read) => read,
         Err(errors) => return (Findings::new(errors, 0, files), Vec::new()),
     };
-    progress.now(|| format!("checking {files} files"));
+    progress.now("checking");
     let (diagnostics, clusters) = check(&documents, &existing, &options);
     documents.extend(existing);
     (Findings::new(diagnostics, clusters, files), documents)

@@ -5,7 +5,7 @@ use crate::cli::environment::Environment;
 use crate::cli::outcome::{Outcome, Stdout};
 use crate::cli::planning::{self, Input};
 use crate::cli::progress::Progress;
-use crate::cli::{adopt, check, completions, man, output_directory, seed};
+use crate::cli::{adopt, check, completions, man, output_directory, schema, seed};
 use crate::diagnostic::has_errors;
 use crate::read::Document;
 use crate::render::Plan;
@@ -20,7 +20,7 @@ pub(super) fn run(command: &Command, environment: &Environment) -> Outcome {
             Ok(text) => Outcome::new(format!("{}\n", text.as_str()), Vec::new()),
             Err(error) => Outcome::failed(vec![error]),
         },
-        Command::Schema { of } => Outcome::new(format!("{:#}\n", of.json()), Vec::new()),
+        Command::Schema { of } => Outcome::new(format!("{:#}\n", schema::json(*of)), Vec::new()),
         Command::Completions { shell } => completions::run(*shell),
         Command::Man { name } => man::run(name.as_deref()),
     }
@@ -40,7 +40,7 @@ fn run_render(arguments: &RenderArguments, environment: &Environment) -> Outcome
         Ok(read) => read,
         Err(errors) => return Outcome::failed(errors),
     };
-    progress.now(|| "rendering".to_owned());
+    progress.now("rendering");
     let inputs: Vec<&Document> = documents.iter().collect();
     let found = seed::find(&arguments.seed, environment, &inputs);
     let seed = found.as_ref().map(|found| &found.seed).map_err(Vec::as_slice);

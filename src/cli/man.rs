@@ -8,7 +8,6 @@ use clap_mangen::roff::{Roff, roman};
 use crate::cli::arguments::Arguments;
 use crate::cli::outcome::Outcome;
 use crate::diagnostic::Diagnostic;
-use crate::diagnostic::line::shown;
 
 /// Prints the manual page of a command, or the main page.
 pub(super) fn run(name: Option<&str>) -> Outcome {
@@ -45,15 +44,4 @@ fn sections(help: &str) -> Roff {
         }
     }
     page
-}
-
-/// Parses the name of a command.
-pub(super) fn command(name: &str) -> Result<String, String> {
-    let root = Arguments::command();
-    let names: Vec<&str> = root.get_subcommands().map(clap::Command::get_name).collect();
-    if names.contains(&name) {
-        Ok(name.to_owned())
-    } else {
-        Err(format!("`{}` is not a command: write one of {}", shown(name), names.join(", ")))
-    }
 }

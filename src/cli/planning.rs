@@ -9,6 +9,7 @@ use crate::read::Document;
 use crate::render::{self, Plan};
 
 /// What was read.
+#[derive(Clone, Copy)]
 pub(super) struct Input<'a> {
     /// The documents of the input.
     pub(super) documents: &'a [&'a Document],

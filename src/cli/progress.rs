@@ -21,7 +21,7 @@ const ERASE: &str = "\r\x1b[K";
 pub(super) struct Progress(Option<Running>);
 
 struct Running {
-    doing: Arc<Mutex<String>>,
+    doing: Arc<Mutex<&'static str>>,
     /// Ends the thread when it is dropped.
     end: Option<Sender<()>>,
     thread: Option<JoinHandle<()>>,
@@ -30,19 +30,19 @@ struct Running {
 impl Progress {
     /// Starts to wait. `inputs` are the files of the command line. If a person types the input, there is no line, because it would
     /// be written over theirs.
-    pub(super) fn start(inputs: &[PathBuf], doing: &str) -> Self {
+    pub(super) fn start(inputs: &[PathBuf], doing: &'static str) -> Self {
         let reads_stdin = inputs.is_empty() || inputs.iter().any(|input| input == Path::new("-"));
         if !io::stderr().is_terminal() || (reads_stdin && io::stdin().is_terminal()) {
             return Self(None);
         }
-        let doing = Arc::new(Mutex::new(doing.to_owned()));
+        let doing = Arc::new(Mutex::new(doing));
         let (end, ended) = mpsc::channel();
         let of_thread = Arc::clone(&doing);
         let thread = thread::spawn(move || {
             let started = Instant::now();
             let mut wait = PATIENCE;
             while ended.recv_timeout(wait) == Err(RecvTimeoutError::Timeout) {
-                let doing = of_thread.lock().unwrap_or_else(PoisonError::into_inner).clone();
+                let doing = *of_thread.lock().unwrap_or_else(PoisonError::into_inner);
                 say(&format!("{ERASE}pgrender: {doing} ({} s)", started.elapsed().as_secs()));
                 wait = TICK;
             }
@@ -54,9 +54,9 @@ impl Progress {
     }
 
     /// Changes what the line says.
-    pub(super) fn now(&self, doing: impl FnOnce() -> String) {
+    pub(super) fn now(&self, doing: &'static str) {
         if let Self(Some(running)) = self {
-            *running.doing.lock().unwrap_or_else(PoisonError::into_inner) = doing();
+            *running.doing.lock().unwrap_or_else(PoisonError::into_inner) = doing;
         }
     }
 }

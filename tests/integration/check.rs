@@ -84,7 +84,7 @@ fn lines(report: &Value) -> Vec<String> {
         if let (Some(object), true) = (finding["object"].as_object(), finding["file"].is_null()) {
             let [kind, namespace, name] = ["kind", "namespace", "name"].map(|key| object[key].as_str().unwrap());
             let slash = if namespace.is_empty() { "" } else { "/" };
-            line += &format!("{kind} {namespace}{slash}{name}: ");
+            line += &[kind, " ", namespace, slash, name, ": "].concat();
         }
         line + &text("field") + finding["message"].as_str().unwrap()
     };

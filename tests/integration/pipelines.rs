@@ -195,8 +195,8 @@ fn a_comment_is_written_once_and_then_changed() {
             ("CI_MERGE_REQUEST_IID", "7"),
             ("PGRENDER_NOTE_TOKEN", "token-1"),
         ];
-        let long = format!("```diff\n{}```\n", "+ é\n".repeat(30_000));
-        for text in ["# First \"quoted\"\n", long.as_str()] {
+        let too_long = format!("```diff\n{}```\n", "+ é\n".repeat(30_000));
+        for text in ["# First \"quoted\"\n", too_long.as_str()] {
             fs::write(repository.path("diff.md"), text).unwrap();
             let output = repository.script("comment.sh", &["diff.md"], &variables);
             assert!(output.status.success(), "{service}: {}", stderr(&output));
@@ -225,7 +225,7 @@ fn the_steps_of_the_pipelines_run() {
     let of_github: Vec<&str> = steps.iter().filter_map(|step| step["run"].as_str()).collect();
     let pipeline = parsed("gitlab/pgrender.yml");
     let of_gitlab: Vec<&str> =
-        pipeline["pgrender"]["script"].as_array().unwrap().iter().flat_map(Value::as_str).collect();
+        pipeline["pgrender"]["script"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
     for steps in [of_github, of_gitlab] {
         let repository = Repository::new();
         let mut ran = 0;

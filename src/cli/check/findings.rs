@@ -14,7 +14,7 @@ pub(super) struct Findings {
     /// How many there are.
     pub(super) summary: Summary,
     /// The number of files with a finding.
-    pub(super) files_with_findings: usize,
+    pub(super) affected_files: usize,
 }
 
 /// How many findings there are, and in how much.
@@ -44,7 +44,7 @@ impl Findings {
         };
         let with_findings: BTreeSet<&str> =
             list.iter().filter_map(|diagnostic| Some(diagnostic.location.as_ref()?.file.as_str())).collect();
-        let files_with_findings = with_findings.len();
+        let affected_files = with_findings.len();
         let summary = Summary {
             errors: count(Severity::Error),
             warnings: count(Severity::Warning),
@@ -52,7 +52,7 @@ impl Findings {
             clusters,
             files,
         };
-        Self { list, summary, files_with_findings }
+        Self { list, summary, affected_files }
     }
 
     /// Returns the summary in one line: `3 errors, 1 warning in 2 files`.
@@ -65,7 +65,7 @@ impl Findings {
         if counts.is_empty() {
             return format!("no problems in {}", counted((clusters, "cluster")).unwrap_or_default());
         }
-        let files = counted((self.files_with_findings, "file")).map(|files| format!(" in {files}"));
+        let files = counted((self.affected_files, "file")).map(|files| format!(" in {files}"));
         format!("{}{}", counts.join(", "), files.unwrap_or_default())
     }
 }

@@ -7,24 +7,19 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
+use super::broken::Broken;
 use crate::diagnostic::words;
-use crate::diagnostic::{FieldPath, Location, Segment};
+use crate::diagnostic::{FieldPath, Location};
 use crate::read::Document;
 use crate::read::node::{Node, NodeValue};
-use crate::render;
 
 /// Words that name a secret, and what a URI with a password and an anchor look like. An anchor may be the value of a field that is
 /// a secret elsewhere in the file.
 static SUSPICIOUS: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(r"(?i)pass|secret|token|credential|private|://[^/\s]*@|(^|\s)&\S").expect("constant"));
 
-/// A key in a text that cannot be read as YAML.
-static KEY: LazyLock<Regex> =
-    LazyLock::new(|| Regex::new(r#"(?:^|[\s\[{,"'-])([\w./-]+)["']?\s*:"#).expect("constant"));
-
-/// The kind of an object with secrets in a text that cannot be read as YAML: `Secret`, `SecretList`, `SealedSecret`.
-static SECRET_KIND: LazyLock<Regex> =
-    LazyLock::new(|| Regex::new(r#"(?i)kind["']?\s*:\s*["']?\w*secret|stringData"#).expect("constant"));
+/// The longest line, in bytes, that is shown. Longer ones are those of generated files, and take time to search and to cut.
+const LONGEST: usize = 100_000;
 
 /// The texts of the files, by name.
 #[derive(Default)]
@@ -34,6 +29,8 @@ struct Source {
     text: String,
     /// The byte offset at which each line begins.
     lines: Vec<usize>,
+    /// Whether a carriage return ends a line. The lines of a position are then others than these.
+    has_other_lines: bool,
 }
 
 /// The texts, and which of their bytes are secret.
@@ -41,6 +38,8 @@ pub(super) struct Lines<'a> {
     sources: &'a Sources,
     /// The secret bytes of each file that could be read, in ascending order.
     secrets: BTreeMap<&'a str, Vec<Range<usize>>>,
+    /// The files that are not YAML.
+    broken: BTreeMap<&'a str, Broken<'a>>,
 }
 
 impl Sources {
@@ -48,7 +47,9 @@ impl Sources {
     pub(super) fn add(&mut self, name: String, text: String) {
         let begins = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(offset, _)| offset + 1);
         let lines = [0].into_iter().chain(begins).collect();
-        self.0.insert(name, Source { text, lines });
+        let mut after_returns = text.split('\r').skip(1);
+        let has_other_lines = after_returns.any(|after| !after.starts_with('\n'));
+        self.0.insert(name, Source { text, lines, has_other_lines });
     }
 
     /// The number of files.
@@ -77,7 +78,9 @@ impl Sources {
             of_file.retain(|range| !range.is_empty());
             of_file.sort_by_key(|range| range.start);
         }
-        Lines { sources: self, secrets }
+        let broken = self.0.iter().filter(|(file, _)| !secrets.contains_key(file.as_str()));
+        let broken = broken.map(|(file, source)| (file.as_str(), Broken::new(&source.text, &source.lines))).collect();
+        Lines { sources: self, secrets, broken }
     }
 }
 
@@ -89,12 +92,13 @@ impl<'a> Lines<'a> {
         let start = *source.lines.get(number)?;
         let end = source.lines.get(number + 1).map_or(source.text.len(), |next| next - 1);
         let line = source.text[start..end].trim_end_matches('\r');
-        let is_hidden = field.is_some_and(words::may_be_secret)
+        let file = location.file.as_str();
+        let is_hidden = source.has_other_lines
+            || line.len() > LONGEST
+            || field.is_some_and(words::may_be_secret)
             || SUSPICIOUS.is_match(line)
-            || match self.secrets.get(location.file.as_str()) {
-                Some(secrets) => overlap(secrets, &(start..end)),
-                None => source.may_be_secret(number, line),
-            };
+            || self.secrets.get(file).is_some_and(|secrets| overlap(secrets, &(start..end)))
+            || self.broken.get(file).is_some_and(|broken| broken.may_be_secret(number));
         (!is_hidden).then_some(line)
     }
 }
@@ -118,7 +122,9 @@ fn add_secrets(node: &Node, found: &mut Vec<Range<usize>>) {
     match &node.value {
         NodeValue::Mapping(entries) => {
             for entry in entries {
-                if is_secret_key(&entry.key) || (entry.key == "items" && entry.value.items().iter().any(is_secret)) {
+                if words::is_secret_key(&entry.key)
+                    || (entry.key == "items" && entry.value.items().iter().any(is_secret))
+                {
                     found.push(entry.value.range.clone());
                 } else {
                     add_secrets(&entry.value, found);
@@ -128,42 +134,6 @@ fn add_secrets(node: &Node, found: &mut Vec<Range<usize>>) {
         NodeValue::Sequence(items) => items.iter().for_each(|item| add_secrets(item, found)),
         _ => {}
     }
-}
-
-fn is_secret_key(key: &str) -> bool {
-    words::may_be_secret(&FieldPath(vec![Segment::Key(key.to_owned())]))
-}
-
-impl Source {
-    /// Whether a line of a file that is not YAML may contain a secret. Only lines of a document about a resource that pgrender
-    /// renders are shown, and only if no key in the line and in those that enclose it, by their indentation, can be a secret.
-    fn may_be_secret(&self, number: usize, line: &str) -> bool {
-        let text = |number: usize| {
-            let end = self.lines.get(number + 1).map_or(self.text.len(), |next| *next);
-            &self.text[self.lines[number]..end]
-        };
-        let begins = |number: &usize| text(*number).starts_with("---");
-        let first = (0..=number).rev().find(begins).unwrap_or(0);
-        let last = (number + 1..self.lines.len()).find(begins).unwrap_or(self.lines.len());
-        let document: &str = &self.text[self.lines[first]..self.lines.get(last).map_or(self.text.len(), |end| *end)];
-        if !render::mentions_kind(document) || SECRET_KIND.is_match(document) {
-            return true;
-        }
-        let has_secret_key = |line: &str| KEY.captures_iter(line).any(|key| is_secret_key(&key[1]));
-        let mut indentation = indentation(line);
-        let enclosing = (first..number).rev().map(text).filter(|above| {
-            let encloses = !above.trim().is_empty() && self::indentation(above) < indentation;
-            if encloses {
-                indentation = self::indentation(above);
-            }
-            encloses
-        });
-        has_secret_key(line) || enclosing.into_iter().any(has_secret_key)
-    }
-}
-
-fn indentation(line: &str) -> usize {
-    line.len() - line.trim_start().len()
 }
 
 #[cfg(test)]
@@ -192,6 +162,13 @@ mod tests {
         assert_eq!(shown("data: {a: b}\n"), [] as [usize; 0]);
         assert_eq!(shown("kind: List\nitems:\n- kind: Secret\n  data:\n    a: b\nc: d\n"), [1, 2, 6]);
         assert_eq!(shown("{kind: List, items: [{kind: Secret, data: {a: b}}]}\n"), [] as [usize; 0]);
+    }
+
+    #[test]
+    fn only_lines_that_can_be_counted_are_shown() {
+        assert_eq!(shown("kind: A\r\nb: c\r\n"), [1, 2]);
+        assert_eq!(shown("kind: A\rb: c\nd: e\n"), [] as [usize; 0]);
+        assert_eq!(shown(&format!("kind: A\nb: {}\n", "c".repeat(LONGEST))), [1]);
     }
 
     #[test]

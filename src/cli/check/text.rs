@@ -10,9 +10,6 @@ use crate::diagnostic::{Diagnostic, Position, Severity, shorten};
 /// How wide a line is shown. The renderer cuts longer ones around the place.
 const WIDTH: usize = 120;
 
-/// The longest line, in bytes, that is shown at all. Longer ones are those of generated files, and take time to cut.
-const LONGEST: usize = 100_000;
-
 /// Returns the findings, each followed by an empty line, and the summary.
 pub(super) fn write(found: &Findings, lines: &Lines, coloured: bool) -> String {
     let renderer = if coloured { Renderer::styled() } else { Renderer::plain() }.term_width(WIDTH);
@@ -57,9 +54,6 @@ fn elements<'a>(diagnostic: &'a Diagnostic, lines: &Lines<'a>) -> Vec<Element<'a
 
 /// Returns a line with a mark below the word that begins at the position.
 fn snippet(line: &str, position: Position) -> Option<Snippet<'static, Annotation<'static>>> {
-    if line.len() > LONGEST {
-        return None;
-    }
     // One character for each, so that the columns stay what they are.
     let line: String = line
         .chars()
