@@ -32,7 +32,7 @@ Examples:
   kustomize build --enable-alpha-plugins --enable-exec .
   kpt fn render --allow-exec
 
-Exit codes: 0 rendered, 1 something is wrong with the input, 2 something is wrong with the command line.";
+Exit codes: 0 rendered or valid, 1 something is wrong with the input, 2 something is wrong with the command line.";
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
