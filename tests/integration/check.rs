@@ -11,10 +11,12 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
+use crate::common::authority::{Authority, new_key};
 use crate::common::fixtures::fixtures;
 use crate::common::rendering::SEED;
+use crate::common::tools;
 
 /// A cluster without a fault.
 const GOOD: &str = "\
@@ -144,6 +146,43 @@ fn existing_secrets_are_checked_without_the_seed_that_they_come_from() {
             assert_eq!((told.code, checked.code), (code, code), "{}", told.stderr);
             assert_eq!(lines(&serde_json::from_str(&checked.stdout).unwrap()), told.stderr.lines().collect::<Vec<_>>());
         }
+    }
+}
+
+/// Whatever the seed is, it does not give the CA that PGO made. So the warning does not need the seed of the user.
+#[test]
+fn a_bundle_that_no_seed_gives_is_a_warning() {
+    if tools::program("openssl").is_none() {
+        return;
+    }
+    let [pgo, other] = [Authority::new(), Authority::new()];
+    let directory = tempfile::tempdir().unwrap();
+    fs::write(directory.path().join("cluster.yaml"), GOOD).unwrap();
+    let secret = |name: &str, values: Value| {
+        let metadata = json!({"name": name, "namespace": "shop"});
+        json!({"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "stringData": values}).to_string()
+    };
+    let key = new_key();
+    let certificate = pgo.sign(&key, "hippo-primary", &["hippo-primary"]);
+    let pair = json!({"tls.crt": certificate, "tls.key": key, "ca.crt": pgo.root});
+    let server = secret("hippo-cluster-cert", pair);
+    let root = |authority: &Authority| {
+        secret("pgo-root-cacert", json!({"root.crt": authority.root, "root.key": authority.root_key}))
+    };
+    let now = tools::success(Command::new("date").arg("+%s"));
+    let time = format!("--time={}", now.trim());
+    for (secrets, warnings) in [
+        (server.clone(), 1),
+        (format!("{server}\n---\n{}", root(&pgo)), 0),
+        (format!("{server}\n---\n{}", root(&other)), 1),
+    ] {
+        fs::write(directory.path().join("secrets.yaml"), secrets).unwrap();
+        let arguments = [&time, "cluster.yaml", "secrets.yaml"];
+        let seed = [("PGRENDER_SEED", SEED)];
+        let told = run(&[&["render"], &arguments[..]].concat(), directory.path(), &seed, "");
+        let checked = run(&[&["check", "--format=json"], &arguments[..]].concat(), directory.path(), &[], "");
+        assert_eq!(told.stderr.matches("does not contain the CA that signs").count(), warnings, "{}", told.stderr);
+        assert_eq!(lines(&serde_json::from_str(&checked.stdout).unwrap()), told.stderr.lines().collect::<Vec<_>>());
     }
 }
 

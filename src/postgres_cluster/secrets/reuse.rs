@@ -169,11 +169,13 @@ pub(crate) fn still_trusted<'h>(
 }
 
 /// A warning if the peers that use the bundles of the Secrets `held` do not trust the CA that signs new certificates. Only CAs
-/// for which `belongs` is true count: a bundle without any of them has another purpose. `first` is advice to try first.
+/// for which `belongs` is true count: a bundle without any of them has another purpose. If `of_seed` is true for a CA, the right
+/// seed may give it. `first` is advice to try first.
 pub(crate) fn unannounced<'h>(
     mut held: impl Iterator<Item = &'h Certificates<'h>>,
     authority: &X509,
     belongs: impl Fn(&X509) -> bool,
+    of_seed: impl Fn(&X509) -> bool,
     first: &str,
 ) -> Option<Diagnostic> {
     let held = held.find(|held| {
@@ -185,7 +187,8 @@ pub(crate) fn unannounced<'h>(
          {first}increase `pgrender.dev/rotate-ca` by one only, and if another bundle has been applied since, read the \
          Secrets again"
     );
-    Some(held.secret.warning(held.told_at, &what))
+    let warning = held.secret.warning(held.told_at, &what);
+    Some(if held.bundle.iter().any(of_seed) { warning.comparing_seed() } else { warning })
 }
 
 /// The warnings about CAs that the Secrets `held` of members trust although this seed does not give them. `bundle` contains

@@ -50,10 +50,11 @@ impl<'a> Signers<'a> {
         let held = |authority| held(existing, authority);
         for (authority, keep) in [(CertificateAuthority::TrustDomain, advice), (CertificateAuthority::Members, "")] {
             let belongs = |certificate: &X509| signers.belongs(authority, certificate);
-            let note = reuse::unannounced(held(authority), &signers.of(authority).facts, belongs, keep);
+            let signer = signers.of(authority);
             // PGO's CA is the same with every seed.
             let is_of_pgo = authority == CertificateAuthority::TrustDomain && first.is_some() && generation == 1;
-            notes.extend(note.map(|note| if is_of_pgo { note } else { note.comparing_seed() }));
+            let of_seed = |certificate: &X509| !is_of_pgo && signer.authorities.has_named(certificate, generation);
+            notes.extend(reuse::unannounced(held(authority), &signer.facts, belongs, of_seed, keep));
         }
         let is_member = |certificate: &X509| signers.belongs(CertificateAuthority::Members, certificate);
         notes.extend(reuse::strangers(held(CertificateAuthority::Members), &signers.of_members.bundle, is_member));
