@@ -6,7 +6,9 @@
 
 mod adopt;
 mod arguments;
+mod check;
 mod command_line;
+mod completions;
 mod diff;
 mod environment;
 mod function;
@@ -15,9 +17,13 @@ pub mod function_config;
 mod fuzz;
 mod input;
 mod legacy_plugin;
+mod man;
 mod outcome;
 mod output_directory;
+mod planning;
+mod progress;
 mod revision;
+mod schema;
 mod seed;
 pub mod settings;
 mod values;
@@ -32,7 +38,7 @@ use arguments::Arguments;
 use environment::Environment;
 use outcome::Outcome;
 
-/// Runs the program and returns its exit code: 0 if it rendered, 1 if something is wrong with the input, 2 if something is
+/// Runs the program and returns its exit code: 0 if it did what was asked, 1 if something is wrong with the input, 2 if something is
 /// wrong with the command line.
 pub fn main() -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().collect();

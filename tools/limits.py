@@ -507,6 +507,7 @@ def main() -> None:
         configuration.flush()
         for name, text in cases():
             measure(name, "render", ["render"], text, {})
+            measure(name, "check", ["check"], text, {})
             measure(name, "function", [], as_list(text), {})
             measure(name, "plugin", [configuration.name], text, {"KUSTOMIZE_PLUGIN_CONFIG_ROOT": "/"})
         for name, text in function_cases():

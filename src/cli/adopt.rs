@@ -24,7 +24,7 @@ pub(super) fn run(arguments: &AdoptArguments, environment: &Environment) -> Outc
         Ok(options) => options,
         Err(error) => return Outcome::failed(vec![error]),
     };
-    let documents = match input::documents(&arguments.inputs) {
+    let documents = match input::documents(&arguments.inputs, |_, _| {}) {
         Ok(documents) => documents,
         Err(errors) => return Outcome::failed(errors),
     };

@@ -3,13 +3,15 @@
 use std::path::{Path, PathBuf};
 
 use clap::error::ErrorKind;
-use clap::{Args, CommandFactory, Parser, Subcommand};
+use clap::{Args, ColorChoice, CommandFactory, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
 
 use crate::cli::diff::DiffArguments;
 use crate::cli::input;
-use crate::cli::settings::{self, Settings};
+use crate::cli::settings::{self, SeedSettings, Settings};
 use crate::cli::values;
 use crate::diagnostic::Diagnostic;
+use crate::diagnostic::line::shown;
 use crate::read::Document;
 
 /// Renders a PostgresCluster into every manifest that a highly available Postgres needs, with no operator.
@@ -26,16 +28,22 @@ pub(super) struct Arguments {
 const EXAMPLES: &str = "\
 Examples:
   (umask 077; pgrender seed > seed)
+  pgrender check clusters/
   pgrender render --seed-file seed cluster.yaml | kubectl apply --server-side -f -
   kustomize build --enable-alpha-plugins --enable-exec .
   kpt fn render --allow-exec
 
-Exit codes: 0 rendered, 1 something is wrong with the input, 2 something is wrong with the command line.";
+Exit codes: 0 rendered or valid, 1 something is wrong with the input, 2 something is wrong with the command line.";
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     /// Print the manifests of every PostgresCluster in the given files.
     Render(Box<RenderArguments>),
+    /// Report what is wrong with every PostgresCluster in the given files, without a seed and without writing anything.
+    ///
+    /// It reports every error and every warning of `pgrender render` with the same input and the same options, on standard
+    /// output. It also reports what is wrong with a seed that is in the input.
+    Check(Box<CheckArguments>),
     /// Write the steps that give the volumes of PGO's cluster to the rendered one, without a copy of the data.
     ///
     /// Each step is a file to apply. README.md in the same directory has the commands in their order, and says how to undo
@@ -50,13 +58,69 @@ pub(super) enum Command {
     ///
     /// It is 32 random bytes in base64. Nobody can create the same seed again, so keep it where you keep the keys of your
     /// backups.
+    #[command(after_help = SEED_EXAMPLES)]
     Seed,
-    /// Print the JSON schema of a PostgresCluster, for editors and for `openapi:` in a kustomization.
+    /// Print a JSON schema: of a PostgresCluster, for editors and for `openapi:` in a kustomization, or of an output.
     ///
     /// With `openapi:`, kustomize does not use its built-in schema. A strategic merge patch of a Deployment or of another
     /// built-in resource in the same kustomization then replaces lists instead of merging them.
-    Schema,
+    #[command(after_help = SCHEMA_EXAMPLES)]
+    Schema {
+        /// What the schema describes
+        #[arg(long, value_name = "NAME", value_enum, default_value_t)]
+        of: Schema,
+    },
+    /// Print the script with which a shell completes commands and options.
+    #[command(after_help = COMPLETIONS_EXAMPLES)]
+    Completions {
+        /// The shell
+        #[arg(value_enum)]
+        shell: Shell,
+    },
+    /// Print the manual page of pgrender, or of one of its commands.
+    #[command(after_help = MAN_EXAMPLES)]
+    Man {
+        /// The command, for example `render`
+        #[arg(value_name = "COMMAND", value_parser = command)]
+        name: Option<String>,
+    },
 }
+
+/// What a schema describes.
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+pub(super) enum Schema {
+    /// A PostgresCluster.
+    #[default]
+    Postgrescluster,
+    /// The output of `pgrender check --format json`.
+    Check,
+    /// The output of `pgrender diff --format json`.
+    Diff,
+}
+
+const COMPLETIONS_EXAMPLES: &str = "\
+bash, fish and zsh look for the script in their own directories:
+
+Examples:
+  source <(pgrender completions bash)
+  pgrender completions bash > ~/.local/share/bash-completion/completions/pgrender
+  pgrender completions fish > ~/.config/fish/completions/pgrender.fish
+  pgrender completions zsh > ~/.zfunc/_pgrender";
+
+const MAN_EXAMPLES: &str = "\
+Examples:
+  pgrender man render | man -l -
+  pgrender man > pgrender.1
+  pgrender man check > pgrender-check.1";
+
+const SEED_EXAMPLES: &str = "\
+Examples:
+  (umask 077; pgrender seed > seed)";
+
+const SCHEMA_EXAMPLES: &str = "\
+Examples:
+  pgrender schema > postgrescluster.schema.json
+  pgrender schema --of check";
 
 const RENDER_EXAMPLES: &str = "\
 The seed is taken from `--seed-file`, else from one of PGRENDER_SEED_FILE,
@@ -70,22 +134,81 @@ Examples:
   kubectl get secret -o yaml | pgrender render --existing - cluster.yaml
   pgrender render --random --image RELATED_IMAGE_PGBACKREST=pgbackrest:1 a.yaml";
 
+/// What is read.
 #[derive(Args, Debug)]
-#[command(after_help = RENDER_EXAMPLES)]
-pub(super) struct RenderArguments {
+pub(super) struct InputArguments {
     /// Files, directories (all `*.yaml`, `*.yml` and `*.json` files below them, except hidden ones), or `-` for standard input,
     /// which is the default
     #[arg(value_name = "FILE|DIR|-")]
     pub(super) inputs: Vec<PathBuf>,
 
-    /// Write one file per object to DIR/<cluster>/ instead, and remove files of an earlier run that are no longer needed
-    #[arg(short, long, value_name = "DIR")]
-    pub(super) output_dir: Option<PathBuf>,
-
     /// Files or directories with the Secrets that the clusters already have, or `-`; may be repeated. Their passwords and
     /// certificates are kept. Secrets among the other files have the same effect
     #[arg(long, value_name = "FILE|DIR|-")]
     existing: Vec<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+#[command(after_help = RENDER_EXAMPLES)]
+pub(super) struct RenderArguments {
+    #[command(flatten)]
+    pub(super) input: InputArguments,
+
+    /// Write one file per object to DIR/<cluster>/ instead, and remove files of an earlier run that are no longer needed
+    #[arg(short, long, value_name = "DIR")]
+    pub(super) output_dir: Option<PathBuf>,
+
+    #[command(flatten)]
+    settings: Settings,
+
+    #[command(flatten)]
+    pub(super) seed: SeedSettings,
+}
+
+/// How findings are written.
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+pub(super) enum Format {
+    /// For people: each finding with its line of the file.
+    #[default]
+    Text,
+    /// One JSON document; `pgrender schema --of check` describes it.
+    Json,
+    /// SARIF 2.1.0, for code scanning.
+    Sarif,
+    /// Workflow commands of GitHub Actions, which become annotations.
+    Github,
+}
+
+const CHECK_EXAMPLES: &str = "\
+A source line that may contain a secret is never shown.
+
+Examples:
+  pgrender check cluster.yaml
+  pgrender check --deny-warnings clusters/
+  kustomize build . | pgrender check --namespace test
+  pgrender check --format json clusters/ > findings.json
+  pgrender check --format sarif clusters/ > pgrender.sarif
+
+Exit codes: 0 valid, 1 something is wrong with the input, 2 something is wrong
+with the command line.";
+
+#[derive(Args, Debug)]
+#[command(after_help = CHECK_EXAMPLES)]
+pub(super) struct CheckArguments {
+    #[command(flatten)]
+    pub(super) input: InputArguments,
+
+    /// Format of the findings
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
+    pub(super) format: Format,
+
+    /// Exit with 1 also if there are only warnings
+    #[arg(long)]
+    pub(super) deny_warnings: bool,
+
+    /// Whether the text has colours. `auto`: if standard output is a terminal, unless NO_COLOR is set
+    #[arg(long, value_name = "WHEN", value_enum, default_value_t)]
+    pub(super) color: ColorChoice,
 
     #[command(flatten)]
     settings: Settings,
@@ -125,9 +248,20 @@ pub(super) struct AdoptArguments {
     pub(super) images: Vec<(String, String)>,
 }
 
-impl RenderArguments {
-    /// Reads the files of `--existing`. Standard input can be read only once, so `-` cannot be an input file too.
-    pub(super) fn existing(&self) -> Result<Vec<Document>, Vec<Diagnostic>> {
+impl InputArguments {
+    /// Reads the input, and the Secrets of `--existing`. Gives the name and the text of each file to `keep`. Standard input can be
+    /// read only once, so `-` cannot be an input file too.
+    pub(super) fn read(
+        &self,
+        mut keep: impl FnMut(String, String),
+    ) -> Result<(Vec<Document>, Vec<Document>), Vec<Diagnostic>> {
+        match (input::documents(&self.inputs, &mut keep), self.existing(&mut keep)) {
+            (Ok(documents), Ok(existing)) => Ok((documents, existing)),
+            (documents, existing) => Err([documents.err(), existing.err()].into_iter().flatten().flatten().collect()),
+        }
+    }
+
+    fn existing(&self, keep: impl FnMut(String, String)) -> Result<Vec<Document>, Vec<Diagnostic>> {
         let stdin = Path::new("-");
         let taken = self.inputs.is_empty() || self.inputs.iter().any(|input| input == stdin);
         if taken && self.existing.iter().any(|input| input == stdin) {
@@ -135,33 +269,62 @@ impl RenderArguments {
                            once: give a file for one of them";
             return Err(vec![Diagnostic::error(message)]);
         }
-        if self.existing.is_empty() { Ok(Vec::new()) } else { input::documents(&self.existing) }
-    }
-
-    /// Returns the settings. If two flags contradict each other, that is an error.
-    pub(super) fn settings(&self) -> Result<&Settings, clap::Error> {
-        checked(&self.settings, "render")
+        if self.existing.is_empty() { Ok(Vec::new()) } else { input::documents(&self.existing, keep) }
     }
 }
 
-/// Returns the settings of a command. If two flags contradict each other, that is an error.
-pub(super) fn checked<'s>(settings: &'s Settings, command: &str) -> Result<&'s Settings, clap::Error> {
-    let exclusive = settings.random && settings.seed_file.is_some();
-    let seed_file = exclusive.then(|| Err(("seed_file", "cannot be used with `--random`".to_owned())));
-    seed_file.unwrap_or_else(|| settings.check()).map_err(|(setting, message)| invalid(command, setting, &message))?;
+impl RenderArguments {
+    /// Returns the settings. If two flags contradict each other, that is an error.
+    pub(super) fn settings(&self) -> Result<&Settings, clap::Error> {
+        consistent_with_seed("render", &self.settings, &self.seed)
+    }
+}
+
+impl CheckArguments {
+    /// Returns the settings. If two flags contradict each other, that is an error.
+    pub(super) fn settings(&self) -> Result<&Settings, clap::Error> {
+        consistent("check", &self.settings)
+    }
+}
+
+/// Returns the settings of a command that has a seed. If two flags contradict each other, that is an error.
+pub(super) fn consistent_with_seed<'a>(
+    command: &str,
+    settings: &'a Settings,
+    seed: &SeedSettings,
+) -> Result<&'a Settings, clap::Error> {
+    if seed.random && seed.seed_file.is_some() {
+        return Err(invalid(command, "seed_file", "cannot be used with `--random`"));
+    }
+    consistent(command, settings)
+}
+
+fn consistent<'a>(command: &str, settings: &'a Settings) -> Result<&'a Settings, clap::Error> {
+    settings.check().map_err(|(setting, message)| invalid(command, setting, &message))?;
     Ok(settings)
 }
 
 /// Creates an error about the option of a setting, in the format of clap's own errors.
-fn invalid(name: &str, setting: &str, message: &str) -> clap::Error {
+fn invalid(subcommand: &str, setting: &str, message: &str) -> clap::Error {
     let mut command = Arguments::command();
     command.build();
     let option =
         settings::command().get_arguments().find(|argument| argument.get_id() == setting).map(ToString::to_string);
     let message = format!("invalid value for '{}': {message}", option.unwrap_or_default());
-    match command.find_subcommand_mut(name) {
+    match command.find_subcommand_mut(subcommand) {
         Some(subcommand) => subcommand.error(ErrorKind::ValueValidation, message),
         None => command.error(ErrorKind::ValueValidation, message),
+    }
+}
+
+/// Parses the name of a command.
+fn command(name: &str) -> Result<String, String> {
+    let root = Arguments::command();
+    let names: Vec<&str> = root.get_subcommands().map(clap::Command::get_name).collect();
+    if names.contains(&name) {
+        Ok(name.to_owned())
+    } else {
+        Err(format!("`{}` is not a command: write one of {}", shown(name), names.join(", ")))
     }
 }
 

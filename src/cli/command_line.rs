@@ -3,24 +3,27 @@
 use crate::cli::arguments::{Command, RenderArguments};
 use crate::cli::environment::Environment;
 use crate::cli::outcome::{Outcome, Stdout};
-use crate::cli::{adopt, diff, input, output_directory, seed};
-use crate::diagnostic::{Diagnostic, has_errors};
-use crate::postgres_cluster::secrets::existing;
-use crate::postgres_cluster::spec;
+use crate::cli::planning::{self, Input};
+use crate::cli::progress::Progress;
+use crate::cli::{adopt, check, completions, diff, man, output_directory, schema, seed};
+use crate::diagnostic::has_errors;
 use crate::read::Document;
-use crate::render::{self, Plan};
+use crate::render::Plan;
 
 /// Runs a command.
 pub(super) fn run(command: &Command, environment: &Environment) -> Outcome {
     match command {
         Command::Render(arguments) => run_render(arguments, environment),
+        Command::Check(arguments) => check::run(arguments, environment),
         Command::Adopt(arguments) => adopt::run(arguments, environment),
         Command::Diff(arguments) => diff::run(arguments, environment),
         Command::Seed => match seed::generate() {
             Ok(text) => Outcome::new(format!("{}\n", text.as_str()), Vec::new()),
             Err(error) => Outcome::failed(vec![error]),
         },
-        Command::Schema => Outcome::new(format!("{:#}\n", spec::json_schema()), Vec::new()),
+        Command::Schema { of } => Outcome::new(format!("{:#}\n", schema::json(*of)), Vec::new()),
+        Command::Completions { shell } => completions::run(*shell),
+        Command::Man { name } => man::run(name.as_deref()),
     }
 }
 
@@ -33,26 +36,19 @@ fn run_render(arguments: &RenderArguments, environment: &Environment) -> Outcome
         Ok(options) => options,
         Err(error) => return Outcome::failed(vec![error]),
     };
-    let (documents, existing) = match (input::documents(&arguments.inputs), arguments.existing()) {
-        (Ok(documents), Ok(existing)) => (documents, existing),
-        (documents, existing) => {
-            let errors = [documents.err(), existing.err()].into_iter().flatten();
-            return Outcome::failed(errors.flatten().collect());
-        }
+    let progress = Progress::start(&arguments.input.inputs, "reading");
+    let (documents, existing) = match arguments.input.read(|_, _| {}) {
+        Ok(read) => read,
+        Err(errors) => return Outcome::failed(errors),
     };
+    progress.now("rendering");
     let inputs: Vec<&Document> = documents.iter().collect();
-    let found = seed::find(settings, environment, &inputs);
+    let found = seed::find(&arguments.seed, environment, &inputs);
     let seed = found.as_ref().map(|found| &found.seed).map_err(Vec::as_slice);
-    let nearly = seed::nearly::check(&inputs);
-    let existing: Vec<&Document> = existing.iter().filter(|document| existing::is_source(document)).collect();
-    let Plan { resources, mut diagnostics } = render::plan(inputs.into_iter().chain(existing), &options, seed);
-    diagnostics.extend(nearly);
+    let input = Input { documents: &inputs, existing: &existing };
+    let Plan { resources, mut diagnostics } = planning::plan(input, &options, seed);
+    drop(progress);
     diagnostics.extend(found.into_iter().flat_map(|found| found.warnings));
-    if resources.is_empty() && !has_errors(&diagnostics) {
-        // With pruning, applying an empty output would delete every database.
-        let message = format!("no {} in the input: give a file or directory that contains one", render::kinds());
-        diagnostics.push(Diagnostic::error(message));
-    }
     if has_errors(&diagnostics) {
         return Outcome::failed(diagnostics);
     }

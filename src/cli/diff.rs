@@ -1,13 +1,12 @@
 //! `pgrender diff`: reads both inputs, compares them, and prints what the change does.
 
-use std::io::{self, IsTerminal};
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
+use clap::{Args, ColorChoice, ValueEnum};
 
 use crate::cli::environment::Environment;
-use crate::cli::outcome::Outcome;
-use crate::cli::settings::Settings;
+use crate::cli::outcome::{self, Outcome};
+use crate::cli::settings::{SeedSettings, Settings};
 use crate::cli::{arguments, input, revision, seed};
 use crate::diagnostic::{Diagnostic, Severity, has_errors, shorten};
 use crate::diff::effect::Consequence;
@@ -60,13 +59,16 @@ pub(super) struct DiffArguments {
     #[arg(long)]
     exit_code: bool,
 
-    /// When to use colours
+    /// Whether the text has colours. `auto`: if standard output is a terminal, unless NO_COLOR is set
     #[arg(long, value_name = "WHEN", value_enum, default_value_t)]
-    color: Color,
+    color: ColorChoice,
 
     /// Files or directories with the Secrets that the clusters already have, or `-`, as for `render`; may be repeated
     #[arg(long, value_name = "FILE|DIR|-")]
     existing: Vec<PathBuf>,
+
+    #[command(flatten)]
+    seed: SeedSettings,
 
     #[command(flatten)]
     settings: Settings,
@@ -83,20 +85,9 @@ enum Format {
     Markdown,
 }
 
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, ValueEnum)]
-enum Color {
-    /// If standard output is a terminal, and NO_COLOR is not set.
-    #[default]
-    Auto,
-    /// Always.
-    Always,
-    /// Never.
-    Never,
-}
-
 /// Runs the command.
 pub(super) fn run(arguments: &DiffArguments, environment: &Environment) -> Outcome {
-    let settings = match arguments::checked(&arguments.settings, "diff") {
+    let settings = match arguments::consistent_with_seed("diff", &arguments.settings, &arguments.seed) {
         Ok(settings) => settings,
         Err(error) => return Outcome::misused(error),
     };
@@ -118,11 +109,7 @@ pub(super) fn run(arguments: &DiffArguments, environment: &Environment) -> Outco
 }
 
 fn printed(arguments: &DiffArguments, report: &Report, environment: &Environment) -> Outcome {
-    let is_coloured = match arguments.color {
-        Color::Always => true,
-        Color::Never => false,
-        Color::Auto => !environment.no_color && io::stdout().is_terminal(),
-    };
+    let is_coloured = outcome::is_coloured(arguments.color, environment);
     let stdout = match arguments.format {
         Format::Text => text::to_string(report, is_coloured),
         Format::Json => json(report),
@@ -160,14 +147,15 @@ fn report(
         (Ok(old), Ok(new)) => (old, new),
         (old, new) => return Err([old.err(), new.err()].into_iter().flatten().flatten().collect()),
     };
-    let existing = if arguments.existing.is_empty() { Vec::new() } else { input::documents(&arguments.existing)? };
+    let existing =
+        if arguments.existing.is_empty() { Vec::new() } else { input::documents(&arguments.existing, |_, _| ())? };
     let existing: Vec<&Document> = existing.iter().filter(|document| existing::is_source(document)).collect();
     let is_input = |documents: &[Document]| documents.iter().any(|document| render::is_rendered(&document.node));
     let has_manifests = |documents: &[Document]| !documents.is_empty() && !is_input(documents);
     // Both inputs need the same seed, else all passwords would differ.
     let shared = seed::random().map_err(|error| vec![error])?;
     let needs_seed = has_manifests(&old) || has_manifests(&new);
-    let context = Rendering { settings, environment, options: &options, existing, shared, needs_seed };
+    let context = Rendering { seed: &arguments.seed, environment, options: &options, existing, shared, needs_seed };
     let (old, new) = match (context.side(&old), context.side(&new)) {
         (Ok(old), Ok(new)) => (old, new),
         (old, new) => {
@@ -188,7 +176,9 @@ fn report(
 
 /// Reads an input.
 fn read(name: &str, notes: &mut Vec<String>) -> Result<Vec<Document>, Vec<Diagnostic>> {
-    let Some((revision, path)) = revision::parse(name) else { return input::documents(&[PathBuf::from(name)]) };
+    let Some((revision, path)) = revision::parse(name) else {
+        return input::documents(&[PathBuf::from(name)], |_, _| ());
+    };
     match revision::documents(revision, path)? {
         revision::Found::Documents(documents) => Ok(documents),
         revision::Found::Absent => {
@@ -200,7 +190,7 @@ fn read(name: &str, notes: &mut Vec<String>) -> Result<Vec<Document>, Vec<Diagno
 
 /// What both inputs are rendered with. It contains a seed, so it does not implement `Debug`.
 struct Rendering<'a> {
-    settings: &'a Settings,
+    seed: &'a SeedSettings,
     environment: &'a Environment,
     options: &'a Options,
     existing: Vec<&'a Document>,
@@ -220,9 +210,9 @@ impl Rendering<'_> {
             return Ok(side);
         }
         let found = if self.needs_seed {
-            Some(seed::find(self.settings, self.environment, &inputs).map_err(because_of_manifests)?)
+            Some(seed::find(self.seed, self.environment, &inputs).map_err(because_of_manifests)?)
         } else {
-            seed::find_if_given(self.settings, self.environment, &inputs)?
+            seed::find_if_given(self.seed, self.environment, &inputs)?
         };
         let seed = found.as_ref().map_or(&self.shared, |found| &found.seed);
         let all = inputs.into_iter().chain(self.existing.iter().copied());

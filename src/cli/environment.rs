@@ -29,7 +29,7 @@ pub(super) struct Environment {
     pub(super) openshift: Option<String>,
     /// `PGRENDER_MAX_CLUSTERS`.
     pub(super) max_clusters: Option<String>,
-    /// `NO_COLOR` (no-color.org).
+    /// Whether `NO_COLOR` is set (no-color.org).
     pub(super) no_color: bool,
     /// Whether kustomize runs the program as a legacy plugin. It sets `KUSTOMIZE_PLUGIN_CONFIG_ROOT`, and
     /// `KUSTOMIZE_PLUGIN_CONFIG_STRING` if the configuration is not too long.
@@ -60,6 +60,11 @@ impl Environment {
         }
         self
     }
+}
+
+/// The current directory; empty if it is unknown.
+pub(super) fn current_directory() -> PathBuf {
+    std::env::current_dir().unwrap_or_default()
 }
 
 /// The time in seconds since 1970-01-01 00:00:00 UTC; 0 if the clock is earlier.

@@ -74,11 +74,11 @@ fn try_transform<'a>(
 ) -> Result<Merged<'a>, Vec<Diagnostic>> {
     let settings = config.map(|config| function_config::settings(&config.node)).transpose()?;
     let settings = settings.unwrap_or_default();
-    let mut options = settings.options(environment).map_err(|error| vec![error])?;
+    let mut options = settings.general.options(environment).map_err(|error| vec![error])?;
     let documents: Vec<&Document> = items.iter().chain(config).collect();
     // kpt sets the file of every item, and kustomize sets none.
     options.through_kustomize = documents.iter().all(|document| object::path(&document.node).is_none());
-    let found = seed::find(&settings, environment, &documents);
+    let found = seed::find(&settings.seed, environment, &documents);
     let seed = found.as_ref().map(|found| &found.seed).map_err(Vec::as_slice);
     let mut rendered = render(documents.iter().copied(), &options, seed);
     rendered.diagnostics.extend(seed::nearly::check(&documents));

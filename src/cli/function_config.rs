@@ -13,7 +13,7 @@ use clap::error::{ContextKind, ContextValue};
 use clap::{Arg, ArgAction, Command, FromArgMatches};
 
 use crate::cli::environment::IMAGE_PREFIX;
-use crate::cli::settings::{self, Settings};
+use crate::cli::settings::{self, RenderSettings};
 use crate::cli::values;
 use crate::diagnostic::words;
 use crate::diagnostic::{Diagnostic, FieldPath};
@@ -25,7 +25,7 @@ const API_VERSION: &str = "pgrender.dev/v1alpha1";
 const KIND: &str = "PgRender";
 
 /// Reads the settings from a function's configuration. Errors name fields of the configuration, without a position.
-pub(super) fn settings(config: &Node) -> Result<Settings, Vec<Diagnostic>> {
+pub(super) fn settings(config: &Node) -> Result<RenderSettings, Vec<Diagnostic>> {
     let resource = object::reference(config);
     let mut reader = Reader::new();
     match (resource.api_version.as_str(), resource.kind.as_str()) {
@@ -66,12 +66,12 @@ impl Reader {
     }
 
     /// The settings, if there is no error. Settings that contradict each other are reported together with the other errors.
-    fn settings(mut self) -> Result<Settings, Vec<Diagnostic>> {
+    fn settings(mut self) -> Result<RenderSettings, Vec<Diagnostic>> {
         // The arguments are valid, because each of them was parsed before.
         let matches = self.command.try_get_matches_from_mut(&self.arguments);
-        let settings = matches.and_then(|matches| Settings::from_arg_matches(&matches));
+        let settings = matches.and_then(|matches| RenderSettings::from_arg_matches(&matches));
         let settings = settings.map_err(|error| vec![Diagnostic::error(error.to_string())])?;
-        if let Err((setting, message)) = settings.check() {
+        if let Err((setting, message)) = settings.general.check() {
             let path = FieldPath::of(self.section).key(field(setting));
             self.errors.push(Diagnostic::error(message).at(path));
         }
@@ -249,11 +249,11 @@ fn boolean(node: &Node) -> Result<bool, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::settings::{Certificates, Credentials};
+    use crate::cli::settings::{Certificates, Credentials, SeedSettings, Settings};
     use crate::cli::values;
     use crate::read;
 
-    fn read(text: &str) -> Result<Settings, Vec<String>> {
+    fn read(text: &str) -> Result<RenderSettings, Vec<String>> {
         let lines = |errors: Vec<Diagnostic>| errors.iter().map(ToString::to_string).collect::<Vec<_>>();
         let documents = read::documents("<stdin>", text).map_err(lines)?;
         settings(&documents[0].node).map_err(lines)
@@ -268,7 +268,7 @@ mod tests {
         )
         .unwrap();
         assert_eq!(
-            settings,
+            settings.general,
             Settings {
                 namespace: Some("a".to_owned()),
                 cluster_domain: "b.local".to_owned(),
@@ -286,10 +286,9 @@ mod tests {
                 grafana_dashboard: true,
                 endpoint_slices: true,
                 openshift: Some(true),
-                seed_file: Some("d".into()),
-                random: true,
             }
         );
+        assert_eq!(settings.seed, SeedSettings { seed_file: Some("d".into()), random: true });
     }
 
     #[test]
@@ -297,7 +296,7 @@ mod tests {
         let settings = read(
             "apiVersion: v1\nkind: ConfigMap\ndata: {certificates: cert-manager, certificateIssuer: ClusterIssuer/a}\n",
         );
-        let settings = settings.unwrap();
+        let settings = settings.unwrap().general;
         assert_eq!(settings.certificates, Certificates::CertManager);
         assert_eq!(settings.certificate_issuer, values::issuer("ClusterIssuer/a").ok());
     }
@@ -309,9 +308,11 @@ mod tests {
                   certificateWindowDays: '30', trustAlso: 'f, g'}\n",
         )
         .unwrap();
+        assert!(settings.seed.random);
+        let settings = settings.general;
         assert_eq!((settings.certificate_window_days, settings.certificate_lifetime_days), (30, 397));
         assert_eq!(settings.trust_also, ["f", "g"]);
-        assert!(settings.random && settings.network_policies);
+        assert!(settings.network_policies);
         assert_eq!((settings.time, settings.openshift), (Some(1_767_225_600), Some(false)));
         assert_eq!(settings.images, [("RELATED_IMAGE_PGBACKREST".to_owned(), "c".to_owned())]);
     }
@@ -361,7 +362,7 @@ mod tests {
     fn an_image_is_the_whole_value_and_an_empty_one_is_the_default() {
         let settings =
             read("{apiVersion: v1, kind: ConfigMap, data: {RELATED_IMAGE_PGBACKREST: '', RELATED_IMAGE_A: 'b=c'}}");
-        assert_eq!(settings.unwrap().images, [("RELATED_IMAGE_A".to_owned(), "b=c".to_owned())]);
+        assert_eq!(settings.unwrap().general.images, [("RELATED_IMAGE_A".to_owned(), "b=c".to_owned())]);
         let many = "a,".repeat(2_000);
         for (fields, message) in [
             ("images: {'RELATED_IMAGE_A=x': b}", "is not a valid name of an image"),
@@ -408,7 +409,7 @@ mod tests {
             "{apiVersion: pgrender.dev/v1alpha1, kind: PgRender, spec: null}",
             "{apiVersion: postgres-operator.crunchydata.com/v1, kind: PostgresCluster}",
         ] {
-            assert_eq!(read(text), Ok(Settings::default()), "{text}");
+            assert_eq!(read(text), Ok(RenderSettings::default()), "{text}");
         }
     }
 }

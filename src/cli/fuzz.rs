@@ -59,6 +59,7 @@ fn changed_input_neither_crashes_nor_hangs_nor_tells_a_secret() {
 #[derive(Clone, Copy, Debug)]
 enum Way {
     CommandLine,
+    Check,
     Function,
     Plugin,
 }
@@ -110,7 +111,7 @@ impl Fuzzer {
     /// Generates one input, runs the program with it and checks the output.
     fn once(&mut self) {
         let documents = self.documents();
-        let way = *[Way::CommandLine, Way::CommandLine, Way::Function, Way::Function, Way::Plugin]
+        let way = *[Way::CommandLine, Way::CommandLine, Way::Check, Way::Function, Way::Function, Way::Plugin]
             .choose(&mut self.random)
             .unwrap();
         let config = self.config();
@@ -140,6 +141,11 @@ impl Fuzzer {
         let started = Usage::start(self.measured);
         let outcome = catch_unwind(AssertUnwindSafe(|| match way {
             Way::CommandLine => command_line(&input, &mut self.random, &environment),
+            Way::Check => {
+                let format = *["text", "json", "sarif", "github"].choose(&mut self.random).unwrap();
+                let arguments = ["pgrender", "check", "--namespace=postgres-operator", "--format", format];
+                run(&arguments.iter().map(Into::into).chain([input.clone().into()]).collect::<Vec<_>>(), &environment)
+            }
             Way::Function => function::run(&text, &environment),
             Way::Plugin => plugin(&text, &config, &environment),
         }));
@@ -346,6 +352,9 @@ fn check(way: Way, documents: &[Value], changed: Changed, code: u8, stdout: &str
     if code > 1 {
         return Err(format!("exit code {code}"));
     }
+    if matches!(way, Way::Check) {
+        return check_findings(changed, code, stdout, stderr);
+    }
     if (code == 1) != stderr.lines().any(|line| line.contains("error: ")) {
         return Err(format!("exit code {code} does not fit what it says"));
     }
@@ -379,6 +388,19 @@ fn check(way: Way, documents: &[Value], changed: Changed, code: u8, stdout: &str
         return Err(format!("{items} of {} items came back", documents.len()));
     }
     Ok(())
+}
+
+/// Returns what is wrong with the findings of a check.
+fn check_findings(changed: Changed, code: u8, stdout: &str, stderr: &str) -> Result<(), String> {
+    if !stderr.is_empty() || (code == 1 && !stdout.contains("error")) {
+        return Err(format!("exit code {code} does not fit what it says"));
+    }
+    let secret = stdout.lines().find(|line| line.contains(CANARY) || hidden().any(|hidden| line.contains(&hidden)));
+    if let Some(line) = secret.filter(|_| !changed.public) {
+        return Err(format!("it shows a secret: {line}"));
+    }
+    let is_json = stdout.starts_with('{');
+    if is_json && serde_json::from_str::<Value>(stdout).is_err() { Err("no JSON".to_owned()) } else { Ok(()) }
 }
 
 fn first(diagnostics: &[Diagnostic]) -> String {

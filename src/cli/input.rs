@@ -16,8 +16,12 @@ const MAX: u64 = 128 * 1024 * 1024;
 /// The name of standard input in messages.
 pub(super) const STDIN: &str = "<stdin>";
 
-/// Reads every document of `inputs`, or of standard input if there are none. All errors are returned at once.
-pub(super) fn documents(inputs: &[PathBuf]) -> Result<Vec<Document>, Vec<Diagnostic>> {
+/// Reads every document of `inputs`, or of standard input if there are none. All errors are returned at once. Gives the name and
+/// the text of each file to `keep`.
+pub(super) fn documents(
+    inputs: &[PathBuf],
+    mut keep: impl FnMut(String, String),
+) -> Result<Vec<Document>, Vec<Diagnostic>> {
     let stdin = [PathBuf::from("-")];
     let inputs = if inputs.is_empty() { &stdin } else { inputs };
     let mut documents = Vec::new();
@@ -31,11 +35,18 @@ pub(super) fn documents(inputs: &[PathBuf]) -> Result<Vec<Document>, Vec<Diagnos
     let mut seen = BTreeSet::new();
     files.retain(|file| seen.insert(file.clone()));
     for path in files {
-        let read = text(&path).map_err(|error| vec![error]);
-        match read.and_then(|text| read::documents(&name(&path), &text)) {
+        let text = match text(&path) {
+            Ok(text) => text,
+            Err(error) => {
+                errors.push(error);
+                continue;
+            }
+        };
+        match read::documents(&name(&path), &text) {
             Ok(read) => documents.extend(read.into_iter().flat_map(flatten)),
             Err(found) => errors.extend(found),
         }
+        keep(name(&path), text);
     }
     // All files of a chart have the same problem, so only the first error is kept.
     let mut templates = 0;

@@ -1,15 +1,31 @@
 //! The result of a run. It is written at the end, when nothing can fail any more, so that a failed run does not leave an
 //! incomplete output.
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 
+use clap::ColorChoice;
 use clap::error::{ContextKind, ContextValue};
 
+use crate::cli::environment::Environment;
 use crate::diagnostic::line;
 use crate::diagnostic::{Diagnostic, Severity, has_errors, shorten};
 use crate::render::PlannedResource;
 use crate::write::resource_list;
+
+/// Whether standard output is a terminal.
+pub(super) fn is_terminal() -> bool {
+    io::stdout().is_terminal()
+}
+
+/// Whether a text on standard output has colours.
+pub(super) fn is_coloured(choice: ColorChoice, environment: &Environment) -> bool {
+    match choice {
+        ColorChoice::Always => true,
+        ColorChoice::Never => false,
+        ColorChoice::Auto => !environment.no_color && is_terminal(),
+    }
+}
 
 /// What is written to standard output. It contains secrets, so it does not implement `Debug`.
 pub(super) enum Stdout {

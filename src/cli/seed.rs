@@ -15,9 +15,9 @@ use std::path::Path;
 use zeroize::Zeroizing;
 
 use crate::cli::environment::{self, Environment};
-use crate::cli::settings::Settings;
+use crate::cli::settings::SeedSettings;
 use crate::diagnostic::Diagnostic;
-use crate::identity::Seed;
+use crate::identity::{Seed, SeedError};
 use crate::naming::annotation;
 use crate::postgres_cluster::secrets::existing::Secret;
 use crate::read::Document;
@@ -39,7 +39,7 @@ pub(super) struct Found {
 
 /// Finds the seed, or returns errors that say why there is none. If no source is given, the message has three lines.
 pub(super) fn find(
-    settings: &Settings,
+    settings: &SeedSettings,
     environment: &Environment,
     documents: &[&Document],
 ) -> Result<Found, Vec<Diagnostic>> {
@@ -48,7 +48,7 @@ pub(super) fn find(
 
 /// Finds the seed; `None` if no source is given.
 pub(super) fn find_if_given(
-    settings: &Settings,
+    settings: &SeedSettings,
     environment: &Environment,
     documents: &[&Document],
 ) -> Result<Option<Found>, Vec<Diagnostic>> {
@@ -66,6 +66,33 @@ pub(super) fn find_if_given(
 /// Returns a seed for one run.
 pub(super) fn random() -> Result<Seed, Diagnostic> {
     Source::Random.seed(&mut Vec::new())
+}
+
+/// A seed for a caller that checks the input and has none. Everybody knows it, so nothing that is derived from it may be
+/// written.
+const PLACEHOLDER: &[u8] = b"vQ3x9Lr0ZfTt6Wm2HcYbKd8NsJ1gEoPaU5iR7uXw4B0=";
+
+/// A seed for a check.
+pub(super) struct ForCheck {
+    /// The seed of the input, or a placeholder.
+    pub(super) seed: Seed,
+    /// Whether it is a placeholder.
+    pub(super) is_placeholder: bool,
+    /// What is wrong with the seed of the input.
+    pub(super) diagnostics: Vec<Diagnostic>,
+}
+
+/// Returns a seed for a caller that writes nothing that is derived from it. Seeds from elsewhere than the input do not matter, so
+/// that the result of a check depends only on the input.
+pub(super) fn for_check(documents: &[&Document]) -> Result<ForCheck, SeedError> {
+    match find(&SeedSettings::default(), &Environment::default(), documents) {
+        Ok(Found { seed, warnings }) => Ok(ForCheck { seed, is_placeholder: false, diagnostics: warnings }),
+        Err(errors) => {
+            let is_given = documents.iter().any(|document| merge::is_seed(document));
+            let diagnostics = if is_given { errors } else { Vec::new() };
+            Ok(ForCheck { seed: Seed::new(PLACEHOLDER)?, is_placeholder: true, diagnostics })
+        }
+    }
 }
 
 /// Returns the text of a new seed.
@@ -95,7 +122,7 @@ impl fmt::Display for Source<'_> {
 
 impl<'a> Source<'a> {
     fn choose(
-        settings: &'a Settings,
+        settings: &'a SeedSettings,
         environment: &'a Environment,
         documents: &[&'a Document],
     ) -> Result<Option<Self>, Vec<Diagnostic>> {

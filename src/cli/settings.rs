@@ -1,5 +1,6 @@
-//! The settings of a run. Each setting is declared here, once: it is an option of `pgrender render`, a field of a function's
-//! configuration (`function_config.rs`), and a row in `docs/reference.md`.
+//! The settings of a run. Each setting is declared here, once: it is an option of `pgrender render` and, if it is not
+//! about the seed, of `pgrender check`, a field of a function's configuration (`function_config.rs`), and a row in
+//! `docs/reference.md`.
 
 use std::path::PathBuf;
 
@@ -32,7 +33,7 @@ pub(super) enum Credentials {
     Reference,
 }
 
-/// The settings of a caller. The comment of each setting is its help text.
+/// The settings that say what is rendered, and so what is valid. The comment of each setting is its help text.
 #[derive(Args, Clone, Debug, PartialEq)]
 pub(super) struct Settings {
     /// Namespace of clusters that do not set one
@@ -100,7 +101,11 @@ pub(super) struct Settings {
     /// The Kubernetes cluster is OpenShift, for clusters that do not set `spec.openshift` [default: PGRENDER_OPENSHIFT]
     #[arg(long, value_name = "BOOLEAN", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub(super) openshift: Option<bool>,
+}
 
+/// The settings about the seed. They are apart, because only a caller that renders has them.
+#[derive(Args, Clone, Debug, Default, PartialEq)]
+pub(super) struct SeedSettings {
     /// File with the seed
     #[arg(long, value_name = "FILE")]
     pub(super) seed_file: Option<PathBuf>,
@@ -110,10 +115,21 @@ pub(super) struct Settings {
     pub(super) random: bool,
 }
 
+/// All settings of a caller that renders.
+#[derive(Args, Clone, Debug, Default, PartialEq)]
+pub(super) struct RenderSettings {
+    #[command(flatten)]
+    pub(super) general: Settings,
+
+    #[command(flatten)]
+    pub(super) seed: SeedSettings,
+}
+
 /// The settings as a command of clap, which has one argument for each setting. The identifier of an argument is the name of the
 /// setting: for example, `certificate_window_days` for `--certificate-window` and `certificateWindowDays`.
 pub fn command() -> Command {
-    let mut command = Settings::augment_args(Command::new("settings").no_binary_name(true).disable_help_flag(true));
+    let mut command =
+        RenderSettings::augment_args(Command::new("settings").no_binary_name(true).disable_help_flag(true));
     // Without this, an argument does not know how many values it takes.
     command.build();
     command
@@ -232,8 +248,6 @@ impl Default for Settings {
             grafana_dashboard: false,
             endpoint_slices: false,
             openshift: None,
-            seed_file: None,
-            random: false,
         }
     }
 }
@@ -247,7 +261,7 @@ mod tests {
     #[test]
     fn the_defaults_are_those_of_the_library() {
         let matches = command().get_matches_from(Vec::<String>::new());
-        assert_eq!(Settings::from_arg_matches(&matches).unwrap(), Settings::default());
+        assert_eq!(RenderSettings::from_arg_matches(&matches).unwrap(), RenderSettings::default());
     }
 
     #[test]

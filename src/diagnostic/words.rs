@@ -35,6 +35,11 @@ pub(crate) fn may_be_secret(path: &FieldPath) -> bool {
     let Some(Segment::Key(key)) = path.0.iter().rev().find(|segment| matches!(segment, Segment::Key(_))) else {
         return false;
     };
+    is_secret_key(key)
+}
+
+/// Whether the value of a key could be a secret.
+pub(crate) fn is_secret_key(key: &str) -> bool {
     key == "value" || ["pass", "secret", "key", "token"].iter().any(|word| key.to_lowercase().contains(word))
 }
 

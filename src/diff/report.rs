@@ -1,6 +1,7 @@
 //! The result of a comparison, as it is printed.
 
 use schemars::JsonSchema;
+use schemars::generate::SchemaSettings;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -12,6 +13,7 @@ pub const VERSION: u32 = 1;
 /// What changes from one input to another.
 #[derive(Debug, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[schemars(title = "pgrender diff")]
 pub struct Report {
     /// The version of this format.
     pub version: u32,
@@ -112,5 +114,6 @@ pub struct FieldReport {
 
 /// The JSON schema of a [`Report`].
 pub fn json_schema() -> Value {
-    schemars::schema_for!(Report).to_value()
+    let settings = SchemaSettings::draft2020_12().for_serialize();
+    settings.into_generator().into_root_schema_for::<Report>().to_value()
 }

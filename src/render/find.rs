@@ -24,6 +24,11 @@ pub fn is_rendered(node: &Node) -> bool {
     is_of_any(node, &KINDS)
 }
 
+/// Whether a text contains the name of a kind that pgrender renders.
+pub fn mentions_kind(text: &str) -> bool {
+    KINDS.iter().any(|known| text.contains(known.definition().kind))
+}
+
 fn is_of_any(node: &Node, kinds: &[&dyn Kind]) -> bool {
     kinds.iter().any(|kind| is_of(node, kind.definition()))
 }

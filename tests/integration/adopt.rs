@@ -17,6 +17,11 @@ use self::export::Export;
 use crate::common::rendering;
 use crate::common::tools::{run, success};
 
+/// What `kubectl get` prints about a cluster of PGO.
+pub(crate) fn export() -> String {
+    Export::new().text()
+}
+
 /// Returns the files of the steps, or the messages.
 fn steps_for(export: &Export, request: &Request) -> Result<BTreeMap<String, String>, Vec<String>> {
     let documents = read::documents("export.yaml", &export.text()).unwrap();

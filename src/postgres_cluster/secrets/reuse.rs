@@ -101,7 +101,7 @@ pub(crate) fn certificate(held: &Certificates, key: &str, demand: &Demand) -> Re
     let Pair { facts, certificate, key: private, .. } = held.pairs.get(key).ok_or(None)?;
     if let Some(reason) = unfit(held, facts, demand) {
         let info = held.secret.info(key, &format!("is replaced, because {reason}"));
-        return Err(Some(info));
+        return Err(Some(info.comparing_seed()));
     }
     Ok(Certificate {
         certificate: certificate.clone(),
@@ -169,11 +169,13 @@ pub(crate) fn still_trusted<'h>(
 }
 
 /// A warning if the peers that use the bundles of the Secrets `held` do not trust the CA that signs new certificates. Only CAs
-/// for which `belongs` is true count: a bundle without any of them has another purpose. `first` is advice to try first.
+/// for which `belongs` is true count: a bundle without any of them has another purpose. If `of_seed` is true for a CA, the right
+/// seed may give it. `first` is advice to try first.
 pub(crate) fn unannounced<'h>(
     mut held: impl Iterator<Item = &'h Certificates<'h>>,
     authority: &X509,
     belongs: impl Fn(&X509) -> bool,
+    of_seed: impl Fn(&X509) -> bool,
     first: &str,
 ) -> Option<Diagnostic> {
     let held = held.find(|held| {
@@ -185,7 +187,8 @@ pub(crate) fn unannounced<'h>(
          {first}increase `pgrender.dev/rotate-ca` by one only, and if another bundle has been applied since, read the \
          Secrets again"
     );
-    Some(held.secret.warning(held.told_at, &what))
+    let warning = held.secret.warning(held.told_at, &what);
+    Some(if held.bundle.iter().any(of_seed) { warning.comparing_seed() } else { warning })
 }
 
 /// The warnings about CAs that the Secrets `held` of members trust although this seed does not give them. `bundle` contains
@@ -208,7 +211,7 @@ pub(crate) fn strangers<'h>(
         if named.iter().any(|authority| !bundle.contains(&authority.pem())) {
             let what = "contains a CA of members that this seed does not give. It may be kept, in case it is the CA \
                         of an earlier seed; increase `pgrender.dev/rotate-ca` to remove it";
-            told.push(held.secret.warning(held.told_at, what));
+            told.push(held.secret.warning(held.told_at, what).comparing_seed());
         }
     }
     told

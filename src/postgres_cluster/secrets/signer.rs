@@ -46,11 +46,15 @@ impl<'a> Signers<'a> {
         let of_members = Authorities { seed, trust_domain: members, also: &[], first: None };
         let signers =
             Self { of_domain: Signer::new(of_domain, generation)?, of_members: Signer::new(of_members, generation)? };
-        let keep = "to keep PGO's CA, add the Secret `pgo-root-cacert` to the input; ";
+        let advice = "to keep PGO's CA, add the Secret `pgo-root-cacert` to the input; ";
         let held = |authority| held(existing, authority);
-        for (authority, first) in [(CertificateAuthority::TrustDomain, keep), (CertificateAuthority::Members, "")] {
+        for (authority, keep) in [(CertificateAuthority::TrustDomain, advice), (CertificateAuthority::Members, "")] {
             let belongs = |certificate: &X509| signers.belongs(authority, certificate);
-            notes.extend(reuse::unannounced(held(authority), &signers.of(authority).facts, belongs, first));
+            let signer = signers.of(authority);
+            // PGO's CA is the same with every seed.
+            let is_of_pgo = authority == CertificateAuthority::TrustDomain && first.is_some() && generation == 1;
+            let of_seed = |certificate: &X509| !is_of_pgo && signer.authorities.has_named(certificate, generation);
+            notes.extend(reuse::unannounced(held(authority), &signer.facts, belongs, of_seed, keep));
         }
         let is_member = |certificate: &X509| signers.belongs(CertificateAuthority::Members, certificate);
         notes.extend(reuse::strangers(held(CertificateAuthority::Members), &signers.of_members.bundle, is_member));

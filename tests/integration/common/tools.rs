@@ -53,6 +53,11 @@ pub(crate) fn shared(path: &str) -> Option<String> {
     text
 }
 
+/// Whether `tools/install.sh` has fetched a file.
+pub(crate) fn is_there(name: &str, file: &Path) -> bool {
+    found_or_skipped(name, file.is_file().then_some(())).is_some()
+}
+
 fn found_or_skipped<T>(name: &str, found: Option<T>) -> Option<T> {
     if found.is_none() {
         assert!(env::var_os("CI").is_none_or(|ci| ci != "true"), "`{name}` is not installed");

@@ -1,0 +1,32 @@
+//! The steps that `render` and `check` have in common, so that both of them report the same errors and warnings.
+
+use crate::cli::seed;
+use crate::diagnostic::{Diagnostic, has_errors};
+use crate::identity::Seed;
+use crate::options::Options;
+use crate::postgres_cluster::secrets::existing;
+use crate::read::Document;
+use crate::render::{self, Plan};
+
+/// What was read.
+#[derive(Clone, Copy)]
+pub(super) struct Input<'a> {
+    /// The documents of the input.
+    pub(super) documents: &'a [&'a Document],
+    /// The documents of `--existing`.
+    pub(super) existing: &'a [Document],
+}
+
+/// Plans every resource of the input. An input without any is an error.
+pub(super) fn plan(input: Input, options: &Options, seed: Result<&Seed, &[Diagnostic]>) -> Plan {
+    let nearly = seed::nearly::check(input.documents);
+    let existing = input.existing.iter().filter(|document| existing::is_source(document));
+    let mut plan = render::plan(input.documents.iter().copied().chain(existing), options, seed);
+    plan.diagnostics.extend(nearly);
+    if plan.resources.is_empty() && !has_errors(&plan.diagnostics) {
+        // With pruning, applying an empty output would delete every database.
+        let message = format!("no {} in the input: give a file or directory that contains one", render::kinds());
+        plan.diagnostics.push(Diagnostic::error(message));
+    }
+    plan
+}
