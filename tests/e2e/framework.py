@@ -226,7 +226,7 @@ class Test:
         """Whether there is a leader and the right number of members, and all others stream on the leader's timeline."""
         members = self.members()
         states = sorted(member["State"] for member in members)
-        timelines = {member["TL"] for member in members}
+        timelines = {member.get("TL") for member in members}
         return states == sorted(["running"] + ["streaming"] * (count - 1)) and len(timelines) == 1
 
     def wait_until_well(self, count: int, seconds: float = 90) -> float:

@@ -66,11 +66,20 @@ fn prepare(example: &str, directory: &Path) {
             fs::write(directory.join(name), &cluster).unwrap();
         }
         fs::write(directory.join("export.yaml"), crate::adopt::export()).unwrap();
+        // What the examples of `diff` compare.
+        fs::write(directory.join("old.yaml"), &cluster).unwrap();
+        fs::write(directory.join("new.yaml"), &cluster).unwrap();
+        let repository = "git init -q; git add clusters; git -c user.name=a -c user.email=a@example.com commit -qm a; \
+                          git update-ref refs/remotes/origin/main HEAD";
+        success(&mut bash(repository, directory));
     }
     for path in [".local/share/bash-completion/completions", ".config/fish/completions", ".zfunc"] {
         fs::create_dir_all(directory.join(path)).unwrap();
     }
     success(&mut bash("umask 077; pgrender seed > the-seed; cp the-seed seed", directory));
+    if !of_kpt {
+        success(&mut bash("pgrender render --seed-file seed --output-dir manifests clusters", directory));
+    }
 }
 
 /// Whether an example needs the API of a Kubernetes cluster. Only this part of kubectl does not.
