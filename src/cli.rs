@@ -8,6 +8,7 @@ mod adopt;
 mod arguments;
 mod command_line;
 mod environment;
+mod explain;
 mod function;
 pub mod function_config;
 #[cfg(test)]

@@ -11,6 +11,7 @@
 #[cfg(feature = "cli")]
 pub mod cli;
 pub mod diagnostic;
+pub mod explain;
 pub mod identity;
 pub mod kind;
 pub mod kubernetes;

@@ -6,6 +6,7 @@ pub mod cluster;
 pub mod collector;
 pub mod configuration_file;
 pub mod directories;
+pub mod explain;
 pub mod exporter;
 pub mod instances;
 pub mod kind;

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
+use crate::cli::explain::ExplainArguments;
 use crate::cli::input;
 use crate::cli::settings::{self, Settings};
 use crate::cli::values;
@@ -40,6 +41,8 @@ pub(super) enum Command {
     /// Each step is a file to apply. README.md in the same directory has the commands in their order, and says how to undo
     /// each. Nothing is changed in Kubernetes, and no file contains a value of a Secret.
     Adopt(Box<AdoptArguments>),
+    /// Explain a field of a PostgresCluster: what it is for, what is valid, and what pgrender makes of it.
+    Explain(ExplainArguments),
     /// Print a new seed. Keep it: pgrender derives all passwords and keys of your databases from it.
     ///
     /// It is 32 random bytes in base64. Nobody can create the same seed again, so keep it where you keep the keys of your

@@ -3,7 +3,7 @@
 use crate::cli::arguments::{Command, RenderArguments};
 use crate::cli::environment::Environment;
 use crate::cli::outcome::{Outcome, Stdout};
-use crate::cli::{adopt, input, output_directory, seed};
+use crate::cli::{adopt, explain, input, output_directory, seed};
 use crate::diagnostic::{Diagnostic, has_errors};
 use crate::postgres_cluster::secrets::existing;
 use crate::postgres_cluster::spec;
@@ -15,6 +15,7 @@ pub(super) fn run(command: &Command, environment: &Environment) -> Outcome {
     match command {
         Command::Render(arguments) => run_render(arguments, environment),
         Command::Adopt(arguments) => adopt::run(arguments, environment),
+        Command::Explain(arguments) => explain::run(arguments, environment),
         Command::Seed => match seed::generate() {
             Ok(text) => Outcome::new(format!("{}\n", text.as_str()), Vec::new()),
             Err(error) => Outcome::failed(vec![error]),

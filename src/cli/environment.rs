@@ -29,6 +29,8 @@ pub(super) struct Environment {
     pub(super) openshift: Option<String>,
     /// `PGRENDER_MAX_CLUSTERS`.
     pub(super) max_clusters: Option<String>,
+    /// `NO_COLOR` (no-color.org): whether text on a terminal has no colours.
+    pub(super) no_color: bool,
     /// Whether kustomize runs the program as a legacy plugin. It sets `KUSTOMIZE_PLUGIN_CONFIG_ROOT`, and
     /// `KUSTOMIZE_PLUGIN_CONFIG_STRING` if the configuration is not too long.
     pub(super) legacy_plugin: bool,
@@ -49,6 +51,7 @@ impl Environment {
             "SOURCE_DATE_EPOCH" => self.source_date_epoch = text(value),
             "PGRENDER_OPENSHIFT" => self.openshift = text(value),
             "PGRENDER_MAX_CLUSTERS" => self.max_clusters = text(value),
+            "NO_COLOR" => self.no_color = true,
             "KUSTOMIZE_PLUGIN_CONFIG_ROOT" | "KUSTOMIZE_PLUGIN_CONFIG_STRING" => self.legacy_plugin = true,
             _ if name.starts_with(IMAGE_PREFIX) => {
                 self.images.extend(text(value).map(|image| (name.to_owned(), image)));

@@ -25,6 +25,7 @@ mod determinism;
 mod documents;
 mod entry;
 mod errors;
+mod explain;
 mod exporter;
 mod golden;
 mod identity;
