@@ -7,6 +7,7 @@
 mod adopt;
 mod arguments;
 mod command_line;
+mod describe;
 mod environment;
 mod explain;
 mod function;

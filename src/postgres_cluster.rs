@@ -5,6 +5,7 @@ pub mod caretaker;
 pub mod cluster;
 pub mod collector;
 pub mod configuration_file;
+pub mod describe;
 pub mod directories;
 pub mod explain;
 pub mod exporter;

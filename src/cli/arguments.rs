@@ -1,10 +1,11 @@
 //! The command line.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
+use crate::cli::describe::DescribeArguments;
 use crate::cli::explain::ExplainArguments;
 use crate::cli::input;
 use crate::cli::settings::{self, Settings};
@@ -41,6 +42,8 @@ pub(super) enum Command {
     /// Each step is a file to apply. README.md in the same directory has the commands in their order, and says how to undo
     /// each. Nothing is changed in Kubernetes, and no file contains a value of a Secret.
     Adopt(Box<AdoptArguments>),
+    /// Describe what exists after the manifests are applied: Services, users, instances, backups, certificates, totals.
+    Describe(Box<DescribeArguments>),
     /// Explain a field of a PostgresCluster: what it is for, what is valid, and what pgrender makes of it.
     Explain(ExplainArguments),
     /// Print a new seed. Keep it: pgrender derives all passwords and keys of your databases from it.
@@ -123,36 +126,31 @@ pub(super) struct AdoptArguments {
 }
 
 impl RenderArguments {
-    /// Reads the files of `--existing`. Standard input can be read only once, so `-` cannot be an input file too.
+    /// Reads the files of `--existing`.
     pub(super) fn existing(&self) -> Result<Vec<Document>, Vec<Diagnostic>> {
-        let stdin = Path::new("-");
-        let taken = self.inputs.is_empty() || self.inputs.iter().any(|input| input == stdin);
-        if taken && self.existing.iter().any(|input| input == stdin) {
-            let message = "standard input is used both for the clusters and for `--existing`, but can be read only \
-                           once: give a file for one of them";
-            return Err(vec![Diagnostic::error(message)]);
-        }
-        if self.existing.is_empty() { Ok(Vec::new()) } else { input::documents(&self.existing) }
+        input::existing(&self.inputs, &self.existing)
     }
 
     /// Returns the settings. If two flags contradict each other, that is an error.
     pub(super) fn settings(&self) -> Result<&Settings, clap::Error> {
         let exclusive = self.settings.random && self.settings.seed_file.is_some();
         let seed_file = exclusive.then(|| Err(("seed_file", "cannot be used with `--random`".to_owned())));
-        seed_file.unwrap_or_else(|| self.settings.check()).map_err(|(setting, message)| invalid(setting, &message))?;
+        seed_file
+            .unwrap_or_else(|| self.settings.check())
+            .map_err(|(setting, message)| invalid("render", setting, &message))?;
         Ok(&self.settings)
     }
 }
 
-/// Creates an error about the option of a setting, in the format of clap's own errors.
-fn invalid(setting: &str, message: &str) -> clap::Error {
+/// Creates an error about the option of a setting of a command, in the format of clap's own errors.
+pub(super) fn invalid(subcommand: &str, setting: &str, message: &str) -> clap::Error {
     let mut command = Arguments::command();
     command.build();
     let option =
         settings::command().get_arguments().find(|argument| argument.get_id() == setting).map(ToString::to_string);
     let message = format!("invalid value for '{}': {message}", option.unwrap_or_default());
-    match command.find_subcommand_mut("render") {
-        Some(render) => render.error(ErrorKind::ValueValidation, message),
+    match command.find_subcommand_mut(subcommand) {
+        Some(subcommand) => subcommand.error(ErrorKind::ValueValidation, message),
         None => command.error(ErrorKind::ValueValidation, message),
     }
 }

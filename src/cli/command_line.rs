@@ -1,10 +1,10 @@
 //! The commands.
 
-use crate::cli::arguments::{Command, RenderArguments};
+use crate::cli::arguments::{Command, RenderArguments, invalid};
 use crate::cli::environment::Environment;
 use crate::cli::outcome::{Outcome, Stdout};
-use crate::cli::{adopt, explain, input, output_directory, seed};
-use crate::diagnostic::{Diagnostic, has_errors};
+use crate::cli::{adopt, describe, explain, input, output_directory, seed};
+use crate::diagnostic::has_errors;
 use crate::postgres_cluster::secrets::existing;
 use crate::postgres_cluster::spec;
 use crate::read::Document;
@@ -15,6 +15,10 @@ pub(super) fn run(command: &Command, environment: &Environment) -> Outcome {
     match command {
         Command::Render(arguments) => run_render(arguments, environment),
         Command::Adopt(arguments) => adopt::run(arguments, environment),
+        Command::Describe(arguments) => match arguments.check() {
+            Ok(()) => describe::run(arguments, environment),
+            Err((setting, message)) => Outcome::misused(invalid("describe", setting, &message)),
+        },
         Command::Explain(arguments) => explain::run(arguments, environment),
         Command::Seed => match seed::generate() {
             Ok(text) => Outcome::new(format!("{}\n", text.as_str()), Vec::new()),
@@ -50,8 +54,7 @@ fn run_render(arguments: &RenderArguments, environment: &Environment) -> Outcome
     diagnostics.extend(found.into_iter().flat_map(|found| found.warnings));
     if resources.is_empty() && !has_errors(&diagnostics) {
         // With pruning, applying an empty output would delete every database.
-        let message = format!("no {} in the input: give a file or directory that contains one", render::kinds());
-        diagnostics.push(Diagnostic::error(message));
+        diagnostics.push(input::without_resource());
     }
     if has_errors(&diagnostics) {
         return Outcome::failed(diagnostics);

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use crate::diagnostic::Diagnostic;
 use crate::read::node::NodeValue;
 use crate::read::{self, Document, template};
+use crate::render;
 
 /// The largest number of bytes that is read from one file, so that a device file does not fill the memory. It is more than
 /// [`read::documents`] accepts, so that the error comes from there.
@@ -44,6 +45,23 @@ pub(super) fn documents(inputs: &[PathBuf]) -> Result<Vec<Document>, Vec<Diagnos
         templates < 2 || error.message != template::NOT_RENDERED
     });
     if errors.is_empty() { Ok(documents) } else { Err(errors) }
+}
+
+/// Reads the files of `--existing`. Standard input can be read only once, so `-` cannot be an input file too.
+pub(super) fn existing(inputs: &[PathBuf], existing: &[PathBuf]) -> Result<Vec<Document>, Vec<Diagnostic>> {
+    let stdin = Path::new("-");
+    let taken = inputs.is_empty() || inputs.iter().any(|input| input == stdin);
+    if taken && existing.iter().any(|input| input == stdin) {
+        let message = "standard input is used both for the clusters and for `--existing`, but can be read only once: give a \
+                       file for one of them";
+        return Err(vec![Diagnostic::error(message)]);
+    }
+    if existing.is_empty() { Ok(Vec::new()) } else { documents(existing) }
+}
+
+/// The error for an input without a resource that pgrender renders.
+pub(super) fn without_resource() -> Diagnostic {
+    Diagnostic::error(format!("no {} in the input: give a file or directory that contains one", render::kinds()))
 }
 
 /// Returns the whole text of standard input.

@@ -8,6 +8,8 @@ mod place;
 mod request;
 mod suggest;
 
+use std::sync::LazyLock;
+
 use serde_json::Value;
 
 use self::place::Place;
@@ -21,24 +23,25 @@ use crate::postgres_cluster::{KIND, spec};
 
 pub use self::annotations::paths as annotation_paths;
 
+/// The schema with the descriptions.
+static SCHEMA: LazyLock<Value> = LazyLock::new(spec::json_schema);
+
 /// Explains the field at a path, in the version of the API that the path or `version` names, else in v1.
 ///
 /// # Errors
 /// The error names the field that was probably meant.
 pub fn explain(path: &str, version: Option<&str>, recursive: bool) -> Result<Explanation, Diagnostic> {
     let request = Request::of(path, version)?;
-    let schema = spec::json_schema();
-    let explanation = explained(&schema, &request, recursive)?;
+    let explanation = explained(&SCHEMA, &request, recursive)?;
     let api_version = format!("{}/{}", DEFINITION.group, request.version);
     Ok(Explanation { kind: KIND.to_owned(), api_version, ..explanation })
 }
 
 /// The paths of all fields in a version, as [`explain`] takes them, with the entries of no map.
 pub fn paths(version: &str) -> Vec<String> {
-    let schema = spec::json_schema();
     let mut found: Vec<String> = ["", "apiVersion", "kind"].map(str::to_owned).into();
     let mut open: Vec<Place> =
-        ["metadata", "spec"].iter().filter_map(|field| Place::below_root(&schema, version, field)).collect();
+        ["metadata", "spec"].iter().filter_map(|field| Place::below_root(&SCHEMA, version, field)).collect();
     while let Some(place) = open.pop() {
         open.extend(place.children());
         found.push(place.path);

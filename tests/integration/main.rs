@@ -21,6 +21,7 @@ mod config;
 mod credentials;
 mod data_source;
 mod delivery;
+mod describe;
 mod determinism;
 mod documents;
 mod entry;
