@@ -5,7 +5,8 @@ pub mod path;
 pub mod rules;
 pub mod types;
 
-use schemars::{JsonSchema, SchemaGenerator};
+use schemars::JsonSchema;
+use schemars::generate::SchemaSettings;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -123,5 +124,5 @@ enum Output {
 
 /// The JSON schema of what `pgrender explain --format json` prints.
 pub fn json_schema() -> Value {
-    SchemaGenerator::default().into_root_schema_for::<Output>().to_value()
+    SchemaSettings::draft2020_12().for_serialize().into_generator().into_root_schema_for::<Output>().to_value()
 }

@@ -5,9 +5,11 @@ mod schedules;
 
 use std::fs;
 
+use pgrender::postgres_cluster::describe::report::json_schema;
 use serde_json::Value;
 
 use crate::common::fixtures::fixtures;
+use crate::common::json_schema::assert_valid;
 use crate::entry::{HIPPO, Output, pgrender, run};
 
 const TIME: &str = "2026-05-01T12:00:00Z";
@@ -101,6 +103,14 @@ fn a_description_has_no_value_of_a_secret() {
             }
         }
     }
+}
+
+#[test]
+fn json_is_valid_for_its_schema() {
+    let clusters = fixtures().into_iter().map(|(_, text)| json(&["--namespace", "shop"], text));
+    let values: Vec<Value> = clusters.chain([json(&[], "a: [")]).collect();
+    assert_valid(&json_schema(), &values);
+    assert!(values.iter().any(|value| value["clusters"][0]["repositories"][0]["schedules"][0]["next"].is_string()));
 }
 
 #[test]

@@ -5,10 +5,12 @@ mod examples;
 use std::fs;
 use std::process::{Command, Output};
 
-use pgrender::explain::{Effect, Explanation, FieldLine};
+use pgrender::explain::{Effect, Explanation, FieldLine, json_schema};
 use pgrender::postgres_cluster::explain::effects::EFFECTS;
 use pgrender::postgres_cluster::explain::{explain, paths};
 use serde_json::Value;
+
+use crate::common::json_schema::assert_valid;
 
 fn run(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_pgrender")).arg("explain").args(arguments).output().unwrap()
@@ -119,6 +121,14 @@ fn an_unknown_path_is_an_error_that_names_the_nearest() {
     let json: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert!(output.status.code() == Some(1) && json["error"].as_str().unwrap().contains("`spec.instances`"), "{json}");
     assert!(error(&["--api-version", "v2"]).contains("write one of `v1`, `v1beta1`"));
+}
+
+#[test]
+fn json_is_valid_for_its_schema() {
+    let values =
+        ["", "spec.instances", "spec.image", "spec.userInterface", "spec.dataSource.volumes", "PgRender", "spec.zzz"];
+    let values = values.map(|path| serde_json::from_slice(&run(&["--format", "json", path]).stdout).unwrap());
+    assert_valid(&json_schema(), &values);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The description as JSON.
 
-use schemars::{JsonSchema, SchemaGenerator};
+use schemars::JsonSchema;
+use schemars::generate::SchemaSettings;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -67,5 +68,5 @@ impl Report {
 
 /// The JSON schema of what `pgrender describe --format json` prints.
 pub fn json_schema() -> Value {
-    SchemaGenerator::default().into_root_schema_for::<Report>().to_value()
+    SchemaSettings::draft2020_12().for_serialize().into_generator().into_root_schema_for::<Report>().to_value()
 }

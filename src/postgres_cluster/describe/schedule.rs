@@ -28,24 +28,26 @@ pub(super) fn words(schedule: &str) -> String {
         return format!("every {interval}, counted from when the CronJob is created");
     }
     let Some(cron) = Cron::parse(schedule) else { return schedule.to_owned() };
-    format!("{} {} UTC{}", days(&cron), times(&cron), months(&cron))
+    let parts = [days(&cron), Some(times(&cron)), months(&cron)];
+    parts.into_iter().flatten().collect::<Vec<_>>().join(" ")
 }
 
-fn days(cron: &Cron) -> String {
+/// The days, unless it runs on all of them at all hours.
+fn days(cron: &Cron) -> Option<String> {
     let of_month = (cron.days.len() < 31).then(|| {
-        let noun = if cron.days.len() == 1 { "day" } else { "days" };
-        format!("on the {noun} {} of the month", list(&spans(&cron.days, |day| day.to_string())))
+        let noun = if cron.days.len() == 1 { "day" } else { "the days" };
+        format!("on {noun} {} of the month", list(&spans(&cron.days, |day| day.to_string())))
     });
     let of_week = (cron.weekdays.len() < 7).then(|| {
         let name = |day: u32| WEEKDAYS.get(day as usize).copied().unwrap_or_default().to_owned();
         format!("every {}", list(&spans(&cron.weekdays, name)))
     });
     match (of_month, of_week) {
-        (None, None) => "every day".to_owned(),
-        (Some(days), None) | (None, Some(days)) => days,
+        (None, None) => (cron.hours.len() < 24).then(|| "every day".to_owned()),
+        (Some(days), None) | (None, Some(days)) => Some(days),
         (Some(of_month), Some(of_week)) => {
             let both = if cron.both_days { "if it is also" } else { "and" };
-            format!("{of_month} {both} {of_week}")
+            Some(format!("{of_month} {both} {of_week}"))
         }
     }
 }
@@ -54,7 +56,7 @@ fn times(cron: &Cron) -> String {
     let (hours, minutes) = (&cron.hours, &cron.minutes);
     if hours.len() * minutes.len() <= LISTED {
         let times = hours.iter().flat_map(|hour| minutes.iter().map(move |minute| format!("{hour:02}:{minute:02}")));
-        return format!("at {}", list(&times.collect::<Vec<_>>()));
+        return format!("at {} UTC", list(&times.collect::<Vec<_>>()));
     }
     let of_hour = match (step(minutes, 60), minutes.as_slice()) {
         (Some(1), _) => "every minute".to_owned(),
@@ -63,19 +65,19 @@ fn times(cron: &Cron) -> String {
         (None, several) => format!("at the minutes {}", list(&spans(several, |minute| minute.to_string()))),
     };
     match step(hours, 24) {
-        Some(1) if minutes.len() == 1 => format!("{of_hour} of every hour"),
+        Some(1) if step(minutes, 60).is_none() => format!("{of_hour} of every hour"),
         Some(1) => of_hour,
-        Some(step) => format!("{of_hour} of every {step} hours, from 00:00"),
-        None => format!("{of_hour} of the hours {}", list(&spans(hours, |hour| format!("{hour:02}")))),
+        Some(step) => format!("{of_hour} of every {step} hours from 00:00 UTC"),
+        None => format!("{of_hour} of the hours {} UTC", list(&spans(hours, |hour| format!("{hour:02}")))),
     }
 }
 
-fn months(cron: &Cron) -> String {
+fn months(cron: &Cron) -> Option<String> {
     if cron.months.len() == 12 {
-        return String::new();
+        return None;
     }
     let name = |month: u32| MONTHS.get(month as usize - 1).copied().unwrap_or_default().to_owned();
-    format!(" in {}", list(&spans(&cron.months, name)))
+    Some(format!("in {}", list(&spans(&cron.months, name))))
 }
 
 /// The step between values that begin at 0 and have the same distance, up to the end of the range.
@@ -122,15 +124,15 @@ mod tests {
             ("0 1 * * 1-6", "every Monday to Saturday at 01:00 UTC"),
             ("30 2,14 * * mon,wed,fri", "every Monday, Wednesday and Friday at 02:30 and 14:30 UTC"),
             ("0 */4 * * *", "every day at 00:00, 04:00, 08:00, 12:00, 16:00 and 20:00 UTC"),
-            ("0 */2 * * *", "every day at minute 0 of every 2 hours, from 00:00 UTC"),
-            ("@hourly", "every day at minute 0 of every hour UTC"),
-            ("* * * * *", "every day every minute UTC"),
+            ("0 */2 * * *", "every day at minute 0 of every 2 hours from 00:00 UTC"),
+            ("@hourly", "at minute 0 of every hour"),
+            ("* * * * *", "every minute"),
             ("*/15 8-18 * * *", "every day every 15 minutes of the hours 08 to 18 UTC"),
-            ("5,35 * * * *", "every day at the minutes 5 and 35 UTC"),
-            ("30 3 1 * *", "on the day 1 of the month at 03:30 UTC"),
+            ("5,35 * * * *", "at the minutes 5 and 35 of every hour"),
+            ("30 3 1 * *", "on day 1 of the month at 03:30 UTC"),
             ("0 0 1,15 * 0", "on the days 1 and 15 of the month and every Sunday at 00:00 UTC"),
-            ("0 0 1 1,7 *", "on the day 1 of the month at 00:00 UTC in January and July"),
-            ("@yearly", "on the day 1 of the month at 00:00 UTC in January"),
+            ("0 0 1 1,7 *", "on day 1 of the month at 00:00 UTC in January and July"),
+            ("@yearly", "on day 1 of the month at 00:00 UTC in January"),
             ("@every 6h", "every 6h, counted from when the CronJob is created"),
         ] {
             assert_eq!(words(schedule), expected, "{schedule}");
