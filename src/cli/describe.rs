@@ -9,9 +9,9 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 
 use crate::cli::environment::Environment;
-use crate::cli::input;
 use crate::cli::outcome::Outcome;
 use crate::cli::settings::{Contradiction, Settings};
+use crate::cli::{input, seed};
 use crate::diagnostic::{Diagnostic, has_errors};
 use crate::identity::Seed;
 use crate::options::Options;
@@ -19,13 +19,12 @@ use crate::postgres_cluster::describe::model::ClusterDescription;
 use crate::postgres_cluster::describe::report::Report;
 use crate::postgres_cluster::describe::{describe, flowchart};
 use crate::postgres_cluster::secrets::existing;
-use crate::postgres_cluster::secrets::reuse::OF_ANOTHER_SEED;
 use crate::read::Document;
 use crate::render::{self, Plan};
 
 const EXAMPLES: &str = "\
-No seed is needed. `--seed-file` and `--random` have no effect, so that the
-arguments of `pgrender render` can be used as they are.
+No seed is needed. Only with the seed are existing Secrets considered, because
+without it nobody knows which of their certificates stay.
 
 Examples:
   pgrender describe cluster.yaml
@@ -34,7 +33,7 @@ Examples:
   kubectl get postgrescluster -o yaml | pgrender describe";
 
 #[derive(Args, Debug)]
-#[command(after_help = EXAMPLES, mut_args(|argument| without_seed(argument)))]
+#[command(after_help = EXAMPLES)]
 pub(super) struct DescribeArguments {
     /// Files, directories (all `*.yaml`, `*.yml` and `*.json` files below them, except hidden ones), or `-` for standard input,
     /// which is the default
@@ -45,19 +44,13 @@ pub(super) struct DescribeArguments {
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
     format: Format,
 
-    /// Files or directories with the Secrets that the clusters already have, or `-`; may be repeated. The certificates in them
-    /// are described. Secrets among the other files have the same effect
+    /// Files or directories with the Secrets that the clusters already have, or `-`; may be repeated. Together with the seed,
+    /// the certificates that stay are described. Secrets among the other files have the same effect
     #[arg(long, value_name = "FILE|DIR|-")]
     existing: Vec<PathBuf>,
 
     #[command(flatten)]
     settings: Settings,
-}
-
-/// Hides the options of the seed, which is not needed.
-fn without_seed(argument: clap::Arg) -> clap::Arg {
-    let is_about_seed = ["seed_file", "random"].iter().any(|name| argument.get_id() == name);
-    argument.hide(is_about_seed)
 }
 
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq, ValueEnum)]
@@ -71,7 +64,7 @@ enum Format {
     Mermaid,
 }
 
-/// What stands for the seed. Nothing that is derived from it is shown.
+/// What stands for the seed if none is given. Nothing that is derived from it is shown.
 const PLACEHOLDER: &[u8] = b"a description shows nothing that is derived from a seed, so this sentence takes its place";
 
 impl DescribeArguments {
@@ -84,7 +77,7 @@ impl DescribeArguments {
 /// Describes the clusters of the input.
 pub(super) fn run(arguments: &DescribeArguments, environment: &Environment) -> Outcome {
     let (clusters, diagnostics) = match arguments.settings.options(environment) {
-        Ok(options) => described(arguments, &options),
+        Ok(options) => described(arguments, environment, &options),
         Err(error) => (Vec::new(), vec![error]),
     };
     let failed = has_errors(&diagnostics);
@@ -100,8 +93,12 @@ pub(super) fn run(arguments: &DescribeArguments, environment: &Environment) -> O
     Outcome::new(text, diagnostics)
 }
 
-/// The descriptions, or none if there is an error, and all messages of a rendering that do not depend on the seed.
-fn described(arguments: &DescribeArguments, options: &Options) -> (Vec<ClusterDescription>, Vec<Diagnostic>) {
+/// The descriptions, or none if there is an error, and the messages of a rendering.
+fn described(
+    arguments: &DescribeArguments,
+    environment: &Environment,
+    options: &Options,
+) -> (Vec<ClusterDescription>, Vec<Diagnostic>) {
     let existing = input::existing(&arguments.inputs, &arguments.existing);
     let (documents, existing) = match (input::documents(&arguments.inputs), existing) {
         (Ok(documents), Ok(existing)) => (documents, existing),
@@ -109,14 +106,24 @@ fn described(arguments: &DescribeArguments, options: &Options) -> (Vec<ClusterDe
             return (Vec::new(), [documents.err(), existing.err()].into_iter().flatten().flatten().collect());
         }
     };
-    let seed = match Seed::new(PLACEHOLDER) {
+    let inputs: Vec<&Document> = documents.iter().collect();
+    let (seed, warnings) = match seed::find_if_given(&arguments.settings, environment, &inputs) {
+        Ok(Some(found)) => (Some(found.seed), found.warnings),
+        Ok(None) => (None, Vec::new()),
+        Err(errors) => return (Vec::new(), errors),
+    };
+    let all: Vec<&Document> = if seed.is_some() {
+        inputs.into_iter().chain(existing.iter().filter(|document| existing::is_source(document))).collect()
+    } else {
+        // Whether what is in an existing Secret stays depends on the seed.
+        inputs.into_iter().filter(|document| !existing::is_source(document)).collect()
+    };
+    let seed = match seed.map_or_else(|| Seed::new(PLACEHOLDER), Ok) {
         Ok(seed) => seed,
         Err(error) => return (Vec::new(), vec![Diagnostic::error(error.to_string())]),
     };
-    let existing = existing.iter().filter(|document| existing::is_source(document));
-    let all: Vec<&Document> = documents.iter().chain(existing).collect();
     let Plan { resources, mut diagnostics } = render::plan(all, options, Ok(&seed));
-    diagnostics.retain(|diagnostic| !diagnostic.message.contains(OF_ANOTHER_SEED));
+    diagnostics.extend(warnings);
     if resources.is_empty() && !has_errors(&diagnostics) {
         diagnostics.push(input::without_resource());
     }

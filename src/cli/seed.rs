@@ -54,6 +54,20 @@ pub(super) fn find(
     }
 }
 
+/// Like [`find`], but a seed need not be given.
+pub(super) fn find_if_given(
+    settings: &Settings,
+    environment: &Environment,
+    documents: &[&Document],
+) -> Result<Option<Found>, Vec<Diagnostic>> {
+    let is_set = settings.seed_file.is_some() || settings.random;
+    let is_in_environment = environment.seed_file.is_some() || environment.seed.is_some();
+    if is_set || is_in_environment || documents.iter().any(|document| merge::is_seed(document)) {
+        return find(settings, environment, documents).map(Some);
+    }
+    Ok(None)
+}
+
 /// Returns the text of a new seed.
 pub(super) fn generate() -> Result<Zeroizing<String>, Diagnostic> {
     environment::random().map(|bytes| Seed::generate(&bytes))

@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use crate::common::fixtures::fixtures;
 use crate::common::json_schema::assert_valid;
+use crate::common::rendering::SEED;
 use crate::entry::{HIPPO, Output, pgrender, run};
 
 const TIME: &str = "2026-05-01T12:00:00Z";
@@ -57,15 +58,14 @@ fn the_pages_show_what_is_printed() {
 }
 
 #[test]
-fn no_seed_is_needed_and_its_options_are_accepted() {
-    let plain = described(&[], HIPPO).stdout;
-    let namespaced = described(&["--namespace", "shop"], HIPPO).ok();
-    assert!(plain.is_empty() && namespaced.contains("shop/hippo"), "{namespaced}");
-    for seed in [&["--random"][..], &["--seed-file", "missing"]] {
-        assert_eq!(described(&[&["--namespace", "shop"], seed].concat(), HIPPO).ok(), namespaced);
-    }
-    let help = run(pgrender().args(["describe", "--help"]), "").ok();
-    assert!(help.contains("--certificates") && !help.contains("--seed-file <"), "{help}");
+fn no_seed_is_needed_and_one_that_is_given_changes_nothing() {
+    let without_namespace = described(&[], HIPPO);
+    assert!(without_namespace.code == 1 && without_namespace.stdout.is_empty());
+    let plain = described(&["--namespace", "shop"], HIPPO).ok();
+    assert!(plain.contains("PostgresCluster shop/hippo, Postgres 17"), "{plain}");
+    assert_eq!(described(&["--namespace", "shop", "--random"], HIPPO).ok(), plain);
+    let missing = described(&["--namespace", "shop", "--seed-file", "missing"], HIPPO);
+    assert!(missing.code == 1 && missing.stderr.contains("cannot read the seed file `missing`"), "{}", missing.stderr);
 }
 
 #[test]
@@ -132,6 +132,28 @@ fn control_characters_are_never_printed() {
         }
     }
     assert!(shown > 0);
+}
+
+/// Without the seed, nobody knows whether a certificate stays.
+#[test]
+fn existing_secrets_are_considered_only_with_their_seed() {
+    let render = ["render", "--namespace", "shop", "--time", "2026-04-01T00:00:00Z"];
+    let existing = run(pgrender().args(render).env("PGRENDER_SEED", SEED), HIPPO).ok();
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("existing.yaml");
+    fs::write(&file, &existing).unwrap();
+    let with = |seed: Option<&str>, arguments: &[&str]| {
+        let mut command = pgrender();
+        command.args(["describe", "--format", "json", "--time", TIME, "--namespace", "shop"]).args(arguments);
+        let output = run(command.envs(seed.map(|seed| ("PGRENDER_SEED", seed))), HIPPO);
+        assert_eq!((output.code, output.stderr.as_str()), (0, ""));
+        serde_json::from_str::<Value>(&output.stdout).unwrap()["clusters"][0]["certificates"][0]["notBefore"].clone()
+    };
+    let arguments = ["--existing", file.to_str().unwrap()];
+    let new = with(None, &[]);
+    assert_eq!(with(None, &arguments), new);
+    assert_eq!(with(Some(SEED), &[]), new);
+    assert!(with(Some(SEED), &arguments) != new, "{new}");
 }
 
 #[test]

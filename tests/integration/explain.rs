@@ -91,6 +91,19 @@ fn the_page_shows_what_is_printed() {
 }
 
 #[test]
+fn a_field_that_contains_others_names_their_objects_and_one_below_that_of_its_parent() {
+    let effect = |path: &str| explain(path, None, false).unwrap().effect;
+    assert!(effect("spec.instances").unwrap().at_run_time.is_none());
+    let Some(Effect::Objects(objects)) = effect("spec.instances.volumes").map(|effect| effect.effect) else { panic!() };
+    assert_eq!(objects, ["StatefulSet {cluster}-{set}"]);
+    let below = effect("spec.instances.affinity.podAntiAffinity").unwrap();
+    assert_eq!(below.field, "spec.instances[].affinity");
+    assert!(effect("metadata.name").is_none());
+    let parameter = effect("spec.config.parameters.work_mem").unwrap();
+    assert!(parameter.field == "spec.config.parameters" && parameter.at_run_time.is_some());
+}
+
+#[test]
 fn what_is_measured_is_a_field() {
     for path in EFFECTS.keys() {
         assert_eq!(&explain(path, None, false).unwrap().path, path);

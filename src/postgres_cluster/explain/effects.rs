@@ -21,16 +21,12 @@ pub(super) fn of_exactly(path: &str) -> Option<FieldEffect> {
 
 /// The effect of a field: its own, that of the field that contains it, or the objects of the fields that it contains.
 pub(super) fn of(path: &str) -> Option<FieldEffect> {
-    let mut above = path;
-    loop {
-        if let Some(effect) = EFFECTS.get(above) {
-            return Some(told(above, effect.clone()));
+    let mut above = Some(path);
+    while let Some(field) = above {
+        if let Some(effect) = EFFECTS.get(field) {
+            return Some(told(field, effect.clone()));
         }
-        let end = above.rfind(['.', '['])?;
-        if !above.contains('.') || end == 0 {
-            break;
-        }
-        above = &above[..end];
+        above = field.rfind(['.', '[']).map(|end| &field[..end]);
     }
     let is_below = |other: &str| other.strip_prefix(path).is_some_and(|rest| rest.starts_with(['.', '[']));
     let below = EFFECTS.iter().filter(|(other, _)| is_below(other)).filter_map(|(_, effect)| match effect {
@@ -47,8 +43,8 @@ fn told(field: &str, effect: Effect) -> FieldEffect {
     let of_caretaker = |object: &String| object.ends_with(" {cluster}-caretaker");
     let acts = match &effect {
         Effect::Changes(changes) => changes.iter().flat_map(|change| &change.objects).any(of_caretaker),
-        Effect::Objects(objects) => objects.iter().any(of_caretaker),
-        Effect::Warning(_) | Effect::Error(_) => false,
+        // The fields below say it, each for itself.
+        Effect::Objects(_) | Effect::Warning(_) | Effect::Error(_) => false,
     };
     let at_run_time =
         acts.then(|| "The caretaker, a container of each instance, acts on it in the running cluster.".to_owned());

@@ -188,10 +188,6 @@ pub(crate) fn unannounced<'h>(
     Some(held.secret.warning(held.told_at, &what))
 }
 
-/// The warning about a CA that is not derived from the seed of this run.
-pub(crate) const OF_ANOTHER_SEED: &str = "contains a CA of members that this seed does not give. It may be kept, in case it is \
-                                          the CA of an earlier seed; increase `pgrender.dev/rotate-ca` to remove it";
-
 /// The warnings about CAs that the Secrets `held` of members trust although this seed does not give them. `bundle` contains
 /// the CAs that it gives. If `belongs` is true for a CA, it has the name of the members' CA: it may be the CA of an earlier
 /// seed, and is kept. Other CAs are removed, because the members' CA signs only for members. A bundle without any members' CA
@@ -210,7 +206,9 @@ pub(crate) fn strangers<'h>(
             told.push(held.secret.warning(held.told_at, what));
         }
         if named.iter().any(|authority| !bundle.contains(&authority.pem())) {
-            told.push(held.secret.warning(held.told_at, OF_ANOTHER_SEED));
+            let what = "contains a CA of members that this seed does not give. It may be kept, in case it is the CA \
+                        of an earlier seed; increase `pgrender.dev/rotate-ca` to remove it";
+            told.push(held.secret.warning(held.told_at, what));
         }
     }
     told
