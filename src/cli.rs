@@ -9,13 +9,16 @@ mod arguments;
 mod check;
 mod command_line;
 mod completions;
+mod describe;
 mod diff;
 mod environment;
+mod explain;
 mod function;
 pub mod function_config;
 #[cfg(test)]
 mod fuzz;
 mod input;
+mod input_arguments;
 mod legacy_plugin;
 mod man;
 mod outcome;

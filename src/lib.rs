@@ -12,6 +12,7 @@
 pub mod cli;
 pub mod diagnostic;
 pub mod diff;
+pub mod explain;
 pub mod identity;
 pub mod kind;
 pub mod kubernetes;

@@ -20,7 +20,7 @@ pub(crate) mod duration;
 pub(crate) mod metadata;
 mod normalise;
 mod number;
-mod patterns;
+pub(crate) mod patterns;
 pub(crate) mod schema;
 
 use serde_json::{Map, Value};

@@ -64,6 +64,11 @@ pub struct PlannedResource {
 }
 
 impl PlannedResource {
+    /// The file that the resource was read from.
+    pub fn file(&self) -> &str {
+        &self.file
+    }
+
     /// Builds its objects. An object comes after those that it depends on.
     pub fn objects(&self) -> Vec<Object> {
         self.content.as_ref().map(|content| content.objects()).unwrap_or_default()

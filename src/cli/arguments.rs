@@ -1,18 +1,18 @@
 //! The command line.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::error::ErrorKind;
 use clap::{Args, ColorChoice, CommandFactory, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+use crate::cli::describe::DescribeArguments;
 use crate::cli::diff::DiffArguments;
-use crate::cli::input;
+use crate::cli::explain::ExplainArguments;
+use crate::cli::input_arguments::InputArguments;
 use crate::cli::settings::{self, SeedSettings, Settings};
 use crate::cli::values;
-use crate::diagnostic::Diagnostic;
 use crate::diagnostic::line::shown;
-use crate::read::Document;
 
 /// Renders a PostgresCluster into every manifest that a highly available Postgres needs, with no operator.
 ///
@@ -54,6 +54,10 @@ pub(super) enum Command {
     /// No cluster is needed. OLD and NEW are clusters, which are rendered, or manifests that were rendered. Values of Secrets are
     /// compared and never printed.
     Diff(Box<DiffArguments>),
+    /// Describe what exists after the manifests are applied: Services, users, instances, backups, certificates, totals.
+    Describe(Box<DescribeArguments>),
+    /// Explain a field of a PostgresCluster: what it is for, what is valid, and what pgrender makes of it.
+    Explain(ExplainArguments),
     /// Print a new seed. Keep it: pgrender derives all passwords and keys of your databases from it.
     ///
     /// It is 32 random bytes in base64. Nobody can create the same seed again, so keep it where you keep the keys of your
@@ -94,8 +98,12 @@ pub(super) enum Schema {
     Postgrescluster,
     /// The output of `pgrender check --format json`.
     Check,
+    /// The output of `pgrender describe --format json`.
+    Describe,
     /// The output of `pgrender diff --format json`.
     Diff,
+    /// The output of `pgrender explain --format json`.
+    Explain,
 }
 
 const COMPLETIONS_EXAMPLES: &str = "\
@@ -134,20 +142,6 @@ Examples:
   kubectl get secret -o yaml | pgrender render --existing - cluster.yaml
   pgrender render --random --image RELATED_IMAGE_PGBACKREST=pgbackrest:1 a.yaml";
 
-/// What is read.
-#[derive(Args, Debug)]
-pub(super) struct InputArguments {
-    /// Files, directories (all `*.yaml`, `*.yml` and `*.json` files below them, except hidden ones), or `-` for standard input,
-    /// which is the default
-    #[arg(value_name = "FILE|DIR|-")]
-    pub(super) inputs: Vec<PathBuf>,
-
-    /// Files or directories with the Secrets that the clusters already have, or `-`; may be repeated. Their passwords and
-    /// certificates are kept. Secrets among the other files have the same effect
-    #[arg(long, value_name = "FILE|DIR|-")]
-    existing: Vec<PathBuf>,
-}
-
 #[derive(Args, Debug)]
 #[command(after_help = RENDER_EXAMPLES)]
 pub(super) struct RenderArguments {
@@ -159,7 +153,7 @@ pub(super) struct RenderArguments {
     pub(super) output_dir: Option<PathBuf>,
 
     #[command(flatten)]
-    settings: Settings,
+    pub(super) settings: Settings,
 
     #[command(flatten)]
     pub(super) seed: SeedSettings,
@@ -211,7 +205,7 @@ pub(super) struct CheckArguments {
     pub(super) color: ColorChoice,
 
     #[command(flatten)]
-    settings: Settings,
+    pub(super) settings: Settings,
 }
 
 const ADOPT_EXAMPLES: &str = "\
@@ -248,64 +242,8 @@ pub(super) struct AdoptArguments {
     pub(super) images: Vec<(String, String)>,
 }
 
-impl InputArguments {
-    /// Reads the input, and the Secrets of `--existing`. Gives the name and the text of each file to `keep`. Standard input can be
-    /// read only once, so `-` cannot be an input file too.
-    pub(super) fn read(
-        &self,
-        mut keep: impl FnMut(String, String),
-    ) -> Result<(Vec<Document>, Vec<Document>), Vec<Diagnostic>> {
-        match (input::documents(&self.inputs, &mut keep), self.existing(&mut keep)) {
-            (Ok(documents), Ok(existing)) => Ok((documents, existing)),
-            (documents, existing) => Err([documents.err(), existing.err()].into_iter().flatten().flatten().collect()),
-        }
-    }
-
-    fn existing(&self, keep: impl FnMut(String, String)) -> Result<Vec<Document>, Vec<Diagnostic>> {
-        let stdin = Path::new("-");
-        let taken = self.inputs.is_empty() || self.inputs.iter().any(|input| input == stdin);
-        if taken && self.existing.iter().any(|input| input == stdin) {
-            let message = "standard input is used both for the clusters and for `--existing`, but can be read only \
-                           once: give a file for one of them";
-            return Err(vec![Diagnostic::error(message)]);
-        }
-        if self.existing.is_empty() { Ok(Vec::new()) } else { input::documents(&self.existing, keep) }
-    }
-}
-
-impl RenderArguments {
-    /// Returns the settings. If two flags contradict each other, that is an error.
-    pub(super) fn settings(&self) -> Result<&Settings, clap::Error> {
-        consistent_with_seed("render", &self.settings, &self.seed)
-    }
-}
-
-impl CheckArguments {
-    /// Returns the settings. If two flags contradict each other, that is an error.
-    pub(super) fn settings(&self) -> Result<&Settings, clap::Error> {
-        consistent("check", &self.settings)
-    }
-}
-
-/// Returns the settings of a command that has a seed. If two flags contradict each other, that is an error.
-pub(super) fn consistent_with_seed<'a>(
-    command: &str,
-    settings: &'a Settings,
-    seed: &SeedSettings,
-) -> Result<&'a Settings, clap::Error> {
-    if seed.random && seed.seed_file.is_some() {
-        return Err(invalid(command, "seed_file", "cannot be used with `--random`"));
-    }
-    consistent(command, settings)
-}
-
-fn consistent<'a>(command: &str, settings: &'a Settings) -> Result<&'a Settings, clap::Error> {
-    settings.check().map_err(|(setting, message)| invalid(command, setting, &message))?;
-    Ok(settings)
-}
-
 /// Creates an error about the option of a setting, in the format of clap's own errors.
-fn invalid(subcommand: &str, setting: &str, message: &str) -> clap::Error {
+pub(super) fn invalid(subcommand: &str, setting: &str, message: &str) -> clap::Error {
     let mut command = Arguments::command();
     command.build();
     let option =

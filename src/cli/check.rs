@@ -21,7 +21,6 @@ use crate::cli::outcome::{self, Outcome};
 use crate::cli::planning::{self, Input};
 use crate::cli::progress::Progress;
 use crate::cli::seed;
-use crate::cli::settings::Settings;
 use crate::diagnostic::{Diagnostic, Severity, has_errors};
 use crate::options::Options;
 use crate::read::Document;
@@ -34,12 +33,8 @@ pub(super) fn json_schema() -> Value {
 
 /// Checks the input.
 pub(super) fn run(arguments: &CheckArguments, environment: &Environment) -> Outcome {
-    let settings = match arguments.settings() {
-        Ok(settings) => settings,
-        Err(error) => return Outcome::misused(error),
-    };
     let mut sources = Sources::default();
-    let (found, documents) = find(arguments, settings, environment, &mut sources);
+    let (found, documents) = find(arguments, environment, &mut sources);
     let stdout = match arguments.format {
         Format::Text => {
             text::write(&found, &sources.with(&documents), outcome::is_coloured(arguments.color, environment))
@@ -53,13 +48,8 @@ pub(super) fn run(arguments: &CheckArguments, environment: &Environment) -> Outc
 }
 
 /// Returns what is wrong, and the documents of the input, if they could be read.
-fn find(
-    arguments: &CheckArguments,
-    settings: &Settings,
-    environment: &Environment,
-    sources: &mut Sources,
-) -> (Findings, Vec<Document>) {
-    let options = match settings.options(environment) {
+fn find(arguments: &CheckArguments, environment: &Environment, sources: &mut Sources) -> (Findings, Vec<Document>) {
+    let options = match arguments.settings.options(environment) {
         Ok(options) => options,
         Err(error) => return (Findings::new(vec![error], 0, 0), Vec::new()),
     };

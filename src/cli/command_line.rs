@@ -1,11 +1,12 @@
 //! The commands.
 
-use crate::cli::arguments::{Command, RenderArguments};
+use crate::cli::arguments::{Command, RenderArguments, invalid};
 use crate::cli::environment::Environment;
 use crate::cli::outcome::{Outcome, Stdout};
 use crate::cli::planning::{self, Input};
 use crate::cli::progress::Progress;
-use crate::cli::{adopt, check, completions, diff, man, output_directory, schema, seed};
+use crate::cli::settings::Contradiction;
+use crate::cli::{adopt, check, completions, describe, diff, explain, man, output_directory, schema, seed};
 use crate::diagnostic::has_errors;
 use crate::read::Document;
 use crate::render::Plan;
@@ -13,10 +14,19 @@ use crate::render::Plan;
 /// Runs a command.
 pub(super) fn run(command: &Command, environment: &Environment) -> Outcome {
     match command {
-        Command::Render(arguments) => run_render(arguments, environment),
-        Command::Check(arguments) => check::run(arguments, environment),
+        Command::Render(arguments) => {
+            let consistent = arguments.seed.check().and_then(|()| arguments.settings.check());
+            checked("render", consistent, || run_render(arguments, environment))
+        }
+        Command::Check(arguments) => {
+            checked("check", arguments.settings.check(), || check::run(arguments, environment))
+        }
         Command::Adopt(arguments) => adopt::run(arguments, environment),
-        Command::Diff(arguments) => diff::run(arguments, environment),
+        Command::Describe(arguments) => {
+            checked("describe", arguments.check(), || describe::run(arguments, environment))
+        }
+        Command::Diff(arguments) => checked("diff", arguments.check(), || diff::run(arguments, environment)),
+        Command::Explain(arguments) => explain::run(arguments, environment),
         Command::Seed => match seed::generate() {
             Ok(text) => Outcome::new(format!("{}\n", text.as_str()), Vec::new()),
             Err(error) => Outcome::failed(vec![error]),
@@ -27,12 +37,16 @@ pub(super) fn run(command: &Command, environment: &Environment) -> Outcome {
     }
 }
 
+/// Runs a command, unless two of its options contradict each other.
+fn checked(command: &str, consistent: Result<(), Contradiction>, run: impl FnOnce() -> Outcome) -> Outcome {
+    match consistent {
+        Ok(()) => run(),
+        Err((setting, message)) => Outcome::misused(invalid(command, setting, &message)),
+    }
+}
+
 fn run_render(arguments: &RenderArguments, environment: &Environment) -> Outcome {
-    let settings = match arguments.settings() {
-        Ok(settings) => settings,
-        Err(error) => return Outcome::misused(error),
-    };
-    let options = match settings.options(environment) {
+    let options = match arguments.settings.options(environment) {
         Ok(options) => options,
         Err(error) => return Outcome::failed(vec![error]),
     };

@@ -6,8 +6,8 @@ use clap::{Args, ColorChoice, ValueEnum};
 
 use crate::cli::environment::Environment;
 use crate::cli::outcome::{self, Outcome};
-use crate::cli::settings::{SeedSettings, Settings};
-use crate::cli::{arguments, input, revision, seed};
+use crate::cli::settings::{Contradiction, SeedSettings, Settings};
+use crate::cli::{input, revision, seed};
 use crate::diagnostic::{Diagnostic, Severity, has_errors, shorten};
 use crate::diff::effect::Consequence;
 use crate::diff::report::{Change, Report, VERSION};
@@ -85,13 +85,17 @@ enum Format {
     Markdown,
 }
 
+impl DiffArguments {
+    /// Refuses settings that contradict each other.
+    pub(super) fn check(&self) -> Result<(), Contradiction> {
+        self.seed.check()?;
+        self.settings.check()
+    }
+}
+
 /// Runs the command.
 pub(super) fn run(arguments: &DiffArguments, environment: &Environment) -> Outcome {
-    let settings = match arguments::consistent_with_seed("diff", &arguments.settings, &arguments.seed) {
-        Ok(settings) => settings,
-        Err(error) => return Outcome::misused(error),
-    };
-    match report(arguments, settings, environment) {
+    match report(arguments, environment) {
         Ok(report) => printed(arguments, &report, environment),
         Err(errors) if arguments.format == Format::Json => {
             let lines = shorten(errors.clone()).iter().map(ToString::to_string).collect();
@@ -130,12 +134,8 @@ fn json(report: &Report) -> String {
     format!("{value:#}\n")
 }
 
-fn report(
-    arguments: &DiffArguments,
-    settings: &Settings,
-    environment: &Environment,
-) -> Result<Report, Vec<Diagnostic>> {
-    let options = settings.options(environment).map_err(|error| vec![error])?;
+fn report(arguments: &DiffArguments, environment: &Environment) -> Result<Report, Vec<Diagnostic>> {
+    let options = arguments.settings.options(environment).map_err(|error| vec![error])?;
     let from_stdin = [&arguments.old, &arguments.new].into_iter().filter(|input| *input == "-").count()
         + arguments.existing.iter().filter(|input| input.as_os_str() == "-").count();
     if from_stdin > 1 {

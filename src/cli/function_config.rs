@@ -21,8 +21,8 @@ use crate::read::node::{Entry, Node, NodeValue};
 use crate::read::object;
 use crate::render;
 
-const API_VERSION: &str = "pgrender.dev/v1alpha1";
-const KIND: &str = "PgRender";
+pub(super) const API_VERSION: &str = "pgrender.dev/v1alpha1";
+pub(super) const KIND: &str = "PgRender";
 
 /// Reads the settings from a function's configuration. Errors name fields of the configuration, without a position.
 pub(super) fn settings(config: &Node) -> Result<RenderSettings, Vec<Diagnostic>> {
@@ -168,6 +168,11 @@ impl Reader {
 fn image(entry: &Entry) -> Result<Option<String>, String> {
     let (name, image) = (values::image_name(&entry.key)?, string(&entry.value)?);
     Ok((!image.is_empty()).then(|| format!("--image={name}={image}")))
+}
+
+/// Whether a setting is `true` or `false`.
+pub(super) fn is_boolean(argument: &Arg) -> bool {
+    matches!(argument.get_action(), ArgAction::SetTrue) || argument.get_value_parser().type_id() == TypeId::of::<bool>()
 }
 
 /// Whether a setting may be a number in YAML: a time or days.

@@ -138,6 +138,16 @@ pub fn command() -> Command {
 /// A setting that contradicts another one: its name, and what is wrong.
 pub(super) type Contradiction = (&'static str, String);
 
+impl SeedSettings {
+    /// Refuses two sources of the seed.
+    pub(super) fn check(&self) -> Result<(), Contradiction> {
+        if self.random && self.seed_file.is_some() {
+            return Err(("seed_file", "cannot be used with `--random`".to_owned()));
+        }
+        Ok(())
+    }
+}
+
 impl Settings {
     /// Refuses a time for which no certificate can be created, days that do not fit together, and settings that belong to
     /// another source of certificates than the chosen one.

@@ -11,12 +11,9 @@ use super::message::{self, Cause};
 use super::report::{Change, ClusterReport, Effect, FieldReport, ObjectReport};
 use super::role::Role;
 use super::shown;
-use super::side::{ClusterName, SideObject};
+use super::side::{ClusterName, Objects, SideObject};
 use super::table;
 use crate::read::object::ObjectKey;
-
-/// The objects of one cluster on one side.
-pub(super) type Objects = BTreeMap<ObjectKey, SideObject>;
 
 /// Annotations that make Argo CD, Flux and kpt keep an object that has left the manifests.
 const KEEPS: [(&str, &str); 3] = [

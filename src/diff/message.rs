@@ -1,12 +1,11 @@
 //! Says in words what an effect means for a cluster.
 
-use super::cluster::Objects;
 use super::effect::EffectKind::{self, *};
 use super::fields::Difference;
 use super::path::{Path, Step};
 use super::report::Effect;
 use super::shown;
-use super::side::{SideObject, label_of};
+use super::side::{Objects, SideObject, label_of};
 use super::template;
 use crate::naming::label;
 use serde_json::Value;

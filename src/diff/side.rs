@@ -30,11 +30,14 @@ pub struct SideObject {
     pub is_live: bool,
 }
 
+/// The objects of one cluster on one side.
+pub type Objects = BTreeMap<ObjectKey, SideObject>;
+
 /// The objects of each cluster. They contain secrets, so it does not implement `Debug`.
 #[derive(Default)]
 pub struct Side {
     /// The objects by cluster and identity.
-    pub clusters: BTreeMap<ClusterName, BTreeMap<ObjectKey, SideObject>>,
+    pub clusters: BTreeMap<ClusterName, Objects>,
     /// The kinds of the objects, if they come from an API server. `kubectl get` prints only the kinds that it was asked for.
     pub live_kinds: Option<BTreeSet<String>>,
     /// How many objects belong to no cluster that pgrender has rendered.

@@ -63,6 +63,15 @@ impl Patterns {
     }
 }
 
+/// What a text must be to match a pattern of the schema, in words.
+pub(crate) fn advice(pattern: &str) -> &'static str {
+    let words = explanation(pattern);
+    if words.starts_with("must") {
+        return words.split_once(": ").map_or(words, |(demand, _)| demand);
+    }
+    words.split_once(": write ").or_else(|| words.split_once(": ")).map_or(words, |(_, advice)| advice)
+}
+
 fn explanation(pattern: &str) -> &'static str {
     let found = EXPLAINED.iter().find(|(explained, _)| *explained == pattern);
     found.map_or("{} does not have the required format", |(_, words)| *words)

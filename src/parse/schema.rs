@@ -106,6 +106,11 @@ impl Schema {
         self.properties.iter().map(|(name, &place)| (name.as_str(), &TABLE.nodes[place]))
     }
 
+    /// The schema of the values of a map with free keys.
+    pub(crate) fn value(&self) -> Option<&'static Self> {
+        self.values.map(|place| &TABLE.nodes[place])
+    }
+
     /// The schema of an item.
     pub(crate) fn item(&self) -> Option<&'static Self> {
         self.items.map(|place| &TABLE.nodes[place])

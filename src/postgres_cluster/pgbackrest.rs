@@ -3,6 +3,7 @@
 pub mod backup_cron_jobs;
 pub mod configuration;
 pub(crate) mod credentials;
+pub mod cron;
 pub mod global_options;
 pub mod manual_backup;
 pub mod manual_options;

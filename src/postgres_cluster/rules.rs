@@ -34,6 +34,11 @@ fn all() -> impl Iterator<Item = &'static Rule> {
     others.into_iter().chain([parameters::OF_SPEC, parameters::RULES]).flatten()
 }
 
+/// What a rule of the schema demands, in words.
+pub(crate) fn in_words(text: &str) -> &'static str {
+    all().find(|rule| rule.text == text).map_or("", |rule| rule.message)
+}
+
 /// Checks the rules of a value and of everything below it.
 pub(crate) fn check(value: &Value, schema: &Schema, path: &FieldPath, findings: &mut Findings) {
     visit(value, schema, path, &mut |rule, holds, path| {

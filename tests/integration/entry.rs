@@ -25,7 +25,7 @@ const SEED: &str = "dGhpcyBzZWVkIGlzIGZvciB0aGUgdGVzdHMgYWxvbmUsIG5vdGhpbmcgaXMg
 const TIME: &str = "1760000000";
 
 /// A tool that rewrites the text could lose the comment after the name and the quotes.
-const HIPPO: &str = "\
+pub(crate) const HIPPO: &str = "\
 # The database of the shop.
 apiVersion: postgres-operator.crunchydata.com/v1
 kind: PostgresCluster
@@ -45,22 +45,22 @@ fn cluster(namespace: &str, name: &str) -> String {
 }
 
 /// The result of a program.
-struct Output {
-    code: i32,
-    stdout: String,
-    stderr: String,
+pub(crate) struct Output {
+    pub(crate) code: i32,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
 }
 
 impl Output {
     /// Returns the standard output of a run, which must have succeeded.
-    fn ok(self) -> String {
+    pub(crate) fn ok(self) -> String {
         assert_eq!(self.code, 0, "{}", self.stderr);
         self.stdout
     }
 }
 
 /// Returns a command that runs `pgrender` without any of its environment variables.
-fn pgrender() -> Command {
+pub(crate) fn pgrender() -> Command {
     clean(Path::new(env!("CARGO_BIN_EXE_pgrender")))
 }
 
@@ -88,7 +88,7 @@ fn clean(program: &Path) -> Command {
 }
 
 /// Runs a program with `stdin` as its input until it exits.
-fn run(command: &mut Command, stdin: impl AsRef<[u8]>) -> Output {
+pub(crate) fn run(command: &mut Command, stdin: impl AsRef<[u8]>) -> Output {
     let mut child =
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
     // A program that does not read its input closes it, which is not an error here.

@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 
 use time::Date;
 
-use super::schedule::{DESCRIPTORS, FIELDS, is_any, span};
+use super::cron::Cron;
 use crate::parse::duration;
 
 /// The years in which runs are looked for: five with two leap days, so that every schedule that ever runs does so twice.
@@ -40,52 +40,6 @@ fn interval_hours(interval: &str) -> Option<u32> {
     let nanoseconds = duration::nanoseconds(interval).filter(|_| !interval.contains('.'))?;
     u64::try_from(nanoseconds).ok()?.div_ceil(NANOSECONDS_PER_HOUR).max(1).try_into().ok()
 }
-
-/// The fields of a schedule: the values on which it runs.
-struct Cron {
-    hours: Vec<u32>,
-    days: Vec<u32>,
-    months: Vec<u32>,
-    weekdays: Vec<u32>,
-    /// Whether a day must fulfil both kinds of days. If neither of them allows every day, one is enough (robfig/cron,
-    /// `dayMatches`).
-    both_days: bool,
-}
-
-impl Cron {
-    fn parse(schedule: &str) -> Option<Self> {
-        let position = DESCRIPTORS.iter().position(|descriptor| *descriptor == schedule);
-        let schedule = position.map_or(schedule, |position| MEANINGS[position]);
-        let parts: Vec<&str> = schedule.split_whitespace().collect();
-        let [_, _, days, _, weekdays] = parts[..] else { return None };
-        let values = |index: usize| -> Option<Vec<u32>> {
-            let mut values = Vec::new();
-            for range in parts[index].split(',') {
-                let (first, last, step) = span(range, FIELDS[index]).ok()?;
-                values.extend((first..=last).filter(|value| (value - first) % step == 0));
-            }
-            Some(values)
-        };
-        Some(Self {
-            hours: values(1)?,
-            days: values(2)?,
-            months: values(3)?,
-            weekdays: values(4)?,
-            both_days: is_any(days) || is_any(weekdays),
-        })
-    }
-
-    fn runs_on(&self, day: Date) -> bool {
-        let of_month = self.days.contains(&day.day().into());
-        let of_week = self.weekdays.contains(&day.weekday().number_days_from_sunday().into());
-        let fits = if self.both_days { of_month && of_week } else { of_month || of_week };
-        fits && self.months.contains(&u8::from(day.month()).into())
-    }
-}
-
-/// What the descriptors mean, in their order.
-const MEANINGS: [&str; DESCRIPTORS.len()] =
-    ["0 0 1 1 *", "0 0 1 1 *", "0 0 1 * *", "0 0 * * 0", "0 0 * * *", "0 0 * * *", "0 * * * *"];
 
 #[cfg(test)]
 mod tests {

@@ -36,6 +36,24 @@ const VALUES: [(&str, &[&str], &str); 2] = [
     (annotation::PGBACKREST_IP_VERSION, &["ipv4", "ipv6"], "is not valid, so `IPv4` is used: write `IPv4` or `IPv6`"),
 ];
 
+/// What other modules may know of these lists.
+pub(crate) mod known {
+    use super::VALUES;
+    #[cfg(test)]
+    use super::{OF_PGO, OWN};
+
+    /// All annotations without a part that the user chooses, except those of [`crate::naming::annotation::ROTATE`].
+    #[cfg(test)]
+    pub(crate) fn all() -> impl Iterator<Item = &'static str> {
+        OF_PGO.into_iter().chain(OWN)
+    }
+
+    /// The values that an annotation accepts, in lower case, if it does not accept every value.
+    pub(crate) fn values(key: &str) -> Option<&'static [&'static str]> {
+        VALUES.iter().find(|(with_values, ..)| *with_values == key).map(|(_, values, _)| *values)
+    }
+}
+
 /// Reports annotations in the cluster's own metadata that do not exist, and values that have no effect.
 pub(crate) fn check(resource: &PostgresCluster, context: &mut Context) {
     let path = FieldPath::of("metadata.annotations");

@@ -134,7 +134,7 @@ pub struct RestoreSpec {
     pub cluster_name: Option<String>,
     /// The namespace of that cluster; the default is that of this one.
     pub cluster_namespace: Option<String>,
-    /// Whether the annotation has an effect.
+    /// Whether the annotation `pgbackrest-restore` has an effect.
     #[serde(default)]
     pub enabled: bool,
     /// Options of `pgbackrest restore`.

@@ -17,9 +17,9 @@ pub struct InstrumentationSpec {
     pub config: Option<InstrumentationConfigSpec>,
     /// Image of the collector.
     pub image: Option<String>,
-    /// Logs.
+    /// Where logs go, and how long log files are kept.
     pub logs: Option<InstrumentationLogsSpec>,
-    /// Metrics.
+    /// Where metrics go, and which are collected.
     pub metrics: Option<InstrumentationMetricsSpec>,
     /// Resource requests and limits of the collector.
     pub resources: Option<ResourceRequirements>,

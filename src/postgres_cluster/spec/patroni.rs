@@ -61,7 +61,7 @@ fn default_log_level() -> String {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct SwitchoverSpec {
-    /// Whether the annotation has an effect.
+    /// Whether the annotation `trigger-switchover` has an effect.
     pub enabled: bool,
     /// The instance that becomes the leader. If it is absent, Patroni chooses one.
     pub target_instance: Option<String>,

@@ -56,13 +56,13 @@ pub struct S3Spec {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct SchedulesSpec {
-    /// Differential backups, which contain what changed since the last full backup.
+    /// When differential backups are taken, which contain what changed since the last full backup: a cron expression.
     #[schemars(length(min = 6))]
     pub differential: Option<String>,
-    /// Full backups.
+    /// When full backups are taken: a cron expression.
     #[schemars(length(min = 6))]
     pub full: Option<String>,
-    /// Incremental backups, which contain what changed since the last backup of any type.
+    /// When incremental backups are taken, which contain what changed since the last backup of any type: a cron expression.
     #[schemars(length(min = 6))]
     pub incremental: Option<String>,
 }

@@ -16,7 +16,7 @@ fn lines(schedule: &str) -> Vec<String> {
 }
 
 /// Returns schedules with ranges and steps around the limits of every field, and combinations of days.
-fn schedules() -> Vec<String> {
+pub(crate) fn schedules() -> Vec<String> {
     let mut schedules = Vec::new();
     for field in 0..5 {
         for span in [
