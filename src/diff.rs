@@ -4,6 +4,7 @@
 //! objects of both sides ──fields──▶ differences ──table──▶ effects ──message──▶ report ──▶ text, Markdown, JSON
 //! ```
 
+mod cause;
 mod cluster;
 mod configuration;
 pub mod effect;

@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
+use super::cause::Cause;
 use super::effect::EffectKind::{self, *};
 use super::fields::{self, Absent, Difference};
 use super::judge::Surroundings;
-use super::message::{self, Cause};
+use super::message;
 use super::report::{Change, ClusterReport, Effect, FieldReport, ObjectReport};
 use super::role::Role;
 use super::shown;

@@ -1,8 +1,11 @@
 //! Reads the configuration files in ConfigMaps and Secrets, so that a change of one setting is a change of one field.
 
+use std::collections::BTreeMap;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value};
 
-use super::side::decoded;
 use crate::read;
 
 /// Replaces the texts of known files in a ConfigMap or Secret by what they contain.
@@ -29,6 +32,19 @@ pub(super) fn read(object: &mut Value) {
         }
         _ => {}
     }
+}
+
+/// Decodes the values of a Secret, so that both forms of it are the same.
+fn decoded(fields: &Map<String, Value>) -> BTreeMap<String, Vec<u8>> {
+    let mut values = BTreeMap::new();
+    for (key, value) in fields.get("data").and_then(Value::as_object).into_iter().flatten() {
+        let text: String = value.as_str().unwrap_or_default().split_whitespace().collect();
+        values.insert(key.clone(), STANDARD.decode(&text).unwrap_or_else(|_| text.into_bytes()));
+    }
+    for (key, value) in fields.get("stringData").and_then(Value::as_object).into_iter().flatten() {
+        values.insert(key.clone(), value.as_str().unwrap_or_default().as_bytes().to_vec());
+    }
+    values
 }
 
 /// Returns the content of a configuration file, or `None` if it is no such file or cannot be read.

@@ -1,5 +1,6 @@
 //! Says in words what an effect means for a cluster.
 
+use super::cause::Cause;
 use super::effect::EffectKind::{self, *};
 use super::fields::Difference;
 use super::path::{Path, Step};
@@ -12,14 +13,6 @@ use serde_json::Value;
 
 /// How many causes are named.
 const MOST: usize = 8;
-
-/// A difference that has an effect, or an object that is new or gone.
-pub(super) struct Cause<'a> {
-    /// The object; the new one if it is on both sides.
-    pub(super) object: &'a SideObject,
-    /// The difference; `None` if the whole object is new or gone.
-    pub(super) difference: Option<Difference>,
-}
 
 /// The pods of the instance sets, in the order in which each StatefulSet replaces them.
 pub(super) fn instances(objects: &Objects) -> Vec<String> {

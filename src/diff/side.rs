@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::{configuration, shown};
 use crate::diagnostic::ResourceRef;
@@ -117,19 +117,4 @@ fn is_of_kubernetes(key: &str) -> bool {
         "volume.kubernetes.io/storage-resizer",
     ]
     .contains(&key)
-}
-
-/// Decodes the values of a Secret, so that both forms of it are the same.
-pub(super) fn decoded(fields: &Map<String, Value>) -> BTreeMap<String, Vec<u8>> {
-    use base64::Engine;
-    use base64::engine::general_purpose::STANDARD;
-    let mut values = BTreeMap::new();
-    for (key, value) in fields.get("data").and_then(Value::as_object).into_iter().flatten() {
-        let text: String = value.as_str().unwrap_or_default().split_whitespace().collect();
-        values.insert(key.clone(), STANDARD.decode(&text).unwrap_or_else(|_| text.into_bytes()));
-    }
-    for (key, value) in fields.get("stringData").and_then(Value::as_object).into_iter().flatten() {
-        values.insert(key.clone(), value.as_str().unwrap_or_default().as_bytes().to_vec());
-    }
-    values
 }

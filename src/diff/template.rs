@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use super::cause::Cause;
 use super::fields::Difference;
-use super::message::Cause;
 use super::path::{Path, Step};
 use super::shown;
 
