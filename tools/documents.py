@@ -3,7 +3,7 @@
 
 - Every relative link in a tracked Markdown file leads to a tracked file or directory, and its anchor to a heading in that file.
 - Every mention of a page in another tracked file (`docs/operations.md, Restoring`) names an existing page and heading.
-- README.md links to every page, and has at most 150 lines.
+- README.md links to every page, and has at most 160 lines.
 - Every block of shell commands says whether a test runs it. CONTRIBUTING.md, "Pages", lists the comments.
 - Prose lines have at most 130 characters.
 """
@@ -14,7 +14,7 @@ import sys
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-README_LINES = 150
+README_LINES = 160
 PROSE_COLUMNS = 130
 
 FENCE = re.compile(r"^\s*(```+|~~~+)\s*(\w*)")

@@ -90,7 +90,7 @@ effects! {
     SlotsCreated: Change,
     /// Replication slots are dropped, with the position of those who read from them.
     SlotsDropped: Loss,
-    /// The leader hands over because a switchover is requested.
+    /// The leader hands over because a switchover is requested, and its Postgres restarts as a replica.
     Switchover: Restart,
     /// A backup is taken now.
     BackupNow: Change,
