@@ -1,5 +1,9 @@
 //! Says in words what an effect means for a cluster.
 
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
 use super::cause::Cause;
 use super::effect::EffectKind::{self, *};
 use super::fields::Difference;
@@ -9,7 +13,7 @@ use super::shown;
 use super::side::{Objects, SideObject, label_of};
 use super::template;
 use crate::naming::label;
-use serde_json::Value;
+use crate::read::object::ObjectKey;
 
 /// How many causes are named.
 const MOST: usize = 8;
@@ -106,17 +110,14 @@ pub(super) fn effect(kind: EffectKind, causes: &[Cause], old: &Objects, new: &Ob
         }
         _ => sentence(kind),
     };
-    let mut details: Vec<String> = Vec::new();
     let all: Vec<String> = if matches!(kind, InstancesReplaced | PgbouncerReplaced | RepoHostReplaced) {
         template::details(causes)
     } else {
         causes.iter().map(|cause| detail(kind, cause, old)).collect()
     };
-    for detail in all {
-        if !detail.is_empty() && !details.contains(&detail) {
-            details.push(detail);
-        }
-    }
+    let mut seen = BTreeSet::new();
+    let mut details: Vec<String> =
+        all.into_iter().filter(|detail| !detail.is_empty() && seen.insert(detail.clone())).collect();
     if details.len() > MOST {
         let more = details.len() - MOST;
         details.truncate(MOST);
@@ -140,7 +141,7 @@ fn sentence(kind: EffectKind) -> String {
 
 /// The object of a side that has this kind and name.
 pub(super) fn same<'a>(side: &'a Objects, object: &SideObject) -> Option<&'a SideObject> {
-    side.values().find(|other| title(other) == title(object))
+    side.get(&ObjectKey::from(&object.reference))
 }
 
 fn title(object: &SideObject) -> String {

@@ -1,7 +1,8 @@
 //! Prints a report for a terminal.
 
-use anstyle::{AnsiColor, Style};
 use std::fmt::Write;
+
+use anstyle::{AnsiColor, Style};
 
 use super::effect::{Consequence, EffectKind};
 use super::report::{Change, ClusterReport, Effect, ObjectReport, Report};
