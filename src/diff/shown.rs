@@ -4,26 +4,39 @@ use serde_json::Value;
 
 use super::path::{Path, Step};
 use crate::diagnostic::line;
+use crate::postgres_cluster::pgbackrest::option;
+use crate::postgres_cluster::resolve::exposed;
 
 /// How many characters of a value are shown.
 const LENGTH: usize = 80;
 
-/// The text of a value; `None` if there is none.
+/// How many characters of an image are shown: all that a registry accepts, and more than people write.
+const LENGTH_OF_IMAGE: usize = 400;
+
+/// How many equal characters before a difference are shown.
+const BEFORE: usize = 20;
+
+/// The text of a value; `None` if there is none, or if it has parts that could be secret.
 pub(super) fn value(value: Option<&Value>) -> Option<String> {
-    let text = match value? {
-        Value::Null => return None,
+    text(value?, LENGTH)
+}
+
+fn text(value: &Value, length: usize) -> Option<String> {
+    let text = match value {
+        Value::Null | Value::Object(_) => return None,
+        Value::Array(items) if items.iter().any(|item| item.is_object() || item.is_array()) => return None,
         Value::String(text) => text.clone(),
         other => other.to_string(),
     };
     Some(match text.trim_end().lines().count() {
         0 => "empty".to_owned(),
-        1 => shortened(text.trim_end()),
+        1 => shortened(text.trim_end(), length),
         lines => format!("{lines} lines"),
     })
 }
 
-fn shortened(text: &str) -> String {
-    match text.char_indices().nth(LENGTH) {
+fn shortened(text: &str, length: usize) -> String {
+    match text.char_indices().nth(length) {
         Some((end, _)) => format!("{}…", plain(&text[..end])),
         None => plain(text),
     }
@@ -39,50 +52,76 @@ pub(super) fn code(text: &str) -> String {
     format!("`{}`", plain(text))
 }
 
-/// `old → new`, or what is there of it. It is empty if the values may be secret, or are shown in the same way. Mappings are not
-/// shown.
-pub(super) fn change(path: &Path, old: Option<&Value>, new: Option<&Value>) -> String {
+/// Both values as they are shown, so that their difference is visible. A value that may be secret, or a mapping, is `None`.
+pub(super) fn pair(path: &Path, old: Option<&Value>, new: Option<&Value>) -> (Option<String>, Option<String>) {
     if may_be_secret(path, old, new) {
-        return String::new();
+        return (None, None);
     }
-    let is_long = |value: Option<&Value>| match value {
-        Some(Value::Array(items)) => items.iter().any(|item| item.is_object() || item.is_array()) || items.len() > 5,
-        Some(value) => value.is_object(),
-        None => false,
-    };
-    if is_long(old) || is_long(new) {
-        return match (old, new) {
-            (None | Some(Value::Null), _) => "new".to_owned(),
-            (_, None | Some(Value::Null)) => "removed".to_owned(),
-            _ => String::new(),
+    let is_image = matches!(path.0.last(), Some(Step::Key(key)) if key == "image");
+    let length = if is_image { LENGTH_OF_IMAGE } else { LENGTH };
+    if let (Some(Value::String(old)), Some(Value::String(new))) = (old, new)
+        && [old, new].iter().any(|text| text.chars().nth(length).is_some())
+        && old.lines().count() == 1
+        && new.lines().count() == 1
+    {
+        let same = old.chars().zip(new.chars()).take_while(|(one, other)| one == other).count();
+        let from = |text: &str| -> String {
+            let rest: String = text.chars().skip(same.saturating_sub(BEFORE)).collect();
+            let mark = if same > BEFORE { "…" } else { "" };
+            format!("{mark}{}", shortened(&rest, length))
         };
+        return (Some(from(old)), Some(from(new)));
     }
-    match (value(old), value(new)) {
+    (old.and_then(|old| text(old, length)), new.and_then(|new| text(new, length)))
+}
+
+/// `old → new`, or what is there of it. It is empty if the values may be secret, or are shown in the same way.
+pub(super) fn change(path: &Path, old: Option<&Value>, new: Option<&Value>) -> String {
+    let is_set = |value: Option<&Value>| value.is_some_and(|value| !value.is_null());
+    match pair(path, old, new) {
         (Some(old), Some(new)) if old != new => format!("{old} → {new}"),
-        (None, Some(new)) => format!("{new} (new)"),
-        (Some(old), None) => format!("{old} (removed)"),
+        (None, Some(new)) if !is_set(old) => format!("{new} (new)"),
+        (Some(old), None) if !is_set(new) => format!("{old} (removed)"),
+        _ if !is_set(old) => "new".to_owned(),
+        _ if !is_set(new) => "removed".to_owned(),
         _ => String::new(),
     }
 }
 
-/// Whether a value of the field could be a secret: because of a word in its path, or because it is a URI with a password.
+/// Whether a value of the field could be a secret: because of a word in its path, or because of the value.
 pub(super) fn may_be_secret(path: &Path, old: Option<&Value>, new: Option<&Value>) -> bool {
-    const WORDS: [&str; 7] = ["pass", "secret", "token", "auth", "cred", "private", "cookie"];
     let named = path.0.iter().any(|step| {
         let (Step::Key(word) | Step::Item(word)) = step;
-        let word = word.to_lowercase();
-        WORDS.iter().any(|secret| word.contains(secret))
+        is_secret_word(word)
     });
     // Variables of containers, and keys of TLS.
-    let last = path.0.last().map(|step| match step {
-        Step::Key(word) | Step::Item(word) => word.to_lowercase(),
+    let is_key = path.0.last().is_some_and(|step| {
+        let (Step::Key(word) | Step::Item(word)) = step;
+        word == "value" || word == "key" || word.ends_with(".key") || option::is_secret(&format!("repo1-{word}"))
     });
-    let is_key = last.is_some_and(|last| last == "value" || last == "key" || last.ends_with(".key"));
-    let has_password = [old, new].into_iter().flatten().any(|value| {
-        let text = value.to_string();
-        text.split("://").skip(1).any(|rest| rest.split(['/', '"', ' ']).next().is_some_and(|host| host.contains('@')))
-    });
-    named || is_key || has_password
+    named || is_key || [old, new].into_iter().flatten().any(holds_secret)
+}
+
+fn is_secret_word(word: &str) -> bool {
+    const WORDS: [&str; 9] =
+        ["pass", "secret", "token", "credential", "private", "cookie", "api_key", "apikey", "authorization"];
+    let word = word.to_lowercase();
+    WORDS.iter().any(|secret| word.contains(secret))
+}
+
+/// Whether a value, or a part of it, could be a secret.
+fn holds_secret(value: &Value) -> bool {
+    match value {
+        Value::String(text) => {
+            let has_token = ["Bearer ", "Basic "].iter().any(|scheme| text.contains(scheme));
+            has_token || exposed::holds_secret(text) || text.contains("conninfo")
+        }
+        Value::Array(items) => items.iter().any(holds_secret),
+        Value::Object(fields) => {
+            fields.iter().any(|(key, value)| key == "value" || is_secret_word(key) || holds_secret(value))
+        }
+        _ => false,
+    }
 }
 
 #[cfg(test)]
@@ -103,12 +142,24 @@ mod tests {
             &["spec", "env", "PGHOST", "value"],
             &["data", "collector.yaml", "exporters", "headers", "Authorization"],
             &["data", "repo1-cipher-pass"],
+            &["data", "repo2-azure-key"],
+            &["data", "pgbackrest", "repo2", "s3-key"],
+            &["parameters", "my.api_key"],
             &["data", "tls.key"],
         ] {
             assert_eq!(change(&path(words), Some(&old), Some(&new)), "", "{words:?}");
         }
-        let uri = json!("postgres://a:b@c/d");
-        assert_eq!(change(&path(&["a"]), Some(&uri), Some(&new)), "");
+        for value in [
+            json!("postgres://a:b@c/d"),
+            json!("host=x password=hunter2pw"),
+            json!(["sh", "--password=hunter4"]),
+            json!(["curl", "-H", "Authorization: Bearer hunter2token"]),
+        ] {
+            assert_eq!(change(&path(&["a"]), Some(&value), Some(&new)), "", "{value}");
+            assert_eq!(change(&path(&["a"]), None, Some(&value)), "new");
+        }
+        let container = json!({"image": "b", "env": [{"name": "DB", "value": "hunter2"}]});
+        assert_eq!(pair(&path(&["a"]), None, Some(&container)), (None, None));
         assert_eq!(change(&path(&["a"]), Some(&json!("http://a/@")), Some(&new)), "http://a/@ → new");
     }
 
@@ -117,6 +168,10 @@ mod tests {
         assert_eq!(value(Some(&json!("a\nb\n"))).unwrap(), "2 lines");
         assert_eq!(value(Some(&json!("a\u{1b}[31m"))).unwrap(), "a\\u{1b}[31m");
         assert_eq!(value(Some(&json!("x".repeat(200)))).unwrap().chars().count(), LENGTH + 1);
-        assert_eq!(value(Some(&json!({"a": 1}))).unwrap(), "{\"a\":1}");
+        assert_eq!(value(Some(&json!({"a": 1}))), None);
+        assert_eq!(value(Some(&json!(["a", "b"]))).unwrap(), "[\"a\",\"b\"]");
+        let long = |end: &str| json!(format!("{}{end}", "x".repeat(200)));
+        let (old, new) = (long("one"), long("two"));
+        assert_eq!(change(&path(&["a"]), Some(&old), Some(&new)), format!("…{0}one → …{0}two", "x".repeat(BEFORE)));
     }
 }

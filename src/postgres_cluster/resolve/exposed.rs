@@ -122,7 +122,7 @@ fn tell(path: FieldPath, context: &mut Context) {
 }
 
 /// Whether the value of the setting `name` is a secret. A number, a boolean or the location of a secret is not.
-fn is_secret(name: &str, value: &str) -> bool {
+pub(crate) fn is_secret(name: &str, value: &str) -> bool {
     let name = name.to_lowercase();
     let switch = ["on", "off", "true", "false", "yes", "no"].contains(&value.to_lowercase().as_str());
     WORDS.iter().any(|word| name.contains(word))
@@ -133,7 +133,7 @@ fn is_secret(name: &str, value: &str) -> bool {
 }
 
 /// Whether a value contains a secret, whatever its setting is.
-fn holds_secret(value: &str) -> bool {
+pub(crate) fn holds_secret(value: &str) -> bool {
     (value.contains('=') && ASSIGNED.is_match(value)) || (value.contains("://") && IN_URL.is_match(value))
 }
 
