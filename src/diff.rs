@@ -32,11 +32,14 @@ pub fn compare(old: &Side, new: &Side, with_fields: bool) -> Report {
     let names: BTreeSet<&ClusterName> = old.clusters.keys().chain(new.clusters.keys()).collect();
     let clusters: Vec<_> = names
         .into_iter()
-        .map(|name| cluster::compare(name, old.clusters.get(name), new.clusters.get(name), with_fields))
+        .map(|name| {
+            let (before, after) = (old.clusters.get(name), new.clusters.get(name));
+            cluster::compare(name, (before, &old.unlabelled), (after, &new.unlabelled), with_fields)
+        })
         .collect();
     Report {
         version: VERSION,
-        consequence: clusters.iter().map(|cluster| cluster.consequence).max().unwrap_or_default(),
+        consequence: Some(clusters.iter().map(|cluster| cluster.consequence).max().unwrap_or_default()),
         clusters,
         notes: notes(old, new),
         errors: Vec::new(),
@@ -47,25 +50,23 @@ pub fn compare(old: &Side, new: &Side, with_fields: bool) -> Report {
 fn notes(old: &Side, new: &Side) -> Vec<String> {
     let mut notes = Vec::new();
     for (side, name, other) in [(old, "old", new), (new, "new", old)] {
-        if side.ignored > 0 {
-            notes.push(format!(
-                "objects of the {name} input that pgrender has not rendered are ignored: {}",
-                side.ignored
-            ));
+        let Some(kinds) = &side.kinds else { continue };
+        let objects = || other.clusters.values().flatten();
+        let keys: BTreeSet<_> = objects().map(|(key, _)| key).collect();
+        let ignored = side.unlabelled.keys().filter(|key| !keys.contains(key)).count();
+        if ignored > 0 {
+            notes.push(format!("objects of the {name} input that pgrender has not rendered are ignored: {ignored}"));
         }
-        let Some(kinds) = &side.live_kinds else { continue };
-        let rendered: BTreeSet<&str> = other
-            .clusters
-            .values()
-            .flat_map(|objects| objects.values())
-            .map(|object| object.reference.kind.as_str())
+        let missing: BTreeSet<String> = objects()
+            .map(|(_, object)| object.reference.kind.as_str())
             .filter(|kind| !kinds.contains(*kind))
+            .map(str::to_lowercase)
             .collect();
-        if !rendered.is_empty() {
-            let kinds: Vec<String> = rendered.iter().map(|kind| kind.to_lowercase()).collect();
+        if !missing.is_empty() {
+            let missing = missing.into_iter().collect::<Vec<_>>().join(",");
             notes.push(format!(
-                "the {name} input has no objects of these kinds: add them to the command, as in `kubectl get {} -o yaml`",
-                kinds.join(",")
+                "the {name} input has no objects of these kinds, so all of them count as new or gone: {missing}. If they exist \
+                 in the cluster, add them to the input, as in `kubectl get {missing} -o yaml`"
             ));
         }
     }

@@ -96,23 +96,23 @@ impl DiffArguments {
 /// Runs the command.
 pub(super) fn run(arguments: &DiffArguments, environment: &Environment) -> Outcome {
     match report(arguments, environment) {
-        Ok(report) => printed(arguments, &report, environment),
+        Ok((report, warnings)) => printed(arguments, &report, warnings, environment),
         Err(errors) if arguments.format == Format::Json => {
             let lines = shorten(errors.clone()).iter().map(ToString::to_string).collect();
-            let report = Report {
-                version: VERSION,
-                consequence: Consequence::Nothing,
-                clusters: Vec::new(),
-                notes: Vec::new(),
-                errors: lines,
-            };
+            let report =
+                Report { version: VERSION, consequence: None, clusters: Vec::new(), notes: Vec::new(), errors: lines };
             Outcome { stdout: json(&report).into(), ..Outcome::failed(errors) }
         }
         Err(errors) => Outcome::failed(errors),
     }
 }
 
-fn printed(arguments: &DiffArguments, report: &Report, environment: &Environment) -> Outcome {
+fn printed(
+    arguments: &DiffArguments,
+    report: &Report,
+    warnings: Vec<Diagnostic>,
+    environment: &Environment,
+) -> Outcome {
     let is_coloured = outcome::is_coloured(arguments.color, environment);
     let stdout = match arguments.format {
         Format::Text => text::to_string(report, is_coloured),
@@ -120,13 +120,13 @@ fn printed(arguments: &DiffArguments, report: &Report, environment: &Environment
         Format::Markdown => markdown::to_string(report),
     };
     let changes = report.clusters.iter().any(|cluster| cluster.change != Change::Same);
-    let code = match report.consequence {
+    let code = match report.consequence.unwrap_or_default() {
         _ if !arguments.exit_code || !changes => 0,
         Consequence::Nothing | Consequence::Change => 3,
         Consequence::Restart | Consequence::Refused => 4,
         Consequence::Loss => 5,
     };
-    Outcome { stdout: stdout.into(), code, ..Outcome::default() }
+    Outcome { code, ..Outcome::new(stdout, warnings) }
 }
 
 fn json(report: &Report) -> String {
@@ -134,7 +134,7 @@ fn json(report: &Report) -> String {
     format!("{value:#}\n")
 }
 
-fn report(arguments: &DiffArguments, environment: &Environment) -> Result<Report, Vec<Diagnostic>> {
+fn report(arguments: &DiffArguments, environment: &Environment) -> Result<(Report, Vec<Diagnostic>), Vec<Diagnostic>> {
     let options = arguments.settings.options(environment).map_err(|error| vec![error])?;
     let from_stdin = [&arguments.old, &arguments.new].into_iter().filter(|input| *input == "-").count()
         + arguments.existing.iter().filter(|input| input.as_os_str() == "-").count();
@@ -156,7 +156,7 @@ fn report(arguments: &DiffArguments, environment: &Environment) -> Result<Report
     let shared = seed::random().map_err(|error| vec![error])?;
     let needs_seed = has_manifests(&old) || has_manifests(&new);
     let context = Rendering { seed: &arguments.seed, environment, options: &options, existing, shared, needs_seed };
-    let (old, new) = match (context.side(&old), context.side(&new)) {
+    let ((old, before), (new, mut warnings)) = match (context.side(&old), context.side(&new)) {
         (Ok(old), Ok(new)) => (old, new),
         (old, new) => {
             let mut errors: Vec<_> = [old.err(), new.err()].into_iter().flatten().flatten().collect();
@@ -171,7 +171,10 @@ fn report(arguments: &DiffArguments, environment: &Environment) -> Result<Report
     }
     let mut report = diff::compare(&old, &new, arguments.fields);
     report.notes.extend(notes);
-    Ok(report)
+    // A warning that was there before is not about the change.
+    let is_same = |one: &Diagnostic, other: &Diagnostic| one.message == other.message && one.field == other.field;
+    warnings.retain(|warning| !before.iter().any(|other| is_same(other, warning)));
+    Ok((report, warnings))
 }
 
 /// Reads an input.
@@ -201,13 +204,13 @@ struct Rendering<'a> {
 }
 
 impl Rendering<'_> {
-    /// Returns the objects of an input: rendered if it has clusters, else as they are.
-    fn side(&self, documents: &[Document]) -> Result<Side, Vec<Diagnostic>> {
+    /// Returns the objects of an input, rendered if it has clusters, else as they are, and the warnings of the rendering.
+    fn side(&self, documents: &[Document]) -> Result<(Side, Vec<Diagnostic>), Vec<Diagnostic>> {
         let mut side = Side::default();
         let inputs: Vec<&Document> = documents.iter().collect();
         if !documents.iter().any(|document| render::is_rendered(&document.node)) {
             inputs.iter().for_each(|document| side.add_manifest(document));
-            return Ok(side);
+            return Ok((side, Vec::new()));
         }
         let found = if self.needs_seed {
             Some(seed::find(self.seed, self.environment, &inputs).map_err(because_of_manifests)?)
@@ -223,7 +226,7 @@ impl Rendering<'_> {
         for resource in &resources {
             resource.objects().iter().for_each(|object| side.add_rendered(object));
         }
-        Ok(side)
+        Ok((side, diagnostics.into_iter().filter(|found| found.severity == Severity::Warning).collect()))
     }
 }
 

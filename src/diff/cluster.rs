@@ -23,13 +23,15 @@ const KEEPS: [(&str, &str); 3] = [
     ("cli-utils.sigs.k8s.io/on-remove", "keep"),
 ];
 
-/// Compares a cluster. A side without it is `None`. `with_fields` is whether each field is wanted.
+/// Compares a cluster. Each side has the objects of the cluster, `None` if there are none, and the objects without a label. `with_fields` is whether each field is wanted.
 pub(super) fn compare(
     name: &ClusterName,
-    old: Option<&Objects>,
-    new: Option<&Objects>,
+    old: (Option<&Objects>, &Objects),
+    new: (Option<&Objects>, &Objects),
     with_fields: bool,
 ) -> ClusterReport {
+    // An object without the label is the same object, if it is that of the other side.
+    let ((old, unlabelled_old), (new, unlabelled_new)) = (old, new);
     let nothing = Objects::new();
     let change = match (old, new) {
         (None, _) => Change::Created,
@@ -42,7 +44,8 @@ pub(super) fn compare(
     let mut objects = Vec::new();
     let keys: BTreeSet<&ObjectKey> = old.keys().chain(new.keys()).collect();
     for key in keys {
-        let (before, after) = (old.get(key), new.get(key));
+        let before = old.get(key).or_else(|| unlabelled_old.get(key));
+        let after = new.get(key).or_else(|| unlabelled_new.get(key));
         let Some(present) = after.or(before) else { continue };
         let role = Role::of(&present.reference, &present.value, &name.name);
         let mut fields = Vec::new();
@@ -113,12 +116,10 @@ fn differences(old: &SideObject, new: &SideObject) -> Vec<Difference> {
 
 fn field(object: &SideObject, role: Role, difference: &Difference, effect: EffectKind) -> FieldReport {
     let Difference { path, old, new } = difference;
-    // Fingerprints depend on the seed.
-    let is_secret = object.reference.kind == "Secret"
-        || role == Role::Fingerprints
-        || shown::may_be_secret(path, old.as_ref(), new.as_ref());
-    let value = |value: &Option<Value>| if is_secret { None } else { shown::value(value.as_ref()) };
-    FieldReport { path: path.to_string(), effect, old: value(old), new: value(new) }
+    // Fingerprints depend on the seed. The options and databases of a user are no secrets.
+    let is_hidden = role == Role::Fingerprints || (object.reference.kind == "Secret" && !message::is_of_user(path));
+    let (old, new) = if is_hidden { (None, None) } else { shown::pair(path, old.as_ref(), new.as_ref()) };
+    FieldReport { path: path.to_string(), effect, old, new }
 }
 
 /// The major version of Postgres.
@@ -146,6 +147,7 @@ impl<'a> Effects<'a> {
             kind,
             InstancesReplaced | InstancesAdded | InstancesRemoved | PgbouncerReplaced | RepoHostReplaced | Refused
         );
+        let by_object = by_object && object.reference.kind != "PersistentVolumeClaim";
         let name = by_object.then(|| object.reference.name.clone());
         self.0.entry((kind, name)).or_default().push(Cause { object, difference });
     }
@@ -160,12 +162,20 @@ impl<'a> Effects<'a> {
             let is_replacement = matches!(kind, InstancesReplaced | PgbouncerReplaced | RepoHostReplaced);
             !is_replacement || causes.first().is_some_and(|cause| runs(old, cause.object) && runs(new, cause.object))
         });
+        self.0.retain(|(kind, _), _| *kind != Derived);
         let mut effects: Vec<Effect> =
             self.0.iter().map(|((kind, _), causes)| message::effect(*kind, causes, old, new)).collect();
         let replaced = effects.iter().filter(|effect| effect.effect == InstancesReplaced);
         let replaced = replaced.map(|effect| effect.pods.len()).sum();
         if replaced > 0 {
             effects.push(message::leader(replaced, message::instances(old).len()));
+        }
+        let (before, after) = (message::instances(old), message::instances(new));
+        if !before.is_empty() && !after.is_empty() && !before.iter().any(|pod| after.contains(pod)) {
+            effects.push(message::data_left());
+        }
+        if let Some(when) = message::delay(new) {
+            effects.iter_mut().for_each(|effect| message::postpone(effect, when));
         }
         effects.sort_by(|one, other| other.consequence.cmp(&one.consequence));
         effects

@@ -19,6 +19,7 @@ pub(super) fn read(object: &mut Value) {
                     *value = content;
                 }
             }
+            gather_repositories(data);
         }
         Some("Secret") => {
             let values = decoded(fields).into_iter().map(|(key, bytes)| {
@@ -70,22 +71,67 @@ fn yaml(text: &str) -> Option<Value> {
 
 /// The sections of the files of pgBackRest and pgBouncer. A setting that is written several times keeps all its values.
 fn ini(text: &str) -> Value {
-    let mut sections = Map::new();
-    let mut section = String::new();
+    let mut sections: BTreeMap<&str, BTreeMap<&str, Vec<&str>>> = BTreeMap::new();
+    let mut section = "";
     for line in text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with(['#', ';'])) {
         if let Some(name) = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
-            name.clone_into(&mut section);
+            section = name;
             continue;
         }
         let (key, value) = line.split_once('=').map_or((line, ""), |(key, value)| (key.trim(), value.trim()));
-        let settings = sections.entry(section.clone()).or_insert_with(|| Value::Object(Map::new()));
-        let Some(settings) = settings.as_object_mut() else { continue };
-        match settings.get_mut(key).and_then(|earlier| earlier.as_str().map(|text| format!("{text}, {value}"))) {
-            Some(all) => settings.insert(key.to_owned(), all.into()),
-            None => settings.insert(key.to_owned(), value.into()),
-        };
+        sections.entry(section).or_default().entry(key).or_default().push(value);
     }
-    Value::Object(sections)
+    let settings = |settings: BTreeMap<&str, Vec<&str>>| -> Value {
+        settings.into_iter().map(|(key, values)| (key.to_owned(), Value::from(values.join(", ")))).collect()
+    };
+    sections.into_iter().map(|(name, all)| (name.to_owned(), settings(all))).collect()
+}
+
+/// Moves the options of repositories out of pgBackRest's files, because one of these files is not there in every cluster, and most
+/// of them repeat the same options: `data["pgbackrest.conf"].repo1.path`. How a file reaches the repo host stays in it.
+fn gather_repositories(data: &mut Map<String, Value>) {
+    let mut repositories: BTreeMap<String, Map<String, Value>> = BTreeMap::new();
+    for (_, file) in data.iter_mut().filter(|(name, _)| name.starts_with("pgbackrest_")) {
+        let Some(global) = file.get_mut("global").and_then(Value::as_object_mut) else { continue };
+        global.retain(|name, value| {
+            let parts = name.split_once('-').filter(|(repository, _)| is_repository(repository));
+            let Some((repository, option)) = parts.filter(|(_, option)| !option.starts_with("host")) else {
+                return true;
+            };
+            let options = repositories.entry(repository.to_owned()).or_default();
+            options.insert(option.to_owned(), value.clone());
+            false
+        });
+    }
+    if repositories.is_empty() {
+        return;
+    }
+    for options in repositories.values_mut() {
+        // The number alone does not say what is kept.
+        for retention in ["retention-full", "retention-archive"] {
+            let unit = options.shift_remove(&format!("{retention}-type"));
+            if let Some(Value::String(number)) = options.get_mut(retention) {
+                let unit = unit.as_ref().and_then(Value::as_str).unwrap_or("count");
+                *number = format!(
+                    "{number} {}",
+                    if unit == "count" {
+                        "backups"
+                    } else if unit == "time" {
+                        "days"
+                    } else {
+                        unit
+                    }
+                );
+            }
+        }
+    }
+    let repositories = repositories.into_iter().map(|(name, options)| (name, Value::Object(options)));
+    data.insert("pgbackrest.conf".to_owned(), Value::Object(repositories.collect()));
+}
+
+fn is_repository(word: &str) -> bool {
+    word.strip_prefix("repo")
+        .is_some_and(|number| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 #[cfg(test)]
@@ -97,13 +143,16 @@ mod tests {
     #[test]
     fn settings_become_fields() {
         let mut object = json!({"kind": "ConfigMap", "data": {
-            "pgbackrest_instance.conf": "# c\n\n[global]\nrepo1-path = /a\n[db]\npg1-path = /b\npg1-path = /c\n",
+            "pgbackrest_instance.conf": "# c\n\n[global]\nrepo1-path = /a\nrepo1-host = h\n[db]\npg1-path = /b\npg1-path = /c\n",
+            "pgbackrest_repo.conf": "[global]\nrepo1-path = /a\nrepo1-retention-full = 4\nrepo1-retention-full-type = time\n",
             "patroni.yaml": "bootstrap:\n  dcs: {ttl: 30}\n",
             "caretaker.py": "[a]\nb = 1\n",
         }});
         read(&mut object);
         let data = json!({
-            "pgbackrest_instance.conf": {"global": {"repo1-path": "/a"}, "db": {"pg1-path": "/b, /c"}},
+            "pgbackrest_instance.conf": {"global": {"repo1-host": "h"}, "db": {"pg1-path": "/b, /c"}},
+            "pgbackrest_repo.conf": {"global": {}},
+            "pgbackrest.conf": {"repo1": {"path": "/a", "retention-full": "4 days"}},
             "patroni.yaml": {"bootstrap": {"dcs": {"ttl": 30}}},
             "caretaker.py": "[a]\nb = 1\n",
         });

@@ -80,12 +80,18 @@ effects! {
     Startup: Change,
     /// The caretaker stops or starts to change Postgres.
     Pause: Change,
-    /// The cluster begins to follow another one, and its leader becomes a standby leader.
-    StandbyBegins: Restart,
+    /// The cluster begins to follow another one. Applications cannot write any more.
+    StandbyBegins: Loss,
     /// The cluster is promoted, and no longer follows another one.
     StandbyEnds: Change,
     /// The cluster follows another source.
     StandbyFollows: Change,
+    /// The write-ahead log is no longer archived. No point in time after that can be restored.
+    ArchivingStops: Loss,
+    /// None of the instances with the present data remains.
+    DataLeft: Loss,
+    /// Rules of `pg_hba.conf` or options of users change: some logins may be refused from now on.
+    LoginsChange: Restart,
     /// Replication slots are created.
     SlotsCreated: Change,
     /// Replication slots are dropped, with the position of those who read from them.
@@ -130,12 +136,16 @@ effects! {
     BackupSettings: Change,
     /// Backups go to another place. Those in the earlier place are no longer found.
     RepositoryMoves: Loss,
+    /// Backups are encrypted in another way. Earlier ones cannot be read, and archiving fails until the repository is empty.
+    EncryptionChanges: Loss,
     /// Backups in a repository are no longer taken or found.
     RepositoryRemoved: Loss,
-    /// Backups that were kept expire.
+    /// Backups or parts of the archive that were kept expire, or may expire.
     RetentionShrinks: Loss,
     /// Backups or drills run at other times.
     ScheduleChanges: Change,
+    /// Scheduled backups or drills are suspended, or no longer suspended.
+    SchedulesPause: Change,
     /// The next scheduled backups or drills run with other settings.
     JobChanges: Change,
     /// Backups or drills do not run any more.

@@ -26,7 +26,7 @@ pub struct Difference {
 pub enum Absent {
     /// A field that only the old object has was removed.
     Removed,
-    /// The API server adds fields to what is applied, so a field below `spec` that only the old object has is a default.
+    /// The API server adds some fields to what is applied, so these are defaults if only the old object has them.
     Default,
 }
 
@@ -45,7 +45,7 @@ fn visit(path: &Path, old: Option<&Value>, new: Option<&Value>, absent: Absent, 
         (Some(Value::Array(old)), Some(Value::Array(new))) => items(path, old, new, absent, found),
         // An absent field and an empty one are the same for Kubernetes.
         (None, Some(value)) | (Some(value), None) if is_empty(value) => {}
-        (Some(_), None) if absent == Absent::Default && is_defaulted(path) => {}
+        (Some(value), None) if absent == Absent::Default && is_defaulted(path, value) => {}
         // Each field of a new or removed object of data is one change, so that each can have its own effect.
         (None, Some(Value::Object(new))) if is_data(path) => fields(path, &Map::new(), new, absent, found),
         (Some(Value::Object(old)), None) if is_data(path) => fields(path, old, &Map::new(), absent, found),
@@ -125,9 +125,73 @@ fn is_empty(value: &Value) -> bool {
     }
 }
 
-/// Whether the API server, and not pgrender, may have written the field.
-fn is_defaulted(path: &Path) -> bool {
-    !matches!(path.word(0), Some("data" | "stringData" | "binaryData" | "rules" | "subjects"))
+/// The fields that the API server writes if they are absent: defaults and what it allocates (Kubernetes API reference). pgrender
+/// renders other defaults itself. A field of another name that is absent was removed.
+const DEFAULTED: [&str; 50] = [
+    "allocateLoadBalancerNodePorts",
+    "apiGroup",
+    "apiVersion",
+    "backoffLimit",
+    "clusterIP",
+    "clusterIPs",
+    "completionMode",
+    "completions",
+    "concurrencyPolicy",
+    "creationTimestamp",
+    "defaultMode",
+    "dnsPolicy",
+    "externalTrafficPolicy",
+    "failedJobsHistoryLimit",
+    "failureThreshold",
+    "healthCheckNodePort",
+    "imagePullPolicy",
+    "internalTrafficPolicy",
+    "ipFamilies",
+    "ipFamilyPolicy",
+    "kind",
+    "manualSelector",
+    "minReadySeconds",
+    "nodePort",
+    "parallelism",
+    "periodSeconds",
+    "persistentVolumeClaimRetentionPolicy",
+    "podManagementPolicy",
+    "podReplacementPolicy",
+    "policyTypes",
+    "progressDeadlineSeconds",
+    "protocol",
+    "restartPolicy",
+    "revisionHistoryLimit",
+    "schedulerName",
+    "scheme",
+    "serviceAccount",
+    "sessionAffinity",
+    "status",
+    "storageClassName",
+    "strategy",
+    "successThreshold",
+    "successfulJobsHistoryLimit",
+    "targetPort",
+    "terminationGracePeriodSeconds",
+    "terminationMessagePath",
+    "terminationMessagePolicy",
+    "timeoutSeconds",
+    "type",
+    "volumeMode",
+];
+
+/// Whether the API server or a controller, and not pgrender, may have written the field.
+fn is_defaulted(path: &Path, value: &Value) -> bool {
+    match path.0.last() {
+        // Others write labels and annotations of objects, but not those of templates.
+        _ if path.word(0) == Some("metadata") => true,
+        Some(Step::Key(key)) => {
+            DEFAULTED.contains(&key.as_str())
+                || (key == "suspend" && *value == Value::Bool(false))
+                || ["updateStrategy", "volumeName", "resizePolicy"].contains(&key.as_str())
+        }
+        _ => false,
+    }
 }
 
 /// Whether the field is a mapping whose fields count one by one: in the data of a ConfigMap or Secret, labels or annotations.
@@ -136,7 +200,8 @@ fn is_data(path: &Path) -> bool {
     let word = |from_end: usize| path.0.len().checked_sub(from_end).and_then(|index| path.word(index));
     let is_whole = matches!(path.0.last(), Some(Step::Item(_)))
         || word(1).is_some_and(|last| WHOLE.contains(&last))
-        || word(2) == Some("slots");
+        || word(2) == Some("slots")
+        || word(2) == Some("pgbackrest.conf");
     matches!(path.word(0), Some("data" | "stringData" | "metadata")) && !is_whole
 }
 

@@ -41,20 +41,72 @@ pub(super) fn replicas(difference: &Difference, _: Surroundings) -> EffectKind {
 /// The replicas of pgBouncer.
 pub(super) fn pgbouncer_replicas(difference: &Difference, surroundings: Surroundings) -> EffectKind {
     match replicas(difference, surroundings) {
-        InstancesAdded => PgbouncerAdded,
-        InstancesRemoved => PgbouncerRemoved,
-        other => other,
+        InstancesAdded | Startup => PgbouncerAdded,
+        _ => PgbouncerRemoved,
     }
 }
 
 /// What a client needs to connect. If it is only there on one side, nobody uses it yet, or something else is gone too.
 pub(super) fn connection(difference: &Difference, _: Surroundings) -> EffectKind {
-    let is_on_both = is_set(difference.old.as_ref()) && is_set(difference.new.as_ref());
-    if is_on_both { ConnectionMoves } else { ConnectionChanges }
+    match (is_set(difference.old.as_ref()), is_set(difference.new.as_ref())) {
+        (true, true) => ConnectionMoves,
+        (true, false) => ConnectionLost,
+        _ => ConnectionChanges,
+    }
+}
+
+/// The type of a Service: each type in this order can be reached from more places.
+pub(super) fn service_type(difference: &Difference, _: Surroundings) -> EffectKind {
+    const TYPES: [&str; 3] = ["ClusterIP", "NodePort", "LoadBalancer"];
+    let rank = |value: Option<&Value>| {
+        let name = value.and_then(Value::as_str).unwrap_or("ClusterIP");
+        TYPES.iter().position(|known| *known == name)
+    };
+    match (rank(difference.old.as_ref()), rank(difference.new.as_ref())) {
+        (Some(old), Some(new)) if old <= new => ConnectionChanges,
+        _ => ConnectionLost,
+    }
+}
+
+/// The families of the addresses of a Service. The first one cannot change (Kubernetes, "IPv4/IPv6 dual-stack").
+pub(super) fn ip_families(difference: &Difference, _: Surroundings) -> EffectKind {
+    let first = |value: Option<&Value>| value.and_then(|value| value.get(0)).cloned();
+    let (old, new) = (first(difference.old.as_ref()), first(difference.new.as_ref()));
+    if old.is_some() && new.is_some() && old != new { Refused } else { ConnectionChanges }
+}
+
+/// Whether a CronJob is suspended.
+pub(super) fn suspended(_: &Difference, _: Surroundings) -> EffectKind {
+    SchedulesPause
+}
+
+/// The options of a user.
+pub(super) fn user_options(difference: &Difference, _: Surroundings) -> EffectKind {
+    let limits = |value: Option<&Value>| {
+        let text = value.and_then(Value::as_str).unwrap_or_default().to_uppercase();
+        ["NOLOGIN", "CONNECTION LIMIT", "VALID UNTIL"].iter().any(|option| text.contains(option))
+    };
+    if limits(difference.new.as_ref()) { LoginsChange } else { SqlRuns }
+}
+
+/// What becomes of the volumes of a StatefulSet that is deleted or scaled down. pgrender keeps them.
+pub(super) fn claims_policy(difference: &Difference, _: Surroundings) -> EffectKind {
+    let deletes = difference.new.as_ref().is_some_and(|new| new.to_string().contains("Delete"));
+    if deletes { VolumeDeleted } else { ObjectChanges }
 }
 
 /// A parameter of Postgres.
 pub(super) fn parameter(difference: &Difference, surroundings: Surroundings) -> EffectKind {
+    let text = |value: &Option<Value>| value.as_ref().and_then(Value::as_str).map(str::to_owned);
+    if let (Some(old), Some(new)) = (text(&difference.old), text(&difference.new)) {
+        if parameters::is_same(&old, &new) {
+            return Derived;
+        }
+        // What pgrender renders for a cluster without backups.
+        if name(difference) == "archive_command" && new == "true" {
+            return ArchivingStops;
+        }
+    }
     match parameters::reads(name(difference), surroundings.version) {
         Reads::AnyTime => PostgresReloads,
         Reads::AtStart => PostgresRestarts,
@@ -98,10 +150,15 @@ fn triggered(difference: &Difference, kind: EffectKind) -> EffectKind {
     if is_trigger && is_set(difference.new.as_ref()) { kind } else { Derived }
 }
 
-/// An option of pgBackRest.
+/// A repository, as a whole.
+pub(super) fn whole_repository(difference: &Difference, _: Surroundings) -> EffectKind {
+    if is_set(difference.new.as_ref()) { BackupSettings } else { RepositoryRemoved }
+}
+
+/// An option of a repository.
 pub(super) fn repository(difference: &Difference, _: Surroundings) -> EffectKind {
-    /// The options that say where a repository is, and how it is encrypted, without `repo1-`.
-    const PLACE: [&str; 12] = [
+    /// The options that say where a repository is.
+    const PLACE: [&str; 13] = [
         "path",
         "type",
         "s3-bucket",
@@ -112,30 +169,41 @@ pub(super) fn repository(difference: &Difference, _: Surroundings) -> EffectKind
         "azure-account",
         "azure-container",
         "azure-endpoint",
-        "cipher-type",
         "sftp-host",
+        "storage-host",
+        "storage-port",
     ];
     let option = name(difference);
-    let Some(option) = option.strip_prefix("repo").and_then(|rest| rest.split_once('-')).map(|(_, option)| option)
-    else {
-        return BackupSettings;
-    };
     let (was_set, is_set) = (is_set(difference.old.as_ref()), is_set(difference.new.as_ref()));
-    if option == "path" && was_set && !is_set {
-        return RepositoryRemoved;
+    if ["cipher-type", "cipher-pass"].contains(&option) {
+        return EncryptionChanges;
     }
-    if PLACE.contains(&option) && was_set && is_set {
+    if option == "path" && was_set != is_set {
+        return if is_set { BackupSettings } else { RepositoryRemoved };
+    }
+    if PLACE.contains(&option) {
         return RepositoryMoves;
     }
-    if ["retention-full", "retention-diff"].contains(&option) {
-        let kept = |value: &Option<Value>| value.as_ref().and_then(Value::as_str).and_then(|text| text.parse().ok());
-        // Without a number, all are kept.
-        let (old, new) = (kept(&difference.old).unwrap_or(u64::MAX), kept(&difference.new).unwrap_or(u64::MAX));
-        if new < old {
-            return RetentionShrinks;
-        }
+    if option.starts_with("retention-") && option != "retention-history" {
+        let kept = |value: Option<&Value>| -> Option<(u64, String)> {
+            let text = value?.as_str()?;
+            let (number, unit) = text.split_once(' ').unwrap_or((text, ""));
+            Some((number.parse().ok()?, unit.to_owned()))
+        };
+        return match (kept(difference.old.as_ref()), kept(difference.new.as_ref())) {
+            (Some((old, unit)), Some((new, other))) if unit == other && new >= old => BackupSettings,
+            // Without retention, everything is kept.
+            (Some(_), None) if !is_set && option == "retention-full" => BackupSettings,
+            _ => RetentionShrinks,
+        };
     }
     BackupSettings
+}
+
+/// Another option of pgBackRest.
+pub(super) fn pgbackrest(difference: &Difference, _: Surroundings) -> EffectKind {
+    // Beyond this size, the archive has gaps (pgBackRest, "Maximum Archive Push Queue Size").
+    if name(difference) == "archive-push-queue-max" { RetentionShrinks } else { BackupSettings }
 }
 
 /// A setting of pgBouncer.

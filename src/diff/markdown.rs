@@ -1,6 +1,7 @@
 //! Prints a report as Markdown, for a comment in a pull request. It contains text that the author of the change chose, so
 //! nothing of it can become markup.
 
+use std::cmp::Reverse;
 use std::fmt::Write;
 
 use super::effect::Consequence;
@@ -10,23 +11,38 @@ use super::text::{counts, name, sign, told, word};
 /// The longest report, in bytes. GitHub accepts comments of 65,536 characters.
 const MAX: usize = 60_000;
 
-/// Prints `report`.
+/// Prints `report`: the most serious clusters first, and the lists of objects only as long as there is room.
 pub fn to_string(report: &Report) -> String {
     let mut out = String::new();
     let changed = report.clusters.iter().filter(|cluster| cluster.change != Change::Same).count();
     // Writing to a string cannot fail.
-    let _ = writeln!(out, "### {}\n", heading(report.consequence, changed));
-    for cluster in &report.clusters {
-        let mut part = String::new();
-        let _ = print_cluster(&mut part, cluster);
-        if out.len() + part.len() > MAX {
-            let _ = writeln!(out, "The rest is too long for a comment: run `pgrender diff` to see it.");
-            break;
-        }
-        out.push_str(&part);
-    }
+    let _ = writeln!(out, "### {}\n", heading(report.consequence.unwrap_or_default(), changed));
     for note in &report.notes {
         let _ = writeln!(out, "_{}_\n", escaped(note));
+    }
+    let mut clusters: Vec<&ClusterReport> = report.clusters.iter().collect();
+    clusters.sort_by_key(|cluster| Reverse(cluster.consequence));
+    let parts: Vec<(String, String)> = clusters.iter().map(|cluster| (effects(cluster), objects(cluster))).collect();
+    let mut room = MAX.saturating_sub(out.len() + parts.iter().map(|(effects, _)| effects.len()).sum::<usize>());
+    let mut is_cut = false;
+    for (effects, objects) in &parts {
+        if out.len() + effects.len() > MAX {
+            is_cut = true;
+            break;
+        }
+        out.push_str(effects);
+        if objects.len() <= room {
+            room -= objects.len();
+            out.push_str(objects);
+        } else {
+            is_cut = true;
+        }
+    }
+    if is_cut {
+        let _ = writeln!(
+            out,
+            "This is not all, because a comment has no room for more: run `pgrender diff` to see the rest."
+        );
     }
     out
 }
@@ -50,36 +66,49 @@ fn symbol(consequence: Consequence) -> &'static str {
     }
 }
 
-fn print_cluster(out: &mut String, cluster: &ClusterReport) -> std::fmt::Result {
+fn effects(cluster: &ClusterReport) -> String {
     let name = escaped(&name(cluster));
     if cluster.change == Change::Same {
-        return writeln!(out, "**{name}**: no changes\n");
+        return format!("**{name}**: no changes\n\n");
     }
-    writeln!(out, "**{name}** ({})\n", counts(&cluster.objects))?;
+    let mut out = format!("**{name}** ({})\n\n", counts(&cluster.objects));
     for effect in told(cluster) {
-        writeln!(out, "- {} {}: {}", symbol(effect.consequence), word(effect.consequence), escaped(&effect.message))?;
+        let (symbol, word) = (symbol(effect.consequence), word(effect.consequence));
+        let _ = writeln!(out, "- {symbol} {word}: {}", escaped(&effect.message));
         for detail in &effect.details {
-            writeln!(out, "  - {}", escaped(detail))?;
+            let _ = writeln!(out, "  - {}", escaped(detail));
         }
     }
     if told(cluster).next().is_none() {
-        writeln!(out, "Nothing happens in the running cluster.")?;
+        let _ = writeln!(out, "Nothing happens in the running cluster.");
     }
-    writeln!(out, "\n<details><summary>Objects</summary>\n\n```diff")?;
+    out + "\n"
+}
+
+fn objects(cluster: &ClusterReport) -> String {
+    if cluster.change == Change::Same {
+        return String::new();
+    }
+    let mut out = String::from("<details><summary>Objects</summary>\n\n```diff\n");
+    // A fence in a value would end this one.
+    let plain = |text: &str| text.replace('`', "'");
     for object in &cluster.objects {
         let sign = match sign(object.change) {
             '~' => '!',
             other => other,
         };
-        writeln!(out, "{sign} {} {}", object.kind, object.name)?;
+        let _ = writeln!(out, "{sign} {} {}", object.kind, object.name);
         for field in &object.fields {
-            let (old, new) = (field.old.as_deref(), field.new.as_deref());
-            // A fence in a value would end this one.
-            let shown = |value: Option<&str>| value.unwrap_or("").replace('`', "'");
-            writeln!(out, "    {}: {} → {}", field.path.replace('`', "'"), shown(old), shown(new))?;
+            let values = match (&field.old, &field.new) {
+                (Some(old), Some(new)) => format!(": {old} → {new}"),
+                (None, Some(new)) => format!(": {new} (new)"),
+                (Some(old), None) => format!(": {old} (removed)"),
+                (None, None) => String::new(),
+            };
+            let _ = writeln!(out, "    {}{}", plain(&field.path), plain(&values));
         }
     }
-    writeln!(out, "```\n\n</details>\n")
+    out + "```\n\n</details>\n\n"
 }
 
 /// The text with everything escaped that could become markup, except for code between backticks, in which nothing is markup.
@@ -91,14 +120,15 @@ fn escaped(text: &str) -> String {
             let _ = write!(out, "`{part}`");
             continue;
         }
+        // `@` would notify somebody, `#` would link an issue, `://` and `www.` would become links. A space without a width
+        // (U+200B) keeps GitHub and GitLab from seeing them.
+        let part = part.replace('@', "@\u{200b}").replace('#', "#\u{200b}").replace("://", ":\u{200b}//");
+        let part = part.replace("www.", "www\u{200b}.");
         for character in part.chars() {
-            // `@` would notify somebody, `#` would link an issue.
             match character {
                 '<' => out.push_str("&lt;"),
                 '>' => out.push_str("&gt;"),
                 '&' => out.push_str("&amp;"),
-                '@' => out.push_str("&#64;"),
-                '#' => out.push_str("&#35;"),
                 '\\' | '*' | '_' | '[' | ']' | '!' | '|' | '~' | '$' => {
                     out.push('\\');
                     out.push(character);
@@ -116,6 +146,9 @@ mod tests {
 
     #[test]
     fn nothing_becomes_markup() {
-        assert_eq!(escaped("a `b <c>` <img> @all #1 [x](y)"), "a `b <c>` &lt;img&gt; &#64;all &#35;1 \\[x\\](y)");
+        assert_eq!(
+            escaped("a `b <c>` <img> @all #1 [x](y) www.a.b"),
+            "a `b <c>` &lt;img&gt; @\u{200b}all #\u{200b}1 \\[x\\](y) www\u{200b}.a.b"
+        );
     }
 }

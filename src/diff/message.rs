@@ -75,6 +75,48 @@ pub(super) fn leader(replaced: usize, instances: usize) -> Effect {
     Effect { effect: kind, consequence, message: message.to_owned(), details, pods, objects }
 }
 
+/// The effect of a change that leaves no instance with the present data.
+pub(super) fn data_left() -> Effect {
+    let message = "none of the instances with the present data remains, so no new instance can copy it from a leader: add the \
+                   new instance set first, and remove the old one in a later change, when the new instances are replicas";
+    let (details, pods, objects) = (Vec::new(), Vec::new(), Vec::new());
+    let consequence = DataLeft.consequence();
+    Effect { effect: DataLeft, consequence, message: message.to_owned(), details, pods, objects }
+}
+
+/// When the caretaker applies changes to Postgres, if not now.
+pub(super) fn delay(objects: &Objects) -> Option<&'static str> {
+    let mut settings = objects.values().filter_map(|object| object.value.get("data")?.get("caretaker.json"));
+    let settings = settings.next()?;
+    if instances(objects).is_empty() {
+        Some("when the cluster starts again")
+    } else if settings.get("paused") == Some(&Value::Bool(true)) {
+        Some("when the pause ends")
+    } else if settings.pointer("/dynamicConfiguration/standby_cluster").is_some() {
+        Some("when the cluster is promoted")
+    } else {
+        None
+    }
+}
+
+/// Says that an effect comes later.
+pub(super) fn postpone(effect: &mut Effect, when: &str) {
+    let is_sql = matches!(effect.effect, SqlRuns | PasswordChanges | OwnPasswordChanges | UserAbandoned);
+    let is_configuration = matches!(
+        effect.effect,
+        PostgresReloads | PostgresRestarts | PostgresMayRestart | PatroniReloads | LoginsChange
+    );
+    // A standby cluster only has to wait with what it cannot write.
+    if is_sql || (is_configuration && when != "when the cluster is promoted") {
+        effect.message = format!("{}; {when}", effect.message);
+    }
+}
+
+/// Whether a field of `roles.json` says what a user may do. It is in a Secret, and is no secret.
+pub(super) fn is_of_user(path: &Path) -> bool {
+    path.matches("data roles.json users * options") || path.matches("data roles.json users * databases")
+}
+
 /// The effect that has these causes.
 pub(super) fn effect(kind: EffectKind, causes: &[Cause], old: &Objects, new: &Objects) -> Effect {
     let first = causes.first().map(|cause| cause.object);
@@ -175,14 +217,19 @@ fn refused(object: Option<&SideObject>, causes: &[Cause]) -> String {
         cause.difference.as_ref().is_some_and(|difference| difference.path.matches("spec resources requests storage"))
     });
     match object.reference.kind.as_str() {
-        "PersistentVolumeClaim" if is_size => format!(
-            "Kubernetes refuses the change, because the volume `{name}` cannot shrink: keep its size, or add an instance set \
-             with smaller volumes, and remove this one when the new instances are replicas"
-        ),
-        "PersistentVolumeClaim" => format!(
-            "Kubernetes refuses the change of the volume `{name}`: undo it, or add an instance set with such volumes, and \
-             remove this one when the new instances are replicas"
-        ),
+        "PersistentVolumeClaim" => {
+            let reason = if is_size { ", because a volume cannot shrink" } else { "" };
+            let of_repository = |cause: &Cause| label_of(&cause.object.value, label::DATA) == Some("pgbackrest");
+            let (what, when) = if causes.iter().all(of_repository) {
+                ("a repository", "it has the backups that you need")
+            } else {
+                ("an instance set", "the new instances are replicas")
+            };
+            format!(
+                "Kubernetes refuses the change of volumes{reason}: undo it, or add {what} with such volumes, and remove the \
+                 present one when {when}"
+            )
+        }
         "StatefulSet" => format!(
             "Kubernetes refuses the change of the StatefulSet `{name}`: run `kubectl delete statefulset {name} \
              --cascade=orphan` before you apply it, which stops no pod"
@@ -201,7 +248,7 @@ fn detail(kind: EffectKind, cause: &Cause, old: &Objects) -> String {
         let is_gone = same(old, object).is_some();
         return match kind {
             InstancesAdded | InstancesRemoved => String::new(),
-            VolumeCreated | VolumeAbandoned | VolumeDeleted => format!("`{}`", object.reference.name),
+            VolumeCreated | VolumeAbandoned | VolumeDeleted => shown::code(&object.reference.name),
             _ => format!(
                 "{} `{}` is {}",
                 object.reference.kind,
@@ -218,28 +265,70 @@ fn detail(kind: EffectKind, cause: &Cause, old: &Objects) -> String {
     };
     match kind {
         InstancesAdded | InstancesRemoved | Shutdown | Startup => String::new(),
-        BackupSettings | RepositoryMoves | RepositoryRemoved | RetentionShrinks => with_values(shown::code(last)),
+        BackupSettings | RepositoryMoves | RepositoryRemoved | RetentionShrinks | EncryptionChanges => {
+            let repository = path.word(2).filter(|_| path.word(1) == Some("pgbackrest.conf") && path.0.len() > 3);
+            let option = repository.map_or_else(|| last.to_owned(), |repository| format!("{repository}-{last}"));
+            let nothing = matches!((kind, last), (BackupSettings, "retention-full")) && after.is_none();
+            let more = if nothing { ": every backup is kept, and the repository grows" } else { "" };
+            format!("{}{more}", with_values(shown::code(&option)))
+        }
+        _ if object.reference.kind == "Secret" && is_of_user(path) => with_values(secret(object, path)),
         _ if object.reference.kind == "Secret" => secret(object, path),
         VolumeGrows => with_values(shown::code(&object.reference.name)),
-        PostgresReloads | PostgresRestarts | PostgresMayRestart | PgbouncerReloads | PgbouncerWaits => {
-            match (before, after) {
-                (Some(Value::Array(before)), Some(Value::Array(after))) => {
-                    let added = after.iter().filter(|line| !before.contains(line)).count();
-                    let removed = before.iter().filter(|line| !after.contains(line)).count();
-                    format!("{}: {} added, {removed} removed", shown::code(last), count(added, "line"))
-                }
-                _ => with_values(shown::code(last)),
-            }
-        }
+        LoginsChange => lines(last, before.as_ref(), after.as_ref()),
+        PostgresReloads | PostgresRestarts | PostgresMayRestart | ArchivingStops | PgbouncerReloads
+        | PgbouncerWaits => with_values(shown::code(last)),
         JobChanges | CaretakerChanges | ObjectChanges | RightsChange | NetworkPolicyChanges | DisruptionChanges
         | MonitoringRestarts | MonitoringChanges => title(object),
+        Refused if object.reference.kind == "PersistentVolumeClaim" => {
+            with_values(format!("{} of {}", shown::code(last), shown::code(&object.reference.name)))
+        }
         Refused => with_values(shown::code(&path.to_string())),
+        BackupNow | Switchover | RestoreInPlace => {
+            request(difference.as_ref().and_then(|difference| difference.new.as_ref()))
+        }
         _ if object.reference.kind == "ConfigMap" => {
             let steps = path.0.iter().skip(2).skip_while(|step| **step == Step::Key("dynamicConfiguration".to_owned()));
             with_values(shown::code(&Path(steps.cloned().collect()).to_string()))
         }
         _ => with_values(format!("{} {}", title(object), shown::code(&path.to_string()))),
     }
+}
+
+/// Says what is requested: the repository, the options, the target.
+fn request(value: Option<&Value>) -> String {
+    let Some(fields) = value.and_then(Value::as_object) else {
+        // The text for the repo host: the trigger, the repository and the options, each in a line.
+        let text = value.and_then(Value::as_str).unwrap_or_default();
+        let words: Vec<&str> = text.lines().skip(1).filter(|line| !line.is_empty()).collect();
+        return if words.is_empty() { String::new() } else { shown::code(&words.join(" ")) };
+    };
+    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let words: Vec<String> = fields
+        .iter()
+        .filter(|(name, value)| !["trigger", "walDirectories"].contains(&name.as_str()) && !value.is_null())
+        .map(|(name, value)| match value {
+            Value::Array(items) => items.iter().map(text).collect::<Vec<_>>().join(" "),
+            value => format!("{name} {}", text(value)),
+        })
+        .collect();
+    shown::code(&words.join(", "))
+}
+
+/// The lines of a list that are new and gone.
+fn lines(name: &str, before: Option<&Value>, after: Option<&Value>) -> String {
+    let items = |value: Option<&Value>| value.and_then(Value::as_array).cloned().unwrap_or_default();
+    let (before, after) = (items(before), items(after));
+    let said = |sign: char, line: &Value| {
+        let path = Path(Vec::new());
+        let text = shown::pair(&path, None, Some(line)).1.unwrap_or_else(|| "a line that may have a secret".to_owned());
+        shown::code(&format!("{sign} {text}"))
+    };
+    let added = after.iter().filter(|line| !before.contains(line)).map(|line| said('+', line));
+    let removed = before.iter().filter(|line| !after.contains(line)).map(|line| said('-', line));
+    let all: Vec<String> = removed.chain(added).collect();
+    let order = if all.is_empty() { vec!["another order".to_owned()] } else { all };
+    format!("{}: {}", shown::code(name), order.join(", "))
 }
 
 /// Says what changes in a Secret, without its values.

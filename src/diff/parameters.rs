@@ -55,6 +55,36 @@ pub fn reads(name: &str, version: u64) -> Reads {
     if is_restart { Reads::AtStart } else { Reads::AnyTime }
 }
 
+/// Whether two values are the same in different units (PostgreSQL, "Parameter Names and Values").
+pub fn is_same(old: &str, new: &str) -> bool {
+    match (in_base_unit(old), in_base_unit(new)) {
+        (Some((old, unit)), Some((new, other))) => unit == other && (old - new).abs() < f64::EPSILON,
+        _ => false,
+    }
+}
+
+/// The value of a number with a unit in bytes or microseconds.
+fn in_base_unit(text: &str) -> Option<(f64, &'static str)> {
+    const UNITS: [(&str, f64, &str); 11] = [
+        ("kB", 1024.0, "B"),
+        ("MB", 1_048_576.0, "B"),
+        ("GB", 1_073_741_824.0, "B"),
+        ("TB", 1_099_511_627_776.0, "B"),
+        ("us", 1.0, "us"),
+        ("ms", 1e3, "us"),
+        ("min", 6e7, "us"),
+        ("h", 3.6e9, "us"),
+        ("d", 8.64e10, "us"),
+        ("s", 1e6, "us"),
+        ("B", 1.0, "B"),
+    ];
+    let text = text.trim();
+    UNITS.iter().find_map(|(suffix, factor, base)| {
+        let number = text.strip_suffix(suffix)?.trim_end().parse::<f64>().ok()?;
+        Some((number * factor, *base))
+    })
+}
+
 /// Whether a range such as `12-14`, `14-` or `-17` includes a version. The end is the first version that it does not include.
 fn includes(range: &str, version: u64) -> bool {
     let (from, until) = range.split_once('-').unwrap_or((range, range));
@@ -76,5 +106,17 @@ mod tests {
         assert_eq!(reads("work_mem", 17), Reads::AnyTime);
         assert_eq!(reads("pgaudit.log", 17), Reads::AnyTime);
         assert_eq!(reads("zoo.animals", 17), Reads::Unknown);
+    }
+
+    #[test]
+    fn units_differ_and_values_do_not() {
+        for (one, other) in
+            [("512MB", "524288kB"), ("0.5GB", "512 MB"), ("60s", "1min"), ("1h", "3600s"), ("1kB", "1024B")]
+        {
+            assert!(is_same(one, other), "{one} {other}");
+        }
+        for (one, other) in [("512MB", "512kB"), ("60", "1min"), ("1s", "1MB"), ("on", "off"), ("100", "100")] {
+            assert!(!is_same(one, other), "{one} {other}");
+        }
     }
 }

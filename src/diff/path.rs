@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::diagnostic::line;
+
 /// One step of a [`Path`].
 #[derive(Clone, Debug, Eq, PartialEq, Ord, PartialOrd)]
 pub enum Step {
@@ -69,7 +71,7 @@ impl fmt::Display for Path {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, step) in self.0.iter().enumerate() {
             match step {
-                Step::Item(item) => write!(f, "[{item}]")?,
+                Step::Item(item) => write!(f, "[{}]", line::shown(item))?,
                 Step::Key(key) if !is_plain(key) => write!(f, "[{key:?}]")?,
                 Step::Key(key) if index == 0 => f.write_str(key)?,
                 Step::Key(key) => write!(f, ".{key}")?,

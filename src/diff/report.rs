@@ -17,8 +17,8 @@ pub const VERSION: u32 = 1;
 pub struct Report {
     /// The version of this format.
     pub version: u32,
-    /// The most serious consequence of all changes.
-    pub consequence: Consequence,
+    /// The most serious consequence of all changes; null if the inputs could not be compared.
+    pub consequence: Option<Consequence>,
     /// The clusters of both inputs, ordered by namespace and name.
     pub clusters: Vec<ClusterReport>,
     /// What the comparison does not cover.

@@ -38,10 +38,10 @@ pub type Objects = BTreeMap<ObjectKey, SideObject>;
 pub struct Side {
     /// The objects by cluster and identity.
     pub clusters: BTreeMap<ClusterName, Objects>,
-    /// The kinds of the objects, if they come from an API server. `kubectl get` prints only the kinds that it was asked for.
-    pub live_kinds: Option<BTreeSet<String>>,
-    /// How many objects belong to no cluster that pgrender has rendered.
-    pub ignored: usize,
+    /// The kinds of the objects, if they are manifests. `kubectl get` prints only the kinds that it was asked for.
+    pub kinds: Option<BTreeSet<String>>,
+    /// The manifests without the label of a cluster that pgrender has rendered.
+    pub unlabelled: Objects,
 }
 
 impl Side {
@@ -55,29 +55,31 @@ impl Side {
         let mut value = object::without_bookkeeping(&document.node);
         let is_live = remove_what_the_server_adds(&mut value);
         let reference = object::reference(&document.node);
-        if is_live {
-            self.live_kinds.get_or_insert_default().insert(reference.kind.clone());
-        }
+        self.kinds.get_or_insert_default().insert(reference.kind.clone());
         if label_of(&value, label::RENDERED).is_none() {
-            self.ignored += 1;
+            let (key, object) = object_of(reference, value, is_live);
+            self.unlabelled.insert(key, object);
             return;
         }
         self.add(reference, value, is_live);
     }
 
-    fn add(&mut self, mut reference: ResourceRef, mut value: Value, is_live: bool) {
-        // Manifests may have names that no API server accepts.
-        for part in [&mut reference.kind, &mut reference.name, &mut reference.namespace] {
-            *part = shown::plain(part);
-        }
+    fn add(&mut self, reference: ResourceRef, value: Value, is_live: bool) {
         // All rendered objects have this label.
         let name = shown::plain(label_of(&value, label::RENDERED).unwrap_or_default());
-        let cluster = ClusterName { namespace: reference.namespace.clone(), name };
-        configuration::read(&mut value);
-        let object = SideObject { reference, value, is_live };
-        let key = ObjectKey::from(&object.reference);
+        let (key, object) = object_of(reference, value, is_live);
+        let cluster = ClusterName { namespace: object.reference.namespace.clone(), name };
         self.clusters.entry(cluster).or_default().insert(key, object);
     }
+}
+
+fn object_of(mut reference: ResourceRef, mut value: Value, is_live: bool) -> (ObjectKey, SideObject) {
+    // Manifests may have names that no API server accepts.
+    for part in [&mut reference.kind, &mut reference.name, &mut reference.namespace] {
+        *part = shown::plain(part);
+    }
+    configuration::read(&mut value);
+    (ObjectKey::from(&reference), SideObject { reference, value, is_live })
 }
 
 /// The value of a label of an object.
@@ -91,8 +93,11 @@ fn remove_what_the_server_adds(value: &mut Value) -> bool {
     let Some(fields) = value.as_object_mut() else { return false };
     fields.shift_remove("status");
     let Some(metadata) = fields.get_mut("metadata").and_then(Value::as_object_mut) else { return false };
-    let added = ["creationTimestamp", "generation", "managedFields", "resourceVersion", "selfLink", "uid"];
-    let count = added.iter().filter(|field| metadata.shift_remove(**field).is_some()).count();
+    let is_set = |field: &str| metadata.get(field).and_then(Value::as_str).is_some_and(|text| !text.is_empty());
+    let is_live = is_set("uid") && is_set("resourceVersion");
+    for field in ["creationTimestamp", "generation", "managedFields", "resourceVersion", "selfLink", "uid"] {
+        metadata.shift_remove(field);
+    }
     if let Some(annotations) = metadata.get_mut("annotations").and_then(Value::as_object_mut) {
         annotations.retain(|key, _| !is_of_kubernetes(key));
         if annotations.is_empty() {
@@ -100,7 +105,7 @@ fn remove_what_the_server_adds(value: &mut Value) -> bool {
         }
     }
     metadata.shift_remove("finalizers");
-    count > 1
+    is_live
 }
 
 /// Whether Kubernetes or kubectl writes the annotation.

@@ -63,6 +63,7 @@ pub const RULES: &[Rule] = rules! {
         "spec serviceName" => Refused;
         "spec podManagementPolicy" => Refused;
         "spec volumeClaimTemplates **" => Refused;
+        "spec persistentVolumeClaimRetentionPolicy **" => claims_policy [VolumeDeleted, ObjectChanges];
         "**" => ObjectChanges;
     }
     RepoHost {
@@ -76,14 +77,14 @@ pub const RULES: &[Rule] = rules! {
     }
     PgBouncer {
         "spec template **" => PgbouncerReplaced;
-        "spec replicas" => pgbouncer_replicas [PgbouncerAdded, PgbouncerRemoved, Shutdown, Startup];
+        "spec replicas" => pgbouncer_replicas [PgbouncerAdded, PgbouncerRemoved];
         "spec selector **" => Refused;
         "**" => ObjectChanges;
     }
     CronJob {
         "spec schedule" => ScheduleChanges;
         "spec timeZone" => ScheduleChanges;
-        "spec suspend" => ScheduleChanges;
+        "spec suspend" => suspended [SchedulesPause];
         "spec **" => JobChanges;
         "**" => ObjectChanges;
     }
@@ -106,8 +107,8 @@ pub const RULES: &[Rule] = rules! {
         "data caretaker.json databaseInitSQL" => SqlRuns;
         "data caretaker.json extensions **" => SqlRuns;
         "data caretaker.json schemaPerUser" => SqlRuns;
-        "data caretaker.json dynamicConfiguration postgresql parameters *" => parameter [PostgresReloads, PostgresRestarts, PostgresMayRestart];
-        "data caretaker.json dynamicConfiguration postgresql pg_hba **" => PostgresReloads;
+        "data caretaker.json dynamicConfiguration postgresql parameters *" => parameter [PostgresReloads, PostgresRestarts, PostgresMayRestart, ArchivingStops, Derived];
+        "data caretaker.json dynamicConfiguration postgresql pg_hba **" => LoginsChange;
         "data caretaker.json dynamicConfiguration postgresql pg_ident **" => PostgresReloads;
         "data caretaker.json dynamicConfiguration standby_cluster **" => standby [StandbyBegins, StandbyEnds, StandbyFollows];
         "data caretaker.json dynamicConfiguration slots **" => slots [SlotsCreated, SlotsDropped];
@@ -127,7 +128,10 @@ pub const RULES: &[Rule] = rules! {
         "data manual-backup" => backup_now [BackupNow, Derived];
         "data collector* **" => MonitoringRestarts;
         "data * db *" => Derived;
-        "data * global *" => repository [BackupSettings, RepositoryMoves, RepositoryRemoved, RetentionShrinks];
+        "data pgbackrest.conf *" => whole_repository [BackupSettings, RepositoryRemoved];
+        "data pgbackrest.conf * *" => repository [BackupSettings, RepositoryMoves, RepositoryRemoved, EncryptionChanges, RetentionShrinks];
+        "data * global repo*" => Derived;
+        "data * global *" => pgbackrest [BackupSettings, RetentionShrinks];
         "data **" => BackupSettings;
         "**" => ObjectChanges;
     }
@@ -153,7 +157,9 @@ pub const RULES: &[Rule] = rules! {
         "**" => Derived;
     }
     Roles {
+        "data roles.json users" => Derived;
         "data roles.json users *" => user [SqlRuns, UserAbandoned];
+        "data roles.json users * options" => user_options [SqlRuns, LoginsChange];
         "data roles.json users * verifier" => Derived;
         "data roles.json users **" => SqlRuns;
         "data roles.json **" => Derived;
@@ -164,16 +170,19 @@ pub const RULES: &[Rule] = rules! {
         "data verifier" => Derived;
         "data *uri" => Derived;
         "metadata annotations pgrender.dev/generation*" => Derived;
-        "data **" => connection [ConnectionMoves, ConnectionChanges];
+        "data **" => connection [ConnectionMoves, ConnectionLost, ConnectionChanges];
+        "type" => Refused;
         "**" => ObjectChanges;
     }
     ServerCertificate {
+        "type" => Refused;
         "data ca.crt" => TrustChanges;
         "data **" => CertificateChanges;
         "metadata annotations pgrender.dev/generation*" => Derived;
         "**" => ObjectChanges;
     }
     Credentials {
+        "type" => Refused;
         "metadata annotations pgrender.dev/generation*" => Derived;
         "data pgbouncer-frontend.ca-roots" => TrustChanges;
         "data password" => OwnPasswordChanges;
@@ -181,7 +190,7 @@ pub const RULES: &[Rule] = rules! {
         "data *verifier" => Derived;
         "data pgbouncer-users.txt" => Derived;
         "data authentication.yaml" => Derived;
-        "data pg_hba.yaml **" => PostgresReloads;
+        "data pg_hba.yaml **" => LoginsChange;
         "data **" => CertificateChanges;
         "**" => ObjectChanges;
     }
@@ -194,16 +203,24 @@ pub const RULES: &[Rule] = rules! {
     }
     ClientService {
         "spec clusterIP" => Refused;
-        "spec ports * port" => connection [ConnectionMoves, ConnectionChanges];
+        "spec ports * port" => connection [ConnectionMoves, ConnectionLost, ConnectionChanges];
+        "spec ports * nodePort" => connection [ConnectionMoves, ConnectionLost, ConnectionChanges];
+        "spec ports *" => connection [ConnectionMoves, ConnectionLost, ConnectionChanges];
+        "spec type" => service_type [ConnectionChanges, ConnectionLost];
+        "spec selector **" => ConnectionMoves;
+        "spec externalName" => ConnectionMoves;
+        "spec ipFamilies **" => ip_families [ConnectionChanges, Refused];
         "spec **" => ConnectionChanges;
         "**" => ObjectChanges;
     }
     OwnService {
         "spec clusterIP" => Refused;
+        "spec selector **" => ConnectionMoves;
         "**" => ObjectChanges;
     }
     Rights {
         "roleRef **" => Refused;
+        "rules * resourceNames" => Derived;
         "rules **" => RightsChange;
         "subjects **" => RightsChange;
         "**" => ObjectChanges;
@@ -246,6 +263,7 @@ pub fn created(role: Role) -> EffectKind {
         Role::NetworkPolicy => NetworkPolicyChanges,
         Role::DisruptionBudget => DisruptionChanges,
         Role::CertManager => CertificateChanges,
+        Role::ServerCertificate => TrustChanges,
         Role::Prometheus | Role::Dashboard | Role::ExporterConfig => MonitoringChanges,
         Role::OwnService | Role::Other => ObjectChanges,
         // What mounts them changes too.
@@ -256,7 +274,6 @@ pub fn created(role: Role) -> EffectKind {
         | Role::PgBouncerConfig
         | Role::RestoreDrill
         | Role::Fingerprints
-        | Role::ServerCertificate
         | Role::Credentials
         | Role::Roles => Derived,
     }
@@ -266,7 +283,7 @@ pub fn created(role: Role) -> EffectKind {
 pub fn removed(role: Role, is_kept: bool) -> EffectKind {
     match role {
         Role::InstanceSet => InstancesRemoved,
-        Role::RepoHost => RepositoryRemoved,
+        Role::RepoHost | Role::PgBackRestConfig => RepositoryRemoved,
         Role::PgBouncer => PgbouncerRemoved,
         Role::CronJob => ScheduleRemoved,
         Role::User | Role::ClientService => ConnectionLost,
@@ -293,7 +310,7 @@ mod tests {
         let mut reached: Vec<_> = RULES.iter().flat_map(|rule| rule.verdict.possible()).collect();
         reached.extend(Role::ALL.iter().flat_map(|role| [created(*role), removed(*role, true), removed(*role, false)]));
         // `cluster.rs` finds these.
-        reached.extend([ClusterCreated, ClusterRemoved, LeaderMoves, Unavailable]);
+        reached.extend([ClusterCreated, ClusterRemoved, DataLeft, LeaderMoves, Unavailable]);
         let missing: Vec<_> = EffectKind::ALL.iter().filter(|kind| !reached.contains(kind)).collect();
         assert!(missing.is_empty(), "{missing:?}");
     }

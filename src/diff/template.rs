@@ -23,15 +23,18 @@ pub(super) fn details(causes: &[Cause]) -> Vec<String> {
                 let field = Path(path.0.iter().skip(5).cloned().collect()).to_string();
                 if field.is_empty() {
                     let is_new = if old.is_none() { "new" } else { "removed" };
-                    others.push(format!("container {}: {is_new}", shown::code(name)));
+                    let image = old.as_ref().or(new.as_ref()).and_then(|container| container.get("image")?.as_str());
+                    let image =
+                        image.map_or_else(String::new, |image| format!(", with the image {}", shown::code(image)));
+                    others.push(format!("container {}: {is_new}{image}", shown::code(name)));
                 } else {
                     containers.entry((field, values)).or_default().push(name);
                 }
             }
             Some("volumes") => {
                 let change = match (old, new) {
-                    (None, _) => ": new",
-                    (_, None) => ": removed",
+                    (None, _) if path.0.len() == 5 => ": new",
+                    (_, None) if path.0.len() == 5 => ": removed",
                     _ => "",
                 };
                 others.push(format!("volume {}{change}", shown::code(path.word(4).unwrap_or_default())));
@@ -47,9 +50,7 @@ pub(super) fn details(causes: &[Cause]) -> Vec<String> {
         let names: Vec<String> = names.iter().map(|name| shown::code(name)).collect();
         with(format!("{} of {}", shown::code(&field), names.join(", ")), &values)
     });
-    let mut details: Vec<String> = containers.chain(others).collect();
-    details.dedup();
-    details
+    containers.chain(others).collect()
 }
 
 fn with(what: String, values: &str) -> String {

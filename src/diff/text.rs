@@ -1,28 +1,29 @@
 //! Prints a report for a terminal.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use anstyle::{AnsiColor, Style};
 
-use super::effect::{Consequence, EffectKind};
+use super::effect::Consequence;
 use super::report::{Change, ClusterReport, Effect, ObjectReport, Report};
 
 /// Prints `report`, with colours if `is_coloured`.
 pub fn to_string(report: &Report, is_coloured: bool) -> String {
     let mut out = String::new();
-    for cluster in &report.clusters {
-        // Writing to a string cannot fail.
-        let _ = print_cluster(&mut out, cluster, is_coloured);
-    }
     for note in &report.notes {
-        let _ = writeln!(out, "note: {note}");
+        // Writing to a string cannot fail.
+        let _ = writeln!(out, "note: {note}\n");
+    }
+    for cluster in &report.clusters {
+        let _ = print_cluster(&mut out, cluster, is_coloured);
     }
     out
 }
 
 /// The effects that are worth telling.
 pub(super) fn told(cluster: &ClusterReport) -> impl Iterator<Item = &Effect> {
-    cluster.effects.iter().filter(|effect| effect.effect != EffectKind::Derived)
+    cluster.effects.iter()
 }
 
 /// The word for a consequence.
@@ -76,6 +77,12 @@ fn print_cluster(out: &mut String, cluster: &ClusterReport, is_coloured: bool) -
         writeln!(out, "  Nothing happens in the running cluster.")?;
     }
     writeln!(out, "\n  Objects: {}", counts(&cluster.objects))?;
+    let has_fields = cluster.objects.iter().any(|object| !object.fields.is_empty());
+    if matches!(cluster.change, Change::Created | Change::Removed) && !has_fields {
+        // All objects of a cluster are more than somebody reads.
+        writeln!(out, "    {}", kinds(&cluster.objects))?;
+        return writeln!(out);
+    }
     for object in &cluster.objects {
         writeln!(out, "    {} {} {}", sign(object.change), object.kind, object.name)?;
         for field in &object.fields {
@@ -89,6 +96,15 @@ fn print_cluster(out: &mut String, cluster: &ClusterReport, is_coloured: bool) -
         }
     }
     writeln!(out)
+}
+
+/// How many objects of each kind there are.
+fn kinds(objects: &[ObjectReport]) -> String {
+    let mut counts = BTreeMap::<&str, usize>::new();
+    for object in objects {
+        *counts.entry(&object.kind).or_default() += 1;
+    }
+    counts.into_iter().map(|(kind, number)| format!("{number} {kind}")).collect::<Vec<_>>().join(", ")
 }
 
 /// The namespace and name of a cluster.

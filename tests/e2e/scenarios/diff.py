@@ -237,9 +237,10 @@ def compare(report: dict[str, Any], before: dict[str, Any], after: dict[str, Any
         expect("each Postgres restarts", before["started"].keys() - replaced, restarted)
     reloaded = changed(before["loaded"], after["loaded"]) - replaced - restarted
     if reloaded:
-        may = {"postgres-reloads", "postgres-restarts", "certificate-changes", "patroni-reloads", "instances-replaced", "leader-moves", "switchover"}
+        may = {"postgres-reloads", "postgres-restarts", "certificate-changes", "logins-change", "patroni-reloads"}
+        may |= {"instances-replaced", "leader-moves", "switchover"}
         expect("Postgres may reload", True, bool(effects & may))
-    if "postgres-reloads" in effects and not told_pods and not restarted:
+    if effects & {"postgres-reloads", "logins-change"} and not told_pods and not restarted:
         expect("Postgres reloads", before["loaded"].keys() & after["loaded"].keys(), reloaded)
     expect("the leader moves", bool(effects & {"leader-moves", "switchover"}), after["timeline"] > before["timeline"])
     expect("SQL runs", "sql-runs" in effects, (before["roles"], before["databases"]) != (after["roles"], after["databases"]))

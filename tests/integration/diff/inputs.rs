@@ -128,6 +128,7 @@ fn errors_are_those_of_render_and_json_stays_json() {
         assert_eq!(output.status.code(), Some(1));
         let report: Value = serde_json::from_slice(&output.stdout).unwrap();
         assert!(report["errors"][0].as_str().unwrap().contains(message), "{report}");
+        assert_eq!(report["consequence"], Value::Null);
     }
 }
 

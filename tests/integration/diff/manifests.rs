@@ -116,6 +116,46 @@ fn options_and_versions_of_pgrender_have_effects() {
 }
 
 #[test]
+fn marks_of_a_server_hide_nothing_in_manifests() {
+    let directory = written();
+    let path = directory.path();
+    let before = text(&fs::read(path.join("manifests.yaml")).unwrap());
+    let marked = before
+        .replace("kind: StatefulSet\nmetadata:\n", "kind: StatefulSet\nmetadata:\n  uid: a\n  resourceVersion: '1'\n");
+    let after = marked.replacen(
+        "      automountServiceAccountToken: false\n",
+        "      automountServiceAccountToken: false\n      hostPID: true\n",
+        1,
+    );
+    assert_ne!(marked, after);
+    fs::write(path.join("after.yaml"), &after).unwrap();
+    assert!(effects(path, "manifests.yaml", "after.yaml").contains(&"instances-replaced".to_owned()));
+    // What was there on a server and is removed.
+    fs::write(path.join("marked.yaml"), marked).unwrap();
+    assert!(effects(path, "after.yaml", "marked.yaml").contains(&"instances-replaced".to_owned()));
+    assert!(effects(path, "after.yaml", "manifests.yaml").contains(&"instances-replaced".to_owned()));
+}
+
+#[test]
+fn an_object_without_a_label_is_the_same_object() {
+    let directory = written();
+    let path = directory.path();
+    let before = text(&fs::read(path.join("manifests.yaml")).unwrap());
+    let stripped: Vec<String> = before
+        .split("---\n")
+        .map(|object| {
+            if object.contains("kind: StatefulSet") {
+                object.replace("    pgrender.dev/cluster: hippo\n", "")
+            } else {
+                object.to_owned()
+            }
+        })
+        .collect();
+    fs::write(path.join("stripped.yaml"), stripped.join("---\n")).unwrap();
+    assert_eq!(effects(path, "stripped.yaml", "manifests.yaml"), ["object-changes"]);
+}
+
+#[test]
 fn a_volume_without_the_annotations_that_keep_it_is_deleted() {
     let directory = written();
     let path = directory.path();
@@ -154,7 +194,7 @@ fn nothing_in_manifests_reaches_the_terminal_or_becomes_markup() {
         if format == "markdown" {
             let outside: String = said.split("```").step_by(2).collect();
             let prose: String = outside.split('`').step_by(2).collect();
-            assert!(!prose.contains("<img") && !prose.contains('@'), "{said}");
+            assert!(!prose.contains("<img") && !prose.contains("@all"), "{said}");
             assert!(!outside.contains("``"), "{said}");
         }
     }
