@@ -93,14 +93,15 @@ pub(super) fn may_be_secret(path: &Path, old: Option<&Value>, new: Option<&Value
     // Variables of containers, and keys of TLS.
     let is_key = path.0.last().is_some_and(|step| {
         let (Step::Key(word) | Step::Item(word)) = step;
-        word == "value" || word == "key" || word.ends_with(".key") || option::is_secret(&format!("repo1-{word}"))
+        let is_option = option::is_secret(word) || option::is_secret(&format!("repo1-{word}"));
+        is_option || word == "value" || word == "key" || [".key", "-key", "_key"].iter().any(|end| word.ends_with(end))
     });
     named || is_key || [old, new].into_iter().flatten().any(holds_secret)
 }
 
 fn is_secret_word(word: &str) -> bool {
-    const WORDS: [&str; 9] =
-        ["pass", "secret", "token", "credential", "private", "cookie", "api_key", "apikey", "authorization"];
+    const WORDS: [&str; 10] =
+        ["pass", "secret", "token", "credential", "private", "cookie", "headers", "api_key", "apikey", "authorization"];
     let word = word.to_lowercase();
     WORDS.iter().any(|secret| word.contains(secret))
 }
@@ -109,8 +110,12 @@ fn is_secret_word(word: &str) -> bool {
 fn holds_secret(value: &Value) -> bool {
     match value {
         Value::String(text) => {
-            let has_token = ["Bearer ", "Basic "].iter().any(|scheme| text.contains(scheme));
-            has_token || exposed::holds_secret(text) || text.contains("conninfo")
+            let lower = text.to_lowercase();
+            let has_token = ["bearer ", "basic ", "key=", "key:", "key ", "pwd=", "conninfo"];
+            let is_uri = |word: &str| word.split_once("://").is_some_and(|(_, rest)| rest.contains('@'));
+            exposed::holds_secret(text)
+                || has_token.iter().any(|sign| lower.contains(sign))
+                || text.split_whitespace().any(is_uri)
         }
         Value::Array(items) => items.iter().any(holds_secret),
         Value::Object(fields) => {
@@ -150,13 +155,17 @@ mod tests {
             json!("host=x password=hunter2pw"),
             json!(["sh", "--password=hunter4"]),
             json!(["curl", "-H", "Authorization: Bearer hunter2token"]),
+            json!("curl -H \"X-Key: hunter2\""),
+            json!("postgres://u:hun/ter2@h/db"),
+            json!("postgres://h/db?user=u&password=hunter2"),
+            json!(["-x", "--apikey=hunter2"]),
         ] {
             assert_eq!(change(&path(&["a"]), Some(&value), Some(&new)), "", "{value}");
             assert_eq!(change(&path(&["a"]), None, Some(&value)), "new");
         }
         let container = json!({"image": "b", "env": [{"name": "DB", "value": "hunter2"}]});
         assert_eq!(pair(&path(&["a"]), None, Some(&container)), (None, None));
-        assert_eq!(change(&path(&["a"]), Some(&json!("http://a/@")), Some(&new)), "http://a/@ → new");
+        assert_eq!(change(&path(&["a"]), Some(&json!("http://a/b")), Some(&new)), "http://a/b → new");
     }
 
     #[test]
