@@ -209,7 +209,9 @@ impl Rendering<'_> {
         let mut side = Side::default();
         let inputs: Vec<&Document> = documents.iter().collect();
         if !documents.iter().any(|document| render::is_rendered(&document.node)) {
-            inputs.iter().for_each(|document| side.add_manifest(document));
+            for document in documents {
+                side.add_manifest(document);
+            }
             return Ok((side, Vec::new()));
         }
         let found = if self.needs_seed {
@@ -224,7 +226,9 @@ impl Rendering<'_> {
             return Err(diagnostics.into_iter().filter(|found| found.severity == Severity::Error).collect());
         }
         for resource in &resources {
-            resource.objects().iter().for_each(|object| side.add_rendered(object));
+            for object in &resource.objects() {
+                side.add_rendered(object);
+            }
         }
         Ok((side, diagnostics.into_iter().filter(|found| found.severity == Severity::Warning).collect()))
     }

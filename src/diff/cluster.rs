@@ -1,10 +1,12 @@
 //! Compares the objects of one cluster.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
 use super::cause::Cause;
+#[allow(clippy::enum_glob_use, reason = "the names of effects read better alone, and are unique")]
 use super::effect::EffectKind::{self, *};
 use super::fields::{self, Absent, Difference};
 use super::judge::Surroundings;
@@ -56,8 +58,8 @@ pub(super) fn compare(
                     continue;
                 }
                 for difference in differences {
-                    let Some(rule) = table::rule(role, &difference) else { continue };
-                    let kind = rule.verdict.of(&difference, surroundings);
+                    let Some(row) = table::rule(role, &difference) else { continue };
+                    let kind = row.verdict.of(&difference, surroundings);
                     if with_fields {
                         fields.push(field(present, role, &difference, kind));
                     }
@@ -175,9 +177,11 @@ impl<'a> Effects<'a> {
             effects.push(message::data_left());
         }
         if let Some(when) = message::delay(new) {
-            effects.iter_mut().for_each(|effect| message::postpone(effect, when));
+            for effect in &mut effects {
+                message::postpone(effect, when);
+            }
         }
-        effects.sort_by(|one, other| other.consequence.cmp(&one.consequence));
+        effects.sort_by_key(|effect| Reverse(effect.consequence));
         effects
     }
 }

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+#[allow(clippy::enum_glob_use, reason = "the names of effects read better alone, and are unique")]
 use super::effect::EffectKind::{self, *};
 use super::fields::Difference;
 use super::parameters::{self, Reads};

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::cause::Cause;
+#[allow(clippy::enum_glob_use, reason = "the names of effects read better alone, and are unique")]
 use super::effect::EffectKind::{self, *};
 use super::fields::Difference;
 use super::path::{Path, Step};

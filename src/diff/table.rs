@@ -1,5 +1,6 @@
 //! The table of effects: what a change of a field of an object does in a running cluster. `diff`, its page and the tests use it.
 
+#[allow(clippy::enum_glob_use, reason = "the names of effects read better alone, and are unique")]
 use super::effect::EffectKind::{self, *};
 use super::fields::Difference;
 use super::judge::{self, Surroundings};

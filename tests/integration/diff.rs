@@ -1,6 +1,7 @@
 //! Tests what `pgrender diff` says.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -167,20 +168,21 @@ fn the_page_has_the_table_of_the_program() {
         let created = word(table::created(*role));
         let mut gone = vec![table::removed(*role, true), table::removed(*role, false)];
         gone.dedup();
-        rows += &format!("| {} | is new | `{created}` |\n", role.words());
-        rows += &format!("| | is gone | {} |\n", words(gone));
+        writeln!(rows, "| {} | is new | `{created}` |", role.words()).unwrap();
+        writeln!(rows, "| | is gone | {} |", words(gone)).unwrap();
         for rule in RULES.iter().filter(|rule| rule.role == *role) {
             let field = match rule.field {
                 "**" => "anything else".to_owned(),
                 field => format!("`{}`", field.trim_end_matches(" **").replace(' ', " › ")),
             };
-            rows += &format!("| | {field} | {} |\n", words(rule.verdict.possible()));
+            writeln!(rows, "| | {field} | {} |", words(rule.verdict.possible())).unwrap();
         }
     }
     let mut effects = String::from("| effect | word | meaning |\n| --- | --- | --- |\n");
     for kind in EffectKind::ALL {
         let consequence = serde_json::to_value(kind.consequence()).unwrap();
-        effects += &format!("| `{}` | {} | {} |\n", word(*kind), consequence.as_str().unwrap(), kind.description());
+        writeln!(effects, "| `{}` | {} | {} |", word(*kind), consequence.as_str().unwrap(), kind.description())
+            .unwrap();
     }
     let mut page = fs::read_to_string(&path).unwrap();
     let parts = [

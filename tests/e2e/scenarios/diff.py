@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from framework import CLAIM, PGRENDER, PREFIX, SEED, Failed, Test, hippo, until
-from programs import SLOWNESS, run as program
+from programs import SLOWNESS
+from programs import run as program
 
 # How long nothing may happen after a change before it counts as done.
 QUIET = 20
