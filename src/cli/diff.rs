@@ -192,7 +192,7 @@ fn read(name: &str, notes: &mut Vec<String>) -> Result<Vec<Document>, Vec<Diagno
 fn hinted(name: &str, mut errors: Vec<Diagnostic>) -> Vec<Diagnostic> {
     if name != "-" && !Path::new(name).exists() && revision::is_revision(name) {
         for error in &mut errors {
-            error.message.push_str(&format!("; write `{name}:PATH` for a Git revision"));
+            error.message = format!("{}; write `{name}:PATH` for a Git revision", error.message);
         }
     }
     errors

@@ -13,8 +13,8 @@ use crate::read::{self, Document};
 
 /// `REVISION:PATH`.
 pub(super) struct Revision<'a> {
-    /// The revision as the user wrote it.
-    revision: &'a str,
+    /// The name of the revision as the user wrote it.
+    name: &'a str,
     /// The path as the user wrote it.
     path: &'a str,
     /// The identifier of the commit.
@@ -35,7 +35,7 @@ pub(super) fn parse(text: &str) -> Result<Option<Revision<'_>>, Diagnostic> {
     let Some((revision, path)) = split(text) else { return Ok(None) };
     let exists = Path::new(text).exists();
     match git::commit(revision) {
-        Ok(Some(commit)) => Ok(Some(Revision { revision, path, commit })),
+        Ok(Some(commit)) => Ok(Some(Revision { name: revision, path, commit })),
         Ok(None) | Err(_) if exists => Ok(None),
         Ok(None) => Err(Diagnostic::error(format!(
             "there is no revision `{revision}` in this Git repository: correct it, or fetch it (a shallow clone has only \
@@ -68,7 +68,7 @@ fn split(text: &str) -> Option<(&str, &str)> {
 impl Revision<'_> {
     /// Says that the path is not in the revision.
     pub(super) fn absent(&self) -> String {
-        let (revision, path) = (line::shown(self.revision), line::shown(self.path));
+        let (revision, path) = (line::shown(self.name), line::shown(self.path));
         format!("`{path}` is not in the revision `{revision}`, so nothing was compared there")
     }
 
@@ -76,11 +76,11 @@ impl Revision<'_> {
     /// relative to the top directory of the repository, unless it begins with `./` or `../`. Returns `None` if the revision does
     /// not have it.
     pub(super) fn documents(&self) -> Result<Option<Found>, Vec<Diagnostic>> {
-        let path = self.from_top().map_err(only)?;
+        let path = self.path_from_top().map_err(only)?;
         // A name for messages, which Git understands too.
-        let name = format!("{}:{path}", self.revision);
+        let name = format!("{}:{path}", self.name);
         if path.is_empty() {
-            return self.tree(&self.commit, &name).map(Some);
+            return tree(&self.commit, &name).map(Some);
         }
         let entries = git::tree(&["-z", "--full-tree", &self.commit, "--", &path], &name).map_err(only)?;
         let Some(entry) = entries.into_iter().next() else { return Ok(None) };
@@ -89,7 +89,7 @@ impl Revision<'_> {
             Err(vec![Diagnostic::error(message)])
         };
         match entry.kind {
-            git::Kind::Directory => self.tree(&entry.id, &name).map(Some),
+            git::Kind::Directory => tree(&entry.id, &name).map(Some),
             git::Kind::Link => refused("a symbolic link"),
             git::Kind::Submodule => refused("a submodule"),
             git::Kind::File => {
@@ -99,36 +99,8 @@ impl Revision<'_> {
         }
     }
 
-    /// Reads a directory.
-    fn tree(&self, id: &str, name: &str) -> Result<Found, Vec<Diagnostic>> {
-        let mut blobs = git::Blobs::default();
-        let mut found = Found { documents: Vec::new(), notes: Vec::new() };
-        let mut errors = Vec::new();
-        let separator = if name.ends_with(':') { "" } else { "/" };
-        for entry in git::tree(&["-r", "-z", "--full-tree", id], name).map_err(only)? {
-            let is_hidden = entry.name.split('/').any(|part| part.starts_with('.'));
-            if is_hidden {
-                continue;
-            }
-            let file = format!("{name}{separator}{}", entry.name);
-            match entry.kind {
-                git::Kind::File if input::is_manifest(Path::new(&entry.name)) => {
-                    match parsed(&mut blobs, &entry.id, &file) {
-                        Ok(documents) => found.documents.extend(documents),
-                        Err(more) => errors.extend(more),
-                    }
-                }
-                git::Kind::Submodule => {
-                    found.notes.push(format!("`{}` is a submodule, so it was not read", line::shown(&file)));
-                }
-                _ => {}
-            }
-        }
-        if errors.is_empty() { Ok(found) } else { Err(errors) }
-    }
-
     /// Returns the path from the top directory of the repository, which is empty for that directory.
-    fn from_top(&self) -> Result<String, Diagnostic> {
+    fn path_from_top(&self) -> Result<String, Diagnostic> {
         let first = self.path.split('/').next().unwrap_or_default();
         if first.is_empty() && !self.path.is_empty() {
             let message = format!(
@@ -143,16 +115,46 @@ impl Revision<'_> {
         for part in start.split('/').chain(self.path.split('/')) {
             match part {
                 "" | "." => {}
-                ".." if parts.pop().is_none() => {
-                    let message = format!("`{}` leads out of the Git repository: write a path inside it", self.path);
-                    return Err(Diagnostic::error(message));
+                ".." => {
+                    if parts.pop().is_none() {
+                        let message =
+                            format!("`{}` leads out of the Git repository: write a path inside it", self.path);
+                        return Err(Diagnostic::error(message));
+                    }
                 }
-                ".." => {}
                 _ => parts.push(part),
             }
         }
         Ok(parts.join("/"))
     }
+}
+
+/// Reads a directory.
+fn tree(id: &str, name: &str) -> Result<Found, Vec<Diagnostic>> {
+    let mut blobs = git::Blobs::default();
+    let mut found = Found { documents: Vec::new(), notes: Vec::new() };
+    let mut errors = Vec::new();
+    let separator = if name.ends_with(':') { "" } else { "/" };
+    for entry in git::tree(&["-r", "-z", "--full-tree", id], name).map_err(only)? {
+        let is_hidden = entry.name.split('/').any(|part| part.starts_with('.'));
+        if is_hidden {
+            continue;
+        }
+        let file = format!("{name}{separator}{}", entry.name);
+        match entry.kind {
+            git::Kind::File if input::is_manifest(Path::new(&entry.name)) => {
+                match parsed(&mut blobs, &entry.id, &file) {
+                    Ok(documents) => found.documents.extend(documents),
+                    Err(more) => errors.extend(more),
+                }
+            }
+            git::Kind::Submodule => {
+                found.notes.push(format!("`{}` is a submodule, so it was not read", line::shown(&file)));
+            }
+            _ => {}
+        }
+    }
+    if errors.is_empty() { Ok(found) } else { Err(errors) }
 }
 
 fn parsed(blobs: &mut git::Blobs, id: &str, name: &str) -> Result<Vec<Document>, Vec<Diagnostic>> {
