@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Writes, as Markdown, what a change does to the clusters of a directory, compared with another commit. Needs no seed and no secret.
-# On GitHub, the result is also in the summary of the job.
+# Writes, as Markdown, what a change does to the clusters of a directory, compared with another commit. Needs no seed and no
+# secret. On GitHub, the result is also in the summary of the job.
 #
 #   diff.sh COMMIT DIR FILE
 #

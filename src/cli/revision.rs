@@ -72,9 +72,9 @@ impl Revision<'_> {
         format!("`{path}` is not in the revision `{revision}`, so nothing was compared there")
     }
 
-    /// Reads the file at the path, or all files below that directory which [`input::documents`] would read. As in Git, the path is
-    /// relative to the top directory of the repository, unless it begins with `./` or `../`. Returns `None` if the revision does
-    /// not have it.
+    /// Reads the file at the path, or all files below that directory which [`input::documents`] would read. As in Git, the path
+    /// is relative to the top directory of the repository, unless it begins with `./` or `../`. Returns `None` if the revision
+    /// does not have it.
     pub(super) fn documents(&self) -> Result<Option<Found>, Vec<Diagnostic>> {
         let path = self.path_from_top().map_err(only)?;
         // A name for messages, which Git understands too.
