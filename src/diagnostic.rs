@@ -246,14 +246,14 @@ impl Diagnostic {
 impl fmt::Display for Diagnostic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(Location { file, position }) = &self.location {
-            write!(f, "{file}:{}:{}: ", position.line, position.column)?;
+            write!(f, "{}:{}:{}: ", line::shown(file), position.line, position.column)?;
         }
         write!(f, "{}: ", self.severity)?;
         if let (Some(resource), None) = (&self.resource, &self.location) {
-            write!(f, "{resource}: ")?;
+            write!(f, "{}: ", line::shown(&resource.to_string()))?;
         }
         if let Some(field) = &self.field {
-            write!(f, "{field}: ")?;
+            write!(f, "{}: ", line::shown(&field.to_string()))?;
         }
         f.write_str(&self.line())
     }

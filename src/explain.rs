@@ -115,7 +115,7 @@ pub fn failure(message: &str) -> String {
 
 /// Everything that the command prints.
 #[derive(JsonSchema)]
-#[schemars(untagged, title = "Explain")]
+#[schemars(untagged, title = "pgrender explain")]
 #[expect(dead_code, reason = "only its schema is used")]
 enum Output {
     Explanation(Box<Explanation>),

@@ -71,15 +71,21 @@ pub fn text(bytes: Vec<u8>, file: &str) -> Result<String, Diagnostic> {
 /// # Errors
 /// Everything that is wrong with the text, in its order.
 pub fn documents(file: &str, text: &str) -> Result<Vec<Document>, Vec<Diagnostic>> {
-    if text.len() > MAX_BYTES {
-        let message = format!("the text has {} bytes; at most {MAX_BYTES} are read", text.len());
-        return Err(vec![Diagnostic::error(message).located(file, Position { line: 1, column: 1 })]);
-    }
+    check_size(text.len(), file).map_err(|error| vec![error])?;
     if let Some(diagnostic) = forbidden_character(file, text) {
         return Err(vec![diagnostic]);
     }
     let nodes = compose::compose(file, text).map_err(|errors| template::explained(file, text, errors))?;
     Ok(nodes.into_iter().map(|node| Document { file: file.to_owned(), node }).collect())
+}
+
+/// Refuses a text of more bytes than are read. Whoever knows the size before can ask before the text is in the memory.
+pub(crate) fn check_size(bytes: usize, file: &str) -> Result<(), Diagnostic> {
+    if bytes <= MAX_BYTES {
+        return Ok(());
+    }
+    let message = format!("the text has {bytes} bytes; at most {MAX_BYTES} are read");
+    Err(Diagnostic::error(message).located(file, Position { line: 1, column: 1 }))
 }
 
 /// Reports the first character that go-yaml does not allow in a text (`readerc.go`), or that it takes for a line break although

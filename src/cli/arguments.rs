@@ -261,6 +261,8 @@ fn command(name: &str) -> Result<String, String> {
     let names: Vec<&str> = root.get_subcommands().map(clap::Command::get_name).collect();
     if names.contains(&name) {
         Ok(name.to_owned())
+    } else if name == "help" {
+        Err("`help` has no page: leave it out for the main page, which names all commands".to_owned())
     } else {
         Err(format!("`{}` is not a command: write one of {}", shown(name), names.join(", ")))
     }

@@ -11,6 +11,8 @@ mod sarif;
 mod sources;
 mod text;
 
+use std::path::PathBuf;
+
 use serde_json::Value;
 
 use self::findings::Findings;
@@ -61,21 +63,26 @@ fn find(arguments: &CheckArguments, environment: &Environment, sources: &mut Sou
         Err(errors) => return (Findings::new(errors, 0, files), Vec::new()),
     };
     progress.now("checking");
-    let (diagnostics, clusters) = check(&documents, &existing, &options);
+    let (diagnostics, clusters) = check(&documents, &existing, &arguments.input.inputs, &options);
     documents.extend(existing);
     (Findings::new(diagnostics, clusters, files), documents)
 }
 
 /// Returns what is wrong with documents, and the number of clusters. The secrets are derived, because that is when some of the
 /// errors are found. They are dropped here, together with the seed.
-fn check(documents: &[Document], existing: &[Document], options: &Options) -> (Vec<Diagnostic>, usize) {
+fn check(
+    documents: &[Document],
+    existing: &[Document],
+    names: &[PathBuf],
+    options: &Options,
+) -> (Vec<Diagnostic>, usize) {
     let documents: Vec<&Document> = documents.iter().collect();
     let seed = match seed::for_check(&documents) {
         Ok(seed) => seed,
         Err(error) => return (vec![Diagnostic::error(error.to_string())], 0),
     };
     let Plan { resources, mut diagnostics } =
-        planning::plan(Input { documents: &documents, existing }, options, Ok(&seed.seed));
+        planning::plan(Input { documents: &documents, names, existing }, options, Ok(&seed.seed));
     if seed.is_placeholder {
         diagnostics.retain(|diagnostic| !diagnostic.compares_seed);
     }

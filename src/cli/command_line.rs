@@ -59,7 +59,7 @@ fn run_render(arguments: &RenderArguments, environment: &Environment) -> Outcome
     let inputs: Vec<&Document> = documents.iter().collect();
     let found = seed::find(&arguments.seed, environment, &inputs);
     let seed = found.as_ref().map(|found| &found.seed).map_err(Vec::as_slice);
-    let input = Input { documents: &inputs, existing: &existing };
+    let input = Input { documents: &inputs, names: &arguments.input.inputs, existing: &existing };
     let Plan { resources, mut diagnostics } = planning::plan(input, &options, seed);
     drop(progress);
     diagnostics.extend(found.into_iter().flat_map(|found| found.warnings));

@@ -119,7 +119,7 @@ fn described(
         Ok(seed) => seed,
         Err(error) => return (Vec::new(), vec![Diagnostic::error(error.to_string())]),
     };
-    let input = Input { documents: &inputs, existing: &existing };
+    let input = Input { documents: &inputs, names: &arguments.input.inputs, existing: &existing };
     let Plan { resources, mut diagnostics } = planning::plan(input, options, Ok(&seed));
     diagnostics.extend(warnings);
     if has_errors(&diagnostics) {

@@ -1,6 +1,6 @@
 //! `pgrender diff`: reads both inputs, compares them, and prints what the change does.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, ColorChoice, ValueEnum};
 
@@ -21,9 +21,10 @@ use crate::render::{self, Plan};
 
 const EXAMPLES: &str = "\
 OLD and NEW are each a file, a directory, `-` for standard input, or
-REVISION:PATH in Git. If there is a PostgresCluster in it, it is rendered.
-Otherwise it has manifests that were rendered: on disk, or as `kubectl get
--o yaml` prints them. To compare with manifests, give the seed.
+REVISION:PATH in Git. A file with a colon in its name is `./a:b`. If there is
+a PostgresCluster in it, it is rendered. Otherwise it has manifests that were
+rendered: on disk, or as `kubectl get -o yaml` prints them. To compare with
+manifests, give the seed.
 
 Examples:
   pgrender diff HEAD:clusters clusters
@@ -179,16 +180,25 @@ fn report(arguments: &DiffArguments, environment: &Environment) -> Result<(Repor
 
 /// Reads an input.
 fn read(name: &str, notes: &mut Vec<String>) -> Result<Vec<Document>, Vec<Diagnostic>> {
-    let Some((revision, path)) = revision::parse(name) else {
-        return input::documents(&[PathBuf::from(name)], |_, _| ());
+    let Some(revision) = revision::parse(name).map_err(|error| vec![error])? else {
+        return input::documents(&[PathBuf::from(name)], |_, _| ()).map_err(|errors| hinted(name, errors));
     };
-    match revision::documents(revision, path)? {
-        revision::Found::Documents(documents) => Ok(documents),
-        revision::Found::Absent => {
-            notes.push(format!("`{path}` is not in the revision `{revision}`, so nothing was compared there"));
-            Ok(Vec::new())
+    if let Some(found) = revision.documents()? {
+        notes.extend(found.notes);
+        return Ok(found.documents);
+    }
+    notes.push(revision.absent());
+    Ok(Vec::new())
+}
+
+/// Says how to write a revision whose path was forgotten.
+fn hinted(name: &str, mut errors: Vec<Diagnostic>) -> Vec<Diagnostic> {
+    if name != "-" && !Path::new(name).exists() && revision::is_revision(name) {
+        for error in &mut errors {
+            error.message = format!("{}; write `{name}:PATH` for a Git revision", error.message);
         }
     }
+    errors
 }
 
 /// What both inputs are rendered with. It contains a seed, so it does not implement `Debug`.

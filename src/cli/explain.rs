@@ -66,7 +66,7 @@ pub(super) fn run(arguments: &ExplainArguments, environment: &Environment) -> Ou
         },
         (Ok(explanation), Format::Text) => {
             let style = text::Style::of(outcome::is_coloured(*color, environment));
-            Outcome::new(text::write(&explanation, *recursive, style), Vec::new())
+            Outcome::new(text::write(&explanation, *recursive, style, outcome::is_terminal()), Vec::new())
         }
         (Err(error), Format::Json) => {
             Outcome { stdout: failure(&error.message).into(), ..Outcome::failed(vec![error]) }

@@ -93,14 +93,21 @@ fn find(input: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
     for entry in entries {
         let path = entry.path();
         let hidden = entry.file_name().as_encoded_bytes().starts_with(b".");
-        let manifest = is_manifest(&path);
-        // A link to a directory could lead back to a parent.
-        let directory = entry.file_type()?.is_dir();
-        if !hidden && (directory || (manifest && path.is_file())) {
+        let kind = entry.file_type()?;
+        let file = is_manifest(&path) && (kind.is_file() || (kind.is_symlink() && is_mounted(input, &path)));
+        if !hidden && (kind.is_dir() || file) {
             find(&path, files)?;
         }
     }
     Ok(())
+}
+
+/// Whether a link is a file of a mounted volume: the kubelet makes each of them a link into the directory that the link `..data`
+/// of the same directory leads to (its `AtomicWriter`). Other links are not followed. They repeat a file, or lead out of the
+/// directory, to a file that whoever proposes a change cannot read otherwise.
+fn is_mounted(directory: &Path, link: &Path) -> bool {
+    let is_inside = || Ok::<_, io::Error>(fs::canonicalize(link)?.starts_with(fs::canonicalize(directory)?));
+    directory.join("..data").is_symlink() && link.is_file() && is_inside().unwrap_or(false)
 }
 
 /// Whether a file below a directory is read: by its name.

@@ -33,11 +33,13 @@ pub fn check_name(name: &str) -> Result<(), String> {
     }
 }
 
-/// Returns `text` with every character that [`check`] refuses written as an escape, so that it can be shown on one line.
+/// Returns `text` with every character that [`check`] refuses written as an escape, so that it can be shown on one line. So is
+/// every character that reorders the text around it, with which a line can look as if it said something else
+/// (<https://trojansource.codes>).
 pub fn shown(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for character in text.chars() {
-        if is_control(character) && character != '\t' {
+        if (is_control(character) && character != '\t') || reorders(character) {
             // Writing to a string cannot fail.
             let _ = write!(shown, "{}", character.escape_default());
         } else {
@@ -50,6 +52,11 @@ pub fn shown(text: &str) -> String {
 /// Whether a character is one of Unicode's control characters (C0, DEL, C1) or its line or paragraph separator.
 pub fn is_control(character: char) -> bool {
     character.is_control() || matches!(character, '\u{2028}' | '\u{2029}')
+}
+
+/// Whether a character is one of Unicode's controls of the direction of text (UAX #9, `Bidi_Control`).
+fn reorders(character: char) -> bool {
+    matches!(character, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// Whether a character ends a line for any reader: `\n` and `\r`, what C's `isspace` strips at the ends of a value, and what
@@ -95,6 +102,15 @@ mod tests {
         let message = "the line break U+2028 would end the setting: write the value in one line";
         assert_eq!(check("a\u{2028}b"), Err(message.to_owned()));
         assert_eq!(shown("a\n\u{2028}\té"), "a\\n\\u{2028}\té");
+    }
+
+    #[test]
+    fn what_reorders_text_is_shown_as_an_escape() {
+        for character in "\u{61c}\u{200e}\u{200f}\u{202a}\u{202e}\u{2066}\u{2069}".chars() {
+            let text = format!("a{character}b");
+            assert_eq!(shown(&text), format!("a{}b", character.escape_unicode()));
+            assert_eq!(check(&text), Ok(()));
+        }
     }
 
     #[test]

@@ -30,12 +30,21 @@ pub(crate) fn list<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
     words.into_iter().map(quote).collect::<Vec<_>>().join(", ")
 }
 
-/// Whether the value of a field could be a secret: that of an environment variable, `repo1-cipher-pass`, `ldapbindpasswd`.
+/// Fields whose items are the options, the arguments and the variables of programs.
+const OF_PROGRAMS: [&str; 5] = ["args", "command", "containers", "env", "options"];
+
+/// Whether the value of a field could be a secret: that of an environment variable, an argument of a program,
+/// `repo1-cipher-pass`, `ldapbindpasswd`.
 pub(crate) fn may_be_secret(path: &FieldPath) -> bool {
     let Some(Segment::Key(key)) = path.0.iter().rev().find(|segment| matches!(segment, Segment::Key(_))) else {
         return false;
     };
-    is_secret_key(key)
+    is_secret_key(key) || is_of_programs(key)
+}
+
+/// Whether the items of a key are the options, the arguments or the variables of programs.
+pub(crate) fn is_of_programs(key: &str) -> bool {
+    OF_PROGRAMS.contains(&key)
 }
 
 /// Whether the value of a key could be a secret.

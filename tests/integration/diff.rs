@@ -16,6 +16,7 @@ use snapbox::{Assert, Data};
 
 mod inputs;
 mod manifests;
+mod revisions;
 
 /// `fixtures/diff/cases.yaml`.
 #[derive(Deserialize)]

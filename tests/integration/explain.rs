@@ -122,6 +122,13 @@ fn an_unknown_path_is_an_error_that_names_the_nearest() {
         ("spec.pgBouncer", "did you mean `spec.proxy.pgBouncer`?"),
         ("spec.users.name.first", "unknown field `spec.users.name.first`"),
         ("pgrender.dev/restore-dril", "did you mean `metadata.annotations[\"pgrender.dev/restore-drill\"]`?"),
+        ("restore-drill", "did you mean `metadata.annotations[\"pgrender.dev/restore-drill\"]`?"),
+        (
+            "pgbackrest-backup",
+            "did you mean `metadata.annotations[\"postgres-operator.crunchydata.com/pgbackrest-backup\"]`?",
+        ),
+        ("spec/users", "unknown field `spec/users`: did you mean `spec.users`?"),
+        ("storageClass", ".dataVolumeClaimSpec.storageClassName`"),
         ("spec.qqqqqqqqqq", "run `pgrender explain --recursive`"),
         ("PgRender.spec.namespce", "did you mean `PgRender.spec.namespace`?"),
         ("spec[", "is not a path of a field"),
@@ -160,4 +167,13 @@ fn the_forms_of_the_output_say_the_same() {
     let version = text(&run(&["postgresclusters.v1beta1.postgres-operator.crunchydata.com.spec.port"]));
     assert!(version.contains("VERSION: postgres-operator.crunchydata.com/v1beta1\n"), "{version}");
     assert!(version.contains("spec.port <integer>, default 5432"), "{version}");
+}
+
+/// A program that reads the list gets whole sentences.
+#[test]
+fn sentences_are_cut_only_on_a_terminal() {
+    for path in ["spec", "spec.instances", "spec.backups.pgbackrest", "metadata.annotations"] {
+        let text = text(&run(&[path]));
+        assert!(text.lines().all(|line| !line.ends_with('…')), "{text}");
+    }
 }

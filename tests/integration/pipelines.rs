@@ -16,32 +16,42 @@ use crate::common::tools::{self, run, success};
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
 /// A server that keeps comments as GitHub and notes as GitLab do, as far as the script uses them. Writes its port and every
-/// request to standard output.
+/// request to standard output. There are 100 comments of others, and the last of them imitates those of the script. As GitHub, it
+/// does not tell the token of a job who it is.
 const SERVER: &str = "\
 import http.server, json, sys
-comments = []
+from urllib.parse import parse_qs, urlparse
+def comment(id, login, body):
+    return {'id': id, 'body': body, 'user': {'login': login}, 'author': {'id': len(login)}}
+comments = [comment(id, 'a', 'a person') for id in range(1, 100)]
+comments.append(comment(100, 'a', '<!-- written by pgrender diff -->'))
 class Handler(http.server.BaseHTTPRequestHandler):
     def answer(self):
         length = int(self.headers.get('Content-Length') or 0)
         body = self.rfile.read(length)
         token = self.headers.get('Authorization') or self.headers.get('PRIVATE-TOKEN')
         print(self.command, self.path, token, flush=True)
-        if self.command == 'GET':
-            reply = comments
+        status = 200
+        if self.path == '/user':
+            status = 403 if 'Bearer' in token else 200
+            reply = {'id': len('github-actions[bot]')}
+        elif self.command == 'GET':
+            query = parse_qs(urlparse(self.path).query)
+            start = (int(query['page'][0]) - 1) * 100
+            reply = comments[start:start + 100]
         elif self.command == 'POST':
-            reply = {'id': len(comments) + 1, 'body': json.loads(body)['body']}
+            reply = comment(len(comments) + 1, 'github-actions[bot]', json.loads(body)['body'])
             comments.append(reply)
         else:
             reply = comments[int(self.path.rsplit('/', 1)[1]) - 1]
             reply['body'] = json.loads(body)['body']
         text = json.dumps(reply).encode()
-        self.send_response(200)
+        self.send_response(status)
         self.send_header('Content-Length', str(len(text)))
         self.end_headers()
         self.wfile.write(text)
     do_GET = do_POST = do_PATCH = do_PUT = answer
     def log_message(self, *_): pass
-comments.append({'id': 1, 'body': 'a person'})
 server = http.server.HTTPServer(('127.0.0.1', 0), Handler)
 print('port', server.server_port, flush=True)
 server.serve_forever()
@@ -157,14 +167,56 @@ fn the_differences_from_the_base_are_written() {
     }
     repository.commit("third", &[("others/hippo.yaml", &cluster("1Gi"))]);
     fs::remove_dir_all(repository.path("clusters")).unwrap();
-    for (directory, text) in [("others", "`others` is new"), ("clusters", "`clusters` is removed")] {
+    for (directory, text) in [("others", "the cluster is created"), ("clusters", "the cluster leaves the manifests")] {
         let output = repository.script("diff.sh", &["HEAD^1", directory, "diff.md"], &variables);
-        assert!(output.status.success() && written().starts_with(text), "{}", stderr(&output));
+        assert!(output.status.success() && written().contains(text), "{}{}", stderr(&output), written());
     }
     assert!(fs::read_to_string(repository.path("summary.md")).unwrap().ends_with(&written()));
-    let output = repository.script("diff.sh", &["origin/main", "clusters", "diff.md"], &[]);
-    assert!(output.status.code() == Some(1) && stderr(&output).contains("fetch more of the history"));
+    // In a subdirectory, the directory is still that of the top directory, and the file is not.
+    let script = repository.path("ci/diff.sh");
+    let mut command = repository.command(script.to_str().unwrap());
+    let output = run(command.args(["HEAD^1", "others", "here.md"]).current_dir(repository.path("others")));
+    assert!(output.status.success(), "{}", stderr(&output));
+    assert!(fs::read_to_string(repository.path("others/here.md")).unwrap().contains("the cluster is created"));
+    for (commit, directory, message) in [
+        ("origin/main", "clusters", "fetch more of the history"),
+        ("HEAD", "nowhere", "`nowhere` is neither in this directory nor in the commit `HEAD`"),
+        ("HEAD", "/clusters", "without the first `/`"),
+    ] {
+        let output = repository.script("diff.sh", &[commit, directory, "diff.md"], &[]);
+        assert!(output.status.code() == Some(1) && stderr(&output).contains(message), "{}", stderr(&output));
+    }
     assert_eq!(repository.script("diff.sh", &["HEAD^1"], &[]).status.code(), Some(2));
+}
+
+#[test]
+fn what_cannot_be_compared_is_said() {
+    if !has_diff() {
+        return;
+    }
+    let repository = Repository::new();
+    let variables = [("GITHUB_STEP_SUMMARY", "summary.md")];
+    repository.commit("third", &[("clusters/hippo.yaml", &cluster("lots"))]);
+    repository.commit("fourth", &[("README.md", "b\n")]);
+    let check = |code: i32, first: &str, location: &str| {
+        let output = repository.script("diff.sh", &["HEAD^1", "clusters", "diff.md"], &variables);
+        assert_eq!(output.status.code(), Some(code), "{}", stderr(&output));
+        let written = fs::read_to_string(repository.path("diff.md")).unwrap();
+        assert!(written.starts_with(first) && written.contains(location), "{written}");
+        assert!(fs::read_to_string(repository.path("summary.md")).unwrap().ends_with(&written));
+        assert!(stderr(&output).contains(location.trim()), "{}", stderr(&output));
+    };
+    check(
+        1,
+        "What changes cannot be shown, because pgrender cannot render the files of this change.\n\n    ",
+        ".yaml:8:",
+    );
+    // Whoever repairs it must not be stopped.
+    repository.commit("fifth", &[("clusters/hippo.yaml", &cluster("2Gi"))]);
+    let base = "What changes cannot be shown, because pgrender cannot render what is in the commit to compare with.";
+    check(0, base, "\n    HEAD^1:clusters/hippo.yaml:8:");
+    fs::remove_dir_all(repository.path("clusters")).unwrap();
+    check(0, base, "\n    HEAD^1:clusters/hippo.yaml:8:");
 }
 
 #[test]
@@ -174,8 +226,8 @@ fn a_comment_is_written_once_and_then_changed() {
         return;
     };
     for (service, list, one, change) in [
-        ("github", "/repos/a/b/issues/7/comments", "/repos/a/b/issues/comments/2", "PATCH"),
-        ("gitlab", "/projects/3/merge_requests/7/notes", "/projects/3/merge_requests/7/notes/2", "PUT"),
+        ("github", "/repos/a/b/issues/7/comments", "/repos/a/b/issues/comments/101", "PATCH"),
+        ("gitlab", "/projects/3/merge_requests/7/notes", "/projects/3/merge_requests/7/notes/101", "PUT"),
     ] {
         let repository = Repository::new();
         let log = repository.path("log");
@@ -195,7 +247,7 @@ fn a_comment_is_written_once_and_then_changed() {
             ("CI_MERGE_REQUEST_IID", "7"),
             ("PGRENDER_NOTE_TOKEN", "token-1"),
         ];
-        let too_long = format!("```diff\n{}```\n", "+ é\n".repeat(30_000));
+        let too_long = format!("<details>\n\n```diff\n{}```\n\n</details>\n", "+ éé\n".repeat(30_000));
         for text in ["# First \"quoted\"\n", too_long.as_str()] {
             fs::write(repository.path("diff.md"), text).unwrap();
             let output = repository.script("comment.sh", &["diff.md"], &variables);
@@ -204,16 +256,19 @@ fn a_comment_is_written_once_and_then_changed() {
         let requests = requests();
         let requests: Vec<&str> = requests.lines().skip(1).collect();
         let token = if service == "github" { "Bearer token-1" } else { "token-1" };
-        assert_eq!(requests.len(), 4, "{requests:?}");
-        assert!(requests[0].starts_with(&format!("GET {list}?per_page=100")), "{requests:?}");
-        assert_eq!(requests[1], format!("POST {list} {token}"));
-        assert_eq!(requests[3], format!("{change} {one} {token}"));
-        let comments = success(Command::new("curl").args(["--silent", &format!("{address}{list}")]));
+        assert_eq!(requests.len(), 8, "{requests:?}");
+        assert_eq!(requests[0], format!("GET /user {token}"));
+        assert!(requests[1].starts_with(&format!("GET {list}?per_page=100")), "{requests:?}");
+        assert!(requests[2].contains("&page=2 "), "{requests:?}");
+        assert_eq!(requests[3], format!("POST {list} {token}"));
+        assert_eq!(requests[7], format!("{change} {one} {token}"));
+        let comments = success(Command::new("curl").args(["--silent", &format!("{address}{list}?page=2")]));
         let comments: Value = serde_json::from_str(&comments).unwrap();
-        let body = comments[1]["body"].as_str().unwrap();
-        assert!(body.starts_with("<!-- written by pgrender diff -->\n```diff\n") && body.len() < 65_536);
-        assert!(body.contains("\n```\n\nThe rest is too long"), "{}", &body[body.len() - 200..]);
-        assert_eq!((comments[0]["body"].as_str(), comments.as_array().unwrap().len()), (Some("a person"), 2));
+        assert_eq!(comments.as_array().unwrap().len(), 1);
+        let body = comments[0]["body"].as_str().unwrap();
+        assert!(body.starts_with("<!-- written by pgrender diff -->\n<details>\n\n```diff\n") && body.len() < 65_536);
+        assert!(body.contains("\n+ éé\n```\n\n</details>\n\nThe rest is too long"), "{}", &body[59_000..]);
+        assert!(!body.contains('\u{fffd}'));
     }
 }
 

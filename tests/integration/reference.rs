@@ -182,3 +182,20 @@ fn the_configuration_to_copy_has_every_setting() {
     let (before, _) = text.split_once("\nspec:\n").unwrap();
     check(file, &format!("{before}\nspec:\n{spec}"));
 }
+
+#[test]
+fn every_option_of_other_commands_is_in_the_reference() {
+    let page = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/reference.md")).unwrap();
+    for command in ["diff", "describe", "explain"] {
+        let output =
+            std::process::Command::new(env!("CARGO_BIN_EXE_pgrender")).args([command, "--help"]).output().unwrap();
+        let help = String::from_utf8(output.stdout).unwrap();
+        let options = help.lines().map(str::trim_start).filter(|line| line.starts_with('-') && !line.starts_with("- "));
+        let options = options.filter_map(|line| line.split([' ', '=', '[', ',']).find(|word| word.starts_with("--")));
+        let options: Vec<&str> = options.filter(|option| !["--help", "--version"].contains(option)).collect();
+        assert!(options.len() > 3, "{help}");
+        for option in options {
+            assert!(page.contains(&format!("`{option}")), "{command} {option}");
+        }
+    }
+}

@@ -45,7 +45,9 @@ impl<'a> Broken<'a> {
     pub(super) fn may_be_secret(&self, number: usize) -> bool {
         let document = self.documents.partition_point(|(first, _)| *first <= number).checked_sub(1);
         let Some((first, true)) = document.map(|position| self.documents[position]) else { return true };
-        let has_secret_key = |line: &str| KEY.captures_iter(line).any(|key| words::is_secret_key(&key[1]));
+        let has_secret_key = |line: &str| {
+            KEY.captures_iter(line).any(|key| words::is_secret_key(&key[1]) || words::is_of_programs(&key[1]))
+        };
         let line = self.line(number);
         if has_secret_key(line) {
             return true;

@@ -13,10 +13,11 @@ use crate::diagnostic::{FieldPath, Location};
 use crate::read::Document;
 use crate::read::node::{Node, NodeValue};
 
-/// Words that name a secret, and what a URI with a password and an anchor look like. An anchor may be the value of a field that is
+/// Words that name a secret, options of programs with a key (`--repo1-s3-key=…`), and what a URI with a password and an anchor look like. An anchor may be the value of a field that is
 /// a secret elsewhere in the file.
-static SUSPICIOUS: LazyLock<Regex> =
-    LazyLock::new(|| Regex::new(r"(?i)pass|secret|token|credential|private|://[^/\s]*@|(^|\s)&\S").expect("constant"));
+static SUSPICIOUS: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r"(?i)pass|pwd|secret|token|credential|private|key\S*\s*=|://[^/\s]*@|(^|\s)&\S").expect("constant")
+});
 
 /// The longest line, in bytes, that is shown. Longer ones are those of generated files, and take time to search and to cut.
 const LONGEST: usize = 100_000;
@@ -123,6 +124,7 @@ fn add_secrets(node: &Node, found: &mut Vec<Range<usize>>) {
         NodeValue::Mapping(entries) => {
             for entry in entries {
                 if words::is_secret_key(&entry.key)
+                    || (words::is_of_programs(&entry.key) && !has_objects(&entry.value))
                     || (entry.key == "items" && entry.value.items().iter().any(is_secret))
                 {
                     found.push(entry.value.range.clone());
@@ -134,6 +136,12 @@ fn add_secrets(node: &Node, found: &mut Vec<Range<usize>>) {
         NodeValue::Sequence(items) => items.iter().for_each(|item| add_secrets(item, found)),
         _ => {}
     }
+}
+
+/// Whether all items of a list have several fields, so that each of them can be shown or hidden for itself.
+fn has_objects(node: &Node) -> bool {
+    let is_object = |item: &Node| matches!(&item.value, NodeValue::Mapping(_)) && item.get("name").is_some();
+    matches!(&node.value, NodeValue::Sequence(items) if items.iter().all(is_object))
 }
 
 #[cfg(test)]

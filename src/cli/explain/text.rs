@@ -35,8 +35,8 @@ impl Style {
     }
 }
 
-/// Returns the text for an explanation.
-pub(super) fn write(explanation: &Explanation, recursive: bool, style: Style) -> String {
+/// Returns the text for an explanation. `is_cut` shortens the sentences about fields to one line each.
+pub(super) fn write(explanation: &Explanation, recursive: bool, style: Style, is_cut: bool) -> String {
     let Explanation { kind, api_version, path, type_name, required, default, description, .. } = explanation;
     let mut out = String::new();
     line(&mut out, &format!("{}    {kind}", style.heading("KIND:")));
@@ -68,7 +68,7 @@ pub(super) fn write(explanation: &Explanation, recursive: bool, style: Style) ->
     if !explanation.fields.is_empty() {
         section(&mut out, style, "FIELDS");
         for field in &explanation.fields {
-            line(&mut out, &one_line(field, style));
+            line(&mut out, &one_line(field, style, is_cut));
         }
     }
     if let Some(example) = &explanation.example {
@@ -151,7 +151,7 @@ fn changed(out: &mut String, Change { objects, fields }: &Change) {
 }
 
 /// The name, the type, and the first sentence.
-fn one_line(field: &FieldLine, style: Style) -> String {
+fn one_line(field: &FieldLine, style: Style, is_cut: bool) -> String {
     let mut text = format!("  {} <{}>", style.name(&field.name), field.type_name);
     if field.required {
         text += " required";
@@ -160,11 +160,11 @@ fn one_line(field: &FieldLine, style: Style) -> String {
     let sentence = first_sentence(&field.description);
     let room = WIDTH.saturating_sub(used + 2);
     let _ = match sentence.char_indices().nth(room) {
-        Some(_) => {
+        Some(_) if is_cut => {
             let end = sentence.char_indices().nth(room.saturating_sub(1)).map_or(sentence.len(), |(end, _)| end);
             write!(text, "  {}…", sentence[..end].trim_end())
         }
-        None => write!(text, "  {sentence}"),
+        _ => write!(text, "  {sentence}"),
     };
     text
 }

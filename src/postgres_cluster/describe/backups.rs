@@ -29,7 +29,7 @@ fn one(view: &View, name: String, options: &BTreeMap<&str, &str>, time: i64) -> 
     let place = match option("type") {
         Some("s3") => {
             let (bucket, endpoint) =
-                (option("s3-bucket").unwrap_or_default(), option("s3-endpoint").unwrap_or_default());
+                (option("s3-bucket").unwrap_or_default(), option("s3-endpoint").map(without_user).unwrap_or_default());
             format!("S3, bucket `{bucket}` at `{endpoint}`, path `{path}`")
         }
         Some("gcs") => {
@@ -50,6 +50,14 @@ fn one(view: &View, name: String, options: &BTreeMap<&str, &str>, time: i64) -> 
         schedule(job, what.to_owned(), time)
     });
     Repository { place, retention: retention(&name, &option), schedules: schedules.collect(), name }
+}
+
+/// An address without the name and the password that it may have before an `@`.
+fn without_user(endpoint: &str) -> String {
+    let (scheme, rest) = endpoint.split_once("://").map_or(("", endpoint), |(scheme, rest)| (scheme, rest));
+    // A password may have an `@` or a `/` itself, so the last one counts.
+    let host = rest.rsplit_once('@').map_or(rest, |(_, host)| host);
+    if scheme.is_empty() { host.to_owned() } else { format!("{scheme}://{host}") }
 }
 
 /// What is kept (pgBackRest's options `repo-retention-…`).

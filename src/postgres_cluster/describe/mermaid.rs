@@ -21,12 +21,15 @@ pub fn flowchart(clusters: &[ClusterDescription]) -> String {
 
 fn lines(cluster: &ClusterDescription, id: &str) -> Vec<String> {
     let mut lines = vec![format!("{id}apps([{}])", label("applications"))];
+    let sets = cluster.workloads.iter().filter(|workload| workload.role == Role::Instances);
+    let instances: i32 = sets.map(|workload| workload.replicas).sum();
     let leads = |service: &ServiceDescription, ending: &str| service.name == format!("{}-{ending}", cluster.name);
     let mut entries = Vec::new();
     for (ending, key) in [("primary", "primary"), ("ha", "ha"), ("replicas", "replicas"), ("pgbouncer", "pooler")] {
         let Some(service) = cluster.services.iter().find(|service| leads(service, ending)) else { continue };
         let port = service.ports.first().map(|port| format!(":{}", port.port)).unwrap_or_default();
-        lines.push(format!("{id}{key}[{}]", label(&format!("{}{port}", service.name))));
+        let none = if key == "replicas" && instances == 1 { ", no pod" } else { "" };
+        lines.push(format!("{id}{key}[{}]", label(&format!("{}{port}{none}", service.name))));
         entries.push(key);
     }
     let use_of = [("primary", "read and write"), ("replicas", "only read"), ("pooler", "pooled")];
@@ -50,7 +53,9 @@ fn lines(cluster: &ClusterDescription, id: &str) -> Vec<String> {
     }
     for set in &sets {
         lines.push(format!("{id}ha -->|{}| {set}", label("leader")));
-        lines.push(format!("{id}replicas -->|{}| {set}", label("replicas")));
+        if instances != 1 {
+            lines.push(format!("{id}replicas -->|{}| {set}", label("replicas")));
+        }
     }
     if cluster.workloads.iter().any(|workload| workload.role == Role::Pooler) {
         // pgBouncer connects to the leader by the name of the Service.

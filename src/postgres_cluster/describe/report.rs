@@ -11,7 +11,7 @@ use crate::diagnostic::Diagnostic;
 /// What `pgrender describe --format json` prints, also if there is an error.
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-#[schemars(title = "Describe")]
+#[schemars(title = "pgrender describe")]
 pub struct Report {
     /// The clusters, by namespace and name; empty if one of the messages is an error.
     clusters: Vec<ClusterDescription>,

@@ -28,6 +28,9 @@ fn one(view: &View, service: &Service) -> (usize, ServiceDescription) {
     let service_type = spec.and_then(|spec| spec.type_.clone()).unwrap_or_else(|| "ClusterIP".to_owned());
     let (rank, leads_to, used_by) = match role {
         Some("primary") => (0, "the leader", "applications that read and write"),
+        Some("replica") if instances(view) == 1 => {
+            (1, "no pod: there is only one instance", "applications that only read")
+        }
         Some("replica") => (1, "all replicas that are ready", "applications that only read"),
         Some("pgbouncer") => (2, "pgBouncer, which connects to the leader", "applications with many connections"),
         _ if name == format!("{}-ha", view.cluster) => {
@@ -45,6 +48,11 @@ fn one(view: &View, service: &Service) -> (usize, ServiceDescription) {
         used_by: used_by.to_owned(),
     };
     (rank, description)
+}
+
+/// The number of pods with Postgres.
+fn instances(view: &View) -> i32 {
+    view.pods().filter(|pods| pods.label(label::INSTANCE_SET).is_some()).map(|pods| pods.replicas).sum()
 }
 
 /// pgBouncer, from its configuration file.

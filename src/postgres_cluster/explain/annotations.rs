@@ -139,6 +139,13 @@ fn values(key: &str) -> Option<String> {
     Some(format!("in any case one of {}", words::list(values.iter().copied().filter(|value| !value.is_empty()))))
 }
 
+/// The annotation with this name after the domain.
+pub(super) fn called(name: &str) -> Option<String> {
+    let all = descriptions();
+    let (key, _) = all.iter().find(|(key, _)| key.split_once('/').is_some_and(|(_, own)| own == name))?;
+    Some(path::join("metadata.annotations", key))
+}
+
 /// The annotation that is most similar to `key`. Only the part after the domain is compared.
 pub(super) fn nearest(key: &str) -> Option<String> {
     let name = |key: &str| key.split_once('/').map_or_else(|| key.to_owned(), |(_, name)| name.to_owned());

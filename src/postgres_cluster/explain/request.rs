@@ -8,9 +8,12 @@ use crate::naming::{PREFIX, annotation};
 use crate::postgres_cluster::parse::DEFINITION;
 
 /// A request for one field.
+#[derive(Clone)]
 pub(super) struct Request {
     /// `v1` or `v1beta1`.
     pub(super) version: &'static str,
+    /// The path as the user wrote it.
+    pub(super) text: String,
     /// The keys of the field, without indexes.
     pub(super) keys: Vec<String>,
 }
@@ -33,12 +36,12 @@ impl Request {
         };
         if is_annotation(rest) {
             let keys = ["metadata", "annotations", rest].map(str::to_owned).into();
-            return Ok(Self { version, keys });
+            return Ok(Self { version, text: text.to_owned(), keys });
         }
         let keys = path::keys(rest).map_err(|advice| {
             Diagnostic::error(format!("{} is not a path of a field: {advice}", words::quote(text)))
         })?;
-        Ok(Self { version, keys: with_whole_key(keys) })
+        Ok(Self { version, text: text.to_owned(), keys: with_whole_key(keys) })
     }
 }
 

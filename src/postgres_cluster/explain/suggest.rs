@@ -14,14 +14,16 @@ const NAMED: usize = 3;
 
 /// Says that the path of a request does not exist.
 pub(super) fn unknown(schema: &Value, request: &Request) -> Diagnostic {
-    let asked = request.keys.iter().fold(String::new(), |path, key| path::join(&path, key));
     let meant = meant(schema, request);
     let advice = match meant.as_slice() {
         [] => "run `pgrender explain --recursive` to see all fields".to_owned(),
         [one] => format!("did you mean `{one}`?"),
-        several => format!("did you mean one of {}?", words::list(several.iter().map(String::as_str))),
+        several => format!(
+            "did you mean one of {}?",
+            several.iter().map(|path| format!("`{path}`")).collect::<Vec<_>>().join(", ")
+        ),
     };
-    Diagnostic::error(format!("unknown field {}: {advice}", words::quote(&asked)))
+    Diagnostic::error(format!("unknown field {}: {advice}", words::quote(&request.text)))
 }
 
 fn meant(schema: &Value, request: &Request) -> Vec<String> {
@@ -29,6 +31,15 @@ fn meant(schema: &Value, request: &Request) -> Vec<String> {
         && [metadata.as_str(), annotations] == ["metadata", "annotations"]
     {
         return annotations::nearest(key).into_iter().collect();
+    }
+    if let [word] = request.keys.as_slice() {
+        if let Some(annotation) = annotations::called(word) {
+            return vec![annotation];
+        }
+        if word.contains('/') {
+            let keys = word.split('/').filter(|key| !key.is_empty()).map(str::to_owned).collect();
+            return corrected(schema, &Request { keys, ..request.clone() }).into_iter().collect();
+        }
     }
     if let Some(corrected) = corrected(schema, request) {
         return vec![corrected];

@@ -35,6 +35,7 @@ pub(crate) fn sidecars(
             None | Some("") => context.error(at.clone(), "has no image: add `image`"),
             Some(image) => context.check_image(image, None, at.key("image")),
         }
+        resources(container.resources.as_ref(), &at.key("resources"), context);
         for (position, port) in container.ports.iter().flatten().enumerate() {
             if let Some(name) = port.name.as_deref().filter(|name| is_container_port(name)) {
                 let message = format!(
@@ -92,13 +93,21 @@ pub(crate) fn additional_volumes(
     volumes
 }
 
-/// Returns the resources of a container. A request must not exceed its limit (Kubernetes' `ValidateResourceRequirements`).
+/// Returns the resources of a container. No amount is negative, and a request does not exceed its limit (Kubernetes'
+/// `ValidateContainerResourceRequirements`).
 pub(crate) fn resources(
     resources: Option<&ResourceRequirements>,
     path: &FieldPath,
     context: &mut Context,
 ) -> Option<ResourceRequirements> {
     let resources = resources?;
+    for (field, amounts) in [("requests", &resources.requests), ("limits", &resources.limits)] {
+        for (name, amount) in amounts.iter().flatten() {
+            if quantity::value(&amount.0).is_some_and(|value| value < 0.0) {
+                context.error(path.key(field).key(name), format!("`{}` is less than 0", amount.0));
+            }
+        }
+    }
     for (name, request) in resources.requests.iter().flatten() {
         let limit = resources.limits.as_ref().and_then(|limits| limits.get(name));
         if let Some(limit) = limit

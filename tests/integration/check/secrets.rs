@@ -15,6 +15,7 @@ const FORMATS: [&[&str]; 5] =
 fn a_line_with_a_secret_is_not_shown() {
     let secret = |rest: &str| format!("{GOOD}---\napiVersion: v1\nkind: Secret\n{rest}");
     let spec = |rest: &str| format!("{GOOD}{rest}");
+    let set = |rest: &str| GOOD.replace("  - name: one\n", &format!("  - name: one\n    {rest}\n"));
     for text in [
         // What is wrong is in the line of the secret.
         secret(&format!("metadata: {{name: hippo-pguser-hippo, namespace: shop}}\ndata: {{password: {CANARY}}}\n")),
@@ -31,6 +32,16 @@ fn a_line_with_a_secret_is_not_shown() {
         spec(&format!("  config: [\n  password: {CANARY}\n")),
         spec(&format!("  zzz: 'postgres://a:{CANARY}@b/c'\n")),
         spec(&format!("  zzz: &a {CANARY}\n  users: [{{password: *a}}]\n")),
+        spec(&format!("  backups: {{pgbackrest: {{manual: {{repoName: 1, options: [--repo1-s3-key={CANARY}]}}}}}}\n")),
+        spec(&format!("  backups:\n    pgbackrest:\n      manual:\n        options: --a={CANARY}\n")),
+        set(&format!("containers: {CANARY}")),
+        set(&format!("containers: [{CANARY}]")),
+        set(&format!("containers: [{{name: a, args: {CANARY}}}]")),
+        set(&format!("containers: [{{name: a, command: [{{a: {CANARY}}}]}}]")),
+        set(&format!("containers:\n    - name: a\n      env: {CANARY}")),
+        set(&format!("containers:\n    - name: a\n      args:\n      - a: {CANARY}")),
+        // It is not read, because a key is repeated.
+        spec(&format!("  instances: [{{containers: [{{args: {CANARY}}}]}}]\n")),
         // Nothing is known about a document without a kind.
         format!("{GOOD}---\na: [{CANARY}\n"),
         format!("{{\"kind\": \"PostgresCluster\", \"spec\": {{\"password\": \"{CANARY}\", \"a\": }}}}\n"),

@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::json;
+use super::{json, quickstart};
 use crate::common::fixtures::fixtures;
 use crate::common::rendering::{SEED, objects_from, options};
+use crate::entry::HIPPO;
 
 fn text(value: &Value) -> &str {
     value.as_str().unwrap_or_default()
@@ -176,4 +177,29 @@ fn what_you_provide_is_what_pods_refer_to_and_is_not_rendered() {
         ]),
         "{provided}"
     );
+}
+
+#[test]
+fn one_instance_has_no_replicas() {
+    let page = |replicas: u16| quickstart().replace("replicas: 2", &format!("replicas: {replicas}"));
+    for (replicas, words) in [(1, "no pod: there is only one instance"), (2, "all replicas that are ready")] {
+        let described = json(&[], page(replicas));
+        let services = described["clusters"][0]["services"].as_array().unwrap();
+        let service = services.iter().find(|service| service["name"] == "hippo-replicas").unwrap();
+        assert_eq!(service["leads_to"].as_str().or(service["leadsTo"].as_str()), Some(words));
+        let chart = super::described(&["--format", "mermaid"], page(replicas)).ok();
+        assert_eq!(chart.contains("c0replicas -->"), replicas == 2, "{chart}");
+        assert_eq!(chart.contains("hippo-replicas:5432, no pod"), replicas == 1, "{chart}");
+    }
+}
+
+#[test]
+fn the_password_of_an_endpoint_is_left_out() {
+    let repo = "{name: repo1, s3: {bucket: b, region: r, endpoint: 'https://user:hunt@er2@e.example.com:9000'}}";
+    let text = format!("{HIPPO}  backups: {{pgbackrest: {{repos: [{repo}]}}}}\n");
+    for format in ["text", "json", "mermaid"] {
+        let printed = super::described(&["--namespace", "zoo", "--format", format], text.clone()).ok();
+        assert!(!printed.contains("hunt") && !printed.contains("er2"), "{printed}");
+        assert!(format == "mermaid" || printed.contains("https://e.example.com:9000"), "{printed}");
+    }
 }

@@ -1,25 +1,14 @@
-//! The two inputs of `pgrender diff`: files, directories, standard input, revisions of Git; and what is no change.
+//! The two inputs of `pgrender diff`: files, directories, standard input; and what is no change.
 
 use std::fs;
-use std::io::Write;
-use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use serde_json::{Value, json};
 
 use super::{cases, diff, patched, text};
-use crate::common::tools::{program, success};
 
 fn base() -> Value {
     cases().base
-}
-
-/// Runs Git in `directory`, with no settings of the machine.
-fn git(directory: &Path, arguments: &[&str]) {
-    let mut command = Command::new(program("git").unwrap());
-    command.current_dir(directory).env("GIT_CONFIG_GLOBAL", "/dev/null").env("GIT_CONFIG_SYSTEM", "/dev/null");
-    command.args(["-c", "user.name=a", "-c", "user.email=a@example.com", "-c", "init.defaultBranch=main"]);
-    success(command.args(arguments));
 }
 
 #[test]
@@ -56,58 +45,6 @@ fn comments_order_and_formatting_are_no_change() {
 }
 
 #[test]
-fn an_input_can_be_a_revision_a_directory_or_standard_input() {
-    let directory = tempfile::tempdir().unwrap();
-    let path = directory.path();
-    git(path, &["init", "--quiet"]);
-    fs::create_dir_all(path.join("clusters/.hidden")).unwrap();
-    let write =
-        |patch: &Value| fs::write(path.join("clusters/hippo.yaml"), patched(base(), patch).to_string()).unwrap();
-    write(&json!({}));
-    fs::write(path.join("clusters/.hidden/broken.yaml"), "a: [").unwrap();
-    fs::write(path.join("clusters/notes.txt"), "a: [").unwrap();
-    git(path, &["add", "."]);
-    git(path, &["commit", "--quiet", "--message=one"]);
-    let larger = json!({"spec": {"config": {"parameters": {"work_mem": "8MB"}}}});
-    write(&larger);
-    for old in ["HEAD:clusters", "HEAD:clusters/", "main:./clusters", "HEAD:clusters/hippo.yaml"] {
-        let output = diff(path, &["--exit-code", old, "clusters"]);
-        assert_eq!(text(&output.stderr), "", "{old}");
-        assert_eq!(output.status.code(), Some(3), "{old}");
-        assert!(text(&output.stdout).contains("`work_mem`: 4MB → 8MB"), "{old}");
-    }
-    // In a directory of the repository.
-    let output = diff(&path.join("clusters"), &["--exit-code", "HEAD:./hippo.yaml", "hippo.yaml"]);
-    assert_eq!((text(&output.stderr).as_str(), output.status.code()), ("", Some(3)));
-
-    let mut child = Command::new(env!("CARGO_BIN_EXE_pgrender"))
-        .args(["diff", "-", "clusters"])
-        .current_dir(path)
-        .env_remove("PGRENDER_SEED")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    child.stdin.take().unwrap().write_all(base().to_string().as_bytes()).unwrap();
-    assert!(text(&child.wait_with_output().unwrap().stdout).contains("`work_mem`: 4MB → 8MB"));
-
-    // What the base branch does not have yet is new.
-    let output = diff(path, &["--exit-code", "HEAD:more", "clusters"]);
-    let said = text(&output.stdout);
-    assert!(said.contains("the cluster is created") && said.contains("`more` is not in the revision `HEAD`"), "{said}");
-
-    for (old, message) in [
-        ("nowhere:clusters", "there is no revision `nowhere` in this Git repository"),
-        ("--output=x:clusters", "unexpected argument '--output' found"),
-        ("absent.yaml", "cannot read `absent.yaml`"),
-    ] {
-        let output = diff(path, &[old, "clusters"]);
-        assert!(text(&output.stderr).contains(message), "{old}: {}", text(&output.stderr));
-        assert_ne!(output.status.code(), Some(0), "{old}");
-    }
-}
-
-#[test]
 fn errors_are_those_of_render_and_json_stays_json() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path();
@@ -129,6 +66,56 @@ fn errors_are_those_of_render_and_json_stays_json() {
         let report: Value = serde_json::from_slice(&output.stdout).unwrap();
         assert!(report["errors"][0].as_str().unwrap().contains(message), "{report}");
         assert_eq!(report["consequence"], Value::Null);
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn links_in_a_directory_are_followed_only_if_it_is_a_mounted_volume() {
+    use std::os::unix::fs::symlink;
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path();
+    fs::create_dir(path.join("clusters")).unwrap();
+    fs::write(path.join("outside.txt"), "hunter2: [").unwrap();
+    fs::write(path.join("clusters/hippo.yaml"), base().to_string()).unwrap();
+    symlink("../outside.txt", path.join("clusters/x.yaml")).unwrap();
+    symlink("hippo.yaml", path.join("clusters/same.yaml")).unwrap();
+    symlink("absent.yaml", path.join("clusters/y.yaml")).unwrap();
+    let mut describe = Command::new(env!("CARGO_BIN_EXE_pgrender"));
+    let output = describe.current_dir(path).args(["describe", "clusters"]).output().unwrap();
+    let said = text(&output.stderr) + &text(&output.stdout);
+    assert!(said.contains("hippo") && !said.contains("x.yaml") && !said.contains("same.yaml"), "{said}");
+    let output = diff(path, &["clusters", "clusters"]);
+    assert_eq!(text(&output.stdout), "PostgresCluster zoo/hippo: no changes\n\n", "{}", text(&output.stderr));
+    // A link on the command line is followed, also one to a directory.
+    symlink("clusters", path.join("linked")).unwrap();
+    let output = diff(path, &["linked", "clusters/same.yaml"]);
+    assert_eq!(text(&output.stdout), "PostgresCluster zoo/hippo: no changes\n\n", "{}", text(&output.stderr));
+
+    // As the kubelet writes a ConfigMap.
+    let volume = path.join("volume");
+    fs::create_dir_all(volume.join("..2026_11_29")).unwrap();
+    fs::write(volume.join("..2026_11_29/hippo.yaml"), base().to_string()).unwrap();
+    symlink("..2026_11_29", volume.join("..data")).unwrap();
+    symlink("..data/hippo.yaml", volume.join("hippo.yaml")).unwrap();
+    symlink("../outside.txt", volume.join("x.yaml")).unwrap();
+    let output = diff(path, &["volume", "clusters"]);
+    assert_eq!(text(&output.stdout), "PostgresCluster zoo/hippo: no changes\n\n", "{}", text(&output.stderr));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_name_of_a_file_cannot_add_lines_to_what_is_printed() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path();
+    let name = "a\n::error file=x::owned\r\u{1b}[31m\u{202e}.yaml";
+    fs::write(path.join(name), "a: [").unwrap();
+    for arguments in [&["diff", ".", "."][..], &["describe", "."], &["render", "."], &["check", "--format=text", "."]] {
+        let mut pgrender = Command::new(env!("CARGO_BIN_EXE_pgrender"));
+        let output = pgrender.current_dir(path).args(arguments).output().unwrap();
+        let said = text(&output.stderr) + &text(&output.stdout);
+        assert!(said.contains("is not closed"), "{arguments:?}: {said}");
+        assert!(!said.contains("\n::") && !said.contains(['\r', '\u{1b}', '\u{202e}']), "{arguments:?}: {said:?}");
     }
 }
 
