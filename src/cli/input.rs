@@ -28,7 +28,7 @@ pub(super) fn documents(
     let mut errors = Vec::new();
     let mut files = Vec::new();
     for input in inputs {
-        if let Err(error) = find(input, &mut files) {
+        if let Err(error) = find(input, input, &mut files, &mut errors) {
             errors.push(unreadable(input, &error));
         }
     }
@@ -82,8 +82,9 @@ fn unreadable(path: &Path, error: &io::Error) -> Diagnostic {
     Diagnostic::error(format!("cannot read `{}`: {error}", name(path)))
 }
 
-/// Adds the files of `input`: the file itself, or all files below a directory, in the order of their names.
-fn find(input: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
+/// Adds the files of `input`: the file itself, or all files below a directory, in the order of their names. `root` is the
+/// directory that the user named.
+fn find(root: &Path, input: &Path, files: &mut Vec<PathBuf>, errors: &mut Vec<Diagnostic>) -> io::Result<()> {
     if !input.is_dir() {
         files.push(input.to_owned());
         return Ok(());
@@ -92,22 +93,36 @@ fn find(input: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
     entries.sort_by_key(DirEntry::file_name);
     for entry in entries {
         let path = entry.path();
-        let hidden = entry.file_name().as_encoded_bytes().starts_with(b".");
         let kind = entry.file_type()?;
-        let file = is_manifest(&path) && (kind.is_file() || (kind.is_symlink() && is_mounted(input, &path)));
-        if !hidden && (kind.is_dir() || file) {
-            find(&path, files)?;
+        if entry.file_name().as_encoded_bytes().starts_with(b".") {
+            continue;
+        }
+        if kind.is_symlink() && is_manifest(&path) && !path.is_dir() {
+            match is_inside(root, &path) {
+                Ok(true) => files.push(path),
+                Ok(false) => errors.push(leads_outside(&path)),
+                Err(error) => errors.push(unreadable(&path, &error)),
+            }
+        } else if kind.is_dir() || (kind.is_file() && is_manifest(&path)) {
+            // A link to a directory could lead back to a parent, so it is no directory here.
+            find(root, &path, files, errors)?;
         }
     }
     Ok(())
 }
 
-/// Whether a link is a file of a mounted volume: the kubelet makes each of them a link into the directory that the link `..data`
-/// of the same directory leads to (its `AtomicWriter`). Other links are not followed. They repeat a file, or lead out of the
-/// directory, to a file that whoever proposes a change cannot read otherwise.
-fn is_mounted(directory: &Path, link: &Path) -> bool {
-    let is_inside = || Ok::<_, io::Error>(fs::canonicalize(link)?.starts_with(fs::canonicalize(directory)?));
-    directory.join("..data").is_symlink() && link.is_file() && is_inside().unwrap_or(false)
+/// Whether a link leads to a file below `root`, as each file of a mounted ConfigMap does (the kubelet's `AtomicWriter`).
+fn is_inside(root: &Path, link: &Path) -> io::Result<bool> {
+    Ok(fs::canonicalize(link)?.starts_with(fs::canonicalize(root)?))
+}
+
+/// A link in a change that somebody proposes could show the lines of any file of the machine that checks it.
+fn leads_outside(link: &Path) -> Diagnostic {
+    let link = link.display();
+    Diagnostic::error(format!(
+        "`{link}` is a symbolic link to a file outside of the directory, which is not read: put a copy of the file there, or \
+         remove the link and name the file itself on the command line"
+    ))
 }
 
 /// Whether a file below a directory is read: by its name.

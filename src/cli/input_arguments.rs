@@ -11,7 +11,7 @@ use crate::read::Document;
 /// What is read.
 #[derive(Args, Debug)]
 pub(super) struct InputArguments {
-    /// Files, directories (all `*.yaml`, `*.yml` and `*.json` files below them, except hidden ones and links), or `-` for standard input,
+    /// Files, directories (all `*.yaml`, `*.yml` and `*.json` files below them, except hidden ones), or `-` for standard input,
     /// which is the default
     #[arg(value_name = "FILE|DIR|-")]
     pub(super) inputs: Vec<PathBuf>,

@@ -148,6 +148,9 @@ fn tree(id: &str, name: &str) -> Result<Found, Vec<Diagnostic>> {
                     Err(more) => errors.extend(more),
                 }
             }
+            git::Kind::Link if input::is_manifest(Path::new(&entry.name)) => {
+                found.notes.push(format!("`{}` is a symbolic link, so it was not read", line::shown(&file)));
+            }
             git::Kind::Submodule => {
                 found.notes.push(format!("`{}` is a submodule, so it was not read", line::shown(&file)));
             }

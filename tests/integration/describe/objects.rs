@@ -186,7 +186,7 @@ fn one_instance_has_no_replicas() {
         let described = json(&[], page(replicas));
         let services = described["clusters"][0]["services"].as_array().unwrap();
         let service = services.iter().find(|service| service["name"] == "hippo-replicas").unwrap();
-        assert_eq!(service["leads_to"].as_str().or(service["leadsTo"].as_str()), Some(words));
+        assert_eq!(service["leadsTo"].as_str(), Some(words));
         let chart = super::described(&["--format", "mermaid"], page(replicas)).ok();
         assert_eq!(chart.contains("c0replicas -->"), replicas == 2, "{chart}");
         assert_eq!(chart.contains("hippo-replicas:5432, no pod"), replicas == 1, "{chart}");

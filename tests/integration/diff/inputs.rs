@@ -71,36 +71,39 @@ fn errors_are_those_of_render_and_json_stays_json() {
 
 #[cfg(unix)]
 #[test]
-fn links_in_a_directory_are_followed_only_if_it_is_a_mounted_volume() {
+fn links_out_of_a_directory_are_errors() {
     use std::os::unix::fs::symlink;
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path();
     fs::create_dir(path.join("clusters")).unwrap();
     fs::write(path.join("outside.txt"), "hunter2: [").unwrap();
     fs::write(path.join("clusters/hippo.yaml"), base().to_string()).unwrap();
-    symlink("../outside.txt", path.join("clusters/x.yaml")).unwrap();
+    // A link to a file of the directory is the same file.
     symlink("hippo.yaml", path.join("clusters/same.yaml")).unwrap();
-    symlink("absent.yaml", path.join("clusters/y.yaml")).unwrap();
-    let mut describe = Command::new(env!("CARGO_BIN_EXE_pgrender"));
-    let output = describe.current_dir(path).args(["describe", "clusters"]).output().unwrap();
-    let said = text(&output.stderr) + &text(&output.stdout);
-    assert!(said.contains("hippo") && !said.contains("x.yaml") && !said.contains("same.yaml"), "{said}");
-    let output = diff(path, &["clusters", "clusters"]);
-    assert_eq!(text(&output.stdout), "PostgresCluster zoo/hippo: no changes\n\n", "{}", text(&output.stderr));
     // A link on the command line is followed, also one to a directory.
     symlink("clusters", path.join("linked")).unwrap();
-    let output = diff(path, &["linked", "clusters/same.yaml"]);
-    assert_eq!(text(&output.stdout), "PostgresCluster zoo/hippo: no changes\n\n", "{}", text(&output.stderr));
-
+    for (old, new) in [("clusters", "clusters"), ("linked", "clusters/same.yaml")] {
+        let output = diff(path, &[old, new]);
+        assert_eq!(text(&output.stdout), "PostgresCluster zoo/hippo: no changes\n\n", "{}", text(&output.stderr));
+    }
     // As the kubelet writes a ConfigMap.
     let volume = path.join("volume");
     fs::create_dir_all(volume.join("..2026_11_29")).unwrap();
     fs::write(volume.join("..2026_11_29/hippo.yaml"), base().to_string()).unwrap();
     symlink("..2026_11_29", volume.join("..data")).unwrap();
     symlink("..data/hippo.yaml", volume.join("hippo.yaml")).unwrap();
-    symlink("../outside.txt", volume.join("x.yaml")).unwrap();
     let output = diff(path, &["volume", "clusters"]);
     assert_eq!(text(&output.stdout), "PostgresCluster zoo/hippo: no changes\n\n", "{}", text(&output.stderr));
+
+    symlink("../outside.txt", path.join("clusters/x.yaml")).unwrap();
+    symlink("absent.yaml", path.join("clusters/y.yaml")).unwrap();
+    for arguments in [&["describe", "clusters"][..], &["check", "clusters"], &["diff", "clusters", "volume"]] {
+        let output = Command::new(env!("CARGO_BIN_EXE_pgrender")).current_dir(path).args(arguments).output().unwrap();
+        let said = text(&output.stderr) + &text(&output.stdout);
+        assert!(said.contains("`clusters/x.yaml` is a symbolic link to a file outside of the directory"), "{said}");
+        assert!(said.contains("cannot read `clusters/y.yaml`") && !said.contains("hunter2"), "{said}");
+        assert_eq!(output.status.code(), Some(1));
+    }
 }
 
 #[cfg(unix)]
