@@ -106,11 +106,10 @@ def check_alerts(test: Test, watch: Prometheus) -> None:
 
     (replica,) = set(test.instances()) - {leader}
     test.in_pod(leader, "patronictl", "pause", "--wait")
-    # If replay were paused, the startup process would not end the WAL receiver.
-    for statement, wait in (("SET primary_conninfo TO ''", watch.waits_for), ("RESET primary_conninfo", watch.waits_for_end)):
-        test.superuser(replica, f"ALTER SYSTEM {statement}")
-        test.superuser(replica, "SELECT pg_reload_conf()")
-        wait("PostgresReplicaNotStreaming")
+    refuse_replication(test, leader, True)
+    watch.waits_for("PostgresReplicaNotStreaming")
+    refuse_replication(test, leader, False)
+    watch.waits_for_end("PostgresReplicaNotStreaming")
     test.in_pod(replica, "pg_ctl", "stop", "--mode=fast", "--pgdata=/pgdata/pg17")
     for alert in ("PostgresInstanceDown", "PostgresMetricsMissing", "PostgresFailoverPaused"):
         watch.waits_for(alert)
@@ -118,6 +117,13 @@ def check_alerts(test: Test, watch: Prometheus) -> None:
     test.in_pod(leader, "patronictl", "resume", "--wait")
     for alert in ("PostgresInstanceDown", "PostgresMetricsMissing", "PostgresFailoverPaused"):
         watch.waits_for_end(alert)
+
+
+def refuse_replication(test: Test, leader: str, refused: bool) -> None:
+    """Let the leader refuse its replicas, or accept them again. Patroni must be paused, so that it leaves the file alone."""
+    edit = "1i hostssl replication all all reject" if refused else "1d"
+    test.in_pod(leader, "sed", "--in-place", edit, "/pgdata/pg17/pg_hba.conf")
+    test.superuser(leader, "SELECT pg_reload_conf(); SELECT pg_terminate_backend(pid) FROM pg_stat_replication")
 
 
 def check_password(test: Test, watch: Prometheus) -> None:
