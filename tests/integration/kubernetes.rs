@@ -10,9 +10,6 @@ use std::time::Duration;
 
 use crate::common::fixtures::fixtures;
 
-/// The namespace in the inputs.
-const NAMESPACE: &str = "postgres-operator";
-
 struct Cluster {
     kubeconfig: String,
     namespace: String,
@@ -74,7 +71,11 @@ fn render(fixture: &str, namespace: &str) -> String {
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
-    let input = input.replace(&format!("namespace: {NAMESPACE}"), &format!("namespace: {namespace}"));
+    let lines = input.lines().map(|line| match line.split_once("namespace: ") {
+        Some((before, _)) if before.trim().is_empty() => format!("{before}namespace: {namespace}\n"),
+        _ => format!("{line}\n"),
+    });
+    let input: String = lines.collect();
     child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
     let output = child.wait_with_output().unwrap();
     assert!(output.status.success());
