@@ -13,6 +13,7 @@ mod describe;
 mod diff;
 mod environment;
 mod explain;
+mod filled;
 mod function;
 pub mod function_config;
 #[cfg(test)]

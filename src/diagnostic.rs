@@ -115,7 +115,7 @@ impl fmt::Display for FieldPath {
 }
 
 /// Whether a key can be shown without quotes.
-fn is_plain(key: &str) -> bool {
+pub(crate) fn is_plain(key: &str) -> bool {
     !key.is_empty() && key.chars().all(|character| character.is_alphanumeric() || matches!(character, '-' | '_'))
 }
 

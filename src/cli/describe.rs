@@ -12,7 +12,6 @@ use crate::cli::planning::{self, Input};
 use crate::cli::seed;
 use crate::cli::settings::{Contradiction, SeedSettings, Settings};
 use crate::diagnostic::{Diagnostic, has_errors};
-use crate::identity::Seed;
 use crate::options::Options;
 use crate::postgres_cluster::describe::model::ClusterDescription;
 use crate::postgres_cluster::describe::report::Report;
@@ -63,9 +62,6 @@ enum Format {
     Mermaid,
 }
 
-/// What stands for the seed if none is given. Nothing that is derived from it is shown.
-const PLACEHOLDER: &[u8] = b"a description shows nothing that is derived from a seed, so this sentence takes its place";
-
 impl DescribeArguments {
     /// Refuses settings that contradict each other.
     pub(super) fn check(&self) -> Result<(), Contradiction> {
@@ -115,7 +111,7 @@ fn described(
         // Whether what is in an existing Secret stays depends on the seed.
         (inputs.into_iter().filter(|document| !existing::is_source(document)).collect(), Vec::new())
     };
-    let seed = match seed.map_or_else(|| Seed::new(PLACEHOLDER), Ok) {
+    let seed = match seed.map_or_else(seed::placeholder, Ok) {
         Ok(seed) => seed,
         Err(error) => return (Vec::new(), vec![Diagnostic::error(error.to_string())]),
     };
@@ -137,6 +133,6 @@ mod tests {
 
     #[test]
     fn the_placeholder_is_accepted_as_a_seed() {
-        assert!(Seed::new(PLACEHOLDER).is_ok());
+        assert!(seed::placeholder().is_ok());
     }
 }

@@ -68,9 +68,10 @@ pub(super) fn random() -> Result<Seed, Diagnostic> {
     Source::Random.seed(&mut Vec::new())
 }
 
-/// A seed for a caller that checks the input and has none. Everybody knows it, so nothing that is derived from it may be
-/// written.
-const PLACEHOLDER: &[u8] = b"vQ3x9Lr0ZfTt6Wm2HcYbKd8NsJ1gEoPaU5iR7uXw4B0=";
+/// Returns what stands for the seed if none is given. Everybody knows it, so nothing that is derived from it may be written.
+pub(super) fn placeholder() -> Result<Seed, SeedError> {
+    Seed::new(b"vQ3x9Lr0ZfTt6Wm2HcYbKd8NsJ1gEoPaU5iR7uXw4B0=")
+}
 
 /// A seed for a check.
 pub(super) struct ForCheck {
@@ -90,7 +91,7 @@ pub(super) fn for_check(documents: &[&Document]) -> Result<ForCheck, SeedError> 
         Err(errors) => {
             let is_given = documents.iter().any(|document| merge::is_seed(document));
             let diagnostics = if is_given { errors } else { Vec::new() };
-            Ok(ForCheck { seed: Seed::new(PLACEHOLDER)?, is_placeholder: true, diagnostics })
+            Ok(ForCheck { seed: placeholder()?, is_placeholder: true, diagnostics })
         }
     }
 }

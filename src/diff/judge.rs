@@ -76,11 +76,6 @@ pub(super) fn ip_families(difference: &Difference, _: Surroundings) -> EffectKin
     if old.is_some() && new.is_some() && old != new { Refused } else { ConnectionChanges }
 }
 
-/// Whether a CronJob is suspended.
-pub(super) fn suspended(_: &Difference, _: Surroundings) -> EffectKind {
-    SchedulesPause
-}
-
 /// The options of a user.
 pub(super) fn user_options(difference: &Difference, _: Surroundings) -> EffectKind {
     let limits = |value: Option<&Value>| {

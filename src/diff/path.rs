@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::diagnostic::line;
+use crate::diagnostic::{is_plain, line};
 
 /// One step of a [`Path`].
 #[derive(Clone, Debug, Eq, PartialEq, Ord, PartialOrd)]
@@ -79,10 +79,6 @@ impl fmt::Display for Path {
         }
         Ok(())
     }
-}
-
-fn is_plain(key: &str) -> bool {
-    !key.is_empty() && key.chars().all(|character| character.is_alphanumeric() || matches!(character, '-' | '_'))
 }
 
 #[cfg(test)]

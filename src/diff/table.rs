@@ -85,7 +85,7 @@ pub const RULES: &[Rule] = rules! {
     CronJob {
         "spec schedule" => ScheduleChanges;
         "spec timeZone" => ScheduleChanges;
-        "spec suspend" => suspended [SchedulesPause];
+        "spec suspend" => SchedulesPause;
         "spec **" => JobChanges;
         "**" => ObjectChanges;
     }

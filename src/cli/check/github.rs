@@ -60,7 +60,7 @@ mod tests {
     use crate::diagnostic::{FieldPath, Position, ResourceRef};
 
     fn written(diagnostic: Diagnostic) -> String {
-        write(&Findings::new(vec![diagnostic], 1, 1), Path::new("/work"))
+        write(&Findings::new(vec![diagnostic], 1, 1), Path::new("/repository"))
     }
 
     #[test]
@@ -69,7 +69,7 @@ mod tests {
         let diagnostic = Diagnostic::warning("100% `a`\nb: c, d")
             .at(FieldPath::of("spec").key("a:b,c%"))
             .of(object)
-            .located("/work/d,e.yaml", Position { line: 3, column: 7 });
+            .located("/repository/d,e.yaml", Position { line: 3, column: 7 });
         assert_eq!(
             written(diagnostic),
             "::warning file=d%2Ce.yaml,line=3,col=7,title=spec[\"a%3Ab%2Cc%25\"]::100%25 `a` b: c, d (PostgresCluster a)\n\

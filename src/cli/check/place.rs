@@ -36,13 +36,13 @@ mod tests {
         for (file, expected) in [
             ("a.yaml", "a.yaml"),
             ("./a/./b c.yaml", "a/b%20c.yaml"),
-            ("/work/a.yaml", "a.yaml"),
+            ("/repository/a.yaml", "a.yaml"),
             ("/other/a.yaml", "file:///other/a.yaml"),
             ("../a.yaml", "../a.yaml"),
             ("é:#?.yaml", "%C3%A9%3A%23%3F.yaml"),
             (STDIN, "stdin"),
         ] {
-            assert_eq!(uri(file, Path::new("/work")), expected, "{file}");
+            assert_eq!(uri(file, Path::new("/repository")), expected, "{file}");
         }
     }
 }

@@ -1,10 +1,9 @@
 //! Writes a description for people.
 
 use clap::builder::styling;
-use textwrap::WordSplitter::NoHyphenation;
-use textwrap::{Options, fill};
 
 use super::sections;
+use crate::cli::filled::filled;
 use crate::diagnostic::line::shown;
 use crate::postgres_cluster::describe::model::ClusterDescription;
 
@@ -34,13 +33,6 @@ pub(super) fn write(cluster: &ClusterDescription, is_coloured: bool) -> String {
 
 fn line(out: &mut String, level: usize, text: &str) {
     let (first, next) = ("  ".repeat(level), "  ".repeat(level + 2));
-    *out += &fill(
-        text,
-        Options::new(WIDTH)
-            .initial_indent(&first)
-            .subsequent_indent(&next)
-            .break_words(false)
-            .word_splitter(NoHyphenation),
-    );
+    *out += &filled(text, WIDTH, &first, &next);
     out.push('\n');
 }

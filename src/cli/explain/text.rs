@@ -3,9 +3,8 @@
 use std::fmt::Write;
 
 use clap::builder::styling;
-use textwrap::WordSplitter::NoHyphenation;
-use textwrap::{Options, fill};
 
+use crate::cli::filled::filled;
 use crate::explain::{Change, Effect, Explanation, FieldEffect, FieldLine};
 
 /// The columns of the text.
@@ -91,26 +90,12 @@ fn section(out: &mut String, style: Style, title: &str) {
 
 fn wrapped(text: &str, indent: usize) -> String {
     let spaces = " ".repeat(indent);
-    fill(
-        text,
-        Options::new(WIDTH)
-            .initial_indent(&spaces)
-            .subsequent_indent(&spaces)
-            .break_words(false)
-            .word_splitter(NoHyphenation),
-    )
+    filled(text, WIDTH, &spaces, &spaces)
 }
 
 fn item(text: &str, indent: usize) -> String {
     let (first, next) = (format!("{}- ", " ".repeat(indent)), " ".repeat(indent + 2));
-    fill(
-        text,
-        Options::new(WIDTH)
-            .initial_indent(&first)
-            .subsequent_indent(&next)
-            .break_words(false)
-            .word_splitter(NoHyphenation),
-    )
+    filled(text, WIDTH, &first, &next)
 }
 
 fn effects(out: &mut String, FieldEffect { field, at_run_time, effect }: &FieldEffect, path: &str) {
